@@ -1,0 +1,165 @@
+"""Builds `_tlsbind._native`: finds OpenSSL, gives cffi the border header, and compiles the C helpers into one extension.
+
+Where OpenSSL is looked for, in this order: the environment variable OPENSSL_DIR (a prefix with include/ and lib/),
+pkg-config, the compiler's default paths. OPENSSL_STATIC=1 links libssl.a and libcrypto.a into the extension.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from cffi import FFI
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "src" / "_tlsbind"))
+from decl import constants, names  # noqa: E402  (build-only text beside the package, found by the line above)
+
+OLDEST = (3, 0)
+CSRC = Path("src", "_tlsbind", "csrc")
+
+
+class OpenSSL(NamedTuple):
+    """Where the OpenSSL to build against is, and what links it."""
+
+    include: Path
+    library_dirs: list[str]
+    libraries: list[str]
+    link_args: list[str]
+
+
+def fail(sentence: str) -> NoReturn:
+    raise SystemExit(f"tlskit: {sentence}")
+
+
+def pkg_config(*args: str) -> list[str] | None:
+    program = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
+    if program is None:
+        return None
+    done = subprocess.run([program, *args, "openssl"], capture_output=True, text=True, check=False)
+    return shlex.split(done.stdout) if done.returncode == 0 else None
+
+
+def from_prefix(prefix: Path) -> OpenSSL:
+    found = [d for d in (prefix / "lib64", prefix / "lib", prefix / "lib" / "VC" / "x64" / "MD") if d.is_dir()]
+    if not (prefix / "include" / "openssl" / "opensslv.h").exists() or not found:
+        fail(f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h with a lib directory in it.")
+    return with_libraries(prefix / "include", [str(d) for d in found])
+
+
+def with_libraries(include: Path, library_dirs: list[str]) -> OpenSSL:
+    if sys.platform == "win32":
+        system = ["ws2_32", "crypt32", "advapi32", "user32", "gdi32"]
+        return OpenSSL(include, library_dirs, ["libssl", "libcrypto", *system], [])
+    if not static_wanted(library_dirs):
+        return OpenSSL(include, library_dirs, ["ssl", "crypto"], [])
+    archives = [next((str(Path(d, name)) for d in library_dirs if Path(d, name).exists()), "") for name in ("libssl.a", "libcrypto.a")]
+    if "" in archives:
+        fail(f"a static build was asked for, but libssl.a and libcrypto.a are not both in {', '.join(library_dirs) or 'a known directory'}.")
+    system = [] if sys.platform == "darwin" else ["dl", "pthread"]
+    return OpenSSL(include, library_dirs, system, archives)
+
+
+def static_wanted(library_dirs: list[str]) -> bool:
+    """Asked for; or all there is in an OPENSSL_DIR."""
+    if "OPENSSL_STATIC" in os.environ:
+        return os.environ["OPENSSL_STATIC"] not in ("", "0")
+    shared = ("libssl.so", "libssl.dylib")
+    return bool(library_dirs) and not any(Path(d, name).exists() for d in library_dirs for name in shared)
+
+
+def default_includes() -> list[Path]:
+    """The directories that the compiler searches, from what it says of itself."""
+    places = [Path("/usr/local/include"), Path("/usr/include"), Path("/opt/homebrew/opt/openssl@3/include"), Path("/usr/local/opt/openssl@3/include")]
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    try:
+        said = subprocess.run([*compiler, "-E", "-v", "-xc", os.devnull], capture_output=True, text=True, check=False).stderr
+    except OSError:
+        return places
+    listed = re.search(r"#include <\.\.\.> .*?:\n(.*?)End of search list", said, re.DOTALL)
+    return [Path(line.split(" (framework")[0].strip()) for line in listed.group(1).splitlines()] if listed else places
+
+
+def find_openssl() -> OpenSSL:
+    if os.environ.get("OPENSSL_DIR"):
+        return from_prefix(Path(os.environ["OPENSSL_DIR"]))
+    flags = pkg_config("--cflags", "--libs")
+    if flags is not None:
+        includes = [Path(f[2:]) for f in flags if f.startswith("-I")] + [Path(p) for p in pkg_config("--variable=includedir") or []]
+        dirs = [f[2:] for f in flags if f.startswith("-L")] + (pkg_config("--variable=libdir") or [])
+        for include in [*includes, *default_includes()]:
+            if (include / "openssl" / "opensslv.h").exists():
+                return with_libraries(include, dirs)
+    for include in default_includes():
+        if (include / "openssl" / "opensslv.h").exists():
+            near = include.parent / "lib"
+            return with_libraries(include, [str(near)] if list(near.glob("libssl.*")) else [])
+    fail(
+        "the headers of OpenSSL were not found. Install them (Debian and Ubuntu: libssl-dev; Fedora: openssl-devel; "
+        "macOS: brew install openssl@3), or set OPENSSL_DIR to the prefix of an OpenSSL 3.0 or later."
+    )
+
+
+def check_version(include: Path) -> None:
+    text = (include / "openssl" / "opensslv.h").read_text(encoding="utf-8", errors="replace")
+    if "LIBRESSL_VERSION_NUMBER" in text or "OPENSSL_IS_BORINGSSL" in text:
+        fail(f"{include} holds LibreSSL or BoringSSL; tlskit needs OpenSSL 3.0 or later.")
+    parts = [re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")]
+    version = tuple(int(m.group(1)) for m in parts if m)
+    if len(version) != 2 or version < OLDEST:
+        old = re.search(r'OPENSSL_VERSION_TEXT\s+"([^"]+)"', text)
+        found = ".".join(map(str, version)) or (old.group(1) if old else "of an unknown version")
+        fail(f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set OPENSSL_DIR to the prefix of a newer one.")
+
+
+def border() -> str:
+    """The declarations that Python sees: tk_api.h is C and cdef at once."""
+    text = (HERE / CSRC / "tk_api.h").read_text(encoding="utf-8")
+    return text + '\nextern "Python+C" { int tk_py_servername(void *handle, const char *name); }\n'
+
+
+def limited_api() -> bool:
+    """One extension for every later Python: on ordinary CPython only."""
+    return platform.python_implementation() == "CPython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+
+
+def compile_args() -> list[str]:
+    if sys.platform == "win32":
+        return ["/W3"]
+    return ["-std=gnu11", "-fvisibility=hidden", "-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
+
+
+def link_args() -> list[str]:
+    """A static libcrypto must not show its symbols: the interpreter's own may be in the same process."""
+    return ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"] if sys.platform.startswith("linux") else []
+
+
+def make_ffi() -> FFI:
+    openssl = find_openssl()
+    check_version(openssl.include)
+    builder = FFI()
+    builder.cdef(border())
+    builder.set_source(
+        "_tlsbind._native",
+        '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n' + constants.table() + names.table(openssl.include),
+        sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
+        depends=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h"))],
+        include_dirs=[str(CSRC), str(openssl.include)],
+        library_dirs=openssl.library_dirs,
+        libraries=openssl.libraries,
+        extra_compile_args=compile_args(),
+        extra_link_args=[*openssl.link_args, *link_args()],
+        py_limited_api=limited_api(),
+    )
+    return builder
+
+
+ffi = make_ffi()

@@ -1,0 +1,138 @@
+/* What the C files share among themselves. Python sees only tk_api.h. */
+#ifndef TK_H
+#define TK_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "tk_os.h"
+#include "tk_api.h"
+
+/* ---- what later OpenSSL versions call otherwise ---- */
+
+#if OPENSSL_VERSION_NUMBER < 0x30400000L
+#define SSL_CTX_flush_sessions_ex(c, t) SSL_CTX_flush_sessions(c, (long)(t))
+#define SSL_SESSION_get_time_ex(s) SSL_SESSION_get_time(s)
+#define SSL_SESSION_set_time_ex(s, t) SSL_SESSION_set_time(s, (long)(t))
+#endif
+
+/* ---- names of libraries and reasons: tables made from OpenSSL's headers when this is built ---- */
+
+typedef struct { int library, reason; const char *name; } tk_name;
+extern const tk_name tk_library_names[], tk_reason_names[]; /* each ends with a NULL name */
+typedef struct { const char *name; long long value; } tk_constant;
+extern const tk_constant tk_constant_table[];
+
+/* ---- a byte queue ---- */
+
+typedef struct {
+    uint8_t *data;
+    size_t start, size, room;
+} tk_queue;
+
+uint8_t *tk_queue_reserve(tk_queue *q, size_t more); /* where the next bytes go; NULL: no memory */
+int tk_queue_put(tk_queue *q, const void *data, size_t size);
+size_t tk_queue_take(tk_queue *q, void *into, size_t room);
+void tk_queue_drop(tk_queue *q, size_t size); /* gives the memory back when nothing is left */
+void tk_queue_clear(tk_queue *q);
+static inline const uint8_t *tk_queue_front(const tk_queue *q) { return q->data + q->start; }
+
+/* ---- memory transport ---- */
+
+struct tk_mem {
+    tk_mutex mutex;
+    int references;
+    int ended; /* nothing more will be written */
+    tk_queue queue;
+};
+
+void tk_mem_up_ref(tk_mem *m);
+int tk_mem_holds_record(tk_mem *m);
+
+/* ---- a connection ---- */
+
+typedef struct tk_event {
+    struct tk_event *next;
+    SSL_SESSION *session;
+} tk_event;
+
+struct tk_conn {
+    SSL *ssl;
+    tk_mutex mutex;
+    tk_condition left;      /* a thread has stopped waiting */
+    int64_t fd;             /* -1: memory transport */
+    tk_mem *incoming, *outgoing;
+    void *handle;           /* the road to Python; NULL: none */
+
+    int32_t closed;
+    int32_t waiting, waiting_to_read; /* how many threads are in poll */
+
+    tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
+    size_t stride;          /* how much one recv asks for */
+    int32_t exact;          /* read no further than libssl asks */
+    tk_queue behind;        /* written by libssl, not yet taken by the socket */
+    uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
+    uint64_t received;
+    int32_t read_errno, write_errno, at_end;
+
+    size_t owed;            /* plaintext already encrypted for a write that has not returned it */
+    uint64_t owed_mark;     /* `sent` has to reach this for it */
+    tk_fault *parked;       /* a failure met after some bytes were read: for the next read */
+    int64_t parked_status;
+
+    tk_event *first_event, *last_event;
+    int32_t events;
+    int16_t alert_sent, alert_received;
+    int16_t verify_depth;
+    X509 *rejected;         /* the certificate that verification failed at */
+    uint8_t shutdown_sent;
+};
+
+BIO *tk_transport_new(tk_conn *c);
+int tk_transport_flush(tk_conn *c);        /* 1: nothing left; 0: the socket is full; -1: failed */
+int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already */
+int tk_transport_init(void);
+
+int tk_wait(tk_conn *c, int reading, int writing, int64_t ms); /* TK_DONE or a status */
+
+/* ---- faults ---- */
+
+void tk_fault_begin(void); /* clear this thread's error queue and errno */
+void tk_fault_capture(tk_fault *fault, tk_conn *c, int ssl_error, int sys_errno);
+int tk_fail(tk_fault *fault); /* capture the queue alone: returns TK_SSL */
+
+/* ---- records ---- */
+
+void tk_records_add(tk_records *r, uint32_t tag, const void *data, size_t size);
+void tk_records_text(tk_records *r, uint32_t tag, const char *text); /* NULL adds nothing */
+
+/* ---- contexts, hooks ---- */
+
+struct tk_ctx {
+    SSL_CTX *ctx;
+    BIO *keylog;
+    tk_mutex keylog_mutex;
+    uint8_t *alpn;
+    size_t alpn_size;
+    int32_t hooks;
+    int32_t post_handshake_auth;
+};
+
+extern int tk_ctx_index, tk_conn_index;
+tk_conn *tk_conn_of(const SSL *ssl);
+tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
+void tk_hooks_install(tk_ctx *c);
+void tk_hooks_remove(tk_ctx *c);
+void tk_hooks_watch(tk_conn *c);
+void tk_events_push(tk_conn *c, SSL_SESSION *session);
+void tk_events_clear(tk_conn *c);
+
+#endif

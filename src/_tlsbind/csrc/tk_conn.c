@@ -1,0 +1,421 @@
+/* A connection: one SSL, one lock, one loop.
+
+   How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that calls libssl once or
+   more and says what came of it. `run` takes the connection's lock, clears this thread's error queue, makes the step,
+   and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
+   a socket and time left, does it wait in poll, *without* the lock; and tries again. So one thread may sit in a read
+   while another writes and a third closes. A timeout of 0 is the whole of the memory transport and of non-blocking
+   sockets: the same step, no wait.
+
+   How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
+   `behind`, and every step ends by trying to send it. A write has happened when the count `sent` has reached the value
+   that `queued` had when the write's last record was made. When the caller's time runs out before, the plaintext that
+   is encrypted already is *owed*: the caller repeats the write with the same bytes, as OpenSSL asks of it too, and is
+   told of them then. A byte is never encrypted twice.
+
+   How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by shutting the socket
+   down, and waits until they have left; the descriptor may be closed after that, and its number used again. */
+#include "tk.h"
+
+enum { RECORD_MOST = 16384 };
+
+typedef struct tk_op {
+    int64_t (*step)(tk_conn *c, struct tk_op *op);
+    uint8_t *into;       /* read */
+    const uint8_t *data; /* write */
+    size_t size;
+    size_t taken;        /* write: encrypted so far */
+    size_t done;         /* read or on the wire so far */
+    int writing;
+    int zeros;           /* shutdown: answers of 0 so far */
+    int ssl_error;
+} tk_op;
+
+/* ---- life ---- */
+
+static int set_transport(tk_conn *c, tk_mem *incoming, tk_mem *outgoing)
+{
+    BIO *b;
+
+    if (c->fd < 0) {
+        tk_mem_up_ref(c->incoming = incoming);
+        tk_mem_up_ref(c->outgoing = outgoing);
+    } else if (!tk_fd_prepare((tk_fd)c->fd)) {
+        return 0;
+    }
+    if ((b = tk_transport_new(c)) == NULL)
+        return 0;
+    SSL_set_bio(c->ssl, b, b);
+    return 1;
+}
+
+static void offer_post_handshake_auth(SSL *ssl, int server)
+{
+    int mode = SSL_get_verify_mode(ssl);
+
+    if (!server)
+        SSL_set_post_handshake_auth(ssl, 1);
+    else if (mode & SSL_VERIFY_PEER)
+        SSL_set_verify(ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(ssl));
+}
+
+tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing, void *handle, tk_fault *fault)
+{
+    tk_conn *c = calloc(1, sizeof *c);
+
+    tk_fault_begin();
+    if (c == NULL) {
+        tk_fail(fault);
+        return NULL;
+    }
+    tk_mutex_init(&c->mutex);
+    tk_condition_init(&c->left);
+    c->fd = fd;
+    c->handle = handle;
+    c->alert_sent = c->alert_received = c->verify_depth = -1;
+    if ((c->ssl = SSL_new(x->ctx)) == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
+        tk_fail(fault);
+        tk_conn_free(c);
+        return NULL;
+    }
+    SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    tk_hooks_watch(c);
+    if (x->post_handshake_auth)
+        offer_post_handshake_auth(c->ssl, server);
+    if (server)
+        SSL_set_accept_state(c->ssl);
+    else
+        SSL_set_connect_state(c->ssl);
+    return c;
+}
+
+void tk_conn_free(tk_conn *c)
+{
+    if (c == NULL)
+        return;
+    if (c->ssl != NULL) {
+        c->handle = NULL;
+        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1, RFC 8446 6.1);
+           without this, SSL_free would mark it bad. After a fatal alert libssl has marked it already. */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(c->ssl);
+    }
+    tk_events_clear(c);
+    tk_queue_clear(&c->ahead);
+    tk_queue_clear(&c->behind);
+    X509_free(c->rejected);
+    tk_mem_free(c->incoming);
+    tk_mem_free(c->outgoing);
+    free(c->parked);
+    tk_condition_destroy(&c->left);
+    tk_mutex_destroy(&c->mutex);
+    free(c);
+}
+
+void tk_conn_close(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    c->closed = 1;
+    if (c->waiting > 0)
+        tk_fd_wake((tk_fd)c->fd);
+    while (c->waiting > 0)
+        tk_condition_wait(&c->left, &c->mutex);
+    tk_unlock(&c->mutex);
+}
+
+/* ---- the loop ---- */
+
+static int64_t classify(tk_conn *c, tk_op *op, int result)
+{
+    switch (op->ssl_error = SSL_get_error(c->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TK_WANT_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TK_WANT_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN && !op->writing ? TK_EOF : TK_ZERO_RETURN;
+    case SSL_ERROR_SYSCALL:
+        return TK_SYSCALL;
+    default:
+        return TK_SSL;
+    }
+}
+
+static int is_want(int64_t status) { return status == TK_WANT_READ || status == TK_WANT_WRITE; }
+static int is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
+
+/* The errno of the operation's own direction first: after a reset, libssl tries to send an alert, and fails with EPIPE. */
+static int errno_of(const tk_conn *c, const tk_op *op)
+{
+    int first = op->writing ? c->write_errno : c->read_errno;
+    int second = op->writing ? c->read_errno : c->write_errno;
+
+    return first != 0 ? first : second;
+}
+
+/* After every step but a write's: send on what libssl has written meanwhile. */
+static int64_t flush_after(tk_conn *c, tk_op *op, int64_t status)
+{
+    int flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
+
+    if (flushed == 1 || is_failure(status))
+        return status;
+    if (flushed < 0) {
+        op->ssl_error = SSL_ERROR_SYSCALL;
+        return TK_SYSCALL;
+    }
+    return TK_WANT_WRITE;
+}
+
+static int64_t attempt(tk_conn *c, tk_op *op, tk_fault *fault)
+{
+    int64_t status;
+
+    c->read_errno = c->write_errno = 0;
+    c->exact = c->shutdown_sent || c->waiting_to_read > 0; /* what one thread reads ahead, poll cannot show another */
+    tk_fault_begin();
+    status = op->step(c, op);
+    if (is_failure(status) && op->ssl_error >= 0)
+        tk_fault_capture(fault, c, op->ssl_error, errno_of(c, op));
+    else if (is_failure(status))
+        *fault = *c->parked;
+    return status;
+}
+
+/* A write that ends early returns what is on the wire, and owes the rest of what it has encrypted. */
+static int64_t settle(tk_conn *c, tk_op *op, int64_t status)
+{
+    if (!op->writing || status >= 0)
+        return status;
+    c->owed = op->taken - op->done;
+    c->owed_mark = c->queued;
+    return op->done > 0 && !is_failure(status) ? (int64_t)op->done : status;
+}
+
+/* Called and returning with the lock held. */
+static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
+{
+    int reading = status == TK_WANT_READ;
+    int writing = status == TK_WANT_WRITE || c->behind.size > 0;
+    int waited;
+
+    c->waiting++;
+    c->waiting_to_read += reading;
+    tk_unlock(&c->mutex);
+    waited = tk_wait(c, reading, writing, ms);
+    tk_lock(&c->mutex);
+    c->waiting--;
+    c->waiting_to_read -= reading;
+    if (c->closed && c->waiting == 0)
+        tk_condition_broadcast(&c->left);
+    return c->closed ? TK_CLOSED : waited;
+}
+
+static int64_t run(tk_conn *c, tk_op *op, int64_t timeout, tk_fault *fault)
+{
+    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout : 0, left = timeout, status;
+
+    tk_lock(&c->mutex);
+    for (;;) {
+        int waited;
+
+        status = c->closed ? TK_CLOSED : attempt(c, op, fault);
+        if (!is_want(status) || c->fd < 0 || timeout == 0)
+            break;
+        if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
+            status = TK_TIMED_OUT;
+            break;
+        }
+        waited = wait_unlocked(c, status, left);
+        if (waited == TK_SYSCALL)
+            tk_fault_capture(fault, c, SSL_ERROR_SYSCALL, tk_fd_errno());
+        if (waited != TK_DONE && waited != TK_TIMED_OUT) {
+            status = waited;
+            break;
+        }
+    }
+    status = settle(c, op, status);
+    tk_unlock(&c->mutex);
+    return status;
+}
+
+/* ---- the steps ---- */
+
+static int64_t step_handshake(tk_conn *c, tk_op *op)
+{
+    int result = SSL_do_handshake(c->ssl);
+
+    return flush_after(c, op, result == 1 ? TK_DONE : classify(c, op, result));
+}
+
+/* A failure after some bytes were read is kept for the next read: the bytes come first. */
+static void park(tk_conn *c, tk_op *op, int64_t status)
+{
+    if (!is_failure(status) || (c->parked = malloc(sizeof *c->parked)) == NULL)
+        return;
+    tk_fault_capture(c->parked, c, op->ssl_error, errno_of(c, op));
+    c->parked_status = status;
+}
+
+static int64_t step_read(tk_conn *c, tk_op *op)
+{
+    int64_t status;
+    int more;
+
+    if (c->parked != NULL) {
+        op->ssl_error = -1; /* attempt() hands the parked fault out: it stays, as the connection has failed for good */
+        return c->parked_status;
+    }
+    do {
+        size_t n = 0;
+        int result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
+        if (result != 1) {
+            status = classify(c, op, result);
+            if (op->done == 0)
+                break;
+            park(c, op, status);
+            status = (int64_t)op->done;
+            break;
+        }
+        op->done += n;
+        status = (int64_t)op->done;
+        more = op->done < op->size && (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c));
+    } while (more);
+    if (c->behind.size == 0)
+        return status;
+    if (status > 0 || status == TK_EOF) { /* the bytes matter more than an answer that waits to be sent */
+        (void)tk_transport_flush(c);
+        return status;
+    }
+    return c->owed > 0 && status == TK_WANT_READ ? status : flush_after(c, op, status);
+}
+
+static int64_t refuse_retry(tk_op *op)
+{
+    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+    op->ssl_error = SSL_ERROR_SSL;
+    return TK_SSL;
+}
+
+/* Take over what an earlier call encrypted and did not report. */
+static int64_t take_owed(tk_conn *c, tk_op *op)
+{
+    if (c->owed > op->size)
+        return refuse_retry(op);
+    op->taken = c->owed;
+    c->owed = 0;
+    return TK_DONE;
+}
+
+static int64_t step_write(tk_conn *c, tk_op *op)
+{
+    size_t most = c->fd < 0 ? op->size : RECORD_MOST;
+
+    if (c->owed > 0 && op->taken == 0 && take_owed(c, op) != TK_DONE)
+        return TK_SSL;
+    for (;;) {
+        size_t n = 0, chunk;
+        int result, flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
+
+        if (flushed < 0) {
+            op->ssl_error = SSL_ERROR_SYSCALL;
+            return TK_SYSCALL;
+        }
+        if (flushed == 0)
+            return TK_WANT_WRITE;
+        op->done = op->taken;
+        if (op->done == op->size && op->size > 0)
+            return (int64_t)op->done;
+        if (op->size == 0) /* nothing to send, but a handshake may be due */
+            return (result = SSL_do_handshake(c->ssl)) == 1 ? 0 : classify(c, op, result);
+        chunk = op->size - op->taken < most ? op->size - op->taken : most;
+        result = SSL_write_ex(c->ssl, op->data + op->taken, chunk, &n);
+        if (result != 1)
+            return flush_after(c, op, classify(c, op, result));
+        op->taken += n;
+    }
+}
+
+static int64_t step_shutdown(tk_conn *c, tk_op *op)
+{
+    for (;;) {
+        int result = SSL_shutdown(c->ssl);
+        if (result < 0)
+            return flush_after(c, op, classify(c, op, result));
+        c->shutdown_sent = c->exact = 1;
+        if (result == 1 || ++op->zeros > 1)
+            return flush_after(c, op, TK_DONE);
+    }
+}
+
+/* ---- the operations ---- */
+
+int64_t tk_conn_handshake(tk_conn *c, int64_t timeout, tk_fault *fault)
+{
+    tk_op op = { .step = step_handshake };
+
+    return run(c, &op, timeout, fault);
+}
+
+int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout, tk_fault *fault)
+{
+    tk_op op = { .step = step_read, .into = into, .size = room };
+
+    return run(c, &op, timeout, fault);
+}
+
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout, tk_fault *fault)
+{
+    tk_op op = { .step = step_write, .data = data, .size = size, .writing = 1 };
+
+    return run(c, &op, timeout, fault);
+}
+
+int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout, tk_fault *fault)
+{
+    tk_op op = { .step = step_shutdown };
+
+    return run(c, &op, timeout, fault);
+}
+
+int64_t tk_conn_pending(tk_conn *c)
+{
+    int64_t n;
+
+    tk_lock(&c->mutex);
+    n = SSL_pending(c->ssl);
+    tk_unlock(&c->mutex);
+    return n;
+}
+
+int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room)
+{
+    size_t n;
+
+    tk_lock(&c->mutex);
+    n = tk_queue_take(&c->ahead, into, room);
+    tk_unlock(&c->mutex);
+    return (int64_t)n;
+}
+
+int tk_conn_handshake_done(tk_conn *c)
+{
+    int done;
+
+    tk_lock(&c->mutex);
+    done = SSL_is_init_finished(c->ssl);
+    tk_unlock(&c->mutex);
+    return done;
+}
+
+int tk_conn_request_certificate(tk_conn *c, tk_fault *fault)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    tk_fault_begin();
+    if (!(ok = SSL_verify_client_post_handshake(c->ssl)))
+        tk_fail(fault);
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}

@@ -1,0 +1,191 @@
+/* What a connection was told to do, and what was negotiated: each question and its answer in one crossing. */
+#include <openssl/x509v3.h>
+
+#include "tk.h"
+
+/* ---- before the handshake ---- */
+
+int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip, size_t ip_size, tk_fault *fault)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
+    int ok;
+
+    tk_lock(&c->mutex);
+    tk_fault_begin();
+    ok = (sni == NULL || SSL_set_tlsext_host_name(c->ssl, sni))
+      && (host == NULL || X509_VERIFY_PARAM_set1_host(param, host, 0))
+      && (ip == NULL || X509_VERIFY_PARAM_set1_ip(param, ip, ip_size));
+    if (!ok)
+        tk_fail(fault);
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}
+
+int tk_conn_set_context(tk_conn *c, tk_ctx *to)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    ok = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL;
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}
+
+int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    tk_fault_begin();
+    if (!(ok = SSL_set_session(c->ssl, s)))
+        tk_fail(fault);
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}
+
+int tk_conn_vouch(tk_conn *c, X509 *peer)
+{
+    X509_STORE_CTX *v = X509_STORE_CTX_new();
+    int ok = 0;
+
+    tk_lock(&c->mutex);
+    ERR_set_mark();
+    if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, NULL)
+        && X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server")
+        && X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
+        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v), SSL_get_security_level(c->ssl));
+        ok = X509_verify_cert(v) == 1;
+    }
+    ERR_pop_to_mark();
+    tk_unlock(&c->mutex);
+    X509_STORE_CTX_free(v);
+    return ok;
+}
+
+SSL_SESSION *tk_conn_session(tk_conn *c)
+{
+    SSL_SESSION *s;
+
+    tk_lock(&c->mutex);
+    s = SSL_get1_session(c->ssl);
+    tk_unlock(&c->mutex);
+    return s;
+}
+
+/* ---- after it ---- */
+
+static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
+{
+    if (cipher == NULL)
+        return;
+    out->cipher_id = (int32_t)SSL_CIPHER_get_protocol_id(cipher);
+    out->cipher_bits = SSL_CIPHER_get_bits(cipher, NULL);
+    out->cipher_name = SSL_CIPHER_get_name(cipher);
+    out->cipher_standard_name = SSL_CIPHER_standard_name(cipher);
+    out->cipher_protocol = SSL_CIPHER_get_version(cipher);
+}
+
+static void group_facts(SSL *ssl, tk_conn_facts *out)
+{
+    out->group_id = (int32_t)SSL_get_negotiated_group(ssl);
+    if (out->group_id != 0)
+        out->group_name = SSL_group_to_name(ssl, out->group_id);
+}
+
+void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
+{
+    const unsigned char *alpn;
+    const COMP_METHOD *compression;
+    const char *name;
+
+    memset(out, 0, sizeof *out);
+    tk_lock(&c->mutex);
+    out->done = SSL_is_init_finished(c->ssl);
+    out->server = SSL_is_server(c->ssl);
+    out->reused = SSL_session_reused(c->ssl);
+    out->version = SSL_version(c->ssl);
+    out->version_name = SSL_get_version(c->ssl);
+    out->extended_master_secret = (int32_t)SSL_get_extms_support(c->ssl);
+    out->alert_sent = c->alert_sent;
+    out->alert_received = c->alert_received;
+    out->verify_code = (int32_t)SSL_get_verify_result(c->ssl);
+    out->shutdown = SSL_get_shutdown(c->ssl);
+    out->bytes_read = c->received;
+    out->bytes_written = c->sent;
+    cipher_facts(SSL_get_current_cipher(c->ssl), out);
+    group_facts(c->ssl, out);
+    if ((compression = SSL_get_current_compression(c->ssl)) != NULL)
+        out->compression = SSL_COMP_get_name(compression);
+    SSL_get0_alpn_selected(c->ssl, &alpn, &out->alpn_size);
+    if (alpn != NULL && out->alpn_size <= sizeof out->alpn)
+        memcpy(out->alpn, alpn, out->alpn_size);
+    if ((name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name)) != NULL)
+        strncpy(out->server_name, name, sizeof out->server_name - 1);
+    tk_unlock(&c->mutex);
+}
+
+X509 *tk_conn_peer(tk_conn *c)
+{
+    X509 *x;
+
+    tk_lock(&c->mutex);
+    x = SSL_get1_peer_certificate(c->ssl);
+    tk_unlock(&c->mutex);
+    return x;
+}
+
+X509 *tk_conn_rejected(tk_conn *c)
+{
+    X509 *x;
+
+    tk_lock(&c->mutex);
+    if ((x = c->rejected) != NULL)
+        X509_up_ref(x);
+    tk_unlock(&c->mutex);
+    return x;
+}
+
+void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
+{
+    STACK_OF(X509) *chain;
+    X509 *leaf;
+    int i;
+
+    tk_lock(&c->mutex);
+    chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
+    if (!verified && SSL_is_server(c->ssl) && (leaf = SSL_get0_peer_certificate(c->ssl)) != NULL)
+        tk_x509_der(leaf, out); /* on a server, libssl keeps it apart */
+    for (i = 0; i < sk_X509_num(chain); i++)
+        tk_x509_der(sk_X509_value(chain, i), out);
+    tk_unlock(&c->mutex);
+}
+
+void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
+{
+    STACK_OF(SSL_CIPHER) *ours, *theirs;
+    int i;
+
+    tk_lock(&c->mutex);
+    ours = SSL_get_ciphers(c->ssl);
+    theirs = SSL_get_client_ciphers(c->ssl);
+    for (i = 0; ours != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
+        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(theirs, i);
+        uint32_t bits = (uint32_t)SSL_CIPHER_get_bits(cipher, NULL);
+        if (sk_SSL_CIPHER_find(ours, cipher) < 0)
+            continue;
+        tk_records_add(out, 0, &bits, sizeof bits);
+        tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
+        tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
+    }
+    tk_unlock(&c->mutex);
+}
+
+int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room)
+{
+    size_t n;
+
+    tk_lock(&c->mutex);
+    n = peer ? SSL_get_peer_finished(c->ssl, into, room) : SSL_get_finished(c->ssl, into, room);
+    tk_unlock(&c->mutex);
+    return (int)(n < room ? n : room);
+}

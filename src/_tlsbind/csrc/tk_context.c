@@ -1,0 +1,239 @@
+/* Contexts: what connections are made from. A setting that fails leaves the one before it in force. */
+#include "tk.h"
+
+tk_ctx *tk_ctx_new(int role, tk_fault *fault)
+{
+    tk_ctx *c = calloc(1, sizeof *c);
+    const SSL_METHOD *method = role == TK_ROLE_CLIENT ? TLS_client_method() : role == TK_ROLE_SERVER ? TLS_server_method() : TLS_method();
+
+    tk_fault_begin();
+    if (c == NULL || (c->ctx = SSL_CTX_new(method)) == NULL || !SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, c)) {
+        tk_fail(fault);
+        if (c != NULL)
+            SSL_CTX_free(c->ctx);
+        free(c);
+        return NULL;
+    }
+    tk_mutex_init(&c->keylog_mutex);
+    SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
+    return c;
+}
+
+/* The hooks go first: the connections that still hold the SSL_CTX must not find us through it. */
+void tk_ctx_free(tk_ctx *c)
+{
+    if (c == NULL)
+        return;
+    tk_hooks_remove(c);
+    SSL_CTX_free(c->ctx);
+    BIO_free(c->keylog);
+    tk_mutex_destroy(&c->keylog_mutex);
+    free(c->alpn);
+    free(c);
+}
+
+/* ---- plain settings ---- */
+
+uint64_t tk_ctx_options(tk_ctx *c) { return SSL_CTX_get_options(c->ctx); }
+
+void tk_ctx_set_options(tk_ctx *c, uint64_t options)
+{
+    uint64_t now = SSL_CTX_get_options(c->ctx);
+
+    SSL_CTX_clear_options(c->ctx, now & ~options);
+    SSL_CTX_set_options(c->ctx, options & ~now);
+}
+
+int tk_ctx_verify_mode(tk_ctx *c) { return SSL_CTX_get_verify_mode(c->ctx); }
+void tk_ctx_set_verify_mode(tk_ctx *c, int mode) { SSL_CTX_set_verify(c->ctx, mode, NULL); }
+int tk_ctx_verify_depth(tk_ctx *c) { return SSL_CTX_get_verify_depth(c->ctx); }
+void tk_ctx_set_verify_depth(tk_ctx *c, int depth) { SSL_CTX_set_verify_depth(c->ctx, depth); }
+unsigned long tk_ctx_verify_flags(tk_ctx *c) { return X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(c->ctx)); }
+
+int tk_ctx_set_verify_flags(tk_ctx *c, unsigned long flags, tk_fault *fault)
+{
+    X509_VERIFY_PARAM *param = SSL_CTX_get0_param(c->ctx);
+    unsigned long now = X509_VERIFY_PARAM_get_flags(param);
+
+    tk_fault_begin();
+    if ((now & ~flags) != 0 && !X509_VERIFY_PARAM_clear_flags(param, now & ~flags))
+        return tk_fail(fault);
+    if ((flags & ~now) != 0 && !X509_VERIFY_PARAM_set_flags(param, flags & ~now))
+        return tk_fail(fault);
+    return TK_DONE;
+}
+
+void tk_ctx_set_host_flags(tk_ctx *c, unsigned int flags) { X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(c->ctx), flags); }
+int tk_ctx_min_version(tk_ctx *c) { return (int)SSL_CTX_get_min_proto_version(c->ctx); }
+int tk_ctx_max_version(tk_ctx *c) { return (int)SSL_CTX_get_max_proto_version(c->ctx); }
+
+int tk_ctx_set_versions(tk_ctx *c, int minimum, int maximum, tk_fault *fault)
+{
+    int before = tk_ctx_min_version(c);
+
+    tk_fault_begin();
+    if (!SSL_CTX_set_min_proto_version(c->ctx, minimum))
+        return tk_fail(fault);
+    if (!SSL_CTX_set_max_proto_version(c->ctx, maximum)) {
+        tk_fail(fault);
+        SSL_CTX_set_min_proto_version(c->ctx, before);
+        return TK_SSL;
+    }
+    return TK_DONE;
+}
+
+int tk_ctx_security_level(tk_ctx *c) { return SSL_CTX_get_security_level(c->ctx); }
+void tk_ctx_set_security_level(tk_ctx *c, int level) { SSL_CTX_set_security_level(c->ctx, level); }
+
+/* libssl replaces the list first and complains of an empty one afterwards: try the words on an SSL of their own. */
+int tk_ctx_set_ciphers(tk_ctx *c, const char *list, tk_fault *fault)
+{
+    SSL *trial;
+    int ok;
+
+    tk_fault_begin();
+    trial = SSL_new(c->ctx);
+    ok = trial != NULL && SSL_set_cipher_list(trial, list) && SSL_CTX_set_cipher_list(c->ctx, list);
+    SSL_free(trial);
+    return ok ? TK_DONE : tk_fail(fault);
+}
+
+int tk_ctx_set_ciphersuites(tk_ctx *c, const char *list, tk_fault *fault)
+{
+    tk_fault_begin();
+    return SSL_CTX_set_ciphersuites(c->ctx, list) ? TK_DONE : tk_fail(fault);
+}
+
+int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault)
+{
+    tk_fault_begin();
+    return SSL_CTX_set1_groups_list(c->ctx, list) ? TK_DONE : tk_fail(fault);
+}
+
+static const char *long_name(int nid) { return nid == NID_undef ? NULL : OBJ_nid2ln(nid); }
+
+static void add_cipher(tk_records *out, const SSL_CIPHER *cipher)
+{
+    int alg_bits = 0, bits = SSL_CIPHER_get_bits(cipher, &alg_bits);
+    uint32_t numbers[4] = { SSL_CIPHER_get_id(cipher), (uint32_t)bits, (uint32_t)alg_bits, (uint32_t)SSL_CIPHER_is_aead(cipher) };
+    char description[256];
+
+    tk_records_add(out, 0, numbers, sizeof numbers);
+    tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
+    tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
+    tk_records_text(out, 3, SSL_CIPHER_description(cipher, description, sizeof description));
+    tk_records_text(out, 4, long_name(SSL_CIPHER_get_cipher_nid(cipher)));
+    tk_records_text(out, 5, long_name(SSL_CIPHER_get_digest_nid(cipher)));
+    tk_records_text(out, 6, long_name(SSL_CIPHER_get_kx_nid(cipher)));
+    tk_records_text(out, 7, long_name(SSL_CIPHER_get_auth_nid(cipher)));
+}
+
+void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
+{
+    SSL *ssl = SSL_new(c->ctx); /* only an SSL has both lists as one */
+    STACK_OF(SSL_CIPHER) *list = ssl != NULL ? SSL_get_ciphers(ssl) : NULL;
+    int i;
+
+    for (i = 0; i < sk_SSL_CIPHER_num(list); i++)
+        add_cipher(out, sk_SSL_CIPHER_value(list, i));
+    if (ssl == NULL)
+        out->failed = 1;
+    SSL_free(ssl);
+}
+
+int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
+{
+    uint8_t *copy = malloc(size + 1);
+
+    if (copy == NULL || size > UINT_MAX)
+        goto failed;
+    memcpy(copy, list, size);
+    if (SSL_CTX_set_alpn_protos(c->ctx, copy, (unsigned int)size) != 0)
+        goto failed;
+    free(c->alpn);
+    c->alpn = copy;
+    c->alpn_size = size;
+    tk_hooks_install(c);
+    return TK_DONE;
+failed:
+    free(copy);
+    return TK_SSL;
+}
+
+void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s) { SSL_CTX_set1_cert_store(c->ctx, s); }
+
+int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault)
+{
+    BIO *now = NULL, *before;
+
+    tk_fault_begin();
+    if (path != NULL && (now = BIO_new_file(path, "a")) == NULL)
+        return tk_fail(fault);
+    if (now != NULL && BIO_tell(now) == 0)
+        BIO_puts(now, "# TLS secrets log file, written by tlskit\n");
+    tk_lock(&c->keylog_mutex);
+    before = c->keylog;
+    c->keylog = now;
+    tk_unlock(&c->keylog_mutex);
+    BIO_free(before);
+    tk_hooks_install(c);
+    return TK_DONE;
+}
+
+int tk_ctx_set_hooks(tk_ctx *c, int hooks)
+{
+    c->hooks = hooks;
+    tk_hooks_install(c);
+    return TK_DONE;
+}
+
+size_t tk_ctx_num_tickets(tk_ctx *c) { return SSL_CTX_get_num_tickets(c->ctx); }
+int tk_ctx_set_num_tickets(tk_ctx *c, size_t count) { return SSL_CTX_set_num_tickets(c->ctx, count); }
+int tk_ctx_post_handshake_auth(tk_ctx *c) { return c->post_handshake_auth; }
+void tk_ctx_set_post_handshake_auth(tk_ctx *c, int on) { c->post_handshake_auth = on; } /* tk_conn_new acts on it */
+
+void tk_ctx_policy(tk_ctx *c, tk_policy *out)
+{
+    out->verify_mode = SSL_CTX_get_verify_mode(c->ctx);
+    out->verify_depth = SSL_CTX_get_verify_depth(c->ctx);
+    out->min_version = tk_ctx_min_version(c);
+    out->max_version = tk_ctx_max_version(c);
+    out->security_level = SSL_CTX_get_security_level(c->ctx);
+    out->verify_flags = tk_ctx_verify_flags(c);
+    out->options = SSL_CTX_get_options(c->ctx);
+}
+
+/* ---- the session cache ---- */
+
+int64_t tk_ctx_cache_mode(tk_ctx *c) { return SSL_CTX_get_session_cache_mode(c->ctx); }
+void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode) { SSL_CTX_set_session_cache_mode(c->ctx, (long)mode); }
+int64_t tk_ctx_cache_size(tk_ctx *c) { return SSL_CTX_sess_get_cache_size(c->ctx); }
+void tk_ctx_set_cache_size(tk_ctx *c, int64_t size) { SSL_CTX_sess_set_cache_size(c->ctx, (long)size); }
+int64_t tk_ctx_session_timeout(tk_ctx *c) { return SSL_CTX_get_timeout(c->ctx); }
+void tk_ctx_set_session_timeout(tk_ctx *c, int64_t seconds) { SSL_CTX_set_timeout(c->ctx, (long)seconds); }
+
+int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size)
+{
+    return SSL_CTX_set_session_id_context(c->ctx, id, (unsigned int)size) ? TK_DONE : TK_SSL;
+}
+
+void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out)
+{
+    out->number = SSL_CTX_sess_number(c->ctx);
+    out->connect = SSL_CTX_sess_connect(c->ctx);
+    out->connect_good = SSL_CTX_sess_connect_good(c->ctx);
+    out->connect_renegotiate = SSL_CTX_sess_connect_renegotiate(c->ctx);
+    out->accept = SSL_CTX_sess_accept(c->ctx);
+    out->accept_good = SSL_CTX_sess_accept_good(c->ctx);
+    out->accept_renegotiate = SSL_CTX_sess_accept_renegotiate(c->ctx);
+    out->hits = SSL_CTX_sess_hits(c->ctx);
+    out->misses = SSL_CTX_sess_misses(c->ctx);
+    out->timeouts = SSL_CTX_sess_timeouts(c->ctx);
+    out->cache_full = SSL_CTX_sess_cache_full(c->ctx);
+    out->cb_hits = SSL_CTX_sess_cb_hits(c->ctx);
+}
+
+int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_add_session(c->ctx, s); }
+int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_remove_session(c->ctx, s); }
+
+void tk_ctx_flush_sessions(tk_ctx *c, int64_t at) { SSL_CTX_flush_sessions_ex(c->ctx, (time_t)at); }

@@ -1,0 +1,166 @@
+/* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
+#include "tk.h"
+
+/* Answered in Python (src/tlskit/_core/hooks.py): the alert to send, 0 to go on, or -1 to go on without acknowledging. */
+int tk_py_servername(void *handle, const char *name);
+
+/* ---- the queue of events ---- */
+
+enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
+
+SSL_SESSION *tk_conn_next_session(tk_conn *c)
+{
+    SSL_SESSION *session = NULL;
+    tk_event *e;
+
+    tk_lock(&c->mutex);
+    if ((e = c->first_event) != NULL) {
+        session = e->session;
+        c->first_event = e->next;
+        c->events--;
+        free(e);
+    }
+    tk_unlock(&c->mutex);
+    return session;
+}
+
+void tk_events_push(tk_conn *c, SSL_SESSION *session)
+{
+    tk_event *e = calloc(1, sizeof *e);
+
+    if (e == NULL) {
+        SSL_SESSION_free(session);
+        return;
+    }
+    if (c->events >= EVENTS_MOST)
+        SSL_SESSION_free(tk_conn_next_session(c));
+    e->session = session;
+    if (c->first_event == NULL)
+        c->first_event = e;
+    else
+        c->last_event->next = e;
+    c->last_event = e;
+    c->events++;
+}
+
+void tk_events_clear(tk_conn *c)
+{
+    SSL_SESSION *session;
+
+    while ((session = tk_conn_next_session(c)) != NULL)
+        SSL_SESSION_free(session);
+}
+
+/* ---- per connection: alerts, and where verification failed ---- */
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    tk_conn *c;
+
+    if (!(where & SSL_CB_ALERT) || (c = tk_conn_of(ssl)) == NULL)
+        return;
+    if ((value >> 8) != SSL3_AL_FATAL)
+        return;
+    if (where & SSL_CB_READ)
+        c->alert_received = (int16_t)(value & 0xff);
+    else
+        c->alert_sent = (int16_t)(value & 0xff);
+}
+
+static int on_verify(int ok, X509_STORE_CTX *v)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
+    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
+
+    if (!ok && c != NULL && c->rejected == NULL) {
+        X509 *x = X509_STORE_CTX_get_current_cert(v);
+        c->verify_depth = (int16_t)X509_STORE_CTX_get_error_depth(v);
+        if (x != NULL && X509_up_ref(x))
+            c->rejected = x;
+    }
+    return ok;
+}
+
+void tk_hooks_watch(tk_conn *c)
+{
+    SSL_set_info_callback(c->ssl, on_info);
+    SSL_set_verify(c->ssl, SSL_get_verify_mode(c->ssl), on_verify);
+}
+
+/* ---- per context ---- */
+
+/* Not called under the SSL_CTX's lock (the remove hook is): still it only queues. */
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    tk_conn *c = tk_conn_of(ssl);
+
+    if (c == NULL)
+        return 0;
+    tk_events_push(c, session);
+    return 1; /* the reference is ours now */
+}
+
+static int on_servername(SSL *ssl, int *alert, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    int answer, error = errno;
+
+    (void)argument;
+    if (c == NULL || c->handle == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    ERR_set_mark(); /* the door: what Python does behind it must not show in front */
+    answer = tk_py_servername(c->handle, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    ERR_pop_to_mark();
+    errno = error;
+    if (answer < 0)
+        return SSL_TLSEXT_ERR_NOACK;
+    *alert = answer;
+    return answer > 0 ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK;
+}
+
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                   const unsigned char *offered, unsigned int offered_size, void *argument)
+{
+    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+    unsigned char *chosen;
+
+    (void)argument;
+    if (x == NULL || x->alpn == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_select_next_proto(&chosen, out_size, x->alpn, (unsigned int)x->alpn_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+
+    if (x == NULL)
+        return;
+    tk_lock(&x->keylog_mutex); /* whole lines, whatever the threads do */
+    if (x->keylog != NULL) {
+        BIO_printf(x->keylog, "%s\n", line);
+        (void)BIO_flush(x->keylog);
+    }
+    tk_unlock(&x->keylog_mutex);
+}
+
+void tk_hooks_install(tk_ctx *c)
+{
+    SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
+    SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
+    SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? on_alpn : NULL, NULL);
+    SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
+}
+
+void tk_hooks_remove(tk_ctx *c)
+{
+    SSL_CTX_sess_set_new_cb(c->ctx, NULL);
+    SSL_CTX_sess_set_remove_cb(c->ctx, NULL);
+    SSL_CTX_set_tlsext_servername_callback(c->ctx, NULL);
+    SSL_CTX_set_alpn_select_cb(c->ctx, NULL, NULL);
+    SSL_CTX_set_keylog_callback(c->ctx, NULL);
+    SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, NULL);
+}

@@ -1,0 +1,32 @@
+/* The library as a whole: what is made once, its version, its constants. */
+#include "tk.h"
+
+int tk_ctx_index = -1, tk_conn_index = -1;
+
+int tk_init(void)
+{
+    if (tk_conn_index >= 0)
+        return 1;
+    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init())
+        return 0;
+    tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    return tk_ctx_index >= 0 && tk_conn_index >= 0;
+}
+
+unsigned long tk_version_number(void) { return OpenSSL_version_num(); }
+const char *tk_version_text(void) { return OpenSSL_version(OPENSSL_VERSION); }
+const char *tk_verify_text(int32_t code) { return X509_verify_cert_error_string(code); }
+
+void tk_constants(tk_records *out)
+{
+    const tk_constant *c;
+
+    for (c = tk_constant_table; c->name != NULL; c++) {
+        tk_records_text(out, 0, c->name);
+        tk_records_add(out, 1, &c->value, sizeof c->value);
+    }
+}
+
+tk_conn *tk_conn_of(const SSL *ssl) { return SSL_get_ex_data(ssl, tk_conn_index); }
+tk_ctx *tk_ctx_of(const SSL_CTX *ctx) { return SSL_CTX_get_ex_data(ctx, tk_ctx_index); }

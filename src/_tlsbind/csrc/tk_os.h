@@ -1,0 +1,90 @@
+/* What differs between operating systems: locks, sockets, the clock. */
+#ifndef TK_OS_H
+#define TK_OS_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <time.h>
+
+#ifdef _WIN32
+
+#include <winsock2.h>
+#include <windows.h>
+
+typedef SOCKET tk_fd;
+typedef CRITICAL_SECTION tk_mutex; /* recursive, as ours must be */
+typedef CONDITION_VARIABLE tk_condition;
+
+static inline void tk_mutex_init(tk_mutex *m) { InitializeCriticalSection(m); }
+static inline void tk_mutex_destroy(tk_mutex *m) { DeleteCriticalSection(m); }
+static inline void tk_lock(tk_mutex *m) { EnterCriticalSection(m); }
+static inline void tk_unlock(tk_mutex *m) { LeaveCriticalSection(m); }
+static inline void tk_condition_init(tk_condition *c) { InitializeConditionVariable(c); }
+static inline void tk_condition_destroy(tk_condition *c) { (void)c; }
+static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { SleepConditionVariableCS(c, m, INFINITE); }
+static inline void tk_condition_broadcast(tk_condition *c) { WakeAllConditionVariable(c); }
+
+/* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
+static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
+static inline int tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
+static inline int tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
+static inline int tk_fd_errno(void) { return WSAGetLastError(); }
+static inline int tk_fd_would_block(int e) { return e == WSAEWOULDBLOCK; }
+static inline int tk_fd_poll(struct pollfd *p, int ms) { return WSAPoll(p, 1, ms); }
+static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
+#define TK_EINTR WSAEINTR
+
+static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
+
+#else
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+typedef int tk_fd;
+typedef pthread_mutex_t tk_mutex;
+typedef pthread_cond_t tk_condition;
+
+/* Recursive: a hook that Python answers may ask its own connection a question. */
+static inline void tk_mutex_init(tk_mutex *m)
+{
+    pthread_mutexattr_t a;
+    pthread_mutexattr_init(&a);
+    pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(m, &a);
+    pthread_mutexattr_destroy(&a);
+}
+static inline void tk_mutex_destroy(tk_mutex *m) { pthread_mutex_destroy(m); }
+static inline void tk_lock(tk_mutex *m) { pthread_mutex_lock(m); }
+static inline void tk_unlock(tk_mutex *m) { pthread_mutex_unlock(m); }
+static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
+static inline void tk_condition_destroy(tk_condition *c) { pthread_cond_destroy(c); }
+static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_cond_wait(c, m); }
+static inline void tk_condition_broadcast(tk_condition *c) { pthread_cond_broadcast(c); }
+
+#ifdef MSG_NOSIGNAL
+#define TK_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+static inline int tk_fd_prepare(tk_fd fd) { (void)fd; return 1; }
+#else /* macOS before 15 */
+#define TK_SEND_FLAGS MSG_DONTWAIT
+static inline int tk_fd_prepare(tk_fd fd) { int on = 1; return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) == 0; }
+#endif
+
+static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT); }
+static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n, TK_SEND_FLAGS); }
+static inline int tk_fd_errno(void) { return errno; }
+static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBLOCK; }
+static inline int tk_fd_poll(struct pollfd *p, int ms) { return poll(p, 1, ms); }
+static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
+#define TK_EINTR EINTR
+
+static inline int64_t tk_clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+#endif
+#endif
