@@ -1,0 +1,118 @@
+"""Certificate: the owner of an X509, and the dictionary that getpeercert() gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .fault import from_queue
+from .native import ffi, lib, listed, owned
+
+_GENERAL_NAMES = {
+    lib.TK_X509_ALT_EMAIL: "email",
+    lib.TK_X509_ALT_DNS: "DNS",
+    lib.TK_X509_ALT_URI: "URI",
+    lib.TK_X509_ALT_RID: "Registered ID",
+}
+_LINKS = {lib.TK_X509_OCSP: "OCSP", lib.TK_X509_CA_ISSUERS: "caIssuers", lib.TK_X509_CRL_POINT: "crlDistributionPoints"}
+_TEXTS = {lib.TK_X509_SERIAL: "serialNumber", lib.TK_X509_NOT_BEFORE: "notBefore", lib.TK_X509_NOT_AFTER: "notAfter"}
+_ORDER = (
+    "subject", "issuer", "version", "serialNumber", "notBefore", "notAfter", "subjectAltName", "OCSP", "caIssuers", "crlDistributionPoints"
+)  # fmt: skip
+
+
+class Certificate:
+    """An X.509 certificate. Immutable; any thread may use it."""
+
+    __slots__ = ("_x509", "der")
+
+    der: bytes
+
+    def __init__(self, x509: Any) -> None:
+        self._x509 = owned(x509, lib.tk_x509_free)
+        self.der = next(body for _, body in listed(lambda out: lib.tk_x509_der(self._x509, out)))
+
+    @classmethod
+    def from_der(cls, der: bytes) -> Certificate:
+        """Read a certificate in DER; SSLError when it is none."""
+        fault = ffi.new("tk_fault *")
+        return cls._read(lib.tk_x509_from_der(der, len(der), fault), fault)
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Certificate:
+        """Read the first certificate in PEM; SSLError when there is none."""
+        fault = ffi.new("tk_fault *")
+        return cls._read(lib.tk_x509_from_pem(pem, len(pem), fault), fault)
+
+    @classmethod
+    def _read(cls, x509: Any, fault: Any) -> Certificate:
+        if x509 == ffi.NULL:
+            raise from_queue(fault)
+        return cls(x509)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Certificate) and self.der == other.der
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def fields(self) -> dict[str, Any]:
+        """The fields as `ssl.SSLSocket.getpeercert` shows them."""
+        fault = ffi.new("tk_fault *")
+        return _fields(list(listed(lambda out: lib.tk_x509_fields(self._x509, out, fault))))
+
+
+def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "subject": _name(entries, lib.TK_X509_SUBJECT_RDN, lib.TK_X509_SUBJECT_NAME, lib.TK_X509_SUBJECT_VALUE),
+        "issuer": _name(entries, lib.TK_X509_ISSUER_RDN, lib.TK_X509_ISSUER_NAME, lib.TK_X509_ISSUER_VALUE),
+    }
+    for tag, body in entries:
+        if tag in _TEXTS:
+            found[_TEXTS[tag]] = body.decode()
+        elif tag in _LINKS:
+            found.setdefault(_LINKS[tag], []).append(body.decode("utf-8", "replace"))
+        elif tag == lib.TK_X509_VERSION:
+            found["version"] = memoryview(body).cast("i")[0]
+    found["subjectAltName"] = list(_alternatives(entries))
+    return {key: tuple(found[key]) if type(found[key]) is list else found[key] for key in _ORDER if found.get(key) not in (None, [])}
+
+
+def _name(entries: list[tuple[int, bytes]], rdn: int, key: int, value: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """A distinguished name: a tuple of RDNs, each a tuple of (name, value) pairs."""
+    rdns: list[list[tuple[str, str]]] = []
+    name = ""
+    for tag, body in entries:
+        if tag == rdn:
+            rdns.append([])
+        elif tag == key:
+            name = body.decode()
+        elif tag == value:
+            rdns[-1].append((name, body.decode("utf-8", "replace")))
+    return tuple(tuple(pairs) for pairs in rdns)
+
+
+def _alternatives(entries: list[tuple[int, bytes]]) -> Iterator[tuple[str, Any]]:
+    parts = (lib.TK_X509_ALT_RDN, lib.TK_X509_ALT_NAME, lib.TK_X509_ALT_VALUE)
+    for at, (tag, body) in enumerate(entries):
+        if tag in _GENERAL_NAMES:
+            yield _GENERAL_NAMES[tag], body.decode("utf-8", "replace")
+        elif tag == lib.TK_X509_ALT_IP:
+            yield "IP Address", _address(body)
+        elif tag == lib.TK_X509_ALT_OTHER:
+            kind, _, rest = body.decode("utf-8", "replace").partition(":")
+            yield kind, rest
+        elif tag == lib.TK_X509_ALT_DIRNAME:
+            end = at + 1
+            while end < len(entries) and entries[end][0] in parts:
+                end += 1
+            yield "DirName", _name(entries[at + 1 : end], *parts)
+
+
+def _address(packed: bytes) -> str:
+    """An address as OpenSSL prints it, which for IPv6 is not the short form."""
+    if len(packed) == 4:
+        return ".".join(map(str, packed))
+    if len(packed) == 16:
+        return ":".join(f"{int.from_bytes(packed[i : i + 2], 'big'):X}" for i in range(0, 16, 2))
+    return "<invalid>"

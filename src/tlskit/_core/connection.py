@@ -1,0 +1,305 @@
+"""Connection: the owner of an SSL, and the Python half of its operations.
+
+An operation is one call into C (tk_conn.c has the loop: lock, step, fault, wait). What comes back is a count of bytes,
+or a status. Here only three things are left to do with it: a count is returned; an interruption by a signal lets
+Python's handlers run, which they do between two bytecodes, and calls again with the time that is left; everything
+else goes to the translator in fault.py. A timeout of 0 never waits: that is the memory transport, and non-blocking
+sockets.
+
+New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after it.
+
+Over memory, `read` and `write` are a call or two around the crossing, and written out for that reason; all else goes
+through `_operate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
+
+from . import hooks, wait
+from .bio import MemoryBIO
+from .certificate import Certificate
+from .context import Context
+from .fault import from_queue, translate
+from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
+from .session import Session
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Timeout = float | None  # seconds; 0.0: never wait; None: for ever
+
+_read, _write = lib.tk_conn_read, lib.tk_conn_write
+_INTERRUPTED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
+_COUNTS = ("read", "write")  # of these, 0 is a count
+
+assert hooks  # importing it opens the door from C to Python
+
+
+class Facts(NamedTuple):
+    """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
+
+    done: bool
+    server: bool
+    reused: bool
+    version: int
+    version_name: str
+    cipher_id: int
+    cipher_name: str | None
+    cipher_standard_name: str | None
+    cipher_protocol: str | None
+    cipher_bits: int
+    group: str | None
+    alpn: str | None
+    compression: str | None
+    server_name: str | None
+    extended_master_secret: int
+    verify_code: int
+    shutdown: int
+    bytes_read: int
+    bytes_written: int
+
+
+class Connection:
+    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_conn.c.
+
+    Attributes:
+        on_session: called with each new Session after the operation in which it came; None: they are not queued.
+        hook_error: what Python code raised inside a hook of this connection, until it has been reported.
+    """
+
+    __slots__ = ("__weakref__", "_conn", "_context", "_fd", "_handle", "_others", "_waits", "hook_error", "hostname", "on_session")
+
+    def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
+        incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
+        self._handle = ffi.new_handle(ref(self)) if server else ffi.NULL
+        one = spare()
+        pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, one.fault)
+        if pointer == ffi.NULL:
+            raise from_queue(one.fault)
+        give_back(one)
+        self._conn = owned(pointer, lib.tk_conn_free)
+        self._context = context  # its hooks must outlive the SSL
+        self._others: tuple[Context, ...] = ()
+        self._fd = fd
+        self.on_session: Callable[[Session], None] | None = None
+        self.hook_error: BaseException | None = None
+        self.hostname: str | None = None
+
+    # -- before the handshake -------------------------------------------------------------------------------------
+
+    def set_hostname(self, sni: bytes | None, host: bytes | None, address: bytes | None) -> None:
+        """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP address; None: not."""
+        one = spare()
+        given = [ffi.NULL if value is None else value for value in (sni, host, address)]
+        if lib.tk_conn_set_hostname(self._conn, *given, len(address or b""), one.fault) < 0:
+            raise from_queue(one.fault)
+        give_back(one)
+
+    def set_context(self, context: Context) -> None:
+        """Take the certificate and the hooks of another context. Corresponds to SSL_set_SSL_CTX(3)."""
+        if lib.tk_conn_set_context(self._conn, context._ctx) < 0:
+            raise MemoryError("OpenSSL could not change the context of a connection")
+        self._others += (context,)
+
+    def set_session(self, session: Session | None) -> None:
+        """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
+        one = spare()
+        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, one.fault) < 0:
+            raise from_queue(one.fault)
+        give_back(one)
+
+    def vouches_for(self, certificate: Certificate) -> bool:
+        """Whether the peer's certificate alone would pass this connection's verification now, name and dates included."""
+        return bool(lib.tk_conn_vouch(self._conn, certificate._x509))
+
+    def request_certificate(self) -> None:
+        """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""
+        one = spare()
+        if lib.tk_conn_request_certificate(self._conn, one.fault) < 0:
+            raise from_queue(one.fault)
+        give_back(one)
+
+    def on_servername(self, name: str | None) -> int:
+        """Asked in the handshake of a server: an alert to send, 0 to go on, -1 to go on without acknowledging the name."""
+        return -1
+
+    # -- operations -----------------------------------------------------------------------------------------------
+
+    def do_handshake(self, timeout: Timeout = 0.0) -> None:
+        """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
+        self._operate(lib.tk_conn_handshake, (), timeout, "handshake")
+
+    def shutdown(self, timeout: Timeout = 0.0) -> None:
+        """Send close_notify, and wait for the peer's. Corresponds to SSL_shutdown(3)."""
+        self._operate(lib.tk_conn_shutdown, (), timeout, "shutdown")
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count when a buffer is given.
+
+        The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
+        """
+        if buffer is not None:
+            return self._read_into(len, buffer, timeout)
+        if len <= 0:
+            if len < 0:
+                raise ValueError("size should not be negative")
+            return b""
+        try:
+            one = spares.pop() if len <= ROOM else spare(len)
+        except IndexError:
+            one = spare()
+        room = len if len <= one.room else one.room
+        if timeout == 0.0 and self.on_session is None:
+            n = _read(self._conn, one.pointer, room, 0, one.fault)
+            if n < 0:
+                raise self._error(n, one.fault, "read")
+        else:
+            n = self._operate(_read, (one.pointer, room), timeout, "read", one)
+        data = one.view[:n]
+        give_back(one)
+        return data
+
+    def _read_into(self, n: int, buffer: Any, timeout: Timeout) -> int:
+        pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
+        room = len(pointer)
+        if 0 < n < room:
+            room = n
+        return self._operate(_read, (pointer, room), timeout, "read") if room else 0
+
+    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
+        """Write `data`, and return how many bytes of it went: all of them, unless the transport would not wait.
+
+        After SSLWantWriteError or a timeout, repeat the call with the same bytes. Corresponds to SSL_write_ex(3).
+        """
+        buffer: Any = data if type(data) is bytes else ffi.from_buffer("char[]", data)
+        if timeout != 0.0:
+            return self._operate(_write, (buffer, len(buffer)), timeout, "write")
+        try:
+            one = spares.pop()
+        except IndexError:
+            one = spare()
+        n: int = _write(self._conn, buffer, len(buffer), 0, one.fault)
+        if n < 0:
+            raise self._error(n, one.fault, "write")
+        spares.append(one)
+        return n
+
+    def _operate(self, operation: Any, arguments: tuple[Any, ...], timeout: Timeout, doing: str, one: Spare | None = None) -> int:
+        """One operation to its end: a count of bytes, or 1 for what counts nothing."""
+        own = one is None
+        one = one or spare()
+        through_python = timeout != 0.0 and wait.cooperative()
+        deadline = monotonic() + timeout if timeout else None
+        while True:
+            if through_python or timeout == 0.0:
+                ms = 0
+            elif deadline is None:
+                ms = -1
+            else:
+                ms = max(ceil((deadline - monotonic()) * 1000), 1)
+            n: int = operation(self._conn, *arguments, ms, one.fault)
+            if self.on_session is not None:
+                self._hand_out_sessions()
+            if n > 0 or (n == 0 and doing in _COUNTS):
+                break
+            if n == _INTERRUPTED:
+                continue
+            if through_python and n in (_WANT_READ, _WANT_WRITE):
+                n = wait.wait(self._fd, n, deadline)
+                if n > 0:
+                    continue
+            raise self._error(n, one.fault, doing)
+        if own:
+            give_back(one)
+        return n
+
+    def _error(self, status: int, fault: Any, doing: str) -> Exception:
+        """What to raise; an exception that a hook raised is its cause."""
+        rejected = self.rejected() if status == lib.TK_SSL and fault.verify_depth >= 0 else None
+        error = translate(status, fault, doing=doing, hostname=self.hostname, certificate=rejected)
+        if self.hook_error is not None and status == lib.TK_SSL:
+            error.__cause__, self.hook_error = self.hook_error, None
+        return error
+
+    def _hand_out_sessions(self) -> None:
+        while self.on_session is not None:
+            session = lib.tk_conn_next_session(self._conn)
+            if session == ffi.NULL:
+                break
+            self.on_session(Session(session))
+
+    def close(self) -> None:
+        """End every operation, in whichever thread, with EBADF; returns when they have left."""
+        lib.tk_conn_close(self._conn)
+
+    # -- what there is to know ------------------------------------------------------------------------------------
+
+    def pending(self) -> int:
+        """How many decrypted bytes wait to be read. Corresponds to SSL_pending(3)."""
+        n: int = lib.tk_conn_pending(self._conn)
+        return n
+
+    def leftover(self) -> bytes:
+        """After a shutdown: what came behind the peer's close_notify and was read ahead; plain bytes of the socket."""
+        room = 1 << 17
+        into = ffi.new("char[]", room)
+        got = bytearray()
+        while n := lib.tk_conn_leftover(self._conn, into, room):
+            got += ffi.buffer(into, n)
+        return bytes(got)
+
+    @property
+    def handshake_done(self) -> bool:
+        """Whether the handshake is complete. Corresponds to SSL_is_init_finished(3)."""
+        return bool(lib.tk_conn_handshake_done(self._conn))
+
+    def facts(self) -> Facts:
+        """What was negotiated, in one crossing."""
+        f = ffi.new("tk_conn_facts *")
+        lib.tk_conn_facts_of(self._conn, f)
+        alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
+        return Facts(
+            bool(f.done), bool(f.server), bool(f.reused), f.version, _text(f.version_name) or "", f.cipher_id,
+            _text(f.cipher_name), _text(f.cipher_standard_name), _text(f.cipher_protocol), f.cipher_bits, _text(f.group_name),
+            alpn, _text(f.compression), _text(f.server_name) or None, f.extended_master_secret, f.verify_code, f.shutdown,
+            f.bytes_read, f.bytes_written,
+        )  # fmt: skip
+
+    def current_session(self) -> Session | None:
+        """The session in force, made or resumed; None before there is one. Corresponds to SSL_get1_session(3)."""
+        session = lib.tk_conn_session(self._conn)
+        return None if session == ffi.NULL else Session(session)
+
+    def peer(self) -> Certificate | None:
+        """The peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""
+        x509 = lib.tk_conn_peer(self._conn)
+        return None if x509 == ffi.NULL else Certificate(x509)
+
+    def rejected(self) -> bytes | None:
+        """DER of the certificate at which verification failed."""
+        x509 = lib.tk_conn_rejected(self._conn)
+        return None if x509 == ffi.NULL else Certificate(x509).der
+
+    def chain(self, *, verified: bool) -> list[bytes]:
+        """DER of the peer's chain, its own certificate first: as it sent it, or as it was verified."""
+        return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
+
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
+        """On a server, what the client offered and this side has: (name, protocol, bits); None without a ClientHello."""
+        found = list(listed(lambda out: lib.tk_conn_shared_ciphers(self._conn, out)))
+        rows = [(found[i + 1][1].decode(), found[i + 2][1].decode(), memoryview(found[i][1]).cast("I")[0]) for i in range(0, len(found), 3)]
+        return rows or None
+
+    def finished(self, *, peer: bool) -> bytes:
+        """The Finished message of a side. Corresponds to SSL_get_finished(3)."""
+        into = ffi.new("char[]", 64)
+        return bytes(ffi.buffer(into, lib.tk_conn_finished(self._conn, peer, into, 64)))
+
+
+def _text(pointer: Any) -> str | None:
+    return ffi.string(pointer).decode("utf-8", "replace") if pointer else None

@@ -1,0 +1,307 @@
+"""Context: the owner of an SSL_CTX. Every setting is checked by OpenSSL and is in force, or raises and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from .fault import from_queue, plain_error
+from .native import CONST, ffi, lib, listed, owned
+from .session import Session
+from .trust import TrustStore
+
+ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
+STATISTICS = (
+    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good", "accept_renegotiate",
+    "hits", "misses", "timeouts", "cache_full", "cb_hits",
+)  # fmt: skip
+
+
+class CipherFacts(NamedTuple):
+    """What OpenSSL knows of one cipher suite."""
+
+    id: int
+    bits: int
+    algorithm_bits: int
+    aead: bool
+    name: str
+    protocol: str
+    description: str
+    symmetric: str | None
+    digest: str | None
+    key_exchange: str | None
+    authentication: str | None
+
+
+class PasswordWanted(Exception):
+    """The private key is encrypted, and no password was given."""
+
+
+class Context:
+    """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to whoever comes later."""
+
+    __slots__ = ("_ctx", "_trust", "alpn", "hooks", "own_identity")
+
+    def __init__(self, role: str) -> None:
+        fault = ffi.new("tk_fault *")
+        pointer = lib.tk_ctx_new(ROLES[role], fault)
+        if pointer == ffi.NULL:
+            raise from_queue(fault)
+        self._ctx = owned(pointer, lib.tk_ctx_free)
+        self.hooks = 0
+        self.alpn = self.own_identity = b""
+        self.trust = TrustStore()
+
+    def _check(self, status: int, fault: Any) -> None:
+        if status < 0:
+            raise from_queue(fault)
+
+    # -- plain settings: a number in, a number out ----------------------------------------------------------------
+
+    @property
+    def options(self) -> int:
+        """The SSL_OP_ bits. Corresponds to SSL_CTX_set_options(3)."""
+        n: int = lib.tk_ctx_options(self._ctx)
+        return n
+
+    @options.setter
+    def options(self, value: int) -> None:
+        lib.tk_ctx_set_options(self._ctx, value)
+
+    @property
+    def verify_mode(self) -> int:
+        """The SSL_VERIFY_ bits. Corresponds to SSL_CTX_set_verify(3)."""
+        n: int = lib.tk_ctx_verify_mode(self._ctx)
+        return n
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        lib.tk_ctx_set_verify_mode(self._ctx, value)
+
+    @property
+    def verify_depth(self) -> int:
+        """How many CA certificates a chain may have; -1: OpenSSL's own limit. Corresponds to SSL_CTX_set_verify_depth(3)."""
+        n: int = lib.tk_ctx_verify_depth(self._ctx)
+        return n
+
+    @verify_depth.setter
+    def verify_depth(self, value: int) -> None:
+        lib.tk_ctx_set_verify_depth(self._ctx, value)
+
+    @property
+    def verify_flags(self) -> int:
+        """The X509_V_FLAG_ bits. Corresponds to X509_VERIFY_PARAM_set_flags(3)."""
+        n: int = lib.tk_ctx_verify_flags(self._ctx)
+        return n
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_verify_flags(self._ctx, value, fault), fault)
+
+    def set_host_flags(self, flags: int) -> None:
+        """The X509_CHECK_FLAG_ bits. Corresponds to X509_VERIFY_PARAM_set_hostflags(3)."""
+        lib.tk_ctx_set_host_flags(self._ctx, flags)
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """The lowest and the highest protocol version; 0: whatever the library has. Set both or neither."""
+        return lib.tk_ctx_min_version(self._ctx), lib.tk_ctx_max_version(self._ctx)
+
+    @versions.setter
+    def versions(self, bounds: tuple[int, int]) -> None:
+        fault = ffi.new("tk_fault *")
+        if lib.tk_ctx_set_versions(self._ctx, *bounds, fault) < 0:
+            lowest, highest = (f"{n:#06x}" if n else "any" for n in bounds)
+            raise ValueError(f"OpenSSL does not take the protocol versions from {lowest} to {highest}")
+
+    @property
+    def security_level(self) -> int:
+        """0 to 5. Corresponds to SSL_CTX_set_security_level(3)."""
+        n: int = lib.tk_ctx_security_level(self._ctx)
+        return n
+
+    @security_level.setter
+    def security_level(self, value: int) -> None:
+        lib.tk_ctx_set_security_level(self._ctx, value)
+
+    @property
+    def num_tickets(self) -> int:
+        """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to SSL_CTX_set_num_tickets(3)."""
+        n: int = lib.tk_ctx_num_tickets(self._ctx)
+        return n
+
+    @num_tickets.setter
+    def num_tickets(self, value: int) -> None:
+        if lib.tk_ctx_set_num_tickets(self._ctx, value) != 1:
+            raise ValueError("failed to set num tickets.")
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """For connections to come. Corresponds to SSL_set_post_handshake_auth(3) and SSL_VERIFY_POST_HANDSHAKE."""
+        return bool(lib.tk_ctx_post_handshake_auth(self._ctx))
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, on: bool) -> None:
+        lib.tk_ctx_set_post_handshake_auth(self._ctx, on)
+
+    def policy(self) -> tuple[object, ...]:
+        """All that a verification by this context depends on, and what it shows of itself: equal policies verify alike."""
+        p = ffi.new("tk_policy *")
+        lib.tk_ctx_policy(self._ctx, p)
+        return (
+            p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags,
+            self._trust.identity, self.own_identity, self.alpn,
+        )  # fmt: skip
+
+    # -- lists ----------------------------------------------------------------------------------------------------
+
+    def set_ciphers(self, words: bytes) -> None:
+        """The suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string that selects none changes nothing."""
+        fault = ffi.new("tk_fault *")
+        if lib.tk_ctx_set_ciphers(self._ctx, words, fault) < 0:
+            error = plain_error("No cipher can be selected.")
+            error.__cause__ = from_queue(fault)
+            raise error
+
+    def set_ciphersuites(self, words: bytes) -> None:
+        """The suites of TLS 1.3. Corresponds to SSL_CTX_set_ciphersuites(3)."""
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_ciphersuites(self._ctx, words, fault), fault)
+
+    def set_groups(self, words: bytes) -> None:
+        """The key exchange groups, the preferred first. Corresponds to SSL_CTX_set1_groups_list(3)."""
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_groups(self._ctx, words, fault), fault)
+
+    def ciphers(self) -> Iterator[CipherFacts]:
+        """The suites in force, the preferred first. Corresponds to SSL_get_ciphers(3)."""
+        suites: list[tuple[memoryview, dict[int, str]]] = []
+        for tag, body in listed(lambda out: lib.tk_ctx_ciphers(self._ctx, out)):
+            if tag == 0:
+                suites.append((memoryview(body).cast("I"), {}))
+            else:
+                suites[-1][1][tag] = body.decode()
+        for numbers, text in suites:
+            number, bits, algorithm_bits, aead = numbers
+            names = (text.get(i) for i in range(4, 8))
+            yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].strip(), *names)
+
+    def set_alpn(self, wire: bytes) -> None:
+        """The application protocols, each with its length before it. Corresponds to SSL_CTX_set_alpn_protos(3)."""
+        if lib.tk_ctx_set_alpn(self._ctx, wire, len(wire)) < 0:
+            raise plain_error("OpenSSL did not take the list of application protocols")
+        self.alpn = wire
+
+    # -- certificates, trust, key log -----------------------------------------------------------------------------
+
+    def use_chain(self, chain: bytes, key: bytes, password: bytes | None) -> None:
+        """Put a certificate, its chain and its private key in, all or nothing.
+
+        Raises:
+            PasswordWanted: the key is encrypted and `password` is None.
+            ValueError: the password is longer than OpenSSL takes.
+            SSLError: one of them cannot be read, is too weak for the security level, or does not go with the others.
+        """
+        fault = ffi.new("tk_fault *")
+        given, size = (ffi.NULL, -1) if password is None else (password, len(password))
+        status = lib.tk_ctx_use_chain(self._ctx, chain, len(chain), key, len(key), given, size, fault)
+        if status == lib.TK_PASSWORD:
+            raise PasswordWanted
+        if status == lib.TK_PASSWORD_LONG:
+            raise ValueError("password cannot be longer than 1024 bytes")
+        self._check(status, fault)
+        self.own_identity = sha256(self.own_identity + sha256(chain).digest()).digest()
+
+    def certificate(self) -> bytes:
+        """DER of the certificate that was put in last; b"" when there is none."""
+        return next((der for _, der in listed(lambda out: lib.tk_ctx_certificate(self._ctx, out))), b"")
+
+    @property
+    def trust(self) -> TrustStore:
+        """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""
+        return self._trust
+
+    @trust.setter
+    def trust(self, store: TrustStore) -> None:
+        lib.tk_ctx_set_trust(self._ctx, store._store)
+        self._trust = store
+
+    def own_trust(self) -> TrustStore:
+        """The trust store for a change: a copy, when others share the one in force."""
+        if self._trust.shared:
+            self.trust = self._trust.copy()
+        return self._trust
+
+    def set_keylog(self, path: bytes | None) -> None:
+        """Append the secrets of every connection to a file, from C. Corresponds to SSL_CTX_set_keylog_callback(3)."""
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if path is None else path, fault), fault)
+
+    def want_sessions(self, on: bool) -> None:
+        """Whether new sessions are queued on their connections. Corresponds to SSL_CTX_sess_set_new_cb(3)."""
+        self._switch(lib.TK_HOOK_SESSION, on)
+
+    def want_servername(self, on: bool) -> None:
+        """Whether a server's connections are asked about the name. Corresponds to SSL_CTX_set_tlsext_servername_callback(3)."""
+        self._switch(lib.TK_HOOK_SERVERNAME, on)
+
+    def _switch(self, hook: int, on: bool) -> None:
+        self.hooks = self.hooks | hook if on else self.hooks & ~hook
+        lib.tk_ctx_set_hooks(self._ctx, self.hooks)
+
+    # -- the session cache ----------------------------------------------------------------------------------------
+
+    @property
+    def cache_mode(self) -> int:
+        """The SSL_SESS_CACHE_ bits. Corresponds to SSL_CTX_set_session_cache_mode(3)."""
+        n: int = lib.tk_ctx_cache_mode(self._ctx)
+        return n
+
+    @cache_mode.setter
+    def cache_mode(self, value: int) -> None:
+        lib.tk_ctx_set_cache_mode(self._ctx, value)
+
+    @property
+    def cache_size(self) -> int:
+        """How many sessions the cache holds; 0: no bound. Corresponds to SSL_CTX_sess_set_cache_size(3)."""
+        n: int = lib.tk_ctx_cache_size(self._ctx)
+        return n
+
+    @cache_size.setter
+    def cache_size(self, value: int) -> None:
+        lib.tk_ctx_set_cache_size(self._ctx, value)
+
+    @property
+    def session_timeout(self) -> int:
+        """Seconds. Corresponds to SSL_CTX_set_timeout(3)."""
+        n: int = lib.tk_ctx_session_timeout(self._ctx)
+        return n
+
+    @session_timeout.setter
+    def session_timeout(self, seconds: int) -> None:
+        lib.tk_ctx_set_session_timeout(self._ctx, seconds)
+
+    def set_id_context(self, value: bytes) -> None:
+        """Corresponds to SSL_CTX_set_session_id_context(3)."""
+        if lib.tk_ctx_set_id_context(self._ctx, value, len(value)) < 0:
+            raise ValueError(f"a session id context has at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, not {len(value)}")
+
+    def statistics(self) -> dict[str, int]:
+        """The twelve counters. Corresponds to SSL_CTX_sess_number(3)."""
+        out = ffi.new("tk_session_stats *")
+        lib.tk_ctx_session_stats(self._ctx, out)
+        return {name: getattr(out, name) for name in STATISTICS}
+
+    def flush_sessions(self, at: int) -> None:
+        """Remove what has expired by then. Corresponds to SSL_CTX_flush_sessions(3)."""
+        lib.tk_ctx_flush_sessions(self._ctx, at)
+
+    def add_session(self, session: Session) -> bool:
+        """False when it was there already. Corresponds to SSL_CTX_add_session(3)."""
+        return bool(lib.tk_ctx_add_session(self._ctx, session._session) == 1)
+
+    def remove_session(self, session: Session) -> bool:
+        """False when it was not there. Corresponds to SSL_CTX_remove_session(3)."""
+        return bool(lib.tk_ctx_remove_session(self._ctx, session._session) == 1)

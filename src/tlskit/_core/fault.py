@@ -1,0 +1,125 @@
+"""The one translator from what C says went wrong to a Python exception. Nobody else looks at OpenSSL's numbers.
+
+In this order: an exception that Python code raised inside a hook; the statuses that need no more than their name; a
+failed verification; an end of file where TLS does not allow one; the operating system's error; any other SSLError.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from ssl import AlertDescription, SSLErrorNumber
+from typing import Any
+
+from ..errors import (
+    ErrorEntry,
+    SSLCertVerificationError,
+    SSLEOFError,
+    SSLError,
+    SSLWantReadError,
+    SSLWantWriteError,
+    SSLZeroReturnError,
+)
+from .native import CONST, ffi, lib
+
+_EOF_TEXT = "EOF occurred in violation of protocol"
+
+
+def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None = None, certificate: bytes | None = None) -> Exception:
+    """The exception for a negative status of a tk_ call.
+
+    Args:
+        status: what the call returned.
+        fault: its tk_fault, looked at only for TK_SSL and TK_SYSCALL.
+        doing: "read", "write", "handshake" ...: for the message of a timeout.
+        hostname: the name that was to be verified, for the message of a mismatch.
+        certificate: DER of the certificate at which verification failed, if it did.
+    """
+    if status == lib.TK_WANT_READ:
+        return _plain(SSLWantReadError, SSLErrorNumber.SSL_ERROR_WANT_READ, "The operation did not complete (read)")
+    if status == lib.TK_WANT_WRITE:
+        return _plain(SSLWantWriteError, SSLErrorNumber.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+    if status == lib.TK_TIMED_OUT:
+        return TimeoutError(f"The {doing} operation timed out")
+    if status == lib.TK_CLOSED:
+        return OSError(errno.EBADF, os.strerror(errno.EBADF))
+    if status in (lib.TK_ZERO_RETURN, lib.TK_EOF):
+        return _plain(SSLZeroReturnError, SSLErrorNumber.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
+    if status == lib.TK_SYSCALL and fault.count == 0:
+        if fault.sys_errno:
+            return OSError(fault.sys_errno, os.strerror(fault.sys_errno))
+        return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
+    return from_queue(fault, hostname=hostname, certificate=certificate)
+
+
+def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | None = None) -> SSLError:
+    """The SSLError for a fault with an error queue."""
+    last = fault.error[fault.count - 1] if fault.count else None
+    if last is None:
+        return _with_fault(_plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"), fault)
+    kind: type[SSLError] = SSLError
+    number, text, verify = SSLErrorNumber.SSL_ERROR_SSL, _text(last.text) or "unknown error", None
+    if last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_CERTIFICATE_VERIFY_FAILED:
+        kind, verify = SSLCertVerificationError, _verify_message(fault.verify_code, hostname)
+        text = f"{text}: {verify}"
+    elif last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_UNEXPECTED_EOF_WHILE_READING:
+        kind, number, text = SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT
+    library, reason = _text(last.library_name), _text(last.reason_name)
+    label = f"[{library}: {reason}] " if library and reason else f"[{library}] " if library else ""
+    error = _plain(kind, number, label + text)
+    error.library, error.reason = library, reason  # type: ignore[assignment]  # typeshed leaves out that they may be None
+    if verify is not None:
+        error.verify_code, error.verify_message = fault.verify_code, verify  # type: ignore[attr-defined]
+        error.verify_depth, error.certificate = fault.verify_depth, certificate  # type: ignore[attr-defined]
+    return _with_fault(error, fault)
+
+
+def plain_error(message: str) -> SSLError:
+    """An SSLError of tlskit's own, shaped as the stdlib's are."""
+    return _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, message)
+
+
+def is_last(fault: Any, library: str, reason: str) -> bool:
+    """Whether the last error is this one, both named as constants of OpenSSL."""
+    last = fault.error[fault.count - 1] if fault.count else None
+    return last is not None and (last.library, last.reason) == (getattr(CONST, library, None), getattr(CONST, reason, None))
+
+
+def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
+    error = kind(number, message)
+    error.library = error.reason = None  # type: ignore[assignment]
+    return error
+
+
+def _with_fault(error: SSLError, fault: Any) -> SSLError:
+    error.errors = tuple(_entry(fault.error[i]) for i in range(fault.count))  # type: ignore[attr-defined]
+    error.alert_sent = _alert(fault.alert_sent)  # type: ignore[attr-defined]
+    error.alert_received = _alert(fault.alert_received)  # type: ignore[attr-defined]
+    return error
+
+
+def _entry(entry: Any) -> ErrorEntry:
+    return ErrorEntry(
+        entry.code, _text(entry.library_name), _text(entry.reason_name), _text(entry.text) or "unknown error", _text(entry.data) or ""
+    )
+
+
+def _alert(description: int) -> AlertDescription | int | None:
+    if description < 0:
+        return None
+    try:
+        return AlertDescription(description)
+    except ValueError:
+        return description
+
+
+def _text(pointer: Any) -> str | None:
+    return ffi.string(pointer).decode("utf-8", "replace") if pointer else None
+
+
+def _verify_message(code: int, hostname: str | None) -> str:
+    if code == CONST.X509_V_ERR_HOSTNAME_MISMATCH:
+        return f"Hostname mismatch, certificate is not valid for '{hostname}'."
+    if code == CONST.X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return f"IP address mismatch, certificate is not valid for '{hostname}'."
+    return _text(lib.tk_verify_text(code)) or "unknown verification error"

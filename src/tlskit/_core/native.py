@@ -1,0 +1,76 @@
+"""How a C object gets its one owner, and how lists come back from C."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from _tlsbind import CONST, ffi, lib
+
+__all__ = ["CONST", "ROOM", "Spare", "ffi", "give_back", "lib", "listed", "owned", "spare", "spares"]
+
+
+def owned(pointer: Any, free: Any) -> Any:
+    """Give `pointer` to the collector: `free` runs once, in any order and any thread, without Python.
+
+    The only call of ffi.gc. A NULL is refused: whoever may get one says what it means first.
+    """
+    if pointer == ffi.NULL:
+        raise MemoryError("OpenSSL had no memory for a new object")
+    return ffi.gc(pointer, free)
+
+
+def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
+    """Let a C helper fill a tk_records, and give its (tag, bytes) pairs."""
+    records = ffi.new("tk_records *")
+    try:
+        fill(records)
+        if records.failed:
+            raise MemoryError("there was no memory for a list from OpenSSL")
+        data = bytes(ffi.buffer(records.data, records.size)) if records.size else b""
+    finally:
+        lib.tk_records_free(records)
+    at = 0
+    while at < len(data):
+        tag, size = memoryview(data)[at : at + 8].cast("I")
+        yield tag, data[at + 8 : at + 8 + size]
+        at += 8 + size
+
+
+class Spare:
+    """What one call into C needs beside its arguments: a fault record, and room to read into.
+
+    Kept in a pool, because an allocation costs more than the call. `list.pop` and `list.append` are atomic, with and
+    without the GIL, so a signal handler or a finaliser that comes between takes another one.
+    """
+
+    __slots__ = ("fault", "pointer", "room", "view")
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.pointer = _uncleared("char[]", room)
+        self.view = ffi.buffer(self.pointer, room)
+        self.fault = ffi.new("tk_fault *")
+
+
+_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
+ROOM, _MOST_ROOM, _POOL = 65536, 262144, 16
+
+#: The pool itself: the two hot paths in connection.py take from it and give back to it in place.
+spares: list[Spare] = []
+
+
+def spare(room: int = 0) -> Spare:
+    """Take from the pool, or make a new one when it is empty or `room` bytes are more than its members hold."""
+    if room > ROOM:
+        return Spare(min(room, _MOST_ROOM))
+    try:
+        return spares.pop()
+    except IndexError:
+        return Spare(ROOM)
+
+
+def give_back(one: Spare) -> None:
+    """Put back what `spare` gave, unless there are enough."""
+    if one.room == ROOM and len(spares) < _POOL:
+        spares.append(one)

@@ -1,0 +1,79 @@
+"""Session: the owner of an SSL_SESSION. Immutable: other times mean another session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .certificate import Certificate
+from .fault import from_queue
+from .native import ffi, lib, listed, owned
+
+
+class Session:
+    """An SSL_SESSION, read once: its facts are plain attributes. Any thread may use it.
+
+    Attributes:
+        id: the session id; for TLS 1.3 a name that the client made up for the ticket.
+        id_context: the server's session id context.
+        time, timeout: when it was made (seconds since 1970), and how long this side keeps it (seconds).
+        lifetime_hint: how long the server said that the ticket is good for (seconds); 0: it did not say.
+        has_ticket, ticket: whether there is a ticket, and its bytes.
+        is_resumable: what SSL_SESSION_is_resumable(3) says.
+        version: the protocol version as a number of the wire; cipher: OpenSSL's name of it.
+        alpn: the protocol that was agreed on, or None; hostname: the name that the server acknowledged, or None.
+        max_early_data: how many bytes of early data the server would take.
+        peer_not_after: when the peer's certificate ends (seconds since 1970); -1: there is none.
+    """
+
+    __slots__ = (
+        "_session", "alpn", "cipher", "has_ticket", "hostname", "id", "id_context", "is_resumable",
+        "lifetime_hint", "max_early_data", "peer_not_after", "ticket", "time", "timeout", "version",
+    )  # fmt: skip
+
+    def __init__(self, session: Any) -> None:
+        self._session = owned(session, lib.tk_session_free)
+        facts = ffi.new("tk_session_facts *")
+        lib.tk_session_facts_of(self._session, facts)
+        self.id = bytes(ffi.buffer(facts.id, facts.id_size))
+        self.id_context = bytes(ffi.buffer(facts.id_context, facts.id_context_size))
+        self.time: int = facts.time
+        self.timeout: int = facts.timeout
+        self.lifetime_hint: int = facts.lifetime_hint
+        self.has_ticket = bool(facts.has_ticket)
+        self.ticket = bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
+        self.is_resumable = bool(facts.resumable)
+        self.version: int = facts.version
+        self.peer_not_after: int = facts.peer_not_after
+        self.cipher: str | None = ffi.string(facts.cipher).decode() if facts.cipher else None
+        self.alpn: str | None = bytes(ffi.buffer(facts.alpn, facts.alpn_size)).decode("latin-1") if facts.alpn_size else None
+        self.hostname: str | None = ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
+        self.max_early_data: int = facts.max_early_data
+
+    @classmethod
+    def from_der(cls, der: bytes) -> Session:
+        """Read what `der()` wrote. Corresponds to d2i_SSL_SESSION(3); bytes after the end are refused."""
+        fault = ffi.new("tk_fault *")
+        session = lib.tk_session_from_der(der, len(der), fault)
+        if session == ffi.NULL:
+            raise from_queue(fault)
+        return cls(session)
+
+    def der(self) -> bytes:
+        """The session with its secret. Corresponds to i2d_SSL_SESSION(3)."""
+        bodies = [body for _, body in listed(lambda out: lib.tk_session_der(self._session, out))]
+        if not bodies:
+            raise ValueError("this session cannot be written as DER: no cipher has been agreed on yet")
+        return bodies[0]
+
+    def with_times(self, *, time: int | None = None, timeout: int | None = None) -> Session:
+        """A copy with another time of creation or another timeout. Corresponds to SSL_SESSION_set_time(3)."""
+        fault = ffi.new("tk_fault *")
+        copy = lib.tk_session_with_times(self._session, -1 if time is None else time, -1 if timeout is None else timeout, fault)
+        if copy == ffi.NULL:
+            raise from_queue(fault)
+        return Session(copy)
+
+    def peer(self) -> Certificate | None:
+        """The peer's own certificate, the one thing of its chain that an SSL_SESSION keeps through DER."""
+        x509 = lib.tk_session_peer(self._session)
+        return None if x509 == ffi.NULL else Certificate(x509)

@@ -1,0 +1,94 @@
+"""TrustStore: the owner of an X509_STORE, shared by contexts and never changed once it is."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from ..errors import SSLError
+from .fault import from_queue, is_last, plain_error
+from .native import ffi, lib, listed, owned
+
+
+class TrustStore:
+    """Certificate authorities and CRLs. What loads into it is for whoever made it; a shared one is copied first.
+
+    Attributes:
+        identity: a digest of all that was loaded, in order: two stores with one identity trust the same.
+        directories: hashed directories that are searched when a certificate is looked for.
+    """
+
+    __slots__ = ("_store", "directories", "identity", "shared")
+
+    def __init__(self, store: Any = None) -> None:
+        self._store = owned(lib.tk_trust_new() if store is None else store, lib.tk_trust_free)
+        self.identity = b""
+        self.directories: tuple[str, ...] = ()
+        self.shared = False
+
+    def copy(self) -> TrustStore:
+        """One's own: the certificates by reference, the directories again."""
+        fault = ffi.new("tk_fault *")
+        store = lib.tk_trust_copy(self._store, fault)
+        if store == ffi.NULL:
+            raise from_queue(fault)
+        copy = TrustStore(store)
+        copy.identity = self.identity
+        for path in self.directories:
+            copy._directory(path)
+        return copy
+
+    def add_pem(self, pem: bytes, *, crls: bool = True) -> int:
+        """Load PEM certificates (and CRLs): how many; SSLError when there are none, or one cannot be read."""
+        fault = ffi.new("tk_fault *")
+        what = lib.TK_LOAD_CERTIFICATES | (lib.TK_LOAD_CRLS if crls else 0)
+        count: int = lib.tk_trust_add_pem(self._store, pem, len(pem), what, fault)
+        if count < 0:
+            raise from_queue(fault)
+        self._loaded(b"pem", pem)
+        return count
+
+    def add_data(self, data: str | bytes) -> None:
+        """Load what `load_verify_locations(cadata=)` takes: PEM when it is text, certificates in DER when it is bytes."""
+        form, raw = ("PEM", data.encode("ascii")) if isinstance(data, str) else ("DER", data)
+        fault = ffi.new("tk_fault *")
+        if form == "PEM":
+            count = lib.tk_trust_add_pem(self._store, raw, len(raw), lib.TK_LOAD_CERTIFICATES, fault)
+        else:
+            count = lib.tk_trust_add_der(self._store, raw, len(raw), fault)
+        if count < 0:
+            raise _nothing_in(raw, fault)
+        self._loaded(form.encode(), raw)
+
+    def add_directory(self, path: str) -> None:
+        """Search the hashed directory `path` from now on. Corresponds to X509_STORE_load_path(3)."""
+        self._directory(path)
+        self._loaded(b"dir", path.encode("utf-8", "surrogateescape"))
+
+    def count(self) -> dict[str, int]:
+        """How many there are, as `cert_store_stats()` says it."""
+        x509, crl, ca = ffi.new("int32_t *"), ffi.new("int32_t *"), ffi.new("int32_t *")
+        lib.tk_trust_count(self._store, x509, crl, ca)
+        return {"x509": x509[0], "crl": crl[0], "x509_ca": ca[0]}
+
+    def authorities(self) -> list[bytes]:
+        """The CA certificates in DER."""
+        return [der for _, der in listed(lambda out: lib.tk_trust_authorities(self._store, out))]
+
+    def _directory(self, path: str) -> None:
+        fault = ffi.new("tk_fault *")
+        if lib.tk_trust_add_directory(self._store, path.encode("utf-8", "surrogateescape"), fault) < 0:
+            raise from_queue(fault)
+        self.directories += (path,)
+
+    def _loaded(self, kind: bytes, content: bytes) -> None:
+        self.identity = sha256(self.identity + kind + sha256(content).digest()).digest()
+
+
+def _nothing_in(data: bytes, fault: Any) -> SSLError:
+    """What the stdlib says of `cadata` without a certificate in it."""
+    if not data or is_last(fault, "ERR_LIB_X509", "X509_R_NO_CERTIFICATE_OR_CRL_FOUND") or is_last(fault, "ERR_LIB_PEM", "PEM_R_NO_START_LINE"):
+        return plain_error("no start line: cadata does not contain a certificate")
+    if is_last(fault, "ERR_LIB_ASN1", "ASN1_R_NOT_ENOUGH_DATA") or is_last(fault, "ERR_LIB_ASN1", "ASN1_R_HEADER_TOO_LONG"):
+        return plain_error("not enough data: cadata does not contain a certificate")
+    return from_queue(fault)

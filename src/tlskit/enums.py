@@ -1,0 +1,31 @@
+"""The flags and numbers: the stdlib's own types where it has them, so that both modules' values mix."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from ssl import AlertDescription, Options, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
+
+from _tlsbind import CONST
+
+__all__ = ["AlertDescription", "Options", "SSLErrorNumber", "SessionCacheMode", "TLSVersion", "VerifyFlags", "VerifyMode", "_SSLMethod"]
+
+
+class SessionCacheMode(IntFlag):
+    """What the session cache of a context does: `ctx.sessions.mode`. Corresponds to SSL_CTX_set_session_cache_mode(3)."""
+
+    OFF = CONST.SSL_SESS_CACHE_OFF
+    """No session is kept for reuse."""
+    CLIENT = CONST.SSL_SESS_CACHE_CLIENT
+    """Sessions of this side's client connections are offered to the cache."""
+    SERVER = CONST.SSL_SESS_CACHE_SERVER
+    """Sessions of this side's server connections are kept, to be resumed by their id."""
+    BOTH = CLIENT | SERVER
+    NO_AUTO_CLEAR = CONST.SSL_SESS_CACHE_NO_AUTO_CLEAR
+    """Do not flush what has expired at every 255th connection."""
+    NO_INTERNAL_LOOKUP = CONST.SSL_SESS_CACHE_NO_INTERNAL_LOOKUP
+    """A server does not look into OpenSSL's own cache."""
+    NO_INTERNAL_STORE = CONST.SSL_SESS_CACHE_NO_INTERNAL_STORE
+    """Sessions are not put into OpenSSL's own cache."""
+    NO_INTERNAL = NO_INTERNAL_LOOKUP | NO_INTERNAL_STORE
+    UPDATE_TIME = CONST.SSL_SESS_CACHE_UPDATE_TIME
+    """A session's time starts anew whenever it is resumed."""

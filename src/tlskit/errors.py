@@ -1,0 +1,45 @@
+"""The exceptions: the stdlib's own classes, so that `except ssl.SSLError` catches what tlskit raises, whoever imports it.
+
+Beside `library`, `reason`, `verify_code` and `verify_message`, an SSLError raised by tlskit has
+
+- `errors`: the whole of OpenSSL's error queue, the oldest first, as `ErrorEntry`s;
+- `alert_sent`, `alert_received`: the fatal alert of this connection as an `AlertDescription`, or None;
+- `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate (0) the refused
+  one stands, and that certificate in DER.
+"""
+
+from __future__ import annotations
+
+from ssl import (
+    CertificateError,
+    SSLCertVerificationError,
+    SSLEOFError,
+    SSLError,
+    SSLSyscallError,
+    SSLWantReadError,
+    SSLWantWriteError,
+    SSLZeroReturnError,
+)
+from typing import NamedTuple
+
+__all__ = [
+    "CertificateError",
+    "ErrorEntry",
+    "SSLCertVerificationError",
+    "SSLEOFError",
+    "SSLError",
+    "SSLSyscallError",
+    "SSLWantReadError",
+    "SSLWantWriteError",
+    "SSLZeroReturnError",
+]
+
+
+class ErrorEntry(NamedTuple):
+    """One entry of OpenSSL's error queue."""
+
+    code: int
+    library: str | None
+    reason: str | None
+    text: str
+    data: str
