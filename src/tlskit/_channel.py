@@ -1,0 +1,145 @@
+"""Channel: a connection with the rules of tlskit. It is what `SSLSocket._sslobj` and `SSLObject._sslobj` are.
+
+The rules: the server's name goes into the ClientHello and is what the certificate is verified against; a session is
+offered only where its own handshake would have been accepted (sessions/key.py).
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from ._core.bio import MemoryBIO
+from ._core.connection import Connection
+from ._core.session import Session
+from .sessions import SSLSession
+from .sessions.key import Binding
+
+if TYPE_CHECKING:
+    from ._context import SSLContext
+
+
+class Channel(Connection):
+    """A Connection that knows its SSLContext, its owner and its session.
+
+    Attributes:
+        binding: the name and the policy that this handshake is made under.
+        resumption_objection: why the session that was set has not been offered; None when it was, or none was set.
+    """
+
+    __slots__ = ("_binding", "_context_now", "_owner", "_verifies", "resumption_objection", "server_hostname", "server_side")
+
+    def __init__(
+        self,
+        context: SSLContext,
+        owner: Any,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        fd: int = -1,
+        bios: tuple[MemoryBIO, MemoryBIO] | None = None,
+    ) -> None:
+        super().__init__(context._core, server=server_side, fd=fd, bios=bios)
+        self._owner = ref(owner)
+        self._context_now = context
+        self.server_side = server_side
+        self.server_hostname = server_hostname
+        self.resumption_objection: str | None = None
+        self.hostname = server_hostname
+        policy = context._core.policy()
+        self._verifies = bool(policy[0])
+        checked = context.check_hostname
+        self._binding = Binding(server_hostname.lower() if server_hostname else None, checked, context._host_flags, policy)
+        if server_hostname is not None and not server_side:
+            self._name_server(server_hostname, checked)
+        if context.sessions.on_new is not None:
+            self.on_session = self._new_session
+
+    def _name_server(self, name: str, checked: bool) -> None:
+        packed = _packed_address(name)
+        raw = name.encode("ascii")
+        if packed is None:
+            self.set_hostname(raw, raw if checked else None, None)
+        elif checked:
+            self.set_hostname(None, None, packed)  # RFC 6066, 3: no literal addresses in server_name
+
+    # -- context --------------------------------------------------------------------------------------------------
+
+    @property
+    def owner(self) -> Any:
+        """The SSLSocket or SSLObject, or None when it is gone."""
+        return self._owner()
+
+    @property
+    def context(self) -> SSLContext:
+        """The context in force; in a server's `sni_callback` it may be set."""
+        return self._context_now
+
+    @context.setter
+    def context(self, value: SSLContext) -> None:
+        from ._context import SSLContext
+
+        if not isinstance(value, SSLContext):
+            raise TypeError("The value must be a SSLContext")
+        self.set_context(value._core)
+        self._context_now = value
+
+    def on_servername(self, name: str | None) -> int:
+        callback = self._context_now.sni_callback
+        if callback is None:
+            return -1
+        owner = self._owner()
+        if owner is None:
+            return -1
+        answer = callback(owner, name, self._context_now)
+        if answer is None:
+            return 0
+        if not isinstance(answer, int):
+            raise TypeError(f"sni_callback has to return None or an alert as a number, not {type(answer).__name__}")
+        return answer & 0xFF
+
+    # -- session --------------------------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> SSLSession | None:
+        """The session of this connection as it is now; a server's is its own matter, as in the stdlib."""
+        current = self.current_session()
+        return None if current is None else self._made(current)
+
+    @session.setter
+    def session(self, value: SSLSession) -> None:
+        if not isinstance(value, SSLSession):
+            raise TypeError("Value is not a SSLSession.")
+        if value._scope is not None and value._scope is not self._context_now._scope:
+            raise ValueError("Session refers to a different SSLContext.")
+        if self.server_side:
+            raise ValueError("Cannot set session for server-side SSLSocket.")
+        if self.handshake_done:
+            raise ValueError("Cannot set session after handshake.")
+        self.resumption_objection = value._objection(self, self._binding, self._verifies)
+        self.set_session(value._session if self.resumption_objection is None else None)
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether the handshake resumed a session."""
+        return self.facts().reused
+
+    def _made(self, session: Session) -> SSLSession:
+        return SSLSession._make(session, None if self.server_side else self._binding, self._context_now._scope)
+
+    def _new_session(self, session: Session) -> None:
+        on_new = self._context_now.sessions.on_new
+        owner = self._owner()
+        if on_new is not None and owner is not None:
+            on_new(owner, self._made(session))
+
+
+def _packed_address(name: str) -> bytes | None:
+    """The bytes of a literal IP address, or None when it is a name."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return socket.inet_pton(family, name)
+        except (OSError, ValueError):
+            continue
+    return None
