@@ -1,0 +1,95 @@
+"""How any pair of BIOs becomes a transport.
+
+Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's; and any object with
+`read`, `write`, `pending`, `eof` and `write_eof`. The latter two are pumped: before every operation what is in the
+incoming one is moved into a MemoryBIO of our own (with its end, if it has ended); after it, whether it failed or not,
+what we want sent is moved to the outgoing one. So an alert gets out of a handshake that failed, and `pending` of the
+foreign objects keeps its meaning: what lies in `incoming` has not been read, what lies in `outgoing` is to be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ._channel import Channel
+from ._core.bio import MemoryBIO
+from ._core.connection import Timeout
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+
+class BIO(Protocol):
+    """What `wrap_bio` takes beside MemoryBIO."""
+
+    @property
+    def eof(self) -> bool: ...
+    def read(self, size: int = ..., /) -> bytes: ...
+    def write(self, data: bytes, /) -> int: ...
+
+
+class PumpedChannel(Channel):
+    """A Channel between two BIOs that are not tlskit's."""
+
+    __slots__ = ("_incoming", "_inner_in", "_inner_out", "_outgoing")
+
+    def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], incoming: BIO, outgoing: BIO, **kwargs: Any) -> None:
+        super().__init__(*args, bios=bios, **kwargs)
+        self._inner_in, self._inner_out = bios
+        self._incoming, self._outgoing = incoming, outgoing
+
+    @contextmanager
+    def _pumped(self) -> Iterator[None]:
+        self._fill()
+        try:
+            yield
+        finally:
+            self._empty()
+
+    def _fill(self) -> None:
+        if data := self._incoming.read():
+            self._inner_in.write(data)
+        elif self._incoming.eof:
+            self._inner_in.write_eof()
+
+    def _empty(self) -> None:
+        if data := self._inner_out.read():
+            self._outgoing.write(data)
+
+    def do_handshake(self, timeout: Timeout = 0.0) -> None:
+        with self._pumped():
+            super().do_handshake()
+
+    def shutdown(self, timeout: Timeout = 0.0) -> None:
+        with self._pumped():
+            super().shutdown()
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        self._fill()
+        try:
+            return super().read(len, buffer)
+        finally:
+            self._empty()
+
+    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
+        self._fill()
+        try:
+            return super().write(data)
+        finally:
+            self._empty()
+
+    def request_certificate(self) -> None:
+        with self._pumped():
+            super().request_certificate()
+
+
+def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:
+    """The class of channel for this pair, the MemoryBIOs that it works on, and what else its constructor takes."""
+    if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
+        return Channel, (incoming, outgoing), {}
+    for name, given in (("incoming", incoming), ("outgoing", outgoing)):
+        if not callable(getattr(given, "read", None)) or not callable(getattr(given, "write", None)) or not hasattr(given, "eof"):
+            raise TypeError(f"{name} has to be a MemoryBIO, or an object with read, write and eof, not {type(given).__name__}")
+    return PumpedChannel, (MemoryBIO(), MemoryBIO()), {"incoming": incoming, "outgoing": outgoing}

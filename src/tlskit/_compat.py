@@ -1,0 +1,100 @@
+"""The functions of the `ssl` module, with tlskit's context in them."""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+from socket import create_connection
+from typing import TYPE_CHECKING, Any
+
+from ._context import SSLContext
+from ._pem import DER_cert_to_PEM_cert
+from .enums import VerifyMode, _SSLMethod
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+Purpose = ssl.Purpose
+
+
+def create_default_context(
+    purpose: Any = Purpose.SERVER_AUTH, *, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
+) -> SSLContext:
+    """Return a context with secure settings, the same that the running Python's own has.
+
+    Args:
+        purpose: SERVER_AUTH for clients (certificate and host name are verified), CLIENT_AUTH for servers.
+        cafile, capath, cadata: whom to trust, as in `load_verify_locations`; the machine's authorities when left out.
+    """
+    context = SSLContext(_protocol_for(purpose))
+    if sys.version_info >= (3, 13):
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    _trust_and_log(context, purpose, cafile, capath, cadata)
+    return context
+
+
+def _create_unverified_context(
+    protocol: int | None = None,
+    *,
+    cert_reqs: int | None = VerifyMode.CERT_NONE,
+    check_hostname: bool = False,
+    purpose: Any = Purpose.SERVER_AUTH,
+    certfile: Any = None,
+    keyfile: Any = None,
+    cafile: Any = None,
+    capath: Any = None,
+    cadata: str | Buffer | None = None,
+) -> SSLContext:
+    """Return a context that, unless told otherwise, verifies nothing: what the standard library's modules begin with."""
+    default = _protocol_for(purpose)
+    context = SSLContext(default if protocol is None else protocol)
+    context.check_hostname = check_hostname
+    if cert_reqs is not None:
+        context.verify_mode = cert_reqs  # type: ignore[assignment]
+    if check_hostname:
+        context.check_hostname = True
+    if keyfile and not certfile:
+        raise ValueError("certfile must be specified")
+    if certfile:
+        context.load_cert_chain(certfile, keyfile)
+    _trust_and_log(context, purpose, cafile, capath, cadata)
+    return context
+
+
+def get_server_certificate(
+    addr: tuple[str, int], ssl_version: int = _SSLMethod.PROTOCOL_TLS_CLIENT, ca_certs: Any = None, timeout: Any = ...
+) -> str:
+    """Return the certificate of the server at `addr` in PEM, verified only when `ca_certs` is given."""
+    mode = VerifyMode.CERT_NONE if ca_certs is None else VerifyMode.CERT_REQUIRED
+    context = _create_stdlib_context(ssl_version, cert_reqs=mode, cafile=ca_certs)
+    how_long = {} if timeout is ... else {"timeout": timeout}
+    with create_connection(addr, **how_long) as plain, context.wrap_socket(plain, server_hostname=addr[0]) as wrapped:
+        der = wrapped.getpeercert(True)
+    if der is None:
+        raise ssl.SSLError(1, "the server has shown no certificate")
+    return DER_cert_to_PEM_cert(der)
+
+
+_create_default_https_context = create_default_context
+_create_stdlib_context = _create_unverified_context
+
+
+def _protocol_for(purpose: Any) -> _SSLMethod:
+    if not isinstance(purpose, ssl._ASN1Object):  # type: ignore[attr-defined]
+        raise TypeError(purpose)
+    if purpose == Purpose.SERVER_AUTH:
+        return _SSLMethod.PROTOCOL_TLS_CLIENT
+    if purpose == Purpose.CLIENT_AUTH:
+        return _SSLMethod.PROTOCOL_TLS_SERVER
+    raise ValueError(purpose)
+
+
+def _trust_and_log(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any) -> None:
+    if cafile or capath or cadata:
+        context.load_verify_locations(cafile, capath, cadata)
+    elif context.verify_mode != VerifyMode.CERT_NONE:
+        context.load_default_certs(purpose)
+    keylog = os.environ.get("SSLKEYLOGFILE")
+    if keylog and not sys.flags.ignore_environment:
+        context.keylog_filename = keylog

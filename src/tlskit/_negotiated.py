@@ -1,0 +1,153 @@
+"""What SSLSocket and SSLObject have in common: everything that is asked of a connection, and nothing that moves bytes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from ._channel import Channel
+from .sessions import SSLSession
+
+if TYPE_CHECKING:
+    from ._context import SSLContext
+
+CHANNEL_BINDING_TYPES = ["tls-unique"]
+
+
+class Negotiated:
+    """The questions. Before a connection exists they answer None. They do not block, and any thread may ask them."""
+
+    _sslobj: Channel | None
+
+    # -- certificates ---------------------------------------------------------------------------------------------
+
+    @overload
+    def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
+    @overload
+    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
+    @overload
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None: ...
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        """Return the peer's certificate.
+
+        Args:
+            binary_form: True for DER; False for a dictionary of its fields.
+
+        Returns:
+            None when the peer showed none; an empty dictionary when it was not verified.
+
+        Raises:
+            ValueError: the handshake has not been made yet.
+        """
+        channel = self._channel()
+        if not channel.handshake_done:
+            raise ValueError("handshake not done yet")
+        peer = channel.peer()
+        if peer is None:
+            return None
+        if binary_form:
+            return peer.der
+        return peer.fields() if channel._verifies else {}
+
+    def get_verified_chain(self) -> list[bytes]:
+        """Return the chain that was verified, in DER, from the peer's certificate to the trust anchor.
+
+        Empty when the connection was resumed: then nothing was verified. Without verification, the chain as it was sent.
+        Corresponds to SSL_get0_verified_chain(3).
+        """
+        return self._channel().chain(verified=True)
+
+    def get_unverified_chain(self) -> list[bytes]:
+        """Return the chain as the peer sent it, in DER, its own certificate first. Corresponds to SSL_get_peer_cert_chain(3)."""
+        return self._channel().chain(verified=False)
+
+    # -- what was agreed on ---------------------------------------------------------------------------------------
+
+    def version(self) -> str | None:
+        """Return the protocol version, "TLSv1.3" for one; None before the handshake. Corresponds to SSL_get_version(3)."""
+        facts = self._sslobj.facts() if self._sslobj is not None else None
+        return facts.version_name if facts is not None and facts.done else None
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """Return the cipher suite as (name, protocol, bits of secret), or None. Corresponds to SSL_get_current_cipher(3)."""
+        facts = self._sslobj.facts() if self._sslobj is not None else None
+        if facts is None or facts.cipher_name is None:
+            return None
+        return facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits
+
+    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
+        """Return, on a server, the suites that both sides have, as `cipher()` names them. Corresponds to SSL_get_client_ciphers(3)."""
+        return self._sslobj.shared_ciphers() if self._sslobj is not None else None
+
+    def group(self) -> str | None:
+        """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to SSL_get_negotiated_group(3)."""
+        return self._sslobj.facts().group if self._sslobj is not None else None
+
+    def compression(self) -> str | None:
+        """Return the name of the compression method, or None. Corresponds to SSL_get_current_compression(3)."""
+        return self._sslobj.facts().compression if self._sslobj is not None else None
+
+    def selected_alpn_protocol(self) -> str | None:
+        """Return the application protocol that was agreed on, or None. Corresponds to SSL_get0_alpn_selected(3)."""
+        return self._sslobj.facts().alpn if self._sslobj is not None else None
+
+    def selected_npn_protocol(self) -> None:
+        """Return None: the predecessor of ALPN is gone from OpenSSL."""
+        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        """Return channel binding data, or None when there is none yet.
+
+        Args:
+            cb_type: "tls-unique" (RFC 5929, 3), the only one so far.
+
+        Raises:
+            ValueError: another type was asked for.
+        """
+        if cb_type not in CHANNEL_BINDING_TYPES:
+            raise ValueError(f"{cb_type} channel binding type not implemented")
+        if self._sslobj is None:
+            return None
+        facts = self._sslobj.facts()
+        return self._sslobj.finished(peer=facts.reused == (not facts.server)) or None
+
+    # -- context and session --------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> SSLContext:
+        """The context in force. A server may set another one in `sni_callback`."""
+        return self._channel().context
+
+    @property
+    def session(self) -> SSLSession | None:
+        """The session of this connection; None before there is one.
+
+        With TLS 1.3 it can be resumed from the first read on, when the ticket has come. Set one before the handshake to
+        resume from it; it is offered only to the server name and under the verification policy that it was made with,
+        and otherwise the handshake is a full one.
+
+        Raises (when it is set):
+            TypeError: the value is not a tlskit SSLSession.
+            ValueError: it belongs to another context, or this is a server, or the handshake has been made.
+        """
+        return self._sslobj.session if self._sslobj is not None else None
+
+    @property
+    def session_reused(self) -> bool | None:
+        """Whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
+        return self._sslobj.session_reused if self._sslobj is not None else None
+
+    def verify_client_post_handshake(self) -> None:
+        """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446, 4.6.2).
+
+        The answer comes with a later read. Corresponds to SSL_verify_client_post_handshake(3).
+
+        Raises:
+            SSLError: this is a client, the version is not TLS 1.3, or the client did not offer it.
+        """
+        self._channel().request_certificate()
+
+    def _channel(self) -> Channel:
+        if self._sslobj is None:
+            raise ValueError("there is no TLS connection: not connected yet, unwrapped or closed")
+        return self._sslobj

@@ -1,0 +1,109 @@
+"""SSLObject: TLS without a network, over two memory queues."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from ._bridge import transport
+from ._channel import Channel
+from ._negotiated import Negotiated
+from .sessions import SSLSession
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ._context import SSLContext
+
+
+class SSLObject(Negotiated, ssl.SSLObject):
+    """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
+
+    No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO
+    after every call, also after one that failed (an alert).
+    """
+
+    _sslobj: Channel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_bio().")
+
+    @classmethod
+    def _create(
+        cls,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        session: SSLSession | None = None,
+        context: SSLContext | None = None,
+    ) -> SSLObject:
+        self = cls.__new__(cls)
+        assert context is not None
+        kind, bios, extra = transport(incoming, outgoing)
+        self._sslobj = kind(context, self, server_side=server_side, server_hostname=server_hostname, bios=bios, **extra)
+        if session is not None:
+            self._sslobj.session = session
+        return self
+
+    @property
+    def context(self) -> SSLContext:  # type: ignore[override]
+        return self._sslobj.context
+
+    @context.setter
+    def context(self, value: SSLContext) -> None:
+        self._sslobj.context = value
+
+    @property
+    def session(self) -> SSLSession | None:  # type: ignore[override]
+        return self._sslobj.session
+
+    @session.setter
+    def session(self, value: SSLSession) -> None:
+        self._sslobj.session = value
+
+    @property
+    def server_side(self) -> bool:
+        """Whether this is the server's side."""
+        return self._sslobj.server_side
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The server name that was given, as it was sent."""
+        return self._sslobj.server_hostname
+
+    def do_handshake(self) -> None:
+        """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3).
+
+        Raises:
+            SSLWantReadError: bytes of the peer are needed first.
+            SSLError: it failed; the connection is of no more use.
+        """
+        self._sslobj.do_handshake()
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of the peer's data.
+
+        Corresponds to SSL_read_ex(3), but reads over the borders of records.
+
+        Raises:
+            SSLWantReadError: nothing has come yet.
+            SSLEOFError: the transport ended without close_notify.
+        """
+        return self._sslobj.read(len, buffer)
+
+    def write(self, data: Buffer) -> int:
+        """Write all of `data` and return its size. Corresponds to SSL_write_ex(3)."""
+        return self._sslobj.write(data)
+
+    def pending(self) -> int:
+        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3)."""
+        return self._sslobj.pending()
+
+    def unwrap(self) -> None:
+        """Send close_notify, and take the peer's. Corresponds to SSL_shutdown(3).
+
+        Raises:
+            SSLWantReadError: the peer's close_notify has not come yet.
+        """
+        self._sslobj.shutdown()

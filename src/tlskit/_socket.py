@@ -1,0 +1,372 @@
+"""SSLSocket: TLS over a socket.
+
+Threads may share one: one may read while another writes and a third closes. `close` ends what the others are in with
+EBADF, and returns when they have left. A connection that is not there (not yet, or no longer) makes it a plain socket,
+as in the stdlib.
+"""
+
+from __future__ import annotations
+
+import errno
+import ssl
+from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ._channel import Channel
+from ._negotiated import Negotiated
+from .errors import SSLEOFError, SSLError
+from .sessions import SSLSession
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from ._context import SSLContext
+
+
+class SSLSocket(Negotiated, ssl.SSLSocket):
+    """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
+
+    _sslobj: Channel | None
+    _context: SSLContext
+    _connected: bool
+    server_side: bool
+    server_hostname: str | None
+    _leftover = b""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_socket().")
+
+    @classmethod
+    def _create(
+        cls,
+        sock: socket,
+        server_side: bool = False,
+        do_handshake_on_connect: bool = True,
+        suppress_ragged_eofs: bool = True,
+        server_hostname: str | bytes | None = None,
+        context: SSLContext | None = None,
+        session: SSLSession | None = None,
+    ) -> SSLSocket:
+        assert context is not None
+        if sock.getsockopt(SOL_SOCKET, SO_TYPE) != SOCK_STREAM:
+            raise NotImplementedError("only stream sockets are supported")
+        if server_side and server_hostname:
+            raise ValueError("server_hostname can only be specified in client mode")
+        if server_side and session is not None:
+            raise ValueError("session can only be specified in client mode")
+        if context.check_hostname and not server_hostname:
+            raise ValueError("check_hostname requires server_hostname")
+        timeout = sock.gettimeout()
+        place = {"family": sock.family, "type": sock.type, "proto": sock.proto, "fileno": sock.fileno()}
+        self = cls.__new__(cls, **place)
+        socket.__init__(self, **place)
+        sock.detach()  # from here on the descriptor is ours to close
+        try:
+            self._context = context
+            self._session = session
+            self._closed = False
+            self._sslobj = None
+            self.server_side = server_side
+            self.server_hostname = context._encode_hostname(server_hostname)
+            self.do_handshake_on_connect = do_handshake_on_connect
+            self.suppress_ragged_eofs = suppress_ragged_eofs
+            self._connected = self._is_connected()
+            self.settimeout(timeout)
+            if self._connected:
+                self._attach()
+                if do_handshake_on_connect:
+                    if timeout == 0.0:
+                        raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                    self.do_handshake()
+        except BaseException:
+            self._close_quietly()
+            raise
+        return self
+
+    def _is_connected(self) -> bool:
+        try:
+            self.getpeername()
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
+        else:
+            return True
+        # Bytes that came before the connection was gone must not pass for bytes that came through TLS.
+        self.setblocking(False)
+        try:
+            early = socket.recv(self, 1)
+        except OSError as error:
+            if error.errno not in (errno.ENOTCONN, errno.EINVAL):
+                raise
+            early = b""
+        if early:
+            problem = SSLError(errno.ENOTCONN, "Closed before TLS handshake with data in recv buffer.")
+            problem.reason, problem.library = problem.args[1], None  # type: ignore[assignment]
+            raise problem
+        return False
+
+    def _attach(self) -> None:
+        self._sslobj = self._context._connection(
+            self, server_side=self.server_side, server_hostname=self.server_hostname, fd=self.fileno(), session=self._session
+        )
+
+    def _close_quietly(self) -> None:
+        try:
+            self.close()
+        except OSError:
+            pass
+
+    # -- context and session --------------------------------------------------------------------------------------
+
+    @property
+    def context(self) -> SSLContext:  # type: ignore[override]
+        """The context in force. A server may set another one in `sni_callback`."""
+        return self._context
+
+    @context.setter
+    def context(self, value: SSLContext) -> None:
+        self._channel().context = value
+        self._context = value
+
+    @property
+    def session(self) -> SSLSession | None:  # type: ignore[override]
+        return self._sslobj.session if self._sslobj is not None else None
+
+    session.__doc__ = Negotiated.session.__doc__
+
+    @session.setter
+    def session(self, value: SSLSession) -> None:
+        if self._sslobj is not None:
+            self._sslobj.session = value
+        self._session = value
+
+    # -- connecting -----------------------------------------------------------------------------------------------
+
+    def do_handshake(self, block: bool = False) -> None:
+        """Make the handshake. Corresponds to SSL_do_handshake(3).
+
+        Args:
+            block: wait even though the socket is non-blocking.
+
+        Raises:
+            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is ready.
+            TimeoutError: the socket's timeout has passed.
+            SSLCertVerificationError: the peer's certificate did not pass.
+            SSLError: it failed otherwise.
+        """
+        self._check_connected()
+        timeout = self.gettimeout()
+        self._channel().do_handshake(None if block and timeout == 0.0 else timeout)
+
+    def _check_connected(self) -> None:
+        if not self._connected:
+            self.getpeername()  # raises ENOTCONN, unless connect_ex has completed in the meantime
+
+    def connect(self, addr: Any) -> None:
+        """Connect, and make the handshake unless `do_handshake_on_connect` is off."""
+        self._real_connect(addr, connect_ex=False)
+
+    def connect_ex(self, addr: Any) -> int:
+        """Like `connect`, but return the errno of what went wrong while connecting; 0 when nothing did."""
+        return self._real_connect(addr, connect_ex=True)
+
+    def _real_connect(self, addr: Any, connect_ex: bool) -> int:
+        if self.server_side:
+            raise ValueError("can't connect in server-side mode")
+        if self._connected or self._sslobj is not None:
+            raise ValueError("attempt to connect already-connected SSLSocket!")
+        self._attach()
+        try:
+            failed = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0
+            if not failed:
+                self._connected = True
+                if self.do_handshake_on_connect:
+                    self.do_handshake()
+        except (OSError, ValueError):
+            self._sslobj = None
+            raise
+        return failed
+
+    def accept(self) -> tuple[SSLSocket, Any]:  # type: ignore[override]
+        """Accept a connection, and make its handshake unless `do_handshake_on_connect` is off."""
+        plain, addr = socket.accept(self)
+        wrapped = self.context.wrap_socket(
+            plain,
+            do_handshake_on_connect=self.do_handshake_on_connect,
+            suppress_ragged_eofs=self.suppress_ragged_eofs,
+            server_side=True,
+        )
+        return wrapped, addr
+
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of the peer's data.
+
+        Corresponds to SSL_read_ex(3), but reads over the borders of records.
+
+        Raises:
+            SSLWantReadError: the socket is non-blocking, and nothing has come.
+            TimeoutError: the socket's timeout has passed.
+            SSLEOFError: the connection ended without close_notify, and `suppress_ragged_eofs` is off.
+            ValueError: there is no TLS connection.
+        """
+        channel = self._sslobj
+        if channel is None:
+            raise ValueError("Read on closed or unwrapped SSL socket.")
+        try:
+            return channel.read(len, buffer, self.gettimeout())
+        except SSLEOFError:
+            if not self.suppress_ragged_eofs:
+                raise
+            return b"" if buffer is None else 0
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        """Receive up to `buflen` bytes; b"" at the end. See `read`."""
+        if self._sslobj is None:
+            return self._take_leftover(buflen) if self._leftover and not flags else socket.recv(self, buflen, flags)
+        if flags:
+            raise self._no_flags("recv")
+        data: bytes = self.read(buflen)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        """Receive into a buffer, as many as fit or as `nbytes` says, and return how many came. See `read`."""
+        if nbytes is None:
+            with memoryview(buffer) as view:
+                nbytes = view.nbytes or 1024
+        if self._sslobj is None:
+            if not self._leftover or flags:
+                return socket.recv_into(self, buffer, nbytes, flags)
+            with memoryview(buffer).cast("B") as view:
+                data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes))
+                view[: len(data)] = data
+            return len(data)
+        if flags:
+            raise self._no_flags("recv_into")
+        n: int = self.read(nbytes, buffer)
+        return n
+
+    def pending(self) -> int:
+        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3)."""
+        channel = self._sslobj
+        return channel.pending() if channel is not None else 0
+
+    def _take_leftover(self, n: int) -> bytes:
+        data, self._leftover = self._leftover[:n], self._leftover[n:]
+        return data
+
+    # -- writing --------------------------------------------------------------------------------------------------
+
+    def write(self, data: Buffer) -> int:
+        """Write `data`, and return how many bytes of it went: all, unless the socket is non-blocking.
+
+        Corresponds to SSL_write_ex(3).
+
+        Raises:
+            SSLWantWriteError: the socket is non-blocking and full: call again with the same bytes.
+            TimeoutError: the socket's timeout has passed: what was not sent is to be repeated with the same bytes.
+            ValueError: there is no TLS connection.
+        """
+        channel = self._sslobj
+        if channel is None:
+            raise ValueError("Write on closed or unwrapped SSL socket.")
+        return channel.write(data, self.gettimeout())
+
+    def send(self, data: Buffer, flags: int = 0) -> int:
+        """Send `data`. See `write`."""
+        channel = self._sslobj
+        if channel is None:
+            return socket.send(self, data, flags)
+        if flags:
+            raise self._no_flags("send")
+        return channel.write(data, self.gettimeout())
+
+    def sendall(self, data: Buffer, flags: int = 0) -> None:
+        """Send all of `data`. See `write`; on a non-blocking socket, what went before an error is not told."""
+        channel = self._sslobj
+        if channel is None:
+            return socket.sendall(self, data, flags)
+        if flags:
+            raise self._no_flags("sendall")
+        timeout = self.gettimeout()
+        done = channel.write(data, timeout)
+        with memoryview(data) as view:
+            while done < view.nbytes:
+                done += channel.write(view.cast("B")[done:], timeout)
+        return None
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, read and written piece by piece; return how many bytes that were."""
+        if self._sslobj is None:
+            return socket.sendfile(self, file, offset, count)
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
+
+    # -- what would go past TLS -----------------------------------------------------------------------------------
+
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+        if self._sslobj is not None:
+            raise ValueError(f"sendto not allowed on instances of {type(self)}")
+        return socket.sendto(self, data, flags_or_addr) if addr is None else socket.sendto(self, data, flags_or_addr, addr)
+
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
+        if self._sslobj is not None:
+            raise ValueError(f"recvfrom not allowed on instances of {type(self)}")
+        return socket.recvfrom(self, buflen, flags)
+
+    def recvfrom_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> tuple[int, Any]:
+        if self._sslobj is not None:
+            raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
+        return socket.recvfrom_into(self, buffer, nbytes or 0, flags)
+
+    def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
+
+    def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
+
+    def recvmsg_into(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
+
+    def dup(self) -> NoReturn:
+        raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
+
+    # -- the end --------------------------------------------------------------------------------------------------
+
+    def unwrap(self) -> socket:
+        """Send close_notify, wait for the peer's, and return the socket, plain from now on. Corresponds to SSL_shutdown(3).
+
+        What the peer sent in the clear after its close_notify can be received from the returned object, also where it
+        had been read ahead (which `select` does not know).
+
+        Raises:
+            SSLWantReadError: the socket is non-blocking, and the peer's close_notify has not come.
+            SSLError: application data came instead of it.
+            ValueError: there is no TLS connection.
+        """
+        channel = self._sslobj
+        if channel is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        channel.shutdown(self.gettimeout())
+        self._leftover = channel.leftover()
+        self._sslobj = None
+        return self
+
+    def shutdown(self, how: int) -> None:
+        """Shut the socket down without close_notify; it is a plain socket then, as in the stdlib."""
+        self._sslobj = None
+        socket.shutdown(self, how)
+
+    def detach(self) -> int:
+        """Give the descriptor up, without closing it."""
+        self._sslobj = None
+        return socket.detach(self)
+
+    def _real_close(self) -> None:  # type: ignore[override]
+        channel, self._sslobj = self._sslobj, None
+        if channel is not None:
+            channel.close()
+        socket._real_close(self)  # type: ignore[attr-defined]
+
+    def _no_flags(self, call: str) -> ValueError:
+        return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

@@ -1,0 +1,133 @@
+"""Whom to trust: where the certificates of the public authorities are, and loading each file only once.
+
+Parsing a bundle of authorities takes milliseconds, and a context with its own copy nearly a megabyte. So a store made
+from one file is kept for the process and shared by reference; a context that adds to it gets a copy first.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import sys
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ._core.context import Context
+from ._core.trust import TrustStore
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_KEPT = 8
+_WELL_KNOWN_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Arch, Alpine
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",  # Alpine, FreeBSD, macOS
+)
+_WELL_KNOWN_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
+
+_lock = threading.Lock()
+_stores: OrderedDict[tuple[object, ...], TrustStore] = OrderedDict()
+
+
+def default_locations() -> tuple[str | None, str | None]:
+    """The file and the directories of the default authorities, or None where there are none.
+
+    SSL_CERT_FILE and SSL_CERT_DIR come first, then the paths of the interpreter's own OpenSSL, then those of the
+    distributions: the paths compiled into tlskit's OpenSSL may mean nothing on this machine.
+    """
+    usual = ssl.get_default_verify_paths()
+    file = os.environ.get(usual.openssl_cafile_env) or usual.openssl_cafile
+    directory = os.environ.get(usual.openssl_capath_env) or usual.openssl_capath
+    file_there = file if file and os.path.isfile(file) else None
+    directory_there = directory if directory and any(map(os.path.isdir, directory.split(os.pathsep))) else None
+    if file_there is None and directory_there is None:
+        file_there = next(filter(os.path.isfile, _WELL_KNOWN_FILES), None)
+        if file_there is None:
+            directory_there = next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None)
+    return file_there, directory_there
+
+
+def load_defaults(context: Context) -> None:
+    """Trust the default authorities; silently none where the machine has none, as the stdlib does."""
+    file, directory = default_locations()
+    if file is None and directory is None:
+        return
+    try:
+        _load(context, file, directory, None)
+    except ssl.SSLError:  # a default file without a single certificate is as good as none
+        _load(context, None, directory, None)
+
+
+def load(context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None) -> None:
+    """Trust what these hold, all or none of it."""
+    if isinstance(cadata, str):
+        try:
+            cadata.encode("ascii")
+        except UnicodeEncodeError as error:
+            raise TypeError("cadata should be an ASCII string or a bytes-like object") from error
+        data: str | bytes | None = cadata
+    else:
+        try:
+            data = None if cadata is None else bytes(memoryview(cadata))
+        except TypeError as error:
+            raise TypeError("cadata should be an ASCII string or a bytes-like object") from error
+    _load(context, cafile, capath, data)
+
+
+def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None:
+    """Trust the authorities of the Windows certificate stores that are trusted for `purpose`, an OID."""
+    if sys.platform != "win32":
+        return
+    store = context.trust.copy()
+    for name in names:
+        for certificate, encoding, trust in ssl.enum_certificates(name):
+            if encoding == "x509_asn" and (trust is True or purpose in trust):
+                store.add_data(certificate)
+    context.trust = store
+
+
+def _load(context: Context, cafile: str | None, capath: str | None, cadata: str | bytes | None) -> None:
+    if not context.trust.identity and cadata is None:
+        context.trust = _shared(cafile, capath)
+        return
+    store = context.trust.copy()
+    _fill(store, cafile, capath)
+    if cadata is not None:
+        store.add_data(cadata)
+    context.trust = store
+
+
+def _fill(store: TrustStore, cafile: str | None, capath: str | None) -> None:
+    if cafile is not None:
+        with open(cafile, "rb") as f:
+            store.add_pem(f.read())
+    if capath is not None:
+        store.add_directory(capath)
+
+
+def _shared(cafile: str | None, capath: str | None) -> TrustStore:
+    """The one store for this file, as it is now, and this directory."""
+    key: tuple[object, ...] = (capath,)
+    if cafile is not None:
+        s = os.stat(cafile)
+        key += (os.path.abspath(cafile), s.st_dev, s.st_ino, s.st_mtime_ns, s.st_size)
+    with _lock:
+        store = _stores.get(key)
+        if store is None:
+            store = TrustStore()
+            _fill(store, cafile, capath)
+            store.shared = True
+            _stores[key] = store
+            while len(_stores) > _KEPT:
+                _stores.popitem(last=False)
+        else:
+            _stores.move_to_end(key)
+    return store
+
+
+if hasattr(os, "register_at_fork"):  # a child must not inherit the lock in the hands of a thread that it lacks
+    os.register_at_fork(before=_lock.acquire, after_in_child=_lock.release, after_in_parent=_lock.release)
