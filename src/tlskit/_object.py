@@ -44,6 +44,8 @@ class SSLObject(Negotiated, ssl.SSLObject):
         self._sslobj = kind(context, self, server_side=server_side, server_hostname=server_hostname, bios=bios, **extra)
         if session is not None:
             self._sslobj.session = session
+        if cls.read is SSLObject.read and cls.write is SSLObject.write:  # nobody has overridden them: save a call each
+            self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
         return self
 
     @property

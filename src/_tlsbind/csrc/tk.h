@@ -85,8 +85,8 @@ struct tk_conn {
 
     size_t owed;            /* plaintext already encrypted for a write that has not returned it */
     uint64_t owed_mark;     /* `sent` has to reach this for it */
-    tk_fault *parked;       /* a failure met after some bytes were read: for the next read */
-    int64_t parked_status;
+    tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
+    int64_t parked;         /* the status of a failure met after some bytes were read, for the reads to come; 0: none */
 
     tk_event *first_event, *last_event;
     int32_t events;

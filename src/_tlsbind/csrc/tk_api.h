@@ -210,11 +210,15 @@ int tk_conn_vouch(tk_conn *c, X509 *peer); /* would this certificate pass this c
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
 SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */
 
-/* timeout in milliseconds: 0 never waits, -1 waits for ever */
-int64_t tk_conn_handshake(tk_conn *c, int64_t timeout, tk_fault *fault);
-int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout, tk_fault *fault);
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout, tk_fault *fault);
-int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout, tk_fault *fault);
+/* Operations. The timeout is in milliseconds: 0 never waits, -1 waits for ever. On TK_SYSCALL and TK_SSL the fault has
+   been taken already; tk_conn_fault hands out the last one of that operation. */
+enum { TK_HANDSHAKE = 0, TK_READ = 1, TK_WRITE = 2, TK_SHUTDOWN = 3 };
+
+int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
+int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout);
+int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
+void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 
 int64_t tk_conn_pending(tk_conn *c);
 int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room); /* bytes read ahead that are not TLS: after a shutdown */

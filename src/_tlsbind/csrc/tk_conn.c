@@ -26,7 +26,7 @@ typedef struct tk_op {
     size_t size;
     size_t taken;        /* write: encrypted so far */
     size_t done;         /* read or on the wire so far */
-    int writing;
+    int kind;            /* TK_HANDSHAKE ... */
     int zeros;           /* shutdown: answers of 0 so far */
     int ssl_error;
 } tk_op;
@@ -68,7 +68,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
         tk_fail(fault);
         return NULL;
     }
-    tk_mutex_init(&c->mutex);
+    tk_mutex_init_recursive(&c->mutex); /* a hook that Python answers may ask its own connection a question */
     tk_condition_init(&c->left);
     c->fd = fd;
     c->handle = handle;
@@ -91,6 +91,8 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
 
 void tk_conn_free(tk_conn *c)
 {
+    int kind;
+
     if (c == NULL)
         return;
     if (c->ssl != NULL) {
@@ -106,7 +108,8 @@ void tk_conn_free(tk_conn *c)
     X509_free(c->rejected);
     tk_mem_free(c->incoming);
     tk_mem_free(c->outgoing);
-    free(c->parked);
+    for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
+        free(c->fault[kind]);
     tk_condition_destroy(&c->left);
     tk_mutex_destroy(&c->mutex);
     free(c);
@@ -133,7 +136,7 @@ static int64_t classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_WRITE:
         return TK_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
-        return SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN && !op->writing ? TK_EOF : TK_ZERO_RETURN;
+        return SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN && op->kind == TK_READ ? TK_EOF : TK_ZERO_RETURN;
     case SSL_ERROR_SYSCALL:
         return TK_SYSCALL;
     default:
@@ -147,8 +150,8 @@ static int is_failure(int64_t status) { return status == TK_SYSCALL || status ==
 /* The errno of the operation's own direction first: after a reset, libssl tries to send an alert, and fails with EPIPE. */
 static int errno_of(const tk_conn *c, const tk_op *op)
 {
-    int first = op->writing ? c->write_errno : c->read_errno;
-    int second = op->writing ? c->read_errno : c->write_errno;
+    int first = op->kind == TK_WRITE ? c->write_errno : c->read_errno;
+    int second = op->kind == TK_WRITE ? c->read_errno : c->write_errno;
 
     return first != 0 ? first : second;
 }
@@ -167,7 +170,16 @@ static int64_t flush_after(tk_conn *c, tk_op *op, int64_t status)
     return TK_WANT_WRITE;
 }
 
-static int64_t attempt(tk_conn *c, tk_op *op, tk_fault *fault)
+/* Take the fault now, in the thread and the call that failed. Without memory for it, it stays without details. */
+static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
+{
+    tk_fault **slot = &c->fault[op->kind];
+
+    if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL)
+        tk_fault_capture(*slot, c, op->ssl_error, sys_errno);
+}
+
+static int64_t attempt(tk_conn *c, tk_op *op)
 {
     int64_t status;
 
@@ -175,17 +187,15 @@ static int64_t attempt(tk_conn *c, tk_op *op, tk_fault *fault)
     c->exact = c->shutdown_sent || c->waiting_to_read > 0; /* what one thread reads ahead, poll cannot show another */
     tk_fault_begin();
     status = op->step(c, op);
-    if (is_failure(status) && op->ssl_error >= 0)
-        tk_fault_capture(fault, c, op->ssl_error, errno_of(c, op));
-    else if (is_failure(status))
-        *fault = *c->parked;
+    if (is_failure(status) && status != c->parked)
+        take_fault(c, op, errno_of(c, op));
     return status;
 }
 
 /* A write that ends early returns what is on the wire, and owes the rest of what it has encrypted. */
 static int64_t settle(tk_conn *c, tk_op *op, int64_t status)
 {
-    if (!op->writing || status >= 0)
+    if (op->kind != TK_WRITE || status >= 0)
         return status;
     c->owed = op->taken - op->done;
     c->owed_mark = c->queued;
@@ -211,7 +221,7 @@ static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
     return c->closed ? TK_CLOSED : waited;
 }
 
-static int64_t run(tk_conn *c, tk_op *op, int64_t timeout, tk_fault *fault)
+static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout : 0, left = timeout, status;
 
@@ -219,7 +229,7 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout, tk_fault *fault)
     for (;;) {
         int waited;
 
-        status = c->closed ? TK_CLOSED : attempt(c, op, fault);
+        status = c->closed ? TK_CLOSED : attempt(c, op);
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;
         if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
@@ -228,7 +238,7 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout, tk_fault *fault)
         }
         waited = wait_unlocked(c, status, left);
         if (waited == TK_SYSCALL)
-            tk_fault_capture(fault, c, SSL_ERROR_SYSCALL, tk_fd_errno());
+            take_fault(c, op, tk_fd_errno());
         if (waited != TK_DONE && waited != TK_TIMED_OUT) {
             status = waited;
             break;
@@ -248,24 +258,13 @@ static int64_t step_handshake(tk_conn *c, tk_op *op)
     return flush_after(c, op, result == 1 ? TK_DONE : classify(c, op, result));
 }
 
-/* A failure after some bytes were read is kept for the next read: the bytes come first. */
-static void park(tk_conn *c, tk_op *op, int64_t status)
-{
-    if (!is_failure(status) || (c->parked = malloc(sizeof *c->parked)) == NULL)
-        return;
-    tk_fault_capture(c->parked, c, op->ssl_error, errno_of(c, op));
-    c->parked_status = status;
-}
-
 static int64_t step_read(tk_conn *c, tk_op *op)
 {
     int64_t status;
     int more;
 
-    if (c->parked != NULL) {
-        op->ssl_error = -1; /* attempt() hands the parked fault out: it stays, as the connection has failed for good */
-        return c->parked_status;
-    }
+    if (c->parked != 0)
+        return c->parked;
     do {
         size_t n = 0;
         int result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
@@ -273,7 +272,10 @@ static int64_t step_read(tk_conn *c, tk_op *op)
             status = classify(c, op, result);
             if (op->done == 0)
                 break;
-            park(c, op, status);
+            if (is_failure(status)) { /* the bytes come first; the connection has failed for good */
+                take_fault(c, op, errno_of(c, op));
+                c->parked = status;
+            }
             status = (int64_t)op->done;
             break;
         }
@@ -350,32 +352,41 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
 
 /* ---- the operations ---- */
 
-int64_t tk_conn_handshake(tk_conn *c, int64_t timeout, tk_fault *fault)
+int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)
 {
-    tk_op op = { .step = step_handshake };
+    tk_op op = { .step = step_handshake, .kind = TK_HANDSHAKE };
 
-    return run(c, &op, timeout, fault);
+    return run(c, &op, timeout);
 }
 
-int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout, tk_fault *fault)
+int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
-    tk_op op = { .step = step_read, .into = into, .size = room };
+    tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ };
 
-    return run(c, &op, timeout, fault);
+    return run(c, &op, timeout);
 }
 
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout, tk_fault *fault)
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
 {
-    tk_op op = { .step = step_write, .data = data, .size = size, .writing = 1 };
+    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE };
 
-    return run(c, &op, timeout, fault);
+    return run(c, &op, timeout);
 }
 
-int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout, tk_fault *fault)
+int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
 {
-    tk_op op = { .step = step_shutdown };
+    tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };
 
-    return run(c, &op, timeout, fault);
+    return run(c, &op, timeout);
+}
+
+void tk_conn_fault(tk_conn *c, int operation, tk_fault *out)
+{
+    memset(out, 0, sizeof *out);
+    tk_lock(&c->mutex);
+    if (c->fault[operation] != NULL)
+        *out = *c->fault[operation];
+    tk_unlock(&c->mutex);
 }
 
 int64_t tk_conn_pending(tk_conn *c)

@@ -29,7 +29,8 @@ static void take_entry(tk_error *e, unsigned long code, const char *data, int fl
 
 void tk_fault_begin(void)
 {
-    ERR_clear_error();
+    if (ERR_peek_error() != 0) /* clearing an empty queue costs more than looking at it */
+        ERR_clear_error();
     errno = 0;
 }
 

@@ -12,10 +12,11 @@
 #include <windows.h>
 
 typedef SOCKET tk_fd;
-typedef CRITICAL_SECTION tk_mutex; /* recursive, as ours must be */
+typedef CRITICAL_SECTION tk_mutex; /* always recursive */
 typedef CONDITION_VARIABLE tk_condition;
 
 static inline void tk_mutex_init(tk_mutex *m) { InitializeCriticalSection(m); }
+static inline void tk_mutex_init_recursive(tk_mutex *m) { InitializeCriticalSection(m); }
 static inline void tk_mutex_destroy(tk_mutex *m) { DeleteCriticalSection(m); }
 static inline void tk_lock(tk_mutex *m) { EnterCriticalSection(m); }
 static inline void tk_unlock(tk_mutex *m) { LeaveCriticalSection(m); }
@@ -46,8 +47,8 @@ typedef int tk_fd;
 typedef pthread_mutex_t tk_mutex;
 typedef pthread_cond_t tk_condition;
 
-/* Recursive: a hook that Python answers may ask its own connection a question. */
-static inline void tk_mutex_init(tk_mutex *m)
+static inline void tk_mutex_init(tk_mutex *m) { pthread_mutex_init(m, NULL); }
+static inline void tk_mutex_init_recursive(tk_mutex *m)
 {
     pthread_mutexattr_t a;
     pthread_mutexattr_init(&a);

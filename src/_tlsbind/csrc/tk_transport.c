@@ -132,13 +132,11 @@ static int transport_write(BIO *b, const char *data, int size)
 
 static long transport_ctrl(BIO *b, int what, long number, void *pointer)
 {
-    tk_conn *c = BIO_get_data(b);
-
     (void)number;
     (void)pointer;
-    switch (what) {
+    switch (what) { /* libssl asks several things of it for each record, most of them about kernel TLS */
     case BIO_CTRL_EOF:
-        return c->at_end;
+        return ((tk_conn *)BIO_get_data(b))->at_end;
     case BIO_CTRL_FLUSH:
         return 1;
     default:

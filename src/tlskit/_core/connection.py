@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write = lib.tk_conn_read, lib.tk_conn_write
+_take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
 _INTERRUPTED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
-_COUNTS = ("read", "write")  # of these, 0 is a count
+_HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
+_OPERATIONS = {_HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown}
+_DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
 
@@ -77,11 +80,10 @@ class Connection:
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
         incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
         self._handle = ffi.new_handle(ref(self)) if server else ffi.NULL
-        one = spare()
-        pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, one.fault)
+        fault = ffi.new("tk_fault *")
+        pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, fault)
         if pointer == ffi.NULL:
-            raise from_queue(one.fault)
-        give_back(one)
+            raise from_queue(fault)
         self._conn = owned(pointer, lib.tk_conn_free)
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
@@ -94,11 +96,10 @@ class Connection:
 
     def set_hostname(self, sni: bytes | None, host: bytes | None, address: bytes | None) -> None:
         """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP address; None: not."""
-        one = spare()
+        fault = ffi.new("tk_fault *")
         given = [ffi.NULL if value is None else value for value in (sni, host, address)]
-        if lib.tk_conn_set_hostname(self._conn, *given, len(address or b""), one.fault) < 0:
-            raise from_queue(one.fault)
-        give_back(one)
+        if lib.tk_conn_set_hostname(self._conn, *given, len(address or b""), fault) < 0:
+            raise from_queue(fault)
 
     def set_context(self, context: Context) -> None:
         """Take the certificate and the hooks of another context. Corresponds to SSL_set_SSL_CTX(3)."""
@@ -108,10 +109,9 @@ class Connection:
 
     def set_session(self, session: Session | None) -> None:
         """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
-        one = spare()
-        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, one.fault) < 0:
-            raise from_queue(one.fault)
-        give_back(one)
+        fault = ffi.new("tk_fault *")
+        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
+            raise from_queue(fault)
 
     def vouches_for(self, certificate: Certificate) -> bool:
         """Whether the peer's certificate alone would pass this connection's verification now, name and dates included."""
@@ -119,10 +119,9 @@ class Connection:
 
     def request_certificate(self) -> None:
         """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""
-        one = spare()
-        if lib.tk_conn_request_certificate(self._conn, one.fault) < 0:
-            raise from_queue(one.fault)
-        give_back(one)
+        fault = ffi.new("tk_fault *")
+        if lib.tk_conn_request_certificate(self._conn, fault) < 0:
+            raise from_queue(fault)
 
     def on_servername(self, name: str | None) -> int:
         """Asked in the handshake of a server: an alert to send, 0 to go on, -1 to go on without acknowledging the name."""
@@ -132,35 +131,38 @@ class Connection:
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
-        self._operate(lib.tk_conn_handshake, (), timeout, "handshake")
+        self._operate(_HANDSHAKE, (), timeout)
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         """Send close_notify, and wait for the peer's. Corresponds to SSL_shutdown(3)."""
-        self._operate(lib.tk_conn_shutdown, (), timeout, "shutdown")
+        self._operate(_SHUTDOWN, (), timeout)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count when a buffer is given.
 
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
+        if timeout == 0.0 and buffer is None and 0 < len <= ROOM and self.on_session is None:
+            try:
+                one = _take()
+            except IndexError:
+                one = Spare(ROOM)
+            n = _read(self._conn, one.pointer, len, 0)
+            data = one.view[:n] if n > 0 else b""
+            _put(one)
+            if n < 0:
+                raise self._error(n, _READ)
+            return data
         if buffer is not None:
             return self._read_into(len, buffer, timeout)
-        if len <= 0:
-            if len < 0:
-                raise ValueError("size should not be negative")
-            return b""
-        try:
-            one = spares.pop() if len <= ROOM else spare(len)
-        except IndexError:
-            one = spare()
-        room = len if len <= one.room else one.room
-        if timeout == 0.0 and self.on_session is None:
-            n = _read(self._conn, one.pointer, room, 0, one.fault)
-            if n < 0:
-                raise self._error(n, one.fault, "read")
-        else:
-            n = self._operate(_read, (one.pointer, room), timeout, "read", one)
-        data = one.view[:n]
+        if len < 0:
+            raise ValueError("size should not be negative")
+        return self._read_bytes(len, timeout) if len else b""
+
+    def _read_bytes(self, n: int, timeout: Timeout) -> bytes:
+        one = spare(n)
+        n = self._operate(_READ, (one.pointer, min(n, one.room)), timeout)
+        data: bytes = one.view[:n]
         give_back(one)
         return data
 
@@ -169,7 +171,7 @@ class Connection:
         room = len(pointer)
         if 0 < n < room:
             room = n
-        return self._operate(_read, (pointer, room), timeout, "read") if room else 0
+        return self._operate(_READ, (pointer, room), timeout) if room else 0
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         """Write `data`, and return how many bytes of it went: all of them, unless the transport would not wait.
@@ -178,21 +180,15 @@ class Connection:
         """
         buffer: Any = data if type(data) is bytes else ffi.from_buffer("char[]", data)
         if timeout != 0.0:
-            return self._operate(_write, (buffer, len(buffer)), timeout, "write")
-        try:
-            one = spares.pop()
-        except IndexError:
-            one = spare()
-        n: int = _write(self._conn, buffer, len(buffer), 0, one.fault)
+            return self._operate(_WRITE, (buffer, len(buffer)), timeout)
+        n: int = _write(self._conn, buffer, len(buffer), 0)
         if n < 0:
-            raise self._error(n, one.fault, "write")
-        spares.append(one)
+            raise self._error(n, _WRITE)
         return n
 
-    def _operate(self, operation: Any, arguments: tuple[Any, ...], timeout: Timeout, doing: str, one: Spare | None = None) -> int:
+    def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
-        own = one is None
-        one = one or spare()
+        operation = _OPERATIONS[kind]
         through_python = timeout != 0.0 and wait.cooperative()
         deadline = monotonic() + timeout if timeout else None
         while True:
@@ -202,26 +198,27 @@ class Connection:
                 ms = -1
             else:
                 ms = max(ceil((deadline - monotonic()) * 1000), 1)
-            n: int = operation(self._conn, *arguments, ms, one.fault)
+            n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
                 self._hand_out_sessions()
-            if n > 0 or (n == 0 and doing in _COUNTS):
-                break
+            if n > 0 or (n == 0 and (kind == _READ or kind == _WRITE)):
+                return n
             if n == _INTERRUPTED:
                 continue
             if through_python and n in (_WANT_READ, _WANT_WRITE):
                 n = wait.wait(self._fd, n, deadline)
                 if n > 0:
                     continue
-            raise self._error(n, one.fault, doing)
-        if own:
-            give_back(one)
-        return n
+            raise self._error(n, kind)
 
-    def _error(self, status: int, fault: Any, doing: str) -> Exception:
+    def _error(self, status: int, kind: int) -> Exception:
         """What to raise; an exception that a hook raised is its cause."""
-        rejected = self.rejected() if status == lib.TK_SSL and fault.verify_depth >= 0 else None
-        error = translate(status, fault, doing=doing, hostname=self.hostname, certificate=rejected)
+        fault, rejected = None, None
+        if status in (lib.TK_SSL, lib.TK_SYSCALL):
+            fault = ffi.new("tk_fault *")
+            lib.tk_conn_fault(self._conn, kind, fault)
+            rejected = self.rejected() if fault.verify_depth >= 0 else None
+        error = translate(status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected)
         if self.hook_error is not None and status == lib.TK_SSL:
             error.__cause__, self.hook_error = self.hook_error, None
         return error

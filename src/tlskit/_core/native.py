@@ -38,25 +38,24 @@ def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
 
 
 class Spare:
-    """What one call into C needs beside its arguments: a fault record, and room to read into.
+    """Room for one read, which is shorter than the room as often as not: the bytes are copied out of it.
 
     Kept in a pool, because an allocation costs more than the call. `list.pop` and `list.append` are atomic, with and
     without the GIL, so a signal handler or a finaliser that comes between takes another one.
     """
 
-    __slots__ = ("fault", "pointer", "room", "view")
+    __slots__ = ("pointer", "room", "view")
 
     def __init__(self, room: int) -> None:
         self.room = room
         self.pointer = _uncleared("char[]", room)
         self.view = ffi.buffer(self.pointer, room)
-        self.fault = ffi.new("tk_fault *")
 
 
 _uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 ROOM, _MOST_ROOM, _POOL = 65536, 262144, 16
 
-#: The pool itself: the two hot paths in connection.py take from it and give back to it in place.
+#: The pool itself: Connection.read takes from it in place.
 spares: list[Spare] = []
 
 

@@ -1,0 +1,158 @@
+"""The command line: `tlskit demo` and `tlskit connect HOST[:PORT]`.
+
+Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2 when the command
+line itself was wrong, or something is not installed. A server that does not resume is an answer, not a failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import OPENSSL_VERSION, __version__
+from ..enums import TLSVersion
+from . import connect, demo, report
+from .failure import FAILED, Failure
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what stands after the program's name; `sys.argv` by default.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SystemExit: argparse had the last word: a usage error, `--help`, `--version`.
+    """
+    asked = _parser().parse_args(arguments)
+    try:
+        try:
+            status = _demo(asked) if asked.command == "demo" else _connect(asked)
+        except Failure as failure:
+            if asked.json:
+                report.write_json(report.failure_json(failure), sys.stdout)
+            status = _complain(failure)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return 130  # what a shell says of a process that SIGINT has ended
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter does not complain at its end
+        return FAILED
+
+
+def _demo(asked: argparse.Namespace) -> int:
+    outcome = demo.run()
+    if asked.json:
+        report.write_json(report.demo_json(outcome), sys.stdout)
+    else:
+        report.write(report.demo_layout(outcome), sys.stdout)
+    return _complain(Failure(outcome.complaint)) if outcome.complaint is not None else 0
+
+
+def _connect(asked: argparse.Namespace) -> int:
+    host, port = asked.server
+    order = connect.Order(
+        host=host,
+        port=port,
+        server_name=asked.server_name,
+        cafile=asked.cafile,
+        insecure=asked.insecure,
+        alpn=asked.alpn,
+        lowest=asked.min,
+        highest=asked.max,
+        timeout=asked.timeout,
+    )
+    outcome = connect.run(order)
+    if asked.json:
+        report.write_json(report.connect_json(outcome), sys.stdout)
+    else:
+        report.write(report.connect_layout(outcome), sys.stdout)
+    return _complain(outcome.failed) if outcome.failed is not None else 0
+
+
+def _complain(failure: Failure) -> int:
+    sys.stdout.flush()
+    print(f"tlskit: {report.printable(failure.sentence)}", file=sys.stderr)
+    return failure.status
+
+
+# -- arguments ----------------------------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tlskit", description="See TLS sessions at work.")
+    parser.add_argument("--version", action="version", version=f"tlskit {__version__} ({OPENSSL_VERSION})")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    showing = commands.add_parser(
+        "demo",
+        help="resume sessions on this machine, in two processes",
+        description="Start a TLS server on the loopback interface, with certificates made for this run; connect to it in full, "
+        "resume, write the session to a file and resume from it in a second process, with TLS 1.3 and with TLS 1.2.",
+    )
+    showing.add_argument("--json", action="store_true", help="write one JSON document")
+
+    asking = commands.add_parser(
+        "connect",
+        help="describe a TLS server, and whether it resumes",
+        description="Connect to a TLS server, say what was negotiated, connect again with the session of the first connection, "
+        "and say whether it was resumed, and if not, why.",
+    )
+    asking.add_argument("server", type=_server, metavar="HOST[:PORT]", help="a name or an address, IPv6 as [::1]:443; port 443 by default")
+    trust = asking.add_mutually_exclusive_group()
+    trust.add_argument("--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's")
+    trust.add_argument("--insecure", action="store_true", help="verify neither certificate nor name")
+    asking.add_argument("--server-name", metavar="NAME", help="send and verify this name in place of HOST")
+    asking.add_argument("--alpn", type=_words, default=(), metavar="LIST", help="offer application protocols: h2,http/1.1")
+    versions = ", ".join(connect.VERSIONS)
+    asking.add_argument("--min", type=_version, metavar="VERSION", help=f"lowest protocol version: {versions}")
+    asking.add_argument("--max", type=_version, metavar="VERSION", help="highest protocol version")
+    asking.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds for a connection, and for a handshake (10)")
+    asking.add_argument("--json", action="store_true", help="write one JSON document")
+    return parser
+
+
+def _server(text: str) -> tuple[str, int]:
+    host, port = text, ""
+    if text.startswith("["):
+        host, closed, port = text[1:].partition("]")
+        if not closed or (port and not port.startswith(":")):
+            raise argparse.ArgumentTypeError(f"{text!r} is not [ADDRESS] or [ADDRESS]:PORT")
+        port = port[1:]
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host or "/" in host or any(c.isspace() for c in host):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT")
+    number = 443 if not port else int(port) if port.isascii() and port.isdigit() else 0
+    if not 0 < number < 65536:
+        raise argparse.ArgumentTypeError(f"{port!r} is not a port between 1 and 65535")
+    return host, number
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _version(text: str) -> TLSVersion:
+    try:
+        return connect.VERSIONS[text.lower().removeprefix("tlsv").removeprefix("tls")]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(connect.VERSIONS)}") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds

@@ -1,0 +1,44 @@
+"""The demo's server, in a process of its own: `python -m tlskit.cli._server CERTIFICATE`.
+
+It writes {"port": ...} when it listens, answers one connection after the other, stops when its input ends, and then
+writes its session counters.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+
+from .._context import SSLContext
+from ..enums import _SSLMethod
+from .demo import HOST, PATIENCE
+
+
+def main() -> None:
+    context = SSLContext(_SSLMethod.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1])
+    with socket.create_server((HOST, 0)) as listener:
+        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+        while True:
+            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            if listener not in ready:
+                break  # nobody waits, and the input has ended
+            plain, _ = listener.accept()
+            with suppress(OSError):  # a client that fails says so itself
+                _answer(context, plain)
+    print(json.dumps(asdict(context.sessions.stats())))
+
+
+def _answer(context: SSLContext, plain: socket.socket) -> None:
+    plain.settimeout(PATIENCE)
+    with plain, context.wrap_socket(plain, server_side=True) as connection:
+        connection.sendall(connection.recv(4096))
+        connection.unwrap().close()
+
+
+if __name__ == "__main__":
+    main()

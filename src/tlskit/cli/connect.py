@@ -1,0 +1,204 @@
+"""`tlskit connect`: what a TLS server negotiates, and whether it resumes."""
+
+from __future__ import annotations
+
+import select
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from .._compat import create_default_context
+from .._context import SSLContext
+from .._socket import SSLSocket
+from ..enums import TLSVersion, VerifyMode
+from ..errors import SSLCertVerificationError, SSLError, SSLWantReadError
+from ..sessions import SessionStats, SSLSession
+from . import failure
+from .failure import Failure
+from .visit import Guest, Visit, visit
+
+VERSIONS = {"1.0": TLSVersion.TLSv1, "1.1": TLSVersion.TLSv1_1, "1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+HTTPS_PORTS = (443, 8443)
+
+_TICKETS_WITHIN = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the user asked for.
+
+    Attributes:
+        host, port: the server.
+        server_name: the name to send and to verify; None: the host.
+        cafile: whom to trust; None: the machine's authorities.
+        insecure: verify nothing.
+        alpn: the application protocols to offer.
+        lowest, highest: the protocol versions; None: tlskit's own.
+        timeout: for each TCP connection and each handshake, in seconds.
+    """
+
+    host: str
+    port: int
+    server_name: str | None = None
+    cafile: str | None = None
+    insecure: bool = False
+    alpn: tuple[str, ...] = ()
+    lowest: TLSVersion | None = None
+    highest: TLSVersion | None = None
+    timeout: float = 10.0
+
+    @property
+    def where(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def name(self) -> str:
+        return self.server_name or self.host.partition("%")[0]  # without the zone of an IPv6 address
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was seen.
+
+    Attributes:
+        order: what was asked for.
+        visits: the connections, one or two.
+        certificate: the server's, as `getpeercert` shows it, verified or not.
+        statistics: the counters of the context that both connections were made from.
+        failed: why there is no second connection; None when there is.
+    """
+
+    order: Order
+    visits: list[Visit]
+    certificate: dict[str, Any] = field(repr=False)
+    statistics: SessionStats
+    failed: Failure | None = None
+
+    @property
+    def resumed(self) -> bool:
+        return len(self.visits) > 1 and self.visits[1].resumed
+
+    @property
+    def reason(self) -> str | None:
+        """Why the second connection did not resume; None when it did, or was not made."""
+        if self.resumed or len(self.visits) < 2:
+            return None
+        first, second = self.visits
+        if first.tickets == 0:
+            if first.version == "TLSv1.3":
+                return f"no ticket came within {_TICKETS_WITHIN:g} s of the first handshake"
+            return "the server gave the first connection neither a session id nor a ticket"
+        if first.ticket_lifetime == 0:
+            return "the server said that its ticket is good for 0 seconds"
+        if first.version != second.version:
+            return f"the server chose {second.version} this time"
+        return second.reason
+
+
+def run(order: Order) -> Outcome:
+    """Connect, describe, reconnect.
+
+    Raises:
+        Failure: the first connection failed. Where only the second did, the outcome says so.
+    """
+    context = _context(order)
+    first = _visit(order, context, (order.host, order.port), None)
+    visits, failed = [first.visit], None
+    try:
+        # The same machine: another one behind the same name need not know the session.
+        visits.append(_visit(order, context, (first.visit.address, order.port), first.session).visit)
+    except Failure as error:
+        failed = Failure(f"The first connection was made, the second was not. {error.sentence}", status=error.status)
+    return Outcome(order, visits, first.certificate, context.sessions.stats(), failed)
+
+
+def _visit(order: Order, context: SSLContext, address: tuple[str, int], session: SSLSession | None) -> Guest:
+    try:
+        return visit(
+            address,
+            context,
+            server_hostname=order.name,
+            session=session,
+            timeout=order.timeout,
+            converse=_conversation(order),
+            where=order.where,
+        )
+    except Failure as error:
+        if isinstance(error.__cause__, SSLCertVerificationError):
+            hint = "--cafile trusts another authority, --server-name expects another name, --insecure verifies nothing"
+            raise Failure(f"{error.sentence[:-1]} ({hint}).", status=error.status) from error
+        raise
+
+
+def _context(order: Order) -> SSLContext:
+    try:
+        context = create_default_context(cafile=order.cafile)
+    except OSError as error:
+        raise failure.reading(error, "CA file", str(order.cafile)) from error
+    if order.insecure:
+        context.check_hostname = False
+        context.verify_mode = VerifyMode.CERT_NONE
+    if order.alpn:
+        try:
+            context.set_alpn_protocols(order.alpn)
+        except (SSLError, UnicodeError) as error:
+            raise Failure(f"These are no application protocols: {', '.join(order.alpn)}.", status=failure.MISUSED) from error
+    _bound(context, order.lowest, order.highest)
+    return context
+
+
+def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion | None) -> None:
+    if highest is not None and lowest is None:
+        lowest = min(highest, TLSVersion.TLSv1_2)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the user has asked for the old version by its name
+            if lowest is not None:
+                context.minimum_version = lowest
+            if highest is not None:
+                context.maximum_version = highest
+    except ValueError as error:
+        raise Failure(f"These protocol versions leave nothing to negotiate: {error}.", status=failure.MISUSED) from error
+    if lowest is not None and lowest < TLSVersion.TLSv1_2:
+        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 3 has TLS 1.0 and 1.1 at this level only
+
+
+def _conversation(order: Order) -> Callable[[SSLSocket, list[SSLSession]], None]:
+    """How to make the tickets come: ask for something where that is harmless, and wait a moment."""
+
+    def converse(connection: SSLSocket, fresh: list[SSLSession]) -> None:
+        if fresh or connection.version() != "TLSv1.3":
+            return  # up to TLS 1.2, what comes has come with the handshake
+        alpn = connection.selected_alpn_protocol()
+        try:
+            if alpn == "http/1.1" or (alpn is None and order.port in HTTPS_PORTS):
+                connection.sendall(_head_request(connection.server_hostname or "", order.port))
+            _await_session(connection, fresh)
+        except OSError as error:
+            # A TLS 1.3 server may refuse the client only now (it wants a certificate, for one). How else it ends a
+            # connection that has been negotiated is not the matter here.
+            if getattr(error, "alert_received", None) is not None:
+                raise failure.handshaking(error, order.where, order.timeout) from error
+
+    return converse
+
+
+def _head_request(name: str, port: int) -> bytes:
+    host = f"[{name}]" if ":" in name else name
+    if port != 443:
+        host += f":{port}"
+    return f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tlskit\r\nConnection: close\r\n\r\n".encode("ascii")
+
+
+def _await_session(connection: SSLSocket, fresh: list[SSLSession]) -> None:
+    """Read until a session has come, the server has closed, or the time is over."""
+    deadline = monotonic() + _TICKETS_WITHIN
+    connection.setblocking(False)
+    while not fresh and (left := deadline - monotonic()) > 0:
+        try:
+            if not connection.recv(16384):
+                return
+        except SSLWantReadError:
+            select.select([connection], [], [], left)

@@ -1,0 +1,180 @@
+"""One connection, measured: what the demo, its second process and `tlskit connect` all do.
+
+A visit connects, sets the session if there is one, makes the handshake, and then converses until the tickets are in:
+with TLS 1.3 they come after the handshake, with the first read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from .._context import SSLContext
+from .._socket import SSLSocket
+from ..sessions import SSLSession
+from . import failure
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What there is to say about one connection.
+
+    Attributes:
+        process: who made it: "first" or "second".
+        address, port: the server's, as numbers.
+        version, cipher, cipher_bits, group, alpn: what was negotiated; a TLS 1.2 resumption shows its session's group.
+        resumed: whether the handshake resumed a session.
+        reason: why the handshake was a full one although a session was there; None otherwise.
+        milliseconds: how long the handshake took.
+        handshake_sent, handshake_received: bytes on the wire until its end.
+        sent, received: bytes on the wire of the whole connection.
+        tickets: how many new sessions it brought.
+        ticket_lifetime: for how many seconds the last one can be offered; None: there was none.
+    """
+
+    process: str
+    address: str
+    port: int
+    version: str
+    cipher: str | None
+    cipher_bits: int
+    group: str | None
+    alpn: str | None
+    resumed: bool
+    reason: str | None
+    milliseconds: float
+    handshake_sent: int
+    handshake_received: int
+    sent: int
+    received: int
+    tickets: int
+    ticket_lifetime: int | None
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A connection after its visit, before it is closed: the report, the session for the next visit, the certificate."""
+
+    visit: Visit
+    session: SSLSession | None
+    certificate: dict[str, Any]
+
+
+def visit(
+    address: Address,
+    context: SSLContext,
+    *,
+    server_hostname: str | None,
+    session: SSLSession | None = None,
+    timeout: float,
+    converse: Callable[[SSLSocket, list[SSLSession]], None],
+    where: str,
+    process: str = "first",
+) -> Guest:
+    """Connect, make the handshake, take the tickets, and close.
+
+    Args:
+        address: of the server: a name or a number, and a port.
+        context: what to connect with; its `sessions.on_new` is taken.
+        server_hostname: the name to send and to verify.
+        session: one to resume from.
+        timeout: for the TCP connection, and again for the handshake, in seconds.
+        converse: called with the socket and the list of sessions that have come, which grows.
+        where: the server as the user names it, for messages.
+        process: see `Visit`.
+
+    Raises:
+        Failure: there is no connection, or no handshake.
+    """
+    fresh: list[SSLSession] = []
+    context.sessions.on_new = lambda connection, new: fresh.append(new)
+    try:
+        plain = socket.create_connection(address, timeout)
+    except OSError as error:
+        raise failure.connecting(error, where, timeout) from error
+    except UnicodeError as error:
+        raise failure.Failure(f"{where} is not a host name.") from error
+    with plain:
+        try:
+            host, port = _peer(plain)
+            wrapped = context.wrap_socket(plain, server_hostname=server_hostname, do_handshake_on_connect=False, session=session)
+        except OSError as error:
+            raise failure.handshaking(error, where, timeout) from error
+        except (TypeError, ValueError) as error:
+            raise failure.Failure(f"{server_hostname!r} cannot be a server's name: {error}.") from error
+        with wrapped:
+            begun = perf_counter()
+            try:
+                wrapped.do_handshake()
+            except OSError as error:
+                raise failure.handshaking(error, where, timeout) from error
+            took = perf_counter() - begun
+            after = _facts(wrapped)
+            converse(wrapped, fresh)
+            end = _facts(wrapped)
+            certificate = _certificate(wrapped)
+            objection = _objection(wrapped)
+            _say_goodbye(wrapped)
+    kept = fresh[-1] if fresh else session if end.reused else None
+    reason = None if session is None or end.reused else objection or "the server did not take the session that was offered"
+    report = Visit(
+        process=process,
+        address=host,
+        port=port,
+        version=end.version_name,
+        cipher=end.cipher_name,
+        cipher_bits=end.cipher_bits,
+        group=end.group,
+        alpn=end.alpn,
+        resumed=end.reused,
+        reason=reason,
+        milliseconds=round(took * 1000, 3),
+        handshake_sent=after.bytes_written,
+        handshake_received=after.bytes_read,
+        sent=end.bytes_written,
+        received=end.bytes_read,
+        tickets=len(fresh),
+        ticket_lifetime=fresh[-1].expires_at - fresh[-1].time if fresh else None,
+    )
+    return Guest(report, kept, certificate)
+
+
+def _peer(plain: socket.socket) -> Address:
+    """The server's address, in a form to which `create_connection` connects again."""
+    host, port, *rest = plain.getpeername()
+    if len(rest) == 2 and rest[1]:
+        host = f"{host.partition('%')[0]}%{rest[1]}"  # a link-local address means nothing without its zone
+    return host, port
+
+
+def _channel(wrapped: SSLSocket) -> Any:
+    """Reach into the connection: the one place of the command line that does."""
+    return wrapped._channel()
+
+
+def _facts(wrapped: SSLSocket) -> Any:
+    return _channel(wrapped).facts()
+
+
+def _objection(wrapped: SSLSocket) -> str | None:
+    objection: str | None = _channel(wrapped).resumption_objection
+    return objection
+
+
+def _certificate(wrapped: SSLSocket) -> dict[str, Any]:
+    """The peer's certificate, also where it was not verified; {} without one."""
+    peer = _channel(wrapped).peer()
+    return {} if peer is None else peer.fields()
+
+
+def _say_goodbye(wrapped: SSLSocket) -> None:
+    """Send close_notify, and do not wait for the peer's."""
+    with contextlib.suppress(OSError):
+        wrapped.setblocking(False)
+        wrapped.unwrap()
