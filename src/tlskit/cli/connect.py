@@ -23,6 +23,7 @@ VERSIONS = {"1.0": TLSVersion.TLSv1, "1.1": TLSVersion.TLSv1_1, "1.2": TLSVersio
 HTTPS_PORTS = (443, 8443)
 
 _TICKETS_WITHIN = 1.0  # seconds
+_SIBLINGS_WITHIN = 0.1  # seconds that a second ticket may come after the first: many servers send two
 
 
 @dataclass(frozen=True)
@@ -193,12 +194,16 @@ def _head_request(name: str, port: int) -> bytes:
 
 
 def _await_session(connection: SSLSocket, fresh: list[SSLSession]) -> None:
-    """Read until a session has come, the server has closed, or the time is over."""
+    """Read until the sessions have come, the server has closed, or the time is over."""
     deadline = monotonic() + _TICKETS_WITHIN
     connection.setblocking(False)
-    while not fresh and (left := deadline - monotonic()) > 0:
+    while (left := deadline - monotonic()) > 0:
+        before = len(fresh)
         try:
             if not connection.recv(16384):
                 return
         except SSLWantReadError:
-            select.select([connection], [], [], left)
+            if len(fresh) == before:
+                select.select([connection], [], [], left)
+        if fresh:
+            deadline = min(deadline, monotonic() + _SIBLINGS_WITHIN)

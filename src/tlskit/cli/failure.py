@@ -46,7 +46,8 @@ def handshaking(error: OSError, where: str, timeout: float) -> Failure:
             return Failure(f"{where} does not seem to speak TLS: what it answered is no TLS record ({error.reason}).")
         alert = getattr(error, "alert_received", None)
         if alert is not None:
-            return Failure(f"{where} refused the handshake with the alert {getattr(alert, 'name', alert)}.")
+            name = getattr(alert, "name", str(alert)).removeprefix("ALERT_DESCRIPTION_")
+            return Failure(f"{where} refused the handshake with the alert {name}.")
         return Failure(f"The handshake with {where} failed: {_spoken(str(error.args[-1]))}.")
     if isinstance(error, TimeoutError):
         return Failure(f"{where} took the connection, but the handshake did not end within {timeout:g} s.")
