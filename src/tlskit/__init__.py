@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from ssl import (
+    PEM_FOOTER,
+    PEM_HEADER,
     DefaultVerifyPaths,
+    DER_cert_to_PEM_cert,
+    PEM_cert_to_DER_cert,
     Purpose,
     RAND_add,
     RAND_bytes,
@@ -65,6 +69,7 @@ from ._constants import (
     HAS_ECDH,
     HAS_NEVER_CHECK_COMMON_NAME,
     HAS_NPN,
+    HAS_PSK,
     HAS_SNI,
     HAS_SSLv2,
     HAS_SSLv3,
@@ -139,7 +144,6 @@ from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._negotiated import CHANNEL_BINDING_TYPES
 from ._object import SSLObject
-from ._pem import PEM_FOOTER, PEM_HEADER, DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
 from ._socket import SSLSocket
 from .enums import AlertDescription, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
 from .errors import (
@@ -202,6 +206,7 @@ __all__ = [
     "HAS_ECDH",
     "HAS_NEVER_CHECK_COMMON_NAME",
     "HAS_NPN",
+    "HAS_PSK",
     "HAS_SNI",
     "HAS_SSLv2",
     "HAS_SSLv3",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ._core.bio import MemoryBIO
+from ._core.certificate import Certificate
 from ._core.connection import Connection
 from ._core.session import Session
 from .sessions import SSLSession
@@ -85,19 +86,17 @@ class Channel(Connection):
         self.set_context(value._core)
         self._context_now = value
 
-    def on_servername(self, name: str | None) -> int:
-        callback = self._context_now.sni_callback
-        if callback is None:
-            return -1
-        owner = self._owner()
-        if owner is None:
-            return -1
-        answer = callback(owner, name, self._context_now)
-        if answer is None:
-            return 0
-        if not isinstance(answer, int):
-            raise TypeError(f"sni_callback has to return None or an alert as a number, not {type(answer).__name__}")
-        return answer & 0xFF
+    def on_servername(self, name: str | None) -> object:
+        callback, owner = self._context_now.sni_callback, self._owner()
+        return -1 if callback is None or owner is None else callback(owner, name, self._context_now)
+
+    def get_verified_chain(self) -> list[Certificate] | None:
+        """The verified chain as objects: what reaches into `_sslobj` expects."""
+        return [Certificate.from_der(der) for der in self.chain(verified=True)] or None
+
+    def get_unverified_chain(self) -> list[Certificate] | None:
+        """The peer's chain as objects."""
+        return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
 
     # -- session --------------------------------------------------------------------------------------------------
 

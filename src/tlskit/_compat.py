@@ -6,10 +6,10 @@ import os
 import ssl
 import sys
 from socket import create_connection
+from ssl import DER_cert_to_PEM_cert
 from typing import TYPE_CHECKING, Any
 
 from ._context import SSLContext
-from ._pem import DER_cert_to_PEM_cert
 from .enums import VerifyMode, _SSLMethod
 
 if TYPE_CHECKING:

@@ -124,6 +124,7 @@ HAS_ALPN = True
 HAS_ECDH = True
 HAS_NEVER_CHECK_COMMON_NAME = True
 HAS_NPN = False
+HAS_PSK = False
 HAS_SNI = True
 HAS_SSLv2 = False
 HAS_SSLv3 = False

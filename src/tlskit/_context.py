@@ -293,6 +293,10 @@ class SSLContext(StdlibContext):
         except SSLError as error:
             raise ValueError(f"unknown elliptic curve name {name!r}") from error
 
+    def load_dh_params(self, path: Any, /) -> None:
+        """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""
+        self._core.set_dh(_read("path", path))
+
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Name the application protocols to offer, or to choose from on a server, the preferred first (RFC 7301)."""
         wire = bytearray()

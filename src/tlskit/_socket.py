@@ -158,6 +158,11 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         timeout = self.gettimeout()
         self._channel().do_handshake(None if block and timeout == 0.0 else timeout)
 
+    def _channel(self) -> Channel:
+        if self._sslobj is None:
+            self.getpeername()  # whoever is not connected hears that first
+        return super()._channel()
+
     def _check_connected(self) -> None:
         if not self._connected:
             self.getpeername()  # raises ENOTCONN, unless connect_ex has completed in the meantime

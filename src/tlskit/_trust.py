@@ -57,9 +57,9 @@ def load_defaults(context: Context) -> None:
     if file is None and directory is None:
         return
     try:
-        _load(context, file, directory, None)
+        _load(context, file, directory, None, share_directory=True)
     except ssl.SSLError:  # a default file without a single certificate is as good as none
-        _load(context, None, directory, None)
+        _load(context, None, directory, None, share_directory=True)
 
 
 def load(context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None) -> None:
@@ -90,8 +90,9 @@ def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None
     context.trust = store
 
 
-def _load(context: Context, cafile: str | None, capath: str | None, cadata: str | bytes | None) -> None:
-    if not context.trust.identity and cadata is None:
+def _load(context: Context, cafile: str | None, capath: str | None, cadata: str | bytes | None, *, share_directory: bool = False) -> None:
+    # What a directory holds shows in a store once it was used: only the machine's own may show the same to everybody.
+    if not context.trust.identity and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
     store = context.trust.copy()

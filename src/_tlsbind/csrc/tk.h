@@ -94,6 +94,7 @@ struct tk_conn {
     int16_t verify_depth;
     X509 *rejected;         /* the certificate that verification failed at */
     uint8_t shutdown_sent;
+    uint8_t has_read;       /* some application data was read */
 };
 
 BIO *tk_transport_new(tk_conn *c);

@@ -86,7 +86,7 @@ enum { TK_LOAD_CERTIFICATES = 1, TK_LOAD_CRLS = 2 };
 X509_STORE *tk_trust_new(void);
 void tk_trust_free(X509_STORE *s);
 X509_STORE *tk_trust_copy(X509_STORE *s, tk_fault *fault); /* the objects, not the look-ups */
-int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault); /* how many were read, or a status */
+int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault); /* how many there were; 0 is a failure too */
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);           /* certificates, end to end */
 int tk_trust_add_directory(X509_STORE *s, const char *path, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
@@ -145,6 +145,7 @@ int tk_ctx_set_ciphers(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_ciphersuites(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault);
 void tk_ctx_ciphers(tk_ctx *c, tk_records *out); /* of each: id, bits, alg_bits, aead, then five strings */
+int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault); /* parameters for finite-field Diffie-Hellman */
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
 int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
                      const void *password, int64_t password_size, tk_fault *fault); /* password_size -1: none given */

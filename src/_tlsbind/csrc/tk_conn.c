@@ -115,9 +115,25 @@ void tk_conn_free(tk_conn *c)
     free(c);
 }
 
+/* A TLS 1.3 client that has read nothing may have its tickets still in the socket. Take them in: they are worth having,
+   and a socket that is closed over unread bytes resets the connection, which the server would see as an error. */
+static void take_tickets(tk_conn *c)
+{
+    char byte;
+    size_t n;
+
+    if (c->fd < 0 || c->has_read || c->closed || SSL_is_server(c->ssl))
+        return;
+    if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) || SSL_get_shutdown(c->ssl) != 0)
+        return;
+    (void)SSL_peek_ex(c->ssl, &byte, 1, &n);
+    ERR_clear_error();
+}
+
 void tk_conn_close(tk_conn *c)
 {
     tk_lock(&c->mutex);
+    take_tickets(c);
     c->closed = 1;
     if (c->waiting > 0)
         tk_fd_wake((tk_fd)c->fd);
@@ -280,6 +296,7 @@ static int64_t step_read(tk_conn *c, tk_op *op)
             break;
         }
         op->done += n;
+        c->has_read = 1;
         status = (int64_t)op->done;
         more = op->done < op->size && (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c));
     } while (more);

@@ -87,6 +87,8 @@ static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
 
 static void group_facts(SSL *ssl, tk_conn_facts *out)
 {
+    if (SSL_get_session(ssl) == NULL) /* OpenSSL 3.0 looks for the group there, whether there is one or not */
+        return;
     out->group_id = (int32_t)SSL_get_negotiated_group(ssl);
     if (out->group_id != 0)
         out->group_name = SSL_group_to_name(ssl, out->group_id);

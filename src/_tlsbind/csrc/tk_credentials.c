@@ -96,3 +96,23 @@ void tk_ctx_certificate(tk_ctx *c, tk_records *out)
     if (x != NULL)
         tk_x509_der(x, out);
 }
+
+int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault)
+{
+    BIO *b;
+    EVP_PKEY *parameters;
+    int ok;
+
+    tk_fault_begin();
+    b = over(pem, size);
+    parameters = b != NULL ? PEM_read_bio_Parameters(b, NULL) : NULL;
+    BIO_free(b);
+    if (parameters == NULL) /* the decoders' own words are of no help */
+        ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
+    ok = parameters != NULL && SSL_CTX_set0_tmp_dh_pkey(c->ctx, parameters);
+    if (!ok) {
+        tk_fail(fault);
+        EVP_PKEY_free(parameters);
+    }
+    return ok ? TK_DONE : TK_SSL;
+}

@@ -93,13 +93,11 @@ int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_f
         ERR_raise(ERR_LIB_X509, ERR_R_PEM_LIB);
         goto out;
     }
-    if ((count = add_all(s, read, what)) == 0) {
+    if ((count = add_all(s, read, what)) == 0)
         ERR_raise(ERR_LIB_X509, X509_R_NO_CERTIFICATE_OR_CRL_FOUND);
-        count = TK_SSL;
-    }
 out:
-    if (count < 0)
-        count = tk_fail(fault);
+    if (count <= 0)
+        tk_fail(fault);
     sk_X509_INFO_pop_free(read, X509_INFO_free);
     BIO_free(b);
     return count;
@@ -115,8 +113,10 @@ int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *faul
         X509 *x = end - p > LONG_MAX ? NULL : d2i_X509(NULL, &p, (long)(end - p));
         int ok = x != NULL && X509_STORE_add_cert(s, x);
         X509_free(x);
-        if (!ok)
-            return tk_fail(fault);
+        if (!ok) {
+            tk_fail(fault);
+            return count == 0 ? 0 : TK_SSL;
+        }
         count++;
     }
     return count;

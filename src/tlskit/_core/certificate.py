@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ssl import DER_cert_to_PEM_cert
 from typing import Any
 
 from .fault import from_queue
@@ -55,6 +56,14 @@ class Certificate:
 
     def __hash__(self) -> int:
         return hash(self.der)
+
+    def public_bytes(self, encoding: int = 1, /) -> str | bytes:
+        """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""
+        return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der
+
+    def get_info(self) -> dict[str, Any]:
+        """`fields()`, under the stdlib's private name."""
+        return self.fields()
 
     def fields(self) -> dict[str, Any]:
         """The fields as `ssl.SSLSocket.getpeercert` shows them."""

@@ -123,8 +123,8 @@ class Connection:
         if lib.tk_conn_request_certificate(self._conn, fault) < 0:
             raise from_queue(fault)
 
-    def on_servername(self, name: str | None) -> int:
-        """Asked in the handshake of a server: an alert to send, 0 to go on, -1 to go on without acknowledging the name."""
+    def on_servername(self, name: str | None) -> object:
+        """Asked in the handshake of a server: None to go on, -1 to go on without acknowledging the name, or an alert to send."""
         return -1
 
     # -- operations -----------------------------------------------------------------------------------------------
@@ -233,6 +233,8 @@ class Connection:
     def close(self) -> None:
         """End every operation, in whichever thread, with EBADF; returns when they have left."""
         lib.tk_conn_close(self._conn)
+        if self.on_session is not None:
+            self._hand_out_sessions()
 
     # -- what there is to know ------------------------------------------------------------------------------------
 

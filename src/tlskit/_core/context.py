@@ -41,7 +41,7 @@ class PasswordWanted(Exception):
 class Context:
     """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to whoever comes later."""
 
-    __slots__ = ("_ctx", "_trust", "alpn", "hooks", "own_identity")
+    __slots__ = ("_ctx", "_trust", "alpn", "hooks", "own_identity", "role")
 
     def __init__(self, role: str) -> None:
         fault = ffi.new("tk_fault *")
@@ -49,6 +49,7 @@ class Context:
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._ctx = owned(pointer, lib.tk_ctx_free)
+        self.role = role
         self.hooks = 0
         self.alpn = self.own_identity = b""
         self.trust = TrustStore()
@@ -187,6 +188,11 @@ class Context:
             number, bits, algorithm_bits, aead = numbers
             names = (text.get(i) for i in range(4, 8))
             yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].strip(), *names)
+
+    def set_dh(self, pem: bytes) -> None:
+        """Parameters for finite-field Diffie-Hellman. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_dh(self._ctx, pem, len(pem), fault), fault)
 
     def set_alpn(self, wire: bytes) -> None:
         """The application protocols, each with its length before it. Corresponds to SSL_CTX_set_alpn_protos(3)."""

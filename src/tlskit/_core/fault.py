@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from ssl import AlertDescription, SSLErrorNumber
+from ssl import SSLErrorNumber, _TLSAlertType  # type: ignore[attr-defined]
 from typing import Any
 
 from ..errors import (
@@ -79,12 +79,6 @@ def plain_error(message: str) -> SSLError:
     return _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, message)
 
 
-def is_last(fault: Any, library: str, reason: str) -> bool:
-    """Whether the last error is this one, both named as constants of OpenSSL."""
-    last = fault.error[fault.count - 1] if fault.count else None
-    return last is not None and (last.library, last.reason) == (getattr(CONST, library, None), getattr(CONST, reason, None))
-
-
 def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
     error = kind(number, message)
     error.library = error.reason = None  # type: ignore[assignment]
@@ -104,11 +98,12 @@ def _entry(entry: Any) -> ErrorEntry:
     )
 
 
-def _alert(description: int) -> AlertDescription | int | None:
+def _alert(description: int) -> int | None:
+    """The alert by its RFC name; stdlib's AlertDescription lacks the newer ones."""
     if description < 0:
         return None
     try:
-        return AlertDescription(description)
+        return _TLSAlertType(description)  # type: ignore[no-any-return]
     except ValueError:
         return description
 

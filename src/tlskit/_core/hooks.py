@@ -19,8 +19,14 @@ def tk_py_servername(handle: Any, name: Any) -> int:
         return -1
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
-        answer: int = connection.on_servername(wanted)
-        return answer
+        answer = connection.on_servername(wanted)
+        if answer is None:
+            return 0
+        if isinstance(answer, int):
+            return answer if answer == -1 else answer & 0xFF
+        connection.hook_error = TypeError(f"a hook for the server name returns None or the number of an alert, not {type(answer).__name__}")
+        show_unraisable(connection.hook_error)
+        return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
     except BaseException as error:
         connection.hook_error = error
         show_unraisable(error)

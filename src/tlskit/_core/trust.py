@@ -5,8 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
-from ..errors import SSLError
-from .fault import from_queue, is_last, plain_error
+from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
 
 
@@ -43,7 +42,7 @@ class TrustStore:
         fault = ffi.new("tk_fault *")
         what = lib.TK_LOAD_CERTIFICATES | (lib.TK_LOAD_CRLS if crls else 0)
         count: int = lib.tk_trust_add_pem(self._store, pem, len(pem), what, fault)
-        if count < 0:
+        if count <= 0:
             raise from_queue(fault)
         self._loaded(b"pem", pem)
         return count
@@ -56,8 +55,11 @@ class TrustStore:
             count = lib.tk_trust_add_pem(self._store, raw, len(raw), lib.TK_LOAD_CERTIFICATES, fault)
         else:
             count = lib.tk_trust_add_der(self._store, raw, len(raw), fault)
+        if count == 0:
+            words = {"PEM": "no start line", "DER": "not enough data"}[form]
+            raise plain_error(f"{words}: cadata does not contain a certificate") from (from_queue(fault) if raw else None)
         if count < 0:
-            raise _nothing_in(raw, fault)
+            raise from_queue(fault)
         self._loaded(form.encode(), raw)
 
     def add_directory(self, path: str) -> None:
@@ -84,11 +86,3 @@ class TrustStore:
     def _loaded(self, kind: bytes, content: bytes) -> None:
         self.identity = sha256(self.identity + kind + sha256(content).digest()).digest()
 
-
-def _nothing_in(data: bytes, fault: Any) -> SSLError:
-    """What the stdlib says of `cadata` without a certificate in it."""
-    if not data or is_last(fault, "ERR_LIB_X509", "X509_R_NO_CERTIFICATE_OR_CRL_FOUND") or is_last(fault, "ERR_LIB_PEM", "PEM_R_NO_START_LINE"):
-        return plain_error("no start line: cadata does not contain a certificate")
-    if is_last(fault, "ERR_LIB_ASN1", "ASN1_R_NOT_ENOUGH_DATA") or is_last(fault, "ERR_LIB_ASN1", "ASN1_R_HEADER_TOO_LONG"):
-        return plain_error("not enough data: cadata does not contain a certificate")
-    return from_queue(fault)

@@ -155,7 +155,7 @@ class ContextSessions:
         if callback is not None and not callable(callback):
             raise TypeError(f"on_new has to be callable or None, not {type(callback).__name__}")
         if callback is not None:
-            self.mode |= SessionCacheMode.CLIENT
+            self.mode |= SessionCacheMode.CLIENT | (SessionCacheMode.NO_INTERNAL_STORE if self._context.role == "client" else 0)
         self._on_new = callback
         self._context.want_sessions(callback is not None)
 
