@@ -29,7 +29,7 @@ class Channel(Connection):
         resumption_objection: why the session that was set has not been offered; None when it was, or none was set.
     """
 
-    __slots__ = ("_binding", "_context_now", "_owner", "_verifies", "resumption_objection", "server_hostname", "server_side")
+    __slots__ = ("_binding", "_context_now", "_offered", "_owner", "_verifies", "resumption_objection", "server_hostname", "server_side")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Channel(Connection):
         fd: int = -1,
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
     ) -> None:
+        context._check_role(server_side)
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
         self._owner = ref(owner)
         self._context_now = context
@@ -48,14 +49,20 @@ class Channel(Connection):
         self.server_hostname = server_hostname
         self.resumption_objection: str | None = None
         self.hostname = server_hostname
-        policy = context._core.policy()
-        self._verifies = bool(policy[0])
-        checked = context.check_hostname
-        self._binding = Binding(server_hostname.lower() if server_hostname else None, checked, context._host_flags, policy)
+        self._offered: SSLSession | None = None
+        self._binding = self._bind()
+        self._verifies = bool(self._binding.policy[0])
+        if server_side and self._verifies:
+            self.set_id_context(self._binding.id_context(context.sessions.id_context))
         if server_hostname is not None and not server_side:
-            self._name_server(server_hostname, checked)
+            self._name_server(server_hostname, context.check_hostname)
         if context.sessions.on_new is not None:
             self.on_session = self._new_session
+
+    def _bind(self) -> Binding:
+        """The name and the policy as they are now."""
+        context, name = self._context_now, self.server_hostname
+        return Binding(name.lower() if name else None, context.check_hostname, context._host_flags, context._core.policy())
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)
@@ -88,7 +95,7 @@ class Channel(Connection):
 
     def on_servername(self, name: str | None) -> object:
         callback, owner = self._context_now.sni_callback, self._owner()
-        return -1 if callback is None or owner is None else callback(owner, name, self._context_now)
+        return None if callback is None or owner is None else callback(owner, name, self._context_now)
 
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""
@@ -116,8 +123,20 @@ class Channel(Connection):
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
-        self.resumption_objection = value._objection(self, self._binding, self._verifies)
-        self.set_session(value._session if self.resumption_objection is None else None)
+        self._offered = value
+        self._offer()
+
+    def before_handshake(self) -> None:
+        """Between setting a session and shaking hands, the context may have changed: it is weighed again."""
+        if self._offered is not None and self.resumption_objection is None:
+            self._binding = self._bind()
+            self._offer()
+        self._offered = None
+
+    def _offer(self) -> None:
+        assert self._offered is not None
+        self.resumption_objection = self._offered._objection(self, self._binding, self._verifies)
+        self.set_session(self._offered._session if self.resumption_objection is None else None)
 
     @property
     def session_reused(self) -> bool:
@@ -125,7 +144,8 @@ class Channel(Connection):
         return self.facts().reused
 
     def _made(self, session: Session) -> SSLSession:
-        return SSLSession._make(session, None if self.server_side else self._binding, self._context_now._scope)
+        binding = None if self.server_side else self._binding
+        return SSLSession._make(session, binding, self._context_now._scope, finished=self.handshake_done)
 
     def _new_session(self, session: Session) -> None:
         on_new = self._context_now.sessions.on_new

@@ -57,7 +57,6 @@ _MODES = {
     VerifyMode.CERT_OPTIONAL: CONST.SSL_VERIFY_PEER,
     VerifyMode.CERT_REQUIRED: CONST.SSL_VERIFY_PEER | CONST.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 }
-_LONGEST_PASSWORD = 1024  # OpenSSL's PEM_BUFSIZE
 
 
 class SSLContext(StdlibContext):
@@ -83,6 +82,7 @@ class SSLContext(StdlibContext):
         if protocol is None:
             warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", category=DeprecationWarning, stacklevel=2)
             protocol = _SSLMethod.PROTOCOL_TLS
+        protocol = _integer(protocol)
         if protocol not in _ROLES and protocol not in _FIXED:
             raise ValueError("invalid or unsupported protocol version")
         protocol = _SSLMethod(protocol)
@@ -179,7 +179,6 @@ class SSLContext(StdlibContext):
 
     def _connection(self, owner: Any, *, server_side: bool, server_hostname: str | None, fd: int, session: SSLSession | None) -> Channel:
         """The channel of an SSLSocket."""
-        self._check_role(server_side)
         channel = Channel(self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd)
         if session is not None:
             channel.session = session
@@ -288,8 +287,11 @@ class SSLContext(StdlibContext):
         """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
         if not isinstance(name, (str, bytes)):
             raise TypeError(f"a curve is named by a string, not by {type(name).__name__}")
+        raw = os.fsencode(name)
+        if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
+            raise ValueError(f"unknown elliptic curve name {name!r}")
         try:
-            self._core.set_groups(os.fsencode(name))
+            self._core.set_groups(raw)
         except SSLError as error:
             raise ValueError(f"unknown elliptic curve name {name!r}") from error
 
@@ -623,6 +625,4 @@ def _password(value: Any, complaint: str = "password should be a string or calla
         raw = bytes(value)
     else:
         raise TypeError(complaint)
-    if len(raw) > _LONGEST_PASSWORD:
-        raise ValueError(f"password cannot be longer than {_LONGEST_PASSWORD} bytes")
     return raw

@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ._core.context import Context
@@ -40,15 +41,24 @@ def default_locations() -> tuple[str | None, str | None]:
     distributions: the paths compiled into tlskit's OpenSSL may mean nothing on this machine.
     """
     usual = ssl.get_default_verify_paths()
-    file = os.environ.get(usual.openssl_cafile_env) or usual.openssl_cafile
-    directory = os.environ.get(usual.openssl_capath_env) or usual.openssl_capath
-    file_there = file if file and os.path.isfile(file) else None
-    directory_there = directory if directory and any(map(os.path.isdir, directory.split(os.pathsep))) else None
-    if file_there is None and directory_there is None:
-        file_there = next(filter(os.path.isfile, _WELL_KNOWN_FILES), None)
-        if file_there is None:
-            directory_there = next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None)
-    return file_there, directory_there
+    named = {name: os.environ[name] for name in (usual.openssl_cafile_env, usual.openssl_capath_env) if name in os.environ}
+    file = _if_there(named.get(usual.openssl_cafile_env, usual.openssl_cafile), os.path.isfile)
+    directory = _if_there(named.get(usual.openssl_capath_env, usual.openssl_capath), _any_directory)
+    if file is None and directory is None and not named:  # whoever names a place that is empty means nobody
+        file = next(filter(os.path.isfile, _WELL_KNOWN_FILES), None)
+        directory = next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None) if file is None else None
+    return file, directory
+
+
+def _if_there(path: str | None, exists: Callable[[str], bool]) -> str | None:
+    try:
+        return path if path and exists(path) else None
+    except ValueError:  # a null character in it
+        return None
+
+
+def _any_directory(paths: str) -> bool:
+    return any(map(os.path.isdir, paths.split(os.pathsep)))
 
 
 def load_defaults(context: Context) -> None:
@@ -110,12 +120,19 @@ def _fill(store: TrustStore, cafile: str | None, capath: str | None) -> None:
         store.add_directory(capath)
 
 
+def _state(path: str) -> tuple[object, ...]:
+    """What changes when the file does, or what a directory holds."""
+    s = os.stat(path)
+    return os.path.abspath(path), s.st_dev, s.st_ino, s.st_mtime_ns, s.st_ctime_ns, s.st_size
+
+
 def _shared(cafile: str | None, capath: str | None) -> TrustStore:
     """The one store for this file, as it is now, and this directory."""
-    key: tuple[object, ...] = (capath,)
-    if cafile is not None:
-        s = os.stat(cafile)
-        key += (os.path.abspath(cafile), s.st_dev, s.st_ino, s.st_mtime_ns, s.st_size)
+    key: tuple[object, ...] = (cafile, capath)
+    for path in [cafile] if cafile is not None else []:
+        key += _state(path)
+    for path in capath.split(os.pathsep) if capath is not None else []:
+        key += _state(path) if os.path.isdir(path) else (path,)
     with _lock:
         store = _stores.get(key)
         if store is None:

@@ -93,6 +93,7 @@ struct tk_conn {
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
     X509 *rejected;         /* the certificate that verification failed at */
+    uint8_t unanswered;     /* a session was set: before the handshake begins, Python has to look at it once more */
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */
 };

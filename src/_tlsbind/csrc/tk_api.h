@@ -19,6 +19,7 @@ enum {
     TK_TIMED_OUT = -4,   /* the time that the caller gave has passed */
     TK_CLOSED = -5,      /* tk_conn_close was called, perhaps by another thread */
     TK_ZERO_RETURN = -6, /* both sides are closed already */
+    TK_PAUSED = -11,     /* the session that was set is to be looked at: call tk_conn_go_on, then again */
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */
@@ -104,6 +105,7 @@ enum { /* the tags of tk_x509_fields: the order of the fields within one tag is 
     TK_X509_SUBJECT_RDN, TK_X509_ISSUER_RDN,           /* a new RDN begins */
     TK_X509_SUBJECT_NAME, TK_X509_SUBJECT_VALUE,       /* of one attribute, in turn */
     TK_X509_ISSUER_NAME, TK_X509_ISSUER_VALUE,
+    TK_X509_ALT_BEGIN,                                 /* there are alternative names, if any follow or not */
     TK_X509_ALT_EMAIL, TK_X509_ALT_DNS, TK_X509_ALT_URI, TK_X509_ALT_RID, TK_X509_ALT_IP, TK_X509_ALT_DIRNAME,
     TK_X509_ALT_RDN, TK_X509_ALT_NAME, TK_X509_ALT_VALUE, /* inside a DirName */
     TK_X509_ALT_OTHER,
@@ -115,6 +117,7 @@ int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault);
 /* ---- contexts ---- */
 
 enum { TK_ROLE_ANY = 0, TK_ROLE_CLIENT = 1, TK_ROLE_SERVER = 2 };
+enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 }; /* tk_py_servername's answers beside an alert */
 enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SESSION = 1,    /* queue every new session on its connection */
     TK_HOOK_SERVERNAME = 2  /* ask about the server name */
@@ -183,7 +186,7 @@ typedef struct {
     int64_t time, timeout, lifetime_hint;
     uint32_t max_early_data;
     int64_t peer_not_after;   /* seconds since 1970 when the peer's certificate ends; -1: the session has none */
-    int32_t version, has_ticket, resumable;
+    int32_t version, has_ticket;
     uint32_t id_size, id_context_size, ticket_size, alpn_size;
     uint8_t id[32], id_context[32];
     const uint8_t *ticket;    /* borrowed from the session */
@@ -196,6 +199,7 @@ SSL_SESSION *tk_session_from_der(const void *der, size_t size, tk_fault *fault);
 int tk_session_der(SSL_SESSION *s, tk_records *out);
 SSL_SESSION *tk_session_with_times(SSL_SESSION *s, int64_t time, int64_t timeout, tk_fault *fault); /* a copy; -1 keeps */
 void tk_session_free(SSL_SESSION *s);
+int tk_session_is_resumable(SSL_SESSION *s); /* as it is now: a session can be withdrawn */
 void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out);
 X509 *tk_session_peer(SSL_SESSION *s); /* a reference of the caller's own, or NULL */
 
@@ -207,6 +211,9 @@ void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is insi
 int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip, size_t ip_size, tk_fault *fault); /* each may be NULL */
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
+int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
+void tk_conn_go_on(tk_conn *c);
+int tk_conn_set_id_context(tk_conn *c, const void *id, size_t size);
 int tk_conn_vouch(tk_conn *c, X509 *peer); /* would this certificate pass this connection's verification now? */
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
 SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */

@@ -80,6 +80,8 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     }
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     tk_hooks_watch(c);
+    if (!server) /* an id context is the server's; a client that has one refuses sessions from elsewhere, after the fact */
+        SSL_set_session_id_context(c->ssl, (const unsigned char *)"", 0);
     if (x->post_handshake_auth)
         offer_post_handshake_auth(c->ssl, server);
     if (server)
@@ -201,6 +203,8 @@ static int64_t attempt(tk_conn *c, tk_op *op)
 
     c->read_errno = c->write_errno = 0;
     c->exact = c->shutdown_sent || c->waiting_to_read > 0; /* what one thread reads ahead, poll cannot show another */
+    if (c->unanswered && op->kind != TK_SHUTDOWN)
+        return TK_PAUSED;
     tk_fault_begin();
     status = op->step(c, op);
     if (is_failure(status) && status != c->parked)

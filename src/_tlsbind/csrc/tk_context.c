@@ -235,7 +235,16 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out)
     out->cb_hits = SSL_CTX_sess_cb_hits(c->ctx);
 }
 
-int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_add_session(c->ctx, s); }
+/* An SSL_SESSION is linked into the cache that it is in, so it can be in one only: a copy goes in. */
+int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(s);
+    int added = copy != NULL && SSL_CTX_add_session(c->ctx, copy);
+
+    SSL_SESSION_free(copy);
+    return added;
+}
+
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_remove_session(c->ctx, s); }
 
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at) { SSL_CTX_flush_sessions_ex(c->ctx, (time_t)at); }

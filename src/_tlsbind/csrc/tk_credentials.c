@@ -42,10 +42,11 @@ static X509 *read_chain(const void *pem, size_t size, question *q, STACK_OF(X509
     last = ERR_peek_last_error();
     if (leaf != NULL && last != 0 && ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE) {
         ERR_clear_error(); /* the end of the file, and not more than that */
-    } else if (leaf == NULL || last != 0) {
+    } else if (leaf == NULL) {
         ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);
+    } else if (last != 0) {
         X509_free(leaf);
-        return NULL;
+        leaf = NULL;
     }
     return leaf;
 }

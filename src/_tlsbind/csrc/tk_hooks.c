@@ -1,7 +1,7 @@
 /* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
 #include "tk.h"
 
-/* Answered in Python (src/tlskit/_core/hooks.py): the alert to send, 0 to go on, or -1 to go on without acknowledging. */
+/* Answered in Python (src/tlskit/_core/hooks.py): the alert to refuse with, or one of the two TK_ values. */
 int tk_py_servername(void *handle, const char *name);
 
 /* ---- the queue of events ---- */
@@ -113,9 +113,9 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
     ERR_pop_to_mark();
     errno = error;
     if (answer < 0)
-        return SSL_TLSEXT_ERR_NOACK;
+        return answer == TK_ACKNOWLEDGED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
     *alert = answer;
-    return answer > 0 ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_OK;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,

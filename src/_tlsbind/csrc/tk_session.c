@@ -50,6 +50,8 @@ SSL_SESSION *tk_session_with_times(SSL_SESSION *s, int64_t time, int64_t timeout
 
 void tk_session_free(SSL_SESSION *s) { SSL_SESSION_free(s); }
 
+int tk_session_is_resumable(SSL_SESSION *s) { return SSL_SESSION_is_resumable(s); }
+
 static int64_t not_after(const X509 *x)
 {
     int days, seconds;
@@ -73,7 +75,6 @@ void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out)
     out->max_early_data = SSL_SESSION_get_max_early_data(s);
     out->version = SSL_SESSION_get_protocol_version(s);
     out->has_ticket = SSL_SESSION_has_ticket(s);
-    out->resumable = SSL_SESSION_is_resumable(s);
     out->peer_not_after = not_after(SSL_SESSION_get0_peer(s));
     bytes = SSL_SESSION_get_id(s, &size);
     memcpy(out->id, bytes, out->id_size = size < sizeof out->id ? size : sizeof out->id);

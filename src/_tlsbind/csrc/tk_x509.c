@@ -127,6 +127,8 @@ static void add_alternatives(tk_records *out, X509 *x, BIO *b)
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     int i;
 
+    if (names != NULL)
+        tk_records_add(out, TK_X509_ALT_BEGIN, NULL, 0);
     for (i = 0; i < sk_GENERAL_NAME_num(names); i++)
         add_alternative(out, sk_GENERAL_NAME_value(names, i), b);
     GENERAL_NAMES_free(names);

@@ -83,8 +83,9 @@ def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
             found.setdefault(_LINKS[tag], []).append(body.decode("utf-8", "replace"))
         elif tag == lib.TK_X509_VERSION:
             found["version"] = memoryview(body).cast("i")[0]
-    found["subjectAltName"] = list(_alternatives(entries))
-    return {key: tuple(found[key]) if type(found[key]) is list else found[key] for key in _ORDER if found.get(key) not in (None, [])}
+    if any(tag == lib.TK_X509_ALT_BEGIN for tag, _ in entries):
+        found["subjectAltName"] = list(_alternatives(entries))
+    return {key: tuple(found[key]) if type(found[key]) is list else found[key] for key in _ORDER if key in found}
 
 
 def _name(entries: list[tuple[int, bytes]], rdn: int, key: int, value: int) -> tuple[tuple[tuple[str, str], ...], ...]:

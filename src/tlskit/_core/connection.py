@@ -35,7 +35,7 @@ Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write = lib.tk_conn_read, lib.tk_conn_write
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
-_INTERRUPTED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
+_INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_PAUSED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _OPERATIONS = {_HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown}
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
@@ -75,7 +75,7 @@ class Connection:
         hook_error: what Python code raised inside a hook of this connection, until it has been reported.
     """
 
-    __slots__ = ("__weakref__", "_conn", "_context", "_fd", "_handle", "_others", "_waits", "hook_error", "hostname", "on_session")
+    __slots__ = ("__weakref__", "_conn", "_context", "_fd", "_handle", "_late_error", "_others", "hook_error", "hostname", "on_session")
 
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
         incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
@@ -90,6 +90,7 @@ class Connection:
         self._fd = fd
         self.on_session: Callable[[Session], None] | None = None
         self.hook_error: BaseException | None = None
+        self._late_error: BaseException | None = None
         self.hostname: str | None = None
 
     # -- before the handshake -------------------------------------------------------------------------------------
@@ -113,6 +114,15 @@ class Connection:
         if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
             raise from_queue(fault)
 
+    def offers_cipher_of(self, session: Session) -> bool:
+        """Whether the session's cipher suite is among those that this connection offers."""
+        return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
+
+    def set_id_context(self, value: bytes) -> None:
+        """Corresponds to SSL_set_session_id_context(3)."""
+        if lib.tk_conn_set_id_context(self._conn, value, len(value)) < 0:
+            raise ValueError("OpenSSL did not take the session id context of a connection")
+
     def vouches_for(self, certificate: Certificate) -> bool:
         """Whether the peer's certificate alone would pass this connection's verification now, name and dates included."""
         return bool(lib.tk_conn_vouch(self._conn, certificate._x509))
@@ -124,8 +134,8 @@ class Connection:
             raise from_queue(fault)
 
     def on_servername(self, name: str | None) -> object:
-        """Asked in the handshake of a server: None to go on, -1 to go on without acknowledging the name, or an alert to send."""
-        return -1
+        """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
+        return None
 
     # -- operations -----------------------------------------------------------------------------------------------
 
@@ -150,9 +160,10 @@ class Connection:
             n = _read(self._conn, one.pointer, len, 0)
             data = one.view[:n] if n > 0 else b""
             _put(one)
-            if n < 0:
+            if n >= 0:
+                return data
+            if n != _PAUSED:
                 raise self._error(n, _READ)
-            return data
         if buffer is not None:
             return self._read_into(len, buffer, timeout)
         if len < 0:
@@ -182,12 +193,17 @@ class Connection:
         if timeout != 0.0:
             return self._operate(_WRITE, (buffer, len(buffer)), timeout)
         n: int = _write(self._conn, buffer, len(buffer), 0)
-        if n < 0:
-            raise self._error(n, _WRITE)
-        return n
+        if n >= 0:
+            return n
+        if n == _PAUSED:
+            return self._operate(_WRITE, (buffer, len(buffer)), timeout)
+        raise self._error(n, _WRITE)
 
     def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
+        if self._late_error is not None:
+            error, self._late_error = self._late_error, None
+            raise error
         operation = _OPERATIONS[kind]
         through_python = timeout != 0.0 and wait.cooperative()
         deadline = monotonic() + timeout if timeout else None
@@ -200,10 +216,14 @@ class Connection:
                 ms = max(ceil((deadline - monotonic()) * 1000), 1)
             n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
-                self._hand_out_sessions()
+                self._hand_out_sessions(later=n > 0 and kind == _READ)
             if n > 0 or (n == 0 and (kind == _READ or kind == _WRITE)):
                 return n
             if n == _INTERRUPTED:
+                continue
+            if n == _PAUSED:
+                self.before_handshake()
+                lib.tk_conn_go_on(self._conn)
                 continue
             if through_python and n in (_WANT_READ, _WANT_WRITE):
                 n = wait.wait(self._fd, n, deadline)
@@ -223,12 +243,21 @@ class Connection:
             error.__cause__, self.hook_error = self.hook_error, None
         return error
 
-    def _hand_out_sessions(self) -> None:
+    def before_handshake(self) -> None:
+        """Called once before the handshake of a connection for which a session was set: the time to think better of it."""
+
+    def _hand_out_sessions(self, *, later: bool = False) -> None:
+        """Give away what has queued up. What the receiver raises comes out now, or, when bytes must come first, later."""
         while self.on_session is not None:
             session = lib.tk_conn_next_session(self._conn)
             if session == ffi.NULL:
                 break
-            self.on_session(Session(session))
+            try:
+                self.on_session(Session(session))
+            except BaseException as error:
+                if not later:
+                    raise
+                self._late_error = error
 
     def close(self) -> None:
         """End every operation, in whichever thread, with EBADF; returns when they have left."""

@@ -187,7 +187,7 @@ class Context:
         for numbers, text in suites:
             number, bits, algorithm_bits, aead = numbers
             names = (text.get(i) for i in range(4, 8))
-            yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].strip(), *names)
+            yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].removesuffix("\n"), *names)
 
     def set_dh(self, pem: bytes) -> None:
         """Parameters for finite-field Diffie-Hellman. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""

@@ -80,7 +80,7 @@ def plain_error(message: str) -> SSLError:
 
 
 def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
-    error = kind(number, message)
+    error = kind(int(number), message)
     error.library = error.reason = None  # type: ignore[assignment]
     return error
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 from ssl import AlertDescription
 from typing import Any
 
-from .native import ffi
+from .native import ffi, lib
 
 
 @ffi.def_extern(error=int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR))  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_servername(handle: Any, name: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
-        return -1
+        return lib.TK_NOT_ACKNOWLEDGED  # type: ignore[no-any-return]
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
         answer = connection.on_servername(wanted)
         if answer is None:
-            return 0
+            return lib.TK_ACKNOWLEDGED  # type: ignore[no-any-return]
         if isinstance(answer, int):
-            return answer if answer == -1 else answer & 0xFF
+            return answer & 0xFF  # whatever it is, it refuses
         connection.hook_error = TypeError(f"a hook for the server name returns None or the number of an alert, not {type(answer).__name__}")
         show_unraisable(connection.hook_error)
         return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)

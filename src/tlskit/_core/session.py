@@ -18,7 +18,6 @@ class Session:
         time, timeout: when it was made (seconds since 1970), and how long this side keeps it (seconds).
         lifetime_hint: how long the server said that the ticket is good for (seconds); 0: it did not say.
         has_ticket, ticket: whether there is a ticket, and its bytes.
-        is_resumable: what SSL_SESSION_is_resumable(3) says.
         version: the protocol version as a number of the wire; cipher: OpenSSL's name of it.
         alpn: the protocol that was agreed on, or None; hostname: the name that the server acknowledged, or None.
         max_early_data: how many bytes of early data the server would take.
@@ -26,7 +25,7 @@ class Session:
     """
 
     __slots__ = (
-        "_session", "alpn", "cipher", "has_ticket", "hostname", "id", "id_context", "is_resumable",
+        "_session", "alpn", "cipher", "has_ticket", "hostname", "id", "id_context",
         "lifetime_hint", "max_early_data", "peer_not_after", "ticket", "time", "timeout", "version",
     )  # fmt: skip
 
@@ -41,13 +40,17 @@ class Session:
         self.lifetime_hint: int = facts.lifetime_hint
         self.has_ticket = bool(facts.has_ticket)
         self.ticket = bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
-        self.is_resumable = bool(facts.resumable)
         self.version: int = facts.version
         self.peer_not_after: int = facts.peer_not_after
         self.cipher: str | None = ffi.string(facts.cipher).decode() if facts.cipher else None
         self.alpn: str | None = bytes(ffi.buffer(facts.alpn, facts.alpn_size)).decode("latin-1") if facts.alpn_size else None
         self.hostname: str | None = ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
         self.max_early_data: int = facts.max_early_data
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether it can be offered, as it is now: OpenSSL may have withdrawn it. Corresponds to SSL_SESSION_is_resumable(3)."""
+        return bool(lib.tk_session_is_resumable(self._session))
 
     @classmethod
     def from_der(cls, der: bytes) -> Session:

@@ -50,6 +50,8 @@ class TrustStore:
     def add_data(self, data: str | bytes) -> None:
         """Load what `load_verify_locations(cadata=)` takes: PEM when it is text, certificates in DER when it is bytes."""
         form, raw = ("PEM", data.encode("ascii")) if isinstance(data, str) else ("DER", data)
+        if not raw:
+            raise ValueError("Empty certificate data")
         fault = ffi.new("tk_fault *")
         if form == "PEM":
             count = lib.tk_trust_add_pem(self._store, raw, len(raw), lib.TK_LOAD_CERTIFICATES, fault)
@@ -57,7 +59,7 @@ class TrustStore:
             count = lib.tk_trust_add_der(self._store, raw, len(raw), fault)
         if count == 0:
             words = {"PEM": "no start line", "DER": "not enough data"}[form]
-            raise plain_error(f"{words}: cadata does not contain a certificate") from (from_queue(fault) if raw else None)
+            raise plain_error(f"{words}: cadata does not contain a certificate") from from_queue(fault)
         if count < 0:
             raise from_queue(fault)
         self._loaded(form.encode(), raw)

@@ -7,6 +7,7 @@ A session without a binding (read from bare DER or PEM) has to stand a verificat
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import NamedTuple
 
 
@@ -25,6 +26,14 @@ class Binding(NamedTuple):
     checked: bool
     host_flags: int
     policy: tuple[object, ...]
+
+    def id_context(self, given: bytes) -> bytes:
+        """The session id context of a server that verifies its clients: 32 bytes that stand for its own and its policy.
+
+        OpenSSL resumes a client's session under the id context that it was made with, and verifies nothing: a session
+        from before a certificate was demanded, or from other authorities, must not pass for one that has shown it.
+        """
+        return sha256(given + repr(self.policy).encode()).digest()
 
     def difference(self, other: Binding) -> str | None:
         """Why a session bound to `self` must not be offered under `other`; None when it may."""

@@ -27,15 +27,15 @@ class SSLSession:
     Neither shows in its repr, and it refuses to be pickled; `to_der` and `to_pem` write it.
     """
 
-    __slots__ = ("__weakref__", "_binding", "_scope", "_session")
+    __slots__ = ("__weakref__", "_binding", "_finished", "_scope", "_session")
 
     def __init__(self) -> None:
         raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_der() or from_pem()")
 
     @classmethod
-    def _make(cls, session: Session, binding: Binding | None = None, scope: object = None) -> SSLSession:
+    def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, finished: bool = True) -> SSLSession:
         self = object.__new__(cls)
-        self._session, self._binding, self._scope = session, binding, scope
+        self._session, self._binding, self._scope, self._finished = session, binding, scope, finished
         return self
 
     # -- what the stdlib has --------------------------------------------------------------------------------------
@@ -135,12 +135,16 @@ class SSLSession:
 
     def _objection(self, connection: Connection, binding: Binding, verifies: bool) -> str | None:
         """Why this session must not be offered on that connection; None when it may."""
+        if not self._finished:
+            return "the session was taken from a handshake that was not completed"
         if not self._session.is_resumable:
             return "the session is not resumable: no ticket came, or it was withdrawn"
         if now() >= self.expires_at:
             return "the session has expired"
         if verifies and self._session.peer_not_after < now():
             return "the peer's certificate is no longer in date" if self._session.peer_not_after >= 0 else "the session holds no certificate"
+        if self.protocol != "TLSv1.3" and not connection.offers_cipher_of(self._session):
+            return "the session's cipher suite is not among those that this connection offers"
         if self._binding is not None:
             return self._binding.difference(binding)
         if self._session.hostname is not None and self._session.hostname.lower() != binding.hostname:
