@@ -29,7 +29,9 @@ class Channel(Connection):
         resumption_objection: why the session that was set has not been offered; None when it was, or none was set.
     """
 
-    __slots__ = ("_binding", "_context_now", "_offered", "_owner", "_verifies", "resumption_objection", "server_hostname", "server_side")
+    __slots__ = (
+        "_binding", "_context_now", "_offered", "_owner", "_switched", "_verifies", "resumption_objection", "server_hostname", "server_side",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Channel(Connection):
         self.resumption_objection: str | None = None
         self.hostname = server_hostname
         self._offered: SSLSession | None = None
+        self._switched = False
         self._binding = self._bind()
         self._verifies = bool(self._binding.policy[0])
         if server_side and self._verifies:
@@ -91,6 +94,7 @@ class Channel(Connection):
         if not isinstance(value, SSLContext):
             raise TypeError("The value must be a SSLContext")
         self.set_context(value._core)
+        self._switched = self._switched or value is not self._context_now
         self._context_now = value
 
     def on_servername(self, name: str | None) -> object:
@@ -104,6 +108,42 @@ class Channel(Connection):
     def get_unverified_chain(self) -> list[Certificate] | None:
         """The peer's chain as objects."""
         return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
+
+    # -- under the names of the stdlib's inner object, which libraries reach for ----------------------------------
+
+    def version(self) -> str | None:
+        facts = self.facts()
+        return facts.version_name if facts.done else None
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        facts = self.facts()
+        return None if facts.cipher_name is None else (facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits)
+
+    def group(self) -> str | None:
+        return self.facts().group
+
+    def compression(self) -> str | None:
+        return self.facts().compression
+
+    def selected_alpn_protocol(self) -> str | None:
+        return self.facts().alpn
+
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        if not self.handshake_done:
+            raise ValueError("handshake not done yet")
+        peer = self.peer()
+        if peer is None:
+            return None
+        return peer.der if binary_form else peer.fields() if self._verifies else {}
+
+    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        if cb_type != "tls-unique":
+            raise ValueError(f"{cb_type} channel binding type not implemented")
+        facts = self.facts()
+        return self.finished(peer=facts.reused == (not facts.server)) or None
+
+    def verify_client_post_handshake(self) -> None:
+        self.request_certificate()
 
     # -- session --------------------------------------------------------------------------------------------------
 
@@ -123,20 +163,32 @@ class Channel(Connection):
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
+        if self.handshake_begun:
+            self.resumption_objection = "the session was set when the handshake had already begun"
+            return
         self._offered = value
         self._offer()
 
     def before_handshake(self) -> None:
-        """Between setting a session and shaking hands, the context may have changed: it is weighed again."""
-        if self._offered is not None and self.resumption_objection is None:
-            self._binding = self._bind()
+        """Since the session was set, or the server's connection made, time has passed and the context may have changed."""
+        if self.server_side:
+            self.set_id_context(self._bind().id_context(self._context_now.sessions.id_context))
+        elif self._offered is not None:
             self._offer()
-        self._offered = None
+            self._offered = None
 
     def _offer(self) -> None:
         assert self._offered is not None
-        self.resumption_objection = self._offered._objection(self, self._binding, self._verifies)
+        if self._changed():
+            self.resumption_objection = "the context was changed after the connection was made"
+        else:
+            self.resumption_objection = self._offered._objection(self, self._binding, self._verifies)
         self.set_session(self._offered._session if self.resumption_objection is None else None)
+
+    def _changed(self) -> bool:
+        """Whether the context is another than at the beginning. Part of it was copied then (mode, flags), and part is
+        looked up in the handshake (authorities): what was verified by a mixture of both stands for neither."""
+        return self._switched or self._bind() != self._binding
 
     @property
     def session_reused(self) -> bool:
@@ -144,8 +196,10 @@ class Channel(Connection):
         return self.facts().reused
 
     def _made(self, session: Session) -> SSLSession:
-        binding = None if self.server_side else self._binding
-        return SSLSession._make(session, binding, self._context_now._scope, finished=self.handshake_done)
+        if self.server_side:
+            return SSLSession._make(session, None, self._context_now._scope)
+        sound = self.handshake_done and not self._changed()
+        return SSLSession._make(session, self._binding, self._context_now._scope, sound=sound)
 
     def _new_session(self, session: Session) -> None:
         on_new = self._context_now.sessions.on_new

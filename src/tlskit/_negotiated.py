@@ -39,15 +39,7 @@ class Negotiated:
         Raises:
             ValueError: the handshake has not been made yet.
         """
-        channel = self._channel()
-        if not channel.handshake_done:
-            raise ValueError("handshake not done yet")
-        peer = channel.peer()
-        if peer is None:
-            return None
-        if binary_form:
-            return peer.der
-        return peer.fields() if channel._verifies else {}
+        return self._channel().getpeercert(binary_form)
 
     def get_verified_chain(self) -> list[bytes]:
         """Return the chain that was verified, in DER, from the peer's certificate to the trust anchor.
@@ -65,15 +57,11 @@ class Negotiated:
 
     def version(self) -> str | None:
         """Return the protocol version, "TLSv1.3" for one; None before the handshake. Corresponds to SSL_get_version(3)."""
-        facts = self._sslobj.facts() if self._sslobj is not None else None
-        return facts.version_name if facts is not None and facts.done else None
+        return self._sslobj.version() if self._sslobj is not None else None
 
     def cipher(self) -> tuple[str, str, int] | None:
         """Return the cipher suite as (name, protocol, bits of secret), or None. Corresponds to SSL_get_current_cipher(3)."""
-        facts = self._sslobj.facts() if self._sslobj is not None else None
-        if facts is None or facts.cipher_name is None:
-            return None
-        return facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits
+        return self._sslobj.cipher() if self._sslobj is not None else None
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """Return, on a server, the suites that both sides have, as `cipher()` names them. Corresponds to SSL_get_client_ciphers(3)."""
@@ -81,15 +69,15 @@ class Negotiated:
 
     def group(self) -> str | None:
         """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to SSL_get_negotiated_group(3)."""
-        return self._sslobj.facts().group if self._sslobj is not None else None
+        return self._sslobj.group() if self._sslobj is not None else None
 
     def compression(self) -> str | None:
         """Return the name of the compression method, or None. Corresponds to SSL_get_current_compression(3)."""
-        return self._sslobj.facts().compression if self._sslobj is not None else None
+        return self._sslobj.compression() if self._sslobj is not None else None
 
     def selected_alpn_protocol(self) -> str | None:
         """Return the application protocol that was agreed on, or None. Corresponds to SSL_get0_alpn_selected(3)."""
-        return self._sslobj.facts().alpn if self._sslobj is not None else None
+        return self._sslobj.selected_alpn_protocol() if self._sslobj is not None else None
 
     def selected_npn_protocol(self) -> None:
         """Return None: the predecessor of ALPN is gone from OpenSSL."""
@@ -106,10 +94,7 @@ class Negotiated:
         """
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        if self._sslobj is None:
-            return None
-        facts = self._sslobj.facts()
-        return self._sslobj.finished(peer=facts.reused == (not facts.server)) or None
+        return self._sslobj.get_channel_binding(cb_type) if self._sslobj is not None else None
 
     # -- context and session --------------------------------------------------------------------------------------
 
@@ -145,7 +130,7 @@ class Negotiated:
         Raises:
             SSLError: this is a client, the version is not TLS 1.3, or the client did not offer it.
         """
-        self._channel().request_certificate()
+        self._channel().verify_client_post_handshake()
 
     def _channel(self) -> Channel:
         if self._sslobj is None:

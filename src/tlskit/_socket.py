@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import ssl
-from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
+from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._channel import Channel
@@ -60,8 +60,10 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         place = {"family": sock.family, "type": sock.type, "proto": sock.proto, "fileno": sock.fileno()}
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
+        leftover = getattr(sock, "_leftover", b"")  # of an SSLSocket that was unwrapped
         sock.detach()  # from here on the descriptor is ours to close
         try:
+            self._leftover = leftover
             self._context = context
             self._session = session
             self._closed = False
@@ -109,6 +111,9 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         self._sslobj = self._context._connection(
             self, server_side=self.server_side, server_hostname=self.server_hostname, fd=self.fileno(), session=self._session
         )
+        if self._leftover:
+            self._sslobj.feed(self._leftover)
+            self._leftover = b""
 
     def _close_quietly(self) -> None:
         try:
@@ -229,7 +234,7 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive up to `buflen` bytes; b"" at the end. See `read`."""
         if self._sslobj is None:
-            return self._take_leftover(buflen) if self._leftover and not flags else socket.recv(self, buflen, flags)
+            return self._take_leftover(buflen, flags) if self._leftover else socket.recv(self, buflen, flags)
         if flags:
             raise self._no_flags("recv")
         data: bytes = self.read(buflen)
@@ -241,10 +246,10 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
             with memoryview(buffer) as view:
                 nbytes = view.nbytes or 1024
         if self._sslobj is None:
-            if not self._leftover or flags:
+            if not self._leftover:
                 return socket.recv_into(self, buffer, nbytes, flags)
             with memoryview(buffer).cast("B") as view:
-                data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes))
+                data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes), flags)
                 view[: len(data)] = data
             return len(data)
         if flags:
@@ -257,8 +262,10 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         channel = self._sslobj
         return channel.pending() if channel is not None else 0
 
-    def _take_leftover(self, n: int) -> bytes:
-        data, self._leftover = self._leftover[:n], self._leftover[n:]
+    def _take_leftover(self, n: int, flags: int) -> bytes:
+        data = self._leftover[:n]
+        if not flags & MSG_PEEK:
+            self._leftover = self._leftover[n:]
         return data
 
     # -- writing --------------------------------------------------------------------------------------------------
@@ -317,11 +324,15 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
     def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
         if self._sslobj is not None:
             raise ValueError(f"recvfrom not allowed on instances of {type(self)}")
+        if self._leftover:
+            return self._take_leftover(buflen, flags), None
         return socket.recvfrom(self, buflen, flags)
 
     def recvfrom_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> tuple[int, Any]:
         if self._sslobj is not None:
             raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
+        if self._leftover:
+            return self.recv_into(buffer, nbytes or None, flags), None
         return socket.recvfrom_into(self, buffer, nbytes or 0, flags)
 
     def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:

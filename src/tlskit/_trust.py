@@ -128,7 +128,7 @@ def _state(path: str) -> tuple[object, ...]:
 
 def _shared(cafile: str | None, capath: str | None) -> TrustStore:
     """The one store for this file, as it is now, and this directory."""
-    key: tuple[object, ...] = (cafile, capath)
+    key: tuple[object, ...] = (cafile is None, capath)
     for path in [cafile] if cafile is not None else []:
         key += _state(path)
     for path in capath.split(os.pathsep) if capath is not None else []:

@@ -73,11 +73,11 @@ struct tk_conn {
     void *handle;           /* the road to Python; NULL: none */
 
     int32_t closed;
-    int32_t waiting, waiting_to_read; /* how many threads are in poll */
+    int32_t waiting;        /* how many threads are in poll */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
     size_t stride;          /* how much one recv asks for */
-    int32_t exact;          /* read no further than libssl asks */
+    size_t reader_room;     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
     uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
     uint64_t received;
@@ -93,7 +93,9 @@ struct tk_conn {
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
     X509 *rejected;         /* the certificate that verification failed at */
-    uint8_t unanswered;     /* a session was set: before the handshake begins, Python has to look at it once more */
+    uint8_t id_base[32];    /* of a server that verifies: what the session id context is made from */
+    uint8_t has_id_base;
+    uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */
 };

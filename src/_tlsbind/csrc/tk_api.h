@@ -19,7 +19,7 @@ enum {
     TK_TIMED_OUT = -4,   /* the time that the caller gave has passed */
     TK_CLOSED = -5,      /* tk_conn_close was called, perhaps by another thread */
     TK_ZERO_RETURN = -6, /* both sides are closed already */
-    TK_PAUSED = -11,     /* the session that was set is to be looked at: call tk_conn_go_on, then again */
+    TK_PAUSED = -11,     /* what may be resumed is to be looked at once more: call tk_conn_go_on, then again */
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */
@@ -213,7 +213,8 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
 void tk_conn_go_on(tk_conn *c);
-int tk_conn_set_id_context(tk_conn *c, const void *id, size_t size);
+int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes; a server name is mixed in when one comes */
+int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 int tk_conn_vouch(tk_conn *c, X509 *peer); /* would this certificate pass this connection's verification now? */
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
 SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */
@@ -229,6 +230,7 @@ int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 
 int64_t tk_conn_pending(tk_conn *c);
+int tk_conn_feed(tk_conn *c, const void *data, size_t size); /* bytes that were read from the socket before; 0: no memory */
 int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room); /* bytes read ahead that are not TLS: after a shutdown */
 int tk_conn_handshake_done(tk_conn *c);
 int tk_conn_request_certificate(tk_conn *c, tk_fault *fault); /* TLS 1.3 post-handshake authentication */

@@ -202,7 +202,7 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     int64_t status;
 
     c->read_errno = c->write_errno = 0;
-    c->exact = c->shutdown_sent || c->waiting_to_read > 0; /* what one thread reads ahead, poll cannot show another */
+    c->reader_room = 0;
     if (c->unanswered && op->kind != TK_SHUTDOWN)
         return TK_PAUSED;
     tk_fault_begin();
@@ -230,12 +230,10 @@ static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
     int waited;
 
     c->waiting++;
-    c->waiting_to_read += reading;
     tk_unlock(&c->mutex);
     waited = tk_wait(c, reading, writing, ms);
     tk_lock(&c->mutex);
     c->waiting--;
-    c->waiting_to_read -= reading;
     if (c->closed && c->waiting == 0)
         tk_condition_broadcast(&c->left);
     return c->closed ? TK_CLOSED : waited;
@@ -243,7 +241,7 @@ static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
 
 static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
 {
-    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout : 0, left = timeout, status;
+    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status; /* the clock has cut off part of a millisecond */
 
     tk_lock(&c->mutex);
     for (;;) {
@@ -287,7 +285,10 @@ static int64_t step_read(tk_conn *c, tk_op *op)
         return c->parked;
     do {
         size_t n = 0;
-        int result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
+        int result;
+
+        c->reader_room = c->shutdown_sent ? 0 : op->size - op->done;
+        result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
         if (result != 1) {
             status = classify(c, op, result);
             if (op->done == 0)
@@ -365,7 +366,7 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
         int result = SSL_shutdown(c->ssl);
         if (result < 0)
             return flush_after(c, op, classify(c, op, result));
-        c->shutdown_sent = c->exact = 1;
+        c->shutdown_sent = 1;
         if (result == 1 || ++op->zeros > 1)
             return flush_after(c, op, TK_DONE);
     }
@@ -418,6 +419,16 @@ int64_t tk_conn_pending(tk_conn *c)
     n = SSL_pending(c->ssl);
     tk_unlock(&c->mutex);
     return n;
+}
+
+int tk_conn_feed(tk_conn *c, const void *data, size_t size)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    ok = tk_queue_put(&c->ahead, data, size);
+    tk_unlock(&c->mutex);
+    return ok;
 }
 
 int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room)

@@ -73,14 +73,27 @@ int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s)
     return found;
 }
 
-int tk_conn_set_id_context(tk_conn *c, const void *id, size_t size)
+int tk_conn_set_id_context(tk_conn *c, const void *id)
 {
     int ok;
 
     tk_lock(&c->mutex);
-    ok = SSL_set_session_id_context(c->ssl, id, (unsigned int)size);
+    memcpy(c->id_base, id, sizeof c->id_base);
+    c->has_id_base = 1;
+    ok = SSL_set_session_id_context(c->ssl, c->id_base, sizeof c->id_base);
+    c->unanswered = SSL_in_before(c->ssl); /* the policy may change until the handshake begins */
     tk_unlock(&c->mutex);
     return ok ? TK_DONE : TK_SSL;
+}
+
+int tk_conn_begun(tk_conn *c)
+{
+    int begun;
+
+    tk_lock(&c->mutex);
+    begun = !SSL_in_before(c->ssl);
+    tk_unlock(&c->mutex);
+    return begun;
 }
 
 int tk_conn_vouch(tk_conn *c, X509 *peer)

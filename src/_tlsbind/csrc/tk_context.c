@@ -239,10 +239,11 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out)
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(s);
+    long number = SSL_CTX_sess_number(c->ctx), full = SSL_CTX_sess_cache_full(c->ctx);
     int added = copy != NULL && SSL_CTX_add_session(c->ctx, copy);
 
-    SSL_SESSION_free(copy);
-    return added;
+    SSL_SESSION_free(copy); /* where there was one of the same id, it has taken its place, and nothing has been added */
+    return added && (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
 }
 
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_remove_session(c->ctx, s); }

@@ -1,4 +1,6 @@
 /* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
+#include <openssl/evp.h>
+
 #include "tk.h"
 
 /* Answered in Python (src/tlskit/_core/hooks.py): the alert to refuse with, or one of the two TK_ values. */
@@ -118,6 +120,30 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/* libssl decides about a session before it asks about the server name, behind which another context with other
+   authorities may stand. So on a server that verifies its clients, a session belongs to the name it was made under. */
+static int on_client_hello(SSL *ssl, int *alert, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    const unsigned char *name = NULL;
+    unsigned char id[EVP_MAX_MD_SIZE];
+    unsigned int id_size = 0;
+    size_t size = 0;
+    EVP_MD_CTX *md;
+    int ok;
+
+    (void)alert;
+    (void)argument;
+    if (c == NULL || !c->has_id_base || !SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &name, &size))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    md = EVP_MD_CTX_new();
+    ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && EVP_DigestUpdate(md, c->id_base, sizeof c->id_base)
+      && EVP_DigestUpdate(md, name, size) && EVP_DigestFinal_ex(md, id, &id_size)
+      && SSL_set_session_id_context(ssl, id, id_size);
+    EVP_MD_CTX_free(md);
+    return ok ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                    const unsigned char *offered, unsigned int offered_size, void *argument)
 {
@@ -151,6 +177,7 @@ void tk_hooks_install(tk_ctx *c)
 {
     SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
+    SSL_CTX_set_client_hello_cb(c->ctx, c->hooks & TK_HOOK_SERVERNAME ? on_client_hello : NULL, NULL);
     SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? on_alpn : NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
 }
@@ -160,6 +187,7 @@ void tk_hooks_remove(tk_ctx *c)
     SSL_CTX_sess_set_new_cb(c->ctx, NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, NULL);
+    SSL_CTX_set_client_hello_cb(c->ctx, NULL, NULL);
     SSL_CTX_set_alpn_select_cb(c->ctx, NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, NULL);
     SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, NULL);

@@ -5,7 +5,10 @@
    write and a shutdown of three threads may follow one another in any order. (Left to itself, libssl answers a
    KeyUpdate or an alert in the middle of somebody else's unfinished SSL_write with "bad write retry".)
 
-   It reads ahead: one recv for many records, where libssl's own socket BIO makes two for each. */
+   It reads ahead: one recv for many records, where libssl's own socket BIO makes two for each. But never further than
+   the reader has room for: a record takes more bytes on the wire than in the clear, so what was read ahead is handed
+   out in the same call, and what is not stays in the socket, where `select` sees it. Only the beginning of a record may
+   remain here, as it may in libssl. */
 #include "tk.h"
 
 enum {
@@ -45,16 +48,17 @@ static int receive(tk_conn *c, void *into, size_t size)
 
 static int read_socket(tk_conn *c, char *into, size_t size)
 {
+    size_t reach = c->reader_room < c->stride ? c->reader_room : c->stride;
     uint8_t *room;
     int n;
 
     if (c->ahead.size > 0)
         return (int)tk_queue_take(&c->ahead, into, size);
-    if (c->exact || size >= c->stride)
+    if (reach <= size)
         return receive(c, into, size);
-    if ((room = tk_queue_reserve(&c->ahead, c->stride)) == NULL)
+    if ((room = tk_queue_reserve(&c->ahead, reach)) == NULL)
         return -1;
-    n = receive(c, room, c->stride);
+    n = receive(c, room, reach);
     if (n <= 0) {
         tk_queue_clear(&c->ahead);
         return n;

@@ -61,6 +61,21 @@ static void add_printed(tk_records *out, uint32_t tag, BIO *b)
     (void)BIO_reset(b);
 }
 
+/* A name where OpenSSL has one; else the numbers, however many. */
+static void add_object_name(tk_records *out, uint32_t tag, const ASN1_OBJECT *object)
+{
+    int size = OBJ_obj2txt(NULL, 0, object, 0);
+    char *text = size < 0 ? NULL : malloc((size_t)size + 1);
+
+    if (text == NULL) {
+        out->failed = 1;
+        return;
+    }
+    OBJ_obj2txt(text, size + 1, object, 0);
+    tk_records_text(out, tag, text);
+    free(text);
+}
+
 static void add_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key, uint32_t value)
 {
     int i, set = -1;
@@ -68,15 +83,13 @@ static void add_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint3
     for (i = 0; i < X509_NAME_entry_count(name); i++) {
         const X509_NAME_ENTRY *e = X509_NAME_get_entry(name, i);
         unsigned char *utf8 = NULL;
-        char text[256];
         int size;
 
         if (X509_NAME_ENTRY_set(e) != set) {
             set = X509_NAME_ENTRY_set(e);
             tk_records_add(out, rdn, NULL, 0);
         }
-        OBJ_obj2txt(text, sizeof text, X509_NAME_ENTRY_get_object(e), 0);
-        tk_records_text(out, key, text);
+        add_object_name(out, key, X509_NAME_ENTRY_get_object(e));
         size = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(e));
         tk_records_add(out, value, utf8, size > 0 ? (size_t)size : 0);
         OPENSSL_free(utf8);

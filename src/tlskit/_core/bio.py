@@ -25,6 +25,8 @@ class MemoryBIO:
 
     def read(self, size: int = -1, /) -> bytes:
         """Take up to `size` bytes out, or all there are when it is negative; b"" when there are none."""
+        if not hasattr(size, "__index__"):
+            raise TypeError(f"'{type(size).__name__}' object cannot be interpreted as an integer")
         pending: int = lib.tk_mem_pending(self._mem)
         room = pending if size < 0 or size > pending else size
         if room == 0:
@@ -41,9 +43,16 @@ class MemoryBIO:
         """
         if lib.tk_mem_ended(self._mem):
             raise SSLError("cannot write() after write_eof()")
-        buffer: Any = data if type(data) is bytes else ffi.from_buffer(data)
-        size = len(buffer)
-        if lib.tk_mem_write(self._mem, buffer, size) < 0:
+        if type(data) is bytes:
+            return self._put(data, len(data))
+        pointer = ffi.from_buffer("char[]", data)
+        try:
+            return self._put(pointer, len(pointer))
+        finally:
+            ffi.release(pointer)
+
+    def _put(self, data: Any, size: int) -> int:
+        if lib.tk_mem_write(self._mem, data, size) < 0:
             raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
         return size
 

@@ -119,8 +119,8 @@ class Connection:
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
     def set_id_context(self, value: bytes) -> None:
-        """Corresponds to SSL_set_session_id_context(3)."""
-        if lib.tk_conn_set_id_context(self._conn, value, len(value)) < 0:
+        """32 bytes; the server name that a client sends is mixed in. Corresponds to SSL_set_session_id_context(3)."""
+        if lib.tk_conn_set_id_context(self._conn, value) < 0:
             raise ValueError("OpenSSL did not take the session id context of a connection")
 
     def vouches_for(self, certificate: Certificate) -> bool:
@@ -178,26 +178,39 @@ class Connection:
         return data
 
     def _read_into(self, n: int, buffer: Any, timeout: Timeout) -> int:
-        pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
-        room = len(pointer)
-        if 0 < n < room:
-            room = n
-        return self._operate(_READ, (pointer, room), timeout) if room else 0
+        try:
+            pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
+        except BufferError as error:
+            raise TypeError(f"read-write bytes-like object expected, not {type(buffer).__name__}") from error
+        try:
+            room = len(pointer)
+            if 0 < n < room:
+                room = n
+            return self._operate(_READ, (pointer, room), timeout) if room else 0
+        finally:
+            ffi.release(pointer)  # or a traceback would hold the buffer
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         """Write `data`, and return how many bytes of it went: all of them, unless the transport would not wait.
 
         After SSLWantWriteError or a timeout, repeat the call with the same bytes. Corresponds to SSL_write_ex(3).
         """
-        buffer: Any = data if type(data) is bytes else ffi.from_buffer("char[]", data)
-        if timeout != 0.0:
-            return self._operate(_WRITE, (buffer, len(buffer)), timeout)
-        n: int = _write(self._conn, buffer, len(buffer), 0)
-        if n >= 0:
-            return n
-        if n == _PAUSED:
-            return self._operate(_WRITE, (buffer, len(buffer)), timeout)
-        raise self._error(n, _WRITE)
+        if type(data) is not bytes:
+            return self._write_from(data, timeout)
+        if timeout == 0.0:
+            n: int = _write(self._conn, data, len(data), 0)
+            if n >= 0:
+                return n
+            if n != _PAUSED:
+                raise self._error(n, _WRITE)
+        return self._operate(_WRITE, (data, len(data)), timeout)
+
+    def _write_from(self, data: Any, timeout: Timeout) -> int:
+        pointer = ffi.from_buffer("char[]", data)
+        try:
+            return self._operate(_WRITE, (pointer, len(pointer)), timeout)
+        finally:
+            ffi.release(pointer)
 
     def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
@@ -244,7 +257,7 @@ class Connection:
         return error
 
     def before_handshake(self) -> None:
-        """Called once before the handshake of a connection for which a session was set: the time to think better of it."""
+        """Called once before a handshake that may resume a session: the time to think better of it."""
 
     def _hand_out_sessions(self, *, later: bool = False) -> None:
         """Give away what has queued up. What the receiver raises comes out now, or, when bytes must come first, later."""
@@ -272,6 +285,11 @@ class Connection:
         n: int = lib.tk_conn_pending(self._conn)
         return n
 
+    def feed(self, data: bytes) -> None:
+        """Take in bytes that were read from the socket before this connection was there."""
+        if not lib.tk_conn_feed(self._conn, data, len(data)):
+            raise MemoryError(f"no memory for {len(data)} bytes in a connection")
+
     def leftover(self) -> bytes:
         """After a shutdown: what came behind the peer's close_notify and was read ahead; plain bytes of the socket."""
         room = 1 << 17
@@ -280,6 +298,11 @@ class Connection:
         while n := lib.tk_conn_leftover(self._conn, into, room):
             got += ffi.buffer(into, n)
         return bytes(got)
+
+    @property
+    def handshake_begun(self) -> bool:
+        """Whether the handshake has begun. Corresponds to SSL_in_before(3)."""
+        return bool(lib.tk_conn_begun(self._conn))
 
     @property
     def handshake_done(self) -> bool:

@@ -27,15 +27,15 @@ class SSLSession:
     Neither shows in its repr, and it refuses to be pickled; `to_der` and `to_pem` write it.
     """
 
-    __slots__ = ("__weakref__", "_binding", "_finished", "_scope", "_session")
+    __slots__ = ("__weakref__", "_binding", "_scope", "_session", "_sound")
 
     def __init__(self) -> None:
         raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_der() or from_pem()")
 
     @classmethod
-    def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, finished: bool = True) -> SSLSession:
+    def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, sound: bool = True) -> SSLSession:
         self = object.__new__(cls)
-        self._session, self._binding, self._scope, self._finished = session, binding, scope, finished
+        self._session, self._binding, self._scope, self._sound = session, binding, scope, sound
         return self
 
     # -- what the stdlib has --------------------------------------------------------------------------------------
@@ -135,8 +135,8 @@ class SSLSession:
 
     def _objection(self, connection: Connection, binding: Binding, verifies: bool) -> str | None:
         """Why this session must not be offered on that connection; None when it may."""
-        if not self._finished:
-            return "the session was taken from a handshake that was not completed"
+        if not self._sound:
+            return "the session's handshake was not complete when it was taken, or its context had been changed meanwhile"
         if not self._session.is_resumable:
             return "the session is not resumable: no ticket came, or it was withdrawn"
         if now() >= self.expires_at:
