@@ -13,6 +13,7 @@ from weakref import ref
 from ._core.bio import MemoryBIO
 from ._core.certificate import Certificate
 from ._core.connection import Connection
+from ._core.context import Context
 from ._core.session import Session
 from .sessions import SSLSession
 from .sessions.key import Binding
@@ -30,7 +31,8 @@ class Channel(Connection):
     """
 
     __slots__ = (
-        "_binding", "_context_now", "_offered", "_owner", "_switched", "_verifies", "resumption_objection", "server_hostname", "server_side",
+        "_binding", "_context_now", "_offered", "_owner", "_switched", "_verifies",
+        "resumption_objection", "server_hostname", "server_side",
     )  # fmt: skip
 
     def __init__(
@@ -89,9 +91,7 @@ class Channel(Connection):
 
     @context.setter
     def context(self, value: SSLContext) -> None:
-        from ._context import SSLContext
-
-        if not isinstance(value, SSLContext):
+        if not isinstance(getattr(value, "_core", None), Context):
             raise TypeError("The value must be a SSLContext")
         self.set_context(value._core)
         self._switched = self._switched or value is not self._context_now

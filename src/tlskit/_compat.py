@@ -51,7 +51,7 @@ def _create_unverified_context(
     context = SSLContext(default if protocol is None else protocol)
     context.check_hostname = check_hostname
     if cert_reqs is not None:
-        context.verify_mode = cert_reqs  # type: ignore[assignment]
+        context.verify_mode = cert_reqs
     if check_hostname:
         context.check_hostname = True
     if keyfile and not certfile:
@@ -81,7 +81,7 @@ _create_stdlib_context = _create_unverified_context
 
 
 def _protocol_for(purpose: Any) -> _SSLMethod:
-    if not isinstance(purpose, ssl._ASN1Object):  # type: ignore[attr-defined]
+    if not isinstance(purpose, ssl._ASN1Object):
         raise TypeError(purpose)
     if purpose == Purpose.SERVER_AUTH:
         return _SSLMethod.PROTOCOL_TLS_CLIENT

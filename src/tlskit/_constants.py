@@ -1,5 +1,7 @@
 """The constants of the `ssl` module, on every Python and with the values of the running OpenSSL, and those beyond."""
 
+# ruff: noqa: I001  (names imported as themselves stay in one list, in the order of the alphabet)
+
 from __future__ import annotations
 
 from ssl import (

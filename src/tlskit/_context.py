@@ -103,7 +103,7 @@ class SSLContext(StdlibContext):
         self._keylog: str | None = None
         self._sni_callback: Callable[..., Any] | None = None
         core.options = _OPTIONS
-        core.versions = (_FIXED[protocol],) * 2 if protocol in _FIXED else (CONST.TLS1_2_VERSION, 0)  # type: ignore[assignment]
+        core.versions = (_FIXED[protocol],) * 2 if protocol in _FIXED else (CONST.TLS1_2_VERSION, 0)
         core.verify_mode = _MODES[self._verify_mode]
         core.verify_flags = CONST.X509_V_FLAG_TRUSTED_FIRST
         core.set_host_flags(self._flags_for_hosts)
@@ -193,7 +193,7 @@ class SSLContext(StdlibContext):
     # -- protocol and options -------------------------------------------------------------------------------------
 
     @property
-    def protocol(self) -> _SSLMethod:
+    def protocol(self) -> _SSLMethod:  # type: ignore[override]
         """The protocol that the context was made with."""
         return self._protocol
 
@@ -216,7 +216,8 @@ class SSLContext(StdlibContext):
         Raises (when it is set):
             ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one; nothing changes then.
         """
-        return TLSVersion.MINIMUM_SUPPORTED if self._protocol in _FIXED else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
+        fixed = self._protocol in _FIXED
+        return TLSVersion.MINIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
 
     @minimum_version.setter
     def minimum_version(self, value: int | None) -> None:
@@ -225,7 +226,8 @@ class SSLContext(StdlibContext):
     @property
     def maximum_version(self) -> TLSVersion:
         """The highest protocol version: a TLSVersion, its number, or None for any. Corresponds to SSL_CTX_set_max_proto_version(3)."""
-        return TLSVersion.MAXIMUM_SUPPORTED if self._protocol in _FIXED else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
+        fixed = self._protocol in _FIXED
+        return TLSVersion.MAXIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
 
     @maximum_version.setter
     def maximum_version(self, value: int | None) -> None:
@@ -272,7 +274,7 @@ class SSLContext(StdlibContext):
         """
         self._core.set_ciphers(_words(cipherlist))
 
-    def get_ciphers(self) -> list[dict[str, Any]]:
+    def get_ciphers(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows of it."""
         return [
             {
@@ -403,7 +405,7 @@ class SSLContext(StdlibContext):
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the machine's authorities; silently none where it has none."""
-        if not isinstance(purpose, ssl._ASN1Object):  # type: ignore[attr-defined]
+        if not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if sys.platform == "win32":
             _trust.load_windows(self._core, self._windows_cert_stores, purpose.oid)
@@ -457,7 +459,7 @@ class SSLContext(StdlibContext):
 
     # -- servers --------------------------------------------------------------------------------------------------
 
-    @property
+    @property  # type: ignore[override]
     def sni_callback(self) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
         """Called in a server's handshake as `sni_callback(connection, server_name, context)`.
 
@@ -520,7 +522,7 @@ class SSLContext(StdlibContext):
         del counters["cb_hits"]
         return counters
 
-    @property
+    @property  # type: ignore[override]
     def keylog_filename(self) -> str | None:
         """A file to which the secrets of every connection are appended, for Wireshark; None: nowhere. For debugging only."""
         return self._keylog

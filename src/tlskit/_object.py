@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 
-class SSLObject(Negotiated, ssl.SSLObject):
+class SSLObject(Negotiated, ssl.SSLObject):  # type: ignore[misc]
     """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
 
     No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO
@@ -48,19 +48,19 @@ class SSLObject(Negotiated, ssl.SSLObject):
             self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
         return self
 
-    @property
-    def context(self) -> SSLContext:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def context(self) -> SSLContext:
         return self._sslobj.context
 
     @context.setter
     def context(self, value: SSLContext) -> None:
         self._sslobj.context = value
 
-    @property
-    def session(self) -> SSLSession | None:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def session(self) -> SSLSession | None:
         return self._sslobj.session
 
-    @session.setter
+    @session.setter  # type: ignore[override]
     def session(self, value: SSLSession) -> None:
         self._sslobj.session = value
 

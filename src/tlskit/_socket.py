@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import ssl
+from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,7 +29,11 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
 
     _sslobj: Channel | None
     _context: SSLContext
+    _session: SSLSession | None
     _connected: bool
+    _closed: bool
+    do_handshake_on_connect: bool
+    suppress_ragged_eofs: bool
     server_side: bool
     server_hostname: str | None
     _leftover = b""
@@ -116,15 +121,13 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
             self._leftover = b""
 
     def _close_quietly(self) -> None:
-        try:
+        with suppress(OSError):
             self.close()
-        except OSError:
-            pass
 
     # -- context and session --------------------------------------------------------------------------------------
 
-    @property
-    def context(self) -> SSLContext:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def context(self) -> SSLContext:
         """The context in force. A server may set another one in `sni_callback`."""
         return self._context
 
@@ -133,13 +136,12 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         self._channel().context = value
         self._context = value
 
-    @property
-    def session(self) -> SSLSession | None:  # type: ignore[override]
+    @property  # type: ignore[override]
+    def session(self) -> SSLSession | None:
+        """The session of this connection, or None. Set one before the handshake to resume from it. See `Negotiated.session`."""
         return self._sslobj.session if self._sslobj is not None else None
 
-    session.__doc__ = Negotiated.session.__doc__
-
-    @session.setter
+    @session.setter  # type: ignore[override]
     def session(self, value: SSLSession) -> None:
         if self._sslobj is not None:
             self._sslobj.session = value
@@ -187,7 +189,7 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
             raise ValueError("attempt to connect already-connected SSLSocket!")
         self._attach()
         try:
-            failed = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0
+            failed = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0  # type: ignore[func-returns-value]
             if not failed:
                 self._connected = True
                 if self.do_handshake_on_connect:
@@ -197,7 +199,7 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
             raise
         return failed
 
-    def accept(self) -> tuple[SSLSocket, Any]:  # type: ignore[override]
+    def accept(self) -> tuple[SSLSocket, Any]:
         """Accept a connection, and make its handshake unless `do_handshake_on_connect` is off."""
         plain, addr = socket.accept(self)
         wrapped = self.context.wrap_socket(
@@ -316,7 +318,7 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
 
     # -- what would go past TLS -----------------------------------------------------------------------------------
 
-    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:  # type: ignore[override]
+    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
         if self._sslobj is not None:
             raise ValueError(f"sendto not allowed on instances of {type(self)}")
         return socket.sendto(self, data, flags_or_addr) if addr is None else socket.sendto(self, data, flags_or_addr, addr)
@@ -369,8 +371,7 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         return self
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down without close_notify; it is a plain socket then, as in the stdlib."""
-        self._sslobj = None
+        """Shut the socket down without close_notify. What comes is still read through TLS, and nothing goes past it."""
         socket.shutdown(self, how)
 
     def detach(self) -> int:
@@ -378,11 +379,13 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
         self._sslobj = None
         return socket.detach(self)
 
-    def _real_close(self) -> None:  # type: ignore[override]
-        channel, self._sslobj = self._sslobj, None
+    def _real_close(self) -> None:
+        channel = self._sslobj
         if channel is not None:
             channel.close()
+        # Only now: a thread that comes to send meanwhile must not find a plain socket.
         socket._real_close(self)  # type: ignore[attr-defined]
+        self._sslobj = None
 
     def _no_flags(self, call: str) -> ValueError:
         return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

@@ -79,22 +79,24 @@ struct tk_conn {
     size_t stride;          /* how much one recv asks for */
     size_t reader_room;     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
+    uint8_t corked;         /* more records follow at once: gather them for one send */
+    uint8_t dry;            /* the last read had to wait: the next one begins with that */
     uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
     uint64_t received;
     int32_t read_errno, write_errno, at_end;
+    int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */
 
     size_t owed;            /* plaintext already encrypted for a write that has not returned it */
-    uint64_t owed_mark;     /* `sent` has to reach this for it */
+    uint64_t owed_print;    /* of those bytes */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
-    int64_t parked;         /* the status of a failure met after some bytes were read, for the reads to come; 0: none */
+    int64_t parked;         /* the status of a read that failed for good, for the reads to come; 0: none */
 
     tk_event *first_event, *last_event;
     int32_t events;
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
     X509 *rejected;         /* the certificate that verification failed at */
-    uint8_t id_base[32];    /* of a server that verifies: what the session id context is made from */
-    uint8_t has_id_base;
+    uint8_t has_id_base;    /* a server that verifies: its session id context stands for its policy */
     uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */

@@ -213,7 +213,7 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
 void tk_conn_go_on(tk_conn *c);
-int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes; a server name is mixed in when one comes */
+int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 int tk_conn_vouch(tk_conn *c, X509 *peer); /* would this certificate pass this connection's verification now? */
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */

@@ -8,16 +8,19 @@
    sockets: the same step, no wait.
 
    How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
-   `behind`, and every step ends by trying to send it. A write has happened when the count `sent` has reached the value
-   that `queued` had when the write's last record was made. When the caller's time runs out before, the plaintext that
-   is encrypted already is *owed*: the caller repeats the write with the same bytes, as OpenSSL asks of it too, and is
-   told of them then. A byte is never encrypted twice.
+   `behind`, and every step ends by trying to send it. A write has happened when nothing of it waits there any more. When
+   the caller's time runs out before, the plaintext that is encrypted already is *owed*: the caller repeats the write
+   with the same bytes, as OpenSSL asks of it too, and is told of them then. A byte is never encrypted twice. A writer
+   that waits here gathers several records for one send.
 
    How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by shutting the socket
    down, and waits until they have left; the descriptor may be closed after that, and its number used again. */
 #include "tk.h"
 
-enum { RECORD_MOST = 16384 };
+enum {
+    RECORD_MOST = 16384,
+    CORK_MOST = 8 * RECORD_MOST /* how much a blocking write gathers for one send */
+};
 
 typedef struct tk_op {
     int64_t (*step)(tk_conn *c, struct tk_op *op);
@@ -26,6 +29,7 @@ typedef struct tk_op {
     size_t size;
     size_t taken;        /* write: encrypted so far */
     size_t done;         /* read or on the wire so far */
+    int may_wait, waited;
     int kind;            /* TK_HANDSHAKE ... */
     int zeros;           /* shutdown: answers of 0 so far */
     int ssl_error;
@@ -207,9 +211,22 @@ static int64_t attempt(tk_conn *c, tk_op *op)
         return TK_PAUSED;
     tk_fault_begin();
     status = op->step(c, op);
-    if (is_failure(status) && status != c->parked)
+    if (is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
+    if (op->kind == TK_READ && status == TK_SSL)
+        c->parked = status; /* libssl would not say it twice, and the next reader has to hear it too */
     return status;
+}
+
+/* Enough to tell the bytes of one writer from another's (FNV-1a, 64 bits). */
+static uint64_t fingerprint(const uint8_t *data, size_t size)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    size_t i;
+
+    for (i = 0; i < size; i++)
+        h = (h ^ data[i]) * 0x100000001b3u;
+    return h;
 }
 
 /* A write that ends early returns what is on the wire, and owes the rest of what it has encrypted. */
@@ -217,8 +234,10 @@ static int64_t settle(tk_conn *c, tk_op *op, int64_t status)
 {
     if (op->kind != TK_WRITE || status >= 0)
         return status;
-    c->owed = op->taken - op->done;
-    c->owed_mark = c->queued;
+    if (op->taken > op->done) {
+        c->owed = op->taken - op->done;
+        c->owed_print = fingerprint(op->data + op->done, c->owed);
+    }
     return op->done > 0 && !is_failure(status) ? (int64_t)op->done : status;
 }
 
@@ -239,15 +258,28 @@ static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
     return c->closed ? TK_CLOSED : waited;
 }
 
+/* Nothing to read without the socket, and nothing that must be done first. */
+static int nothing_here(const tk_conn *c)
+{
+    return c->ahead.size == 0 && c->behind.size == 0 && !c->unanswered && SSL_is_init_finished(c->ssl)
+        && SSL_pending(c->ssl) == 0 && SSL_get_shutdown(c->ssl) == 0;
+}
+
 static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status; /* the clock has cut off part of a millisecond */
 
+    op->may_wait = timeout != 0 && c->fd >= 0;
     tk_lock(&c->mutex);
     for (;;) {
         int waited;
 
-        status = c->closed ? TK_CLOSED : attempt(c, op);
+        if (op->kind == TK_READ && op->may_wait && c->dry && !c->closed && c->parked == 0 && nothing_here(c)) {
+            c->dry = 0; /* as the last time: libssl would ask an empty socket */
+            status = TK_WANT_READ;
+        } else {
+            status = c->closed ? TK_CLOSED : attempt(c, op);
+        }
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;
         if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
@@ -255,6 +287,7 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
             break;
         }
         waited = wait_unlocked(c, status, left);
+        op->waited = 1;
         if (waited == TK_SYSCALL)
             take_fault(c, op, tk_fd_errno());
         if (waited != TK_DONE && waited != TK_TIMED_OUT) {
@@ -262,6 +295,8 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
             break;
         }
     }
+    if (op->kind == TK_READ)
+        c->dry = (uint8_t)op->waited;
     status = settle(c, op, status);
     tk_unlock(&c->mutex);
     return status;
@@ -307,16 +342,17 @@ static int64_t step_read(tk_conn *c, tk_op *op)
     } while (more);
     if (c->behind.size == 0)
         return status;
-    if (status > 0 || status == TK_EOF) { /* the bytes matter more than an answer that waits to be sent */
-        (void)tk_transport_flush(c);
-        return status;
-    }
-    return c->owed > 0 && status == TK_WANT_READ ? status : flush_after(c, op, status);
+    /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of libssl's own: only a
+       caller that does not wait here must be told of the latter. A reader waits for both directions, and what a send
+       says of a broken connection is the writer's news: the socket has its own for a reader. */
+    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait && c->owed == 0)
+        return TK_WANT_WRITE;
+    return status;
 }
 
-static int64_t refuse_retry(tk_op *op)
+static int64_t refuse_retry(tk_op *op, int reason)
 {
-    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
+    ERR_raise(ERR_LIB_SSL, reason);
     op->ssl_error = SSL_ERROR_SSL;
     return TK_SSL;
 }
@@ -325,7 +361,9 @@ static int64_t refuse_retry(tk_op *op)
 static int64_t take_owed(tk_conn *c, tk_op *op)
 {
     if (c->owed > op->size)
-        return refuse_retry(op);
+        return refuse_retry(op, SSL_R_BAD_LENGTH);
+    if (fingerprint(op->data, c->owed) != c->owed_print)
+        return refuse_retry(op, SSL_R_BAD_WRITE_RETRY);
     op->taken = c->owed;
     c->owed = 0;
     return TK_DONE;
@@ -335,11 +373,12 @@ static int64_t step_write(tk_conn *c, tk_op *op)
 {
     size_t most = c->fd < 0 ? op->size : RECORD_MOST;
 
+    c->corked = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0;
     if (c->owed > 0 && op->taken == 0 && take_owed(c, op) != TK_DONE)
         return TK_SSL;
     for (;;) {
         size_t n = 0, chunk;
-        int result, flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
+        int result, flushed = c->corked ? 1 : tk_transport_flush(c);
 
         if (flushed < 0) {
             op->ssl_error = SSL_ERROR_SYSCALL;
@@ -347,16 +386,20 @@ static int64_t step_write(tk_conn *c, tk_op *op)
         }
         if (flushed == 0)
             return TK_WANT_WRITE;
-        op->done = op->taken;
+        if (!c->corked)
+            op->done = op->taken;
         if (op->done == op->size && op->size > 0)
             return (int64_t)op->done;
         if (op->size == 0) /* nothing to send, but a handshake may be due */
             return (result = SSL_do_handshake(c->ssl)) == 1 ? 0 : classify(c, op, result);
         chunk = op->size - op->taken < most ? op->size - op->taken : most;
         result = SSL_write_ex(c->ssl, op->data + op->taken, chunk, &n);
-        if (result != 1)
+        if (result != 1) {
+            c->corked = 0;
             return flush_after(c, op, classify(c, op, result));
+        }
         op->taken += n;
+        c->corked = op->may_wait && op->taken < op->size && c->behind.size < CORK_MOST;
     }
 }
 

@@ -78,9 +78,8 @@ int tk_conn_set_id_context(tk_conn *c, const void *id)
     int ok;
 
     tk_lock(&c->mutex);
-    memcpy(c->id_base, id, sizeof c->id_base);
     c->has_id_base = 1;
-    ok = SSL_set_session_id_context(c->ssl, c->id_base, sizeof c->id_base);
+    ok = SSL_set_session_id_context(c->ssl, id, 32);
     c->unanswered = SSL_in_before(c->ssl); /* the policy may change until the handshake begins */
     tk_unlock(&c->mutex);
     return ok ? TK_DONE : TK_SSL;

@@ -1,5 +1,6 @@
 /* A context's own certificate, chain and private key: read whole, checked against each other, and then put in at once. */
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "tk.h"
 
@@ -74,6 +75,10 @@ int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *ke
     tk_fault_begin();
     if (chain == NULL || (leaf = read_chain(pem, pem_size, &q, chain)) == NULL || (key = read_key(key_pem, key_size, &q)) == NULL)
         goto out;
+    if (X509_check_purpose(leaf, -1, 0) != 1) { /* an extension that cannot be read */
+        ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
+        goto out;
+    }
     if (X509_check_private_key(leaf, key) == 1 && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 1) == 1)
         status = TK_DONE;
 out:

@@ -1,5 +1,5 @@
 /* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
-#include <openssl/evp.h>
+#include <openssl/rand.h>
 
 #include "tk.h"
 
@@ -121,27 +121,20 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
 }
 
 /* libssl decides about a session before it asks about the server name, behind which another context with other
-   authorities may stand. So on a server that verifies its clients, a session belongs to the name it was made under. */
+   authorities may stand. So a server that verifies its clients, and has somebody to ask about names, resumes nothing:
+   its sessions are made under an id context that no other connection has. */
 static int on_client_hello(SSL *ssl, int *alert, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
-    const unsigned char *name = NULL;
-    unsigned char id[EVP_MAX_MD_SIZE];
-    unsigned int id_size = 0;
-    size_t size = 0;
-    EVP_MD_CTX *md;
-    int ok;
+    unsigned char id[SSL_MAX_SID_CTX_LENGTH];
 
     (void)alert;
     (void)argument;
-    if (c == NULL || !c->has_id_base || !SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &name, &size))
+    if (c == NULL || !c->has_id_base)
         return SSL_CLIENT_HELLO_SUCCESS;
-    md = EVP_MD_CTX_new();
-    ok = md != NULL && EVP_DigestInit_ex(md, EVP_sha256(), NULL) && EVP_DigestUpdate(md, c->id_base, sizeof c->id_base)
-      && EVP_DigestUpdate(md, name, size) && EVP_DigestFinal_ex(md, id, &id_size)
-      && SSL_set_session_id_context(ssl, id, id_size);
-    EVP_MD_CTX_free(md);
-    return ok ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+    if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
+        return SSL_CLIENT_HELLO_ERROR;
+    return SSL_CLIENT_HELLO_SUCCESS;
 }
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,

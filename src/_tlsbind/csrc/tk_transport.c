@@ -12,6 +12,8 @@
 #include "tk.h"
 
 enum {
+    OVERHEAD = 22,                 /* of a record in TLS 1.3: a reader of exactly one message needs one recv, and still
+                                      no second record can come whole (the least overhead there is, of CCM_8, is 14) */
     STRIDE_LEAST = 16384 + 512,    /* a whole record, so that an interactive connection needs one recv */
     STRIDE_MOST = 131072,
     BEHIND_MOST = 1 << 20          /* a peer that makes us answer, but does not read, stops here */
@@ -48,13 +50,13 @@ static int receive(tk_conn *c, void *into, size_t size)
 
 static int read_socket(tk_conn *c, char *into, size_t size)
 {
-    size_t reach = c->reader_room < c->stride ? c->reader_room : c->stride;
+    size_t reach = c->reader_room + OVERHEAD < c->stride ? c->reader_room + OVERHEAD : c->stride;
     uint8_t *room;
     int n;
 
     if (c->ahead.size > 0)
         return (int)tk_queue_take(&c->ahead, into, size);
-    if (reach <= size)
+    if (c->reader_room == 0 || reach <= size)
         return receive(c, into, size);
     if ((room = tk_queue_reserve(&c->ahead, reach)) == NULL)
         return -1;
@@ -93,12 +95,16 @@ static int write_socket(tk_conn *c, const char *data, size_t size)
 {
     size_t done = 0;
 
-    if (c->behind.size == 0) {
+    if (c->send_failed != 0) { /* part of a record may be lost: nothing can follow it */
+        c->write_errno = errno = EPIPE;
+        return -1;
+    }
+    if (c->behind.size == 0 && !c->corked) {
         int n = (int)tk_fd_send((tk_fd)c->fd, data, size);
         if (n < 0) {
             int e = tk_fd_errno();
             if (!tk_fd_would_block(e) && e != TK_EINTR) {
-                c->write_errno = e;
+                c->write_errno = c->send_failed = e;
                 return -1;
             }
             n = 0;
@@ -178,13 +184,17 @@ BIO *tk_transport_new(tk_conn *c)
 
 int tk_transport_flush(tk_conn *c)
 {
+    if (c->send_failed != 0) {
+        c->write_errno = EPIPE;
+        return -1;
+    }
     while (c->behind.size > 0) {
         int n = (int)tk_fd_send((tk_fd)c->fd, tk_queue_front(&c->behind), c->behind.size);
         if (n < 0) {
             int e = tk_fd_errno();
             if (tk_fd_would_block(e) || e == TK_EINTR)
                 return 0;
-            c->write_errno = e;
+            c->write_errno = c->send_failed = e;
             tk_queue_clear(&c->behind);
             return -1;
         }

@@ -1,6 +1,8 @@
 """The OpenSSL constants that tlskit uses, by name. The compiler supplies the values; a name that the OpenSSL at hand
 lacks is left out, and `CONST.get(name)` says so."""
 
+# ruff: noqa: SIM905  (words are read, and changed, more easily than lists of strings)
+
 from __future__ import annotations
 
 OPTIONS = """
@@ -32,7 +34,7 @@ NAMES = [
     *"X509_CHECK_FLAG_NEVER_CHECK_SUBJECT X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT".split(),
     *"X509_V_OK X509_V_ERR_HOSTNAME_MISMATCH X509_V_ERR_IP_ADDRESS_MISMATCH".split(),
     *"SSL_ERROR_SSL SSL_ERROR_SYSCALL SSL_ERROR_ZERO_RETURN SSL_ERROR_WANT_READ SSL_ERROR_WANT_WRITE".split(),
-    *"ERR_LIB_SSL ERR_LIB_PEM ERR_LIB_ASN1 ERR_LIB_X509 PEM_R_NO_START_LINE ASN1_R_HEADER_TOO_LONG ASN1_R_NOT_ENOUGH_DATA".split(),
+    *"ERR_LIB_SYS ERR_LIB_SSL ERR_LIB_PEM ERR_LIB_ASN1 ERR_LIB_X509 PEM_R_NO_START_LINE ASN1_R_HEADER_TOO_LONG ASN1_R_NOT_ENOUGH_DATA".split(),
     *"SSL_R_CERTIFICATE_VERIFY_FAILED SSL_R_UNEXPECTED_EOF_WHILE_READING".split(),
     *"X509_R_NO_CERTIFICATE_OR_CRL_FOUND".split(),
     *"SSL_SENT_SHUTDOWN SSL_RECEIVED_SHUTDOWN SSL_MAX_SID_CTX_LENGTH".split(),

@@ -37,7 +37,9 @@ _read, _write = lib.tk_conn_read, lib.tk_conn_write
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
 _INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_PAUSED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
-_OPERATIONS = {_HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown}
+_OPERATIONS: dict[int, Callable[..., int]] = {
+    _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
+}  # fmt: skip
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
@@ -98,8 +100,8 @@ class Connection:
     def set_hostname(self, sni: bytes | None, host: bytes | None, address: bytes | None) -> None:
         """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP address; None: not."""
         fault = ffi.new("tk_fault *")
-        given = [ffi.NULL if value is None else value for value in (sni, host, address)]
-        if lib.tk_conn_set_hostname(self._conn, *given, len(address or b""), fault) < 0:
+        name, checked, packed = (ffi.NULL if value is None else value for value in (sni, host, address))
+        if lib.tk_conn_set_hostname(self._conn, name, checked, packed, len(address or b""), fault) < 0:
             raise from_queue(fault)
 
     def set_context(self, context: Context) -> None:
@@ -119,7 +121,7 @@ class Connection:
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
     def set_id_context(self, value: bytes) -> None:
-        """32 bytes; the server name that a client sends is mixed in. Corresponds to SSL_set_session_id_context(3)."""
+        """32 bytes that stand for a server's policy. Corresponds to SSL_set_session_id_context(3)."""
         if lib.tk_conn_set_id_context(self._conn, value) < 0:
             raise ValueError("OpenSSL did not take the session id context of a connection")
 
@@ -230,7 +232,7 @@ class Connection:
             n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
                 self._hand_out_sessions(later=n > 0 and kind == _READ)
-            if n > 0 or (n == 0 and (kind == _READ or kind == _WRITE)):
+            if n > 0 or (n == 0 and kind in (_READ, _WRITE)):
                 return n
             if n == _INTERRUPTED:
                 continue

@@ -54,7 +54,7 @@ def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None 
 
 def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | None = None) -> SSLError:
     """The SSLError for a fault with an error queue."""
-    last = fault.error[fault.count - 1] if fault.count else None
+    last = _last(fault)
     if last is None:
         return _with_fault(_plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"), fault)
     kind: type[SSLError] = SSLError
@@ -72,6 +72,12 @@ def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | 
         error.verify_code, error.verify_message = fault.verify_code, verify  # type: ignore[attr-defined]
         error.verify_depth, error.certificate = fault.verify_depth, certificate  # type: ignore[attr-defined]
     return _with_fault(error, fault)
+
+
+def _last(fault: Any) -> Any:
+    """The entry that names the failure: the last one, but for what the system said of an alert that could not be sent."""
+    entries = [fault.error[i] for i in range(fault.count)]
+    return next((entry for entry in reversed(entries) if entry.library != CONST.ERR_LIB_SYS), entries[-1] if entries else None)
 
 
 def plain_error(message: str) -> SSLError:

@@ -16,12 +16,12 @@ from .native import ffi, lib
 def tk_py_servername(handle: Any, name: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
-        return lib.TK_NOT_ACKNOWLEDGED  # type: ignore[no-any-return]
+        return lib.TK_NOT_ACKNOWLEDGED
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
         answer = connection.on_servername(wanted)
         if answer is None:
-            return lib.TK_ACKNOWLEDGED  # type: ignore[no-any-return]
+            return lib.TK_ACKNOWLEDGED
         if isinstance(answer, int):
             return answer & 0xFF  # whatever it is, it refuses
         connection.hook_error = TypeError(f"a hook for the server name returns None or the number of an alert, not {type(answer).__name__}")

@@ -43,7 +43,7 @@ class SessionStats:
     misses: int
     """Sessions that a client named and the cache did not have."""
     timeouts: int
-    """Sessions that were found, but had expired. With TLS 1.2 they count among the misses too."""
+    """Sessions that were found, but had expired. """
     cache_full: int
     """Sessions that were removed because the cache was full."""
     cb_hits: int

@@ -29,6 +29,11 @@ class SSLSession:
 
     __slots__ = ("__weakref__", "_binding", "_scope", "_session", "_sound")
 
+    _binding: Binding | None
+    _scope: object
+    _session: Session
+    _sound: bool
+
     def __init__(self) -> None:
         raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_der() or from_pem()")
 
@@ -142,7 +147,8 @@ class SSLSession:
         if now() >= self.expires_at:
             return "the session has expired"
         if verifies and self._session.peer_not_after < now():
-            return "the peer's certificate is no longer in date" if self._session.peer_not_after >= 0 else "the session holds no certificate"
+            dated = self._session.peer_not_after >= 0
+            return "the peer's certificate is no longer in date" if dated else "the session holds no certificate"
         if self.protocol != "TLSv1.3" and not connection.offers_cipher_of(self._session):
             return "the session's cipher suite is not among those that this connection offers"
         if self._binding is not None:
