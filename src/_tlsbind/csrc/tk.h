@@ -73,7 +73,8 @@ struct tk_conn {
     void *handle;           /* the road to Python; NULL: none */
 
     int32_t closed;
-    int32_t waiting;        /* how many threads are in poll */
+    int32_t waiting;        /* how many threads are in poll ... */
+    int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
     size_t stride;          /* how much one recv asks for */
@@ -133,6 +134,7 @@ struct tk_ctx {
 };
 
 extern int tk_ctx_index, tk_conn_index;
+extern int32_t tk_generation; /* one more in every forked child */
 tk_conn *tk_conn_of(const SSL *ssl);
 tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
 void tk_hooks_install(tk_ctx *c);

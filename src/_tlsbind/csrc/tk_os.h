@@ -36,6 +36,7 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
 #define TK_EINTR WSAEINTR
 
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
+static inline int tk_at_fork(void (*in_child)(void)) { (void)in_child; return 1; }
 
 #else
 
@@ -79,6 +80,8 @@ static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBL
 static inline int tk_fd_poll(struct pollfd *p, int ms) { return poll(p, 1, ms); }
 static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
 #define TK_EINTR EINTR
+
+static inline int tk_at_fork(void (*in_child)(void)) { return pthread_atfork(NULL, NULL, in_child) == 0; }
 
 static inline int64_t tk_clock_ms(void)
 {

@@ -1,0 +1,171 @@
+/* How a connection begins and ends, and the small questions that no operation is needed for. */
+#include "tk.h"
+
+/* ---- life ---- */
+
+static int set_transport(tk_conn *c, tk_mem *incoming, tk_mem *outgoing)
+{
+    BIO *b;
+
+    if (c->fd < 0) {
+        tk_mem_up_ref(c->incoming = incoming);
+        tk_mem_up_ref(c->outgoing = outgoing);
+    } else if (!tk_fd_prepare((tk_fd)c->fd)) {
+        return 0;
+    }
+    if ((b = tk_transport_new(c)) == NULL)
+        return 0;
+    SSL_set_bio(c->ssl, b, b);
+    return 1;
+}
+
+static void offer_post_handshake_auth(SSL *ssl, int server)
+{
+    int mode = SSL_get_verify_mode(ssl);
+
+    if (!server)
+        SSL_set_post_handshake_auth(ssl, 1);
+    else if (mode & SSL_VERIFY_PEER)
+        SSL_set_verify(ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(ssl));
+}
+
+tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing, void *handle, tk_fault *fault)
+{
+    tk_conn *c = calloc(1, sizeof *c);
+
+    tk_fault_begin();
+    if (c == NULL) {
+        tk_fail(fault);
+        return NULL;
+    }
+    tk_mutex_init_recursive(&c->mutex); /* a hook that Python answers may ask its own connection a question */
+    tk_condition_init(&c->left);
+    c->fd = fd;
+    c->handle = handle;
+    c->alert_sent = c->alert_received = c->verify_depth = -1;
+    if ((c->ssl = SSL_new(x->ctx)) == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
+        tk_fail(fault);
+        tk_conn_free(c);
+        return NULL;
+    }
+    SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    tk_hooks_watch(c);
+    if (!server) /* an id context is the server's; a client that has one refuses sessions from elsewhere, after the fact */
+        SSL_set_session_id_context(c->ssl, (const unsigned char *)"", 0);
+    if (x->post_handshake_auth)
+        offer_post_handshake_auth(c->ssl, server);
+    if (server)
+        SSL_set_accept_state(c->ssl);
+    else
+        SSL_set_connect_state(c->ssl);
+    return c;
+}
+
+void tk_conn_free(tk_conn *c)
+{
+    int kind;
+
+    if (c == NULL)
+        return;
+    if (c->ssl != NULL) {
+        c->handle = NULL;
+        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1, RFC 8446 6.1);
+           without this, SSL_free would mark it bad. After a fatal alert libssl has marked it already. */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(c->ssl);
+    }
+    tk_events_clear(c);
+    tk_queue_clear(&c->ahead);
+    tk_queue_clear(&c->behind);
+    X509_free(c->rejected);
+    tk_mem_free(c->incoming);
+    tk_mem_free(c->outgoing);
+    for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
+        free(c->fault[kind]);
+    tk_condition_destroy(&c->left);
+    tk_mutex_destroy(&c->mutex);
+    free(c);
+}
+
+/* A TLS 1.3 client that has read nothing may have its tickets still in the socket. Take them in: they are worth having,
+   and a socket that is closed over unread bytes resets the connection, which the server would see as an error. */
+static void take_tickets(tk_conn *c)
+{
+    char byte;
+    size_t n;
+
+    if (c->fd < 0 || c->has_read || c->closed || SSL_is_server(c->ssl))
+        return;
+    if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) || SSL_get_shutdown(c->ssl) != 0)
+        return;
+    (void)SSL_peek_ex(c->ssl, &byte, 1, &n);
+    ERR_clear_error();
+}
+
+void tk_conn_close(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    take_tickets(c);
+    c->closed = 1;
+    if (c->generation != tk_generation)
+        c->waiting = 0;
+    if (c->waiting > 0)
+        tk_fd_wake((tk_fd)c->fd);
+    while (c->waiting > 0)
+        tk_condition_wait(&c->left, &c->mutex);
+    tk_unlock(&c->mutex);
+}
+
+/* ---- small questions and orders ---- */
+
+int64_t tk_conn_pending(tk_conn *c)
+{
+    int64_t n;
+
+    tk_lock(&c->mutex);
+    n = SSL_pending(c->ssl);
+    tk_unlock(&c->mutex);
+    return n;
+}
+
+int tk_conn_feed(tk_conn *c, const void *data, size_t size)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    ok = tk_queue_put(&c->ahead, data, size);
+    tk_unlock(&c->mutex);
+    return ok;
+}
+
+int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room)
+{
+    size_t n;
+
+    tk_lock(&c->mutex);
+    n = tk_queue_take(&c->ahead, into, room);
+    tk_unlock(&c->mutex);
+    return (int64_t)n;
+}
+
+int tk_conn_handshake_done(tk_conn *c)
+{
+    int done;
+
+    tk_lock(&c->mutex);
+    done = SSL_is_init_finished(c->ssl);
+    tk_unlock(&c->mutex);
+    return done;
+}
+
+int tk_conn_request_certificate(tk_conn *c, tk_fault *fault)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    tk_fault_begin();
+    if (!(ok = SSL_verify_client_post_handshake(c->ssl)))
+        tk_fail(fault);
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}
