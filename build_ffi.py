@@ -44,15 +44,27 @@ def pkg_config(*args: str) -> list[str] | None:
     program = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
     if program is None:
         return None
-    done = subprocess.run([program, *args, "openssl"], capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run([program, *args, "openssl"], capture_output=True, text=True, check=False)
+    except OSError:
+        return None
     return shlex.split(done.stdout) if done.returncode == 0 else None
 
 
 def from_prefix(prefix: Path) -> OpenSSL:
-    found = [d for d in (prefix / "lib64", prefix / "lib", prefix / "lib" / "VC" / "x64" / "MD") if d.is_dir()]
-    if not (prefix / "include" / "openssl" / "opensslv.h").exists() or not found:
-        fail(f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h with a lib directory in it.")
-    return with_libraries(prefix / "include", [str(d) for d in found])
+    """The OpenSSL in OPENSSL_DIR. A shared one is found again at run time, wherever it is."""
+    include, multiarch = prefix / "include", sysconfig.get_config_var("MULTIARCH") or ""
+    if not (include / "openssl" / "opensslv.h").exists():
+        fail(f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must be the prefix of an installed OpenSSL.")
+    check_version(include)
+    places = [prefix / "lib64", prefix / "lib", prefix / "lib" / multiarch, prefix / "lib" / "VC" / "x64" / "MD"]
+    dirs = list(dict.fromkeys(str(d) for d in places if any(d.glob("libssl.*"))))
+    if not dirs:
+        fail(f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib or lib64.")
+    found = with_libraries(include, dirs)
+    if sys.platform == "win32" or "ssl" not in found.libraries:
+        return found
+    return found._replace(link_args=[f"-Wl,-rpath,{d}" for d in dirs])
 
 
 def with_libraries(include: Path, library_dirs: list[str]) -> OpenSSL:
@@ -61,11 +73,8 @@ def with_libraries(include: Path, library_dirs: list[str]) -> OpenSSL:
         return OpenSSL(include, library_dirs, ["libssl", "libcrypto", *system], [])
     if not static_wanted(library_dirs):
         return OpenSSL(include, library_dirs, ["ssl", "crypto"], [])
-    archives = [next((str(Path(d, name)) for d in library_dirs if Path(d, name).exists()), "") for name in ("libssl.a", "libcrypto.a")]
-    if "" in archives:
-        fail(f"a static build was asked for, but libssl.a and libcrypto.a are not both in {', '.join(library_dirs) or 'a known directory'}.")
-    system = [] if sys.platform == "darwin" else ["dl", "pthread"]
-    return OpenSSL(include, library_dirs, system, archives)
+    libssl, libcrypto = archive("libssl.a", library_dirs), archive("libcrypto.a", library_dirs)
+    return OpenSSL(include, library_dirs, [], [str(libssl), str(libcrypto), *needed_by(libcrypto)])
 
 
 def static_wanted(library_dirs: list[str]) -> bool:
@@ -76,9 +85,26 @@ def static_wanted(library_dirs: list[str]) -> bool:
     return bool(library_dirs) and not any(Path(d, name).exists() for d in library_dirs for name in shared)
 
 
+def archive(name: str, library_dirs: list[str]) -> Path:
+    for directory in library_dirs:
+        if Path(directory, name).exists():
+            return Path(directory, name)
+    fail(f"a static build was asked for, but there is no {name} in {' or '.join(library_dirs) or 'any known directory'}.")
+
+
+def needed_by(libcrypto: Path) -> list[str]:
+    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive, or the linker drops it."""
+    described = libcrypto.parent / "pkgconfig" / "libcrypto.pc"
+    said = re.search(r"^Libs\.private:(.*)$", described.read_text(encoding="utf-8"), re.MULTILINE) if described.exists() else None
+    if said:
+        return shlex.split(said.group(1))
+    return [] if sys.platform == "darwin" else ["-ldl", "-pthread"]
+
+
 def default_includes() -> list[Path]:
     """The directories that the compiler searches, from what it says of itself."""
-    places = [Path("/usr/local/include"), Path("/usr/include"), Path("/opt/homebrew/opt/openssl@3/include"), Path("/usr/local/opt/openssl@3/include")]
+    brew = [Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")]
+    places = [Path("/usr/local/include"), Path("/usr/include"), *brew]
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     try:
         said = subprocess.run([*compiler, "-E", "-v", "-xc", os.devnull], capture_output=True, text=True, check=False).stderr
@@ -89,6 +115,7 @@ def default_includes() -> list[Path]:
 
 
 def find_openssl() -> OpenSSL:
+    """The OpenSSL to build against, of a version that will do; or one sentence, and the end."""
     if os.environ.get("OPENSSL_DIR"):
         return from_prefix(Path(os.environ["OPENSSL_DIR"]))
     flags = pkg_config("--cflags", "--libs")
@@ -97,9 +124,11 @@ def find_openssl() -> OpenSSL:
         dirs = [f[2:] for f in flags if f.startswith("-L")] + (pkg_config("--variable=libdir") or [])
         for include in [*includes, *default_includes()]:
             if (include / "openssl" / "opensslv.h").exists():
+                check_version(include)
                 return with_libraries(include, dirs)
     for include in default_includes():
         if (include / "openssl" / "opensslv.h").exists():
+            check_version(include)
             near = include.parent / "lib"
             return with_libraries(include, [str(near)] if list(near.glob("libssl.*")) else [])
     fail(
@@ -109,13 +138,14 @@ def find_openssl() -> OpenSSL:
 
 
 def check_version(include: Path) -> None:
+    """Read from the header, before a compiler could complain of something else."""
     text = (include / "openssl" / "opensslv.h").read_text(encoding="utf-8", errors="replace")
     if "LIBRESSL_VERSION_NUMBER" in text or "OPENSSL_IS_BORINGSSL" in text:
-        fail(f"{include} holds LibreSSL or BoringSSL; tlskit needs OpenSSL 3.0 or later.")
+        fail(f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set OPENSSL_DIR to the prefix of one.")
     parts = [re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")]
     version = tuple(int(m.group(1)) for m in parts if m)
     if len(version) != 2 or version < OLDEST:
-        old = re.search(r'OPENSSL_VERSION_TEXT\s+"([^"]+)"', text)
+        old = re.search(r'OPENSSL_VERSION_TEXT\s+"(?:OpenSSL )?(\S+)', text)
         found = ".".join(map(str, version)) or (old.group(1) if old else "of an unknown version")
         fail(f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set OPENSSL_DIR to the prefix of a newer one.")
 
@@ -134,24 +164,29 @@ def limited_api() -> bool:
 def compile_args() -> list[str]:
     if sys.platform == "win32":
         return ["/W3"]
-    return ["-std=gnu11", "-fvisibility=hidden", "-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
+    return ["-std=gnu11", "-pthread", "-fvisibility=hidden", "-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
 
 
 def link_args() -> list[str]:
     """A static libcrypto must not show its symbols: the interpreter's own may be in the same process."""
-    return ["-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"] if sys.platform.startswith("linux") else []
+    return ["-pthread", "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"] if sys.platform.startswith("linux") else []
+
+
+def tables(include: Path) -> str:
+    """C source of the tables that tk.h names: constants, and OpenSSL's names of libraries and reasons."""
+    return '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n' + constants.table() + names.table(include)
 
 
 def make_ffi() -> FFI:
+    """What setup.py builds."""
     openssl = find_openssl()
-    check_version(openssl.include)
     builder = FFI()
     builder.cdef(border())
     builder.set_source(
         "_tlsbind._native",
-        '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n' + constants.table() + names.table(openssl.include),
+        tables(openssl.include),
         sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
-        depends=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h"))],
+        depends=["build_ffi.py", *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h")))],
         include_dirs=[str(CSRC), str(openssl.include)],
         library_dirs=openssl.library_dirs,
         libraries=openssl.libraries,
@@ -160,6 +195,3 @@ def make_ffi() -> FFI:
         py_limited_api=limited_api(),
     )
     return builder
-
-
-ffi = make_ffi()

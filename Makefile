@@ -1,0 +1,97 @@
+# `make demo` and `make test` set up all that they need, on a machine with nothing but Python and make.
+# `make help` lists the rest. Another interpreter: `make test PYTHON=python3.13`, each has its own environment in .venv.
+
+PYTHON ?= python3
+VERSIONS ?= 3.10 3.11 3.12 3.13 3.14 3.15
+PYTEST_ARGS ?=
+FAST ?=
+
+ask = $(shell $(PYTHON) -c 'import sys; i = sys.implementation.name; print((i if i != "cpython" else "") + "%d.%d" % sys.version_info[:2] + getattr(sys, "abiflags", ""))' 2>/dev/null)
+TAG := $(ask)
+ifeq ($(TAG)$(filter help clean,$(or $(MAKECMDGOALS),help)),)
+$(info $(shell PYTHON='$(PYTHON)' sh tools/setup-machine.sh 2>&1))
+TAG := $(ask)
+ifeq ($(TAG),)
+$(error PYTHON=$(PYTHON) does not run here)
+endif
+endif
+
+VENV := .venv/$(TAG)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -not -path '*/__pycache__*' -not -path '*.egg-info*' -not -name '*.so' 2>/dev/null)
+ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint types bench bench-quick leak valgrind sanitize stub clean FORCE
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+setup: $(VENV)/.built ## the environment in .venv, with tlskit built and installed in it
+
+demo: $(VENV)/.built ## the main job: sessions resumed, against a server of its own
+	@$(BIN)/tlskit demo
+
+test: $(VENV)/.built ## the tests (FAST=1: without the slow ones; PYTEST_ARGS=...)
+	@$(BIN)/python -m pytest $(if $(FAST),-m 'not slow') $(PYTEST_ARGS)
+
+test-all: ## the tests on every Python of VERSIONS that is here
+	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)
+
+lint: $(VENV)/.lint ## ruff
+	@$(BIN)/ruff check .
+
+types: $(VENV)/.lint ## mypy, strict
+	@$(BIN)/mypy
+
+bench: $(VENV)/.built ## the benchmarks
+	@$(BIN)/python -m bench
+
+bench-quick: $(VENV)/.built ## the benchmarks, in seconds
+	@$(BIN)/python -m bench --quick
+
+leak: $(VENV)/.built ## memory over 20000 connections
+	@$(BIN)/python tools/leak.py 20000
+
+valgrind: $(VENV)/.tools ## the C helpers under valgrind
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh valgrind
+	@$(BIN)/python -m tests.bind.c.program --valgrind
+
+sanitize: $(VENV)/.tools ## the C helpers with gcc's sanitizers
+	@$(BIN)/python -m tests.bind.c.program --sanitize address
+	@$(BIN)/python -m tests.bind.c.program --sanitize thread
+
+stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api.h
+	@$(BIN)/python tools/stub.py
+
+clean: ## remove all that this file made
+	@rm -rf .venv build dist __pycache__ src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
+	@find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# ---- how it is set up: a stamp for each step, so that what is done is not done again ----
+
+$(VENV)/.tools: pyproject.toml tools/setup-machine.sh
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh
+	@test -x $(BIN)/python || { echo "setting up $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.tools pyproject.toml
+	@$(PIP) install --group lint
+	@touch $@
+
+# Built beside the environment, not in the tree: two Pythons do not meet, and what was removed from src does not linger.
+$(VENV)/.built: $(VENV)/.tools $(VENV)/.environment $(SOURCES)
+	@echo "building tlskit for Python $(TAG)"
+	@rm -rf $(VENV)/build/lib*/tlskit
+	@printf '[build]\nbuild_base = %s/build\n[egg_info]\negg_base = %s/build\n' '$(VENV)' '$(VENV)' > $(VENV)/build.cfg
+	@mkdir -p $(VENV)/build
+	@DIST_EXTRA_CONFIG=$(CURDIR)/$(VENV)/build.cfg $(PIP) install --no-build-isolation '.[cli]'
+	@touch $@
+
+# Another compiler or another OpenSSL: all is compiled again.
+$(VENV)/.environment: $(VENV)/.tools FORCE
+	@echo '$(ENVIRONMENT)' | cmp -s - $@ || { rm -rf $(VENV)/build; echo '$(ENVIRONMENT)' > $@; }

@@ -1,0 +1,67 @@
+"""What is measured: the rows of the table. How it is measured is in work.py, and again in limit.c."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+STDLIB, OURS, LIMIT = "ssl", "tlskit", "C"
+COLUMNS = (STDLIB, OURS, LIMIT)
+
+
+@dataclass(frozen=True)
+class Work:
+    """A row.
+
+    Attributes:
+        name: what work.py and limit.c call it.
+        title: what the table calls it.
+        unit: of the values.
+        better: whether more of it is better, or less.
+        aim: the ratio to the stdlib that tlskit wants to reach, at least or at most; None: just to know.
+        peer: the kind of peer that it needs, if any.
+        cores: "two" when the two ends have a core each; "one" when they take turns, and share one.
+        steady: the same in every run, or nearly: two rounds are enough.
+        in_c: whether limit.c does it.
+        variants: other ways that limit.c does it, with what to call them below the table.
+    """
+
+    name: str
+    title: str
+    unit: str
+    better: Literal["more", "less"] = "more"
+    aim: float | None = None
+    peer: str | None = None
+    cores: Literal["one", "two"] | None = None
+    steady: bool = False
+    in_c: bool = True
+    variants: dict[str, str] = field(default_factory=dict)
+
+
+CATALOG = (
+    Work("handshake", "full handshake, in memory", "/s", aim=1.0),
+    Work("resumed", "resumed handshake, in memory", "/s", aim=1.4),
+    Work("socket_handshake", "full handshake, over sockets", "/s", peer="greeting", cores="one"),
+    Work("socket_resumed", "resumed handshake, over sockets", "/s", peer="greeting", cores="one"),
+    Work(
+        "receive", "bulk receive, recv", "MB/s", aim=1.25, peer="source", cores="two",
+        variants={"receive_by_record": "C without read-ahead"},
+    ),
+    Work("receive_into", "bulk receive, recv_into", "MB/s", aim=1.25, peer="source", cores="two"),
+    Work(
+        "send", "bulk send, sendall of 1 MiB", "MB/s", aim=1.0, peer="sink", cores="two",
+        variants={"send_batched": "C with 16 records to a send"},
+    ),
+    Work("round_trips", "64-byte round trips over a socket", "/s", aim=1.0, peer="echo", cores="one"),
+    Work("write_read", "64-byte write and read, in memory", "/s", aim=0.9),
+    Work("context", "SSLContext()", "/s"),
+    Work("default_context_first", "create_default_context(), first call", "ms", better="less"),
+    Work(
+        "default_context", "create_default_context(), later calls", "/s", aim=20,
+        variants={"default_context_parsing": "C that parses the authorities each time"},
+    ),
+    Work("idle_memory", "idle connection in memory, after a byte", "KiB", better="less", aim=0.7, steady=True),
+    Work("idle_traffic", "idle connection in memory, after 16 KiB", "KiB", better="less", steady=True),
+    Work("idle_sockets", "idle connection over sockets, after 16 KiB", "KiB", better="less", steady=True),
+    Work("import_time", "import", "ms", better="less", in_c=False),
+)  # fmt: skip

@@ -1,0 +1,186 @@
+"""What came out: medians, ratios, the tables and the JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+from .catalog import COLUMNS, LIMIT, OURS, STDLIB, Work
+
+HEADINGS = {STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit"}
+
+
+@dataclass
+class Outcome:
+    """What was measured of one piece of work: a value per column (or variant) and round; None where a process failed."""
+
+    work: Work
+    values: dict[str, list[float | None]] = field(default_factory=dict)
+    busy: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, column: str, value: float | None, busy: float = 1.0) -> None:
+        self.values.setdefault(column, []).append(value)
+        if value is not None:
+            self.busy.setdefault(column, []).append(busy)
+
+    def median(self, column: str) -> float | None:
+        got = [value for value in self.values.get(column, []) if value is not None]
+        return median(got) if got else None
+
+    def per_processor_second(self, column: str) -> float | None:
+        """The median of what the measured process does in a second of its own processor time."""
+        got = [value for value in self.values.get(column, []) if value is not None]
+        return median(value / max(busy, 0.001) for value, busy in zip(got, self.busy[column], strict=True)) if got else None
+
+    def ratio(self, column: str) -> float | None:
+        """The median of the column by the stdlib's."""
+        mine, base = self.median(column), self.median(STDLIB)
+        return mine / base if mine is not None and base else None
+
+    def gain(self, column: str) -> float | None:
+        """How many times as good as the stdlib: the ratio, turned over where less is better."""
+        ratio = self.ratio(column)
+        return 1 / ratio if ratio and self.work.better == "less" else ratio
+
+    def spread(self) -> float | None:
+        """Half the distance between the largest and the smallest ratio of a round, by the median: what to believe of a ratio."""
+        pairs = zip(self.values.get(OURS, []), self.values.get(STDLIB, []), strict=False)
+        ratios = [ours / base for ours, base in pairs if ours is not None and base]
+        return (max(ratios) - min(ratios)) / 2 / median(ratios) if ratios else None
+
+    def meets_aim(self) -> bool | None:
+        ratio, aim = self.ratio(OURS), self.work.aim
+        if ratio is None or aim is None:
+            return None
+        return ratio >= aim if self.work.better == "more" else ratio <= aim
+
+
+@dataclass
+class Report:
+    """A whole run.
+
+    Attributes:
+        outcomes: one for each piece of work, in the order of the catalog.
+        openssl: the OpenSSL that each column says it has.
+        notes: what to know about this run.
+        failures: what went wrong.
+    """
+
+    outcomes: list[Outcome]
+    openssl: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def columns(self) -> list[str]:
+        """The columns that have a value."""
+        return [column for column in COLUMNS if any(outcome.median(column) is not None for outcome in self.outcomes)]
+
+    def text(self) -> str:
+        """A table for a terminal."""
+        rows = [[*self._heading(), "spread", "aim"]]
+        for outcome in self.outcomes:
+            spread, aim, met = outcome.spread(), outcome.work.aim, outcome.meets_aim()
+            sign = ">=" if outcome.work.better == "more" else "<="
+            verdict = "" if aim is None else f"{sign} {aim:g}x" + {True: " met", False: " MISSED", None: ""}[met]
+            rows.append([*self._row(outcome), "" if spread is None else f"±{spread:.0%}", verdict])
+        last = len(rows[0]) - 1
+        left = {0, last - 1 - len(self._ratios()) - 1, last}  # the title, the unit and the aim
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = [
+            "  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+            for row in rows
+        ]
+        lines.insert(1, "-" * max(map(len, lines)))
+        return "\n".join([*(line.rstrip() for line in lines), "", *self.remarks()])
+
+    def markdown(self) -> str:
+        """A table for the README."""
+        heading = self._heading()
+        numbers = len(heading) - 1
+        lines = ["| " + " | ".join(heading) + " |", "| --- |" + " ---: |" * numbers]
+        lines += ["| " + " | ".join(self._row(outcome)) + " |" for outcome in self.outcomes]
+        return "\n".join([*lines, "", *(f"* {remark}" for remark in self.remarks())])
+
+    def remarks(self) -> list[str]:
+        """What has to be said with the table."""
+        lines = []
+        if any(outcome.work.better == "less" for outcome in self.outcomes):
+            lines.append("Medians. Where less is better, the unit says so.")
+        for outcome in self.outcomes:
+            lines += self._remarks_of(outcome)
+        lines.append("OpenSSL: " + "; ".join(f"{HEADINGS[column]}: {version}" for column, version in self.openssl.items()))
+        if len(set(self.openssl.values())) > 1:
+            lines.append("WARNING: the columns do not have the same OpenSSL, so the ratios compare libraries of C as well.")
+        lines.append(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} processors.")
+        return [*lines, *self.notes, *(f"FAILED: {failure}" for failure in self.failures)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "python": sys.version,
+            "platform": platform.platform(),
+            "processors": os.cpu_count(),
+            "openssl": self.openssl,
+            "notes": self.notes,
+            "failures": self.failures,
+            "work": [
+                {
+                    "name": outcome.work.name,
+                    "title": outcome.work.title,
+                    "unit": outcome.work.unit,
+                    "better": outcome.work.better,
+                    "aim": outcome.work.aim,
+                    "values": outcome.values,
+                    "busy": outcome.busy,
+                    "median": {column: outcome.median(column) for column in outcome.values},
+                    "ratio": {column: outcome.ratio(column) for column in outcome.values},
+                    "spread": outcome.spread(),
+                    "meets_aim": outcome.meets_aim(),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+    def _ratios(self) -> list[str]:
+        """The columns that are compared with the stdlib's."""
+        columns = self.columns()
+        return [column for column in columns if column != STDLIB and STDLIB in columns]
+
+    def _heading(self) -> list[str]:
+        return ["work", *(HEADINGS[c] for c in self.columns()), "unit", *(f"{HEADINGS[c]} / {HEADINGS[STDLIB]}" for c in self._ratios())]
+
+    def _row(self, outcome: Outcome) -> list[str]:
+        unit = outcome.work.unit + (", less is better" if outcome.work.better == "less" else "")
+        values = [number(outcome.median(column)) for column in self.columns()]
+        return [outcome.work.title, *values, unit, *(times(outcome.ratio(column)) for column in self._ratios())]
+
+    def _remarks_of(self, outcome: Outcome) -> list[str]:
+        work, lines = outcome.work, []
+        for variant, name in work.variants.items():
+            value = outcome.median(variant)
+            if value is not None:
+                lines.append(f"{work.title}: {name}: {number(value)} {work.unit}.")
+        if work.cores == "two":
+            rates = {HEADINGS[c]: outcome.per_processor_second(c) for c in self.columns()}
+            said = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items() if rate is not None)
+            lines.append(f"{work.title}: MB in a second of the measured end's own processor time, whatever the other end does: {said}.")
+        return lines
+
+
+def number(value: float | None) -> str:
+    """Three digits or more, thousands apart."""
+    if value is None:
+        return "-"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    return f"{value:,.{digits}f}".replace(",", " ")
+
+
+def times(ratio: float | None) -> str:
+    """A ratio."""
+    if ratio is None:
+        return "-"
+    return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"

@@ -1,0 +1,205 @@
+/* Two ends of a connection, over memory or over a socket pair; and a thread. */
+#include <unistd.h>
+
+#include "tk_test.h"
+
+static int door; /* a handle that is not NULL: the stub never looks at it */
+
+static X509_STORE *trusting(const identity *i)
+{
+    X509_STORE *store = tk_trust_new();
+    tk_fault fault;
+
+    CHECK_DONE(tk_trust_add_pem(store, i->pem, i->pem_size, TK_LOAD_CERTIFICATES, &fault), &fault);
+    return store;
+}
+
+contexts contexts_new(int version)
+{
+    tk_fault fault;
+    contexts c = { tk_ctx_new(TK_ROLE_CLIENT, &fault), tk_ctx_new(TK_ROLE_SERVER, &fault) };
+    X509_STORE *store = trusting(&root);
+
+    CHECK(c.client != NULL && c.server != NULL);
+    tk_ctx_set_trust(c.client, store);
+    tk_ctx_set_trust(c.server, store);
+    tk_trust_free(store);
+    tk_ctx_set_verify_mode(c.client, SSL_VERIFY_PEER);
+    CHECK_DONE(tk_ctx_set_versions(c.client, version, version, &fault), &fault);
+    CHECK_DONE(tk_ctx_set_versions(c.server, version, version, &fault), &fault);
+    CHECK_DONE(tk_ctx_use_chain(c.server, server_identity.pem, server_identity.pem_size, server_identity.key_pem,
+                                server_identity.key_pem_size, NULL, -1, &fault), &fault);
+    CHECK_DONE(tk_ctx_use_chain(c.client, client_identity.pem, client_identity.pem_size, client_identity.key_pem,
+                                client_identity.key_pem_size, NULL, -1, &fault), &fault);
+    tk_ctx_set_cache_mode(c.client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    tk_ctx_set_hooks(c.client, TK_HOOK_SESSION);
+    CHECK_DONE(tk_ctx_set_id_context(c.server, "tests", 5), NULL);
+    return c;
+}
+
+void contexts_free(contexts *c)
+{
+    tk_ctx_free(c->client);
+    tk_ctx_free(c->server);
+}
+
+static void name_server(tk_conn *client, const char *host)
+{
+    tk_fault fault;
+
+    if (host != NULL)
+        CHECK_DONE(tk_conn_set_hostname(client, host, host, NULL, 0, &fault), &fault);
+}
+
+pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host)
+{
+    pair p = { .to_client = tk_mem_new(), .to_server = tk_mem_new(), .fds = { -1, -1 } };
+    tk_fault fault;
+
+    p.client = tk_conn_new(c->client, 0, -1, p.to_client, p.to_server, NULL, &fault);
+    p.server = tk_conn_new(c->server, 1, -1, p.to_server, p.to_client, &door, &fault);
+    CHECK(p.client != NULL && p.server != NULL);
+    name_server(p.client, host);
+    if (session != NULL)
+        CHECK_DONE(tk_conn_set_session(p.client, session, &fault), &fault);
+    return p;
+}
+
+pair pair_of_sockets(contexts *c, int buffer)
+{
+    pair p = { 0 };
+    tk_fault fault;
+    int i;
+
+    CHECK_EQUAL(socketpair(AF_UNIX, SOCK_STREAM, 0, p.fds), 0);
+    for (i = 0; i < 2 && buffer > 0; i++) {
+        setsockopt(p.fds[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+        setsockopt(p.fds[i], SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+    }
+    p.client = tk_conn_new(c->client, 0, p.fds[0], NULL, NULL, NULL, &fault);
+    p.server = tk_conn_new(c->server, 1, p.fds[1], NULL, NULL, &door, &fault);
+    CHECK(p.client != NULL && p.server != NULL);
+    name_server(p.client, "localhost");
+    return p;
+}
+
+/* ---- operations ---- */
+
+/* Whether the operation is to be made again: whoever is asked what may be resumed has no objection here. */
+static int goes_on(tk_conn *c, int operation, int64_t status, tk_fault *fault)
+{
+    if (status == TK_SSL || status == TK_SYSCALL)
+        tk_conn_fault(c, operation, fault);
+    if (status == TK_PAUSED)
+        tk_conn_go_on(c);
+    return status == TK_PAUSED;
+}
+
+int64_t do_handshake(tk_conn *c, int64_t timeout, tk_fault *fault)
+{
+    int64_t status;
+
+    while (goes_on(c, TK_HANDSHAKE, status = tk_conn_handshake(c, timeout), fault))
+        ;
+    return status;
+}
+
+int64_t do_read(tk_conn *c, void *into, size_t room, int64_t timeout, tk_fault *fault)
+{
+    int64_t status;
+
+    while (goes_on(c, TK_READ, status = tk_conn_read(c, into, room, timeout), fault))
+        ;
+    return status;
+}
+
+int64_t do_write(tk_conn *c, const void *data, size_t size, int64_t timeout, tk_fault *fault)
+{
+    int64_t status;
+
+    while (goes_on(c, TK_WRITE, status = tk_conn_write(c, data, size, timeout), fault))
+        ;
+    return status;
+}
+
+int64_t do_shutdown(tk_conn *c, int64_t timeout, tk_fault *fault)
+{
+    int64_t status = tk_conn_shutdown(c, timeout);
+
+    goes_on(c, TK_SHUTDOWN, status, fault);
+    return status;
+}
+
+/* In turns and without waiting: a socket pair can do that too. */
+void pair_shake(pair *p)
+{
+    int client = 0, server = 0, rounds;
+
+    for (rounds = 0; rounds < 20 && !(client && server); rounds++) {
+        tk_fault fault;
+        int64_t status;
+        if (!client) {
+            status = do_handshake(p->client, 0, &fault);
+            if (status != TK_WANT_READ && status != TK_WANT_WRITE)
+                CHECK_DONE(status, &fault);
+            client = status == TK_DONE;
+        }
+        if (!server) {
+            status = do_handshake(p->server, 0, &fault);
+            if (status != TK_WANT_READ && status != TK_WANT_WRITE)
+                CHECK_DONE(status, &fault);
+            server = status == TK_DONE;
+        }
+    }
+    CHECK(client && server);
+}
+
+void take_tickets(pair *p)
+{
+    tk_fault fault;
+    char byte;
+
+    CHECK_EQUAL(do_read(p->client, &byte, 1, 0, &fault), TK_WANT_READ);
+}
+
+SSL_SESSION *newest_session(pair *p)
+{
+    SSL_SESSION *newest = NULL, *next;
+
+    take_tickets(p);
+    while ((next = tk_conn_next_session(p->client)) != NULL) {
+        tk_session_free(newest);
+        newest = next;
+    }
+    return newest;
+}
+
+void pair_free(pair *p)
+{
+    tk_conn_free(p->client);
+    tk_conn_free(p->server);
+    tk_mem_free(p->to_client);
+    tk_mem_free(p->to_server);
+    if (p->fds[0] >= 0)
+        close(p->fds[0]);
+    if (p->fds[1] >= 0)
+        close(p->fds[1]);
+}
+
+static void *run_thread(void *argument)
+{
+    thread *t = argument;
+
+    t->work(t->argument);
+    OPENSSL_thread_stop();
+    return NULL;
+}
+
+void thread_start(thread *t, void (*work)(void *), void *argument)
+{
+    t->work = work;
+    t->argument = argument;
+    CHECK_EQUAL(pthread_create(&t->thread, NULL, run_thread, t), 0);
+}
+
+void thread_join(thread *t) { CHECK_EQUAL(pthread_join(t->thread, NULL), 0); }

@@ -1,0 +1,750 @@
+"""Whom a context trusts: files, directories, data and defaults; all or nothing; and one store for many contexts."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import shutil
+import ssl as stdlib
+import subprocess
+import threading
+
+import pytest
+
+import tlskit
+from tlskit import _trust
+
+from ..sessions.helpers import Authority
+from ..stdlib.compare import MODULES, compared, outcome, same_openssl
+from ..support.pairs import memory_pair, server_context
+
+
+def make(module=tlskit):
+    return module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+
+
+@pytest.fixture
+def context():
+    return make()
+
+
+@pytest.fixture
+def server(pki):
+    return server_context(pki)
+
+
+@pytest.fixture
+def strange(pki):
+    """A server that only the other root vouches for."""
+    return server_context(pki, identity=pki.stranger)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_shared(monkeypatch):
+    """Every test begins with no store in the cache."""
+    monkeypatch.setattr(_trust, "_stores", type(_trust._stores)())
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The files that Python code opens meanwhile."""
+    names, real = [], builtins.open
+
+    def counting(file, *arguments, **options):
+        names.append(os.fspath(file) if not isinstance(file, int) else file)
+        return real(file, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", counting)
+    return names
+
+
+@pytest.fixture(scope="module")
+def hashed(pki, tmp_path_factory):
+    """A directory with the root under the hash of its subject."""
+    folder = tmp_path_factory.mktemp("hashed")
+    add_hashed(folder, pki.root)
+    return folder
+
+
+def add_hashed(folder, certificate, suffix=".0", option="-hash"):
+    command = ["openssl", "crl" if option == "-crl" else "x509", "-hash", "-noout", "-in", str(certificate)]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    shutil.copy(certificate, folder / f"{name}{suffix}")
+
+
+def trusts(context, server):
+    """Whether this server gets through."""
+    try:
+        memory_pair(context, server)
+    except tlskit.SSLCertVerificationError:
+        return False
+    return True
+
+
+def der(path):
+    return tlskit.PEM_cert_to_DER_cert(path.read_text())
+
+
+def seen(context):
+    """All that a context says of whom it trusts, in an order that does not depend on OpenSSL's version."""
+    assert context.get_ca_certs(True) == context.get_ca_certs(binary_form=True)
+    return context.cert_store_stats(), sorted(context.get_ca_certs(), key=repr), sorted(context.get_ca_certs(True))
+
+
+# -- where it comes from ----------------------------------------------------------------------------------------------
+
+
+def test_nobody_at_first(context, server):
+    assert seen(context) == ({"x509": 0, "crl": 0, "x509_ca": 0}, [], [])
+    assert not trusts(context, server)
+
+
+SOURCES = {
+    "a file": lambda pki, hashed: {"cafile": str(pki.root)},
+    "a path": lambda pki, hashed: {"cafile": pki.root},
+    "bytes": lambda pki, hashed: {"cafile": os.fsencode(pki.root)},
+    "text": lambda pki, hashed: {"cadata": pki.root_pem},
+    "der": lambda pki, hashed: {"cadata": der(pki.root)},
+    "a bytearray": lambda pki, hashed: {"cadata": bytearray(der(pki.root))},
+    "a view": lambda pki, hashed: {"cadata": memoryview(der(pki.root))},
+    "a directory": lambda pki, hashed: {"capath": str(hashed)},
+    "a directory as a path": lambda pki, hashed: {"capath": hashed},
+    "a directory as bytes": lambda pki, hashed: {"capath": os.fsencode(hashed)},
+    "all": lambda pki, hashed: {"cafile": pki.root, "capath": hashed, "cadata": pki.root_pem},
+    "two directories": lambda pki, hashed: {"capath": f"/nonexistent{os.pathsep}{hashed}"},
+    "a file twice over": lambda pki, hashed: {"cadata": pki.root_pem * 3},
+    "two in der": lambda pki, hashed: {"cadata": der(pki.root) + der(pki.stranger_root)},
+    "two in text": lambda pki, hashed: {"cadata": pki.stranger_root.read_text() + "\nsome words\n" + pki.root_pem},
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source(pki, hashed, server, source):
+    arguments = SOURCES[source](pki, hashed)
+
+    def work(module):
+        context = make(module)
+        context.load_verify_locations(**arguments)
+        return seen(context)
+
+    assert compared(work).raised is None
+    context = make()
+    context.load_verify_locations(**arguments)
+    assert trusts(context, server)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_of_a_default_context(pki, hashed, server, source):
+    arguments = SOURCES[source](pki, hashed)
+    assert compared(lambda module: seen(module.create_default_context(**arguments))).raised is None
+    context = tlskit.create_default_context(**arguments)
+    context.verify_flags &= ~tlskit.VERIFY_X509_STRICT
+    assert trusts(context, server)
+
+
+def test_by_position(pki, hashed):
+    for module in MODULES:
+        context = make(module)
+        context.load_verify_locations(str(pki.root), str(hashed), pki.stranger_root.read_text())
+        assert context.cert_store_stats()["x509"] == 2
+
+
+def test_one_after_another(pki, hashed, server, strange, context):
+    context.load_verify_locations(pki.root)
+    context.load_verify_locations(cadata=pki.stranger_root.read_text())
+    context.load_verify_locations(capath=hashed)
+    assert context.cert_store_stats() == {"x509": 2, "crl": 0, "x509_ca": 2}
+    assert trusts(context, server)
+    assert trusts(context, strange)
+
+
+def test_what_is_no_authority(pki):
+    """Leaves count, but are not among the authorities."""
+
+    def work(module):
+        context = make(module)
+        context.load_verify_locations(pki.server.chain)
+        return seen(context)
+
+    result = compared(work)
+    assert result.value[0] == {"x509": 2, "crl": 0, "x509_ca": 1}
+
+
+def test_revocation_lists(tmp_path):
+    authority = Authority(tmp_path)
+    _, certificate = authority.issue("localhost")
+    crl = authority.revoke(certificate)
+    both = tmp_path / "both.pem"
+    both.write_bytes(crl.read_bytes() + authority.root.read_bytes())
+
+    def work(module):
+        context = make(module)
+        context.load_verify_locations(both)
+        first = seen(context)
+        context = make(module)
+        context.load_verify_locations(crl)
+        return first, seen(context)
+
+    assert compared(work).value[0][0] == {"x509": 1, "crl": 1, "x509_ca": 1}
+
+
+def test_revocation_lists_take_effect(tmp_path):
+    authority = Authority(tmp_path)
+    good, _ = authority.issue("localhost")
+    bad, certificate = authority.issue("localhost")
+    context = make()
+    context.load_verify_locations(authority.root)
+    context.load_verify_locations(authority.revoke(certificate))
+    context.verify_flags |= tlskit.VERIFY_CRL_CHECK_LEAF
+    for identity, passes in ((good, True), (bad, False)):
+        server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(identity.chain, identity.key)
+        assert trusts(context, server) is passes
+
+
+def test_a_revocation_list_in_a_directory(tmp_path):
+    authority = Authority(tmp_path)
+    bad, certificate = authority.issue("localhost")
+    folder = tmp_path / "hashed"
+    folder.mkdir()
+    add_hashed(folder, authority.root)
+    add_hashed(folder, authority.revoke(certificate), suffix=".r0", option="-crl")
+    server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(bad.chain, bad.key)
+    context = make()
+    context.load_verify_locations(capath=folder)
+    assert trusts(context, server)
+    context.verify_flags |= tlskit.VERIFY_CRL_CHECK_LEAF
+    assert not trusts(context, server)
+
+
+def test_a_directory_shows_what_was_used(hashed, server):
+    """As the documentation of `get_ca_certs` says, and as it is in the stdlib."""
+    counts = []
+    for module in MODULES:
+        context = make(module)
+        context.load_verify_locations(capath=hashed)
+        before = context.cert_store_stats()["x509"]
+        memory_pair(context, server, module=module)
+        counts.append((before, context.cert_store_stats()["x509"], len(context.get_ca_certs())))
+    assert counts == [(0, 1, 1)] * 2
+
+
+# -- what is no source ------------------------------------------------------------------------------------------------
+
+
+def broken(folder, pki):
+    """Arguments that name no authority."""
+    (folder / "empty.pem").write_bytes(b"")
+    (folder / "words.pem").write_text("words and words\n")
+    (folder / "zeros.pem").write_bytes(bytes(3000))
+    pem = pki.root_pem
+    (folder / "cut.pem").write_text(pem[:200])
+    (folder / "damaged.pem").write_text(pem[:100] + "*" + pem[101:])
+    (folder / "second.pem").write_text(pki.stranger_root.read_text() + pem[:100] + "*" + pem[101:])
+    (folder / "binary.der").write_bytes(der(pki.root))
+    whole = der(pki.root)
+    return {
+        "nothing": {},
+        "all None": {"cafile": None, "capath": None, "cadata": None},
+        "no such file": {"cafile": folder / "nosuch.pem"},
+        "a directory as file": {"cafile": folder},
+        "empty": {"cafile": folder / "empty.pem"},
+        "words": {"cafile": folder / "words.pem"},
+        "zeros": {"cafile": folder / "zeros.pem"},
+        "cut": {"cafile": folder / "cut.pem"},
+        "damaged": {"cafile": folder / "damaged.pem"},
+        "damaged after a good one": {"cafile": folder / "second.pem"},
+        "DER in a file": {"cafile": folder / "binary.der"},
+        "a key": {"cafile": pki.server.key},
+        "cafile: number": {"cafile": 5},
+        "cafile: list": {"cafile": []},
+        "capath: number": {"capath": 5},
+        "cafile: empty name": {"cafile": ""},
+        "cafile: null": {"cafile": "a\0b"},
+        "text: empty": {"cadata": ""},
+        "text: words": {"cadata": "broken"},
+        "text: not ASCII": {"cadata": "käse" + pem},
+        "text: cut": {"cadata": pem[:200]},
+        "text: damaged": {"cadata": pem[:100] + "*" + pem[101:]},
+        "text: begins only": {"cadata": "-----BEGIN CERTIFICATE-----\n"},
+        "bytes: empty": {"cadata": b""},
+        "bytes: words": {"cadata": b"broken"},
+        "bytes: PEM": {"cadata": pem.encode()},
+        "bytes: cut": {"cadata": whole[:100]},
+        "bytes: more": {"cadata": whole + b"A"},
+        "bytes: more zeros": {"cadata": whole + b"\0"},
+        "bytes: damaged": {"cadata": b"\x31" + whole[1:]},
+        "data: number": {"cadata": 5},
+        "data: list": {"cadata": ["x"]},
+        "data: object": {"cadata": object()},
+    }
+
+
+@pytest.mark.parametrize("number", range(33))
+def test_broken_sources(pki, tmp_path, number):
+    cases = broken(tmp_path, pki)
+    assert len(cases) == 33
+    name, arguments = list(cases.items())[number]
+    theirs, ours = (outcome(lambda module=module: make(module).load_verify_locations(**arguments)) for module in MODULES)
+    assert ours.raised is not None, name
+    if theirs.raised is not None or not name.startswith("bytes: more"):  # Python 3.12 and later look at the rest of the bytes
+        assert ours.raised is theirs.raised, name
+
+
+@pytest.mark.parametrize("capath", ["/nonexistent", "", "/dev/null"])
+def test_a_directory_that_is_not_there(capath):
+    """Nobody looks before there is a certificate to look for."""
+    compared(lambda module: make(module).load_verify_locations(capath=capath))
+
+
+def test_a_failed_load_changes_nothing(pki, tmp_path, context, server, strange):
+    context.load_verify_locations(pki.root)
+    before = seen(context)
+    for name, arguments in broken(tmp_path, pki).items():
+        with pytest.raises((OSError, TypeError, ValueError, tlskit.SSLError)):
+            context.load_verify_locations(**arguments)
+        assert seen(context) == before, name
+        assert trusts(context, server), name
+        assert not trusts(context, strange), name
+
+
+def test_all_or_nothing(pki, tmp_path, context, strange):
+    """The stdlib keeps what came before the error."""
+    files = broken(tmp_path, pki)
+    for arguments in (
+        files["damaged after a good one"],
+        {"cafile": pki.stranger_root, "cadata": "broken"},
+        {"cafile": pki.stranger_root, "cadata": b"broken"},
+        {"cadata": der(pki.stranger_root) + b"A"},
+        {"cafile": pki.stranger_root, "capath": "a\0b"},
+    ):
+        with pytest.raises((tlskit.SSLError, ValueError)):
+            context.load_verify_locations(**arguments)
+        assert context.cert_store_stats()["x509"] == 0
+        assert not trusts(context, strange)
+
+
+def test_a_failed_load_into_a_shared_store(pki, tmp_path, server):
+    """Neither the context nor the others that share its store have anything of it."""
+    first, second = make(), make()
+    first.load_verify_locations(pki.root)
+    second.load_verify_locations(pki.root)
+    with pytest.raises(tlskit.SSLError):
+        first.load_verify_locations(**broken(tmp_path, pki)["damaged after a good one"])
+    assert seen(first) == seen(second)
+    assert trusts(first, server)
+    assert trusts(second, server)
+
+
+# -- one store for many contexts --------------------------------------------------------------------------------------
+
+
+def test_the_second_context_reads_nothing(pki, server, opened):
+    first, second = make(), make()
+    first.load_verify_locations(pki.root)
+    assert [name for name in opened if name == str(pki.root)] == [str(pki.root)]
+    opened.clear()
+    second.load_verify_locations(pki.root)
+    assert opened == []
+    assert seen(first) == seen(second)
+    assert trusts(second, server)
+
+
+def test_the_second_default_context_reads_nothing(pki, monkeypatch, server, opened):
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.root))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    monkeypatch.delenv("SSLKEYLOGFILE", raising=False)
+    for count in (1, 0, 0):
+        opened.clear()
+        context = tlskit.create_default_context()
+        assert len(opened) == count
+        assert context.cert_store_stats()["x509"] == 1
+
+
+def test_the_same_store_by_reference(pki):
+    """One X509_STORE in memory, not many copies."""
+    contexts = [make() for _ in range(3)]
+    for context in contexts:
+        context.load_verify_locations(pki.root)
+    assert len({id(context._core.trust) for context in contexts}) == 1
+    assert contexts[0]._core.trust.shared
+
+
+def test_the_same_file_under_other_names(pki, tmp_path, monkeypatch, opened):
+    monkeypatch.chdir(pki.root.parent)
+    make().load_verify_locations(pki.root)
+    opened.clear()
+    make().load_verify_locations(pki.root.name)
+    assert opened == []
+
+
+def test_the_same_relative_name_elsewhere(pki, tmp_path, monkeypatch, server):
+    """What a relative name means depends on where one is."""
+    for name, source in (("one", pki.root), ("two", pki.stranger_root)):
+        (tmp_path / name).mkdir()
+        shutil.copy(source, tmp_path / name / "ca.pem")
+    results = []
+    for name in ("one", "two"):
+        monkeypatch.chdir(tmp_path / name)
+        context = make()
+        context.load_verify_locations("ca.pem")
+        results.append(trusts(context, server))
+    assert results == [True, False]
+
+
+@pytest.mark.parametrize("more", ["cafile", "cadata", "der", "capath"])
+def test_adding_does_not_leak(pki, server, strange, tmp_path, more):
+    first, second = make(), make()
+    first.load_verify_locations(pki.root)
+    second.load_verify_locations(pki.root)
+    add_hashed(tmp_path, pki.stranger_root)
+    arguments = {
+        "cafile": {"cafile": pki.stranger_root},
+        "cadata": {"cadata": pki.stranger_root.read_text()},
+        "der": {"cadata": der(pki.stranger_root)},
+        "capath": {"capath": tmp_path},
+    }
+    first.load_verify_locations(**arguments[more])
+    assert trusts(first, strange)
+    assert trusts(first, server)
+    third = make()
+    third.load_verify_locations(pki.root)
+    for other in (second, third):
+        assert other.cert_store_stats()["x509"] == 1
+        assert not trusts(other, strange)
+        assert trusts(other, server)
+
+
+def test_adding_to_a_default_context_does_not_leak(pki, monkeypatch, strange):
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.root))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    first, second = tlskit.create_default_context(), tlskit.create_default_context()
+    first.load_verify_locations(pki.stranger_root)
+    assert first.cert_store_stats()["x509"] == 2
+    for context in (second, tlskit.create_default_context()):
+        assert context.cert_store_stats()["x509"] == 1
+        assert not trusts(context, strange)
+
+
+def test_verification_settings_do_not_leak(pki, server):
+    """They belong to the context, not to the store."""
+    first, second = make(), make()
+    for context in (first, second):
+        context.load_verify_locations(pki.root)
+    first.verify_flags |= tlskit.VERIFY_CRL_CHECK_LEAF
+    first.verify_depth = 0
+    assert not trusts(first, server)
+    assert trusts(second, server)
+
+
+def test_a_directory_used_by_one_does_not_show_in_another(hashed, server):
+    """What one context has looked up is not another one's to have: it may have gone from the directory."""
+    first, second = make(), make()
+    for context in (first, second):
+        context.load_verify_locations(capath=hashed)
+    assert trusts(first, server)
+    assert second.cert_store_stats()["x509"] == 0
+
+
+def test_a_directory_from_which_an_authority_has_gone(pki, tmp_path, server):
+    add_hashed(tmp_path, pki.root)
+    first = make()
+    first.load_verify_locations(capath=tmp_path)
+    assert trusts(first, server)
+    for path in tmp_path.glob("*.0"):
+        path.unlink()
+    second = make()
+    second.load_verify_locations(capath=tmp_path)
+    assert not trusts(second, server)
+
+
+def test_a_default_directory_from_which_an_authority_has_gone(pki, tmp_path, monkeypatch, server):
+    """A long-lived process: what the administrator has taken out must not live on in contexts made later."""
+    add_hashed(tmp_path, pki.root)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    first = make()
+    first.load_default_certs()
+    assert trusts(first, server)
+    for path in tmp_path.glob("*.0"):
+        path.unlink()
+    second = make()
+    second.load_default_certs()
+    assert not trusts(second, server)
+
+
+def test_a_relative_directory_elsewhere(pki, tmp_path, monkeypatch, server):
+    for name in ("one", "two"):
+        (tmp_path / name / "certificates").mkdir(parents=True)
+    add_hashed(tmp_path / "one" / "certificates", pki.root)
+    results = []
+    for name in ("one", "two"):
+        monkeypatch.chdir(tmp_path / name)
+        context = make()
+        context.load_verify_locations(capath="certificates")
+        results.append(trusts(context, server))
+    assert results == [True, False]
+
+
+# -- a file that changes ----------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_was_written_anew(pki, tmp_path, server, strange):
+    path = tmp_path / "ca.pem"
+    shutil.copy(pki.root, path)
+    first = make()
+    first.load_verify_locations(path)
+    path.write_bytes(pki.stranger_root.read_bytes() + b"\n")
+    second = make()
+    second.load_verify_locations(path)
+    assert (trusts(first, server), trusts(first, strange)) == (True, False)
+    assert (trusts(second, server), trusts(second, strange)) == (False, True)
+
+
+def test_a_file_that_was_replaced(pki, tmp_path, strange):
+    """Renamed over, as packages do, with the size and the time of the old one."""
+    path, other = tmp_path / "ca.pem", tmp_path / "new.pem"
+    one, two = pki.root.read_bytes(), pki.stranger_root.read_bytes()
+    size = max(len(one), len(two))
+    path.write_bytes(one.ljust(size, b"\n"))
+    os.utime(path, ns=(10**18, 10**18))
+    make().load_verify_locations(path)
+    other.write_bytes(two.ljust(size, b"\n"))
+    os.utime(other, ns=(10**18, 10**18))
+    other.replace(path)
+    context = make()
+    context.load_verify_locations(path)
+    assert trusts(context, strange)
+
+
+def test_a_file_that_was_touched(pki, tmp_path, opened):
+    path = tmp_path / "ca.pem"
+    shutil.copy(pki.root, path)
+    make().load_verify_locations(path)
+    os.utime(path, ns=(10**18, 10**18))
+    opened.clear()
+    make().load_verify_locations(path)
+    assert opened == [str(path)]
+
+
+def test_a_file_that_has_gone(pki, tmp_path):
+    path = tmp_path / "ca.pem"
+    shutil.copy(pki.root, path)
+    make().load_verify_locations(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        make().load_verify_locations(path)
+
+
+def test_the_cache_is_bounded(pki, tmp_path):
+    for number in range(40):
+        path = tmp_path / f"{number}.pem"
+        shutil.copy(pki.root, path)
+        make().load_verify_locations(path)
+    assert len(_trust._stores) <= _trust._KEPT
+
+
+def test_a_broken_file_is_not_kept(pki, tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("words")
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLError):
+            make().load_verify_locations(path)
+    assert len(_trust._stores) == 0
+
+
+def test_many_threads_at_once(pki, server):
+    contexts, errors = [make() for _ in range(16)], []
+    barrier = threading.Barrier(16)
+
+    def load(context):
+        try:
+            barrier.wait(20)
+            context.load_verify_locations(pki.root)
+            context.load_verify_locations(pki.stranger_root)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=load, args=(context,)) for context in contexts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert errors == []
+    assert [context.cert_store_stats()["x509"] for context in contexts] == [2] * 16
+    assert trusts(contexts[7], server)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_can_load(pki):
+    """The lock is not left in the hands of a thread that the child lacks."""
+    import warnings
+
+    make().load_verify_locations(pki.root)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            context = make()
+            context.load_verify_locations(pki.root)
+            context.load_verify_locations(pki.stranger_root)
+            status = 0 if context.cert_store_stats()["x509"] == 2 else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+# -- the defaults -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(monkeypatch, tmp_path, pki, hashed):
+    """What the environment may name."""
+    (tmp_path / "empty.pem").write_bytes(b"")
+    (tmp_path / "words.pem").write_text("words\n")
+    (tmp_path / "nothing").mkdir()
+    return {
+        None: None,
+        "": "",
+        "root": str(pki.root),
+        "missing": str(tmp_path / "missing"),
+        "empty": str(tmp_path / "empty.pem"),
+        "words": str(tmp_path / "words.pem"),
+        "null": os.devnull,
+        "folder": str(tmp_path),
+        "hashed": str(hashed),
+        "nothing": str(tmp_path / "nothing"),
+        "several": os.pathsep.join([str(tmp_path / "missing"), str(hashed)]),
+    }
+
+
+@same_openssl
+@pytest.mark.parametrize("directory", [None, "", "hashed", "nothing", "missing", "several"])
+@pytest.mark.parametrize("file", [None, "", "root", "missing", "empty", "words", "null", "folder"])
+def test_the_environment(monkeypatch, places, server, file, directory):
+    """SSL_CERT_FILE and SSL_CERT_DIR say whom to trust; also that it is nobody. Both count, and neither means any other place."""
+    for name, value in (("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directory)):
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, places[value])
+    found = {}
+    for module in MODULES:
+        context = make(module)
+        result = outcome(context.load_default_certs)
+        found[module.__name__] = result.raised, context.cert_store_stats(), trusts_with(module, context, server)
+    assert found["tlskit"] == found["ssl"]
+
+
+def trusts_with(module, context, server):
+    try:
+        memory_pair(context, server, module=module)
+    except stdlib.SSLCertVerificationError:
+        return False
+    return True
+
+
+def test_nobody_means_nobody(monkeypatch, tmp_path):
+    """Who points both at nothing wants no authority at all: the distribution's must not creep in."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
+    context = tlskit.create_default_context()
+    assert context.cert_store_stats()["x509"] == 0
+    assert _trust.default_locations() == (None, None)
+
+
+def test_missing_defaults(monkeypatch, tmp_path, server):
+    """A machine without any authorities: no error, and nobody is trusted."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    usual = stdlib.get_default_verify_paths()
+    nowhere = usual._replace(openssl_cafile=str(tmp_path / "no.pem"), openssl_capath=str(tmp_path / "no"), cafile=None, capath=None)
+    monkeypatch.setattr(stdlib, "get_default_verify_paths", lambda: nowhere)
+    monkeypatch.setattr(_trust, "_WELL_KNOWN_FILES", ())
+    monkeypatch.setattr(_trust, "_WELL_KNOWN_DIRECTORIES", ())
+    context = make()
+    context.load_default_certs()
+    context.set_default_verify_paths()
+    assert context.cert_store_stats()["x509"] == 0
+    assert not trusts(context, server)
+    assert tlskit.create_default_context().cert_store_stats()["x509"] == 0
+
+
+def test_the_well_known_places(monkeypatch, tmp_path, pki, server):
+    """Where the interpreter's OpenSSL knows no place that exists, the distributions' are tried in turn."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    usual = stdlib.get_default_verify_paths()
+    nowhere = usual._replace(openssl_cafile=str(tmp_path / "no.pem"), openssl_capath=str(tmp_path / "no"))
+    monkeypatch.setattr(stdlib, "get_default_verify_paths", lambda: nowhere)
+    monkeypatch.setattr(_trust, "_WELL_KNOWN_FILES", (str(tmp_path / "missing"), str(pki.root), str(pki.stranger_root)))
+    context = make()
+    context.load_default_certs()
+    assert context.get_ca_certs(True) == [der(pki.root)]
+    assert trusts(context, server)
+
+
+def test_defaults_beside_others(monkeypatch, pki, context, server, strange):
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.root))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    context.load_verify_locations(pki.stranger_root)
+    context.load_default_certs()
+    assert trusts(context, server)
+    assert trusts(context, strange)
+
+
+@pytest.mark.parametrize("purpose", [stdlib.Purpose.SERVER_AUTH, stdlib.Purpose.CLIENT_AUTH])
+def test_purposes(purpose):
+    def work(module):
+        context = module.create_default_context(purpose)
+        return context.verify_mode, context.check_hostname, context.verify_flags, context.cert_store_stats(), context.protocol
+
+    assert compared(work).raised is None
+    assert compared(lambda module: make(module).load_default_certs(purpose)).raised is None
+
+
+@pytest.mark.parametrize("bad", [None, 5, "SERVER_AUTH", stdlib.Purpose, object()], ids=repr)
+def test_purposes_that_are_none(bad):
+    compared(lambda module: module.create_default_context(bad))
+    assert compared(lambda module: make(module).load_default_certs(bad)).raised is TypeError
+
+
+def test_a_default_context_verifies(pki, monkeypatch, server):
+    monkeypatch.setenv("SSL_CERT_FILE", str(pki.stranger_root))
+    monkeypatch.setenv("SSL_CERT_DIR", "/nonexistent")
+    assert not trusts(tlskit.create_default_context(), server)
+
+
+def test_an_unverified_context_does_not(server):
+    context = tlskit._create_unverified_context()
+    near, _ = memory_pair(context, server)
+    assert near.getpeercert() == {}
+
+
+UNVERIFIED = [
+    {},
+    {"cert_reqs": stdlib.CERT_REQUIRED},
+    {"cert_reqs": None},
+    {"check_hostname": True, "cert_reqs": stdlib.CERT_REQUIRED},
+    {"check_hostname": True},
+    {"purpose": stdlib.Purpose.CLIENT_AUTH},
+    {"purpose": 5},
+    {"keyfile": "key.pem"},
+    {"protocol": stdlib.PROTOCOL_TLS_SERVER},
+    {"certfile": "/nonexistent"},
+    {"cafile": "/nonexistent"},
+]
+
+
+@pytest.mark.parametrize("arguments", UNVERIFIED, ids=str)
+def test_stdlib_contexts(arguments):
+    """What http.client, ftplib and the others make their contexts with."""
+
+    def work(module):
+        context = module._create_stdlib_context(**arguments)
+        return context.protocol, context.verify_mode, context.check_hostname, context.verify_flags, context.options
+
+    compared(work)

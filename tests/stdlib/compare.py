@@ -1,0 +1,56 @@
+"""Doing the same thing with the stdlib's `ssl` and with tlskit, and putting what came of it side by side."""
+
+from __future__ import annotations
+
+import ssl as stdlib
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+
+import tlskit
+
+MODULES = (stdlib, tlskit)
+
+#: For what depends on the OpenSSL beneath: the lists of suites, the reasons of errors, the default options.
+same_openssl = pytest.mark.skipif(stdlib.OPENSSL_VERSION != tlskit.OPENSSL_VERSION, reason="the stdlib has another OpenSSL")
+
+
+class Outcome(NamedTuple):
+    """What a call came to."""
+
+    raised: type[BaseException] | None
+    value: Any
+    warned: tuple[tuple[type[Warning], str], ...]
+
+
+def outcome(work: Callable[[], Any]) -> Outcome:
+    """Do it: the value, or the exception's class (and for an SSLError its library and reason), and the warnings."""
+    raised, value = None, None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            value = work()
+        except stdlib.SSLError as error:
+            raised = type(error)
+            if stdlib.OPENSSL_VERSION == tlskit.OPENSSL_VERSION:
+                value = getattr(error, "library", None), getattr(error, "reason", None)
+        except Exception as error:
+            raised = type(error)
+    return Outcome(raised, value, tuple((w.category, str(w.message)) for w in caught if w.category is not ResourceWarning))
+
+
+def compared(work: Callable[[ModuleType], Any]) -> Outcome:
+    """The outcome with tlskit, which has to be the stdlib's."""
+    theirs, ours = (outcome(lambda module=module: work(module)) for module in MODULES)
+    assert ours == theirs, f"\nthe stdlib: {theirs}\ntlskit:     {ours}"
+    return ours
+
+
+def quiet(work: Callable[[], Any]) -> Any:
+    """Do it without its deprecation warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return work()

@@ -1,0 +1,339 @@
+"""The plan of the house: imports go downwards, C handles stay in one ring, public names are listed, modules are small."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[1] / "src"
+PACKAGE, BINDING = SOURCE / "tlskit", SOURCE / "_tlsbind"
+
+#: The rings, from the top (DESIGN.md, section 1). A module of the package that is not named here is a surface.
+RINGS = ["surfaces", "policy", "owners", "binding"]
+POLICY = {"sessions", "_tickets", "_trust", "_pem", "_bridge", "_channel"}
+LEAVES = {"errors", "enums"}  # everybody may import them
+
+#: Upward edges that are allowed, each with its reason. There are none.
+UPWARDS: dict[tuple[str, str], str] = {}
+
+#: Longer than the plan allows, each with its reason and its own bound.
+LONG = {
+    "tlskit/_context.py": (650, "every setting of the stdlib's context, with its docstring; to be split by noun"),
+    "_tlsbind/csrc/tk_conn.c": (480, "the one loop and its four steps, with the theory of operation"),
+}
+LONGEST = {".py": 450, ".c": 300, ".h": 300}
+
+
+def modules(folder=PACKAGE):
+    return sorted(folder.rglob("*.py"))
+
+
+def dotted(path):
+    """The module's name from the package's root on: "_core.fault", "sessions", "" for the package itself."""
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def ring(name):
+    first = name.split(".")[0]
+    if first in LEAVES:
+        return "leaf"
+    if first == "_core":
+        return "owners"
+    return "policy" if first in POLICY else "surfaces"
+
+
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+class Imports(ast.NodeVisitor):
+    """Every import of a module that runs: what stands under TYPE_CHECKING does not."""
+
+    def __init__(self, path):
+        self.path, self.found = path, []
+        self.visit(parsed(path))
+
+    def visit_If(self, node):
+        if "TYPE_CHECKING" not in ast.unparse(node.test):
+            self.generic_visit(node)
+        for statement in node.orelse:
+            self.visit(statement)
+
+    def visit_Import(self, node):
+        self.found += [(alias.name, None, node.lineno) for alias in node.names]
+
+    def visit_ImportFrom(self, node):
+        base = self._base(node)
+        self.found += [(base, alias.name, node.lineno) for alias in node.names]
+
+    def _base(self, node):
+        if not node.level:
+            return node.module
+        package = ["tlskit", *self.path.relative_to(PACKAGE).parts[:-1]]
+        package = package[: len(package) - node.level + 1]
+        return ".".join([*package, node.module] if node.module else package)
+
+
+def inner_edges(path):
+    """What a module of the package imports of the package, by dotted name."""
+    for base, name, line in Imports(path).found:
+        if base.split(".")[0] != "tlskit":
+            continue
+        inside = base.split(".")[1:]
+        candidate = [*inside, name] if name else inside
+        target = candidate if name and PACKAGE.joinpath(*candidate).with_suffix(".py").exists() else inside
+        if name and PACKAGE.joinpath(*candidate, "__init__.py").exists():
+            target = candidate
+        yield ".".join(target), name, line
+
+
+ALL_MODULES = modules()
+IDS = [dotted(path) or "tlskit" for path in ALL_MODULES]
+
+
+def test_there_is_something_to_look_at():
+    assert {"", "_context", "_core.connection", "sessions.session", "_trust"} <= {dotted(path) for path in ALL_MODULES}
+    assert sum(len(list(inner_edges(path))) for path in ALL_MODULES) > 60
+
+
+# -- directions -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=IDS)
+def test_imports_go_downwards(path):
+    here = dotted(path)
+    if ring(here) == "leaf":
+        return
+    for target, _, line in inner_edges(path):
+        there = ring(target)
+        if there == "leaf" or (here, target) in UPWARDS:
+            continue
+        assert RINGS.index(there) >= RINGS.index(ring(here)), f"{path}:{line}: {here} ({ring(here)}) imports {target or 'tlskit'} ({there})"
+
+
+def test_no_exception_has_outlived_its_use():
+    edges = {(dotted(path), target) for path in ALL_MODULES for target, _, _ in inner_edges(path)}
+    assert set(UPWARDS) <= edges
+
+
+@pytest.mark.parametrize("name", sorted(LEAVES))
+def test_leaves_import_nothing_of_ours(name):
+    assert list(inner_edges(PACKAGE / f"{name}.py")) == []
+
+
+def test_nobody_imports_the_package_itself():
+    """`from . import x` for a module is well; `import tlskit` from inside is a circle. Commands and additions stand outside."""
+    for path in ALL_MODULES:
+        if dotted(path).split(".")[0] in ("", "cli", "aio", "inject", "__main__"):
+            continue
+        for target, name, line in inner_edges(path):
+            assert target, f"{path}:{line} imports {name} from the package itself"
+
+
+def test_the_binding_imports_nothing_of_ours():
+    for path in modules(BINDING):
+        for node in ast.walk(parsed(path)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
+            assert not any(name.split(".")[0] == "tlskit" for name in names), path
+
+
+# -- C handles --------------------------------------------------------------------------------------------------------
+
+
+def outside():
+    return [path for path in ALL_MODULES if not dotted(path).startswith("_core")]
+
+
+def test_ffi_and_lib_stay_inside():
+    """Outside `_core` only constants and features come from the binding."""
+    for path in outside():
+        for base, name, line in Imports(path).found:
+            if base.split(".")[0] == "_tlsbind":
+                assert name in ("CONST", "FEATURES"), f"{path}:{line} imports {name} from the binding"
+            assert not (base.split(".")[-1] == "native" and name in ("ffi", "lib", "owned")), f"{path}:{line} imports {name}"
+        names = {node.id for node in ast.walk(parsed(path)) if isinstance(node, ast.Name)}
+        assert not names & {"ffi", "lib", "_cffi_backend"}, path
+
+
+HANDLES = {"_ctx", "_conn", "_mem", "_x509", "_store"}
+
+
+def test_handles_are_not_touched_outside():
+    """The attributes that hold them are the owners' own."""
+    for path in outside():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in HANDLES, f"{path}:{node.lineno} touches .{node.attr}"
+                nested = node.attr == "_session" and isinstance(node.value, ast.Attribute) and node.value.attr == "_session"
+                assert not nested, f"{path}:{node.lineno} touches the handle of a session"
+
+
+def test_one_owner_for_every_handle():
+    """Each C type's free function is named in one file."""
+    frees = {}
+    for path in modules(PACKAGE / "_core"):
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute) and re.fullmatch(r"tk_\w+_free", node.attr):
+                frees.setdefault(node.attr, set()).add(path.name)
+    assert len(frees) >= 6
+    assert all(len(files) == 1 for files in frees.values()), frees
+
+
+def test_gc_is_called_once():
+    calls = []
+    for path in [*ALL_MODULES, *modules(BINDING)]:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Attribute) and node.attr == "gc" and isinstance(node.value, ast.Name) and node.value.id == "ffi":
+                calls.append(path.relative_to(SOURCE).as_posix())
+    assert calls == ["tlskit/_core/native.py"]
+
+
+def test_no_openssl_number_is_written_out():
+    """Constants come from the compiler: OpenSSL's names are read from CONST, and from nowhere else."""
+    for path in outside():
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    name = target.id if isinstance(target, ast.Name) else ""
+                    literal = isinstance(node.value, ast.Constant) and type(node.value.value) is int
+                    assert not (literal and re.match(r"SSL_|X509_|TLS1_|OP_", name)), f"{path}:{node.lineno}"
+
+
+# -- public names -----------------------------------------------------------------------------------------------------
+
+
+def package_names():
+    imported, listed = set(), []
+    for node in parsed(PACKAGE / "__init__.py").body:
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__":
+            imported |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            if "__all__" in names:
+                listed = ast.literal_eval(node.value)
+            else:
+                imported |= names
+    return imported, listed
+
+
+def test_every_public_name_is_listed():
+    imported, listed = package_names()
+    public = {name for name in imported if not name.startswith("_")}
+    assert public - set(listed) == set()
+    assert set(listed) - public == set()
+    assert len(listed) == len(set(listed))
+
+
+def test_the_package_only_reexports():
+    """`__init__` files hold no functions and no classes."""
+    for path in ALL_MODULES:
+        if path.name == "__init__.py" and path.parent.name != "cli":
+            kinds = {type(node) for node in parsed(path).body}
+            assert not kinds & {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}, path
+
+
+def top_level_names(tree):
+    """What a module has after its import."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from (alias.asname or alias.name for alias in node.names)
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
+            yield node.name
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+
+
+def test_lists_of_names_are_true():
+    """Whatever a module's `__all__` says is there."""
+    for path in ALL_MODULES:
+        tree = parsed(path)
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+                assert set(ast.literal_eval(node.value)) <= set(top_level_names(tree)), path
+
+
+# -- size and style ---------------------------------------------------------------------------------------------------
+
+
+def sources():
+    native = [path for pattern in ("*.c", "*.h") for path in sorted((BINDING / "csrc").glob(pattern))]
+    return [*ALL_MODULES, *modules(BINDING), *native]
+
+
+def lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(SOURCE).as_posix())
+def test_files_are_small(path):
+    name = path.relative_to(SOURCE).as_posix()
+    bound, _ = LONG.get(name, (LONGEST[path.suffix], ""))
+    assert lines(path) <= bound, f"{name} has {lines(path)} lines: split it by noun"
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_no_bound_has_outlived_its_use(name):
+    assert lines(SOURCE / name) > LONGEST[Path(name).suffix], f"{name} is small enough: take it out of the list"
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=IDS)
+def test_every_module_says_what_it_is(path):
+    assert ast.get_docstring(parsed(path))
+
+
+def test_the_public_classes_and_functions_say_what_they_do():
+    for path in ALL_MODULES:
+        if ring(dotted(path)) in ("surfaces", "policy") and "cli" not in path.parts:
+            for node in parsed(path).body:
+                if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+                    assert ast.get_docstring(node), f"{path}:{node.lineno}: {node.name}"
+
+
+def preprocessor_lines_inside_functions(text):
+    """C lines that begin with # while a function's body is open; macros that go on over lines, and comments, left out."""
+    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.DOTALL)
+    depth, body = 0, False
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = re.sub(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])*\'', "", line)
+        if line.lstrip().startswith("#"):
+            if body:
+                yield number
+            continue
+        if depth == 0 and (bare.strip() == "{" or re.search(r"\)\s*\{", bare)):
+            body = True
+        depth += bare.count("{") - bare.count("}")
+        if depth == 0:
+            body = False
+
+
+@pytest.mark.parametrize("path", sorted((BINDING / "csrc").glob("*.c")), ids=lambda path: path.name)
+def test_no_condition_inside_a_function(path):
+    text = path.read_text(encoding="utf-8")
+    assert list(preprocessor_lines_inside_functions(text)) == []
+    assert "Python.h" not in text
+
+
+def test_a_condition_inside_a_function_would_be_found():
+    assert list(preprocessor_lines_inside_functions("int f(void)\n{\n#ifdef X\n    return 1;\n#endif\n}\n")) == [3, 5]
+    assert (
+        list(preprocessor_lines_inside_functions("#ifdef X\nint f(void) { return 1; }\n#else\nint f(void) { return 2; }\n#endif\n")) == []
+    )
+
+
+def test_the_border_header_is_a_cdef():
+    """cffi reads the same text: no preprocessor line in it."""
+    assert not [line for line in (BINDING / "csrc" / "tk_api.h").read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("#")]
+
+
+def test_the_helpers_have_their_prefix():
+    """Whatever C shows to Python begins with tk_."""
+    text = re.sub(r"/\*.*?\*/", "", (BINDING / "csrc" / "tk_api.h").read_text(encoding="utf-8"), flags=re.DOTALL)
+    functions = re.findall(r"^[\w \*]*?\b(\w+)\(", text, re.MULTILINE)
+    assert len(functions) > 60
+    assert all(name.startswith("tk_") for name in functions), functions

@@ -1,0 +1,250 @@
+"""close() from another thread: whoever waits is woken, and the descriptor is closed when close() has returned."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tlskit
+
+from ..support import raw
+from ..support.pairs import Background
+from ..support.pki import PKI
+from ..support.raw import Stage
+
+BIG = bytes(1 << 24)
+
+
+@pytest.fixture
+def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
+    return Stage(pki, version)
+
+
+@pytest.fixture(params=[None, 20.0], ids=["blocking", "timeout"])
+def timeout(request: pytest.FixtureRequest) -> float | None:
+    chosen: float | None = request.param
+    return chosen
+
+
+BLOCKING: dict[str, Callable[[Any], Any]] = {
+    "recv": lambda end: end.recv(1),
+    "recv_into": lambda end: end.recv_into(bytearray(1)),
+    "read": lambda end: end.read(1),
+    "sendall": lambda end: end.sendall(BIG),
+    "unwrap": lambda end: end.unwrap(),
+    "sendfile": lambda end: _send_zeros(end),
+}
+
+
+def _send_zeros(end: Any) -> None:
+    with open("/dev/zero", "rb") as file:
+        end.sendfile(file)
+
+
+def assert_gone(end: Any, fd: int) -> None:
+    assert end.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+@pytest.mark.parametrize("call", BLOCKING.values(), ids=BLOCKING)
+def test_close_wakes(stage: Stage, timeout: float | None, call: Callable[[Any], Any]) -> None:
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(timeout)
+        with raw.watchdog(near, far):
+            waiting = raw.Blocked(lambda: call(near))
+            fd = near.fileno()
+            near.close()
+            assert_gone(near, fd)
+            assert isinstance(waiting.error, OSError)
+            assert waiting.error.errno == errno.EBADF
+            assert not isinstance(waiting.error, tlskit.SSLError)
+
+
+def test_close_wakes_a_send(stage: Stage, timeout: float | None) -> None:
+    """It tells how much of it went, as send does."""
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(timeout)
+        with raw.watchdog(near, far):
+            waiting = raw.Blocked(lambda: near.send(BIG))
+            fd = near.fileno()
+            near.close()
+            assert_gone(near, fd)
+            assert 0 < waiting.result() < len(BIG)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_close_wakes_a_handshake(stage: Stage, timeout: float | None, side: str) -> None:
+    with stage.alone(getattr(stage, side)(tlskit)) as (end, far):
+        end.settimeout(timeout)
+        with raw.watchdog(end, far):
+            shaking = raw.Blocked(end.do_handshake)
+            fd = end.fileno()
+            end.close()
+            assert_gone(end, fd)
+            assert isinstance(shaking.error, OSError)
+            assert shaking.error.errno == errno.EBADF
+            far.settimeout(20)
+            while far.recv(65536):  # the ClientHello, and then the end
+                pass
+
+
+def test_close_wakes_everybody(stage: Stage) -> None:
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(None)
+        with raw.watchdog(near, far):
+            waiting = [raw.Blocked(lambda: near.recv(1)) for _ in range(3)] + [raw.Blocked(lambda: near.sendall(BIG)) for _ in range(2)]
+            fd = near.fileno()
+            near.close()
+            assert_gone(near, fd)
+            for thread in waiting:
+                assert isinstance(thread.error, OSError)
+                assert thread.error.errno == errno.EBADF
+
+
+def test_close_by_several(stage: Stage) -> None:
+    """Nobody's close() returns while somebody else is still in the connection."""
+    for _ in range(20):
+        with stage.pair(tlskit) as (near, far):
+            near.settimeout(None)
+            with raw.watchdog(near, far):
+                waiting = raw.Blocked(lambda near=near: near.recv(1))
+                fd = near.fileno()
+                closing = [Background(near.close) for _ in range(4)]
+                for thread in closing:
+                    thread.result()
+                assert_gone(near, fd)
+                assert isinstance(waiting.error, OSError)
+
+
+def test_descriptor_can_be_used_again(stage: Stage) -> None:
+    """The woken thread touches the number no more, whoever has it now."""
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(None)
+        with raw.watchdog(near, far):
+            waiting = raw.Blocked(lambda: near.recv(1))
+            fd = near.fileno()
+            near.close()
+            others = [socket.socketpair() for _ in range(4)]
+            try:
+                assert fd in [end.fileno() for pair in others for end in pair]
+                for left, right in others:
+                    left.sendall(b"mine")
+                    right.sendall(b"yours")
+                assert isinstance(waiting.error, OSError)
+                for left, right in others:
+                    assert left.recv(10) == b"yours"
+                    assert right.recv(10) == b"mine"
+            finally:
+                for left, right in others:
+                    left.close()
+                    right.close()
+
+
+def attempts(end: Any) -> list[str]:
+    """What comes of an attempt to use it: neither a byte goes out, nor one comes in."""
+    outcomes = []
+    for call in (lambda: end.sendall(b"secret"), lambda: end.send(b"secret"), lambda: end.recv(100), lambda: end.recv_into(bytearray(9))):
+        try:
+            outcomes.append(repr(call()))
+        except (OSError, ValueError) as error:
+            outcomes.append(type(error).__name__)
+    return outcomes
+
+
+@pytest.mark.parametrize("method", ["close", "shutdown"])
+def test_nothing_goes_past_tls_meanwhile(stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as the descriptor is open, whoever writes or reads does not get at the bare socket."""
+    seen: list[list[str]] = []
+    with stage.connected(tlskit) as (end, puppet):
+        end.settimeout(0.05)
+        puppet.send(puppet.seal(b"sealed"))
+        original = getattr(socket.socket, "_real_close" if method == "close" else "shutdown")
+
+        def meddling(self: Any, *args: Any) -> Any:
+            if self is end:
+                seen.append(attempts(end))  # another thread, at the worst of moments
+            return original(self, *args)
+
+        monkeypatch.setattr(socket.socket, "_real_close" if method == "close" else "shutdown", meddling)
+        end.close() if method == "close" else end.shutdown(socket.SHUT_RDWR)
+        monkeypatch.undo()
+        assert b"secret" not in received(puppet.sock)
+        assert not any("x17" in outcome for outcome in seen[0]), seen  # the head of a sealed record
+        if method == "close":
+            assert set(seen[0]) == {"OSError"}
+
+
+def received(sock: socket.socket) -> bytes:
+    """All that a bare socket gets until the end."""
+    got = bytearray()
+    try:
+        while data := sock.recv(65536):
+            got += data
+    except ConnectionResetError:
+        pass
+    return bytes(got)
+
+
+def test_nothing_goes_past_tls_in_a_hook(pki: PKI) -> None:
+    """close() takes the last tickets in, and shows them to the program's own function, which may try to use the connection."""
+    stage, seen = Stage(pki, tlskit.TLSVersion.TLSv1_3), []
+    context = stage.client(tlskit)
+    context.sessions.on_new = lambda connection, session: seen.append(attempts(connection))
+    server = stage.server()
+    server.num_tickets = 2
+    with stage.meeting(context, server) as (end, puppet):
+        shaking = Background(puppet.shake)
+        end.do_handshake()
+        shaking.result()
+        end.settimeout(0.05)
+        raw.until(lambda: raw.readable(end))
+        end.close()
+        assert seen  # it was called, or this test looks at nothing
+        assert b"secret" not in received(puppet.sock)
+
+
+def test_peer_sees_the_end(stage: Stage) -> None:
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(None)
+        with raw.watchdog(near, far):
+            waiting = raw.Blocked(lambda: near.recv(1))
+            near.close()
+            assert far.recv(1) == b""
+            assert isinstance(waiting.error, OSError)
+
+
+def test_shutdown_wakes_a_reader(stage: Stage) -> None:
+    """What programs do that know the stdlib's close() not to wake: it works too."""
+    with stage.pair(tlskit) as (near, far):
+        near.settimeout(None)
+        with raw.watchdog(near, far):
+            waiting = raw.Blocked(lambda: near.recv(1))
+            near.shutdown(socket.SHUT_RDWR)
+            assert waiting.result() == b""
+
+
+def test_makefile_keeps_it_open_for_its_reader(stage: Stage) -> None:
+    """The socket is closed for its user, but not for the file; the reader goes on."""
+    with stage.pair(tlskit) as (near, far), near.makefile("rb") as file:
+        reading = raw.Blocked(file.readline)
+        near.close()
+        far.sendall(b"a line\n")
+        assert reading.result() == b"a line\n"
+
+
+def test_close_in_the_sni_callback(stage: Stage) -> None:
+    """From inside the handshake, by the thread that makes it."""
+    context = stage.server(tlskit)
+    context.sni_callback = lambda connection, name, ctx: connection.close()
+    with stage.meeting(context, stage.client()) as (end, puppet):
+        shaking = Background(puppet.shake)
+        with pytest.raises(OSError, match=r".+"):
+            end.do_handshake()
+        assert end.fileno() == -1
+        assert shaking.error is not None

@@ -1,0 +1,132 @@
+"""A connection in a process that forks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import tlskit
+
+from ..support import raw
+from ..support.pairs import Background, server_context
+from ..support.pki import PKI
+from ..support.raw import Stage, readable, until
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+
+@pytest.fixture
+def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
+    return Stage(pki, version)
+
+
+def in_child(work: Callable[[], Any]) -> int:
+    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when nothing was raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
+        pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            signal.alarm(10)
+            work()
+            status = 0
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_child_goes_on_with_the_connection(stage: Stage) -> None:
+    with stage.pair(tlskit) as (near, far):
+        near.sendall(b"parent")
+        assert far.recv(100) == b"parent"
+
+        def work() -> None:
+            near.sendall(b"child")
+            assert near.recv(100) == b"to the child"
+            near.unwrap()
+
+        pid = Background(lambda: in_child(work))
+        assert far.recv(100) == b"child"
+        far.sendall(b"to the child")
+        assert far.recv(100) == b""
+        far.unwrap()
+        assert pid.result() == 0
+
+
+def test_child_s_close_is_the_child_s(stage: Stage) -> None:
+    """The parent's connection stays, with what had come and was not read."""
+    with stage.connected(tlskit, tickets=2) as (end, puppet):
+        puppet.send(puppet.seal(b"for the parent"))
+        until(lambda: readable(end))
+        assert in_child(end.close) == 0
+        assert end.recv(100) == b"for the parent"
+        end.sendall(b"still there")
+        assert puppet.read() == b"still there"
+
+
+def test_child_of_a_server_that_closes(stage: Stage) -> None:
+    with stage.connected(tlskit, server=True) as (end, puppet):
+        puppet.send(puppet.seal(b"for the parent"))
+        assert in_child(end.close) == 0
+        assert end.recv(100) == b"for the parent"
+
+
+def test_child_closes_while_a_thread_of_the_parent_reads(stage: Stage) -> None:
+    """The thread is not there in the child: it cannot be waited for, and in the parent it must not be woken."""
+    with stage.pair(tlskit) as (near, far), raw.watchdog(near):
+        near.settimeout(None)
+        reading = raw.Blocked(lambda: near.recv(100))
+        assert in_child(near.close) == 0
+        far.sendall(b"undisturbed")
+        assert reading.result() == b"undisturbed"
+
+
+def test_child_makes_connections_of_its_own(stage: Stage) -> None:
+    """With contexts made before the fork."""
+    client, server = stage.client(tlskit), stage.server(tlskit)
+
+    def work() -> None:
+        there, back = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+        near = client.wrap_bio(there, back, server_hostname="localhost")
+        far = server.wrap_bio(back, there, server_side=True)
+        for _ in range(4):
+            for end in (near, far):
+                try:
+                    end.do_handshake()
+                except tlskit.SSLWantReadError:
+                    continue
+        assert near.version() is not None
+        assert near.version() == far.version()
+
+    assert in_child(work) == 0
+    work()
+
+
+def test_child_and_parent_do_not_share_randomness(pki: PKI) -> None:
+    """The ClientHellos of two processes differ, if they had the same state before the fork."""
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    server_context(pki)
+
+    def hello() -> bytes:
+        outgoing = tlskit.MemoryBIO()
+        end = context.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost")
+        with pytest.raises(tlskit.SSLWantReadError):
+            end.do_handshake()
+        return outgoing.read()
+
+    reading, writing = os.pipe()
+    assert in_child(lambda: os.write(writing, hello()[11:43])) == 0
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        theirs = pipe.read()
+    assert len(theirs) == 32
+    assert theirs != hello()[11:43]

@@ -1,0 +1,271 @@
+"""Signals that come while a call is blocked: the handler runs at once, may raise, and the connection can go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import tlskit
+
+from ..support import raw
+from ..support.pairs import Background
+from ..support.pki import PKI
+from ..support.raw import Stage, until, waits_in_kernel
+
+BIG = os.urandom(1 << 22)
+
+
+class Rung(Exception):
+    """What a handler raises."""
+
+
+@pytest.fixture
+def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
+    return Stage(pki, version)
+
+
+@pytest.fixture(params=[None, 20.0], ids=["blocking", "timeout"])
+def timeout(request: pytest.FixtureRequest) -> float | None:
+    chosen: float | None = request.param
+    return chosen
+
+
+@contextmanager
+def handling(number: int, handler: Callable[..., Any]) -> Iterator[None]:
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(number, before)
+
+
+@contextmanager
+def when_blocked(*actions: Callable[[], Any]) -> Iterator[Background]:
+    """Each of these once this thread is blocked in a system call, from another thread, one after the other."""
+    me = threading.get_native_id()
+    blocked_in: list[str] = []
+
+    def act() -> None:
+        for action in actions:
+            until(lambda: waits_in_kernel(me))
+            blocked_in.append("yes")
+            action()
+
+    acting = Background(act)
+    yield acting
+    acting.result()
+    assert len(blocked_in) == len(actions)
+
+
+def interrupt(number: int = signal.SIGALRM) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def collect(end: Any, size: int) -> bytes:
+    got = bytearray()
+    while len(got) < size and (data := end.recv(65536)):
+        got += data
+    return bytes(got)
+
+
+def counted() -> tuple[Callable[..., None], list[int]]:
+    """A handler, and what it has counted."""
+    rung: list[int] = []
+    return (lambda number, frame: rung.append(number)), rung
+
+
+# -- a handler that returns: the call goes on (PEP 475) -----------------------------------------------------------
+
+
+def test_read_goes_on(stage: Stage, timeout: float | None) -> None:
+    handler, rung = counted()
+    with stage.pair(tlskit) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near):
+        near.settimeout(timeout)
+        for read in (lambda: near.recv(10), lambda: _into(near)):
+            rung.clear()
+            seen = lambda count: lambda: until(lambda: len(rung) == count)  # noqa: E731
+            with when_blocked(interrupt(), seen(1), interrupt(), seen(2), lambda: far.sendall(b"at last")):
+                assert read() == b"at last"
+            assert len(rung) == 2
+
+
+def _into(end: Any) -> bytes:
+    buffer = bytearray(10)
+    return bytes(buffer[: end.recv_into(buffer)])
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_handshake_goes_on(stage: Stage, timeout: float | None, side: str) -> None:
+    handler, rung = counted()
+    mine, theirs = getattr(stage, side)(tlskit), (stage.server if side == "client" else stage.client)()
+    with stage.meeting(mine, theirs) as (end, puppet), handling(signal.SIGALRM, handler), raw.watchdog(end):
+        end.settimeout(timeout)
+        with when_blocked(interrupt(), lambda: until(lambda: rung), puppet.shake):
+            end.do_handshake()
+        assert len(rung) == 1
+        assert end.version() is not None
+
+
+@pytest.mark.parametrize("call", ["send", "sendall", "write"])
+def test_write_goes_on(stage: Stage, timeout: float | None, call: str) -> None:
+    """And send, too, sends all of it, as ever on a socket that may block."""
+    handler, rung = counted()
+    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near, far):
+        near.settimeout(timeout)
+        reading: list[Background] = []
+        with when_blocked(
+            interrupt(),
+            lambda: until(lambda: rung),
+            interrupt(),
+            lambda: reading.append(Background(lambda: collect(far, len(BIG)))),
+        ):
+            assert getattr(near, call)(BIG) in (len(BIG), None)
+        assert len(rung) == 2
+        assert reading[0].result() == BIG
+
+
+def test_write_goes_on_with_many_signals(stage: Stage) -> None:
+    """One every millisecond, while the peer reads: not a byte is lost or doubled."""
+    handler, rung = counted()
+    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near, far):
+        near.settimeout(None)
+        signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+        reading = Background(lambda: collect(far, len(BIG)))
+        near.sendall(BIG)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        assert reading.result() == BIG
+    assert rung
+
+
+def test_unwrap_goes_on(stage: Stage) -> None:
+    handler, rung = counted()
+    with stage.connected(tlskit) as (end, puppet), handling(signal.SIGALRM, handler), raw.watchdog(end):
+        end.settimeout(None)
+        with when_blocked(interrupt(), lambda: until(lambda: rung), lambda: puppet.send(puppet.farewell())):
+            end.unwrap()
+        assert len(rung) == 1
+
+
+# -- a handler that raises: it gets out, and the connection can be used afterwards --------------------------------
+
+
+def ring(number: int, frame: Any) -> None:
+    raise Rung
+
+
+def test_exception_gets_out_of_a_read(stage: Stage, timeout: float | None) -> None:
+    with stage.pair(tlskit) as (near, far), handling(signal.SIGALRM, ring), raw.watchdog(near):
+        near.settimeout(timeout)
+        with when_blocked(interrupt()), pytest.raises(Rung):
+            near.recv(10)
+        far.sendall(b"afterwards")
+        assert near.recv(10) == b"afterwards"
+
+
+def test_exception_gets_out_of_half_a_record(stage: Stage) -> None:
+    with stage.connected(tlskit) as (end, puppet), handling(signal.SIGALRM, ring), raw.watchdog(end):
+        end.settimeout(None)
+        sealed = puppet.seal(b"in two halves")
+        puppet.send(sealed[:10])
+        with when_blocked(interrupt()), pytest.raises(Rung):
+            end.recv(100)
+        puppet.send(sealed[10:])
+        assert end.recv(100) == b"in two halves"
+
+
+def test_exception_gets_out_of_a_handshake(stage: Stage, timeout: float | None) -> None:
+    with stage.meeting(stage.client(tlskit), stage.server()) as (end, puppet), handling(signal.SIGALRM, ring), raw.watchdog(end):
+        end.settimeout(timeout)
+        with when_blocked(interrupt()), pytest.raises(Rung):
+            end.do_handshake()
+        shaking = Background(puppet.shake)
+        end.do_handshake()
+        shaking.result()
+        assert end.version() is not None
+
+
+def test_ctrl_c(stage: Stage, timeout: float | None) -> None:
+    with stage.pair(tlskit) as (near, far), handling(signal.SIGINT, signal.default_int_handler), raw.watchdog(near):
+        near.settimeout(timeout)
+        with when_blocked(interrupt(signal.SIGINT)), pytest.raises(KeyboardInterrupt):
+            near.recv(10)
+        far.sendall(b"afterwards")
+        assert near.recv(10) == b"afterwards"
+
+
+def test_write_is_repeated_after_an_exception(stage: Stage, timeout: float | None) -> None:
+    """With the same bytes, as after SSLWantWriteError: each arrives exactly once, also when part of them had gone."""
+    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, ring), raw.watchdog(near, far):
+        near.settimeout(timeout)
+        first: list[bytes] = []
+
+        def read_some() -> None:
+            first.append(collect(far, 100000))
+            until(lambda: not raw.writable(near))
+
+        with when_blocked(read_some, interrupt()), pytest.raises(Rung):
+            near.send(BIG)
+        assert first[0] == BIG[: len(first[0])]
+        assert len(first[0]) >= 100000  # records have gone, and the call has told nobody
+        reading = Background(lambda: collect(far, len(BIG) - len(first[0])))
+        assert near.send(BIG) == len(BIG)
+        near.sendall(b"")
+        assert first[0] + reading.result() == BIG
+
+
+def test_handler_may_close(stage: Stage, timeout: float | None) -> None:
+    """The call that it came into ends as for everybody else."""
+    with stage.pair(tlskit) as (near, far), raw.watchdog(near):
+        near.settimeout(timeout)
+        with handling(signal.SIGALRM, lambda number, frame: near.close()), when_blocked(interrupt()):
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                near.recv(1)
+        assert near.fileno() == -1
+        assert far.recv(1) == b""
+
+
+def test_handler_may_use_the_connection(stage: Stage) -> None:
+    with stage.pair(tlskit) as (near, far), raw.watchdog(near):
+        near.settimeout(None)
+        with handling(signal.SIGALRM, lambda number, frame: near.sendall(b"from the handler")):
+            with when_blocked(interrupt(), lambda: far.sendall(far.recv(100)[::-1])):
+                assert near.recv(100) == b"from the handler"[::-1]
+
+
+# -- timeouts -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval", [0.03, 0.0004])
+def test_timeout_is_right_though_interrupted(stage: Stage, interval: float) -> None:
+    """However many signals come, the time is counted from the beginning."""
+    handler, rung = counted()
+    with stage.pair(tlskit) as (near, _), handling(signal.SIGALRM, handler):
+        near.settimeout(0.2)
+        signal.setitimer(signal.ITIMER_REAL, interval, interval)
+        start = time.monotonic()
+        with pytest.raises(TimeoutError):
+            near.recv(1)
+        taken = time.monotonic() - start
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    assert 0.2 <= taken < 1.2
+    assert len(rung) >= 4
+
+
+def test_signal_in_another_thread_s_time(stage: Stage) -> None:
+    """A thread that is blocked in a read does not keep the main thread's handlers from running, nor the other way about."""
+    handler, rung = counted()
+    with stage.pair(tlskit) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near):
+        near.settimeout(None)
+        reading = raw.Blocked(lambda: near.recv(10))
+        interrupt()()
+        until(lambda: rung)
+        far.sendall(b"unmoved")
+        assert reading.result() == b"unmoved"

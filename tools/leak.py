@@ -1,0 +1,106 @@
+"""Does memory stay flat? Make many connections in memory, and look at the resident set.
+
+    python tools/leak.py 20000
+
+Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each that was made. What
+the first half grows by is warming up (caches, the allocator's arenas); the second half may grow by LIMIT at most, or
+the exit status is 1. `--keep` keeps every connection, to see that a leak would be found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gc
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import tlskit
+from tests.support import pairs, pki
+
+LIMIT = 1 << 20
+LINES = 20
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory now."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+class Rounds:
+    """Handshakes of every kind, in TLS 1.2 and TLS 1.3 by turns."""
+
+    def __init__(self, authority: pki.PKI) -> None:
+        self._turns = []
+        for version in (tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3):
+            client, server = pairs.client_context(authority), pairs.server_context(authority)
+            refused = pairs.server_context(authority, identity=authority.stranger)
+            server.sni_callback = lambda connection, name, context: None
+            client.sessions.on_new = lambda connection, session: None
+            pairs.only(version, client, server, refused)
+            self._turns.append((client, server, refused))
+        self._next = 0
+
+    def make(self) -> tuple[Any, ...]:
+        client, server, refused = self._turns[self._next % 2]
+        self._next += 1
+        full = self._talk(client, server, None)
+        resumed = self._talk(client, server, full[0].session)
+        if not resumed[0].session_reused:
+            raise AssertionError("the handshake did not resume")
+        with contextlib.suppress(tlskit.SSLCertVerificationError):
+            pairs.memory_pair(client, refused)
+            raise AssertionError("the handshake was not refused")
+        return full, resumed
+
+    @staticmethod
+    def _talk(client: Any, server: Any, session: Any) -> tuple[Any, Any]:
+        near, far = pairs.memory_pair(client, server, session=session)
+        near.write(b"a question")
+        if far.read(100) != b"a question":
+            raise AssertionError("the bytes did not arrive")
+        far.write(bytes(20000))
+        near.read(65536)
+        near.getpeercert()
+        near.cipher()
+        return near, far
+
+
+def measure(handshakes: int, *, keep: bool = False) -> int:
+    """Make that many handshakes, print how memory goes, and return by how much the second half has grown."""
+    with tempfile.TemporaryDirectory() as folder:
+        rounds = Rounds(pki.make(Path(folder)))
+        kept: list[Any] = []
+        count = max(handshakes // 3, 2)
+        step, middle = max(count // LINES, 1), 0
+        for i in range(1, count + 1):
+            made = rounds.make()
+            if keep:
+                kept.append(made)
+            if i % step == 0 or i == count // 2 or i == count:
+                gc.collect()
+                now = resident()
+                print(f"{i * 3:8} handshakes  {now / 1024:10.0f} KiB", flush=True)
+                if i == count // 2:
+                    middle = now
+        return resident() - middle
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Does memory stay flat over many handshakes?")
+    parser.add_argument("handshakes", type=int, nargs="?", default=20000)
+    parser.add_argument("--keep", action="store_true", help="keep every connection: has to fail")
+    arguments = parser.parse_args()
+    grown = measure(arguments.handshakes, keep=arguments.keep)
+    print(f"the second half has grown by {grown / 1024:.0f} KiB; allowed are {LIMIT / 1024:.0f}")
+    return int(grown > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
