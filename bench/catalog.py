@@ -50,7 +50,7 @@ CATALOG = (
     Work("receive_into", "bulk receive, recv_into", "MB/s", aim=1.25, peer="source", cores="two"),
     Work(
         "send", "bulk send, sendall of 1 MiB", "MB/s", aim=1.0, peer="sink", cores="two",
-        variants={"send_batched": "C with 16 records to a send"},
+        variants={"send_by_record": "C with a send for each record (16 at a time in the column)"},
     ),
     Work("round_trips", "64-byte round trips over a socket", "/s", aim=1.0, peer="echo", cores="one"),
     Work("write_read", "64-byte write and read, in memory", "/s", aim=0.9),

@@ -469,7 +469,7 @@ static long move_out_batched(SSL *s)
 
 static double receive(void) { return megabytes(move_in, connect_to_peer(context_client(), NULL, 1)); }
 static double receive_by_record(void) { return megabytes(move_in, connect_to_peer(context_client(), NULL, 0)); }
-static double send_blocks(void) { return megabytes(move_out, connect_to_peer(context_client(), NULL, 0)); }
+static double send_by_record(void) { return megabytes(move_out, connect_to_peer(context_client(), NULL, 0)); }
 
 static double send_batched(void)
 {
@@ -770,8 +770,8 @@ static const struct {
     { "receive", receive },
     { "receive_into", receive },
     { "receive_by_record", receive_by_record },
-    { "send", send_blocks },
-    { "send_batched", send_batched },
+    { "send", send_batched },
+    { "send_by_record", send_by_record },
     { "round_trips", round_trips },
     { "context", context },
     { "default_context_first", default_context_first },

@@ -74,6 +74,7 @@ struct tk_conn {
 
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
+    int32_t born;           /* tk_generation of the process that made it */
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */

@@ -42,6 +42,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     tk_condition_init(&c->left);
     c->fd = fd;
     c->handle = handle;
+    c->born = c->generation = tk_generation;
     c->alert_sent = c->alert_received = c->verify_depth = -1;
     if ((c->ssl = SSL_new(x->ctx)) == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
@@ -94,7 +95,7 @@ static void take_tickets(tk_conn *c)
     char byte;
     size_t n;
 
-    if (c->fd < 0 || c->has_read || c->closed || SSL_is_server(c->ssl))
+    if (c->fd < 0 || c->has_read || c->closed || SSL_is_server(c->ssl) || c->born != tk_generation)
         return;
     if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) || SSL_get_shutdown(c->ssl) != 0)
         return;

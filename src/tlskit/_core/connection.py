@@ -235,6 +235,8 @@ class Connection:
             if n > 0 or (n == 0 and kind in (_READ, _WRITE)):
                 return n
             if n == _INTERRUPTED:
+                if deadline is not None and monotonic() >= deadline:  # signals may come faster than time passes
+                    raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
             if n == _PAUSED:
                 self.before_handshake()
