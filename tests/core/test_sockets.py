@@ -438,11 +438,12 @@ def test_read_into_a_buffer(pair: Any) -> None:
     assert bytes(buffer) == b"2345"
 
 
-def test_recv_into_other_buffers(pair: Any) -> None:
+def test_recv_into_other_buffers(pair: Any, module: ModuleType) -> None:
     near, far = pair
     far.sendall(b"\1\0\0\0\2\0\0\0")
     numbers = array.array("I", [7, 7, 7])
-    assert near.recv_into(numbers) == 8
+    room = (12,) if module is stdlib else ()  # the stdlib's of 3.10 would count in numbers
+    assert near.recv_into(numbers, *room) == 8
     assert list(numbers) == [1, 2, 7]
     far.sendall(b"xy")
     with pytest.raises(TypeError):
