@@ -16,7 +16,7 @@ from ._core.connection import Connection
 from ._core.context import Context
 from ._core.session import Session
 from .sessions import SSLSession
-from .sessions.key import Binding
+from .sessions.key import Binding, policy_digest
 
 if TYPE_CHECKING:
     from ._context import SSLContext
@@ -56,7 +56,7 @@ class Channel(Connection):
         self._offered: SSLSession | None = None
         self._switched = False
         self._binding = self._bind()
-        self._verifies = bool(self._binding.policy[0])
+        self._verifies = bool(context._core.verify_mode)
         if server_side and self._verifies:
             self.set_id_context(self._binding.id_context(context.sessions.id_context))
         if server_hostname is not None and not server_side:
@@ -67,7 +67,8 @@ class Channel(Connection):
     def _bind(self) -> Binding:
         """The name and the policy as they are now."""
         context, name = self._context_now, self.server_hostname
-        return Binding(name.lower() if name else None, context.check_hostname, context._host_flags, context._core.policy())
+        policy = policy_digest(context.check_hostname, context._host_flags, context._core.policy())
+        return Binding(name.lower() if name else None, policy)
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)

@@ -12,20 +12,20 @@ from typing import NamedTuple
 
 
 class Binding(NamedTuple):
-    """The server name and the policy of a connection.
+    """The server name and the policy of a connection. Both mean the same in every process, and on every machine.
 
     Attributes:
         hostname: as it was sent, in lower case; None: no name was given.
-        checked: whether the certificate had to carry that name.
-        host_flags: how names were compared.
-        policy: `Context.policy()`: verification mode, flags and depth, protocol bounds, security level, trust
-            anchors, own certificate, application protocols.
+        policy: a digest of the rest that verification depends on, from `policy_digest`.
     """
 
     hostname: str | None
-    checked: bool
-    host_flags: int
-    policy: tuple[object, ...]
+    policy: bytes
+
+    @property
+    def key(self) -> bytes:
+        """32 bytes that stand for both: where a store keeps the sessions that may be offered under them."""
+        return sha256(b"tlskit client 1\0" + self.policy + (b"" if self.hostname is None else b"=" + self.hostname.encode())).digest()
 
     def id_context(self, given: bytes) -> bytes:
         """The session id context of a server that verifies its clients: 32 bytes that stand for its own and its policy.
@@ -33,12 +33,24 @@ class Binding(NamedTuple):
         OpenSSL resumes a client's session under the id context that it was made with, and verifies nothing: a session
         from before a certificate was demanded, or from other authorities, must not pass for one that has shown it.
         """
-        return sha256(given + repr(self.policy).encode()).digest()
+        return sha256(given + self.policy).digest()
 
     def difference(self, other: Binding) -> str | None:
         """Why a session bound to `self` must not be offered under `other`; None when it may."""
         if self.hostname != other.hostname:
             return "the session was made with another server name"
-        if self != other:
+        if self.policy != other.policy:
             return "the session was made under another verification policy"
         return None
+
+
+def policy_digest(checked: bool, host_flags: int, policy: tuple[object, ...]) -> bytes:
+    """32 bytes that stand for a verification policy.
+
+    Args:
+        checked: whether the certificate has to carry the server's name.
+        host_flags: how names are compared.
+        policy: `Context.policy()`: verification mode, flags and depth, protocol bounds, security level, trust anchors,
+            own certificate, application protocols.
+    """
+    return sha256(repr((checked, host_flags, policy)).encode()).digest()
