@@ -143,11 +143,11 @@ from ._constants import (
     VERIFY_X509_STRICT,
     VERIFY_X509_TRUSTED_FIRST,
 )
-from ._context import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._negotiated import CHANNEL_BINDING_TYPES
 from ._object import SSLObject
+from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._socket import SSLSocket
 from .enums import AlertDescription, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
 from .errors import (

@@ -1,0 +1,66 @@
+"""Arguments as the stdlib's C code takes them: the same types, and for all others the same exceptions."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def integer(value: Any) -> int:
+    """Take whatever can stand for a whole number."""
+    if not hasattr(value, "__index__"):
+        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
+    return int(value)
+
+
+def unsigned(value: Any) -> int:
+    """Take an int of 64 bits without a sign."""
+    if not isinstance(value, int):
+        raise TypeError(f"argument must be int, not {type(value).__name__}")
+    if value < 0:
+        raise OverflowError("can't convert negative int to unsigned")
+    if value >= 2**64:
+        raise OverflowError("Python int too large to convert to C unsigned long")
+    return int(value)
+
+
+def words(value: Any) -> bytes:
+    """Take a string that C can read to its end."""
+    if not isinstance(value, str):
+        raise TypeError(f"argument must be str, not {type(value).__name__}")
+    if "\0" in value:
+        raise ValueError("embedded null character")
+    return value.encode()
+
+
+def path_of(name: str, value: Any) -> str | None:
+    """Take a path; None stays None."""
+    if value is None:
+        return None
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name} should be a valid filesystem path") from None
+    if "\0" in path:
+        raise ValueError("embedded null byte")
+    return path
+
+
+def content_of(name: str, value: Any) -> bytes:
+    """Read the file of that path."""
+    path = path_of(name, value)
+    if path is None:
+        raise TypeError(f"{name} should be a valid filesystem path")
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def password_of(value: Any, complaint: str = "password should be a string or callable") -> bytes:
+    """Take a password as bytes."""
+    if isinstance(value, str):
+        raw = value.encode()
+    elif isinstance(value, (bytes, bytearray)):
+        raw = bytes(value)
+    else:
+        raise TypeError(complaint)
+    return raw

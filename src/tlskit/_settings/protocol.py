@@ -1,0 +1,191 @@
+"""What is spoken: protocol versions, options, cipher suites, groups, application protocols."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from _tlsbind import CONST
+
+from .._core.context import Context
+from ..enums import Options, TLSVersion, _SSLMethod
+from ..errors import SSLError
+from .arguments import content_of, integer, unsigned, words
+
+DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+
+FIXED = {  # protocols that are one version, deprecated as they are
+    _SSLMethod.PROTOCOL_TLSv1: CONST.TLS1_VERSION,
+    _SSLMethod.PROTOCOL_TLSv1_1: CONST.TLS1_1_VERSION,
+    _SSLMethod.PROTOCOL_TLSv1_2: CONST.TLS1_2_VERSION,
+}
+_OPTIONS = (
+    CONST.SSL_OP_ALL & ~getattr(CONST, "SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS", 0)
+    | CONST.SSL_OP_NO_SSLv3
+    | CONST.SSL_OP_NO_COMPRESSION
+    | CONST.SSL_OP_CIPHER_SERVER_PREFERENCE
+    | CONST.SSL_OP_SINGLE_DH_USE
+    | CONST.SSL_OP_SINGLE_ECDH_USE
+    | CONST.SSL_OP_ENABLE_MIDDLEBOX_COMPAT
+)
+_VERSIONS = (CONST.SSL3_VERSION, CONST.TLS1_VERSION, CONST.TLS1_1_VERSION, CONST.TLS1_2_VERSION, CONST.TLS1_3_VERSION)
+_DEPRECATED_OPTIONS = (
+    CONST.SSL_OP_NO_SSLv3 | CONST.SSL_OP_NO_TLSv1 | CONST.SSL_OP_NO_TLSv1_1 | CONST.SSL_OP_NO_TLSv1_2 | CONST.SSL_OP_NO_TLSv1_3
+)
+
+
+class ProtocolSettings:
+    """Versions, options and algorithms."""
+
+    _core: Context
+    _protocol: _SSLMethod
+
+    def _setup_protocol(self, protocol: _SSLMethod) -> None:
+        self._protocol = protocol
+        self._set_by_user = [False, False]  # the lowest and the highest version
+        self._core.options = _OPTIONS
+        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else (CONST.TLS1_2_VERSION, 0)
+        self._core.set_ciphers(DEFAULT_CIPHERS.encode())
+
+    @property
+    def protocol(self) -> _SSLMethod:
+        """The protocol that the context was made with."""
+        return self._protocol
+
+    @property
+    def options(self) -> Options:
+        """The SSL_OP_ bits. Corresponds to SSL_CTX_set_options(3)."""
+        return Options(self._core.options)
+
+    @options.setter
+    def options(self, value: int) -> None:
+        number = unsigned(value)
+        if number & ~self._core.options & _DEPRECATED_OPTIONS:
+            warnings.warn("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", category=DeprecationWarning, stacklevel=2)
+        self._core.options = number
+
+    @property
+    def minimum_version(self) -> TLSVersion:
+        """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless changed.
+
+        Raises (when it is set):
+            ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one; nothing changes then.
+        """
+        fixed = self._protocol in FIXED
+        return TLSVersion.MINIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
+
+    @minimum_version.setter
+    def minimum_version(self, value: int | None) -> None:
+        self._set_version(0, value)
+
+    @property
+    def maximum_version(self) -> TLSVersion:
+        """The highest protocol version: a TLSVersion, its number, or None for any. Corresponds to SSL_CTX_set_max_proto_version(3)."""
+        fixed = self._protocol in FIXED
+        return TLSVersion.MAXIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
+
+    @maximum_version.setter
+    def maximum_version(self, value: int | None) -> None:
+        self._set_version(1, value)
+
+    def _set_version(self, which: int, value: int | None) -> None:
+        if self._protocol in FIXED:
+            raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
+        number, exact = _version(which, value)
+        bounds = list(self._core.versions)
+        bounds[which] = number
+        # A bound that nobody set is no contradiction yet: programs set the highest first, below our default lowest.
+        if exact and self._set_by_user[1 - which] and all(bounds) and bounds[0] > bounds[1]:
+            names = (TLSVersion(b).name for b in bounds)
+            raise ValueError("the lowest protocol version ({}) would be above the highest ({})".format(*names))
+        if exact and number in (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1):
+            warnings.warn(f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated", category=DeprecationWarning, stacklevel=3)
+        self._core.versions = (bounds[0], bounds[1])
+        self._set_by_user[which] = exact
+
+    @property
+    def security_level(self) -> int:
+        """How weak keys, curves and hashes may be: 0 (all) to 5; 2 unless changed. Corresponds to SSL_CTX_set_security_level(3).
+
+        Raises (when it is set):
+            TypeError: the value is not a whole number.
+            ValueError: it is below 0 or above 5.
+        """
+        return self._core.security_level
+
+    @security_level.setter
+    def security_level(self, value: int) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"a security level is a whole number, not {type(value).__name__}")
+        if not 0 <= value <= 5:
+            raise ValueError(f"a security level lies between 0 and 5, not at {value}")
+        self._core.security_level = value
+
+    def set_ciphers(self, cipherlist: str, /) -> None:
+        """Choose the cipher suites up to TLS 1.2, in OpenSSL's words (openssl-ciphers(1)).
+
+        Raises:
+            SSLError: the words select nothing; the suites stay as they were.
+        """
+        self._core.set_ciphers(words(cipherlist))
+
+    def get_ciphers(self) -> list[dict[str, Any]]:
+        """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows of it."""
+        return [
+            {
+                "id": c.id, "name": c.name, "protocol": c.protocol, "description": c.description, "strength_bits": c.bits,
+                "alg_bits": c.algorithm_bits, "aead": c.aead, "symmetric": c.symmetric, "digest": c.digest,
+                "kea": c.key_exchange, "auth": c.authentication,
+            }
+            for c in self._core.ciphers()
+        ]  # fmt: skip
+
+    def set_ecdh_curve(self, name: str | bytes, /) -> None:
+        """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
+        if not isinstance(name, (str, bytes)):
+            raise TypeError(f"a curve is named by a string, not by {type(name).__name__}")
+        raw = os.fsencode(name)
+        if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
+            raise ValueError(f"unknown elliptic curve name {name!r}")
+        try:
+            self._core.set_groups(raw)
+        except SSLError as error:
+            raise ValueError(f"unknown elliptic curve name {name!r}") from error
+
+    def load_dh_params(self, path: Any, /) -> None:
+        """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""
+        self._core.set_dh(content_of("path", path))
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        """Name the application protocols to offer, or to choose from on a server, the preferred first (RFC 7301)."""
+        wire = bytearray()
+        for protocol in alpn_protocols:
+            raw = bytes(protocol, "ascii")
+            if not 0 < len(raw) < 256:
+                raise SSLError("ALPN protocols must be 1 to 255 in length")
+            wire.append(len(raw))
+            wire += raw
+        self._core.set_alpn(bytes(wire))
+
+    def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
+        """Refuse: the predecessor of ALPN is gone from OpenSSL."""
+        warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
+        raise NotImplementedError("The NPN extension requires OpenSSL 1.0.1 or later.")
+
+
+def _version(which: int, value: int | None) -> tuple[int, bool]:
+    """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest or the highest)."""
+    if value is None:
+        return 0, False
+    number = integer(value)
+    if number == (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.MAXIMUM_SUPPORTED)[which]:
+        return 0, False
+    if number == TLSVersion.MINIMUM_SUPPORTED:
+        return CONST.TLS1_VERSION, False
+    if number == TLSVersion.MAXIMUM_SUPPORTED:
+        return CONST.TLS1_3_VERSION, False
+    if number not in _VERSIONS:
+        raise ValueError(f"Unsupported TLS/SSL version {number:#x}")
+    return number, True

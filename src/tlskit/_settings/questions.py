@@ -1,0 +1,73 @@
+"""What a context asks of Python code, and what it tells: callbacks, and the key log."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .._core.context import Context
+from ..enums import _SSLMethod
+
+if TYPE_CHECKING:
+    from .._context import SSLContext
+    from .._object import SSLObject
+    from .._socket import SSLSocket
+
+
+class QuestionSettings:
+    """The callbacks of a handshake, and the key log."""
+
+    _core: Context
+    _protocol: _SSLMethod
+    _encode_hostname: Callable[[str | bytes | None], str | None]
+
+    def _setup_questions(self) -> None:
+        self._keylog: str | None = None
+        self._sni_callback: Callable[..., Any] | None = None
+
+    @property
+    def sni_callback(self) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
+        """Called in a server's handshake as `sni_callback(connection, server_name, context)`.
+
+        It may set `connection.context` to another context, whose certificate is shown then (nothing else of it takes
+        effect). It returns None to go on, or the number of an alert. It runs inside the handshake, in the thread that
+        makes it; it must not use another connection that waits for this one.
+        """
+        return self._sni_callback
+
+    @sni_callback.setter
+    def sni_callback(self, callback: Callable[..., Any] | None) -> None:
+        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
+            raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
+        if callback is not None and not callable(callback):
+            raise TypeError("not a callable object")
+        self._sni_callback = callback
+        self._core.want_servername(callback is not None)
+
+    def set_servername_callback(self, server_name_callback: Callable[..., Any] | None) -> None:
+        """Set `sni_callback`, giving the callback an encoded name; kept for old programs."""
+        if server_name_callback is None:
+            self.sni_callback = None
+            return
+        if not callable(server_name_callback):
+            raise TypeError("not a callable object")
+
+        def with_encoded_name(connection: Any, name: str | None, context: SSLContext) -> Any:
+            return server_name_callback(connection, self._encode_hostname(name), context)
+
+        self.sni_callback = with_encoded_name
+
+    @property
+    def keylog_filename(self) -> str | None:
+        """A file to which the secrets of every connection are appended, for Wireshark; None: nowhere. For debugging only."""
+        return self._keylog
+
+    @keylog_filename.setter
+    def keylog_filename(self, value: Any) -> None:
+        path = None if value is None else os.fspath(value)
+        if path is not None:
+            with open(path, "ab"):  # so that what cannot be written is the operating system's own error
+                pass
+        self._core.set_keylog(None if path is None else os.fsencode(path))
+        self._keylog = None if path is None else os.fsdecode(path)

@@ -1,0 +1,156 @@
+"""Whom a context believes: how peers are verified, and by which authorities."""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from typing import TYPE_CHECKING, Any
+
+from _tlsbind import CONST
+
+from .. import _trust
+from .._core.certificate import Certificate
+from .._core.context import Context
+from ..enums import VerifyFlags, VerifyMode
+from .arguments import integer, path_of, unsigned
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_MODES = {
+    VerifyMode.CERT_NONE: CONST.SSL_VERIFY_NONE,
+    VerifyMode.CERT_OPTIONAL: CONST.SSL_VERIFY_PEER,
+    VerifyMode.CERT_REQUIRED: CONST.SSL_VERIFY_PEER | CONST.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+}
+
+
+class VerificationSettings:
+    """Mode, flags, names and trust."""
+
+    _core: Context
+    _windows_cert_stores = ("CA", "ROOT")
+
+    def _setup_verification(self, *, strict: bool) -> None:
+        """Begin with nobody trusted; and with peers verified by name, or not at all."""
+        self._check_hostname = strict
+        self._verify_mode = VerifyMode.CERT_REQUIRED if strict else VerifyMode.CERT_NONE
+        self._flags_for_hosts: int = CONST.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+        self._core.verify_mode = _MODES[self._verify_mode]
+        self._core.verify_flags = CONST.X509_V_FLAG_TRUSTED_FIRST
+        self._core.set_host_flags(self._flags_for_hosts)
+
+    @property
+    def verify_mode(self) -> VerifyMode:
+        """Whether the peer must show a certificate that passes. Corresponds to SSL_CTX_set_verify(3)."""
+        return self._verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, value: int) -> None:
+        number = integer(value)
+        if number not in tuple(VerifyMode):
+            raise ValueError("invalid value for verify_mode")
+        mode = VerifyMode(number)
+        if mode is VerifyMode.CERT_NONE and self._check_hostname:
+            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
+        self._core.verify_mode = _MODES[mode]
+        self._verify_mode = mode
+
+    @property
+    def check_hostname(self) -> bool:
+        """Whether the certificate has to carry the server's name; setting it demands a certificate too."""
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: object) -> None:
+        if value and self._verify_mode is VerifyMode.CERT_NONE:
+            self.verify_mode = VerifyMode.CERT_REQUIRED
+        self._check_hostname = bool(value)
+
+    @property
+    def hostname_checks_common_name(self) -> bool:
+        """Whether a certificate without subjectAltName may carry the name in its subject."""
+        return not self._flags_for_hosts & CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+
+    @hostname_checks_common_name.setter
+    def hostname_checks_common_name(self, value: object) -> None:
+        never: int = CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+        self._host_flags = self._flags_for_hosts & ~never if value else self._flags_for_hosts | never
+
+    @property
+    def _host_flags(self) -> int:
+        return self._flags_for_hosts
+
+    @_host_flags.setter
+    def _host_flags(self, value: int) -> None:
+        self._core.set_host_flags(integer(value))
+        self._flags_for_hosts = value
+
+    @property
+    def verify_flags(self) -> VerifyFlags:
+        """How a chain is verified. Corresponds to X509_VERIFY_PARAM_set_flags(3)."""
+        return VerifyFlags(self._core.verify_flags)
+
+    @verify_flags.setter
+    def verify_flags(self, value: int) -> None:
+        self._core.verify_flags = unsigned(value)
+
+    @property
+    def verify_depth(self) -> int:
+        """How many authorities may stand between the peer and a trust anchor; -1: OpenSSL's own limit (100)."""
+        return self._core.verify_depth
+
+    @verify_depth.setter
+    def verify_depth(self, value: int) -> None:
+        number = integer(value)
+        if not -1 <= number < 2**31:
+            raise ValueError(f"a verification depth is -1 or more, not {number}")
+        self._core.verify_depth = number
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None) -> None:
+        """Trust certificates: all that the arguments hold, or none.
+
+        Args:
+            cafile: a file of certificates (and CRLs) in PEM.
+            capath: a directory of them, each under the hash of its subject (openssl-rehash(1)).
+            cadata: PEM as a string, or DER as bytes.
+
+        Raises:
+            OSError: the file cannot be read.
+            SSLError: there is no certificate in it, or one that cannot be read.
+            TypeError: nothing was given, or of another type.
+        """
+        if cafile is None and capath is None and cadata is None:
+            raise TypeError("cafile, capath and cadata cannot be all omitted")
+        _trust.load(self._core, path_of("cafile", cafile), path_of("capath", capath), cadata)
+
+    def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
+        """Trust the machine's authorities; silently none where it has none."""
+        if not isinstance(purpose, ssl._ASN1Object):
+            raise TypeError(purpose)
+        if sys.platform == "win32":
+            _trust.load_windows(self._core, self._windows_cert_stores, purpose.oid)
+        self.set_default_verify_paths()
+
+    def set_default_verify_paths(self) -> None:
+        """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the distribution's."""
+        _trust.load_defaults(self._core)
+
+    def cert_store_stats(self) -> dict[str, int]:
+        """Return how many certificates ("x509", "x509_ca") and CRLs ("crl") are trusted."""
+        return self._core.trust.count()
+
+    def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
+        """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a directory show once they were used."""
+        ders = self._core.trust.authorities()
+        if binary_form:
+            return ders
+        return [Certificate.from_der(der).fields() for der in ders]
+
+    @property
+    def post_handshake_auth(self) -> bool:
+        """Whether a TLS 1.3 client offers, and a server may ask for, a certificate after the handshake."""
+        return self._core.post_handshake_auth
+
+    @post_handshake_auth.setter
+    def post_handshake_auth(self, value: object) -> None:
+        self._core.post_handshake_auth = bool(value)
