@@ -17,6 +17,7 @@ from ._core.context import Context
 from ._core.session import Session
 from .sessions import SSLSession
 from .sessions.key import Binding, policy_digest
+from .sessions.resumption import Reason, objection
 
 if TYPE_CHECKING:
     from ._context import SSLContext
@@ -51,7 +52,7 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        self.resumption_objection: str | None = None
+        self.resumption_objection: Reason | None = None
         self.hostname = server_hostname
         self._offered: SSLSession | None = None
         self._switched = False
@@ -165,7 +166,7 @@ class Channel(Connection):
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
         if self.handshake_begun:
-            self.resumption_objection = "the session was set when the handshake had already begun"
+            self.resumption_objection = Reason.TOO_LATE
             return
         self._offered = value
         self._offer()
@@ -181,9 +182,9 @@ class Channel(Connection):
     def _offer(self) -> None:
         assert self._offered is not None
         if self._changed():
-            self.resumption_objection = "the context was changed after the connection was made"
+            self.resumption_objection = Reason.CONTEXT_CHANGED
         else:
-            self.resumption_objection = self._offered._objection(self, self._binding, self._verifies)
+            self.resumption_objection = objection(self._offered, self, self._binding, self._verifies)
         self.set_session(self._offered._session if self.resumption_objection is None else None)
 
     def _changed(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import tlskit
-from tlskit.sessions import session as session_module
+from tlskit.sessions import resumption as resumption_module
 
 from ..support.pairs import memory_pair, shake
 from .helpers import KINDS, Kind, aged, client_for, greet, hello, server_for
@@ -344,7 +344,7 @@ def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypa
     assert session._session.peer_not_after == end > time.time()
     young = aged(session, int(session.time - end) + 60)  # so that the session's own end lies after the certificate's
     for now, resumes in ((end - 10, True), (end + 10, False)):
-        monkeypatch.setattr(session_module, "now", lambda now=now: now)
+        monkeypatch.setattr(resumption_module, "now", lambda now=now: now)
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
         near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=young)
         objection = near._sslobj.resumption_objection
@@ -655,10 +655,10 @@ def test_time_passes_between_setting_and_shaking(kind, client, ending, memory, m
         end = session.expires_at
     else:
         session = aged(session, int(session.time - end) + 60)
-    monkeypatch.setattr(session_module, "now", lambda: end - 10)
+    monkeypatch.setattr(resumption_module, "now", lambda: end - 10)
     near, far = ends(client, server, session=session)
     assert near._sslobj.resumption_objection is None
-    monkeypatch.setattr(session_module, "now", lambda: end + 10)
+    monkeypatch.setattr(resumption_module, "now", lambda: end + 10)
     shake(near, far)
     assert refused(near)
 

@@ -35,14 +35,6 @@ class Binding(NamedTuple):
         """
         return sha256(given + self.policy).digest()
 
-    def difference(self, other: Binding) -> str | None:
-        """Why a session bound to `self` must not be offered under `other`; None when it may."""
-        if self.hostname != other.hostname:
-            return "the session was made with another server name"
-        if self.policy != other.policy:
-            return "the session was made under another verification policy"
-        return None
-
 
 def policy_digest(checked: bool, host_flags: int, policy: tuple[object, ...]) -> bytes:
     """32 bytes that stand for a verification policy.

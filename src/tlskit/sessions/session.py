@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from time import time as now
 from typing import Any, NoReturn, final
 
-from .._core.connection import Connection
 from .._core.session import Session
 from ..errors import SSLError
 from .key import Binding
@@ -135,30 +133,6 @@ class SSLSession:
             return cls.from_der(base64.b64decode(b"".join(found.group(1).split()), validate=True))
         except ValueError as error:
             raise _unreadable("PEM") from error
-
-    # -- being offered --------------------------------------------------------------------------------------------
-
-    def _objection(self, connection: Connection, binding: Binding, verifies: bool) -> str | None:
-        """Why this session must not be offered on that connection; None when it may."""
-        if not self._sound:
-            return "the session's handshake was not complete when it was taken, or its context had been changed meanwhile"
-        if not self._session.is_resumable:
-            return "the session is not resumable: no ticket came, or it was withdrawn"
-        if now() >= self.expires_at:
-            return "the session has expired"
-        if verifies and self._session.peer_not_after < now():
-            dated = self._session.peer_not_after >= 0
-            return "the peer's certificate is no longer in date" if dated else "the session holds no certificate"
-        if self.protocol != "TLSv1.3" and not connection.offers_cipher_of(self._session):
-            return "the session's cipher suite is not among those that this connection offers"
-        if self._binding is not None:
-            return self._binding.difference(binding)
-        if self._session.hostname is not None and self._session.hostname.lower() != binding.hostname:
-            return "the session was made with another server name"
-        peer = self._session.peer()
-        if verifies and (peer is None or not connection.vouches_for(peer)):
-            return "the certificate in the session does not pass this connection's verification"
-        return None
 
     # -- identity -------------------------------------------------------------------------------------------------
 

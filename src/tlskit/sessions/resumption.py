@@ -1,0 +1,148 @@
+"""Why a connection was resumed, or was not: `conn.resumption`, and the checks before a session is offered.
+
+A resumed handshake carries no certificate and verifies nothing. So before a session is offered, `objection` asks of it
+what the peer's certificate would have been asked: is it from this server name, earned under these very rules, in date?
+Any doubt ends in a full handshake.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+from threading import Lock
+from time import time as now
+from typing import TYPE_CHECKING
+
+from .._core.connection import Connection
+from .key import Binding
+
+if TYPE_CHECKING:
+    from .session import SSLSession
+
+
+class Reason(str, Enum):
+    """Why a handshake was a full one. The value is the sentence."""
+
+    # A client offered nothing.
+    NOT_ENABLED = "no session was set, and automatic resumption is off"
+    NO_NAME = "the connection has no server name that a session could be looked up by"
+    NOTHING_STORED = "nothing is stored for this server name and verification policy"
+    ALREADY_TAKEN = "each ticket of this peer has been taken already, and a ticket is used once"
+    STORE_DOWN = "the store did not answer"
+    EXPIRED = "the session has expired"
+    OTHER_HOST = "the session was made with another server name"
+    OTHER_POLICY = "the session was made under another verification policy"
+    CONTEXT_CHANGED = "the context was changed after the connection was made"
+    NOT_RESUMABLE = "the session is not resumable: no ticket came, or it was withdrawn"
+    UNSOUND = "the session's handshake was not complete when it was taken, or its context had been changed meanwhile"
+    CERTIFICATE_OUT_OF_DATE = "the peer's certificate is no longer in date"
+    NO_CERTIFICATE = "the session holds no certificate"
+    CERTIFICATE_REFUSED = "the certificate in the session does not pass this connection's verification"
+    CIPHER_NOT_OFFERED = "the session's cipher suite is not among those that this connection offers"
+    TOO_LATE = "the session was set when the handshake had already begun"
+
+    # A session was offered, and not accepted.
+    OTHER_VERSION = "the session is of another protocol version than the one that was agreed on"
+    OTHER_CIPHER = "the session's cipher suite does not go with the one that was agreed on"
+    NOT_ACCEPTED = "the server did not accept the session, and does not say why"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The handshake resumed a session.
+
+    Attributes:
+        age: how long before this handshake the session was made, in seconds.
+        ticket: the how-manieth ticket of its connection it was, from 1 on; None: not known.
+        automatic: whether it came from the context's store.
+    """
+
+    age: float
+    ticket: int | None = None
+    automatic: bool = False
+
+    def __bool__(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class NotOffered:
+    """The handshake was a full one: this side had no session to offer."""
+
+    reason: Reason
+
+    def __bool__(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The handshake was a full one: a session was offered, and the server did not go into it."""
+
+    reason: Reason
+
+    def __bool__(self) -> bool:
+        return False
+
+
+Resumption = Resumed | NotOffered | Refused
+
+
+class Tally:
+    """How often each of these happened. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, outcome: Resumption) -> None:
+        name = type(outcome).__name__ if isinstance(outcome, Resumed) else outcome.reason.name
+        self.count(name.lower())
+
+    def count(self, name: str, by: int = 1) -> None:
+        with self._lock:
+            self._counts[name] += by
+
+    def snapshot(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+def objection(session: SSLSession, connection: Connection, binding: Binding, verifies: bool) -> Reason | None:
+    """Why this session must not be offered on that connection; None when it may.
+
+    Args:
+        session: what would be offered.
+        connection: where; its handshake has not begun.
+        binding: the name and the policy that the connection's handshake is made under.
+        verifies: whether the connection verifies its peer.
+    """
+    core = session._session
+    if not session._sound:
+        return Reason.UNSOUND
+    if not core.is_resumable:
+        return Reason.NOT_RESUMABLE
+    if now() >= session.expires_at:
+        return Reason.EXPIRED
+    if verifies and core.peer_not_after < now():
+        return Reason.CERTIFICATE_OUT_OF_DATE if core.peer_not_after >= 0 else Reason.NO_CERTIFICATE
+    if session.protocol != "TLSv1.3" and not connection.offers_cipher_of(core):
+        return Reason.CIPHER_NOT_OFFERED
+    if session._binding is not None:
+        return _difference(session._binding, binding)
+    if core.hostname is not None and core.hostname.lower() != binding.hostname:
+        return Reason.OTHER_HOST
+    peer = core.peer()
+    if verifies and (peer is None or not connection.vouches_for(peer)):
+        return Reason.CERTIFICATE_REFUSED
+    return None
+
+
+def _difference(earned: Binding, wanted: Binding) -> Reason | None:
+    if earned.hostname != wanted.hostname:
+        return Reason.OTHER_HOST
+    return None if earned.policy == wanted.policy else Reason.OTHER_POLICY
