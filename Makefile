@@ -34,7 +34,7 @@ setup: $(VENV)/.built ## the environment in .venv, with tlskit built and install
 demo: $(VENV)/.built ## the main job: sessions resumed, against a server of its own
 	@$(BIN)/tlskit demo
 
-test: $(VENV)/.built ## the tests (FAST=1: without the slow ones; PYTEST_ARGS=...)
+test: $(VENV)/.built $(VENV)/.interop ## the tests (FAST=1: without the slow ones; PYTEST_ARGS=...)
 	@$(BIN)/python -m pytest $(if $(FAST),-m 'not slow') $(PYTEST_ARGS)
 
 test-all: ## the tests on every Python of VERSIONS that is here
@@ -77,6 +77,13 @@ $(VENV)/.tools: pyproject.toml tools/setup-machine.sh
 	@test -x $(BIN)/python || { echo "setting up $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install --group test
+	@touch $@
+
+# The libraries and servers that tlskit is tried with: where they are not to be had, their tests are skipped and say why.
+$(VENV)/.interop: $(VENV)/.tools pyproject.toml
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh servers
+	@$(PIP) install --prefer-binary --group interop
+	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiohttp, asyncpg and uvloop are left out: no wheels"
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.tools pyproject.toml

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import tlskit
 
-from .support import pairs
+from .support import pairs, servers
 from .support import pki as _pki
 
 
@@ -32,3 +33,17 @@ def contexts(pki: _pki.PKI, version: tlskit.TLSVersion) -> tuple[tlskit.SSLConte
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
     return client, server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Running]:
+    """A redis without TLS. Tests share it, so they use keys of their own."""
+    with servers.redis_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def memcached_server() -> Iterator[servers.Running]:
+    """A memcached without TLS. Tests share it, so they use keys of their own."""
+    with servers.memcached_server() as running:
+        yield running

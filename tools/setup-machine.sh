@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install what building and testing need of the system: `tools/setup-machine.sh [valgrind]`, with PYTHON as in the Makefile.
+# Install what building and testing need of the system: `tools/setup-machine.sh [valgrind] [servers]`, with PYTHON as in the
+# Makefile; `servers` are those that the tests talk to (redis, memcached, PostgreSQL). They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -22,8 +23,24 @@ missing() {
         python_headers || echo '!python3-dev'
     fi
     for extra in "$@"; do
-        command -v "$extra" >/dev/null || echo "$extra"
+        case $extra in
+            servers)
+                command -v redis-server >/dev/null || echo redis-server
+                command -v memcached >/dev/null || echo memcached
+                command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql
+                ;;
+            *) command -v "$extra" >/dev/null || echo "$extra" ;;
+        esac
     done
+}
+
+# Debian starts what it installs, unless this file says no (invoke-rc.d(8)).
+quietly() {
+    policy=/usr/sbin/policy-rc.d
+    [ ! -e "$policy" ] || return 0
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
 }
 
 install() {
@@ -35,6 +52,7 @@ wanted=$(missing "$@" | tr ' ' '\n' | tr -d '!' | tr '\n' ' ')
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing $wanted"
     log=$(mktemp)
+    quietly
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086  # a list of words
     install $wanted || { apt-get -qq update >/dev/null 2>&1 </dev/null && install $wanted; } || cat "$log" >&2

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 import tlskit
+
+from ..support import servers
+from ..support.pki import PKI
 
 VERSIONS = [version for version in tlskit.TLSVersion if getattr(tlskit, f"HAS_{version.name}", False) and version.name != "SSLv3"]
 
@@ -14,3 +19,17 @@ def version(request: pytest.FixtureRequest) -> tlskit.TLSVersion:
     """TLS 1.0, 1.1, 1.2 and 1.3 in turn."""
     chosen: tlskit.TLSVersion = request.param
     return chosen
+
+
+@pytest.fixture(scope="session")
+def redis_tls(pki: PKI) -> Iterator[servers.Running]:
+    """A redis that speaks TLS on its port."""
+    with servers.redis_server(pki.server) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgres_tls(pki: PKI) -> Iterator[servers.Running]:
+    """A PostgreSQL that speaks TLS to those who ask for it."""
+    with servers.postgres_server(pki.server) as running:
+        yield running

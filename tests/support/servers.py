@@ -1,0 +1,185 @@
+"""Real servers for tests: redis, memcached and PostgreSQL, plain or with TLS, each a process of its own on loopback.
+
+    with servers.redis_server() as running:                     # plain: running.host, running.port, running.path
+    with servers.redis_server(pki.server) as running:           # TLS on running.port; running.path stays plain
+
+Each listens on a free port and on a unix socket in a folder of its own, keeps nothing, and is gone, with its folder, at
+the end of the block, or with the process of the tests when that dies. Where tests run as root it runs as somebody else.
+Without the program the test is skipped, and the reason says which package (Debian's name) brings it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from .pki import Identity
+from .processes import PATIENCE, Process
+
+_ATTEMPTS = 5  # to find a port that nobody takes in the moment between finding it and listening on it
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that is ready.
+
+    Attributes:
+        host, port: its TCP address; with TLS where an identity was given.
+        path: its unix socket, always without TLS (PostgreSQL: the folder that it lies in, which is what clients ask for).
+        process: the program, for its output.
+    """
+
+    host: str
+    port: int
+    path: Path
+    process: Process
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+
+@contextlib.contextmanager
+def redis_server(identity: Identity | None = None, *options: str | Path) -> Iterator[Running]:
+    """A `redis-server` that keeps nothing on disk; it knows no password."""
+    program = _program("redis-server", "redis-server")
+    with _folder() as home:
+        shown = _shown(identity, home)
+
+        def command(port: int) -> Sequence[str | Path]:
+            listening: tuple[str | Path, ...] = ("--port", str(port))
+            if shown is not None:
+                files = ("--tls-cert-file", shown.chain, "--tls-key-file", shown.key, "--tls-ca-cert-file", shown.chain)
+                listening = ("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", *files)
+            quiet = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", home)
+            return [program, "--bind", "127.0.0.1", "--unixsocket", home / "socket", *listening, *quiet, *options]
+
+        with _started("redis-server", command, r"eady to accept connections") as (port, process):
+            yield Running("127.0.0.1", port, home / "socket", process)
+
+
+@contextlib.contextmanager
+def memcached_server(*options: str | Path) -> Iterator[Running]:
+    """A `memcached`; it cannot listen on TCP and a unix socket at once, so `path` does not exist."""
+    program = _program("memcached", "memcached")
+    with _folder() as home:
+
+        def command(port: int) -> Sequence[str | Path]:
+            return [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "16", "-v", "-v", *options]
+
+        with _started("memcached", command, r"^<\d+ server listening") as (port, process):
+            yield Running("127.0.0.1", port, home / "socket", process)
+
+
+@contextlib.contextmanager
+def postgres_server(identity: Identity | None = None, *settings: str) -> Iterator[Running]:
+    """A PostgreSQL whose user and database `tlskit` needs no password. `settings` are lines of its configuration."""
+    program, initdb = _program("postgres", "postgresql").resolve(), _program("initdb", "postgresql").resolve()
+    with _folder() as home:
+        data, shown = home / "data", _shown(identity, home)
+        settled = ("-U", "tlskit", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        _run(home, initdb, "-D", data, *settled)
+        lines = [f"unix_socket_directories = '{home}'", "listen_addresses = '127.0.0.1'", "fsync = off", "log_line_prefix = ''"]
+        if shown is not None:
+            lines += ["ssl = on", f"ssl_cert_file = '{shown.chain}'", f"ssl_key_file = '{shown.key}'"]
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{line}\n" for line in [*lines, *settings])
+
+        def command(port: int) -> Sequence[str | Path]:
+            return [program, "-D", data, "-p", str(port)]
+
+        with _started("postgres", command, r"database system is ready to accept connections") as (port, process):
+            _run(home, initdb.with_name("createdb"), "-h", home, "-p", str(port), "-U", "tlskit", "tlskit")
+            yield Running("127.0.0.1", port, home, process)
+
+
+def _program(name: str, package: str) -> Path:
+    """Where a program is, or skip the test."""
+    places = [shutil.which(name), *sorted(glob.glob(f"/usr/lib/{package}/*/bin/{name}"), reverse=True), shutil.which(f"/usr/sbin/{name}")]
+    for place in places:
+        if place is not None:
+            return Path(place)
+    pytest.skip(f"{name} is not on this machine (Debian's package: {package})")
+
+
+def _nobody() -> pwd.struct_passwd | None:
+    """Whom the servers run as; None for the user of the tests. PostgreSQL refuses to run as root."""
+    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def _as_nobody() -> list[str]:
+    """What a command begins with so that it runs as `_nobody`, and ends when the tests end in whatever way (Linux)."""
+    setpriv, user = shutil.which("setpriv"), _nobody()
+    if setpriv is None:
+        if user is not None:
+            pytest.skip("servers are not run as root, and there is no setpriv (Debian's package: util-linux)")
+        return []
+    change = [] if user is None else [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    return [setpriv, *change, "--pdeathsig=INT"]
+
+
+def _run(home: Path, *command: str | Path) -> None:
+    """Run a program to its end, as `_nobody`."""
+    subprocess.run([*_as_nobody(), *command], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, cwd=home)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of the server's own, with a path short enough for unix sockets."""
+    home = Path(tempfile.mkdtemp(prefix="tlskit-"))
+    try:
+        if user := _nobody():
+            os.chown(home, user.pw_uid, user.pw_gid)
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _shown(identity: Identity | None, home: Path) -> Identity | None:
+    """The identity as files that the server may read."""
+    if identity is None:
+        return None
+    user, copies = _nobody(), []
+    for file in (identity.chain, identity.key, identity.both):
+        copies.append(copy := home / file.name)
+        shutil.copyfile(file, copy)
+        copy.chmod(0o600)
+        if user is not None:
+            os.chown(copy, user.pw_uid, user.pw_gid)
+    return Identity(*copies)
+
+
+@contextlib.contextmanager
+def _started(name: str, command: Callable[[int], Sequence[str | Path]], ready: str) -> Iterator[tuple[int, Process]]:
+    """Start a server on a free port, and wait until it says that it is ready."""
+    for attempt in range(_ATTEMPTS):
+        with socket.create_server(("127.0.0.1", 0)) as reserved:
+            port = reserved.getsockname()[1]
+        process = Process([*_as_nobody(), *command(port)], name=name)
+        try:
+            process.expect(ready, 3 * PATIENCE)
+        except AssertionError:
+            process.stop(signal.SIGINT)
+            if attempt + 1 == _ATTEMPTS or not any(word in process.output for word in ("in use", "Failed listening")):
+                raise
+            continue
+        except BaseException:
+            process.stop(signal.SIGINT)
+            raise
+        try:
+            yield port, process
+        finally:
+            process.stop(signal.SIGINT)  # for PostgreSQL: at once, without waiting for its clients
+        return
