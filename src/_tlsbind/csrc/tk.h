@@ -59,6 +59,8 @@ int tk_mem_holds_record(tk_mem *m);
 
 /* ---- a connection ---- */
 
+typedef struct tk_info tk_info;
+
 typedef struct tk_event {
     struct tk_event *next;
     SSL_SESSION *session;
@@ -97,6 +99,7 @@ struct tk_conn {
     int32_t events;
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
+    tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
     X509 *rejected;         /* the certificate that verification failed at */
     uint8_t has_id_base;    /* a server that verifies: its session id context stands for its policy */
     uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
@@ -121,6 +124,32 @@ int tk_fail(tk_fault *fault); /* capture the queue alone: returns TK_SSL */
 
 void tk_records_add(tk_records *r, uint32_t tag, const void *data, size_t size);
 void tk_records_text(tk_records *r, uint32_t tag, const char *text); /* NULL adds nothing */
+
+/* ---- what a handshake showed: tk_info.c has the theory ---- */
+
+enum { TK_EXTENSIONS_MOST = 64 }; /* how many of the peer's extensions are noted */
+
+struct tk_info {
+    int32_t references;
+    uint8_t complete;
+    int64_t used;        /* when a handshake of this session was made last; changes */
+    tk_records notes;    /* numbers, texts and raw lists, under TK_INFO_ tags */
+    uint16_t extensions[TK_EXTENSIONS_MOST];
+    size_t extension_count;
+    STACK_OF(X509) *own, *peers, *verified;
+};
+
+void tk_info_begin(tk_conn *c); /* a handshake begins */
+void tk_info_end(tk_conn *c);
+tk_info *tk_info_of(const SSL_SESSION *s);
+int tk_info_attach(SSL_SESSION *s, tk_info *f);
+void tk_info_shared(tk_conn *c, tk_records *out);
+int tk_info_init(void);
+void tk_notes_watch(tk_conn *c);
+void tk_notes_hello(tk_conn *c); /* in a server's ClientHello callback */
+void tk_notes_take(tk_conn *c);  /* the handshake is over */
+void tk_cipher_facts(tk_records *out, const SSL_CIPHER *cipher); /* as tk_ctx_ciphers */
+void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out); /* three records; none for NULL */
 
 /* ---- contexts, hooks ---- */
 

@@ -99,6 +99,7 @@ X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault);
 X509 *tk_x509_from_pem(const void *pem, size_t size, tk_fault *fault);
 void tk_x509_free(X509 *x);
 void tk_x509_der(X509 *x, tk_records *out);
+void tk_x509_public_key(X509 *x, tk_records *out); /* DER of its SubjectPublicKeyInfo */
 
 enum { /* the tags of tk_x509_fields: the order of the fields within one tag is the certificate's */
     TK_X509_VERSION = 1, TK_X509_SERIAL, TK_X509_NOT_BEFORE, TK_X509_NOT_AFTER,
@@ -147,7 +148,7 @@ void tk_ctx_set_security_level(tk_ctx *c, int level);
 int tk_ctx_set_ciphers(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_ciphersuites(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault);
-void tk_ctx_ciphers(tk_ctx *c, tk_records *out); /* of each: id, bits, alg_bits, aead, then five strings */
+void tk_ctx_ciphers(tk_ctx *c, tk_records *out); /* of each: id, bits, alg_bits, aead, then up to nine strings */
 int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault); /* parameters for finite-field Diffie-Hellman */
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
 int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
@@ -202,6 +203,22 @@ void tk_session_free(SSL_SESSION *s);
 int tk_session_is_resumable(SSL_SESSION *s); /* as it is now: a session can be withdrawn */
 void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out);
 X509 *tk_session_peer(SSL_SESSION *s); /* a reference of the caller's own, or NULL */
+int tk_session_secret(SSL_SESSION *s, void *into, size_t room); /* the master secret; with TLS 1.3, the resumption secret */
+
+enum { /* what was noted of a handshake: the tags of tk_session_info and tk_conn_info; numbers have 64 bits */
+    TK_INFO_BLOB = 1,  /* all there is, as Python wrote it */
+    TK_INFO_LIVE,      /* from here on: of this connection's own handshake, not of the one that made the session */
+    TK_INFO_MADE, TK_INFO_USED, TK_INFO_SERVER, TK_INFO_EMS, TK_INFO_ETM, TK_INFO_FRAGMENT, TK_INFO_COMPRESSION,
+    TK_INFO_VERIFIED, TK_INFO_VERIFY_CODE, TK_INFO_ACKNOWLEDGED, TK_INFO_KEY_BITS,             /* numbers */
+    TK_INFO_GROUP, TK_INFO_SERVER_NAME, TK_INFO_MATCHED, TK_INFO_KEY_TYPE,                     /* texts */
+    TK_INFO_GROUPS, TK_INFO_SIGALGS, TK_INFO_CIPHERS, TK_INFO_SHARED, TK_INFO_FORMATS,         /* as on the wire */
+    TK_INFO_EXTENSIONS,                                                                        /* native 16-bit numbers */
+    TK_INFO_OWN, TK_INFO_PEERS, TK_INFO_CHAIN                                                  /* DER, one certificate each */
+};
+
+void tk_session_cipher(SSL_SESSION *s, tk_records *out); /* as tk_ctx_ciphers; nothing when it has none */
+void tk_session_info(SSL_SESSION *s, tk_records *out);
+int tk_session_set_info(SSL_SESSION *s, const void *blob, size_t size); /* before anybody else has the session */
 
 /* ---- connections ---- */
 
@@ -215,7 +232,8 @@ int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connectio
 void tk_conn_go_on(tk_conn *c);
 int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
-int tk_conn_vouch(tk_conn *c, X509 *peer); /* would this certificate pass this connection's verification now? */
+/* Would this certificate pass this connection's verification now, with the help of others (DER, end to end)? If so, the chain. */
+int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
 SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */
 
@@ -251,4 +269,5 @@ X509 *tk_conn_peer(tk_conn *c); /* a reference of the caller's own, or NULL */
 X509 *tk_conn_rejected(tk_conn *c); /* the certificate that verification failed at: as tk_conn_peer */
 void tk_conn_chain(tk_conn *c, int verified, tk_records *out); /* DER of each certificate, the peer's own first */
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out);
+void tk_conn_info(tk_conn *c, tk_records *out); /* the session's, then TK_INFO_LIVE and the connection's own */
 int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room); /* the Finished message: its length, 0 when there is none */

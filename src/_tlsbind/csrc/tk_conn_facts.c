@@ -95,23 +95,50 @@ int tk_conn_begun(tk_conn *c)
     return begun;
 }
 
-int tk_conn_vouch(tk_conn *c, X509 *peer)
+/* Certificates in DER, end to end; what cannot be read ends the list. */
+static STACK_OF(X509) *untrusted(const uint8_t *der, size_t size)
+{
+    STACK_OF(X509) *list = sk_X509_new_null();
+    const unsigned char *at = der;
+    X509 *x;
+
+    while (list != NULL && at < der + size && (x = d2i_X509(NULL, &at, (long)(der + size - at))) != NULL)
+        if (sk_X509_push(list, x) <= 0)
+            X509_free(x);
+    return list;
+}
+
+int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
     X509_STORE_CTX *v = X509_STORE_CTX_new();
-    int ok = 0;
+    STACK_OF(X509) *given, *found;
+    int i, ok = 0;
 
     tk_lock(&c->mutex);
     ERR_set_mark();
-    if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, NULL)
+    given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
+    if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, given)
         && X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server")
         && X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v), SSL_get_security_level(c->ssl));
         ok = X509_verify_cert(v) == 1;
     }
+    found = ok ? X509_STORE_CTX_get0_chain(v) : NULL;
+    for (i = 0; i < sk_X509_num(found); i++)
+        tk_x509_der(sk_X509_value(found, i), chain);
     ERR_pop_to_mark();
     tk_unlock(&c->mutex);
     X509_STORE_CTX_free(v);
+    sk_X509_pop_free(given, X509_free);
     return ok;
+}
+
+/* In the middle of a handshake a copy is given: what libssl still writes to is nobody else's. */
+static SSL_SESSION *in_progress(SSL *ssl)
+{
+    SSL_SESSION *s = SSL_get_session(ssl);
+
+    return s != NULL ? SSL_SESSION_dup(s) : NULL;
 }
 
 SSL_SESSION *tk_conn_session(tk_conn *c)
@@ -119,7 +146,7 @@ SSL_SESSION *tk_conn_session(tk_conn *c)
     SSL_SESSION *s;
 
     tk_lock(&c->mutex);
-    s = SSL_get1_session(c->ssl);
+    s = SSL_is_init_finished(c->ssl) ? SSL_get1_session(c->ssl) : in_progress(c->ssl);
     tk_unlock(&c->mutex);
     return s;
 }
@@ -214,6 +241,15 @@ void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
     tk_unlock(&c->mutex);
 }
 
+void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out)
+{
+    uint32_t bits = (uint32_t)SSL_CIPHER_get_bits(cipher, NULL);
+
+    tk_records_add(out, 0, &bits, sizeof bits);
+    tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
+    tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
+}
+
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
 {
     STACK_OF(SSL_CIPHER) *ours, *theirs;
@@ -222,15 +258,11 @@ void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
     tk_lock(&c->mutex);
     ours = SSL_get_ciphers(c->ssl);
     theirs = SSL_get_client_ciphers(c->ssl);
-    for (i = 0; ours != NULL && i < sk_SSL_CIPHER_num(theirs); i++) {
-        const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(theirs, i);
-        uint32_t bits = (uint32_t)SSL_CIPHER_get_bits(cipher, NULL);
-        if (sk_SSL_CIPHER_find(ours, cipher) < 0)
-            continue;
-        tk_records_add(out, 0, &bits, sizeof bits);
-        tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
-        tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
-    }
+    for (i = 0; ours != NULL && i < sk_SSL_CIPHER_num(theirs); i++)
+        if (sk_SSL_CIPHER_find(ours, sk_SSL_CIPHER_value(theirs, i)) >= 0)
+            tk_cipher_record(sk_SSL_CIPHER_value(theirs, i), out);
+    if (theirs == NULL)
+        tk_info_shared(c, out);
     tk_unlock(&c->mutex);
 }
 

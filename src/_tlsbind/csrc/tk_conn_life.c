@@ -59,6 +59,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
         SSL_set_accept_state(c->ssl);
     else
         SSL_set_connect_state(c->ssl);
+    tk_notes_watch(c);
     return c;
 }
 
@@ -78,6 +79,7 @@ void tk_conn_free(tk_conn *c)
     tk_events_clear(c);
     tk_queue_clear(&c->ahead);
     tk_queue_clear(&c->behind);
+    tk_info_end(c);
     X509_free(c->rejected);
     tk_mem_free(c->incoming);
     tk_mem_free(c->outgoing);

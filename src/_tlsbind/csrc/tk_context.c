@@ -16,6 +16,7 @@ tk_ctx *tk_ctx_new(int role, tk_fault *fault)
     }
     tk_mutex_init(&c->keylog_mutex);
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
+    tk_hooks_install(c);
     return c;
 }
 
@@ -112,8 +113,9 @@ int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault)
 
 static const char *long_name(int nid) { return nid == NID_undef ? NULL : OBJ_nid2ln(nid); }
 
-static void add_cipher(tk_records *out, const SSL_CIPHER *cipher)
+void tk_cipher_facts(tk_records *out, const SSL_CIPHER *cipher)
 {
+    const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(cipher);
     int alg_bits = 0, bits = SSL_CIPHER_get_bits(cipher, &alg_bits);
     uint32_t numbers[4] = { SSL_CIPHER_get_id(cipher), (uint32_t)bits, (uint32_t)alg_bits, (uint32_t)SSL_CIPHER_is_aead(cipher) };
     char description[256];
@@ -126,6 +128,8 @@ static void add_cipher(tk_records *out, const SSL_CIPHER *cipher)
     tk_records_text(out, 5, long_name(SSL_CIPHER_get_digest_nid(cipher)));
     tk_records_text(out, 6, long_name(SSL_CIPHER_get_kx_nid(cipher)));
     tk_records_text(out, 7, long_name(SSL_CIPHER_get_auth_nid(cipher)));
+    tk_records_text(out, 8, digest != NULL ? EVP_MD_get0_name(digest) : NULL);
+    tk_records_text(out, 9, SSL_CIPHER_standard_name(cipher));
 }
 
 void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
@@ -135,7 +139,7 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
     int i;
 
     for (i = 0; i < sk_SSL_CIPHER_num(list); i++)
-        add_cipher(out, sk_SSL_CIPHER_value(list, i));
+        tk_cipher_facts(out, sk_SSL_CIPHER_value(list, i));
     if (ssl == NULL)
         out->failed = 1;
     SSL_free(ssl);

@@ -57,9 +57,17 @@ void tk_events_clear(tk_conn *c)
 
 static void on_info(const SSL *ssl, int where, int value)
 {
-    tk_conn *c;
+    tk_conn *c = tk_conn_of(ssl);
 
-    if (!(where & SSL_CB_ALERT) || (c = tk_conn_of(ssl)) == NULL)
+    if (c == NULL)
+        return;
+    /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the handshake done. */
+    if (where == SSL_CB_HANDSHAKE_DONE || (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SR_FINISHED
+                                           && SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl)))
+        tk_notes_take(c);
+    else if (where == SSL_CB_HANDSHAKE_START)
+        tk_info_begin(c);
+    if (!(where & SSL_CB_ALERT))
         return;
     if ((value >> 8) != SSL3_AL_FATAL)
         return;
@@ -127,10 +135,13 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
     unsigned char id[SSL_MAX_SID_CTX_LENGTH];
+    tk_ctx *x;
 
     (void)alert;
     (void)argument;
-    if (c == NULL || !c->has_id_base)
+    if (c != NULL)
+        tk_notes_hello(c);
+    if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL || !(x->hooks & TK_HOOK_SERVERNAME))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
         return SSL_CLIENT_HELLO_ERROR;
@@ -170,7 +181,7 @@ void tk_hooks_install(tk_ctx *c)
 {
     SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
-    SSL_CTX_set_client_hello_cb(c->ctx, c->hooks & TK_HOOK_SERVERNAME ? on_client_hello : NULL, NULL);
+    SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
     SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? on_alpn : NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
 }

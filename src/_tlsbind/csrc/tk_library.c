@@ -11,7 +11,7 @@ int tk_init(void)
 {
     if (tk_conn_index >= 0)
         return 1;
-    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_at_fork(count_generation))
+    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_info_init() || !tk_at_fork(count_generation))
         return 0;
     tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

@@ -36,6 +36,9 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
 #define TK_EINTR WSAEINTR
 
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
+static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return (int32_t)InterlockedExchangeAdd((volatile LONG *)n, more) + more; }
+static inline void tk_atomic_store(int64_t *n, int64_t value) { InterlockedExchange64((volatile LONG64 *)n, value); }
+static inline int64_t tk_atomic_load(int64_t *n) { return InterlockedCompareExchange64((volatile LONG64 *)n, 0, 0); }
 static inline int tk_at_fork(void (*in_child)(void)) { (void)in_child; return 1; }
 
 #else
@@ -81,6 +84,9 @@ static inline int tk_fd_poll(struct pollfd *p, int ms) { return poll(p, 1, ms); 
 static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
 #define TK_EINTR EINTR
 
+static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return __atomic_add_fetch(n, more, __ATOMIC_ACQ_REL); }
+static inline void tk_atomic_store(int64_t *n, int64_t value) { __atomic_store_n(n, value, __ATOMIC_RELAXED); }
+static inline int64_t tk_atomic_load(int64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
 static inline int tk_at_fork(void (*in_child)(void)) { return pthread_atfork(NULL, NULL, in_child) == 0; }
 
 static inline int64_t tk_clock_ms(void)

@@ -96,3 +96,16 @@ X509 *tk_session_peer(SSL_SESSION *s)
         X509_up_ref(x);
     return x;
 }
+
+int tk_session_secret(SSL_SESSION *s, void *into, size_t room)
+{
+    return (int)SSL_SESSION_get_master_key(s, into, room);
+}
+
+void tk_session_cipher(SSL_SESSION *s, tk_records *out)
+{
+    const SSL_CIPHER *cipher = SSL_SESSION_get0_cipher(s);
+
+    if (cipher != NULL)
+        tk_cipher_facts(out, cipher);
+}

@@ -44,6 +44,19 @@ void tk_x509_der(X509 *x, tk_records *out)
     OPENSSL_free(der);
 }
 
+void tk_x509_public_key(X509 *x, tk_records *out)
+{
+    unsigned char *der = NULL;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+
+    if (size < 0) {
+        out->failed = 1;
+        return;
+    }
+    tk_records_add(out, 0, der, (size_t)size);
+    OPENSSL_free(der);
+}
+
 /* ---- fields ---- */
 
 static void add_string(tk_records *out, uint32_t tag, const ASN1_STRING *s)

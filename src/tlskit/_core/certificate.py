@@ -57,6 +57,11 @@ class Certificate:
     def __hash__(self) -> int:
         return hash(self.der)
 
+    @property
+    def public_key(self) -> bytes:
+        """DER of the public key, as a SubjectPublicKeyInfo. Corresponds to X509_get_X509_PUBKEY(3)."""
+        return next(body for _, body in listed(lambda out: lib.tk_x509_public_key(self._x509, out)))
+
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
         """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""
         return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der

@@ -14,7 +14,7 @@ through `_operate`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +26,7 @@ from .certificate import Certificate
 from .context import Context
 from .fault import from_queue, translate
 from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
+from .notes import Notes, read_notes
 from .session import Session
 
 if TYPE_CHECKING:
@@ -125,9 +126,13 @@ class Connection:
         if lib.tk_conn_set_id_context(self._conn, value) < 0:
             raise ValueError("OpenSSL did not take the session id context of a connection")
 
-    def vouches_for(self, certificate: Certificate) -> bool:
-        """Whether the peer's certificate alone would pass this connection's verification now, name and dates included."""
-        return bool(lib.tk_conn_vouch(self._conn, certificate._x509))
+    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> list[bytes]:
+        """The chain by which the peer's certificate passes this connection's verification now, name and dates included.
+
+        `others` are untrusted certificates in DER that may stand in between. Empty: it does not pass.
+        """
+        given = b"".join(others)
+        return [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
 
     def request_certificate(self) -> None:
         """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""
@@ -343,6 +348,10 @@ class Connection:
     def chain(self, *, verified: bool) -> list[bytes]:
         """DER of the peer's chain, its own certificate first: as it sent it, or as it was verified."""
         return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
+
+    def notes(self) -> list[Notes]:
+        """What was noted of handshakes: of the one that made the session, and after it of this connection's, if that is another."""
+        return read_notes(listed(lambda out: lib.tk_conn_info(self._conn, out)))
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server, what the client offered and this side has: (name, protocol, bits); None without a ClientHello."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
+from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue, plain_error
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
@@ -16,22 +17,6 @@ STATISTICS = (
     "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good", "accept_renegotiate",
     "hits", "misses", "timeouts", "cache_full", "cb_hits",
 )  # fmt: skip
-
-
-class CipherFacts(NamedTuple):
-    """What OpenSSL knows of one cipher suite."""
-
-    id: int
-    bits: int
-    algorithm_bits: int
-    aead: bool
-    name: str
-    protocol: str
-    description: str
-    symmetric: str | None
-    digest: str | None
-    key_exchange: str | None
-    authentication: str | None
 
 
 class PasswordWanted(Exception):
@@ -178,16 +163,7 @@ class Context:
 
     def ciphers(self) -> Iterator[CipherFacts]:
         """The suites in force, the preferred first. Corresponds to SSL_get_ciphers(3)."""
-        suites: list[tuple[memoryview, dict[int, str]]] = []
-        for tag, body in listed(lambda out: lib.tk_ctx_ciphers(self._ctx, out)):
-            if tag == 0:
-                suites.append((memoryview(body).cast("I"), {}))
-            else:
-                suites[-1][1][tag] = body.decode()
-        for numbers, text in suites:
-            number, bits, algorithm_bits, aead = numbers
-            names = (text.get(i) for i in range(4, 8))
-            yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].removesuffix("\n"), *names)
+        return cipher_facts(lambda out: lib.tk_ctx_ciphers(self._ctx, out))
 
     def set_dh(self, pem: bytes) -> None:
         """Parameters for finite-field Diffie-Hellman. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .certificate import Certificate
+from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
+from .notes import Notes, read_notes
 
 
 class Session:
@@ -75,6 +77,25 @@ class Session:
         if copy == ffi.NULL:
             raise from_queue(fault)
         return Session(copy)
+
+    def secret(self) -> bytes:
+        """The master secret; with TLS 1.3, the resumption secret. Corresponds to SSL_SESSION_get_master_key(3)."""
+        into = ffi.new("unsigned char[]", 256)
+        return bytes(ffi.buffer(into, lib.tk_session_secret(self._session, into, len(into))))
+
+    def cipher_facts(self) -> CipherFacts | None:
+        """All about the cipher suite. Corresponds to SSL_SESSION_get0_cipher(3)."""
+        return next(cipher_facts(lambda out: lib.tk_session_cipher(self._session, out)), None)
+
+    def notes(self) -> Notes:
+        """What was noted of the handshake that made it, if anything."""
+        found = read_notes(listed(lambda out: lib.tk_session_info(self._session, out)))
+        return found[0] if found else Notes()
+
+    def set_notes(self, blob: bytes) -> None:
+        """Give notes to a session that was read from DER, and that nobody else has yet."""
+        if lib.tk_session_set_info(self._session, blob, len(blob)) < 0:
+            raise MemoryError("there was no memory for what is known of a session")
 
     def peer(self) -> Certificate | None:
         """The peer's own certificate, the one thing of its chain that an SSL_SESSION keeps through DER."""

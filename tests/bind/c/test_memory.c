@@ -20,13 +20,21 @@ static void resumes(int version)
     CHECK(facts.done && !facts.reused && facts.version == version && facts.group_name != NULL && facts.cipher_bits >= 128);
     CHECK(facts.bytes_read > 0 && facts.bytes_written > 0 && facts.verify_code == X509_V_OK);
     CHECK((peer = tk_conn_peer(p.client)) != NULL && tk_conn_rejected(p.client) == NULL);
-    CHECK_EQUAL(tk_conn_vouch(p.client, peer), 1);
-    CHECK_EQUAL(tk_conn_vouch(p.client, stranger.x509), 0);
-    CHECK_EQUAL(tk_conn_vouch(p.client, full.x509), 0); /* another name */
+    CHECK_EQUAL(tk_conn_vouch(p.client, stranger.x509, NULL, 0, &r), 0);
+    CHECK_EQUAL(tk_conn_vouch(p.client, full.x509, "no certificate", 14, &r), 0); /* another name */
+    CHECK(r.size == 0);
+    CHECK_EQUAL(tk_conn_vouch(p.client, peer, NULL, 0, &r), 1);
+    CHECK(r.size == 16 + server_identity.der_size + root.der_size);
+    CHECK_EQUAL(tk_conn_vouch(p.client, peer, root.der, root.der_size, &r), 1);
+    tk_records_free(&r);
     tk_x509_free(peer);
     tk_conn_chain(p.client, 1, &r);
     CHECK(r.size == 16 + server_identity.der_size + root.der_size);
     tk_conn_shared_ciphers(p.server, &r);
+    tk_session_info(session, &r);
+    tk_conn_info(p.client, &r);
+    tk_conn_info(p.server, &r);
+    tk_session_cipher(session, &r);
     CHECK(!r.failed && tk_conn_finished(p.client, 1, finished, sizeof finished) > 0);
     tk_records_free(&r);
     tk_conn_facts_of(p.server, &facts);
@@ -41,6 +49,13 @@ static void resumes(int version)
     tk_session_free(session);
     session = tk_conn_session(p.client);
     CHECK(session != NULL);
+    tk_session_info(session, &r); /* of the handshake before */
+    CHECK(r.size > server_identity.der_size + root.der_size);
+    tk_records_free(&r);
+    CHECK_EQUAL(tk_session_set_info(session, "notes", 5), TK_DONE);
+    tk_session_info(session, &r);
+    CHECK(r.size == 13 && !memcmp(r.data + 8, "notes", 5));
+    tk_records_free(&r);
     CHECK(tk_ctx_add_session(c.client, session) == 1 && tk_ctx_remove_session(c.client, session) == 1);
     tk_session_free(session);
     CHECK_EQUAL(tk_conn_request_certificate(p.client, &fault), TK_SSL); /* only a server of 1.3 may ask */

@@ -1,0 +1,104 @@
+"""Notes: what a handshake showed, as C noted it (tk_info.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .native import lib
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a handshake showed. What is None was not to be seen from this side."""
+
+    made: int | None = None
+    """When the handshake was over, in seconds since 1970."""
+    used: int | None = None
+    """When a handshake of the session was over last."""
+    server: int | None = None
+    """1 on a server, 0 on a client; so it is with all that is yes or no."""
+    extended_master_secret: int | None = None
+    encrypt_then_mac: int | None = None
+    fragment: int | None = None
+    compression: int | None = None
+    verified: int | None = None
+    verify_code: int | None = None
+    acknowledged: int | None = None
+    key_bits: int | None = None
+    group: str | None = None
+    server_name: str | None = None
+    matched: str | None = None
+    key_type: str | None = None
+    groups: tuple[int, ...] | None = None
+    signature_algorithms: tuple[int, ...] | None = None
+    cipher_suites: tuple[int, ...] | None = None
+    shared_cipher_suites: tuple[int, ...] | None = None
+    point_formats: tuple[int, ...] | None = None
+    extensions: tuple[int, ...] | None = None
+    own: tuple[bytes, ...] | None = None
+    peers: tuple[bytes, ...] | None = None
+    chain: tuple[bytes, ...] | None = None
+    blob: bytes | None = None
+    """All of this but `used`, of a session that comes from elsewhere, as Python wrote it there."""
+
+
+def _number(body: bytes) -> int | None:
+    number: int = memoryview(body).cast("q")[0]
+    return None if number < 0 else number
+
+
+def _text(body: bytes) -> str:
+    return body.decode("utf-8", "backslashreplace")
+
+
+def _pairs(body: bytes) -> tuple[int, ...]:
+    return tuple(body[i] << 8 | body[i + 1] for i in range(0, len(body), 2))
+
+
+def _native(body: bytes) -> tuple[int, ...]:
+    return tuple(memoryview(body).cast("H"))
+
+
+_FIELDS: dict[int, tuple[str, Any]] = {
+    lib.TK_INFO_BLOB: ("blob", bytes),
+    lib.TK_INFO_MADE: ("made", _number),
+    lib.TK_INFO_USED: ("used", _number),
+    lib.TK_INFO_SERVER: ("server", _number),
+    lib.TK_INFO_EMS: ("extended_master_secret", _number),
+    lib.TK_INFO_ETM: ("encrypt_then_mac", _number),
+    lib.TK_INFO_FRAGMENT: ("fragment", _number),
+    lib.TK_INFO_COMPRESSION: ("compression", _number),
+    lib.TK_INFO_VERIFIED: ("verified", _number),
+    lib.TK_INFO_VERIFY_CODE: ("verify_code", _number),
+    lib.TK_INFO_ACKNOWLEDGED: ("acknowledged", _number),
+    lib.TK_INFO_KEY_BITS: ("key_bits", _number),
+    lib.TK_INFO_GROUP: ("group", _text),
+    lib.TK_INFO_SERVER_NAME: ("server_name", _text),
+    lib.TK_INFO_MATCHED: ("matched", _text),
+    lib.TK_INFO_KEY_TYPE: ("key_type", _text),
+    lib.TK_INFO_GROUPS: ("groups", _pairs),
+    lib.TK_INFO_SIGALGS: ("signature_algorithms", _pairs),
+    lib.TK_INFO_CIPHERS: ("cipher_suites", _pairs),
+    lib.TK_INFO_SHARED: ("shared_cipher_suites", _pairs),
+    lib.TK_INFO_FORMATS: ("point_formats", tuple),
+    lib.TK_INFO_EXTENSIONS: ("extensions", _native),
+}
+_CHAINS = {lib.TK_INFO_OWN: "own", lib.TK_INFO_PEERS: "peers", lib.TK_INFO_CHAIN: "chain"}
+
+
+def read_notes(entries: Iterable[tuple[int, bytes]]) -> list[Notes]:
+    """Read what tk_session_info and tk_conn_info write: none, the session's, or the session's and the connection's own."""
+    found: list[Notes] = []
+    fields: dict[str, Any] = {}
+    for tag, body in entries:
+        if tag == lib.TK_INFO_LIVE:
+            found.append(Notes(**fields))
+            fields = {}
+        elif tag in _CHAINS:
+            fields[_CHAINS[tag]] = (*fields.get(_CHAINS[tag], ()), body)
+        else:
+            name, read = _FIELDS[tag]
+            fields[name] = read(body)
+    return [*found, Notes(**fields)] if fields else found
