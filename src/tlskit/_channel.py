@@ -48,7 +48,7 @@ class Channel(Connection):
     ) -> None:
         context._check_role(server_side)
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
-        self._owner = ref(owner)
+        self._owner: ref[Any] = ref(self if owner is None else owner)
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
