@@ -63,7 +63,7 @@ sanitize: $(VENV)/.tools ## the C helpers with gcc's sanitizers
 	@$(BIN)/python -m tests.bind.c.program --sanitize address
 	@$(BIN)/python -m tests.bind.c.program --sanitize thread
 
-stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api.h
+stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api*.h
 	@$(BIN)/python tools/stub.py
 
 clean: ## remove all that this file made

@@ -151,8 +151,9 @@ def check_version(include: Path) -> None:
 
 
 def border() -> str:
-    """The declarations that Python sees: tk_api.h is C and cdef at once."""
-    text = (HERE / CSRC / "tk_api.h").read_text(encoding="utf-8")
+    """The declarations that Python sees: tk_api.h, and tk_api_*.h after it, are C and cdef at once."""
+    headers = [HERE / CSRC / "tk_api.h", *sorted((HERE / CSRC).glob("tk_api_*.h"))]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     return text + '\nextern "Python+C" { int tk_py_servername(void *handle, const char *name); }\n'
 
 

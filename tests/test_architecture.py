@@ -14,13 +14,14 @@ PACKAGE, BINDING = SOURCE / "tlskit", SOURCE / "_tlsbind"
 #: The rings, from the top (DESIGN.md, section 1). A module of the package that is not named here is a surface.
 RINGS = ["surfaces", "policy", "owners", "binding"]
 POLICY = {"sessions", "_tickets", "_trust", "_pem", "_bridge", "_channel"}
-LEAVES = {"errors", "enums", "_stdlib"}  # everybody may import them
+LEAVES = {"errors", "enums"}  # everybody may import them
 
 #: Upward edges that are allowed, each with its reason. There are none.
 UPWARDS: dict[tuple[str, str], str] = {}
 
 #: Longer than the plan allows, each with its reason and its own bound.
 LONG = {
+    "_tlsbind/csrc/tk_conn.c": (370, "the one loop and its four steps, with the theory of operation"),
 }
 LONGEST = {".py": 450, ".c": 300, ".h": 300}
 
@@ -157,7 +158,7 @@ def test_ffi_and_lib_stay_inside():
         assert not names & {"ffi", "lib", "_cffi_backend"}, path
 
 
-HANDLES = {"_ctx", "_conn", "_mem", "_x509", "_store"}
+HANDLES = {"_ctx", "_conn", "_mem", "_ring", "_x509", "_store"}
 
 
 def test_handles_are_not_touched_outside():
@@ -324,14 +325,18 @@ def test_a_condition_inside_a_function_would_be_found():
     )
 
 
+def border():
+    return "".join(path.read_text(encoding="utf-8") for path in sorted((BINDING / "csrc").glob("tk_api*.h")))
+
+
 def test_the_border_header_is_a_cdef():
     """cffi reads the same text: no preprocessor line in it."""
-    assert not [line for line in (BINDING / "csrc" / "tk_api.h").read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("#")]
+    assert not [line for line in border().splitlines() if line.lstrip().startswith("#")]
 
 
 def test_the_helpers_have_their_prefix():
     """Whatever C shows to Python begins with tk_."""
-    text = re.sub(r"/\*.*?\*/", "", (BINDING / "csrc" / "tk_api.h").read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"/\*.*?\*/", "", border(), flags=re.DOTALL)
     functions = re.findall(r"^[\w \*]*?\b(\w+)\(", text, re.MULTILINE)
     assert len(functions) > 60
     assert all(name.startswith("tk_") for name in functions), functions

@@ -1,4 +1,4 @@
-"""Write src/_tlsbind/_native.pyi, the typed picture of the compiled module, from the border header csrc/tk_api.h.
+"""Write src/_tlsbind/_native.pyi, the typed picture of the compiled module, from the border headers csrc/tk_api*.h.
 
     python tools/stub.py           write it
     python tools/stub.py --check   only say whether it is what it should be
@@ -16,12 +16,13 @@ from pathlib import Path
 from pycparser import c_ast, c_parser  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
-HEADER = ROOT / "src" / "_tlsbind" / "csrc" / "tk_api.h"
+CSRC = ROOT / "src" / "_tlsbind" / "csrc"
+HEADERS = [CSRC / "tk_api.h", *sorted(CSRC.glob("tk_api_*.h"))]
 STUB = ROOT / "src" / "_tlsbind" / "_native.pyi"
 
 NUMBERS = {"int", "long", "unsigned", "short", *(f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)), "size_t"}
 
-HEAD = '''"""The compiled module: made by tools/stub.py from csrc/tk_api.h. Do not edit."""
+HEAD = '''"""The compiled module: made by tools/stub.py from csrc/tk_api*.h. Do not edit."""
 
 from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar, overload, type_check_only
@@ -133,7 +134,7 @@ class Stub:
                 HEAD,
                 *(struct(name, fields) for name, fields in self.structs.items()),
                 FFI.format(overloads=overloads),
-                '@type_check_only\nclass Lib:\n    """The functions and constants of tk_api.h."""\n\n',
+                '@type_check_only\nclass Lib:\n    """The functions and constants of tk_api*.h."""\n\n',
                 *(f"    {name}: int\n" for name in self.constants),
                 *(f"    {line}\n" for line in self.functions),
                 "\n",
@@ -161,11 +162,11 @@ def parsed(header: str) -> c_ast.FileAST:
 
 
 def main() -> int:
-    wanted = Stub(HEADER.read_text(encoding="utf-8")).text()
+    wanted = Stub("\n".join(header.read_text(encoding="utf-8") for header in HEADERS)).text()
     if "--check" not in sys.argv[1:]:
         STUB.write_text(wanted, encoding="utf-8")
     elif not STUB.exists() or STUB.read_text(encoding="utf-8") != wanted:
-        print("src/_tlsbind/_native.pyi is not what csrc/tk_api.h says: run `python tools/stub.py`", file=sys.stderr)
+        print("src/_tlsbind/_native.pyi is not what csrc/tk_api*.h say: run `python tools/stub.py`", file=sys.stderr)
         return 1
     return 0
 
