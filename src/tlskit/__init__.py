@@ -162,6 +162,7 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import SSLSession, SessionStats
+from ._tickets import TicketKeyring, TicketStats
 
 __version__ = "0.1.0"
 
@@ -306,6 +307,8 @@ __all__ = [
     "SessionCacheMode",
     "SessionStats",
     "TLSVersion",
+    "TicketKeyring",
+    "TicketStats",
     "VerifyFlags",
     "VerifyMode",
     "cert_time_to_seconds",

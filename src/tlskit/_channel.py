@@ -47,8 +47,10 @@ class Channel(Connection):
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
     ) -> None:
         context._check_role(server_side)
+        if server_side:
+            context.tickets._before_connection()
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
-        self._owner: ref[Any] = ref(self if owner is None else owner)
+        self._owner = ref(owner)
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname

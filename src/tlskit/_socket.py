@@ -8,15 +8,13 @@ as in the stdlib.
 from __future__ import annotations
 
 import errno
+import ssl
 from contextlib import suppress
-from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
+from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _stdlib
 from ._channel import Channel
-from ._identity import initialise
 from ._negotiated import Negotiated
-from ._stdlib import Socket as socket
 from .errors import SSLEOFError, SSLError
 from .sessions import SSLSession
 
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 
-class SSLSocket(Negotiated, _stdlib.SSLSocket):
+class SSLSocket(Negotiated, ssl.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
 
     _sslobj: Channel | None
@@ -41,8 +39,6 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
     _leftover = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
-            return
         raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_socket().")
 
     @classmethod
@@ -85,14 +81,10 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
             self.settimeout(timeout)
             if self._connected:
                 self._attach()
-            initialise(
-                self, SSLSocket, sock=sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
-                suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname, context=context, session=session,
-            )  # fmt: skip
-            if self._connected and do_handshake_on_connect:
-                if timeout == 0.0:
-                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
-                self.do_handshake()
+                if do_handshake_on_connect:
+                    if timeout == 0.0:
+                        raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                    self.do_handshake()
         except BaseException:
             self._close_quietly()
             raise
@@ -283,14 +275,11 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
     def write(self, data: Buffer) -> int:
         """Write `data`, and return how many bytes of it went: all, unless the socket is non-blocking.
 
-        When it raises (a timeout, or what a signal's handler raised), repeat it with the same bytes: each is sent once.
-        Until then another write of this thread is refused, as OpenSSL does ("bad write retry"). Threads take turns: a write
-        goes out whole, also when it is repeated, and another thread's waits for it no longer than the timeout says.
         Corresponds to SSL_write_ex(3).
 
         Raises:
             SSLWantWriteError: the socket is non-blocking and full: call again with the same bytes.
-            TimeoutError: the socket's timeout has passed; how much of it has gone is not known.
+            TimeoutError: the socket's timeout has passed: what was not sent is to be repeated with the same bytes.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
@@ -387,9 +376,8 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
 
     def detach(self) -> int:
         """Give the descriptor up, without closing it."""
-        fd = socket.detach(self)
-        self._sslobj = None  # only now: see _real_close
-        return fd
+        self._sslobj = None
+        return socket.detach(self)
 
     def _real_close(self) -> None:
         channel = self._sslobj

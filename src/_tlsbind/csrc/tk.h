@@ -15,6 +15,7 @@
 
 #include "tk_os.h"
 #include "tk_api.h"
+#include "tk_api_tickets.h"
 
 /* ---- what later OpenSSL versions call otherwise ---- */
 
@@ -66,20 +67,6 @@ typedef struct tk_event {
     SSL_SESSION *session;
 } tk_event;
 
-/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
-typedef struct {
-    size_t size;
-    uint8_t print[32]; /* SHA-256 of those bytes */
-    uint64_t thread;   /* that made it */
-    int32_t torn;      /* more bytes were to follow */
-} tk_owed;
-
-typedef struct {
-    uint64_t number; /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
-    uint64_t thread;
-    int32_t generation;
-} tk_turn;
-
 struct tk_conn {
     SSL *ssl;
     tk_mutex mutex;
@@ -90,14 +77,10 @@ struct tk_conn {
 
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
-    int32_t readers;        /* how many of them read */
     int32_t born;           /* tk_generation of the process that made it */
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
-    uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
-    uint8_t header_size;
-    size_t missing;         /* of its body, what libssl has not been given yet */
     size_t stride;          /* how much one recv asks for */
     size_t reader_room;     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
@@ -108,11 +91,8 @@ struct tk_conn {
     int32_t read_errno, write_errno, at_end;
     int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */
 
-    tk_owed *owed;          /* writes that ended early, see tk_write.c */
-    int32_t owed_count;
-    uint64_t writes;        /* how many numbers of writes have been given out */
-    tk_turn turn;           /* of the write whose bytes go out now */
-    tk_condition turns;     /* it has changed */
+    size_t owed;            /* plaintext already encrypted for a write that has not returned it */
+    uint64_t owed_print;    /* of those bytes */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int64_t parked;         /* the status of a read that failed for good, for the reads to come; 0: none */
 
@@ -126,6 +106,9 @@ struct tk_conn {
     uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */
+    uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
+    uint8_t tickets_counted; /* ... and what has been counted of this handshake */
+    tk_ring *ring;          /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
 };
 
 BIO *tk_transport_new(tk_conn *c);
@@ -134,30 +117,6 @@ int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already
 int tk_transport_init(void);
 
 int tk_wait(tk_conn *c, int reading, int writing, int64_t ms); /* TK_DONE or a status */
-
-/* ---- operations: tk_conn.c has the loop ---- */
-
-enum { TK_TURN = -100 }; /* a status of a step: another write has to end first */
-
-typedef struct tk_op {
-    int64_t (*step)(tk_conn *c, struct tk_op *op);
-    uint8_t *into;       /* read */
-    const uint8_t *data; /* write */
-    size_t size;
-    size_t taken;        /* write: encrypted so far */
-    size_t done;         /* read or on the wire so far */
-    uint64_t number;     /* write: among those that have had the turn; 0: it has not */
-    int may_wait, limited, waited; /* limited: not for ever */
-    int kind;            /* TK_HANDSHAKE ... */
-    int zeros;           /* shutdown: answers of 0 so far */
-    int ssl_error;
-} tk_op;
-
-int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
-int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
-int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
-
-static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
 
 /* ---- faults ---- */
 
@@ -206,6 +165,7 @@ struct tk_ctx {
     size_t alpn_size;
     int32_t hooks;
     int32_t post_handshake_auth;
+    tk_ring *ring;          /* NULL: libssl's own ticket keys */
 };
 
 extern int tk_ctx_index, tk_conn_index;
@@ -217,5 +177,10 @@ void tk_hooks_remove(tk_ctx *c);
 void tk_hooks_watch(tk_conn *c);
 void tk_events_push(tk_conn *c, SSL_SESSION *session);
 void tk_events_clear(tk_conn *c);
+
+/* ---- tickets ---- */
+
+tk_ring *tk_ctx_ring(tk_ctx *c); /* a reference of the caller's own, or NULL */
+void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became of its ticket */
 
 #endif

@@ -28,6 +28,7 @@ void tk_ctx_free(tk_ctx *c)
     tk_hooks_remove(c);
     SSL_CTX_free(c->ctx);
     BIO_free(c->keylog);
+    tk_ring_free(c->ring);
     tk_mutex_destroy(&c->keylog_mutex);
     free(c->alpn);
     free(c);

@@ -53,7 +53,7 @@ void tk_events_clear(tk_conn *c)
         SSL_SESSION_free(session);
 }
 
-/* ---- per connection: alerts, and where verification failed ---- */
+/* ---- per connection: alerts, the end of the handshake, and where verification failed ---- */
 
 static void on_info(const SSL *ssl, int where, int value)
 {
@@ -67,6 +67,8 @@ static void on_info(const SSL *ssl, int where, int value)
         tk_notes_take(c);
     else if (where == SSL_CB_HANDSHAKE_START)
         tk_info_begin(c);
+    if (where == SSL_CB_HANDSHAKE_DONE)
+        tk_tickets_settle(c);
     if (!(where & SSL_CB_ALERT))
         return;
     if ((value >> 8) != SSL3_AL_FATAL)

@@ -24,14 +24,10 @@ static inline void tk_condition_init(tk_condition *c) { InitializeConditionVaria
 static inline void tk_condition_destroy(tk_condition *c) { (void)c; }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { SleepConditionVariableCS(c, m, INFINITE); }
 static inline void tk_condition_broadcast(tk_condition *c) { WakeAllConditionVariable(c); }
-static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms) { return SleepConditionVariableCS(c, m, (DWORD)ms) != 0; }
-static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 
 /* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
 static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
 static inline int tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
-static inline int tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK); }
-static inline int64_t tk_fd_available(tk_fd fd) { u_long n = 0; return ioctlsocket(fd, FIONREAD, &n) == 0 ? (int64_t)n : -1; }
 static inline int tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
 static inline int tk_fd_errno(void) { return WSAGetLastError(); }
 static inline int tk_fd_would_block(int e) { return e == WSAEWOULDBLOCK; }
@@ -42,14 +38,18 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
 static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return (int32_t)InterlockedExchangeAdd((volatile LONG *)n, more) + more; }
 static inline void tk_atomic_store(int64_t *n, int64_t value) { InterlockedExchange64((volatile LONG64 *)n, value); }
+static inline void tk_atomic_add64(int64_t *to, int64_t n) { InterlockedExchangeAdd64((volatile LONG64 *)to, n); }
 static inline int64_t tk_atomic_load(int64_t *n) { return InterlockedCompareExchange64((volatile LONG64 *)n, 0, 0); }
-static inline int tk_at_fork(void (*in_child)(void)) { (void)in_child; return 1; }
+static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
+{
+    (void)before, (void)in_parent, (void)in_child;
+    return 1;
+}
 
 #else
 
 #include <poll.h>
 #include <pthread.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef int tk_fd;
@@ -68,41 +68,10 @@ static inline void tk_mutex_init_recursive(tk_mutex *m)
 static inline void tk_mutex_destroy(tk_mutex *m) { pthread_mutex_destroy(m); }
 static inline void tk_lock(tk_mutex *m) { pthread_mutex_lock(m); }
 static inline void tk_unlock(tk_mutex *m) { pthread_mutex_unlock(m); }
+static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
 static inline void tk_condition_destroy(tk_condition *c) { pthread_cond_destroy(c); }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_cond_wait(c, m); }
 static inline void tk_condition_broadcast(tk_condition *c) { pthread_cond_broadcast(c); }
-static inline uint64_t tk_thread(void) { return (uint64_t)(uintptr_t)pthread_self(); }
-
-/* Waits a while by a clock that nobody sets: 0 when the time is over. */
-#ifdef __APPLE__
-static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
-static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
-{
-    struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
-    return pthread_cond_timedwait_relative_np(c, m, &t) == 0;
-}
-#else
-static inline void tk_condition_init(tk_condition *c)
-{
-    pthread_condattr_t a;
-    pthread_condattr_init(&a);
-    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
-    pthread_cond_init(c, &a);
-    pthread_condattr_destroy(&a);
-}
-static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += ms / 1000;
-    t.tv_nsec += ms % 1000 * 1000000L;
-    if (t.tv_nsec >= 1000000000L) {
-        t.tv_nsec -= 1000000000L;
-        t.tv_sec++;
-    }
-    return pthread_cond_timedwait(c, m, &t) == 0;
-}
-#endif
 
 #ifdef MSG_NOSIGNAL
 #define TK_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -113,8 +82,6 @@ static inline int tk_fd_prepare(tk_fd fd) { int on = 1; return setsockopt(fd, SO
 #endif
 
 static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT); }
-static inline ssize_t tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK); }
-static inline int64_t tk_fd_available(tk_fd fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
 static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n, TK_SEND_FLAGS); }
 static inline int tk_fd_errno(void) { return errno; }
 static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBLOCK; }
@@ -124,8 +91,12 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
 
 static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return __atomic_add_fetch(n, more, __ATOMIC_ACQ_REL); }
 static inline void tk_atomic_store(int64_t *n, int64_t value) { __atomic_store_n(n, value, __ATOMIC_RELAXED); }
+static inline void tk_atomic_add64(int64_t *to, int64_t n) { __atomic_fetch_add(to, n, __ATOMIC_RELAXED); }
 static inline int64_t tk_atomic_load(int64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
-static inline int tk_at_fork(void (*in_child)(void)) { return pthread_atfork(NULL, NULL, in_child) == 0; }
+static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
+{
+    return pthread_atfork(before, in_parent, in_child) == 0;
+}
 
 static inline int64_t tk_clock_ms(void)
 {

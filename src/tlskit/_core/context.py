@@ -10,6 +10,7 @@ from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue, plain_error
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
+from .tickets import Ring
 from .trust import TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
@@ -122,6 +123,23 @@ class Context:
     def num_tickets(self, value: int) -> None:
         if lib.tk_ctx_set_num_tickets(self._ctx, value) != 1:
             raise ValueError("failed to set num tickets.")
+
+    def set_ring(self, ring: Ring | None) -> None:
+        """The keys for tickets; None: libssl's own. Corresponds to SSL_CTX_set_tlsext_ticket_key_evp_cb(3)."""
+        lib.tk_ctx_set_ring(self._ctx, ffi.NULL if ring is None else ring._ring)
+
+    @property
+    def ticket_keys(self) -> bytes:
+        """Libssl's own ticket key: name, HMAC, AES. Corresponds to SSL_CTX_set_tlsext_ticket_keys(3)."""
+        room = ffi.new("uint8_t[80]")
+        if lib.tk_ctx_ticket_keys(self._ctx, room) < 0:
+            raise plain_error("OpenSSL did not give its ticket key")
+        return bytes(ffi.buffer(room))
+
+    @ticket_keys.setter
+    def ticket_keys(self, value: bytes) -> None:
+        if lib.tk_ctx_set_ticket_keys(self._ctx, value) < 0:
+            raise plain_error("OpenSSL did not take the ticket key")
 
     @property
     def post_handshake_auth(self) -> bool:

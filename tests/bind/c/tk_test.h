@@ -80,5 +80,6 @@ void test_blocks(void);  /* queues, memory, records, faults, the library */
 void test_objects(void); /* trust, certificates, credentials, contexts, sessions */
 void test_memory(void);  /* connections over memory */
 void test_sockets(void); /* connections over socket pairs */
+void test_tickets(void); /* rings of ticket keys */
 
 #endif

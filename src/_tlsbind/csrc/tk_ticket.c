@@ -1,0 +1,242 @@
+/* Tickets: what libssl asks when it makes one and when a client shows one. All is answered here, from the ring that the
+   connection's context had when the connection was made. */
+#include <openssl/core_names.h>
+#include <openssl/rand.h>
+
+#include "tk_ring.h"
+
+enum { WEEK = 7 * 86400 }; /* RFC 8446, 4.6.1: the longest lifetime of a ticket */
+
+enum { /* tk_conn.ticket */
+    TICKET_NONE = 0, TICKET_NO_KEY, TICKET_NEWEST, TICKET_OLDER
+};
+
+/* ---- counting ---- */
+
+/* A client may show several tickets, and has to show them again when it is asked for another ClientHello: each kind is
+   counted once in a handshake. */
+static void count_once(tk_conn *c, int64_t *counter)
+{
+    uint8_t bit = (uint8_t)(1u << (counter - &c->ring->stats.resumed));
+
+    if (!(c->tickets_counted & bit)) {
+        c->tickets_counted |= bit;
+        tk_atomic_add64(counter, 1);
+    }
+}
+
+/* That a ticket could be opened does not mean that its session is resumed: it may have expired, or have been made under
+   another policy, version or cipher. So this waits for the end of the handshake. */
+void tk_tickets_settle(tk_conn *c)
+{
+    if (c->ring != NULL && (c->ticket == TICKET_NEWEST || c->ticket == TICKET_OLDER)) {
+        int reused = SSL_session_reused(c->ssl);
+        count_once(c, reused ? &c->ring->stats.resumed : &c->ring->stats.refused);
+        if (reused && c->ticket == TICKET_OLDER)
+            count_once(c, &c->ring->stats.renewed);
+    }
+    c->ticket = TICKET_NONE;
+    c->tickets_counted = 0;
+}
+
+/* ---- keys ---- */
+
+static const EVP_CIPHER *cipher_of(const tk_ticket_key *key) { return key->size == 16 ? EVP_aes_128_cbc() : EVP_aes_256_cbc(); }
+
+static int set_mac(EVP_MAC_CTX *mac, const tk_ticket_key *key)
+{
+    OSSL_PARAM params[3];
+
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->hmac, (size_t)key->size);
+    params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0);
+    params[2] = OSSL_PARAM_construct_end();
+    return EVP_MAC_CTX_set_params(mac, params);
+}
+
+static int encrypt(tk_conn *c, const tk_keys *k, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    const tk_ticket_key *key = &k->key[0];
+
+    memcpy(name, key->name, sizeof key->name);
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(cipher_of(key))) != 1)
+        return -1;
+    if (!EVP_EncryptInit_ex(cipher, cipher_of(key), NULL, key->aes, iv) || !set_mac(mac, key))
+        return -1;
+    tk_atomic_add64(&c->ring->stats.made, 1);
+    return 1;
+}
+
+static const tk_ticket_key *find(tk_conn *c, const tk_keys *k, const uint8_t *name, int64_t now)
+{
+    int32_t i;
+
+    for (i = 0; i < k->count; i++)
+        if (!memcmp(k->key[i].name, name, sizeof k->key[i].name)) {
+            if (k->key[i].until > now)
+                return &k->key[i];
+            count_once(c, &c->ring->stats.retired);
+            return NULL;
+        }
+    for (i = 0; i < k->gone_count; i++)
+        if (!memcmp(k->gone[i], name, sizeof k->gone[i])) {
+            count_once(c, &c->ring->stats.retired);
+            return NULL;
+        }
+    count_once(c, &c->ring->stats.unknown);
+    return NULL;
+}
+
+/* 1: go on; 2: go on, and make a new ticket; 0: a full handshake. In TLS 1.3 a ticket is for one use, so there is
+   always a new one. */
+static int decrypt(tk_conn *c, const tk_keys *k, const uint8_t *name, const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
+                   int64_t now)
+{
+    const tk_ticket_key *key = find(c, k, name, now);
+
+    c->ticket = TICKET_NO_KEY;
+    if (key == NULL)
+        return 0;
+    if (!set_mac(mac, key) || !EVP_DecryptInit_ex(cipher, cipher_of(key), NULL, key->aes, iv))
+        return -1;
+    c->ticket = key->newest ? TICKET_NEWEST : TICKET_OLDER;
+    return key->newest && SSL_version(c->ssl) != TLS1_3_VERSION ? 1 : 2;
+}
+
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypts)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    tk_keys *k;
+    int64_t now;
+    int answer;
+
+    if (c == NULL)
+        return 0;
+    if (c->ring == NULL) { /* the context had none when the connection was made */
+        tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+        if (x == NULL || (c->ring = tk_ctx_ring(x)) == NULL)
+            return 0;
+    }
+    now = tk_ring_clock(c->ring);
+    if ((k = tk_ring_take(c->ring, now)) == NULL)
+        return 0;
+    answer = encrypts ? encrypt(c, k, name, iv, cipher, mac) : decrypt(c, k, name, iv, cipher, mac, now);
+    tk_ring_give_back(k);
+    return answer;
+}
+
+/* ---- what a ticket says, and how long it counts ---- */
+
+/* When the full handshake was from which a line of sessions comes: TLS 1.3 resumes from ticket to ticket, and each is
+   new. It stands in the ticket itself. */
+static const char MARK[4] = { 't', 'k', 'T', '1' };
+
+static int64_t begun(SSL_SESSION *s)
+{
+    uint8_t *data;
+    size_t size;
+    int64_t n = 0;
+    size_t i;
+
+    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != sizeof MARK + 8 || memcmp(data, MARK, sizeof MARK) != 0)
+        return -1;
+    for (i = sizeof MARK; i < size; i++)
+        n = n << 8 | data[i];
+    return n;
+}
+
+static int set_begun(SSL_SESSION *s, int64_t n)
+{
+    uint8_t data[sizeof MARK + 8];
+    size_t i;
+
+    memcpy(data, MARK, sizeof MARK);
+    for (i = sizeof data; i-- > sizeof MARK; n >>= 8)
+        data[i] = (uint8_t)n;
+    return SSL_SESSION_set1_ticket_appdata(s, data, sizeof data);
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Before a ticket is made: nobody is told that it is good for longer than there are keys to read it, nor for more than a
+   week after the full handshake (RFC 8446, 4.6.1). */
+static int on_ticket_made(SSL *ssl, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    SSL_SESSION *s = SSL_get_session(ssl);
+    int64_t time, first, most;
+
+    (void)argument;
+    if (c == NULL || c->ring == NULL || s == NULL)
+        return 1;
+    time = (int64_t)SSL_SESSION_get_time_ex(s);
+    if ((first = begun(s)) < 0 && !set_begun(s, first = time))
+        return 0;
+    most = least(c->ring->lifetime, first + WEEK - time);
+    if (SSL_SESSION_get_timeout(s) > most)
+        SSL_SESSION_set_timeout(s, (long)(most > 0 ? most : 0));
+    return 1;
+}
+
+static int has_ended(const X509 *x)
+{
+    return x != NULL && X509_cmp_current_time(X509_get0_notAfter(x)) <= 0;
+}
+
+static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_size, SSL_TICKET_STATUS status,
+                                          void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    int found = c != NULL ? c->ticket : TICKET_NONE;
+    int64_t first;
+
+    (void)name, (void)name_size, (void)argument;
+    if (c == NULL || c->ring == NULL)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        if (status == SSL_TICKET_NO_DECRYPT && found != TICKET_NO_KEY) /* we have the key, and yet: or there was no room for a name */
+            count_once(c, &c->ring->stats.tampered);
+        c->ticket = TICKET_NONE;
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    first = begun(s);
+    if ((first >= 0 && first + WEEK <= (int64_t)time(NULL)) || has_ended(SSL_SESSION_get0_peer(s))) {
+        count_once(c, &c->ring->stats.refused);
+        c->ticket = TICKET_NONE;
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
+/* ---- contexts ---- */
+
+tk_ring *tk_ctx_ring(tk_ctx *c)
+{
+    tk_ring *r;
+
+    tk_ring_lock();
+    if ((r = c->ring) != NULL)
+        r->references++;
+    tk_ring_unlock();
+    return r;
+}
+
+void tk_ctx_set_ring(tk_ctx *c, tk_ring *r)
+{
+    tk_ring *before;
+
+    tk_ring_up_ref(r);
+    tk_ring_lock();
+    before = c->ring;
+    c->ring = r;
+    tk_ring_unlock();
+    tk_ring_free(before);
+    SSL_CTX_set_session_ticket_cb(c->ctx, r != NULL ? on_ticket_made : NULL, r != NULL ? on_ticket_opened : NULL, NULL);
+    SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, r != NULL ? on_ticket_key : NULL);
+}
+
+int tk_ctx_ticket_keys(tk_ctx *c, void *into) { return SSL_CTX_get_tlsext_ticket_keys(c->ctx, into, TK_KEY_SIZE) == 1 ? TK_DONE : TK_SSL; }
+
+int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys)
+{
+    return SSL_CTX_set_tlsext_ticket_keys(c->ctx, (void *)keys, TK_KEY_SIZE) == 1 ? TK_DONE : TK_SSL;
+}

@@ -1,0 +1,91 @@
+"""Ring: the owner of a tk_ring, the keys that tickets are encrypted with. Handshakes use it in C, without Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from .fault import from_queue
+from .native import ffi, lib, owned
+
+KINDS = {"given": lib.TK_RING_GIVEN, "own": lib.TK_RING_OWN, "shared": lib.TK_RING_SHARED}
+MOST_KEYS: int = lib.TK_RING_KEYS
+MOST_SECRETS: int = lib.TK_RING_SECRETS
+_PACKED: int = lib.TK_PACKED_KEY
+
+
+class TicketKey(NamedTuple):
+    """One key: its name is in every ticket, the rest is secret. AES-128 with 16 bytes each, AES-256 with 32."""
+
+    name: bytes
+    hmac: bytes
+    aes: bytes
+
+    def __repr__(self) -> str:
+        return f"TicketKey(name={self.name.hex()})"
+
+
+class Ring:
+    """A ring of ticket keys, for any number of contexts, threads and forked children.
+
+    Args:
+        kind: "given": `set_keys`; "own": made here, one from the other; "shared": derived from secrets, `set_secrets`.
+        period: for how many seconds a key encrypts.
+        lifetime: for how many seconds a ticket is good.
+    """
+
+    __slots__ = ("_ring",)
+
+    def __init__(self, kind: str, period: int, lifetime: int) -> None:
+        fault = ffi.new("tk_fault *")
+        pointer = lib.tk_ring_new(KINDS[kind], period, lifetime, fault)
+        if pointer == ffi.NULL:
+            raise from_queue(fault)
+        self._ring = owned(pointer, lib.tk_ring_free)
+
+    def set_keys(self, keys: Sequence[TicketKey]) -> None:
+        """Put these in place of all: the first encrypts."""
+        fault = ffi.new("tk_fault *")
+        packed = (bytes([len(key.aes)]) + key.name + key.hmac.ljust(32, b"\0") + key.aes.ljust(32, b"\0") for key in keys)
+        self._check(lib.tk_ring_set_keys(self._ring, b"".join(packed), len(keys), fault), fault)
+
+    def set_secrets(self, secrets: Sequence[bytes]) -> None:
+        """Derive from these in place of all: the first one's keys encrypt."""
+        fault = ffi.new("tk_fault *")
+        sizes = ffi.new("size_t[]", [len(secret) for secret in secrets])
+        self._check(lib.tk_ring_set_secrets(self._ring, b"".join(secrets), sizes, len(secrets), fault), fault)
+
+    def rotate(self, *, forget: bool) -> None:
+        """Let a new random key encrypt; those of before decrypt until their last ticket has ended, or no more."""
+        fault = ffi.new("tk_fault *")
+        self._check(lib.tk_ring_rotate(self._ring, forget, fault), fault)
+
+    def in_force(self) -> list[TicketKey]:
+        """Those in force now, the first encrypts."""
+        room = ffi.new("uint8_t[]", MOST_KEYS * _PACKED)
+        try:
+            count = lib.tk_ring_keys(self._ring, room, MOST_KEYS)
+            view = ffi.buffer(room)
+            return [_unpacked(view[at : at + _PACKED]) for at in range(0, count * _PACKED, _PACKED)]
+        finally:
+            lib.tk_wipe(room, MOST_KEYS * _PACKED)
+
+    def statistics(self) -> dict[str, int]:
+        """The counters of this process."""
+        out = ffi.new("tk_ring_stats *")
+        lib.tk_ring_stats_of(self._ring, out)
+        names = ("made", "resumed", "renewed", "refused", "unknown", "retired", "tampered", "rotations")
+        return {name: getattr(out, name) for name in names}
+
+    def shift(self, seconds: int) -> None:
+        """Set its clock forward: for tests."""
+        lib.tk_ring_shift(self._ring, seconds)
+
+    def _check(self, status: int, fault: Any) -> None:
+        if status < 0:
+            raise from_queue(fault)
+
+
+def _unpacked(packed: bytes) -> TicketKey:
+    size = packed[0]
+    return TicketKey(name=packed[1:17], hmac=packed[17 : 17 + size], aes=packed[49 : 49 + size])

@@ -1,0 +1,95 @@
+"""Where a TicketKeyring reads its keys from, and how a key is written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from .._core.tickets import TicketKey
+
+_SIZES = (48, 80)
+
+
+def key_from(raw: bytes) -> TicketKey:
+    """Read one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name, HMAC, AES-256)."""
+    if len(raw) not in _SIZES:
+        raise ValueError(f"a ticket key has 48 or 80 bytes, not {len(raw)}")
+    if len(set(raw[16:])) == 1:
+        raise ValueError("a ticket key is random behind its name: this one is one byte over and over")
+    if len(raw) == 48:
+        return TicketKey(name=raw[:16], aes=raw[16:32], hmac=raw[32:])
+    return TicketKey(name=raw[:16], hmac=raw[16:48], aes=raw[48:])
+
+
+def whole(value: int, what: str, least: int, most: int, unit: str = "") -> int:
+    """Check a whole number between two bounds."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{what} is a whole number, not {type(value).__name__}")
+    if not least <= value <= most:
+        raise ValueError(f"{what} lies between {least} and {most}{unit and ' '}{unit}, not at {value}")
+    return int(value)
+
+
+class Source(Protocol):
+    """Gives keys when it is asked."""
+
+    def read(self, *, forced: bool) -> Iterable[Any] | None:
+        """Return all keys, the first encrypts; None: they are as they were, which is looked into unless `forced`."""
+
+    def accept(self) -> None:
+        """Remember that what was read last is in force."""
+
+
+class FileSource:
+    """Files of one key each, or the files of one directory."""
+
+    def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
+        if not paths:
+            raise TypeError("at least one file is needed, or a directory")
+        self._paths = [os.path.abspath(path) for path in paths]
+        self._seen: object = None
+        self._now: object = None
+
+    def _files(self) -> list[str]:
+        if len(self._paths) > 1 or not os.path.isdir(self._paths[0]):
+            return self._paths
+        with os.scandir(self._paths[0]) as entries:
+            names = sorted((entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()), reverse=True)
+        if not names:
+            raise ValueError(f"there is no file with a ticket key in {self._paths[0]}")
+        return [os.path.join(self._paths[0], name) for name in names]
+
+    def read(self, *, forced: bool) -> list[bytes] | None:
+        files = self._files()
+        self._now = [(path, state.st_mtime_ns, state.st_size, state.st_ino) for path in files for state in [os.stat(path)]]
+        if self._now == self._seen and not forced:
+            return None
+        keys = []
+        for path in files:
+            with open(path, "rb") as file:
+                raw = file.read(_SIZES[-1] + 1)
+            try:
+                key_from(raw)
+            except ValueError as error:
+                raise ValueError(f"{path} is no ticket key: {error}") from None
+            keys.append(raw)
+        return keys
+
+    def accept(self) -> None:
+        self._seen = self._now
+
+
+class CallbackSource:
+    """A function of the user's."""
+
+    def __init__(self, function: Callable[[], Iterable[Any]]) -> None:
+        if not callable(function):
+            raise TypeError(f"from_callback takes a function that returns keys, not {type(function).__name__}")
+        self._function = function
+
+    def read(self, *, forced: bool) -> Iterable[Any]:
+        return self._function()
+
+    def accept(self) -> None:
+        pass
