@@ -161,7 +161,12 @@ from .errors import (
     SSLWantWriteError,
     SSLZeroReturnError,
 )
-from .sessions import SSLSession, SessionStats
+from .sessions import (
+    MemoryStore,
+    SSLSession,
+    SessionStats,
+    SessionStore,
+)
 from ._tickets import TicketKeyring, TicketStats
 
 __version__ = "0.1.0"
@@ -276,6 +281,7 @@ __all__ = [
     "HAS_TLSv1_2",
     "HAS_TLSv1_3",
     "MemoryBIO",
+    "MemoryStore",
     "OP_NO_SSLv2",
     "OP_NO_SSLv3",
     "OP_NO_TLSv1",
@@ -306,6 +312,7 @@ __all__ = [
     "SSLZeroReturnError",
     "SessionCacheMode",
     "SessionStats",
+    "SessionStore",
     "TLSVersion",
     "TicketKeyring",
     "TicketStats",

@@ -1,6 +1,8 @@
 """Sessions: what binds them, what keeps them, and the part of a context that has to do with them."""
 
 from .facet import ContextSessions, SessionStats
+from .memory import MemoryStore
 from .session import SSLSession
+from .store import SessionStore
 
-__all__ = ["ContextSessions", "SSLSession", "SessionStats"]
+__all__ = ["ContextSessions", "MemoryStore", "SSLSession", "SessionStats", "SessionStore"]

@@ -1,0 +1,256 @@
+"""Guard: what stands between a handshake and a store, so that nothing the store does can fail the handshake.
+
+The caches talk to a store through a Guard alone. Whatever the store raises is caught (but for what ends a program or a
+task: KeyboardInterrupt, SystemExit, a cancellation), and whatever it returns that is no value counts as nothing.
+
+A store that fails, or takes longer than `patience`, is left alone for a while: after three bad calls in a row, or bad
+calls that took a second together. While it rests, handshakes do not wait for it. Then one call is let through; if that
+goes well the store is in use again, if not the rest lasts twice as long, up to a minute. A call that hangs cannot be
+ended from here: stores give up by themselves (see SessionStore), and this bounds how often somebody waits for that.
+
+The first failure is told to the logger `tlskit`, and no other one until the store has recovered, and a minute later at
+the earliest. What the logger is told does not depend on keys or values.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, NamedTuple
+
+from .forks import watch
+from .store import SessionStore
+
+_log = logging.getLogger("tlskit")
+
+_IN_A_ROW, _LOST = 3, 1.0  # bad calls, and seconds they took, before the store is left alone
+_SHORTEST, _LONGEST = 1.0, 60.0  # seconds of rest
+_QUIET = 60.0  # seconds between a recovery and the next message
+
+
+class Answer(NamedTuple):
+    """What came of asking a store.
+
+    Attributes:
+        value: what was found; None: nothing.
+        trouble: why nothing is known of what the store has, as a sentence; None: the store has answered.
+    """
+
+    value: Any
+    trouble: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Answer: {self.trouble or ('nothing' if self.value is None else 'a value')}>"
+
+
+@dataclass(frozen=True)
+class GuardStats:
+    """What a guard has seen of its store.
+
+    Attributes:
+        calls: calls that were made.
+        failures: ... of those, that raised.
+        slow: ... that came back, but took longer than the patience.
+        skipped: calls that were not made, because the store was being left alone.
+        bad_entries: values that were no values, or that the store itself could not open (sealed stores).
+    """
+
+    calls: int = 0
+    failures: int = 0
+    slow: int = 0
+    skipped: int = 0
+    bad_entries: int = 0
+
+
+class Guard:
+    """Ask a store, whatever state it is in. Any thread may use it; no method raises an Exception.
+
+    Args:
+        store: what is asked.
+        patience: how many seconds a call may take before it counts as bad.
+    """
+
+    __slots__ = (
+        "__weakref__", "_bad", "_lock", "_lost", "_now", "_patience", "_probing", "_quiet_until", "_rest", "_resting_until",
+        "_seen", "_unreadable_before", "store",
+    )  # fmt: skip
+
+    def __init__(self, store: SessionStore, *, patience: float = 0.25, clock: Callable[[], float] = time.monotonic) -> None:
+        self.store, self._patience, self._now = store, patience, clock
+        self._seen = {"calls": 0, "failures": 0, "slow": 0, "skipped": 0, "bad_entries": 0}
+        self._unreadable_before = self._unreadable()
+        self._quiet_until = 0.0  # infinite: there was a failure, and the store has not recovered
+        self._after_fork()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        self._lock = Lock()
+        self._bad, self._lost = 0, 0.0  # calls in a row, and what they took
+        self._rest, self._resting_until, self._probing = 0.0, 0.0, False
+
+    # -- what the caches ask ------------------------------------------------------------------------------------------
+
+    def take(self, key: bytes) -> Answer:
+        """`SessionStore.take`."""
+        return self._value("take", key)
+
+    def get(self, key: bytes) -> Answer:
+        """`SessionStore.get`."""
+        return self._value("get", key)
+
+    def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> bool:
+        """`SessionStore.put`; whether the store was asked, and did not complain."""
+        return self._ask("put", lambda: self.store.put(key, value, seconds, most=most)).trouble is None
+
+    def remove(self, key: bytes, value: Any = None) -> bool:
+        """`SessionStore.remove`; False also when the store did not answer."""
+        return self._ask("remove", lambda: self.store.remove(key, value)).value is True
+
+    def purge(self) -> int:
+        """`SessionStore.purge`; 0 also when the store did not answer."""
+        count = self._ask("purge", lambda: self.store.purge()).value
+        return count if isinstance(count, int) else 0
+
+    @property
+    def resting(self) -> bool:
+        """Whether the store is being left alone now."""
+        return self._now() < self._resting_until
+
+    def stats(self) -> GuardStats:
+        """The counters, as they are now."""
+        unreadable = self._unreadable() - self._unreadable_before
+        with self._lock:
+            seen = dict(self._seen)
+        seen["bad_entries"] += max(0, unreadable)
+        return GuardStats(**seen)
+
+    def __repr__(self) -> str:
+        return f"<Guard of {_name(self.store)}{', which is being left alone' if self.resting else ''}>"
+
+    # -- how ----------------------------------------------------------------------------------------------------------
+
+    def _value(self, what: str, key: bytes) -> Answer:
+        unreadable = self._unreadable()
+        answer = self._ask(what, lambda: getattr(self.store, what)(key))
+        if answer.value is None:
+            if answer.trouble is None and self._unreadable() > unreadable:
+                return Answer(None, "the store held an entry that could not be opened")
+            return answer
+        if type(answer.value) is bytes or self._in_process():
+            return answer
+        with self._lock:
+            self._seen["bad_entries"] += 1
+        _dispose(answer.value)
+        return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected")
+
+    def _ask(self, what: str, call: Callable[[], Any]) -> Answer:
+        begin = self._now()
+        if not self._admit(begin):
+            return Answer(None, f"{_name(self.store)} does not answer, and is being left alone for a while")
+        done = False
+        try:
+            value = call()
+            done = True
+        except Exception as error:
+            done = True
+            took = self._now() - begin
+            self._note(took, failed=True)
+            self._report(what, f"raised {_said(error, self.store)}")
+            return Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
+        finally:
+            if not done:  # the task is being cancelled, or the program ends: that says nothing of the store
+                self._release()
+        took = self._now() - begin
+        if self._note(took, failed=False):
+            self._recovered()
+        elif took > self._patience:
+            self._report(what, f"took {took:.1f} seconds")
+        return Answer(value)
+
+    def _admit(self, now: float) -> bool:
+        """Whether a call may be made: none while the store rests, one when it has rested, all when it is well."""
+        with self._lock:
+            if self._rest and (self._probing or now < self._resting_until):
+                self._seen["skipped"] += 1
+                return False
+            self._probing = self._rest > 0
+            self._seen["calls"] += 1
+            return True
+
+    def _release(self) -> None:
+        with self._lock:
+            self._probing = False
+
+    def _note(self, took: float, *, failed: bool) -> bool:
+        """Draw the conclusions from one call; whether it was a good one after a bad one."""
+        with self._lock:
+            slow = not failed and took > self._patience
+            probed, self._probing = self._probing, False
+            if not failed and not slow:
+                recovered = self._bad > 0
+                self._bad, self._lost, self._rest = 0, 0.0, 0.0
+                return recovered
+            self._seen["failures" if failed else "slow"] += 1
+            self._bad, self._lost = self._bad + 1, self._lost + took
+            if probed or self._bad >= _IN_A_ROW or self._lost >= _LOST:
+                self._rest = min(max(_SHORTEST, 2 * self._rest) if probed else max(_SHORTEST, self._rest), _LONGEST)
+                self._resting_until = self._now() + self._rest
+            return False
+
+    def _report(self, what: str, happened: str) -> None:
+        with self._lock:
+            if self._now() < self._quiet_until:
+                return
+            self._quiet_until = float("inf")
+        _log.warning("The session store %s %s in %s(): until it is well, handshakes are full ones.", _name(self.store), happened, what)
+
+    def _recovered(self) -> None:
+        with self._lock:
+            told = self._quiet_until == float("inf")
+            if told:
+                self._quiet_until = self._now() + _QUIET
+        if told:
+            _log.info("The session store %s is well again.", _name(self.store))
+
+    def _in_process(self) -> bool:
+        return _attribute(self.store, "in_process") is True
+
+    def _unreadable(self) -> int:
+        count = _attribute(self.store, "unreadable")
+        return count if isinstance(count, int) else 0
+
+
+def _attribute(store: object, name: str) -> object:
+    try:
+        return getattr(store, name, None)
+    except Exception:
+        return None
+
+
+def _name(store: object) -> str:
+    return type(store).__name__
+
+
+def _said(error: Exception, store: object) -> str:
+    """The exception for the log: its words only if the store has never seen a secret."""
+    kind = type(error).__name__
+    if _attribute(store, "sealed") is not True and not isinstance(error, OSError):
+        return kind
+    try:
+        words = " ".join(str(error).split())[:200]
+    except Exception:
+        return kind
+    return f"{kind} ({words})" if words else kind
+
+
+def _dispose(value: object) -> None:
+    """A coroutine that nobody awaits would complain later."""
+    close = _attribute(value, "close") if hasattr(value, "__await__") else None
+    if callable(close):
+        try:
+            close()
+        except Exception:
+            return

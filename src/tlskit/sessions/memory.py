@@ -1,0 +1,169 @@
+"""MemoryStore: sessions for as long as the process lives."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from threading import RLock
+from typing import Any
+
+from .forks import watch
+from .store import Entry, Held, check_key, closed, lifetime
+
+#: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody sets.
+_clock: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+
+
+class MemoryStore(Held):
+    """Keep sessions in this process. The key that was not used for longest goes first.
+
+    Any object may be a value. A forked child begins with an empty store, or else parent and child would both take the
+    same ticket. Any thread may use it; no call blocks.
+
+    Args:
+        size: how many values there may be in all.
+    """
+
+    __slots__ = ("__weakref__", "_count", "_kept", "_lock", "_now", "_size")
+
+    in_process = True
+    sealed = False
+
+    _kept: OrderedDict[bytes, deque[tuple[float, Any]]] | None
+
+    def __init__(self, size: int = 1000, *, clock: Callable[[], float] = _clock) -> None:
+        if size < 1:
+            raise ValueError(f"a store has room for 1 value at least, not for {size}")
+        self._size, self._now = size, clock
+        self._kept = OrderedDict()
+        self._after_fork()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        # Reentrant: a signal handler or a finaliser that comes in the middle of a call may make a connection of its own.
+        # What it changes meanwhile is why the methods below assume nothing of what they saw a line before.
+        self._lock = RLock()
+        self._count = 0
+        self._kept = None if self._kept is None else OrderedDict()
+
+    def _open(self) -> OrderedDict[bytes, deque[tuple[float, Any]]]:
+        return closed() if self._kept is None else self._kept
+
+    def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> None:
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        if value is None:
+            raise TypeError("None is no value: it is what take() and get() say of a key with nothing under it")
+        if lifetime(key, seconds, most) <= 0:
+            return
+        with self._lock:
+            kept = self._open()
+            held = kept.setdefault(key, deque())
+            held.append((self._now() + seconds, value))
+            self._count += 1
+            while len(held) > most:
+                held.popleft()
+                self._count -= 1
+            if key in kept:
+                kept.move_to_end(key)
+            while self._count > self._size and kept:
+                self._drop_oldest(kept)
+
+    def _drop_oldest(self, kept: OrderedDict[bytes, deque[tuple[float, Any]]]) -> None:
+        """The oldest value of the key that was not used for longest."""
+        key, held = kept.popitem(last=False)
+        held.popleft()
+        self._count -= 1
+        if held:
+            kept[key] = held
+            kept.move_to_end(key, last=False)
+
+    def take(self, key: bytes) -> Any:
+        """Remove the newest value under `key`, and return it; None when there is none."""
+        return self._newest(key, leave=False)
+
+    def get(self, key: bytes) -> Any:
+        """Return the newest value under `key`, which stays; None when there is none."""
+        return self._newest(key, leave=True)
+
+    def _newest(self, key: bytes, *, leave: bool) -> Any:
+        check_key(key)
+        with self._lock:
+            kept = self._open()
+            held = kept.get(key)
+            if held is None:
+                return None
+            now, value = self._now(), None
+            while held:
+                deadline, found = held[-1]
+                if deadline > now and leave:
+                    value = found
+                    break
+                held.pop()
+                self._count -= 1
+                if deadline > now:
+                    value = found
+                    break
+            if not held:
+                kept.pop(key, None)
+            elif key in kept:
+                kept.move_to_end(key)
+            return value
+
+    def remove(self, key: bytes, value: Any = None) -> bool:
+        """Remove one value, or all that there is under `key`; False when it was not there."""
+        check_key(key)
+        with self._lock:
+            kept = self._open()
+            held, now, stay, found = kept.pop(key, ()), self._now(), deque[tuple[float, Any]](), False
+            for deadline, kept_value in held:
+                if value is None or kept_value is value or kept_value == value:
+                    self._count -= 1
+                    found = found or deadline > now
+                else:
+                    stay.append((deadline, kept_value))
+            if stay:
+                kept[key] = stay
+            return found
+
+    def purge(self) -> int:
+        """Drop what has expired, and return how many values that were."""
+        with self._lock:
+            kept, now, before = self._open(), self._now(), self._count
+            for key, held in list(kept.items()):
+                stay = deque(pair for pair in held if pair[0] > now)
+                if stay:
+                    kept[key] = stay
+                else:
+                    kept.pop(key, None)
+            self._count = sum(map(len, kept.values()))
+            return max(0, before - self._count)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._open().clear()
+            self._count = 0
+
+    def close(self) -> None:
+        """Drop everything, and take nothing more."""
+        with self._lock:
+            self._kept, self._count = None, 0
+
+    def entries(self) -> Iterator[Entry]:
+        """What there is, as of the moment of the call, the oldest use first."""
+        with self._lock:
+            now = self._now()
+            found = [Entry(key, value, deadline - now) for key, held in self._open().items() for deadline, value in held]
+        return (entry for entry in found if entry.seconds_left > 0)
+
+    def __len__(self) -> int:
+        """How many values there are, with those that have expired and were not looked at since."""
+        return self._count
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "<MemoryStore, closed>" if self._kept is None else f"<MemoryStore with {self._count} of {self._size} values>"
