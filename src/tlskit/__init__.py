@@ -162,8 +162,11 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import (
+    CipherInfo,
+    KeyInfo,
     MemoryStore,
     SSLSession,
+    SessionInfo,
     SessionStats,
     SessionStore,
 )
@@ -271,6 +274,7 @@ __all__ = [
     "VERIFY_X509_TRUSTED_FIRST",
     "AlertDescription",
     "CertificateError",
+    "CipherInfo",
     "DER_cert_to_PEM_cert",
     "DefaultVerifyPaths",
     "ErrorEntry",
@@ -280,6 +284,7 @@ __all__ = [
     "HAS_TLSv1_1",
     "HAS_TLSv1_2",
     "HAS_TLSv1_3",
+    "KeyInfo",
     "MemoryBIO",
     "MemoryStore",
     "OP_NO_SSLv2",
@@ -311,6 +316,7 @@ __all__ = [
     "SSLWantWriteError",
     "SSLZeroReturnError",
     "SessionCacheMode",
+    "SessionInfo",
     "SessionStats",
     "SessionStore",
     "TLSVersion",

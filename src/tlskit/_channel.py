@@ -15,7 +15,8 @@ from ._core.certificate import Certificate
 from ._core.connection import Connection
 from ._core.context import Context
 from ._core.session import Session
-from .sessions import SSLSession
+from .sessions import SessionInfo, SSLSession
+from .sessions.info import info_of
 from .sessions.key import Binding, policy_digest
 from .sessions.resumption import Reason, objection
 
@@ -104,6 +105,21 @@ class Channel(Connection):
     def on_servername(self, name: str | None) -> object:
         callback, owner = self._context_now.sni_callback, self._owner()
         return None if callback is None or owner is None else callback(owner, name, self._context_now)
+
+    def chain(self, *, verified: bool) -> list[bytes]:
+        """As in Connection; a resumed connection has them from the handshake that made its session."""
+        found = super().chain(verified=verified)
+        info = self.info if self.session_reused else None
+        if info is None:
+            return found
+        noted = info.verified_chain if verified else info.peer_certificate_chain
+        return list(noted) if len(noted) > len(found) else found
+
+    @property
+    def info(self) -> SessionInfo | None:
+        """Everything that was negotiated; None before the handshake is complete."""
+        session = self.current_session() if self.handshake_done else None
+        return None if session is None else info_of(session, self.notes(), self.vouched)
 
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""

@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._channel import Channel
-from .sessions import SSLSession
+from .sessions import SessionInfo, SSLSession
 
 if TYPE_CHECKING:
     from ._context import SSLContext
@@ -44,13 +44,17 @@ class Negotiated:
     def get_verified_chain(self) -> list[bytes]:
         """Return the chain that was verified, in DER, from the peer's certificate to the trust anchor.
 
-        Empty when the connection was resumed: then nothing was verified. Without verification, the chain as it was sent.
-        Corresponds to SSL_get0_verified_chain(3).
+        On a resumed connection, in which nothing is verified, the chain from the handshake that made the session; empty
+        when that is not known (a session from bare DER, or a server's ticket). Without verification, the chain as it was
+        sent. Corresponds to SSL_get0_verified_chain(3).
         """
         return self._channel().chain(verified=True)
 
     def get_unverified_chain(self) -> list[bytes]:
-        """Return the chain as the peer sent it, in DER, its own certificate first. Corresponds to SSL_get_peer_cert_chain(3)."""
+        """Return the chain as the peer sent it, in DER, its own certificate first; after a resumption too.
+
+        Corresponds to SSL_get_peer_cert_chain(3).
+        """
         return self._channel().chain(verified=False)
 
     # -- what was agreed on ---------------------------------------------------------------------------------------
@@ -95,6 +99,11 @@ class Negotiated:
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
         return self._sslobj.get_channel_binding(cb_type) if self._sslobj is not None else None
+
+    @property
+    def info(self) -> SessionInfo | None:
+        """Everything that was negotiated, also on a resumed connection; None before the handshake is complete."""
+        return self._sslobj.info if self._sslobj is not None else None
 
     # -- context and session --------------------------------------------------------------------------------------
 

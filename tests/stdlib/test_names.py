@@ -331,4 +331,5 @@ def test_a_flag_for_those_who_look_into_contexts():
 def test_names_beyond_the_stdlib():
     """What the design promises on top."""
     beyond = {"SessionCacheMode", "SessionStats", "ErrorEntry", "OP_ALLOW_NO_DHE_KEX", "OP_PRIORITIZE_CHACHA", "OP_NO_ENCRYPT_THEN_MAC"}
+    beyond |= {"SessionInfo", "CipherInfo", "KeyInfo"}
     assert beyond <= set(tlskit.__all__)

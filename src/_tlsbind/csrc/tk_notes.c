@@ -42,6 +42,15 @@ static void note_list(tk_info *f, int type, const unsigned char *data, size_t si
         tk_records_add(&f->notes, tag, data + head, length);
 }
 
+/* The first name of the list that server_name is (RFC 6066, 3): libssl forgets it when it resumes with TLS 1.2. */
+static void note_server_name(tk_info *f, const unsigned char *data, size_t size)
+{
+    size_t length = size >= 5 ? (size_t)data[3] << 8 | data[4] : 0;
+
+    if (length > 0 && length <= TLSEXT_MAXLEN_host_name && length <= size - 5 && data[2] == TLSEXT_NAMETYPE_host_name)
+        tk_records_add(&f->notes, TK_INFO_SERVER_NAME, data + 5, length);
+}
+
 /* On a server, in its ClientHello callback. */
 void tk_notes_hello(tk_conn *c)
 {
@@ -61,6 +70,8 @@ void tk_notes_hello(tk_conn *c)
     for (i = 0; i < sizeof lists / sizeof *lists; i++)
         if (SSL_client_hello_get0_ext(c->ssl, (unsigned int)lists[i], &data, &size))
             note_list(f, lists[i], data, size);
+    if (SSL_client_hello_get0_ext(c->ssl, TLSEXT_TYPE_server_name, &data, &size))
+        note_server_name(f, data, size);
     size = SSL_client_hello_get0_ciphers(c->ssl, &data);
     if (size > 0 && size <= LIST_MOST && size % 2 == 0)
         tk_records_add(&f->notes, TK_INFO_CIPHERS, data, size);
@@ -194,7 +205,8 @@ static void note_agreement(SSL *ssl, tk_info *f)
     note_number(f, TK_INFO_COMPRESSION, SSL_SESSION_get_compress_id(s));
     if (group != 0)
         tk_records_text(&f->notes, TK_INFO_GROUP, SSL_group_to_name(ssl, group));
-    tk_records_text(&f->notes, TK_INFO_SERVER_NAME, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    if (!SSL_is_server(ssl))
+        tk_records_text(&f->notes, TK_INFO_SERVER_NAME, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     note_number(f, TK_INFO_ACKNOWLEDGED,
                 SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL : has_extension(f, TLSEXT_TYPE_server_name));
     tk_records_add(&f->notes, TK_INFO_EXTENSIONS, f->extensions, f->extension_count * sizeof *f->extensions);

@@ -74,11 +74,15 @@ class Connection:
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_conn.c.
 
     Attributes:
+        vouched: the chain that `vouches_for` has found; empty: none.
         on_session: called with each new Session after the operation in which it came; None: they are not queued.
         hook_error: what Python code raised inside a hook of this connection, until it has been reported.
     """
 
-    __slots__ = ("__weakref__", "_conn", "_context", "_fd", "_handle", "_late_error", "_others", "hook_error", "hostname", "on_session")
+    __slots__ = (
+        "__weakref__", "_conn", "_context", "_fd", "_handle", "_late_error", "_others",
+        "hook_error", "hostname", "on_session", "vouched",
+    )  # fmt: skip
 
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
         incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
@@ -95,6 +99,7 @@ class Connection:
         self.hook_error: BaseException | None = None
         self._late_error: BaseException | None = None
         self.hostname: str | None = None
+        self.vouched: Sequence[bytes] = ()
 
     # -- before the handshake -------------------------------------------------------------------------------------
 
@@ -126,13 +131,14 @@ class Connection:
         if lib.tk_conn_set_id_context(self._conn, value) < 0:
             raise ValueError("OpenSSL did not take the session id context of a connection")
 
-    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> list[bytes]:
+    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> Sequence[bytes]:
         """The chain by which the peer's certificate passes this connection's verification now, name and dates included.
 
         `others` are untrusted certificates in DER that may stand in between. Empty: it does not pass.
         """
         given = b"".join(others)
-        return [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
+        self.vouched = [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
+        return self.vouched
 
     def request_certificate(self) -> None:
         """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""

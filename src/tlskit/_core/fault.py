@@ -123,4 +123,9 @@ def _verify_message(code: int, hostname: str | None) -> str:
         return f"Hostname mismatch, certificate is not valid for '{hostname}'."
     if code == CONST.X509_V_ERR_IP_ADDRESS_MISMATCH:
         return f"IP address mismatch, certificate is not valid for '{hostname}'."
+    return verify_text(code)
+
+
+def verify_text(code: int) -> str:
+    """What came of a verification, in OpenSSL's words. Corresponds to X509_verify_cert_error_string(3)."""
     return _text(lib.tk_verify_text(code)) or "unknown verification error"

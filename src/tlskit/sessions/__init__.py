@@ -1,8 +1,18 @@
 """Sessions: what binds them, what keeps them, and the part of a context that has to do with them."""
 
 from .facet import ContextSessions, SessionStats
+from .info import CipherInfo, KeyInfo, SessionInfo
 from .memory import MemoryStore
 from .session import SSLSession
 from .store import SessionStore
 
-__all__ = ["ContextSessions", "MemoryStore", "SSLSession", "SessionStats", "SessionStore"]
+__all__ = [
+    "CipherInfo",
+    "ContextSessions",
+    "KeyInfo",
+    "MemoryStore",
+    "SSLSession",
+    "SessionInfo",
+    "SessionStats",
+    "SessionStore",
+]

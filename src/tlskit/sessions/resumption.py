@@ -122,6 +122,7 @@ def objection(session: SSLSession, connection: Connection, binding: Binding, ver
         verifies: whether the connection verifies its peer.
     """
     core = session._session
+    connection.vouched = ()
     if not session._sound:
         return Reason.UNSOUND
     if not core.is_resumable:
@@ -136,8 +137,7 @@ def objection(session: SSLSession, connection: Connection, binding: Binding, ver
         return _difference(session._binding, binding)
     if core.hostname is not None and core.hostname.lower() != binding.hostname:
         return Reason.OTHER_HOST
-    peer = core.peer()
-    if verifies and (peer is None or not connection.vouches_for(peer)):
+    if verifies and not session._passes(connection):
         return Reason.CERTIFICATE_REFUSED
     return None
 

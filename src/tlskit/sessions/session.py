@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import datetime, timedelta, timezone
+from hashlib import sha256
+from time import time as now
 from typing import Any, NoReturn, final
 
+from .._core.connection import Connection
+from .._core.notes import Notes
 from .._core.session import Session
 from ..errors import SSLError
+from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
 from .key import Binding
 
 _PEM = re.compile(rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION PARAMETERS-----")
-_LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
+_LATEST = 253402300799  # the end of the year 9999
 
 
 @final
@@ -22,7 +28,8 @@ class SSLSession:
     (`sock.session = ...`, `wrap_socket(session=...)`). It is immutable and may be used by any thread.
 
     It holds a secret: whoever reads it can resume in your place, and whoever changes it can pretend to be the server.
-    Neither shows in its repr, and it refuses to be pickled; `to_der` and `to_pem` write it.
+    Neither shows in its repr, and it refuses to be pickled; `to_bytes`, `to_der` and `to_pem` write it. Two sessions are equal
+    when they came from the same ticket or id, with the same secret and time.
     """
 
     __slots__ = ("__weakref__", "_binding", "_scope", "_session", "_sound")
@@ -33,7 +40,7 @@ class SSLSession:
     _sound: bool
 
     def __init__(self) -> None:
-        raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_der() or from_pem()")
+        raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_bytes(), from_der() or from_pem()")
 
     @classmethod
     def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, sound: bool = True) -> SSLSession:
@@ -71,14 +78,26 @@ class SSLSession:
     # -- and beyond -----------------------------------------------------------------------------------------------
 
     @property
+    def info(self) -> SessionInfo:
+        """Everything that was negotiated in the handshake that made it, as far as it is known."""
+        return info_of(self._session)
+
+    @property
     def is_resumable(self) -> bool:
         """Whether it can be offered: it has an id or a ticket, and OpenSSL has not withdrawn it."""
         return self._session.is_resumable
 
     @property
+    def hostname(self) -> str | None:
+        """The server name that it was made with, in lower case; None: no name was given, or it is not known."""
+        if self._binding is not None:
+            return self._binding.hostname
+        return self._session.hostname or notes_of(self._session).server_name
+
+    @property
     def protocol(self) -> str:
         """The protocol version, as `SSLSocket.version()` says it."""
-        return _VERSIONS.get(self._session.version, f"{self._session.version:#06x}")
+        return VERSIONS.get(self._session.version, f"{self._session.version:#06x}")
 
     @property
     def cipher(self) -> str | None:
@@ -86,14 +105,121 @@ class SSLSession:
         return self._session.cipher
 
     @property
+    def alpn(self) -> str | None:
+        """The application protocol that was agreed on."""
+        return self._session.alpn
+
+    @property
+    def max_early_data(self) -> int:
+        """How many bytes the server would take before the handshake is complete (TLS 1.3); 0: none."""
+        return self._session.max_early_data
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The peer's own certificate in DER."""
+        peer = self._session.peer()
+        return None if peer is None else peer.der
+
+    @property
+    def ticket(self) -> bytes:
+        """The ticket, which the server alone can read; b"" when there is none.
+
+        Without the session's secret nobody can resume by it. But it goes over the wire as it is, and tells who is who: do
+        not log it. Corresponds to SSL_SESSION_get0_ticket(3).
+        """
+        return self._session.ticket
+
+    @property
     def expires_at(self) -> int:
         """When offering it becomes pointless, in seconds since 1970.
 
         The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave none, `timeout` does.
         """
-        hint = self._session.lifetime_hint
-        lifetime = self._session.timeout if hint == 0 and self.protocol != "TLSv1.3" else hint
-        return self._session.time + min(lifetime, _LONGEST)
+        return expiry(self._session)
+
+    @property
+    def expires_in(self) -> float:
+        """How many seconds are left until `expires_at`; 0.0 when it is over."""
+        return max(0.0, self.expires_at - now())
+
+    def with_times(self, *, time: int | datetime | None = None, timeout: int | timedelta | None = None) -> SSLSession:
+        """Make a copy that says another time or timeout; the session itself never changes.
+
+        Args:
+            time: when it was made: seconds since 1970, or a datetime that knows its time zone. A TLS 1.3 server compares it
+                with its own clock when early data is sent.
+            timeout: how long this side keeps it, in seconds.
+
+        Raises:
+            ValueError: a time before 1970 or after the year 9999, or a timeout that is negative or over 68 years.
+            TypeError: not a whole number.
+
+        Corresponds to SSL_SESSION_set_time(3).
+        """
+        if isinstance(time, datetime):
+            time = int(time.timestamp())
+        if isinstance(timeout, timedelta):
+            timeout = int(timeout.total_seconds())
+        for value, most, what in ((time, _LATEST, "a session's time"), (timeout, 2**31 - 1, "a session's timeout")):
+            if value is not None and not isinstance(value, int):
+                raise TypeError(f"{what} is a whole number of seconds, not {type(value).__name__}")
+            if value is not None and not 0 <= value <= most:
+                raise ValueError(f"{what} lies between 0 and {most} seconds, not at {value}")
+        return SSLSession._make(self._session.with_times(time=time, timeout=timeout), self._binding, self._scope, sound=self._sound)
+
+    def dangerous_master_secret(self) -> bytes:
+        """Return the secret: the master secret, with TLS 1.3 the one to resume by.
+
+        Who has it can decrypt what was sent with it (not so with TLS 1.3) and resume in your place. For debugging, and for
+        protocols that demand it; to derive keys, use an exporter. Corresponds to SSL_SESSION_get_master_key(3).
+        """
+        return self._session.secret()
+
+    # -- as bytes -------------------------------------------------------------------------------------------------
+
+    def to_bytes(self) -> bytes:
+        """Write the session whole, **with its secret**: all that DER has, the name and policy it is bound to, and its info.
+
+        A checksum in it finds accidents. It does not protect against whoever can write these bytes: keep them as you keep
+        a private key, or in a store that encrypts.
+
+        Raises:
+            ValueError: no cipher has been agreed on yet.
+        """
+        from .entry import encode
+
+        return encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SSLSession:
+        """Read what `to_bytes` wrote, here or in another process, in this version of tlskit or an earlier one.
+
+        Read only what you trust: who can write these bytes can pretend to be the server. The result belongs to no
+        context, and is offered under the name and the policy that it was made with, and nowhere else.
+
+        Raises:
+            SSLError: `data` is not one whole session, was damaged, or is of a later version.
+            TypeError: `data` is not bytes-like.
+        """
+        from .entry import decode
+
+        return decode(bytes(memoryview(data)))
+
+    def to_text(self) -> str:
+        """Describe the session over several lines, as `openssl sess_id -text` does, without the secret and the ticket."""
+        s, info = self._session, self.info
+        ticket = f"{len(s.ticket)} bytes" if s.ticket else "none"
+        verified = "not known" if info.verify_code is None else f"{info.verify_code} ({info.verify_message})"
+        rows = [
+            ("Protocol", self.protocol), ("Cipher", s.cipher or "none"), ("Session-ID", s.id.hex().upper()),
+            ("Session-ID-ctx", s.id_context.hex().upper()), ("Server name", self.hostname or "none"), ("ALPN protocol", s.alpn or "none"),
+            ("Key exchange group", info.group or "not known"), ("TLS session ticket", ticket),
+            ("TLS session ticket lifetime hint", f"{s.lifetime_hint} (seconds)"), ("Start Time", _moment(s.time)),
+            ("Timeout", f"{s.timeout} (sec)"), ("Expires", _moment(self.expires_at)), ("Verify return code", verified),
+            ("Extended master secret", _word(info.extended_master_secret)), ("Encrypt-then-MAC", _word(info.encrypt_then_mac)),
+            ("Max Early Data", str(s.max_early_data)), ("Resumable", _word(self.is_resumable)),
+        ]  # fmt: skip
+        return "SSL-Session:\n" + "".join(f"    {name:<32}: {value}\n" for name, value in rows)
 
     def to_der(self) -> bytes:
         """The session as DER, **with its secret**. Corresponds to i2d_SSL_SESSION(3)."""
@@ -134,11 +260,23 @@ class SSLSession:
         except ValueError as error:
             raise _unreadable("PEM") from error
 
+    # -- being offered --------------------------------------------------------------------------------------------
+
+    def _notes(self) -> Notes:
+        return notes_of(self._session)
+
+    def _passes(self, connection: Connection) -> bool:
+        """Whether the peer's certificate passes that connection's verification now: by its own authorities, name and dates,
+        and with the help of the chain that the peer once sent, which is not trusted for that. What a binding stands for."""
+        peer = self._session.peer()
+        others = self._notes().peers or ()
+        return peer is not None and bool(connection.vouches_for(peer, others[1:]))
+
     # -- identity -------------------------------------------------------------------------------------------------
 
     def _key(self) -> tuple[object, ...]:
         s = self._session
-        return (s.version, s.id, s.ticket, s.time)
+        return (s.version, s.id, s.ticket, s.time, sha256(s.secret()).digest())  # before a ticket has come, there is no more than that
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, SSLSession) else NotImplemented
@@ -151,7 +289,7 @@ class SSLSession:
         return f"<SSLSession {self.protocol} {self.cipher} with {what}, id {self.id.hex()[:16] or 'none'}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an SSLSession holds a secret, and is not pickled: write it with to_der() or to_pem() where that is meant")
+        raise TypeError("an SSLSession holds a secret, and is not pickled: write it with to_bytes() or to_pem() where that is meant")
 
     def __copy__(self) -> SSLSession:
         return self
@@ -160,7 +298,15 @@ class SSLSession:
         return self
 
 
-_VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+def _moment(seconds: int) -> str:
+    try:
+        return f"{seconds} ({datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC)"
+    except (OverflowError, ValueError, OSError):  # as far as DER may say, but no calendar
+        return str(seconds)
+
+
+def _word(flag: bool | None) -> str:
+    return "not known" if flag is None else "yes" if flag else "no"
 
 
 def _unreadable(form: str) -> SSLError:

@@ -1,0 +1,100 @@
+"""The envelope: a session as bytes with all that belongs to it, for a store or a file.
+
+    magic     8 bytes
+    version   2 bytes, 1 so far
+    size      4 bytes, of the records
+    records   DER of the session, binding, state, notes of the handshake: see records.py
+    digest   32 bytes, SHA-256 of everything before it
+
+The digest finds accidents: a flipped bit, a cut. It is no protection against whoever can write these bytes, who can as
+well write another digest; against that the stores that leave the process encrypt what they keep.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from .._core.session import Session
+from ..errors import SSLError
+from . import records
+from .key import Binding
+from .records import OPTIONAL, Malformed
+from .session import SSLSession
+
+_MAGIC = b"\x93tlskit\n"
+_VERSION = 1
+_HEAD = len(_MAGIC) + 6
+_DIGEST = 32
+
+_DER, _BINDING, _STATE = 1, 2, 3
+_SOUND = 1  # of _STATE: it may be offered
+
+
+def encode(session: SSLSession) -> bytes:
+    """Write a session, **with its secret**."""
+    core = session._session
+    withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER would forget it
+    must = [(_DER, core.der()), (_STATE, bytes([_SOUND if session._sound and not withdrawn else 0]))]
+    if session._binding is not None:
+        name = session._binding.hostname
+        must.append((_BINDING, session._binding.policy + (b"" if name is None else b"=" + name.encode())))
+    body = records.write(must) + records.write_notes(session._notes())
+    if len(body) > records.MOST:
+        raise ValueError(f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are the most that is written")
+    data = _MAGIC + _VERSION.to_bytes(2, "big") + len(body).to_bytes(4, "big") + body
+    return data + sha256(data).digest()
+
+
+def decode(data: bytes) -> SSLSession:
+    """Read what `encode` wrote, here or elsewhere, in this version or an earlier one.
+
+    Raises:
+        SSLError: `data` is not that, not all of it, or of a later version.
+    """
+    body = _opened(data)
+    try:
+        found = dict(records.read(body))
+        unknown = [tag for tag in found if tag > _STATE and not tag & OPTIONAL]
+        if unknown or _DER not in found or len(found.get(_STATE, b"")) != 1:
+            raise Malformed("a record that is needed is missing, or there is one that cannot be left aside")
+        records.read_notes(found)  # now, so that nobody finds it out later
+        notes = records.write([(tag, content) for tag, content in found.items() if tag & OPTIONAL])
+        core = Session.from_der(found[_DER])
+        binding = _binding(found[_BINDING]) if _BINDING in found else None
+    except (Malformed, SSLError) as error:
+        raise unreadable("these bytes have the outside of a session that tlskit wrote, and not the inside") from error
+    if notes:
+        core.set_notes(notes)
+    return SSLSession._make(core, binding, sound=bool(found[_STATE][0] & _SOUND))
+
+
+def _opened(data: bytes) -> bytes:
+    """The records in an envelope."""
+    if data[: len(_MAGIC)] != _MAGIC or len(data) < _HEAD + _DIGEST:
+        raise unreadable("these bytes are not a session that tlskit wrote")
+    version = int.from_bytes(data[len(_MAGIC) : len(_MAGIC) + 2], "big")
+    if version > _VERSION:
+        raise unreadable(f"this session was written in form {version} by a later version of tlskit; this one reads form {_VERSION}")
+    size = int.from_bytes(data[len(_MAGIC) + 2 : _HEAD], "big")
+    if size > records.MOST or version < 1 or len(data) != _HEAD + size + _DIGEST:
+        raise unreadable("these bytes are a session that tlskit wrote, but not the whole of it")
+    if sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+        raise unreadable("this session was damaged after tlskit wrote it")
+    return data[_HEAD:-_DIGEST]
+
+
+def _binding(body: bytes) -> Binding:
+    policy, mark, name = body[:32], body[32:33], body[33:]
+    if len(policy) != 32 or mark not in (b"", b"=") or len(name) > 1024:
+        raise Malformed("the binding of a session is not one")
+    try:
+        return Binding(name.decode("ascii") if mark else None, policy)
+    except UnicodeDecodeError as error:
+        raise Malformed("the name that a session is bound to is not one") from error
+
+
+def unreadable(sentence: str) -> SSLError:
+    """An SSLError of tlskit's own."""
+    error = SSLError(1, sentence)
+    error.library = error.reason = None  # type: ignore[assignment]
+    return error

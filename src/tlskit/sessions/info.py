@@ -1,0 +1,314 @@
+"""SessionInfo: everything that was negotiated, `conn.info` and `session.info`.
+
+Two handshakes may have a say. The full one in which the session was made showed certificates; notes of it stay with the
+session, through resumptions and through bytes. The one of a resumed connection showed none, but the peer made its
+offers anew. What is known from neither is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .._core.certificate import Certificate
+from .._core.fault import verify_text
+from .._core.notes import Notes
+from .._core.session import Session
+from .codes import FFDHE_FIRST, FFDHE_LAST, GROUPS, HEARTBEAT, SIGNATURE_ALGORITHMS, TRUNCATED_HMAC, name_of
+from .records import Malformed, read, read_notes
+
+LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
+VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+
+
+@dataclass(frozen=True)
+class CipherInfo:
+    """What a cipher suite is made of. Corresponds to SSL_CIPHER_get_name(3) and the functions beside it."""
+
+    id: int
+    """IANA's number, of 16 bits."""
+    name: str
+    """OpenSSL's name."""
+    standard_name: str | None
+    """IANA's name."""
+    protocol: str
+    """The first protocol version that has it."""
+    bits: int
+    """Bits of secret that are used."""
+    algorithm_bits: int
+    """Bits of the algorithm's key."""
+    aead: bool
+    """Whether it encrypts and authenticates in one (GCM, CCM, ChaCha20-Poly1305)."""
+    symmetric: str | None
+    digest: str | None
+    """Of the MAC; None for an AEAD."""
+    key_exchange: str | None
+    authentication: str | None
+    handshake_digest: str | None
+    """Of the handshake's transcript and the key derivation."""
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    """A private key, from outside: nothing of the key itself is in here."""
+
+    type: str
+    """OpenSSL's name of it: "RSA", "EC", "ED25519" ..."""
+    bits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionInfo:
+    """Everything that was negotiated.
+
+    It holds no secret and nothing by which one could resume: it may be logged, pickled and sent about. Lists of what the
+    peer offered are numbers of IANA's registries, with the peer's own order. None always means: not to be known from
+    here.
+    """
+
+    side: str | None
+    """Whose info this is: "client" or "server"."""
+    version: str
+    """The protocol version, "TLSv1.3" for one."""
+    cipher: CipherInfo | None
+    """The cipher suite with all its parts."""
+    cipher_suite: int | None
+    """IANA's number of the cipher suite."""
+    compression_method: int | None
+    """IANA's number of the compression method: 0, none, unless an OpenSSL with zlib was told otherwise."""
+    group: str | None
+    """The group of the key exchange, "x25519" for one. For a session: of the handshake that made it."""
+    alpn: str | None
+    """The application protocol that was agreed on."""
+    server_name: str | None
+    """The name that the client asked for (SNI)."""
+    server_name_acknowledged: bool | None
+    """Whether the server said that it has taken notice of it."""
+    extended_master_secret: bool | None
+    """RFC 7627; always True with TLS 1.3, which binds its secrets to the handshake anyway."""
+    encrypt_then_mac: bool | None
+    """RFC 7366; always False with TLS 1.3 and with an AEAD, where there is no order to choose."""
+    max_fragment_length: int | None
+    """How many bytes of plaintext a record holds at most: 16384, or what the client asked for (RFC 6066, 4)."""
+    point_format: int | None
+    """How points of elliptic curves are written: 0, uncompressed, the only way OpenSSL speaks; None where there are none to write."""
+
+    identity: bytes
+    """The session id. With TLS 1.3 a name that the client derives from its ticket."""
+    id_context: bytes
+    """The session id context under which a server would resume it."""
+    created: int
+    """When the full handshake was over, in seconds since 1970: so old is what the certificates showed."""
+    last_activity: int | None = field(compare=False)
+    """When a handshake of this session was over last, in seconds since 1970, as far as this process knows."""
+    ticket_expiry_time: int | None
+    """Until when its ticket is good, in seconds since 1970; None: there is no ticket."""
+
+    peer_extensions: tuple[int, ...] | None = field(repr=False)
+    """The extensions that the peer sent: on a server, of the ClientHello; on a client, those that OpenSSL knows."""
+    peer_cipher_suites: tuple[int, ...] | None = field(repr=False)
+    """The cipher suites that the client offered; None on a client."""
+    shared_cipher_suites: tuple[int, ...] | None = field(repr=False)
+    """Those of them that the server has too."""
+    peer_groups: tuple[int, ...] | None = field(repr=False)
+    """The groups that the peer can use. A server tells a client seldom, and with TLS 1.3 only."""
+    peer_signature_algorithms: tuple[int, ...] | None = field(repr=False)
+    """What the peer can verify. A client learns it when it is asked for a certificate."""
+    peer_point_formats: tuple[int, ...] | None = field(repr=False)
+    """How the peer can read points. It does not matter to TLS 1.3."""
+
+    certificate_chain: tuple[bytes, ...] | None = field(repr=False)
+    """The chain that this side showed, in DER, its own certificate first; empty when it showed none. As it was
+    configured: what OpenSSL added from the trust store is not in it."""
+    private_key: KeyInfo | None = field(compare=False)
+    """Of what kind the key of that certificate is. Never written with the session."""
+    peer_certificate_chain: tuple[bytes, ...] = field(repr=False)
+    """The chain as the peer sent it, in DER, its own certificate first."""
+    verified_chain: tuple[bytes, ...] = field(repr=False)
+    """The chain as it was verified, up to the trust anchor."""
+    verified: bool | None
+    """Whether the peer's certificate was demanded or asked for, and passed."""
+    verify_code: int | None
+    """What came of the verification: an X509_V_ number, 0 for none to complain of."""
+    matched_name: str | None
+    """The name in the certificate that the server's name matched."""
+
+    # -- what follows from these ----------------------------------------------------------------------------------
+
+    @property
+    def peer_certificate(self) -> bytes | None:
+        """The peer's own certificate in DER."""
+        return self.peer_certificate_chain[0] if self.peer_certificate_chain else None
+
+    @property
+    def peer_public_key(self) -> bytes | None:
+        """The peer's public key in DER (a SubjectPublicKeyInfo): what pins are made of."""
+        return Certificate.from_der(self.peer_certificate).public_key if self.peer_certificate else None
+
+    @property
+    def verify_message(self) -> str | None:
+        """`verify_code` in OpenSSL's words."""
+        return None if self.verify_code is None else verify_text(self.verify_code)
+
+    @property
+    def peer_certificate_data(self) -> dict[str, Any] | None:
+        """The fields of the peer's certificate, as `getpeercert()` has them, verified or not; and what came of verification."""
+        if self.peer_certificate is None:
+            return None
+        fields = Certificate.from_der(self.peer_certificate).fields()
+        return {**fields, "verified": self.verified, "verify_code": self.verify_code, "verify_message": self.verify_message}
+
+    @property
+    def peer_group_names(self) -> tuple[str, ...] | None:
+        """`peer_groups` by name."""
+        return _names(self.peer_groups, GROUPS)
+
+    @property
+    def peer_ffdhe_groups(self) -> tuple[int, ...] | None:
+        """Those of `peer_groups` that are finite fields (RFC 7919)."""
+        return None if self.peer_groups is None else tuple(n for n in self.peer_groups if FFDHE_FIRST <= n <= FFDHE_LAST)
+
+    @property
+    def peer_signature_algorithm_names(self) -> tuple[str, ...] | None:
+        """`peer_signature_algorithms` by name."""
+        return _names(self.peer_signature_algorithms, SIGNATURE_ALGORITHMS)
+
+    @property
+    def heartbeat(self) -> bool:
+        """False: OpenSSL 3 has no heartbeat (RFC 6520). `peer_extensions` tells whether a client offered it."""
+        return False
+
+    @property
+    def truncated_hmac(self) -> bool:
+        """False: OpenSSL never had truncated MACs (RFC 6066, 7). `peer_extensions` tells whether a client offered them."""
+        return False
+
+    @property
+    def peer_offered_heartbeat(self) -> bool | None:
+        """Whether the client offered heartbeats; None on a client."""
+        return self._offered(HEARTBEAT)
+
+    @property
+    def peer_offered_truncated_hmac(self) -> bool | None:
+        """Whether the client offered truncated MACs; None on a client."""
+        return self._offered(TRUNCATED_HMAC)
+
+    def _offered(self, extension: int) -> bool | None:
+        return None if self.side != "server" or self.peer_extensions is None else extension in self.peer_extensions
+
+
+# -- making one -------------------------------------------------------------------------------------------------------
+
+#: Of these a resumed handshake says nothing, or nothing new.
+_OF_THE_FULL_ONE = {
+    "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own", "peers", "chain", "key_type", "key_bits",
+}  # fmt: skip
+
+
+def notes_of(session: Session) -> Notes:
+    """The notes of the handshake that made a session, wherever that was."""
+    return _opened(session.notes())
+
+
+def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequence[bytes] = ()) -> SessionInfo:
+    """Put into words what is known of a session.
+
+    Args:
+        session: the session.
+        said: for a connection: what `Connection.notes()` gave.
+        vouched: for a connection: the chain by which the certificate in a session without notes was verified.
+    """
+    if said is None:
+        notes = notes_of(session)
+    else:
+        full, *rest = said or [Notes()]
+        notes = _merged(_opened(full), rest[0]) if rest else _opened(full)
+    peers, chain = _chains(session, notes)
+    if vouched and not chain and peers and vouched[0] == peers[0]:
+        chain, notes = tuple(vouched), replace(notes, verified=1, verify_code=0)
+    cipher = session.cipher_facts()
+    version = VERSIONS.get(session.version, f"{session.version:#06x}")
+    curves = version != "TLSv1.3" and notes.group is not None and not notes.group.startswith("ffdhe")
+    return SessionInfo(
+        side=None if notes.server is None else "server" if notes.server else "client",
+        version=version,
+        cipher=None
+        if cipher is None
+        else CipherInfo(
+            cipher.id & 0xFFFF, cipher.name, cipher.standard_name, cipher.protocol, cipher.bits, cipher.algorithm_bits, cipher.aead,
+            cipher.symmetric, cipher.digest, cipher.key_exchange, cipher.authentication, cipher.handshake_digest,
+        ),
+        cipher_suite=None if cipher is None else cipher.id & 0xFFFF,
+        compression_method=notes.compression,
+        group=notes.group,
+        alpn=session.alpn,
+        server_name=notes.server_name if notes.server_name is not None else session.hostname,
+        server_name_acknowledged=_yes(notes.acknowledged),
+        extended_master_secret=True if version == "TLSv1.3" else _yes(notes.extended_master_secret),
+        encrypt_then_mac=False if version == "TLSv1.3" or (cipher is not None and cipher.aead) else _yes(notes.encrypt_then_mac),
+        max_fragment_length=notes.fragment,
+        point_format=0 if curves else None,
+        identity=session.id,
+        id_context=session.id_context,
+        created=session.time if notes.made is None else notes.made,
+        last_activity=notes.used,
+        ticket_expiry_time=expiry(session) if session.has_ticket else None,
+        peer_extensions=notes.extensions,
+        peer_cipher_suites=notes.cipher_suites,
+        shared_cipher_suites=notes.shared_cipher_suites,
+        peer_groups=notes.groups,
+        peer_signature_algorithms=notes.signature_algorithms,
+        peer_point_formats=notes.point_formats,
+        certificate_chain=notes.own,
+        private_key=None if notes.key_type is None else KeyInfo(notes.key_type, notes.key_bits or 0),
+        peer_certificate_chain=peers,
+        verified_chain=chain,
+        verified=_yes(notes.verified),
+        verify_code=notes.verify_code,
+        matched_name=notes.matched,
+    )  # fmt: skip
+
+
+def expiry(session: Session) -> int:
+    """When offering it becomes pointless, in seconds since 1970."""
+    lifetime = session.timeout if session.lifetime_hint == 0 and VERSIONS.get(session.version) != "TLSv1.3" else session.lifetime_hint
+    return session.time + min(lifetime, LONGEST)
+
+
+def _opened(notes: Notes) -> Notes:
+    """Notes of a full handshake, whether they were taken here or came as bytes."""
+    if notes.blob is not None:
+        try:
+            written = read_notes(dict(read(notes.blob)))
+        except Malformed:  # it was looked at when it came; to be sure
+            return Notes(used=notes.used)
+        return replace(written, used=written.used if notes.used is None else notes.used)
+    return replace(notes, own=()) if notes.own is None and notes.server is not None else notes
+
+
+def _merged(full: Notes, live: Notes) -> Notes:
+    fields = {}
+    for name in Notes.__dataclass_fields__:
+        first, second = getattr(full, name), getattr(live, name)
+        if name not in _OF_THE_FULL_ONE:
+            first, second = second, first
+        fields[name] = second if first is None else first
+    return Notes(**{**fields, "made": full.made})
+
+
+def _chains(session: Session, notes: Notes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """The peer's chain and the verified one. A certificate that came later (TLS 1.3 lets a server ask) has none noted."""
+    leaf = session.peer()
+    if leaf is None:
+        return (), ()
+    peers = notes.peers if notes.peers and notes.peers[0] == leaf.der else (leaf.der,)
+    return peers, notes.chain if notes.chain and notes.chain[0] == leaf.der else ()
+
+
+def _yes(flag: int | None) -> bool | None:
+    return None if flag is None else bool(flag)
+
+
+def _names(codes: tuple[int, ...] | None, names: dict[int, str]) -> tuple[str, ...] | None:
+    return None if codes is None else tuple(name_of(code, names) for code in codes)

@@ -1,0 +1,141 @@
+"""Records: what a session is written as. Each is a tag (2 bytes), a size (4 bytes) and as many bytes, in the order of the
+tags, each tag once; numbers have their highest byte first. A reader skips a record that it does not know when the tag's
+highest bit is set, and refuses it otherwise.
+
+The second half of this module writes the notes of a handshake as records. A certificate that stands in several chains is
+written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from struct import Struct
+from typing import Any
+
+from .._core.notes import Notes
+
+OPTIONAL = 0x8000
+MOST = 1 << 20  # bytes of all records together
+_HEAD = Struct(">HI")
+
+
+class Malformed(ValueError):
+    """These bytes are not what they should be."""
+
+
+def write(records: Sequence[tuple[int, bytes]]) -> bytes:
+    """Put records one behind the other."""
+    data = b"".join(_HEAD.pack(tag, len(body)) + body for tag, body in sorted(records))
+    if len(data) > MOST:
+        raise ValueError(f"a session with its certificates takes {len(data)} bytes, and {MOST} are the most that is written")
+    return data
+
+
+def read(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Take them apart, every size checked.
+
+    Raises:
+        Malformed: `data` is not a whole number of records in their order.
+    """
+    at, last, whole = 0, -1, len(data)
+    while at < whole:
+        if at + _HEAD.size > whole:
+            raise Malformed("the records of a session are cut short")
+        tag, size = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        if at + size > whole or tag <= last:
+            raise Malformed("the records of a session are cut short or out of order")
+        yield tag, data[at : at + size]
+        at, last = at + size, tag
+
+
+# -- the notes of a handshake -----------------------------------------------------------------------------------------
+
+_NUMBERS = {
+    "made": 1, "used": 2, "server": 3, "extended_master_secret": 4, "encrypt_then_mac": 5, "fragment": 6, "compression": 7,
+    "verified": 8, "verify_code": 9, "acknowledged": 10,
+}  # fmt: skip
+_TEXTS = {"group": 20, "server_name": 21, "matched": 22}
+_PAIRS = {"groups": 30, "signature_algorithms": 31, "cipher_suites": 32, "shared_cipher_suites": 33, "extensions": 34}
+_BYTES = {"point_formats": 40}
+_CHAINS = {"own": 50, "peers": 51, "chain": 52}
+_POOL = 60
+
+_NAMES: dict[int, tuple[str, dict[str, int]]] = {
+    OPTIONAL | number: (name, table) for table in (_NUMBERS, _TEXTS, _PAIRS, _BYTES, _CHAINS) for name, number in table.items()
+}
+
+
+def write_notes(notes: Notes) -> bytes:
+    """Notes as records. Of this side's private key they say nothing."""
+    pool: dict[bytes, int] = {}
+    records = []
+    for tag, (name, table) in _NAMES.items():
+        value = getattr(notes, name)
+        if value is not None:
+            records.append((tag, _body(value, table, pool)))
+    if pool:
+        records.append((OPTIONAL | _POOL, b"".join(len(der).to_bytes(4, "big") + der for der in pool)))
+    return write(records)
+
+
+def _body(value: Any, table: dict[str, int], pool: dict[bytes, int]) -> bytes:
+    if table is _NUMBERS:
+        return int(value).to_bytes(8, "big")
+    if table is _TEXTS:
+        return str(value).encode("utf-8", "backslashreplace")
+    if table is _PAIRS:
+        return b"".join(number.to_bytes(2, "big") for number in value)
+    return bytes(value) if table is _BYTES else bytes(pool.setdefault(der, len(pool)) for der in value)
+
+
+def read_notes(found: Mapping[int, bytes]) -> Notes:
+    """The notes among these records; those of a kind that this version does not know are left out.
+
+    Raises:
+        Malformed: a record does not hold what its tag says.
+    """
+    pool = tuple(_certificates(found.get(OPTIONAL | _POOL, b"")))
+    return Notes(**{_NAMES[tag][0]: _value(body, _NAMES[tag][1], pool) for tag, body in found.items() if tag in _NAMES})
+
+
+def _value(body: bytes, table: dict[str, int], pool: tuple[bytes, ...]) -> Any:
+    if table is _NUMBERS:
+        if len(body) != 8 or body[0] > 0x7F:
+            raise Malformed("a number in a session is not one")
+        return int.from_bytes(body, "big")
+    if table is _TEXTS:
+        try:
+            return body.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Malformed("a text in a session is not one") from error
+    if table is _BYTES:
+        return tuple(body)
+    if table is _PAIRS:
+        if len(body) % 2:
+            raise Malformed("a list in a session is not whole")
+        return tuple(int.from_bytes(body[i : i + 2], "big") for i in range(0, len(body), 2))
+    if any(i >= len(pool) for i in body):
+        raise Malformed("a certificate of a session is missing")
+    return tuple(pool[i] for i in body)
+
+
+def _certificates(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        der = data[at + 4 : at + 4 + size]
+        if at + 4 + size > len(data) or not _is_der_sequence(der):
+            raise Malformed("a certificate in a session is not whole")
+        yield der
+        at += 4 + size
+
+
+def _is_der_sequence(der: bytes) -> bool:
+    """Whether these bytes are one ASN.1 sequence from end to end: the outside of a certificate."""
+    if len(der) < 2 or der[0] != 0x30:
+        return False
+    if der[1] < 0x80:
+        return len(der) == 2 + der[1]
+    head = 2 + (der[1] & 0x7F)
+    return 2 < head <= 6 and len(der) == head + int.from_bytes(der[2:head], "big")
