@@ -12,13 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import ref
 
 from ._channel import Channel
 from ._core.bio import MemoryBIO
 from ._core.connection import Timeout
+from .errors import SSLError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from ._context import SSLContext
 
 
 class BIO(Protocol):
@@ -83,6 +87,43 @@ class PumpedChannel(Channel):
     def request_certificate(self) -> None:
         with self._pumped():
             super().request_certificate()
+
+
+class SocketChannel(Channel):
+    """A Channel under an SSLSocket that is not tlskit's, which asks its socket for the timeout at every operation.
+
+    The stdlib's own SSLSocket calls it so, and those of gevent and eventlet do.
+    """
+
+    __slots__ = ("_socket",)
+
+    def __init__(self, context: SSLContext, owner: Any, sock: Any, **kwargs: Any) -> None:
+        super().__init__(context, sock if owner is None else owner, fd=sock.fileno(), **kwargs)
+        self._socket = ref(sock)
+
+    def _timeout(self) -> Timeout:
+        sock = self._socket()
+        if sock is None or sock.fileno() < 0:
+            raise SSLError("Underlying socket connection gone")
+        timeout: Timeout = sock.gettimeout()
+        return timeout
+
+    def do_handshake(self, timeout: Timeout = 0.0) -> None:
+        super().do_handshake(self._timeout())
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        return super().read(len, buffer, self._timeout())
+
+    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
+        return super().write(data, self._timeout())
+
+    def shutdown(self, timeout: Timeout = 0.0) -> Any:
+        """End TLS, and return the socket: it goes on in the clear."""
+        sock = self._socket()
+        super().shutdown(self._timeout())
+        if self.leftover():
+            raise SSLError("what the peer sent in the clear behind its close_notify had been read, and cannot be put back")
+        return sock
 
 
 def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:

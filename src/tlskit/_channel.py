@@ -51,7 +51,7 @@ class Channel(Connection):
         if server_side:
             context.tickets._before_connection()
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
-        self._owner = ref(owner)
+        self._owner: ref[Any] = ref(self if owner is None else owner)
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname

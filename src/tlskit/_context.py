@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from . import _dormant, _stdlib
+from ._bridge import SocketChannel, transport
 from ._channel import Channel
 from ._core.context import Context
+from ._identity import combined
 from ._object import SSLObject
 from ._settings import CredentialSettings, ProtocolSettings, QuestionSettings, VerificationSettings
 from ._settings.arguments import integer
@@ -21,13 +23,12 @@ from .sessions import ContextSessions, SSLSession
 if TYPE_CHECKING:
     import socket
 
-#: The stdlib's class, taken before anybody can have put another one in its place.
-StdlibContext = ssl.SSLContext
-
 _ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
 
 
-class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, StdlibContext):  # type: ignore[misc]
+class SSLContext(  # type: ignore[misc]
+    ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, _stdlib.SSLContext, metaclass=_dormant.ContextType
+):
     """Settings, certificates, trust and sessions for any number of connections.
 
     A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an SSL_CTX of its own
@@ -40,8 +41,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         tickets: whether and how many, how long they are good for, and the keys.
     """
 
-    sslsocket_class: type[ssl.SSLSocket] = SSLSocket
-    sslobject_class: type[ssl.SSLObject] = SSLObject
+    sslsocket_class: type[_stdlib.SSLSocket] = SSLSocket
+    sslobject_class: type[_stdlib.SSLObject] = SSLObject
     _aiofastnet_force_fallback_ssl = True  # it would take the SSL_CTX out of the dormant base
 
     sessions: ContextSessions
@@ -57,7 +58,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         protocol = _SSLMethod(protocol)
         if protocol in FIXED or protocol is _SSLMethod.PROTOCOL_TLS:
             warnings.warn(f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2)
-        self: SSLContext = StdlibContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        self: SSLContext = _stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup(protocol)
         return self
 
@@ -96,7 +97,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             SSLError: the handshake failed.
             ValueError: the arguments contradict each other, or the context.
         """
-        return self.sslsocket_class._create(  # type: ignore[attr-defined,no-any-return]
+        kind: Any = combined(self.sslsocket_class, SSLSocket, _stdlib.SSLSocket)
+        return kind._create(  # type: ignore[no-any-return]
             sock=sock,
             server_side=server_side,
             do_handshake_on_connect=do_handshake_on_connect,
@@ -118,7 +120,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
-        return self.sslobject_class._create(  # type: ignore[attr-defined,no-any-return]
+        kind: Any = combined(self.sslobject_class, SSLObject, _stdlib.SSLObject)
+        return kind._create(  # type: ignore[no-any-return]
             incoming,
             outgoing,
             server_side=server_side,
@@ -136,6 +139,32 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         if "\0" in name:
             raise TypeError("server_hostname has a null character in it")
         return name
+
+    def _wrap_bio(
+        self,
+        incoming: Any,
+        outgoing: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: Any = None,
+        session: SSLSession | None = None,
+    ) -> Channel:
+        """The channel of an SSLObject, tlskit's or the stdlib's."""
+        kind, bios, extra = transport(incoming, outgoing)
+        channel = kind(self, owner, server_side=server_side, server_hostname=server_hostname, bios=bios, **extra)
+        if session is not None:
+            channel.session = session
+        return channel
+
+    def _wrap_socket(
+        self, sock: Any, server_side: bool, server_hostname: str | None = None, *, owner: Any = None, session: SSLSession | None = None
+    ) -> Channel:
+        """The channel of somebody else's SSLSocket: of the stdlib's, or those of gevent and eventlet."""
+        channel = SocketChannel(self, owner, sock, server_side=server_side, server_hostname=server_hostname)
+        if session is not None:
+            channel.session = session
+        return channel
 
     def _connection(self, owner: Any, *, server_side: bool, server_hostname: str | None, fd: int, session: SSLSession | None) -> Channel:
         """The channel of an SSLSocket."""
@@ -173,26 +202,4 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         return counters
 
 
-def _refuse_what_is_not_ours() -> None:
-    """A name of the stdlib's class that tlskit does not define would configure the dormant base, to no effect: refuse."""
-    kinds = SSLContext.__mro__[: SSLContext.__mro__.index(StdlibContext)]
-    ours = {name for kind in kinds for name in vars(kind)}
-    for name in dir(StdlibContext):
-        if name not in ours and not (name.startswith("__") and name.endswith("__")):
-            setattr(SSLContext, name, _NotOurs(name))
-
-
-class _NotOurs:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def _refuse(self, *args: object) -> NoReturn:
-        raise NotImplementedError(f"SSLContext.{self.name} is not part of this version of tlskit")
-
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else self._refuse()
-
-    __set__ = __delete__ = __call__ = _refuse
-
-
-_refuse_what_is_not_ours()
+_dormant.settle(SSLContext)

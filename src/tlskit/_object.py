@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
-from ._bridge import transport
+from . import _stdlib
 from ._channel import Channel
+from ._identity import initialise
 from ._negotiated import Negotiated
 from .sessions import SSLSession
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 
-class SSLObject(Negotiated, ssl.SSLObject):  # type: ignore[misc]
+class SSLObject(Negotiated, _stdlib.SSLObject):  # type: ignore[misc]
     """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
 
     No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO
@@ -26,6 +26,8 @@ class SSLObject(Negotiated, ssl.SSLObject):  # type: ignore[misc]
     _sslobj: Channel
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
+            return
         raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_bio().")
 
     @classmethod
@@ -40,10 +42,9 @@ class SSLObject(Negotiated, ssl.SSLObject):  # type: ignore[misc]
     ) -> SSLObject:
         self = cls.__new__(cls)
         assert context is not None
-        kind, bios, extra = transport(incoming, outgoing)
-        self._sslobj = kind(context, self, server_side=server_side, server_hostname=server_hostname, bios=bios, **extra)
-        if session is not None:
-            self._sslobj.session = session
+        self._sslobj = context._wrap_bio(incoming, outgoing, server_side, server_hostname, owner=self, session=session)
+        arguments = {"server_side": server_side, "server_hostname": server_hostname, "session": session, "context": context}
+        initialise(self, SSLObject, incoming, outgoing, **arguments)
         if cls.read is SSLObject.read and cls.write is SSLObject.write:  # nobody has overridden them: save a call each
             self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
         return self

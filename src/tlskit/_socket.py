@@ -8,13 +8,15 @@ as in the stdlib.
 from __future__ import annotations
 
 import errno
-import ssl
 from contextlib import suppress
-from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET, socket
+from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from . import _stdlib
 from ._channel import Channel
+from ._identity import initialise
 from ._negotiated import Negotiated
+from ._stdlib import Socket as socket
 from .errors import SSLEOFError, SSLError
 from .sessions import SSLSession
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 
-class SSLSocket(Negotiated, ssl.SSLSocket):
+class SSLSocket(Negotiated, _stdlib.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
 
     _sslobj: Channel | None
@@ -39,6 +41,8 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
     _leftover = b""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
+            return
         raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_socket().")
 
     @classmethod
@@ -81,10 +85,14 @@ class SSLSocket(Negotiated, ssl.SSLSocket):
             self.settimeout(timeout)
             if self._connected:
                 self._attach()
-                if do_handshake_on_connect:
-                    if timeout == 0.0:
-                        raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
-                    self.do_handshake()
+            initialise(
+                self, SSLSocket, sock=sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
+                suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname, context=context, session=session,
+            )  # fmt: skip
+            if self._connected and do_handshake_on_connect:
+                if timeout == 0.0:
+                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                self.do_handshake()
         except BaseException:
             self._close_quietly()
             raise

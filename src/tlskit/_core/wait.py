@@ -7,12 +7,10 @@ from time import monotonic
 
 from .native import lib
 
-_native_select = select.select
-
 
 def cooperative() -> bool:
-    """True when `select` was replaced, so that a wait in C would stop every other green thread."""
-    return select.select is not _native_select
+    """True when `select` was replaced, before or after this was imported, so that a wait in C would stop every green thread."""
+    return select.select.__module__ != "select"
 
 
 def wait(fd: int, status: int, deadline: float | None) -> int:

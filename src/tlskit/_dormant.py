@@ -1,0 +1,88 @@
+"""How SSLContext lives with the stdlib's class beneath it.
+
+It is a real subclass of `ssl.SSLContext`, so there is an SSL_CTX of the stdlib's below every context of ours. That one
+is dormant: a client that verifies and trusts nobody. Three things keep it so, and keep the stdlib's own contexts awake:
+
+* `NotOurs` stands for every inherited name that tlskit does not define, also one of a future Python: it refuses.
+* `SharedProperty`: the stdlib's setters go on to `super(SSLContext, SSLContext).options`, where SSLContext is whatever
+  stands under that name in `ssl`. When that is tlskit's class, a context of the stdlib's own arrives at a property of
+  ours; it is sent on to where it was going. (With a plain property it would come back, and again, until a RecursionError.)
+* `ContextType`: while tlskit stands in for the stdlib, contexts that were made before are instances of `ssl.SSLContext`
+  as they have always been. There are libraries that take anything else for "no TLS wanted".
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from typing import Any, NoReturn
+
+from . import _stdlib
+from ._core.context import Context
+
+#: The stdlib's own attributes of a context, below its class in Python.
+_BENEATH = super(_stdlib.SSLContext, _stdlib.SSLContext)
+
+
+class ContextType(ABCMeta):
+    """The class of SSLContext. An ABCMeta, so that whoever derives from SSLContext and from an ABC still can.
+
+    Attributes:
+        standing_in: the class that stands in `ssl` for the stdlib's, and takes the stdlib's instances for its own; or None.
+    """
+
+    standing_in: type | None = None
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return type.__instancecheck__(cls._asked(), instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return type.__subclasscheck__(cls._asked(), subclass)
+
+    def _asked(cls) -> type:
+        return _stdlib.SSLContext if cls is ContextType.standing_in else cls
+
+
+class SharedProperty(property):
+    """A property that is set on our contexts here, and on the stdlib's own there."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if isinstance(getattr(instance, "_core", None), Context):
+            super().__set__(instance, value)
+        else:
+            assert self.fget is not None
+            getattr(_BENEATH, self.fget.__name__).__set__(instance, value)
+
+
+class NotOurs:
+    """A name of the stdlib's class that would configure the dormant base, to no effect: it refuses."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def _refuse(self, *args: object) -> NoReturn:
+        raise NotImplementedError(f"SSLContext.{self.name} is not part of this version of tlskit")
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else self._refuse()
+
+    def __set__(self, instance: object, value: object) -> None:
+        if isinstance(getattr(instance, "_core", None), Context):
+            self._refuse()
+        getattr(_BENEATH, self.name).__set__(instance, value)
+
+    __delete__ = __call__ = _refuse
+
+
+def settle(kind: type) -> None:
+    """Put what this module is about into the class of our contexts."""
+    ours = kind.__mro__[: kind.__mro__.index(_stdlib.SSLContext)]
+    for name in dir(_stdlib.SSLContext):
+        if name.startswith("__") and name.endswith("__"):
+            continue
+        home = next((cls for cls in ours if name in vars(cls)), None)
+        if home is None:
+            setattr(kind, name, NotOurs(name))
+            continue
+        plain = vars(home)[name]
+        if type(plain) is property and plain.fset is not None:
+            setattr(home, name, SharedProperty(plain.fget, plain.fset, plain.fdel, plain.__doc__))

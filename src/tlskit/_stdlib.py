@@ -1,0 +1,35 @@
+"""The stdlib's own classes, also where somebody has put others in their place before tlskit was imported.
+
+truststore and gevent replace `ssl.SSLContext` by a subclass, gevent and eventlet replace `socket.socket` and
+`ssl.SSLSocket`. What tlskit builds on are the classes beneath, which the C module `_ssl` and `isinstance` know.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from socket import socket as Socket
+    from ssl import MemoryBIO, SSLContext, SSLObject, SSLSession, SSLSocket
+else:
+
+    def _own(kind, name):
+        """The class of this name that the module `ssl` itself has defined, among those that `kind` comes from."""
+        for base in kind.__mro__:
+            if (base.__module__, base.__name__) == ("ssl", name):
+                return base
+        raise ImportError(f"ssl.{name} has been replaced by {kind!r}, and tlskit does not find the original")
+
+    SSLContext = _own(ssl.SSLContext, "SSLContext")
+    SSLSocket = _own(SSLContext.sslsocket_class, "SSLSocket")
+    SSLObject = _own(SSLContext.sslobject_class, "SSLObject")
+    MemoryBIO, SSLSession = ssl._ssl.MemoryBIO, ssl._ssl.SSLSession
+    Socket = SSLSocket.__bases__[0]
+
+__all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", "Socket", "originals"]
+
+
+def originals() -> dict[str, Any]:
+    """The stdlib's own objects under the names that they have in `ssl`."""
+    return {"MemoryBIO": MemoryBIO, "SSLContext": SSLContext, "SSLObject": SSLObject, "SSLSession": SSLSession, "SSLSocket": SSLSocket}
