@@ -21,7 +21,6 @@ UPWARDS: dict[tuple[str, str], str] = {}
 
 #: Longer than the plan allows, each with its reason and its own bound.
 LONG = {
-    "_tlsbind/csrc/tk_conn.c": (370, "the one loop and its four steps, with the theory of operation"),
 }
 LONGEST = {".py": 450, ".c": 300, ".h": 300}
 

@@ -283,11 +283,14 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
     def write(self, data: Buffer) -> int:
         """Write `data`, and return how many bytes of it went: all, unless the socket is non-blocking.
 
+        When it raises (a timeout, or what a signal's handler raised), repeat it with the same bytes: each is sent once.
+        Until then another write of this thread is refused, as OpenSSL does ("bad write retry"). Threads take turns: a write
+        goes out whole, also when it is repeated, and another thread's waits for it no longer than the timeout says.
         Corresponds to SSL_write_ex(3).
 
         Raises:
             SSLWantWriteError: the socket is non-blocking and full: call again with the same bytes.
-            TimeoutError: the socket's timeout has passed: what was not sent is to be repeated with the same bytes.
+            TimeoutError: the socket's timeout has passed; how much of it has gone is not known.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
@@ -384,8 +387,9 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
 
     def detach(self) -> int:
         """Give the descriptor up, without closing it."""
-        self._sslobj = None
-        return socket.detach(self)
+        fd = socket.detach(self)
+        self._sslobj = None  # only now: see _real_close
+        return fd
 
     def _real_close(self) -> None:
         channel = self._sslobj

@@ -157,26 +157,34 @@ def attempts(end: Any) -> list[str]:
     return outcomes
 
 
-@pytest.mark.parametrize("method", ["close", "shutdown"])
-def test_nothing_goes_past_tls_meanwhile(stage: Stage, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+WAYS_OUT: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "close": ("_real_close", lambda end: end.close()),
+    "shutdown": ("shutdown", lambda end: end.shutdown(socket.SHUT_RDWR)),
+    "detach": ("detach", lambda end: os.close(end.detach())),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_nothing_goes_past_tls_meanwhile(stage: Stage, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as the descriptor is open, whoever writes or reads does not get at the bare socket."""
     seen: list[list[str]] = []
+    name, leave = WAYS_OUT[way]
     with stage.connected(tlskit) as (end, puppet):
         end.settimeout(0.05)
         puppet.send(puppet.seal(b"sealed"))
-        original = getattr(socket.socket, "_real_close" if method == "close" else "shutdown")
+        original = getattr(socket.socket, name)
 
         def meddling(self: Any, *args: Any) -> Any:
             if self is end:
                 seen.append(attempts(end))  # another thread, at the worst of moments
             return original(self, *args)
 
-        monkeypatch.setattr(socket.socket, "_real_close" if method == "close" else "shutdown", meddling)
-        end.close() if method == "close" else end.shutdown(socket.SHUT_RDWR)
+        monkeypatch.setattr(socket.socket, name, meddling)
+        leave(end)
         monkeypatch.undo()
         assert b"secret" not in received(puppet.sock)
         assert not any("x17" in outcome for outcome in seen[0]), seen  # the head of a sealed record
-        if method == "close":
+        if way == "close":
             assert set(seen[0]) == {"OSError"}
 
 

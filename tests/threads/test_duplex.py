@@ -192,7 +192,7 @@ def test_two_writers(stage: Stage, small: bool) -> None:
 
 
 def test_two_writers_of_much(stage: Stage) -> None:
-    """What is longer than a record may be mixed with the other's, but none of it is lost."""
+    """What is longer than a record: none of it is lost."""
     with stage.pair(tlskit, small=True) as (near, far):
         writing = [Background(lambda who=who: near.sendall(who * len(BIG))) for who in (b"A", b"B")]
         assert Counter(collect(far, 2 * len(BIG))) == {ord("A"): len(BIG), ord("B"): len(BIG)}

@@ -67,6 +67,20 @@ typedef struct tk_event {
     SSL_SESSION *session;
 } tk_event;
 
+/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
+typedef struct {
+    size_t size;
+    uint8_t print[32]; /* SHA-256 of those bytes */
+    uint64_t thread;   /* that made it */
+    int32_t torn;      /* more bytes were to follow */
+} tk_owed;
+
+typedef struct {
+    uint64_t number; /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
+    uint64_t thread;
+    int32_t generation;
+} tk_turn;
+
 struct tk_conn {
     SSL *ssl;
     tk_mutex mutex;
@@ -77,6 +91,7 @@ struct tk_conn {
 
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
+    int32_t readers;        /* how many of them read */
     int32_t born;           /* tk_generation of the process that made it */
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
@@ -91,8 +106,11 @@ struct tk_conn {
     int32_t read_errno, write_errno, at_end;
     int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */
 
-    size_t owed;            /* plaintext already encrypted for a write that has not returned it */
-    uint64_t owed_print;    /* of those bytes */
+    tk_owed *owed;          /* writes that ended early, see tk_write.c */
+    int32_t owed_count;
+    uint64_t writes;        /* how many numbers of writes have been given out */
+    tk_turn turn;           /* of the write whose bytes go out now */
+    tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int64_t parked;         /* the status of a read that failed for good, for the reads to come; 0: none */
 
@@ -117,6 +135,30 @@ int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already
 int tk_transport_init(void);
 
 int tk_wait(tk_conn *c, int reading, int writing, int64_t ms); /* TK_DONE or a status */
+
+/* ---- operations: tk_conn.c has the loop ---- */
+
+enum { TK_TURN = -100 }; /* a status of a step: another write has to end first */
+
+typedef struct tk_op {
+    int64_t (*step)(tk_conn *c, struct tk_op *op);
+    uint8_t *into;       /* read */
+    const uint8_t *data; /* write */
+    size_t size;
+    size_t taken;        /* write: encrypted so far */
+    size_t done;         /* read or on the wire so far */
+    uint64_t number;     /* write: among those that have had the turn; 0: it has not */
+    int may_wait, limited, waited; /* limited: not for ever */
+    int kind;            /* TK_HANDSHAKE ... */
+    int zeros;           /* shutdown: answers of 0 so far */
+    int ssl_error;
+} tk_op;
+
+int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
+int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
+int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
+
+static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
 
 /* ---- faults ---- */
 

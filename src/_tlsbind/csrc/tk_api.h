@@ -244,7 +244,15 @@ enum { TK_HANDSHAKE = 0, TK_READ = 1, TK_WRITE = 2, TK_SHUTDOWN = 3 };
 
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout);
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout); /* when it ends early, repeat it with the same bytes */
+
+typedef struct {
+    uint64_t number;
+    size_t taken;
+} tk_progress; /* of a write that is made in several calls; begins with zeros */
+
+int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p, int64_t timeout); /* begin, or go on */
+void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p); /* do not go on: it has ended early */
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 

@@ -8,37 +8,18 @@
    sockets: the same step, no wait.
 
    How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
-   `behind`, and every step ends by trying to send it. A write has happened when nothing of it waits there any more. When
-   the caller's time runs out before, the plaintext that is encrypted already is *owed*: the caller repeats the write
-   with the same bytes, as OpenSSL asks of it too, and is told of them then. A byte is never encrypted twice. A writer
-   that waits here gathers several records for one send.
+   `behind`, and every step ends by trying to send it. A write has happened when nothing of it waits there any more;
+   tk_write.c has the rules for those that end before.
 
    How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by shutting the socket
    down, and waits until they have left; the descriptor may be closed after that, and its number used again. */
 #include "tk.h"
 
-enum {
-    RECORD_MOST = 16384,
-    SLICE_MS = 50, /* see slice() */
-    CORK_MOST = 8 * RECORD_MOST /* how much a blocking write gathers for one send */
-};
-
-typedef struct tk_op {
-    int64_t (*step)(tk_conn *c, struct tk_op *op);
-    uint8_t *into;       /* read */
-    const uint8_t *data; /* write */
-    size_t size;
-    size_t taken;        /* write: encrypted so far */
-    size_t done;         /* read or on the wire so far */
-    int may_wait, waited;
-    int kind;            /* TK_HANDSHAKE ... */
-    int zeros;           /* shutdown: answers of 0 so far */
-    int ssl_error;
-} tk_op;
+enum { SLICE_MS = 50 }; /* see slice() and wait_for_turn() */
 
 /* ---- the loop ---- */
 
-static int64_t classify(tk_conn *c, tk_op *op, int result)
+int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
 {
     switch (op->ssl_error = SSL_get_error(c->ssl, result)) {
     case SSL_ERROR_WANT_READ:
@@ -57,8 +38,7 @@ static int64_t classify(tk_conn *c, tk_op *op, int result)
     }
 }
 
-static int is_want(int64_t status) { return status == TK_WANT_READ || status == TK_WANT_WRITE; }
-static int is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
+static int is_want(int64_t status) { return status == TK_WANT_READ || status == TK_WANT_WRITE || status == TK_TURN; }
 
 /* The errno of the operation's own direction first: after a reset, libssl tries to send an alert, and fails with EPIPE. */
 static int errno_of(const tk_conn *c, const tk_op *op)
@@ -70,11 +50,11 @@ static int errno_of(const tk_conn *c, const tk_op *op)
 }
 
 /* After every step but a write's: send on what libssl has written meanwhile. */
-static int64_t flush_after(tk_conn *c, tk_op *op, int64_t status)
+int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status)
 {
     int flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
 
-    if (flushed == 1 || is_failure(status))
+    if (flushed == 1 || tk_is_failure(status))
         return status;
     if (flushed < 0) {
         op->ssl_error = SSL_ERROR_SYSCALL;
@@ -102,55 +82,56 @@ static int64_t attempt(tk_conn *c, tk_op *op)
         return TK_PAUSED;
     tk_fault_begin();
     status = op->step(c, op);
-    if (is_failure(status) && (op->kind != TK_READ || c->parked == 0))
+    if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
     if (op->kind == TK_READ && status == TK_SSL)
         c->parked = status; /* libssl would not say it twice, and the next reader has to hear it too */
     return status;
 }
 
-/* Enough to tell the bytes of one writer from another's (FNV-1a, 64 bits). */
-static uint64_t fingerprint(const uint8_t *data, size_t size)
+/* Before a thread begins to wait without the lock, and after. */
+static void count_in(tk_conn *c, const tk_op *op)
 {
-    uint64_t h = 0xcbf29ce484222325u;
-    size_t i;
-
-    for (i = 0; i < size; i++)
-        h = (h ^ data[i]) * 0x100000001b3u;
-    return h;
+    if (c->generation != tk_generation) {
+        c->generation = tk_generation;
+        c->waiting = c->readers = 0;
+    }
+    c->waiting++;
+    c->readers += op->kind == TK_READ;
 }
 
-/* A write that ends early returns what is on the wire, and owes the rest of what it has encrypted. */
-static int64_t settle(tk_conn *c, tk_op *op, int64_t status)
+static void count_out(tk_conn *c, const tk_op *op)
 {
-    if (op->kind != TK_WRITE || status >= 0)
-        return status;
-    if (op->taken > op->done) {
-        c->owed = op->taken - op->done;
-        c->owed_print = fingerprint(op->data + op->done, c->owed);
-    }
-    return op->done > 0 && !is_failure(status) ? (int64_t)op->done : status;
+    c->waiting--;
+    c->readers -= op->kind == TK_READ;
+    if (c->closed && c->waiting == 0)
+        tk_condition_broadcast(&c->left);
 }
 
 /* Called and returning with the lock held. */
-static int wait_unlocked(tk_conn *c, int64_t status, int64_t ms)
+static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t ms)
 {
-    int reading = status == TK_WANT_READ;
+    int reading = status == TK_WANT_READ && !(op->kind == TK_SHUTDOWN && c->readers > 0); /* see step_shutdown */
     int writing = status == TK_WANT_WRITE || c->behind.size > 0;
     int waited;
 
-    if (c->generation != tk_generation) {
-        c->generation = tk_generation;
-        c->waiting = 0;
-    }
-    c->waiting++;
+    count_in(c, op);
     tk_unlock(&c->mutex);
     waited = tk_wait(c, reading, writing, ms);
     tk_lock(&c->mutex);
-    c->waiting--;
-    if (c->closed && c->waiting == 0)
-        tk_condition_broadcast(&c->left);
+    count_out(c, op);
     return c->closed ? TK_CLOSED : waited;
+}
+
+/* Another write ends soon, or its caller has to come back. A condition does not hear of signals: look for them. */
+static int wait_for_turn(tk_conn *c, const tk_op *op, int64_t ms)
+{
+    int passed;
+
+    count_in(c, op);
+    passed = tk_condition_wait_ms(&c->turns, &c->mutex, (int)(ms < 0 || ms > SLICE_MS ? SLICE_MS : ms));
+    count_out(c, op);
+    return c->closed ? TK_CLOSED : passed ? TK_DONE : TK_INTERRUPTED;
 }
 
 /* Nothing to read without the socket, and nothing that must be done first. */
@@ -160,20 +141,20 @@ static int nothing_here(const tk_conn *c)
         && SSL_pending(c->ssl) == 0 && SSL_get_shutdown(c->ssl) == 0;
 }
 
-/* A handshake and a shutdown look again from time to time: another thread may have read what they wait for. */
-static int64_t slice(const tk_op *op, int64_t left)
+/* Another thread may read what this one waits for: a handshake, a shutdown and a second reader look again from time to time. */
+static int64_t slice(const tk_conn *c, const tk_op *op, int64_t left)
 {
-    if (op->kind == TK_HANDSHAKE || op->kind == TK_SHUTDOWN)
+    if (op->kind == TK_HANDSHAKE || op->kind == TK_SHUTDOWN || (op->kind == TK_READ && c->readers > 0))
         return left < 0 || left > SLICE_MS ? SLICE_MS : left;
     return left;
 }
 
-static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
+int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status; /* the clock has cut off part of a millisecond */
 
     op->may_wait = timeout != 0 && c->fd >= 0;
-    tk_lock(&c->mutex);
+    op->limited = timeout > 0;
     for (;;) {
         int waited;
 
@@ -189,7 +170,7 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
             status = TK_TIMED_OUT;
             break;
         }
-        waited = wait_unlocked(c, status, slice(op, left));
+        waited = status == TK_TURN ? wait_for_turn(c, op, left) : wait_unlocked(c, op, status, slice(c, op, left));
         op->waited = 1;
         if (waited == TK_SYSCALL)
             take_fault(c, op, tk_fd_errno());
@@ -200,7 +181,15 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
     }
     if (op->kind == TK_READ)
         c->dry = (uint8_t)op->waited;
-    status = settle(c, op, status);
+    return status;
+}
+
+static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
+{
+    int64_t status;
+
+    tk_lock(&c->mutex);
+    status = tk_op_run(c, op, timeout);
     tk_unlock(&c->mutex);
     return status;
 }
@@ -211,7 +200,7 @@ static int64_t step_handshake(tk_conn *c, tk_op *op)
 {
     int result = SSL_do_handshake(c->ssl);
 
-    return flush_after(c, op, result == 1 ? TK_DONE : classify(c, op, result));
+    return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
 }
 
 static int64_t step_read(tk_conn *c, tk_op *op)
@@ -228,10 +217,10 @@ static int64_t step_read(tk_conn *c, tk_op *op)
         c->reader_room = c->shutdown_sent ? 0 : op->size - op->done;
         result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
         if (result != 1) {
-            status = classify(c, op, result);
+            status = tk_op_classify(c, op, result);
             if (op->done == 0)
                 break;
-            if (is_failure(status)) { /* the bytes come first; the connection has failed for good */
+            if (tk_is_failure(status)) { /* the bytes come first; the connection has failed for good */
                 take_fault(c, op, errno_of(c, op));
                 c->parked = status;
             }
@@ -250,73 +239,25 @@ static int64_t step_read(tk_conn *c, tk_op *op)
     /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of libssl's own: only a
        caller that does not wait here must be told of the latter. A reader waits for both directions, and what a send
        says of a broken connection is the writer's news: the socket has its own for a reader. */
-    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait && c->owed == 0)
+    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait && c->owed_count == 0 && c->turn.number == 0)
         return TK_WANT_WRITE;
     return status;
 }
 
-static int64_t refuse_retry(tk_op *op, int reason)
-{
-    ERR_raise(ERR_LIB_SSL, reason);
-    op->ssl_error = SSL_ERROR_SSL;
-    return TK_SSL;
-}
-
-/* Take over what an earlier call encrypted and did not report. */
-static int64_t take_owed(tk_conn *c, tk_op *op)
-{
-    if (c->owed > op->size)
-        return refuse_retry(op, SSL_R_BAD_LENGTH);
-    if (fingerprint(op->data, c->owed) != c->owed_print)
-        return refuse_retry(op, SSL_R_BAD_WRITE_RETRY);
-    op->taken = c->owed;
-    c->owed = 0;
-    return TK_DONE;
-}
-
-static int64_t step_write(tk_conn *c, tk_op *op)
-{
-    size_t most = c->fd < 0 ? op->size : RECORD_MOST;
-
-    c->corked = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0;
-    if (c->owed > 0 && op->taken == 0 && take_owed(c, op) != TK_DONE)
-        return TK_SSL;
-    for (;;) {
-        size_t n = 0, chunk;
-        int result, flushed = c->corked ? 1 : tk_transport_flush(c);
-
-        if (flushed < 0) {
-            op->ssl_error = SSL_ERROR_SYSCALL;
-            return TK_SYSCALL;
-        }
-        if (flushed == 0)
-            return TK_WANT_WRITE;
-        if (!c->corked)
-            op->done = op->taken;
-        if (op->done == op->size && op->size > 0)
-            return (int64_t)op->done;
-        if (op->size == 0) /* nothing to send, but a handshake may be due */
-            return (result = SSL_do_handshake(c->ssl)) == 1 ? 0 : classify(c, op, result);
-        chunk = op->size - op->taken < most ? op->size - op->taken : most;
-        result = SSL_write_ex(c->ssl, op->data + op->taken, chunk, &n);
-        if (result != 1) {
-            c->corked = 0;
-            return flush_after(c, op, classify(c, op, result));
-        }
-        op->taken += n;
-        c->corked = op->may_wait && op->taken < op->size && c->behind.size < CORK_MOST;
-    }
-}
-
+/* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify, which ends both. */
 static int64_t step_shutdown(tk_conn *c, tk_op *op)
 {
     for (;;) {
-        int result = SSL_shutdown(c->ssl);
+        int result;
+
+        if (c->shutdown_sent && c->readers > 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN))
+            return tk_op_flush(c, op, TK_WANT_READ);
+        result = SSL_shutdown(c->ssl);
         if (result < 0)
-            return flush_after(c, op, classify(c, op, result));
+            return tk_op_flush(c, op, tk_op_classify(c, op, result));
         c->shutdown_sent = 1;
         if (result == 1 || ++op->zeros > 1)
-            return flush_after(c, op, TK_DONE);
+            return tk_op_flush(c, op, TK_DONE);
     }
 }
 
@@ -332,13 +273,6 @@ int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
     tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ };
-
-    return run(c, &op, timeout);
-}
-
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
-{
-    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE };
 
     return run(c, &op, timeout);
 }

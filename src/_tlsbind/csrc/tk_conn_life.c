@@ -40,6 +40,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     }
     tk_mutex_init_recursive(&c->mutex); /* a hook that Python answers may ask its own connection a question */
     tk_condition_init(&c->left);
+    tk_condition_init(&c->turns);
     c->fd = fd;
     c->handle = handle;
     c->born = c->generation = tk_generation;
@@ -81,12 +82,14 @@ void tk_conn_free(tk_conn *c)
     tk_queue_clear(&c->ahead);
     tk_queue_clear(&c->behind);
     tk_info_end(c);
+    free(c->owed);
     X509_free(c->rejected);
     tk_ring_free(c->ring);
     tk_mem_free(c->incoming);
     tk_mem_free(c->outgoing);
     for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
         free(c->fault[kind]);
+    tk_condition_destroy(&c->turns);
     tk_condition_destroy(&c->left);
     tk_mutex_destroy(&c->mutex);
     free(c);
@@ -113,9 +116,11 @@ void tk_conn_close(tk_conn *c)
     take_tickets(c);
     c->closed = 1;
     if (c->generation != tk_generation)
-        c->waiting = 0;
-    if (c->waiting > 0)
+        c->waiting = c->readers = 0;
+    if (c->waiting > 0) {
+        tk_condition_broadcast(&c->turns);
         tk_fd_wake((tk_fd)c->fd);
+    }
     while (c->waiting > 0)
         tk_condition_wait(&c->left, &c->mutex);
     tk_unlock(&c->mutex);

@@ -24,6 +24,8 @@ static inline void tk_condition_init(tk_condition *c) { InitializeConditionVaria
 static inline void tk_condition_destroy(tk_condition *c) { (void)c; }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { SleepConditionVariableCS(c, m, INFINITE); }
 static inline void tk_condition_broadcast(tk_condition *c) { WakeAllConditionVariable(c); }
+static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms) { return SleepConditionVariableCS(c, m, (DWORD)ms) != 0; }
+static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 
 /* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
 static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
@@ -68,10 +70,41 @@ static inline void tk_mutex_init_recursive(tk_mutex *m)
 static inline void tk_mutex_destroy(tk_mutex *m) { pthread_mutex_destroy(m); }
 static inline void tk_lock(tk_mutex *m) { pthread_mutex_lock(m); }
 static inline void tk_unlock(tk_mutex *m) { pthread_mutex_unlock(m); }
-static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
 static inline void tk_condition_destroy(tk_condition *c) { pthread_cond_destroy(c); }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_cond_wait(c, m); }
 static inline void tk_condition_broadcast(tk_condition *c) { pthread_cond_broadcast(c); }
+static inline uint64_t tk_thread(void) { return (uint64_t)(uintptr_t)pthread_self(); }
+
+/* Waits a while by a clock that nobody sets: 0 when the time is over. */
+#ifdef __APPLE__
+static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
+static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
+{
+    struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+    return pthread_cond_timedwait_relative_np(c, m, &t) == 0;
+}
+#else
+static inline void tk_condition_init(tk_condition *c)
+{
+    pthread_condattr_t a;
+    pthread_condattr_init(&a);
+    pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+    pthread_cond_init(c, &a);
+    pthread_condattr_destroy(&a);
+}
+static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_nsec -= 1000000000L;
+        t.tv_sec++;
+    }
+    return pthread_cond_timedwait(c, m, &t) == 0;
+}
+#endif
 
 #ifdef MSG_NOSIGNAL
 #define TK_SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)

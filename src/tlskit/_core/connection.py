@@ -41,6 +41,7 @@ _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRI
 _OPERATIONS: dict[int, Callable[..., int]] = {
     _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
+_RECORD = 16384  # bytes, the most that a record holds
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
@@ -206,7 +207,8 @@ class Connection:
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         """Write `data`, and return how many bytes of it went: all of them, unless the transport would not wait.
 
-        After SSLWantWriteError or a timeout, repeat the call with the same bytes. Corresponds to SSL_write_ex(3).
+        When it raises, whatever it raises, repeat the call with the same bytes: each is sent once. Corresponds to
+        SSL_write_ex(3).
         """
         if type(data) is not bytes:
             return self._write_from(data, timeout)
@@ -216,21 +218,32 @@ class Connection:
                 return n
             if n != _PAUSED:
                 raise self._error(n, _WRITE)
-        return self._operate(_WRITE, (data, len(data)), timeout)
+        return self._write_all(data, len(data), timeout)
 
     def _write_from(self, data: Any, timeout: Timeout) -> int:
         pointer = ffi.from_buffer("char[]", data)
         try:
-            return self._operate(_WRITE, (pointer, len(pointer)), timeout)
+            return self._write_all(pointer, len(pointer), timeout)
         finally:
             ffi.release(pointer)
 
-    def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout) -> int:
+    def _write_all(self, pointer: Any, size: int, timeout: Timeout) -> int:
+        """All of it, however many signals come: what takes more than a record may take several calls of C."""
+        if size <= _RECORD or timeout == 0.0:
+            return self._operate(_WRITE, (pointer, size), timeout)
+        progress = ffi.new("tk_progress *")
+        try:
+            return self._operate(_WRITE, (pointer, size, progress), timeout, lib.tk_conn_write_on)
+        except BaseException:
+            lib.tk_conn_write_leave(self._conn, pointer, size, progress)
+            raise
+
+    def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout, operation: Callable[..., int] | None = None) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
         if self._late_error is not None:
             error, self._late_error = self._late_error, None
             raise error
-        operation = _OPERATIONS[kind]
+        operation = operation or _OPERATIONS[kind]
         through_python = timeout != 0.0 and wait.cooperative()
         deadline = monotonic() + timeout if timeout else None
         while True:
@@ -242,7 +255,7 @@ class Connection:
                 ms = max(ceil((deadline - monotonic()) * 1000), 1)
             n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
-                self._hand_out_sessions(later=n > 0 and kind == _READ)
+                self._hand_out_sessions(later=n > 0 and kind in (_READ, _WRITE))
             if n > 0 or (n == 0 and kind in (_READ, _WRITE)):
                 return n
             if n == _INTERRUPTED:

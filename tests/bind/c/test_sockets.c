@@ -187,6 +187,74 @@ static void refuses_a_shorter_retry(void)
     contexts_free(&c);
 }
 
+static void drain(tk_conn *from, tk_conn *to)
+{
+    uint8_t into[4096];
+    tk_fault fault;
+
+    do
+        do_read(from, into, 1, 0, &fault); /* sends on what waits */
+    while (do_read(to, into, sizeof into, 0, &fault) > 0 || from->behind.size > 0);
+}
+
+/* Writes that end early, each of another thread, and none is repeated: their number has a bound. */
+static void gives_up_on_writers_that_never_repeat(void)
+{
+    contexts c = contexts_new(ONLY_13);
+    pair p = pair_of_sockets(&c, SMALL);
+    uint8_t data[1000] = { 0 };
+    tk_fault fault;
+    int i;
+
+    pair_shake(&p);
+    for (i = 1; i <= 16; i++) {
+        data[0] = (uint8_t)i;
+        while (do_write(p.client, data, sizeof data, 1, &fault) > 0)
+            ;
+        CHECK_EQUAL(p.client->owed_count, i);
+        p.client->owed[i - 1].thread = 0;
+        drain(p.client, p.server);
+    }
+    CHECK_EQUAL(do_write(p.client, "another", 7, 1, &fault), TK_SSL);
+    CHECK(has_error(&fault, "SSL", "BAD_WRITE_RETRY"));
+    data[0] = 5;
+    CHECK_EQUAL(do_write(p.client, data, sizeof data, 1, &fault), (int64_t)sizeof data);
+    CHECK_EQUAL(p.client->owed_count, 15);
+    CHECK_EQUAL(do_write(p.client, "another", 7, 1, &fault), 7);
+    CHECK_EQUAL(p.client->owed_count, 15);
+    pair_free(&p);
+    contexts_free(&c);
+}
+
+/* A write in several calls has the turn between them; when it is left in its middle, it is for its repetition. */
+static void writes_in_several_calls(void)
+{
+    contexts c = contexts_new(ONLY_13);
+    pair p = pair_of_sockets(&c, SMALL);
+    uint8_t *data = patterned(MANY);
+    tk_progress progress = { 0, 0 };
+    job reader = { .conn = p.server, .size = MANY };
+    size_t taken;
+    thread t;
+
+    pair_shake(&p);
+    CHECK_EQUAL(tk_conn_write_on(p.client, data, MANY, &progress, 1), TK_TIMED_OUT);
+    CHECK((taken = progress.taken) > 0 && taken < MANY);
+    CHECK_EQUAL(p.client->turn.number, progress.number);
+    CHECK_EQUAL(tk_conn_write_on(p.client, data, MANY, &progress, 1), TK_TIMED_OUT);
+    CHECK(progress.taken >= taken && p.client->owed_count == 0);
+    tk_conn_write_leave(p.client, data, MANY, &progress);
+    CHECK_EQUAL(p.client->owed_count, 1);
+    CHECK_EQUAL(progress.taken, 0);
+    thread_start(&t, read_all, &reader);
+    CHECK_EQUAL(tk_conn_write_on(p.client, data, MANY, &progress, 20000), MANY);
+    thread_join(&t);
+    CHECK(p.client->owed_count == 0 && p.client->turn.number == 0);
+    free(data);
+    pair_free(&p);
+    contexts_free(&c);
+}
+
 static void carries_both_directions_at_once(int version)
 {
     contexts c = contexts_new(version);
@@ -361,6 +429,8 @@ void test_sockets(void)
     writes_into_a_small_socket(ONLY_13);
     owes_what_it_has_encrypted();
     refuses_a_shorter_retry();
+    gives_up_on_writers_that_never_repeat();
+    writes_in_several_calls();
     carries_both_directions_at_once(ONLY_12);
     carries_both_directions_at_once(ONLY_13);
     closes_under_a_reader();

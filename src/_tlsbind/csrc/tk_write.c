@@ -1,0 +1,241 @@
+/* Writing: what becomes of a write that ends before all of it has gone, and of the others meanwhile.
+
+   A write ends early when its time is over, when it may not wait, or when a signal's handler raises. What libssl has
+   encrypted by then goes out in any case. The caller cannot be told how much that is, but is to repeat the write with
+   the same bytes, as OpenSSL asks of it too: the bytes that are encrypted are *owed*, as a size and a digest. (Who may not
+   wait is told what is on the wire, as on any socket, and is owed the rest.)
+
+   * A write that begins with the bytes that are owed is the repetition. It goes on behind them; where several fit, behind
+     the longest. Whose they were does not matter: when two writers exchange bytes that are equal, nobody can tell.
+   * A write goes out whole: from its first record to its last it has the turn, and the other threads' writes wait for
+     theirs as long as they wait for a full socket. So it is while it is under way, and when it has ended in its middle.
+   * An early end that left nothing to encrypt keeps nobody else waiting.
+   * The thread that has ended early may not write anything else first: libssl would not let it either, and a program that
+     does it has lost the rest of a message. A thread that would wait for ever for a write that has ended in its middle is
+     refused, too.
+
+   So each byte is encrypted once, and in its writer's order. A writer that waits here gathers several records for one
+   send. */
+#include "tk.h"
+
+enum {
+    RECORD_MOST = 16384,
+    CORK_MOST = 8 * RECORD_MOST, /* how much a blocking write gathers for one send */
+    OWED_MOST = 16               /* writes that nobody repeats: then no other begins */
+};
+
+#define NOBODY 0
+#define LEFT UINT64_MAX
+
+/* ---- what is owed ---- */
+
+static int is_print(const tk_owed *o, const uint8_t *data)
+{
+    uint8_t print[sizeof o->print];
+
+    return SHA256(data, o->size, print) != NULL && memcmp(print, o->print, sizeof print) == 0;
+}
+
+static void owe(tk_conn *c, const uint8_t *data, size_t size, int torn)
+{
+    tk_owed *all = realloc(c->owed, ((size_t)c->owed_count + 1) * sizeof *all), *o;
+
+    if (all != NULL)
+        c->owed = all;
+    if (all == NULL || SHA256(data, size, all[c->owed_count].print) == NULL) {
+        ERR_clear_error();
+        c->send_failed = ENOMEM; /* nobody could tell what is to follow */
+        return;
+    }
+    o = &all[c->owed_count++];
+    o->size = size;
+    o->thread = tk_thread();
+    o->torn = torn;
+}
+
+static tk_owed *find_owed(tk_conn *c, const tk_op *op)
+{
+    tk_owed *found = NULL;
+    int32_t i;
+
+    for (i = 0; i < c->owed_count; i++) {
+        tk_owed *o = &c->owed[i];
+        if (o->size <= op->size && (found == NULL || o->size > found->size) && is_print(o, op->data))
+            found = o;
+    }
+    return found;
+}
+
+/* ---- the turn ---- */
+
+static void give_turn(tk_conn *c, uint64_t number)
+{
+    c->turn.number = number;
+    c->turn.thread = tk_thread();
+    c->turn.generation = tk_generation;
+    tk_condition_broadcast(&c->turns);
+}
+
+static void take_turn(tk_conn *c, tk_op *op)
+{
+    if (op->number == NOBODY)
+        op->number = ++c->writes;
+    if (c->turn.number != op->number)
+        give_turn(c, op->number);
+}
+
+static void end_turn(tk_conn *c, const tk_op *op, int torn)
+{
+    if (op->number != NOBODY && c->turn.number == op->number)
+        give_turn(c, torn ? LEFT : NOBODY);
+}
+
+static int64_t refuse(tk_op *op, int reason)
+{
+    ERR_raise(ERR_LIB_SSL, reason);
+    op->ssl_error = SSL_ERROR_SSL;
+    return TK_SSL;
+}
+
+/* Another write has the turn. One of this thread's own, and one of another process, will not end while we wait. */
+static int64_t wait_for_turn(const tk_conn *c, tk_op *op)
+{
+    if (c->turn.generation != tk_generation)
+        return refuse(op, SSL_R_BAD_WRITE_RETRY);
+    if (c->turn.number == LEFT)
+        return op->limited ? TK_TURN : refuse(op, SSL_R_BAD_WRITE_RETRY);
+    if (c->turn.thread == tk_thread())
+        return refuse(op, SSL_R_BAD_WRITE_RETRY);
+    return op->may_wait ? TK_TURN : TK_WANT_WRITE;
+}
+
+/* A write that has no bytes encrypted yet, where others are under way or have ended early: whether it repeats one of these,
+   or may begin, now or later. */
+static int64_t come_in(tk_conn *c, tk_op *op)
+{
+    uint64_t me = tk_thread();
+    tk_owed *o = find_owed(c, op);
+    int32_t i;
+
+    if (o != NULL) {
+        op->taken = o->size;
+        if (o->torn || (op->taken < op->size && c->turn.number == NOBODY))
+            take_turn(c, op);
+        if (op->taken == op->size)
+            end_turn(c, op, 0);
+        *o = c->owed[--c->owed_count];
+        return TK_DONE;
+    }
+    for (i = 0; i < c->owed_count; i++)
+        if (c->owed[i].thread == me)
+            return refuse(op, c->owed[i].size > op->size ? SSL_R_BAD_LENGTH : SSL_R_BAD_WRITE_RETRY);
+    if (c->owed_count >= OWED_MOST)
+        return refuse(op, SSL_R_BAD_WRITE_RETRY);
+    return c->turn.number != NOBODY && wait_for_turn(c, op) == TK_SSL ? TK_SSL : TK_DONE;
+}
+
+/* ---- the step ---- */
+
+static int64_t seal(tk_conn *c, tk_op *op, int gathering)
+{
+    size_t n = 0, most = c->fd < 0 ? op->size : RECORD_MOST;
+    size_t chunk = op->size - op->taken < most ? op->size - op->taken : most;
+    int result;
+
+    c->corked = (uint8_t)gathering;
+    result = SSL_write_ex(c->ssl, op->data + op->taken, chunk, &n);
+    c->corked = 0;
+    if (result != 1)
+        return tk_op_flush(c, op, tk_op_classify(c, op, result));
+    op->taken += n;
+    if (op->taken < op->size)
+        take_turn(c, op);
+    else
+        end_turn(c, op, 0);
+    return TK_DONE;
+}
+
+static int64_t step_write(tk_conn *c, tk_op *op)
+{
+    int gathering = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0 && op->taken < op->size;
+    int64_t status;
+
+    if (op->taken == 0 && op->size > 0 && (c->owed_count > 0 || c->turn.number != NOBODY) && (status = come_in(c, op)) != TK_DONE)
+        return status;
+    for (;;) {
+        int result, flushed = gathering ? 1 : tk_transport_flush(c);
+
+        if (flushed < 0) {
+            op->ssl_error = SSL_ERROR_SYSCALL;
+            return TK_SYSCALL;
+        }
+        if (flushed == 0)
+            return TK_WANT_WRITE;
+        if (!gathering)
+            op->done = op->taken;
+        if (op->done == op->size && op->size > 0)
+            return (int64_t)op->done;
+        if (op->size == 0) /* nothing to send, but a handshake may be due */
+            return (result = SSL_do_handshake(c->ssl)) == 1 ? 0 : tk_op_classify(c, op, result);
+        if (c->turn.number != NOBODY && c->turn.number != op->number)
+            return wait_for_turn(c, op);
+        if ((status = seal(c, op, gathering)) != TK_DONE)
+            return status;
+        gathering = op->may_wait && op->taken < op->size && c->behind.size < CORK_MOST;
+    }
+}
+
+/* ---- the operations ---- */
+
+/* From the byte `told` on, the caller does not know what has become of them. */
+static void leave(tk_conn *c, tk_op *op, size_t told)
+{
+    int torn = op->taken > told && op->taken < op->size;
+
+    if (op->taken > told && !c->closed && c->send_failed == 0)
+        owe(c, op->data + told, op->taken - told, torn);
+    end_turn(c, op, torn);
+}
+
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
+{
+    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE };
+    int64_t status;
+
+    tk_lock(&c->mutex);
+    status = tk_op_run(c, &op, timeout);
+    if (tk_is_failure(status)) {
+        leave(c, &op, op.taken);
+    } else if (status < 0) {
+        size_t told = op.may_wait && !c->closed ? 0 : op.done;
+        leave(c, &op, told);
+        status = told > 0 ? (int64_t)told : status;
+    }
+    tk_unlock(&c->mutex);
+    return status;
+}
+
+int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p, int64_t timeout)
+{
+    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE, .number = p->number, .taken = p->taken };
+    int64_t status;
+
+    tk_lock(&c->mutex);
+    status = tk_op_run(c, &op, timeout);
+    if (tk_is_failure(status))
+        leave(c, &op, op.taken);
+    p->number = op.number;
+    p->taken = tk_is_failure(status) ? 0 : op.taken;
+    tk_unlock(&c->mutex);
+    return status == TK_CLOSED && op.done > 0 ? (int64_t)op.done : status;
+}
+
+void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p)
+{
+    tk_op op = { .data = data, .size = size, .number = p->number, .taken = p->taken };
+
+    tk_lock(&c->mutex);
+    leave(c, &op, 0);
+    p->number = p->taken = 0;
+    tk_unlock(&c->mutex);
+}
