@@ -6,6 +6,7 @@ What is said of tlskit here is said of the stdlib's ssl too, unless the test say
 from __future__ import annotations
 
 import array
+import contextlib
 import errno
 import io
 import os
@@ -378,6 +379,35 @@ def test_eof_behind_the_data_shows(stage: Stage, module: ModuleType) -> None:
         puppet.send(puppet.seal(b"bye") + puppet.farewell())
         assert end.recv(3) == b"bye"
         assert waiting(end) or end.recv(1) == b""
+
+
+@pytest.mark.parametrize("room", [100, 65536, 1 << 20])
+@pytest.mark.parametrize("sizes", [[3], [1, 2, 3], [10, 16000], [16384] * 30 + [5]], ids=["one", "three", "unequal", "stream"])
+def test_an_end_behind_the_data_wakes_who_waits_for_the_socket(stage: Stage, module: ModuleType, room: int, sizes: list[int]) -> None:
+    # The peer waits for our close_notify: nothing more will come from it, so what it has sent has to show.
+    with stage.connected(module) as (end, puppet):
+        sending = Background(lambda: puppet.send(b"".join(puppet.seal(b"x" * size) for size in sizes) + puppet.farewell()))
+        end.setblocking(False)
+        got = 0
+        while True:
+            if not end.pending():
+                until(lambda: readable(end), 3)
+            with contextlib.suppress(stdlib.SSLWantReadError):
+                if not (data := end.recv(room)):
+                    break
+                got += len(data)
+        assert got == sum(sizes)
+        sending.result()
+
+
+def test_a_failure_behind_the_data_wakes_who_waits_for_the_socket(stage: Stage, module: ModuleType) -> None:
+    with stage.connected(module) as (end, puppet):
+        sound, spoilt = puppet.seal(b"bye"), puppet.seal(b"garbage")
+        puppet.send(sound + spoilt[:-1] + bytes([spoilt[-1] ^ 1]))
+        assert end.recv(100) == b"bye"
+        assert readable(end)
+        with pytest.raises(stdlib.SSLError, match="BAD_RECORD_MAC"):
+            end.recv(100)
 
 
 def test_pending_across_big_reads(stage: Stage, module: ModuleType) -> None:

@@ -96,6 +96,9 @@ struct tk_conn {
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
+    uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
+    uint8_t header_size;
+    size_t missing;         /* of its body, what libssl has not been given yet */
     size_t stride;          /* how much one recv asks for */
     size_t reader_room;     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
     tk_queue behind;        /* written by libssl, not yet taken by the socket */

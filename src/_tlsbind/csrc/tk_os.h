@@ -30,6 +30,8 @@ static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 /* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
 static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
 static inline int tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
+static inline int tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK); }
+static inline int64_t tk_fd_available(tk_fd fd) { u_long n = 0; return ioctlsocket(fd, FIONREAD, &n) == 0 ? (int64_t)n : -1; }
 static inline int tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
 static inline int tk_fd_errno(void) { return WSAGetLastError(); }
 static inline int tk_fd_would_block(int e) { return e == WSAEWOULDBLOCK; }
@@ -52,6 +54,7 @@ static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void
 
 #include <poll.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 typedef int tk_fd;
@@ -115,6 +118,8 @@ static inline int tk_fd_prepare(tk_fd fd) { int on = 1; return setsockopt(fd, SO
 #endif
 
 static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT); }
+static inline ssize_t tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK); }
+static inline int64_t tk_fd_available(tk_fd fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
 static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n, TK_SEND_FLAGS); }
 static inline int tk_fd_errno(void) { return errno; }
 static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBLOCK; }

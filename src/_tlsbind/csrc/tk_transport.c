@@ -5,16 +5,19 @@
    write and a shutdown of three threads may follow one another in any order. (Left to itself, libssl answers a
    KeyUpdate or an alert in the middle of somebody else's unfinished SSL_write with "bad write retry".)
 
-   It reads ahead: one recv for many records, where libssl's own socket BIO makes two for each. But never further than
-   the reader has room for: a record takes more bytes on the wire than in the clear, so what was read ahead is handed
-   out in the same call, and what is not stays in the socket, where `select` sees it. Only the beginning of a record may
-   remain here, as it may in libssl. */
+   It reads ahead: several records at once, where libssl's own socket BIO makes two calls of recv for each. But what
+   `select` says stays true. A program may wait for the socket after every read, and wait in vain for what is here
+   already: the peer's close_notify, say, when the peer waits for ours. So a look at what the socket holds comes first,
+   and then it is taken up to the end of a record, leaving something behind: the rest of a record, or the last whole one,
+   unless that is the only one. And never further than the reader has room for: a record takes more bytes on the wire
+   than in the clear, so what was read ahead is handed out in the same call. (To ask for just so many bytes as the reader
+   has room for is not enough: a short record and a close_notify may be there.) */
 #include "tk.h"
 
 enum {
-    OVERHEAD = 22,                 /* of a record in TLS 1.3: a reader of exactly one message needs one recv, and still
-                                      no second record can come whole (the least overhead there is, of CCM_8, is 14) */
-    STRIDE_LEAST = 16384 + 512,    /* a whole record, so that an interactive connection needs one recv */
+    HEADER = 5,
+    OVERHEAD = 22,                 /* of a record in TLS 1.3 */
+    STRIDE_LEAST = 16384 + 512,    /* a whole record */
     STRIDE_MOST = 131072,
     BEHIND_MOST = 1 << 20          /* a peer that makes us answer, but does not read, stops here */
 };
@@ -30,10 +33,12 @@ static int read_memory(tk_conn *c, char *into, size_t size)
     return (int)n;
 }
 
-/* How many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket is empty. */
-static int receive(tk_conn *c, void *into, size_t size)
+static size_t record_size(const uint8_t *p) { return HEADER + ((size_t)p[3] << 8 | p[4]); }
+
+/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket is empty. */
+static int received(tk_conn *c, int n)
 {
-    int e, n = (int)tk_fd_recv((tk_fd)c->fd, into, size);
+    int e;
 
     if (n > 0)
         return n;
@@ -48,29 +53,84 @@ static int receive(tk_conn *c, void *into, size_t size)
     return -1;
 }
 
-static int read_socket(tk_conn *c, char *into, size_t size)
+/* Note where libssl is: how much of the record that it has begun is missing. */
+static void follow(tk_conn *c, const uint8_t *p, size_t size)
 {
-    size_t reach = c->reader_room + OVERHEAD < c->stride ? c->reader_room + OVERHEAD : c->stride;
-    uint8_t *room;
-    int n;
+    while (size > 0) {
+        size_t part = c->missing < size ? c->missing : size;
+        if (part == 0) {
+            part = 1;
+            c->header[c->header_size++] = *p;
+            if (c->header_size == HEADER) {
+                c->header_size = 0;
+                c->missing = record_size(c->header) - HEADER;
+            }
+        } else {
+            c->missing -= part;
+        }
+        p += part;
+        size -= part;
+    }
+}
 
-    if (c->ahead.size > 0)
-        return (int)tk_queue_take(&c->ahead, into, size);
-    if (c->reader_room == 0 || reach <= size)
-        return receive(c, into, size);
-    if ((room = tk_queue_reserve(&c->ahead, reach)) == NULL)
+/* Of `size` bytes that the socket holds, how many may be taken: see above. The record that was begun is the first. */
+static size_t to_be_taken(const tk_conn *c, const uint8_t *p, size_t size)
+{
+    size_t before = 0, end = c->missing;
+
+    while (size >= end + HEADER && size >= end + record_size(p + end)) {
+        before = end;
+        end += record_size(p + end);
+    }
+    if (end == 0 || end > size) /* not even one record */
+        return size;
+    return end == size && before > 0 ? before : end;
+}
+
+/* Read ahead up to `reach` bytes: as `received`. */
+static int receive_ahead(tk_conn *c, size_t reach)
+{
+    uint8_t *room = tk_queue_reserve(&c->ahead, reach);
+    int n, there;
+
+    if (room == NULL)
         return -1;
-    n = receive(c, room, reach);
+    if (c->stride > STRIDE_LEAST && tk_fd_available((tk_fd)c->fd) > (int64_t)reach) {
+        n = there = received(c, (int)tk_fd_recv((tk_fd)c->fd, room, reach)); /* a stream: more than that is left behind */
+    } else {
+        n = there = received(c, (int)tk_fd_peek((tk_fd)c->fd, room, reach));
+        if (n > 0)
+            n = received(c, (int)tk_fd_recv((tk_fd)c->fd, room, to_be_taken(c, room, (size_t)n)));
+    }
     if (n <= 0) {
         tk_queue_clear(&c->ahead);
         return n;
     }
-    if ((size_t)n == c->stride && c->stride < STRIDE_MOST)
-        c->stride *= 2;
-    else if ((size_t)n < c->stride / 4 && c->stride > STRIDE_LEAST)
-        c->stride /= 2;
     c->ahead.size = (size_t)n;
-    return (int)tk_queue_take(&c->ahead, into, size);
+    if ((size_t)there == c->stride && c->stride < STRIDE_MOST)
+        c->stride *= 2;
+    else if ((size_t)there < c->stride / 4 && c->stride > STRIDE_LEAST)
+        c->stride /= 2;
+    return n;
+}
+
+static int read_socket(tk_conn *c, char *into, size_t size)
+{
+    size_t reach = c->reader_room + OVERHEAD < c->stride ? c->reader_room + OVERHEAD : c->stride;
+    int n;
+
+    if (c->ahead.size > 0) {
+        n = (int)tk_queue_take(&c->ahead, into, size);
+    } else if (c->reader_room == 0 || reach <= size || c->header_size > 0) {
+        n = received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+    } else {
+        n = receive_ahead(c, reach);
+        if (n > 0)
+            n = (int)tk_queue_take(&c->ahead, into, size);
+    }
+    if (n > 0)
+        follow(c, (const uint8_t *)into, (size_t)n);
+    return n;
 }
 
 static int transport_read(BIO *b, char *into, int size)
@@ -206,10 +266,7 @@ int tk_transport_flush(tk_conn *c)
 
 int tk_transport_holds_record(tk_conn *c)
 {
-    const uint8_t *p;
-
     if (c->fd < 0)
         return tk_mem_holds_record(c->incoming);
-    p = tk_queue_front(&c->ahead);
-    return c->ahead.size >= 5 && c->ahead.size >= 5 + ((size_t)p[3] << 8 | p[4]);
+    return c->ahead.size >= HEADER && c->ahead.size >= record_size(tk_queue_front(&c->ahead));
 }
