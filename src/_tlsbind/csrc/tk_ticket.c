@@ -177,9 +177,11 @@ static int on_ticket_made(SSL *ssl, void *argument)
     return 1;
 }
 
-static int has_ended(const X509 *x)
+static int has_ended(const X509 *x, int64_t now)
 {
-    return x != NULL && X509_cmp_current_time(X509_get0_notAfter(x)) <= 0;
+    time_t at = (time_t)now;
+
+    return x != NULL && X509_cmp_time(X509_get0_notAfter(x), &at) <= 0; /* also when there is no telling */
 }
 
 static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_size, SSL_TICKET_STATUS status,
@@ -187,7 +189,7 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
 {
     tk_conn *c = tk_conn_of(ssl);
     int found = c != NULL ? c->ticket : TICKET_NONE;
-    int64_t first;
+    int64_t first, now;
 
     (void)name, (void)name_size, (void)argument;
     if (c == NULL || c->ring == NULL)
@@ -199,7 +201,8 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     first = begun(s);
-    if ((first >= 0 && first + WEEK <= (int64_t)time(NULL)) || has_ended(SSL_SESSION_get0_peer(s))) {
+    now = tk_ring_clock(c->ring);
+    if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
         count_once(c, &c->ring->stats.refused);
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
