@@ -162,6 +162,7 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import (
+    SealedStore,
     CipherInfo,
     KeyInfo,
     MemoryStore,
@@ -315,6 +316,7 @@ __all__ = [
     "SSLWantReadError",
     "SSLWantWriteError",
     "SSLZeroReturnError",
+    "SealedStore",
     "SessionCacheMode",
     "SessionInfo",
     "SessionStats",

@@ -15,6 +15,7 @@
 
 #include "tk_os.h"
 #include "tk_api.h"
+#include "tk_api_seal.h"
 #include "tk_api_tickets.h"
 
 /* ---- what later OpenSSL versions call otherwise ---- */

@@ -3,6 +3,7 @@
 from .facet import ContextSessions, SessionStats
 from .info import CipherInfo, KeyInfo, SessionInfo
 from .memory import MemoryStore
+from .seal import SealedStore
 from .session import SSLSession
 from .store import SessionStore
 
@@ -12,6 +13,7 @@ __all__ = [
     "KeyInfo",
     "MemoryStore",
     "SSLSession",
+    "SealedStore",
     "SessionInfo",
     "SessionStats",
     "SessionStore",
