@@ -268,9 +268,12 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
         return n
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3)."""
+        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3).
+
+        After `unwrap`: how many plain bytes had been read ahead, behind the peer's close_notify.
+        """
         channel = self._sslobj
-        return channel.pending() if channel is not None else 0
+        return channel.pending() if channel is not None else len(self._leftover)
 
     def _take_leftover(self, n: int, flags: int) -> bytes:
         data = self._leftover[:n]
@@ -366,7 +369,9 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
         """Send close_notify, wait for the peer's, and return the socket, plain from now on. Corresponds to SSL_shutdown(3).
 
         What the peer sent in the clear after its close_notify can be received from the returned object, also where it
-        had been read ahead (which `select` does not know).
+        had been read ahead together with it: `select` does not show that, but `pending` counts it.
+
+        Threads that are in `recv` get what the peer still sends, and b"" at its close_notify.
 
         Raises:
             SSLWantReadError: the socket is non-blocking, and the peer's close_notify has not come.

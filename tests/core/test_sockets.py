@@ -759,6 +759,20 @@ def test_plaintext_behind_close_notify_shows(stage: Stage, module: ModuleType) -
         assert plain.recv(100) == b"plain text"
 
 
+def test_plaintext_that_was_read_ahead_is_pending(stage: Stage) -> None:
+    """tlskit only. `select` cannot show it, so somebody else has to."""
+    with stage.connected(tlskit) as (end, puppet):
+        puppet.send(puppet.seal(b"last") + puppet.farewell() + b"plain text")
+        assert end.recv(100) == b"last"
+        assert end.recv(100) == b""
+        plain = end.unwrap()
+        got = b""
+        while plain.pending() or readable(plain):
+            got += plain.recv(3)
+        assert got == b"plain text"
+        assert plain.pending() == 0
+
+
 def test_tls_again_behind_close_notify(stage: Stage, module: ModuleType) -> None:
     """close_notify and the next ClientHello in one packet: the socket is wrapped again."""
     with stage.connected(module, server=True) as (end, puppet):

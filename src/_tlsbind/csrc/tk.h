@@ -92,7 +92,7 @@ struct tk_conn {
 
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
-    int32_t readers;        /* how many of them read */
+    int32_t reader;         /* whether one of them waits to read, for all that would */
     int32_t born;           /* tk_generation of the process that made it */
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 

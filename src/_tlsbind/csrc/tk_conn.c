@@ -4,7 +4,7 @@
    more and says what came of it. `run` takes the connection's lock, clears this thread's error queue, makes the step,
    and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
    a socket and time left, does it wait in poll, *without* the lock; and tries again. So one thread may sit in a read
-   while another writes and a third closes. A timeout of 0 is the whole of the memory transport and of non-blocking
+   while another writes and a third closes; of several readers one waits for them all. A timeout of 0 is the whole of the memory transport and of non-blocking
    sockets: the same step, no wait.
 
    How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
@@ -27,8 +27,8 @@ int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_WRITE:
         return TK_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
-        /* The end of the data to a reader; once both sides have ended, only to one that was waiting for them. */
-        if (op->kind == TK_READ && (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->waited))
+        /* The end of the data to a reader; once both sides have ended, only to one that waits: another thread unwraps. */
+        if (op->kind == TK_READ && (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->may_wait))
             return TK_EOF;
         return TK_ZERO_RETURN;
     case SSL_ERROR_SYSCALL:
@@ -90,63 +90,79 @@ static int64_t attempt(tk_conn *c, tk_op *op)
 }
 
 /* Before a thread begins to wait without the lock, and after. */
-static void count_in(tk_conn *c, const tk_op *op)
+static void count_in(tk_conn *c)
 {
     if (c->generation != tk_generation) {
         c->generation = tk_generation;
-        c->waiting = c->readers = 0;
+        c->waiting = c->reader = 0;
     }
     c->waiting++;
-    c->readers += op->kind == TK_READ;
 }
 
-static void count_out(tk_conn *c, const tk_op *op)
+static void count_out(tk_conn *c)
 {
-    c->waiting--;
-    c->readers -= op->kind == TK_READ;
-    if (c->closed && c->waiting == 0)
+    if (--c->waiting == 0 && c->closed)
         tk_condition_broadcast(&c->left);
 }
 
-/* Called and returning with the lock held. */
-static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t ms)
+/* Another thread waits to read, and there is nothing to read yet. Whatever comes next is for that one to take in: it would
+   sleep on if this one took it, and hear nothing of the peer's end. */
+static int leaves_it_to_the_reader(const tk_conn *c, const tk_op *op)
 {
-    int reading = status == TK_WANT_READ && !(op->kind == TK_SHUTDOWN && c->readers > 0); /* see step_shutdown */
-    int writing = status == TK_WANT_WRITE || c->behind.size > 0;
+    if (!op->may_wait || !c->reader || c->generation != tk_generation || (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
+        return 0;
+    return c->parked == 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) && SSL_pending(c->ssl) == 0;
+}
+
+/* A handshake, a shutdown, and who leaves it to another to read, look again from time to time. */
+static int64_t slice(const tk_op *op, int reads, int64_t left)
+{
+    if (op->kind == TK_WRITE || (op->kind == TK_READ && reads))
+        return left;
+    return left < 0 || left > SLICE_MS ? SLICE_MS : left;
+}
+
+/* Called and returning with the lock held. */
+static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t left)
+{
+    int reads = status == TK_WANT_READ && !leaves_it_to_the_reader(c, op);
+    int writes = status == TK_WANT_WRITE || c->behind.size > 0;
     int waited;
 
-    count_in(c, op);
+    count_in(c);
+    c->reader |= reads && op->kind == TK_READ;
     tk_unlock(&c->mutex);
-    waited = tk_wait(c, reading, writing, ms);
+    waited = tk_wait(c, reads, writes, slice(op, reads || status != TK_WANT_READ, left));
     tk_lock(&c->mutex);
-    count_out(c, op);
+    c->reader &= !(reads && op->kind == TK_READ);
+    count_out(c);
     return c->closed ? TK_CLOSED : waited;
 }
 
 /* Another write ends soon, or its caller has to come back. A condition does not hear of signals: look for them. */
-static int wait_for_turn(tk_conn *c, const tk_op *op, int64_t ms)
+static int wait_for_turn(tk_conn *c, int64_t ms)
 {
     int passed;
 
-    count_in(c, op);
+    count_in(c);
     passed = tk_condition_wait_ms(&c->turns, &c->mutex, (int)(ms < 0 || ms > SLICE_MS ? SLICE_MS : ms));
-    count_out(c, op);
+    count_out(c);
     return c->closed ? TK_CLOSED : passed ? TK_DONE : TK_INTERRUPTED;
 }
 
-/* Nothing to read without the socket, and nothing that must be done first. */
-static int nothing_here(const tk_conn *c)
+/* A read that libssl need not be asked about. */
+static int has_to_wait(tk_conn *c, const tk_op *op)
 {
-    return c->ahead.size == 0 && c->behind.size == 0 && !c->unanswered && SSL_is_init_finished(c->ssl)
-        && SSL_pending(c->ssl) == 0 && SSL_get_shutdown(c->ssl) == 0;
-}
-
-/* Another thread may read what this one waits for: a handshake, a shutdown and a second reader look again from time to time. */
-static int64_t slice(const tk_conn *c, const tk_op *op, int64_t left)
-{
-    if (op->kind == TK_HANDSHAKE || op->kind == TK_SHUTDOWN || (op->kind == TK_READ && c->readers > 0))
-        return left < 0 || left > SLICE_MS ? SLICE_MS : left;
-    return left;
+    if (op->kind != TK_READ || !op->may_wait)
+        return 0;
+    if (leaves_it_to_the_reader(c, op)) {
+        (void)tk_transport_flush(c);
+        return 1;
+    }
+    if (!c->dry || c->parked != 0 || c->ahead.size > 0 || c->behind.size > 0 || c->unanswered)
+        return 0;
+    c->dry = 0; /* as the last time: it would ask an empty socket */
+    return SSL_is_init_finished(c->ssl) && SSL_pending(c->ssl) == 0 && SSL_get_shutdown(c->ssl) == 0;
 }
 
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
@@ -158,19 +174,14 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
     for (;;) {
         int waited;
 
-        if (op->kind == TK_READ && op->may_wait && c->dry && !c->closed && c->parked == 0 && nothing_here(c)) {
-            c->dry = 0; /* as the last time: libssl would ask an empty socket */
-            status = TK_WANT_READ;
-        } else {
-            status = c->closed ? TK_CLOSED : attempt(c, op);
-        }
+        status = c->closed ? TK_CLOSED : has_to_wait(c, op) ? TK_WANT_READ : attempt(c, op);
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;
         if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
             status = TK_TIMED_OUT;
             break;
         }
-        waited = status == TK_TURN ? wait_for_turn(c, op, left) : wait_unlocked(c, op, status, slice(c, op, left));
+        waited = status == TK_TURN ? wait_for_turn(c, left) : wait_unlocked(c, op, status, left);
         op->waited = 1;
         if (waited == TK_SYSCALL)
             take_fault(c, op, tk_fd_errno());
@@ -250,7 +261,7 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
     for (;;) {
         int result;
 
-        if (c->shutdown_sent && c->readers > 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN))
+        if (c->shutdown_sent && leaves_it_to_the_reader(c, op))
             return tk_op_flush(c, op, TK_WANT_READ);
         result = SSL_shutdown(c->ssl);
         if (result < 0)
@@ -282,13 +293,4 @@ int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
     tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };
 
     return run(c, &op, timeout);
-}
-
-void tk_conn_fault(tk_conn *c, int operation, tk_fault *out)
-{
-    memset(out, 0, sizeof *out);
-    tk_lock(&c->mutex);
-    if (c->fault[operation] != NULL)
-        *out = *c->fault[operation];
-    tk_unlock(&c->mutex);
 }

@@ -116,7 +116,7 @@ void tk_conn_close(tk_conn *c)
     take_tickets(c);
     c->closed = 1;
     if (c->generation != tk_generation)
-        c->waiting = c->readers = 0;
+        c->waiting = c->reader = 0;
     if (c->waiting > 0) {
         tk_condition_broadcast(&c->turns);
         tk_fd_wake((tk_fd)c->fd);
@@ -127,6 +127,15 @@ void tk_conn_close(tk_conn *c)
 }
 
 /* ---- small questions and orders ---- */
+
+void tk_conn_fault(tk_conn *c, int operation, tk_fault *out)
+{
+    memset(out, 0, sizeof *out);
+    tk_lock(&c->mutex);
+    if (c->fault[operation] != NULL)
+        *out = *c->fault[operation];
+    tk_unlock(&c->mutex);
+}
 
 int64_t tk_conn_pending(tk_conn *c)
 {
