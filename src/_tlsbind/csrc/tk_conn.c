@@ -4,8 +4,8 @@
    more and says what came of it. `run` takes the connection's lock, clears this thread's error queue, makes the step,
    and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
    a socket and time left, does it wait in poll, *without* the lock; and tries again. So one thread may sit in a read
-   while another writes and a third closes; of several readers one waits for them all. A timeout of 0 is the whole of the memory transport and of non-blocking
-   sockets: the same step, no wait.
+   while another writes and a third closes; of several readers one waits for the socket. A timeout of 0 is the whole of
+   the memory transport and of non-blocking sockets: the same step, no wait.
 
    How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
    `behind`, and every step ends by trying to send it. A write has happened when nothing of it waits there any more;

@@ -33,6 +33,8 @@ static int read_memory(tk_conn *c, char *into, size_t size)
     return (int)n;
 }
 
+/* Not so where the peer goes on in the clear behind its close_notify. */
+static int is_record(const uint8_t *p) { return p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && p[0] <= SSL3_RT_APPLICATION_DATA && p[1] == 3; }
 static size_t record_size(const uint8_t *p) { return HEADER + ((size_t)p[3] << 8 | p[4]); }
 
 /* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket is empty. */
@@ -78,7 +80,7 @@ static size_t to_be_taken(const tk_conn *c, const uint8_t *p, size_t size)
 {
     size_t before = 0, end = c->missing;
 
-    while (size >= end + HEADER && size >= end + record_size(p + end)) {
+    while (size >= end + HEADER && is_record(p + end) && size >= end + record_size(p + end)) {
         before = end;
         end += record_size(p + end);
     }

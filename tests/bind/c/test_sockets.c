@@ -342,10 +342,10 @@ static void closes_under_a_writer(void)
 
 /* ---- sockets that end ---- */
 
-static void shuts_down_and_leaves_the_rest(void)
+/* What the peer says in the clear behind its close_notify stays in the socket; what could be a record too, and is followed
+   by something, is read ahead. */
+static void shuts_down_and_leaves_the_rest(const void *plain, size_t size, size_t ahead)
 {
-    static const char plain[] = { 0, 0, 0, 0, 2, 'a', 'b', 'm', 'o', 'r', 'e' };
-    const size_t ahead = 7; /* what could be a record too, and is followed by something, is read ahead with the close_notify */
     contexts c = contexts_new(ONLY_13);
     pair p = pair_of_sockets(&c, 0);
     tk_fault fault;
@@ -354,13 +354,13 @@ static void shuts_down_and_leaves_the_rest(void)
     pair_shake(&p);
     take_tickets(&p);
     CHECK_EQUAL(do_shutdown(p.server, 0, &fault), TK_WANT_READ);
-    CHECK_EQUAL(write(p.fds[1], plain, sizeof plain), sizeof plain);
+    CHECK_EQUAL(write(p.fds[1], plain, size), (int64_t)size);
     CHECK_EQUAL(do_read(p.client, into, sizeof into, 0, &fault), TK_EOF);
     CHECK_DONE(do_shutdown(p.client, 1000, &fault), &fault);
     CHECK_DONE(do_shutdown(p.server, 1000, &fault), &fault);
     CHECK_EQUAL(tk_conn_leftover(p.client, into, sizeof into), ahead);
-    CHECK_EQUAL(recv(p.fds[0], into + ahead, sizeof into - ahead, 0), sizeof plain - ahead);
-    CHECK(!memcmp(into, plain, sizeof plain));
+    CHECK_EQUAL(recv(p.fds[0], into + ahead, sizeof into - ahead, 0), (int64_t)(size - ahead));
+    CHECK(!memcmp(into, plain, size));
     CHECK_EQUAL(tk_conn_leftover(p.client, into, sizeof into), 0);
     pair_free(&p);
     contexts_free(&c);
@@ -437,7 +437,9 @@ void test_sockets(void)
     carries_both_directions_at_once(ONLY_13);
     closes_under_a_reader();
     closes_under_a_writer();
-    shuts_down_and_leaves_the_rest();
+    shuts_down_and_leaves_the_rest("plain again", 11, 0);
+    shuts_down_and_leaves_the_rest("\0\0\0\0\2abmore", 11, 0);
+    shuts_down_and_leaves_the_rest("\27\3\3\0\2abmore", 11, 7);
     writes_to_nobody();
     reads_from_a_closed_descriptor();
     ends_with_the_bytes_that_came();
