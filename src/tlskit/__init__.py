@@ -172,6 +172,7 @@ from .sessions import (
     SessionStore,
 )
 from ._tickets import TicketKeyring, TicketStats
+from .inject import extract_from_ssl, inject_into_ssl
 
 __version__ = "0.1.0"
 
@@ -328,8 +329,10 @@ __all__ = [
     "VerifyMode",
     "cert_time_to_seconds",
     "create_default_context",
+    "extract_from_ssl",
     "get_default_verify_paths",
     "get_protocol_name",
     "get_server_certificate",
+    "inject_into_ssl",
     "socket_error",
 ]

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
+from . import _stdlib
 from ._channel import Channel
 from ._core.bio import MemoryBIO
 from ._core.connection import Timeout
@@ -134,3 +136,50 @@ def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tup
         if not callable(getattr(given, "read", None)) or not callable(getattr(given, "write", None)) or not hasattr(given, "eof"):
             raise TypeError(f"{name} has to be a MemoryBIO, or an object with read, write and eof, not {type(given).__name__}")
     return PumpedChannel, (MemoryBIO(), MemoryBIO()), {"incoming": incoming, "outgoing": outgoing}
+
+
+# -- the other way about: the stdlib's contexts between BIOs of tlskit's --------------------------------------------------
+
+
+class StdlibPump:
+    """The stdlib's connection object between two BIOs, of which at least one is not the stdlib's."""
+
+    __slots__ = ("_bios", "_inner", "_sslobj")
+
+    def __init__(self, sslobj: Any, inner: tuple[Any, Any], bios: tuple[BIO, BIO]) -> None:
+        for name, value in (("_sslobj", sslobj), ("_inner", inner), ("_bios", bios)):
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._sslobj, name)
+        return partial(self._pumped, found) if name in _MOVING else found
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._sslobj, name, value)
+
+    def _pumped(self, operation: Callable[..., Any], *args: Any) -> Any:
+        (inner_in, inner_out), (incoming, outgoing) = self._inner, self._bios
+        if inner_in is not incoming:
+            if data := incoming.read():
+                inner_in.write(data)
+            if incoming.eof:
+                inner_in.write_eof()
+        try:
+            return operation(*args)
+        finally:
+            if inner_out is not outgoing and (data := inner_out.read()):
+                outgoing.write(data)
+
+
+_MOVING = {"do_handshake", "read", "write", "shutdown", "verify_client_post_handshake"}
+
+
+def wrap_stdlib_bio(
+    self: Any, incoming: Any, outgoing: Any, server_side: bool, server_hostname: str | None = None, **others: Any
+) -> Any:
+    """`_wrap_bio` of the stdlib's contexts while `ssl.MemoryBIO` is tlskit's: they take no BIO but their own."""
+    given = incoming, outgoing
+    bios = [_stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given]
+    beneath = super(_stdlib.SSLContext, self)._wrap_bio
+    sslobj = beneath(*bios, server_side, server_hostname, **others)
+    return sslobj if bios == list(given) else StdlibPump(sslobj, (bios[0], bios[1]), given)

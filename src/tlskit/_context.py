@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 _ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
 
 
-class SSLContext(  # type: ignore[misc]
-    ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, _stdlib.SSLContext, metaclass=_dormant.ContextType
-):
+class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, _dormant.Dormant):  # type: ignore[misc]
     """Settings, certificates, trust and sessions for any number of connections.
 
     A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an SSL_CTX of its own

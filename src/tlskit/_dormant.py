@@ -73,15 +73,19 @@ class NotOurs:
     __delete__ = __call__ = _refuse
 
 
-def settle(kind: type) -> None:
-    """Put what this module is about into the class of our contexts."""
-    ours = kind.__mro__[: kind.__mro__.index(_stdlib.SSLContext)]
+class Dormant(_stdlib.SSLContext, metaclass=ContextType):
+    """The stdlib's class as the last of our bases, with nothing in it that could be reached by mistake."""
+
+
+def settle(kind: type[Dormant]) -> None:
+    """Put what this module is about into the class of our contexts and its bases."""
+    ours = kind.__mro__[: kind.__mro__.index(Dormant)]
     for name in dir(_stdlib.SSLContext):
         if name.startswith("__") and name.endswith("__"):
             continue
         home = next((cls for cls in ours if name in vars(cls)), None)
         if home is None:
-            setattr(kind, name, NotOurs(name))
+            setattr(Dormant, name, NotOurs(name))
             continue
         plain = vars(home)[name]
         if type(plain) is property and plain.fset is not None:
