@@ -173,6 +173,7 @@ from .sessions import (
 )
 from ._tickets import TicketKeyring, TicketStats
 from .inject import extract_from_ssl, inject_into_ssl
+from .sessions.resumption import NotOffered, Reason, Refused, Resumed
 
 __version__ = "0.1.0"
 
@@ -289,6 +290,7 @@ __all__ = [
     "KeyInfo",
     "MemoryBIO",
     "MemoryStore",
+    "NotOffered",
     "OP_NO_SSLv2",
     "OP_NO_SSLv3",
     "OP_NO_TLSv1",
@@ -305,6 +307,9 @@ __all__ = [
     "RAND_add",
     "RAND_bytes",
     "RAND_status",
+    "Reason",
+    "Refused",
+    "Resumed",
     "SSLCertVerificationError",
     "SSLContext",
     "SSLEOFError",

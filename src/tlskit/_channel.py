@@ -12,13 +12,15 @@ from weakref import ref
 
 from ._core.bio import MemoryBIO
 from ._core.certificate import Certificate
-from ._core.connection import Connection
+from ._core.connection import Connection, Timeout
 from ._core.context import Context
 from ._core.session import Session
 from .sessions import SessionInfo, SSLSession
+from .sessions.attempt import Attempt
 from .sessions.info import info_of
 from .sessions.key import Binding, policy_digest
-from .sessions.resumption import Reason, objection
+from .sessions.resumption import Reason, Resumption
+from .sessions.server_cache import Service
 
 if TYPE_CHECKING:
     from ._context import SSLContext
@@ -29,13 +31,9 @@ class Channel(Connection):
 
     Attributes:
         binding: the name and the policy that this handshake is made under.
-        resumption_objection: why the session that was set has not been offered; None when it was, or none was set.
     """
 
-    __slots__ = (
-        "_binding", "_context_now", "_offered", "_owner", "_switched", "_verifies",
-        "resumption_objection", "server_hostname", "server_side",
-    )  # fmt: skip
+    __slots__ = ("_attempt", "_binding", "_context_now", "_owner", "_service", "_switched", "_verifies", "server_hostname", "server_side")
 
     def __init__(
         self,
@@ -55,17 +53,21 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        self.resumption_objection: Reason | None = None
         self.hostname = server_hostname
-        self._offered: SSLSession | None = None
+        self._attempt = Attempt(None if server_side else context.sessions._client_cache)
+        self._service = Service(context.sessions._server_cache if server_side else None)
         self._switched = False
         self._binding = self._bind()
         self._verifies = bool(context._core.verify_mode)
         if server_side and self._verifies:
-            self.set_id_context(self._binding.id_context(context.sessions.id_context))
+            self.set_id_context(self._id_context())
         if server_hostname is not None and not server_side:
             self._name_server(server_hostname, context.check_hostname)
-        if context.sessions.on_new is not None:
+        if self._attempt.cache is not None:
+            self.pause()
+        if self._service.cache is not None:
+            self.use_external()
+        if context.sessions.watched:
             self.on_session = self._new_session
 
     def _bind(self) -> Binding:
@@ -184,26 +186,30 @@ class Channel(Connection):
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
         if self.handshake_begun:
-            self.resumption_objection = Reason.TOO_LATE
+            self._attempt.set(None, Reason.TOO_LATE)
             return
-        self._offered = value
+        self._attempt.set(value, None)
         self._offer()
 
     def before_handshake(self) -> None:
-        """Since the session was set, or the server's connection made, time has passed and the context may have changed."""
-        if self.server_side:
-            self.set_id_context(self._bind().id_context(self._context_now.sessions.id_context))
-        elif self._offered is not None:
+        """Since the session was set, or the connection made, time has passed and the context may have changed."""
+        if not self.server_side:
             self._offer()
-            self._offered = None
+        elif wanted := self.wanted():
+            session = self._service.look(self._owner(), wanted, once=False)
+            if session is not None:
+                self.found(session)
+        elif self._verifies:
+            self.set_id_context(self._id_context())
+
+    def _id_context(self) -> bytes:
+        """A server's id context: where it verifies, it stands for the policy too."""
+        given = self._context_now.sessions.id_context
+        return self._bind().id_context(given) if self._verifies else given
 
     def _offer(self) -> None:
-        assert self._offered is not None
-        if self._changed():
-            self.resumption_objection = Reason.CONTEXT_CHANGED
-        else:
-            self.resumption_objection = objection(self._offered, self, self._binding, self._verifies)
-        self.set_session(self._offered._session if self.resumption_objection is None else None)
+        session = self._attempt.look(self, self._binding, verifies=self._verifies, changed=self._changed())
+        self.set_session(None if session is None else session._session)
 
     def _changed(self) -> bool:
         """Whether the context is another than at the beginning. Part of it was copied then (mode, flags), and part is
@@ -215,17 +221,42 @@ class Channel(Connection):
         """Whether the handshake resumed a session."""
         return self.facts().reused
 
+    @property
+    def resumption(self) -> Resumption | None:
+        """Why the handshake resumed a session, or did not; None until it is complete."""
+        if not self.handshake_done:
+            return None
+        if self.server_side:
+            return self._service.conclude(self.facts(), self._id_context())
+        return self._attempt.conclude(self.facts())
+
+    def do_handshake(self, timeout: Timeout = 0.0) -> None:
+        super().do_handshake(timeout)
+        if self._attempt.cache is not None or self._service.cache is not None:
+            _ = self.resumption  # counted now, if nobody asks for it
+
+    def handshake_failed(self) -> None:
+        self._attempt.failed()
+
     def _made(self, session: Session) -> SSLSession:
         if self.server_side:
             return SSLSession._make(session, None, self._context_now._scope)
         sound = self.handshake_done and not self._changed()
         return SSLSession._make(session, self._binding, self._context_now._scope, sound=sound)
 
+    def hand_out(self) -> None:
+        super().hand_out()
+        self._context_now.sessions.tell_removed()
+
     def _new_session(self, session: Session) -> None:
-        on_new = self._context_now.sessions.on_new
-        owner = self._owner()
+        made = self._made(session)
+        if not self.server_side:
+            self._attempt.came(made, self._binding, with_certificate=bool(self._context_now._core.own_identity))
+        elif self._service.cache is not None:
+            self._service.cache.keep(session)
+        on_new, owner = self._context_now.sessions.on_new, self._owner()
         if on_new is not None and owner is not None:
-            on_new(owner, self._made(session))
+            on_new(owner, made)
 
 
 def _packed_address(name: str) -> bytes | None:

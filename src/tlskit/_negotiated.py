@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._channel import Channel
 from .sessions import SessionInfo, SSLSession
+from .sessions.resumption import Resumption
 
 if TYPE_CHECKING:
     from ._context import SSLContext
@@ -130,6 +131,14 @@ class Negotiated:
     def session_reused(self) -> bool | None:
         """Whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
         return self._sslobj.session_reused if self._sslobj is not None else None
+
+    @property
+    def resumption(self) -> Resumption | None:
+        """Why the handshake resumed a session, or did not; None until it is complete.
+
+        A `Resumed`, which is true, or a `NotOffered` or `Refused`, which are not and have a `reason`.
+        """
+        return self._sslobj.resumption if self._sslobj is not None else None
 
     def verify_client_post_handshake(self) -> None:
         """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446, 4.6.2).

@@ -23,7 +23,7 @@ FOREVER = 100 * 365 * 86400
 
 def refused(end: Any) -> bool:
     """Whether this connection was full although a session had been given to it, which was not offered."""
-    return not end.session_reused and end._sslobj.resumption_objection is not None
+    return not end.session_reused and end._sslobj._attempt.objection is not None
 
 
 # -- the control ------------------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def test_unchanged_resumes(kind, link, client, server):
     near, far = link.connect(client, server, session=session)
     assert near.session_reused
     assert far.session_reused
-    assert near._sslobj.resumption_objection is None
+    assert near._sslobj._attempt.objection is None
     greet(near, far)
 
 
@@ -317,7 +317,7 @@ def test_an_expired_session(kind, link, client, server):
     lifetime = session.expires_at - session.time
     assert 0 < lifetime <= 7 * 86400
     near, _ = link.connect(client, server, session=aged(session, lifetime - 60))
-    assert near._sslobj.resumption_objection is None
+    assert near._sslobj._attempt.objection is None
     near, _ = link.connect(client, server, session=aged(session, lifetime))
     assert refused(near)
 
@@ -347,7 +347,7 @@ def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypa
         monkeypatch.setattr(resumption_module, "now", lambda now=now: now)
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
         near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=young)
-        objection = near._sslobj.resumption_objection
+        objection = near._sslobj._attempt.objection
         assert (objection is None) is resumes
     assert "in date" in objection
     near, _ = link.connect(client, server, session=session)
@@ -657,7 +657,7 @@ def test_time_passes_between_setting_and_shaking(kind, client, ending, memory, m
         session = aged(session, int(session.time - end) + 60)
     monkeypatch.setattr(resumption_module, "now", lambda: end - 10)
     near, far = ends(client, server, session=session)
-    assert near._sslobj.resumption_objection is None
+    assert near._sslobj._attempt.objection is None
     monkeypatch.setattr(resumption_module, "now", lambda: end + 10)
     shake(near, far)
     assert refused(near)
@@ -734,7 +734,7 @@ def test_an_unfinished_handshake_leaves_nothing(pki, memory):
             continue
         seen += 1
         again, _ = ends(client, server, session=early)
-        assert again._sslobj.resumption_objection is not None
+        assert again._sslobj._attempt.objection is not None
     assert seen
 
 
@@ -755,7 +755,7 @@ def test_bytes_of_an_unfinished_handshake_are_worth_nothing(pki):
     except (ValueError, tlskit.SSLError):
         return
     again, _ = ends(client, server, session=early)
-    assert again._sslobj.resumption_objection is not None
+    assert again._sslobj._attempt.objection is not None
 
 
 def test_a_failed_verification_leaves_nothing(kind, client, pki):
@@ -769,7 +769,7 @@ def test_a_failed_verification_leaves_nothing(kind, client, pki):
     again, far = ends(client, server, session=left)
     with pytest.raises(tlskit.SSLCertVerificationError):
         shake(again, far)
-    assert again._sslobj.resumption_objection is not None
+    assert again._sslobj._attempt.objection is not None
 
 
 def test_through_the_buffers_of_others(kind, client, server, memory):

@@ -126,6 +126,12 @@ struct tk_conn {
     X509 *rejected;         /* the certificate that verification failed at */
     uint8_t has_id_base;    /* a server that verifies: its session id context stands for its policy */
     uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
+    uint8_t external;       /* a server: sessions are kept elsewhere (tk_lookup.c) */
+    uint8_t looked;         /* the ClientHello has been looked at */
+    uint8_t offered;        /* what was in it: TK_OFFERED_... */
+    uint8_t wanted_size;
+    uint8_t wanted[32];     /* the id of the session that the client wants */
+    SSL_SESSION *found;     /* it, from elsewhere */
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
@@ -212,6 +218,9 @@ struct tk_ctx {
     int32_t hooks;
     int32_t post_handshake_auth;
     tk_ring *ring;          /* NULL: libssl's own ticket keys */
+    tk_mutex removed_mutex;
+    tk_event *removed, **removed_end; /* what libssl has removed from its cache, the oldest first */
+    int32_t removed_count;
 };
 
 extern int tk_ctx_index, tk_conn_index;
@@ -228,5 +237,11 @@ void tk_events_clear(tk_conn *c);
 
 tk_ring *tk_ctx_ring(tk_ctx *c); /* a reference of the caller's own, or NULL */
 void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became of its ticket */
+
+/* ---- sessions that are kept elsewhere ---- */
+
+int tk_lookup_pause(tk_conn *c, SSL *ssl); /* in the ClientHello hook: 1 when the handshake has to wait */
+SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy);
+void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session);
 
 #endif

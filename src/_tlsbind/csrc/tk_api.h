@@ -122,7 +122,9 @@ enum { TK_ROLE_ANY = 0, TK_ROLE_CLIENT = 1, TK_ROLE_SERVER = 2 };
 enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 }; /* tk_py_servername's answers beside an alert */
 enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SESSION = 1,    /* queue every new session on its connection */
-    TK_HOOK_SERVERNAME = 2  /* ask about the server name */
+    TK_HOOK_SERVERNAME = 2, /* ask about the server name */
+    TK_HOOK_LOOKUP = 16,    /* servers: sessions come from elsewhere too */
+    TK_HOOK_REMOVED = 32    /* queue what libssl removes from its cache */
 };
 
 typedef struct {
@@ -181,6 +183,7 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out);
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at);
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s);
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s);
+SSL_SESSION *tk_ctx_next_removed(tk_ctx *c); /* the oldest in the queue, now the caller's, or NULL */
 
 /* ---- sessions ---- */
 
@@ -230,7 +233,11 @@ int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const vo
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
+void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
 void tk_conn_go_on(tk_conn *c);
+void tk_conn_use_external(tk_conn *c); /* a server: pause at the ClientHello of whoever offers a session */
+int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
+void tk_conn_found(tk_conn *c, SSL_SESSION *s); /* ... and its answer */
 int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 /* Would this certificate pass this connection's verification now, with the help of others (DER, end to end)? If so, the chain. */
@@ -262,10 +269,14 @@ int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room); /* bytes read ahe
 int tk_conn_handshake_done(tk_conn *c);
 int tk_conn_request_certificate(tk_conn *c, tk_fault *fault); /* TLS 1.3 post-handshake authentication */
 
+enum { TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFFERED_TICKET = 3, TK_OFFERED_PSK = 4 };
+
 typedef struct {
+    int32_t offered; /* by a server's client, to resume from */
     int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
     int32_t alert_sent, alert_received, verify_code, shutdown;
     uint64_t bytes_read, bytes_written; /* on the wire */
+    int64_t session_time;
     const char *version_name, *cipher_name, *cipher_standard_name, *cipher_protocol, *group_name; /* static */
     const char *compression; /* static; NULL: none */
     uint32_t alpn_size;

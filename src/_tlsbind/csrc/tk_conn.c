@@ -26,6 +26,8 @@ int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
         return TK_WANT_READ;
     case SSL_ERROR_WANT_WRITE:
         return TK_WANT_WRITE;
+    case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+        return TK_PAUSED;
     case SSL_ERROR_ZERO_RETURN:
         /* The end of the data to a reader; once both sides have ended, only to one that waits: another thread unwraps. */
         if (op->kind == TK_READ && (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->may_wait))
@@ -211,6 +213,10 @@ static int64_t step_handshake(tk_conn *c, tk_op *op)
 {
     int result = SSL_do_handshake(c->ssl);
 
+    if (result == 1 && c->found != NULL) {
+        SSL_SESSION_free(c->found);
+        c->found = NULL;
+    }
     return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
 }
 

@@ -56,6 +56,13 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
     return ok ? TK_DONE : TK_SSL;
 }
 
+void tk_conn_pause(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    c->unanswered = SSL_in_before(c->ssl);
+    tk_unlock(&c->mutex);
+}
+
 void tk_conn_go_on(tk_conn *c)
 {
     tk_lock(&c->mutex);
@@ -183,6 +190,9 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     tk_lock(&c->mutex);
     out->done = SSL_is_init_finished(c->ssl);
     out->server = SSL_is_server(c->ssl);
+    out->offered = c->offered;
+    if (SSL_get_session(c->ssl) != NULL)
+        out->session_time = (int64_t)SSL_SESSION_get_time_ex(SSL_get_session(c->ssl));
     out->reused = SSL_session_reused(c->ssl);
     out->version = SSL_version(c->ssl);
     out->version_name = SSL_get_version(c->ssl);

@@ -83,6 +83,7 @@ void tk_conn_free(tk_conn *c)
     tk_queue_clear(&c->behind);
     tk_info_end(c);
     free(c->owed);
+    SSL_SESSION_free(c->found);
     X509_free(c->rejected);
     tk_ring_free(c->ring);
     tk_mem_free(c->incoming);

@@ -15,6 +15,8 @@ tk_ctx *tk_ctx_new(int role, tk_fault *fault)
         return NULL;
     }
     tk_mutex_init(&c->keylog_mutex);
+    tk_mutex_init(&c->removed_mutex);
+    c->removed_end = &c->removed;
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
     tk_hooks_install(c);
     return c;
@@ -23,10 +25,15 @@ tk_ctx *tk_ctx_new(int role, tk_fault *fault)
 /* The hooks go first: the connections that still hold the SSL_CTX must not find us through it. */
 void tk_ctx_free(tk_ctx *c)
 {
+    SSL_SESSION *session;
+
     if (c == NULL)
         return;
     tk_hooks_remove(c);
     SSL_CTX_free(c->ctx);
+    while ((session = tk_ctx_next_removed(c)) != NULL)
+        SSL_SESSION_free(session);
+    tk_mutex_destroy(&c->removed_mutex);
     BIO_free(c->keylog);
     tk_ring_free(c->ring);
     tk_mutex_destroy(&c->keylog_mutex);
@@ -251,6 +258,5 @@ int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
     return added && (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
 }
 
-int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s) { return SSL_CTX_remove_session(c->ctx, s); }
 
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at) { SSL_CTX_flush_sessions_ex(c->ctx, (time_t)at); }

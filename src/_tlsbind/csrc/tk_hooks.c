@@ -141,6 +141,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
 
     (void)alert;
     (void)argument;
+    if (c != NULL && tk_lookup_pause(c, ssl))
+        return SSL_CLIENT_HELLO_RETRY;
     if (c != NULL)
         tk_notes_hello(c);
     if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL || !(x->hooks & TK_HOOK_SERVERNAME))
@@ -184,6 +186,8 @@ void tk_hooks_install(tk_ctx *c)
     SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
+    SSL_CTX_sess_set_get_cb(c->ctx, c->hooks & TK_HOOK_LOOKUP ? tk_lookup_answer : NULL);
+    SSL_CTX_sess_set_remove_cb(c->ctx, c->hooks & TK_HOOK_REMOVED ? tk_lookup_removed : NULL);
     SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? on_alpn : NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
 }
@@ -191,6 +195,7 @@ void tk_hooks_install(tk_ctx *c)
 void tk_hooks_remove(tk_ctx *c)
 {
     SSL_CTX_sess_set_new_cb(c->ctx, NULL);
+    SSL_CTX_sess_set_get_cb(c->ctx, NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, NULL);
     SSL_CTX_set_client_hello_cb(c->ctx, NULL, NULL);

@@ -11,6 +11,8 @@
 #include <winsock2.h>
 #include <windows.h>
 
+#define TK_THREAD __declspec(thread) /* a variable that each thread has one of */
+
 typedef SOCKET tk_fd;
 typedef CRITICAL_SECTION tk_mutex; /* always recursive */
 typedef CONDITION_VARIABLE tk_condition;
@@ -56,6 +58,8 @@ static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void
 #include <pthread.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#define TK_THREAD _Thread_local
 
 typedef int tk_fd;
 typedef pthread_mutex_t tk_mutex;

@@ -42,6 +42,10 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
     _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _RECORD = 16384  # bytes, the most that a record holds
+_OFFERED = {
+    lib.TK_OFFERED_UNKNOWN: "unknown", lib.TK_OFFERED_NOTHING: "nothing", lib.TK_OFFERED_ID: "id",
+    lib.TK_OFFERED_TICKET: "ticket", lib.TK_OFFERED_PSK: "psk",
+}  # fmt: skip
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
@@ -50,6 +54,8 @@ assert hooks  # importing it opens the door from C to Python
 class Facts(NamedTuple):
     """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
 
+    offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
+    session_time: int  # when the session in force was made, in seconds since 1970
     done: bool
     server: bool
     reused: bool
@@ -122,6 +128,23 @@ class Connection:
         fault = ffi.new("tk_fault *")
         if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
             raise from_queue(fault)
+
+    def pause(self) -> None:
+        """Have `before_handshake` called, though no session was set."""
+        lib.tk_conn_pause(self._conn)
+
+    def use_external(self) -> None:
+        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets SSL_OP_NO_TICKET."""
+        lib.tk_conn_use_external(self._conn)
+
+    def wanted(self) -> bytes:
+        """In that pause: the id of the session that the client offers; b"" in another pause."""
+        into = ffi.new("uint8_t[32]")
+        return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
+
+    def found(self, session: Session) -> None:
+        """... and the session. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
+        lib.tk_conn_found(self._conn, session._session)
 
     def offers_cipher_of(self, session: Session) -> bool:
         """Whether the session's cipher suite is among those that this connection offers."""
@@ -278,6 +301,8 @@ class Connection:
         if status in (lib.TK_SSL, lib.TK_SYSCALL):
             fault = ffi.new("tk_fault *")
             lib.tk_conn_fault(self._conn, kind, fault)
+            if not self.handshake_done:
+                self.handshake_failed()
             rejected = self.rejected() if fault.verify_depth >= 0 else None
         error = translate(status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected)
         if self.hook_error is not None and status == lib.TK_SSL:
@@ -287,18 +312,23 @@ class Connection:
     def before_handshake(self) -> None:
         """Called once before a handshake that may resume a session: the time to think better of it."""
 
+    def handshake_failed(self) -> None:
+        """Called when a handshake has come to its end without success."""
+
     def _hand_out_sessions(self, *, later: bool = False) -> None:
-        """Give away what has queued up. What the receiver raises comes out now, or, when bytes must come first, later."""
-        while self.on_session is not None:
-            session = lib.tk_conn_next_session(self._conn)
-            if session == ffi.NULL:
-                break
+        """Give away what has queued up. What a receiver raises comes out now, or, when bytes must come first, later."""
+        while True:
             try:
-                self.on_session(Session(session))
+                return self.hand_out()
             except BaseException as error:
                 if not later:
                     raise
                 self._late_error = error
+
+    def hand_out(self) -> None:
+        """Give the sessions that have queued up to `on_session`."""
+        while self.on_session is not None and (session := lib.tk_conn_next_session(self._conn)) != ffi.NULL:
+            self.on_session(Session(session))
 
     def close(self) -> None:
         """End every operation, in whichever thread, with EBADF; returns when they have left."""
@@ -343,10 +373,10 @@ class Connection:
         lib.tk_conn_facts_of(self._conn, f)
         alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
         return Facts(
-            bool(f.done), bool(f.server), bool(f.reused), f.version, _text(f.version_name) or "", f.cipher_id,
-            _text(f.cipher_name), _text(f.cipher_standard_name), _text(f.cipher_protocol), f.cipher_bits, _text(f.group_name),
-            alpn, _text(f.compression), _text(f.server_name) or None, f.extended_master_secret, f.verify_code, f.shutdown,
-            f.bytes_read, f.bytes_written,
+            _OFFERED[f.offered], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
+            _text(f.version_name) or "", f.cipher_id, _text(f.cipher_name), _text(f.cipher_standard_name),
+            _text(f.cipher_protocol), f.cipher_bits, _text(f.group_name), alpn, _text(f.compression), _text(f.server_name) or None,
+            f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,
         )  # fmt: skip
 
     def current_session(self) -> Session | None:

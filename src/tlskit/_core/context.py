@@ -247,6 +247,19 @@ class Context:
         """Whether a server's connections are asked about the name. Corresponds to SSL_CTX_set_tlsext_servername_callback(3)."""
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
+    def want_lookup(self, on: bool) -> None:
+        """Whether a server asks elsewhere for sessions. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
+        self._switch(lib.TK_HOOK_LOOKUP, on)
+
+    def want_removed(self, on: bool) -> None:
+        """Whether sessions that libssl removes from its cache are queued. Corresponds to SSL_CTX_sess_set_remove_cb(3)."""
+        self._switch(lib.TK_HOOK_REMOVED, on)
+
+    def removed(self) -> Iterator[Session]:
+        """Those that have queued up, the oldest first."""
+        while (session := lib.tk_ctx_next_removed(self._ctx)) != ffi.NULL:
+            yield Session(session)
+
     def _switch(self, hook: int, on: bool) -> None:
         self.hooks = self.hooks | hook if on else self.hooks & ~hook
         lib.tk_ctx_set_hooks(self._ctx, self.hooks)

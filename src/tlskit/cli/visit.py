@@ -163,7 +163,7 @@ def _facts(wrapped: SSLSocket) -> Any:
 
 
 def _objection(wrapped: SSLSocket) -> str | None:
-    objection: str | None = _channel(wrapped).resumption_objection
+    objection: str | None = _channel(wrapped)._attempt.objection
     return objection
 
 

@@ -68,6 +68,16 @@ def decode(data: bytes) -> SSLSession:
     return SSLSession._make(core, binding, sound=bool(found[_STATE][0] & _SOUND))
 
 
+def read(value: object) -> SSLSession | None:
+    """The session in a store's value: in an envelope, or, from a store within the process, itself; None when it is neither."""
+    if isinstance(value, SSLSession):
+        return value
+    try:
+        return decode(value) if isinstance(value, bytes) else None
+    except SSLError:
+        return None
+
+
 def _opened(data: bytes) -> bytes:
     """The records in an envelope."""
     if data[: len(_MAGIC)] != _MAGIC or len(data) < _HEAD + _DIGEST:

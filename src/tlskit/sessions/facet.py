@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import time as now
 from typing import TYPE_CHECKING
@@ -11,13 +12,20 @@ from typing import TYPE_CHECKING
 from .._core.context import Context
 from .._core.session import Session
 from ..enums import SessionCacheMode
+from . import entry
+from .client_cache import MANY, ClientCache
+from .memory import MemoryStore
+from .resumption import Tally
+from .server_cache import OnGet, ServerCache
 from .session import SSLSession
+from .store import SessionStore
 
 if TYPE_CHECKING:
     from .._object import SSLObject
     from .._socket import SSLSocket
 
 OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
+OnRemove = Callable[[SSLSession], object]
 
 
 @dataclass(frozen=True)
@@ -56,12 +64,23 @@ class ContextSessions:
     Safe from any thread; settings apply to handshakes that begin later.
     """
 
-    __slots__ = ("_context", "_id_context", "_on_new")
+    __slots__ = (
+        "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get", "_on_new", "_on_remove",
+        "_per_peer", "_resume", "_server_cache", "tally",
+    )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self.id_context = b"Python"  # the stdlib's
         self._on_new: OnNew | None = None
+        self._external: SessionStore | None = None
+        self._client_cache: ClientCache | None = None
+        self._server_cache: ServerCache | None = None
+        self._on_get: OnGet | None = None
+        self._on_remove: OnRemove | None = None
+        self._per_peer, self._client_certificates = MANY, False
+        self._resume = False
+        self.tally = Tally()
 
     @property
     def mode(self) -> SessionCacheMode:
@@ -107,6 +126,125 @@ class ContextSessions:
         self._context.set_id_context(raw)
         self._id_context = raw
 
+    # -- automatic resumption -------------------------------------------------------------------------------------
+
+    @property
+    def store(self) -> SessionStore | None:
+        """Where sessions are kept beyond their connection; None, unless changed: nowhere.
+
+        Setting one turns `resume` on: every later connection of `wrap_socket` and `wrap_bio` to a named server offers a
+        session from it when there is one that this very connection could have earned, and puts in what comes. One store
+        may serve many contexts; they share what they would verify alike, and nothing else.
+
+        A server's connections keep their sessions in it, in the place of OpenSSL's own cache, and resume what they or
+        other processes put there: by session ids up to TLS 1.2, by stateful tickets in TLS 1.3 (SSL_OP_NO_TICKET is set
+        on each). The two kinds do not meet, so a client and a server may have one store.
+
+        The store is asked in the thread that makes the handshake, before it. One that is down or slow costs a full
+        handshake, never a failed one.
+
+        Raises (when it is set):
+            TypeError: it lacks a method of `SessionStore`.
+            ValueError: it keeps sessions outside this process without encrypting them: wrap it in a SealedStore.
+        """
+        return self._external
+
+    @store.setter
+    def store(self, store: SessionStore | None) -> None:
+        if store is not None:
+            _check_store(store)
+        self._external = store
+        self._switch_resumption(store is not None)
+
+    @property
+    def resume(self) -> bool:
+        """Whether client connections resume by themselves. Setting it without a `store` makes a MemoryStore."""
+        return self._resume
+
+    @resume.setter
+    def resume(self, on: bool) -> None:
+        if on and self._external is None:
+            self.store = MemoryStore()
+        else:
+            self._switch_resumption(bool(on))
+
+    def _switch_resumption(self, on: bool) -> None:
+        self._resume = on
+        role, store = self._context.role, self._external
+        self._client_cache = None if store is None or not on or role == "server" else ClientCache(store, self.tally)
+        serves = role != "client" and (store is not None or self._on_get is not None)
+        self._server_cache = ServerCache(store, self.tally) if serves else None
+        if self._client_cache is not None:
+            self._client_cache.per_peer = self._per_peer
+            self._client_cache.client_certificates = self._client_certificates
+        if self._server_cache is not None:
+            self._server_cache.on_get = self._on_get
+            self._server_cache.client_certificates = self._client_certificates
+        self._context.want_lookup(serves)
+        self._want_sessions()
+
+    @property
+    def per_peer(self) -> int:
+        """How many TLS 1.3 tickets of one peer are kept: as many connections can be opened at once and resume. 8 unless changed."""
+        return self._per_peer
+
+    @per_peer.setter
+    def per_peer(self, value: int) -> None:
+        self._per_peer = _whole(value, "a number of tickets", least=1, most=1000)
+        if self._client_cache is not None:
+            self._client_cache.per_peer = self._per_peer
+
+    @property
+    def client_certificates(self) -> bool:
+        """Whether sessions made with a client's certificate may leave the process. False unless changed.
+
+        Who has such a session stands for the client without its key. They always go into stores within the process.
+        """
+        return self._client_certificates
+
+    @client_certificates.setter
+    def client_certificates(self, value: bool) -> None:
+        self._client_certificates = bool(value)
+        for cache in (self._client_cache, self._server_cache):
+            if cache is not None:
+                cache.client_certificates = self._client_certificates
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody wants to know of new sessions, or of those that are removed."""
+        return self._client_cache is not None or self._server_cache is not None or self._on_new is not None or self._on_remove is not None
+
+    def _want_sessions(self) -> None:
+        role, mode = self._context.role, self.mode
+        if self._on_new is not None or self._client_cache is not None:
+            mode |= SessionCacheMode.CLIENT | (SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0)
+        if self._external is not None:
+            mode |= SessionCacheMode.NO_INTERNAL | (SessionCacheMode.SERVER if role != "client" else 0)
+        self.mode = mode
+        self._context.want_sessions(self._on_new is not None or self._client_cache is not None or self._server_cache is not None)
+
+    # -- the internal cache ---------------------------------------------------------------------------------------
+
+    def store_stats(self) -> dict[str, int]:
+        """How often the store was asked, failed, was slow or was left alone, for clients and servers together; {} without one.
+
+        Counted anew whenever `store` or `resume` is set.
+        """
+        found: Counter[str] = Counter()
+        for cache in (self._client_cache, self._server_cache):
+            if cache is not None and cache.store is not None:
+                found.update(asdict(cache.store.stats()))
+        return dict(found)
+
+    @property
+    def counters(self) -> Counter[str]:
+        """What became of resumption on this context's connections, so far: a copy.
+
+        `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a store, `stored`,
+        `withheld` (see `client_certificates`) and `bad_entry`. A name that never came up counts 0.
+        """
+        return self.tally.snapshot()
+
     def stats(self) -> SessionStats:
         """All twelve counters of OpenSSL."""
         return SessionStats(**self._context.statistics())
@@ -120,24 +258,71 @@ class ContextSessions:
         # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked of it.
         if when >= 1:
             self._context.flush_sessions(int(when))
+        if self._external is not None and at is None:
+            self._external.purge()
+        self.tell_removed()
 
     def clear(self) -> None:
-        """Remove every session. Corresponds to SSL_CTX_flush_sessions(3) with a time of 0."""
+        """Remove every session, those in `store` too. Corresponds to SSL_CTX_flush_sessions(3) with a time of 0."""
         self._context.flush_sessions(0)
+        if self._external is not None:
+            self._external.clear()
+        self.tell_removed()
 
     def add(self, session: SSLSession) -> bool:
-        """Put a session into the cache: False when it is there already. Corresponds to SSL_CTX_add_session(3)."""
-        return self._context.add_session(_session(session))
+        """Put a session into the cache, or into `store`: whether it is new there. Corresponds to SSL_CTX_add_session(3)."""
+        core = _session(session)
+        if self._server_cache is not None and self._external is not None:
+            return self._server_cache.keep(core)
+        if self._client_cache is not None:
+            return session._binding is not None and self._client_cache.keep(
+                session._binding, session, with_certificate=bool(self._context.own_identity)
+            )
+        added = self._context.add_session(core)
+        self.tell_removed()
+        return added
 
     def remove(self, session: SSLSession) -> bool:
-        """Take a session out of the cache, and withdraw it: nobody will resume from it.
+        """Take a session out of the cache and out of a server's `store`, and withdraw it: nobody will resume from it.
 
         False when it was not there. Corresponds to SSL_CTX_remove_session(3).
         """
-        return self._context.remove_session(_session(session))
+        core = _session(session)
+        removed = self._context.remove_session(core)
+        forgotten = self._server_cache is not None and self._server_cache.forget(core.id)
+        self.tell_removed()
+        return removed or forgotten
+
+    def lookup(self, session_id: bytes) -> SSLSession | None:
+        """Find the session that a server's connections have put into `store` under this id; None when there is none.
+
+        Raises:
+            NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from outside.
+        """
+        if self._server_cache is None or self._external is None:
+            raise NotImplementedError("OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a MemoryStore for one process")
+        found = self._server_cache.find(None, bytes(session_id)).session
+        return None if found is None else SSLSession._make(found)
+
+    def __iter__(self) -> Iterator[SSLSession]:
+        """Go through the sessions in `store` that can be read, in no order. They stay there.
+
+        Raises:
+            NotImplementedError: there is no `store`, or one that cannot list what it holds.
+        """
+        if self._external is None:
+            raise NotImplementedError("OpenSSL's own cache cannot be listed: set ctx.sessions.store, to a MemoryStore for one process")
+        for one in self._external.entries():
+            session = entry.read(one.value)
+            if session is not None:
+                yield session
 
     def __len__(self) -> int:
+        """How many sessions there are in OpenSSL's own cache."""
         return self._context.statistics()["number"]
+
+    def __bool__(self) -> bool:
+        return True  # also when it is empty
 
     @property
     def on_new(self) -> OnNew | None:
@@ -154,17 +339,55 @@ class ContextSessions:
     def on_new(self, callback: OnNew | None) -> None:
         if callback is not None and not callable(callback):
             raise TypeError(f"on_new has to be callable or None, not {type(callback).__name__}")
-        if callback is not None:
-            self.mode |= SessionCacheMode.CLIENT | (SessionCacheMode.NO_INTERNAL_STORE if self._context.role == "client" else 0)
         self._on_new = callback
-        self._context.want_sessions(callback is not None)
+        self._want_sessions()
+
+    @property
+    def on_get(self) -> OnGet | None:
+        """Called as `on_get(connection, id)` when a server's client offers a session that is not in `store`.
+
+        It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no lock held, in the
+        thread that makes it; what it raises comes out of the handshake. Corresponds to SSL_CTX_sess_set_get_cb(3).
+        """
+        return self._on_get
+
+    @on_get.setter
+    def on_get(self, callback: OnGet | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"on_get has to be callable or None, not {type(callback).__name__}")
+        self._on_get = callback
+        self._switch_resumption(self._resume)
+
+    @property
+    def on_remove(self) -> OnRemove | None:
+        """Called as `on_remove(session)` for each session that OpenSSL has removed from its own cache.
+
+        OpenSSL tells it with the cache locked; so the call is made later, with no lock held: after an operation of one of
+        this context's connections, or one of this facet's methods, in that thread. Setting it has OpenSSL put every TLS
+        1.3 session into the cache too. Corresponds to SSL_CTX_sess_set_remove_cb(3).
+        """
+        return self._on_remove
+
+    @on_remove.setter
+    def on_remove(self, callback: OnRemove | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"on_remove has to be callable or None, not {type(callback).__name__}")
+        self._on_remove = callback
+        self._context.want_removed(callback is not None)
+
+    def tell_removed(self) -> None:
+        """Call `on_remove` for what has queued up."""
+        callback = self._on_remove
+        if callback is not None:
+            for session in self._context.removed():
+                callback(SSLSession._make(session))
 
 
-def _whole(value: int, what: str, most: int | None = None) -> int:
+def _whole(value: int, what: str, most: int | None = None, least: int = 0) -> int:
     if not isinstance(value, int):
         raise TypeError(f"{what} is a whole number, not {type(value).__name__}")
-    if most is not None and not 0 <= value <= most:
-        raise ValueError(f"{what} lies between 0 and {most}, not at {value}")
+    if most is not None and not least <= value <= most:
+        raise ValueError(f"{what} lies between {least} and {most}, not at {value}")
     return int(value)
 
 
@@ -172,3 +395,11 @@ def _session(value: SSLSession) -> Session:
     if not isinstance(value, SSLSession):
         raise TypeError("Value is not a SSLSession.")
     return value._session
+
+
+def _check_store(store: SessionStore) -> None:
+    if not isinstance(store, SessionStore):
+        missing = [name for name in dir(SessionStore) if not name.startswith("_") and not hasattr(store, name)]
+        raise TypeError(f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not")
+    if not store.in_process and not store.sealed:
+        raise ValueError(f"this {type(store).__name__} keeps sessions outside this process as they are: wrap it in a SealedStore")

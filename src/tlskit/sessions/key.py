@@ -7,6 +7,7 @@ A session without a binding (read from bare DER or PEM) has to stand a verificat
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ class Binding(NamedTuple):
         return sha256(given + self.policy).digest()
 
 
+@lru_cache(maxsize=256)  # every connection asks, and contexts are few
 def policy_digest(checked: bool, host_flags: int, policy: tuple[object, ...]) -> bytes:
     """32 bytes that stand for a verification policy.
 

@@ -47,6 +47,14 @@ class Reason(str, Enum):
     OTHER_CIPHER = "the session's cipher suite does not go with the one that was agreed on"
     NOT_ACCEPTED = "the server did not accept the session, and does not say why"
 
+    # A server's client offered nothing, or something that was not accepted.
+    CLIENT_OFFERED_NOTHING = "the client offered no session"
+    UNKNOWN_SESSION = "the client offered a session that is not known here"
+    OTHER_ID_CONTEXT = "the session was made under another session id context, or another verification policy"
+    TICKET_KEY_UNKNOWN = "the client's ticket is not under one of this server's keys"
+    TICKET_KEY_RETIRED = "the client's ticket is under a key that is no longer in use"
+    TICKET_DAMAGED = "the client's ticket is damaged, or was changed"
+
     def __str__(self) -> str:
         return self.value
 
@@ -56,12 +64,12 @@ class Resumed:
     """The handshake resumed a session.
 
     Attributes:
-        age: how long before this handshake the session was made, in seconds.
+        age: how long before this handshake the session was made, in seconds; None: the server's ticket does not say.
         ticket: the how-manieth ticket of its connection it was, from 1 on; None: not known.
         automatic: whether it came from the context's store.
     """
 
-    age: float
+    age: int | None
     ticket: int | None = None
     automatic: bool = False
 
@@ -107,9 +115,9 @@ class Tally:
         with self._lock:
             self._counts[name] += by
 
-    def snapshot(self) -> dict[str, int]:
+    def snapshot(self) -> Counter[str]:
         with self._lock:
-            return dict(self._counts)
+            return Counter(self._counts)
 
 
 def objection(session: SSLSession, connection: Connection, binding: Binding, verifies: bool) -> Reason | None:

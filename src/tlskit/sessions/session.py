@@ -32,9 +32,10 @@ class SSLSession:
     when they came from the same ticket or id, with the same secret and time.
     """
 
-    __slots__ = ("__weakref__", "_binding", "_scope", "_session", "_sound")
+    __slots__ = ("__weakref__", "_binding", "_number", "_scope", "_session", "_sound")
 
     _binding: Binding | None
+    _number: int | None
     _scope: object
     _session: Session
     _sound: bool
@@ -46,6 +47,7 @@ class SSLSession:
     def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, sound: bool = True) -> SSLSession:
         self = object.__new__(cls)
         self._session, self._binding, self._scope, self._sound = session, binding, scope, sound
+        self._number = None  # the how-manieth of its connection
         return self
 
     # -- what the stdlib has --------------------------------------------------------------------------------------

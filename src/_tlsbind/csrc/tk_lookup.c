@@ -1,0 +1,166 @@
+/* A server's external cache: sessions that are kept elsewhere, in a store that other processes share.
+
+   How a session is found. The store is Python's, may be slow, and must not be asked under any lock. So the handshake pauses
+   at the ClientHello (SSL_CLIENT_HELLO_RETRY), from which the name of the session that the client offers can be read: the
+   session id up to TLS 1.2, and the identity of a stateful ticket in TLS 1.3, which is a session id too (RFC 8446, 4.2.11;
+   stateless tickets are longer). Python looks it up, puts what it found on the connection (tk_conn_found), and runs the
+   handshake on; libssl's own look-up comes then, and finds it there.
+
+   What is removed from libssl's cache is told while the SSL_CTX is locked. So it is only queued, and handed out later. */
+#include <openssl/tls1.h>
+
+#include "tk.h"
+
+enum {
+    REMOVED_MOST = 65536, /* nobody may have been there to take them */
+    IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted
+};
+
+/* ---- at the ClientHello ---- */
+
+static size_t note_wanted(tk_conn *c, const unsigned char *id, size_t size)
+{
+    if (size == 0 || size > IDENTITY_MOST)
+        return 0;
+    memcpy(c->wanted, id, size);
+    return c->wanted_size = (uint8_t)size;
+}
+
+/* The first identity in pre_shared_key: OfferedPsks begins with the size of all, then the size of the first. */
+static size_t wanted_by_psk(tk_conn *c, SSL *ssl)
+{
+    const unsigned char *p;
+    size_t size, first;
+
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_psk, &p, &size) || size < 4)
+        return 0;
+    first = (size_t)p[2] << 8 | p[3];
+    c->offered = TK_OFFERED_PSK;
+    return first <= size - 4 ? note_wanted(c, p + 4, first) : 0;
+}
+
+static size_t wanted_by_id(tk_conn *c, SSL *ssl)
+{
+    const unsigned char *p;
+    size_t size;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &p, &size) && size > 0)
+        c->offered = TK_OFFERED_TICKET;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &size))
+        return 0; /* a TLS 1.3 client without pre_shared_key: its session id is a decoy (RFC 8446, D.4) */
+    if ((size = SSL_client_hello_get0_session_id(ssl, &p)) > 0 && c->offered == TK_OFFERED_NOTHING)
+        c->offered = TK_OFFERED_ID;
+    return note_wanted(c, p, size);
+}
+
+/* 1: the handshake has to wait for Python. */
+int tk_lookup_pause(tk_conn *c, SSL *ssl)
+{
+    if (c->looked)
+        return 0; /* the second ClientHello, or the first one again */
+    c->looked = 1;
+    c->offered = TK_OFFERED_NOTHING;
+    if ((wanted_by_psk(c, ssl) == 0 && wanted_by_id(c, ssl) == 0) || !c->external)
+        return 0;
+    c->unanswered = 1;
+    return 1;
+}
+
+int tk_conn_wanted(tk_conn *c, void *into)
+{
+    int size;
+
+    tk_lock(&c->mutex);
+    size = c->unanswered && c->looked ? c->wanted_size : 0;
+    memcpy(into, c->wanted, (size_t)size);
+    tk_unlock(&c->mutex);
+    return size;
+}
+
+void tk_conn_found(tk_conn *c, SSL_SESSION *s)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
+
+    tk_lock(&c->mutex);
+    SSL_SESSION_free(c->found);
+    c->found = copy;
+    tk_unlock(&c->mutex);
+}
+
+SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    const unsigned char *own;
+    unsigned int own_size;
+
+    *copy = 1; /* it stays ours: a second ClientHello asks again */
+    if (c == NULL || c->found == NULL)
+        return NULL;
+    own = SSL_SESSION_get_id(c->found, &own_size);
+    return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 ? c->found : NULL;
+}
+
+/* A server whose sessions are kept elsewhere: it names them, rather than sealing them into tickets. */
+void tk_conn_use_external(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    c->external = 1;
+    SSL_set_options(c->ssl, SSL_OP_NO_TICKET);
+    tk_unlock(&c->mutex);
+}
+
+/* ---- what libssl's own cache has removed ---- */
+
+static TK_THREAD int removing; /* this thread is in tk_ctx_remove_session */
+
+void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session)
+{
+    tk_ctx *x = tk_ctx_of(ctx);
+    tk_event *e;
+
+    if (x == NULL || removing || (e = calloc(1, sizeof *e)) == NULL)
+        return;
+    SSL_SESSION_up_ref(e->session = session);
+    tk_lock(&x->removed_mutex);
+    if (x->removed_count < REMOVED_MOST) {
+        *x->removed_end = e;
+        x->removed_end = &e->next;
+        x->removed_count++;
+        e = NULL;
+    }
+    tk_unlock(&x->removed_mutex);
+    if (e != NULL) {
+        SSL_SESSION_free(e->session); /* not the last reference: libssl has its own until this returns */
+        free(e);
+    }
+}
+
+/* libssl tells of whatever it was asked to remove, also of what was not there. */
+int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s)
+{
+    int removed;
+
+    removing = 1;
+    removed = SSL_CTX_remove_session(c->ctx, s);
+    removing = 0;
+    if (removed && c->hooks & TK_HOOK_REMOVED)
+        tk_lookup_removed(c->ctx, s);
+    return removed;
+}
+
+SSL_SESSION *tk_ctx_next_removed(tk_ctx *x)
+{
+    SSL_SESSION *session = NULL;
+    tk_event *e;
+
+    tk_lock(&x->removed_mutex);
+    if ((e = x->removed) != NULL) {
+        session = e->session;
+        if ((x->removed = e->next) == NULL)
+            x->removed_end = &x->removed;
+        x->removed_count--;
+        free(e);
+    }
+    tk_unlock(&x->removed_mutex);
+    return session;
+}

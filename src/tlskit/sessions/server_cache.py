@@ -1,0 +1,152 @@
+"""A server's external cache: `ctx.sessions.store` and the hooks of the context, as one place to look a session up.
+
+A session that a server's handshake makes is put into the store under its id; one that a client offers is looked up there, in
+a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes and machines that share a store resume each
+other's sessions: by the session id up to TLS 1.2, by stateful tickets in TLS 1.3.
+
+What is found is still judged by libssl: the id context must be this server's (which, on a server that verifies its clients,
+stands for its policy: key.py), and the session must be in date. An entry that cannot be read is as good as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from time import time as now
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._core.session import Session
+from . import entry
+from .guard import Guard
+from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, Tally
+from .session import SSLSession
+
+if TYPE_CHECKING:
+    from .._core.connection import Facts
+    from .store import SessionStore
+
+OnGet = Callable[[Any, bytes], "SSLSession | None"]
+
+
+class Found(NamedTuple):
+    """What a look-up has found; `reason` says why nothing."""
+
+    session: Session | None
+    reason: Reason | None = None
+
+
+class ServerCache:
+    """Where a server's connections keep their sessions and find those of others. Safe from any thread.
+
+    Args:
+        store: None: there are only the hooks.
+        tally: where it is counted what became of them.
+    """
+
+    def __init__(self, store: SessionStore | None, tally: Tally) -> None:
+        self.store = None if store is None else Guard(store)
+        self._in_process = store is not None and store.in_process
+        self.tally = tally
+        self.on_get: OnGet | None = None
+        self.client_certificates = False  # whether sessions of verified clients may leave the process
+
+    def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
+        """Look up the session of this id.
+
+        Args:
+            owner: the connection, for the hook.
+            session_id: up to 32 bytes, from the client.
+            once: take it out of the store: it is for one use.
+        """
+        found = self._stored(session_id, once)
+        if found.session is not None or self.on_get is None or owner is None:
+            return found
+        given = self.on_get(owner, session_id)
+        if given is None:
+            return found
+        if not isinstance(given, SSLSession):
+            raise TypeError(f"on_get returns an SSLSession or None, not {type(given).__name__}")
+        return Found(given._session)
+
+    def _stored(self, session_id: bytes, once: bool) -> Found:
+        if self.store is None:
+            return Found(None, Reason.UNKNOWN_SESSION)
+        value, trouble = (self.store.take if once else self.store.get)(_key(session_id))
+        if value is None:
+            return Found(None, Reason.STORE_DOWN if trouble else Reason.UNKNOWN_SESSION)
+        session = entry.read(value)
+        if session is None:
+            self.tally.count("bad_entry")
+            return Found(None, Reason.UNKNOWN_SESSION)
+        return Found(session._session)
+
+    def keep(self, session: Session) -> bool:
+        """Put a new session into the store: whether it is there now."""
+        if self.store is None or not session.id:
+            return False
+        if session.peer_not_after >= 0 and not self._in_process and not self.client_certificates:
+            self.tally.count("withheld")
+            return False
+        made = SSLSession._make(session)
+        value = made if self._in_process else entry.encode(made)
+        kept = self.store.put(_key(session.id), value, max(1.0, session.time + session.timeout - now()))
+        if kept:
+            self.tally.count("stored")
+        return kept
+
+    def forget(self, session_id: bytes) -> bool:
+        """Take the session of this id out of the store: whether it was there."""
+        return self.store is not None and self.store.remove(_key(session_id))
+
+
+def _key(session_id: bytes) -> bytes:
+    return sha256(b"tlskit server 1\0" + session_id).digest()
+
+
+class Service:
+    """What one server connection does about resumption: the counterpart of attempt.Attempt."""
+
+    __slots__ = ("_found", "cache", "outcome")
+
+    def __init__(self, cache: ServerCache | None) -> None:
+        self.cache = cache
+        self.outcome: Resumption | None = None
+        self._found = Found(None)
+
+    def look(self, owner: Any, session_id: bytes, *, once: bool) -> Session | None:
+        """The client has named a session: find it."""
+        if self.cache is not None:
+            self._found = self.cache.find(owner, session_id, once=once)
+        return self._found.session
+
+    def conclude(self, facts: Facts, id_context: bytes) -> Resumption:
+        """The handshake is complete."""
+        if self.outcome is None:
+            self.outcome = self._judge(facts, id_context)
+            self._found = Found(None)
+            if self.cache is not None:
+                self.cache.tally.add(self.outcome)
+        return self.outcome
+
+    def _judge(self, facts: Facts, id_context: bytes) -> Resumption:
+        found = self._found
+        if facts.reused:
+            return Resumed(self._age(facts), None, found.session is not None)
+        if facts.offered in ("nothing", "unknown"):
+            return NotOffered(Reason.CLIENT_OFFERED_NOTHING)
+        if found.session is None:
+            return Refused(found.reason or Reason.UNKNOWN_SESSION)
+        if found.session.id_context != id_context:
+            return Refused(Reason.OTHER_ID_CONTEXT)
+        if found.session.time + found.session.timeout <= now():
+            return Refused(Reason.EXPIRED)
+        return Refused(Reason.OTHER_VERSION if found.session.version != facts.version else Reason.OTHER_CIPHER)
+
+    def _age(self, facts: Facts) -> int | None:
+        if self._found.session is not None:
+            made = self._found.session.time
+        elif facts.version_name == "TLSv1.3":
+            return None  # the session in force is the new one by now
+        else:
+            made = facts.session_time
+        return max(0, int(now()) - made)
