@@ -289,6 +289,7 @@ def test_what_was_earned_otherwise_is_not_offered(
     name = change(second, pki)
     for context in (first, second):
         context.sessions.store = store
+        context.sessions.client_certificates = True
     memory.connect(first, server)
     assert memory.connect(first, server)[0].session_reused
     near, _ = memory.connect(second, server, hostname=name)
