@@ -242,6 +242,7 @@ void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became 
 
 int tk_lookup_pause(tk_conn *c, SSL *ssl); /* in the ClientHello hook: 1 when the handshake has to wait */
 SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy);
+void tk_lookup_end(tk_conn *c); /* the handshake is over */
 void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session);
 
 #endif

@@ -213,10 +213,8 @@ static int64_t step_handshake(tk_conn *c, tk_op *op)
 {
     int result = SSL_do_handshake(c->ssl);
 
-    if (result == 1 && c->found != NULL) {
-        SSL_SESSION_free(c->found);
-        c->found = NULL;
-    }
+    if (result == 1)
+        tk_lookup_end(c);
     return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
 }
 

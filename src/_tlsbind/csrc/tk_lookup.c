@@ -100,6 +100,12 @@ SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *
     return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 ? c->found : NULL;
 }
 
+void tk_lookup_end(tk_conn *c)
+{
+    SSL_SESSION_free(c->found);
+    c->found = NULL;
+}
+
 /* A server whose sessions are kept elsewhere: it names them, rather than sealing them into tickets. */
 void tk_conn_use_external(tk_conn *c)
 {
