@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what building and testing need of the system: `tools/setup-machine.sh [valgrind] [servers]`, with PYTHON as in the
-# Makefile; `servers` are those that the tests talk to (redis, memcached, PostgreSQL). They are not started.
+# Makefile; `servers` are those that the tests talk to (redis, memcached, nginx, PostgreSQL). They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -27,6 +27,7 @@ missing() {
             servers)
                 command -v redis-server >/dev/null || echo redis-server
                 command -v memcached >/dev/null || echo memcached
+                command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
                 command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql
                 ;;
             *) command -v "$extra" >/dev/null || echo "$extra" ;;

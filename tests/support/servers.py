@@ -1,4 +1,4 @@
-"""Real servers for tests: redis, memcached and PostgreSQL, plain or with TLS, each a process of its own on loopback.
+"""Real servers for tests: redis, memcached, nginx and PostgreSQL, plain or with TLS, each a process of its own on loopback.
 
     with servers.redis_server() as running:                     # plain: running.host, running.port, running.path
     with servers.redis_server(pki.server) as running:           # TLS on running.port; running.path stays plain
@@ -84,6 +84,36 @@ def memcached_server(*options: str | Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
+def nginx_server(identity: Identity, *directives: str, files: Sequence[Path] = ()) -> Iterator[Running]:
+    """An nginx that speaks TLS, and answers every request with what it knows of the session: `r` when it was resumed.
+
+    `directives` are lines of its `server` block; `{home}` in them is a folder in which it finds copies of `files`. `path`
+    does not exist.
+    """
+    program = _program("nginx", "nginx-light")
+    with _folder() as home:
+        shown = _shown(identity, home)
+        assert shown is not None
+        for file in files:
+            _give(file, home)
+        lines = (f"{line.replace('{home}', str(home))};" for line in directives)
+        settings = home / "nginx.conf"
+
+        def command(port: int) -> Sequence[str | Path]:
+            places = (f"{kind}_temp_path {home}/temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+            answer = 'default_type text/plain; return 200 "$ssl_session_reused\\n";'
+            listening = f"listen 127.0.0.1:{port} ssl; ssl_certificate {shown.chain}; ssl_certificate_key {shown.key};"
+            settings.write_text(
+                f"daemon off; worker_processes 1; pid {home}/pid; error_log stderr notice; events {{ }}\n"
+                f"http {{ access_log off; {' '.join(places)}\nserver {{ {listening}\n{' '.join(lines)}\nlocation / {{ {answer} }} }} }}\n"
+            )
+            return [program, "-p", home, "-e", "stderr", "-c", settings]
+
+        with _started("nginx", command, r"start worker process \d+") as (port, process):
+            yield Running("127.0.0.1", port, home / "socket", process)
+
+
+@contextlib.contextmanager
 def postgres_server(identity: Identity | None = None, *settings: str) -> Iterator[Running]:
     """A PostgreSQL whose user and database `tlskit` needs no password. `settings` are lines of its configuration."""
     program, initdb = _program("postgres", "postgresql").resolve(), _program("initdb", "postgresql").resolve()
@@ -151,14 +181,17 @@ def _shown(identity: Identity | None, home: Path) -> Identity | None:
     """The identity as files that the server may read."""
     if identity is None:
         return None
-    user, copies = _nobody(), []
-    for file in (identity.chain, identity.key, identity.both):
-        copies.append(copy := home / file.name)
-        shutil.copyfile(file, copy)
-        copy.chmod(0o600)
-        if user is not None:
-            os.chown(copy, user.pw_uid, user.pw_gid)
-    return Identity(*copies)
+    return Identity(*(_give(file, home) for file in (identity.chain, identity.key, identity.both)))
+
+
+def _give(file: Path, home: Path) -> Path:
+    """A copy of a file that the server may read."""
+    copy, user = home / file.name, _nobody()
+    shutil.copyfile(file, copy)
+    copy.chmod(0o600)
+    if user is not None:
+        os.chown(copy, user.pw_uid, user.pw_gid)
+    return copy
 
 
 @contextlib.contextmanager

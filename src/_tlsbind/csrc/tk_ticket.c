@@ -179,9 +179,7 @@ static int on_ticket_made(SSL *ssl, void *argument)
 
 static int has_ended(const X509 *x, int64_t now)
 {
-    time_t at = (time_t)now;
-
-    return x != NULL && X509_cmp_time(X509_get0_notAfter(x), &at) <= 0; /* also when there is no telling */
+    return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0; /* also when there is no telling */
 }
 
 static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_size, SSL_TICKET_STATUS status,
