@@ -126,6 +126,7 @@ class tk_progress(CData):
 @type_check_only
 class tk_conn_facts(CData):
     offered: int
+    refused_ticket: int
     done: int
     server: int
     reused: int
@@ -288,6 +289,11 @@ class Lib:
     TK_READ: int
     TK_WRITE: int
     TK_SHUTDOWN: int
+    TK_TICKET_FINE: int
+    TK_TICKET_UNKNOWN: int
+    TK_TICKET_RETIRED: int
+    TK_TICKET_TAMPERED: int
+    TK_TICKET_EXPIRED: int
     TK_OFFERED_UNKNOWN: int
     TK_OFFERED_NOTHING: int
     TK_OFFERED_ID: int

@@ -105,6 +105,22 @@ def test_hello_retry_request(pki: PKI, store: Any, memory: Link) -> None:
     assert far.resumption.automatic
 
 
+def test_why_a_ticket_was_not_taken(pki: PKI, memory: Link) -> None:
+    """A keyring tells the kinds of refusal apart; without one, OpenSSL does not say."""
+    for number, kind in enumerate(one for one in KINDS if one.tickets):
+        client, server = client_for(kind, pki), server_for(kind, pki, identity=pki.direct)
+        server.tickets.keyring = keyring = tlskit.TicketKeyring()
+        session = memory.earn(client, server)
+        _, far = memory.connect(client, server, session=session)
+        assert isinstance(far.resumption, Resumed), number
+        keyring.rotate(forget=True)
+        _, far = memory.connect(client, server, session=session)
+        assert far.resumption == Refused(Reason.TICKET_KEY_RETIRED)
+        server.tickets.keyring = tlskit.TicketKeyring()
+        _, far = memory.connect(client, server, session=session)
+        assert far.resumption == Refused(Reason.TICKET_KEY_UNKNOWN)
+
+
 # -- policies ---------------------------------------------------------------------------------------------------------
 
 

@@ -135,6 +135,7 @@ struct tk_conn {
     uint8_t shutdown_sent;
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
+    uint8_t refused_ticket; /* why: TK_TICKET_... */
     uint8_t tickets_counted; /* ... and what has been counted of this handshake */
     tk_ring *ring;          /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
 };

@@ -25,6 +25,13 @@ static void count_once(tk_conn *c, int64_t *counter)
     }
 }
 
+/* ... and say why, for as long as the connection is there. */
+static void refuse(tk_conn *c, uint8_t why, int64_t *counter)
+{
+    c->refused_ticket = why;
+    count_once(c, counter);
+}
+
 /* That a ticket could be opened does not mean that its session is resumed: it may have expired, or have been made under
    another policy, version or cipher. So this waits for the end of the handshake. */
 void tk_tickets_settle(tk_conn *c)
@@ -74,15 +81,15 @@ static const tk_ticket_key *find(tk_conn *c, const tk_keys *k, const uint8_t *na
         if (!memcmp(k->key[i].name, name, sizeof k->key[i].name)) {
             if (k->key[i].until > now)
                 return &k->key[i];
-            count_once(c, &c->ring->stats.retired);
+            refuse(c, TK_TICKET_RETIRED, &c->ring->stats.retired);
             return NULL;
         }
     for (i = 0; i < k->gone_count; i++)
         if (!memcmp(k->gone[i], name, sizeof k->gone[i])) {
-            count_once(c, &c->ring->stats.retired);
+            refuse(c, TK_TICKET_RETIRED, &c->ring->stats.retired);
             return NULL;
         }
-    count_once(c, &c->ring->stats.unknown);
+    refuse(c, TK_TICKET_UNKNOWN, &c->ring->stats.unknown);
     return NULL;
 }
 
@@ -194,14 +201,14 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
         if (status == SSL_TICKET_NO_DECRYPT && found != TICKET_NO_KEY) /* we have the key, and yet: or there was no room for a name */
-            count_once(c, &c->ring->stats.tampered);
+            refuse(c, TK_TICKET_TAMPERED, &c->ring->stats.tampered);
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
     first = begun(s);
     now = tk_ring_clock(c->ring);
     if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
-        count_once(c, &c->ring->stats.refused);
+        refuse(c, TK_TICKET_EXPIRED, &c->ring->stats.refused);
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }

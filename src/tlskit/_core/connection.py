@@ -46,6 +46,10 @@ _OFFERED = {
     lib.TK_OFFERED_UNKNOWN: "unknown", lib.TK_OFFERED_NOTHING: "nothing", lib.TK_OFFERED_ID: "id",
     lib.TK_OFFERED_TICKET: "ticket", lib.TK_OFFERED_PSK: "psk",
 }  # fmt: skip
+_REFUSED = {
+    lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
+    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
+}  # fmt: skip
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
@@ -55,6 +59,7 @@ class Facts(NamedTuple):
     """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
 
     offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
+    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered" or "expired"
     session_time: int  # when the session in force was made, in seconds since 1970
     done: bool
     server: bool
@@ -373,7 +378,7 @@ class Connection:
         lib.tk_conn_facts_of(self._conn, f)
         alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
         return Facts(
-            _OFFERED[f.offered], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
+            _OFFERED[f.offered], _REFUSED[f.refused_ticket], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
             _text(f.version_name) or "", f.cipher_id, _text(f.cipher_name), _text(f.cipher_standard_name),
             _text(f.cipher_protocol), f.cipher_bits, _text(f.group_name), alpn, _text(f.compression), _text(f.server_name) or None,
             f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,

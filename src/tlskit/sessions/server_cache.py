@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 OnGet = Callable[[Any, bytes], "SSLSession | None"]
 
 
+_TICKETS = {
+    "unknown": Reason.TICKET_KEY_UNKNOWN, "retired": Reason.TICKET_KEY_RETIRED,
+    "tampered": Reason.TICKET_DAMAGED, "expired": Reason.EXPIRED,
+}  # fmt: skip
+
+
 class Found(NamedTuple):
     """What a look-up has found; `reason` says why nothing."""
 
@@ -134,6 +140,8 @@ class Service:
             return Resumed(self._age(facts), None, found.session is not None)
         if facts.offered in ("nothing", "unknown"):
             return NotOffered(Reason.CLIENT_OFFERED_NOTHING)
+        if facts.refused_ticket:
+            return Refused(_TICKETS[facts.refused_ticket])
         if found.session is None:
             return Refused(found.reason or Reason.UNKNOWN_SESSION)
         if found.session.id_context != id_context:
