@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _dormant, _stdlib
 from ._bridge import SocketChannel, transport
@@ -18,7 +18,7 @@ from ._socket import SSLSocket
 from ._tickets import ContextTickets
 from .enums import _SSLMethod
 from .errors import SSLError
-from .sessions import ContextSessions, SSLSession
+from .sessions import ContextSessions, SessionStore, SSLSession
 
 if TYPE_CHECKING:
     import socket
@@ -41,6 +41,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
     sslsocket_class: type[_stdlib.SSLSocket] = SSLSocket
     sslobject_class: type[_stdlib.SSLObject] = SSLObject
+    _store_for_all: ClassVar[SessionStore | None] = None  # see inject_into_ssl
     _aiofastnet_force_fallback_ssl = True  # it would take the SSL_CTX out of the dormant base
 
     sessions: ContextSessions
@@ -67,6 +68,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         self._setup_verification(strict=protocol is _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup_questions()
         self.sessions = ContextSessions(core)
+        if core.role == "client" and self._store_for_all is not None:
+            self.sessions.store = self._store_for_all
         self.tickets = ContextTickets(core)
 
     # -- connections ----------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ from ._bridge import wrap_stdlib_bio
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._dormant import ContextType
-from .sessions import SSLSession
+from .sessions import MemoryStore, SessionStore, SSLSession
+from .sessions.facet import check_store
 
 _CLASSES = {"SSLContext": SSLContext, "MemoryBIO": MemoryBIO, "SSLSession": SSLSession}
 _ORIGINALS = {"SSLContext": _stdlib.SSLContext, "MemoryBIO": _stdlib.MemoryBIO, "SSLSession": _stdlib.SSLSession}
@@ -54,21 +55,39 @@ _blocks = 0  # `with` statements that are open
 _round = 0  # counts extract_from_ssl: what began before it ended with it
 
 
-def inject_into_ssl() -> Injection:
+def inject_into_ssl(*, store: SessionStore | bool | None = None) -> Injection:
     """Let every library that uses `ssl` use tlskit, from now on and in the whole process.
 
     Call it early, before other threads make connections and, for the sake of speed, before uvloop is imported. A second
     call does no harm; it also finds copies of the stdlib's classes that were made since. As a context manager
     (`with inject_into_ssl():`) it ends with the last block that is open, unless it was also called outside of one.
 
+    Args:
+        store: let every client's context that is made from now on resume by itself, from this store; True for one in
+            memory. They share what they would verify alike. The last store that was given counts; it ends with the
+            injection, but not for contexts that have it.
+
     Returns:
         The context manager. There is no need to keep it.
+
+    Raises:
+        TypeError, ValueError: `store` is no session store, or keeps plain text outside the process. Nothing is replaced.
 
     Thread-safe. Corresponds to nothing in OpenSSL.
     """
     global _calls
+    chosen = MemoryStore() if store is True else store
+    if chosen is None or chosen is False:
+        chosen = SSLContext._store_for_all
+    else:
+        check_store(chosen)
     with _lock:
-        _put_in()
+        before, SSLContext._store_for_all = SSLContext._store_for_all, chosen
+        try:
+            _put_in()
+        except BaseException:
+            SSLContext._store_for_all = before
+            raise
         _calls += 1
         return Injection(_round)
 
@@ -212,6 +231,7 @@ def _take_out() -> None:
             setattr(place.owner, place.name, place.before)
     _places.clear()
     ContextType.standing_in = None
+    SSLContext._store_for_all = None
     # Others may have kept our class while they stood in front, and have put it back; or were imported meanwhile.
     for owner, names in [(ssl, vars(ssl)), *_modules({name.partition(".")[0] for name in sys.modules} - _TAKERS)]:
         for name, kind in _CLASSES.items():

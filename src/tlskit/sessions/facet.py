@@ -152,7 +152,7 @@ class ContextSessions:
     @store.setter
     def store(self, store: SessionStore | None) -> None:
         if store is not None:
-            _check_store(store)
+            check_store(store)
         self._external = store
         self._switch_resumption(store is not None)
 
@@ -397,7 +397,8 @@ def _session(value: SSLSession) -> Session:
     return value._session
 
 
-def _check_store(store: SessionStore) -> None:
+def check_store(store: SessionStore) -> None:
+    """Refuse what is no store (TypeError), or leaves the process without being sealed (ValueError)."""
     if not isinstance(store, SessionStore):
         missing = [name for name in dir(SessionStore) if not name.startswith("_") and not hasattr(store, name)]
         raise TypeError(f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not")
