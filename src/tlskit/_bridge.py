@@ -1,17 +1,22 @@
 """How any pair of BIOs becomes a transport.
 
 Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's; and any object with
-`read`, `write`, `pending`, `eof` and `write_eof`. The latter two are pumped: before every operation what is in the
-incoming one is moved into a MemoryBIO of our own (with its end, if it has ended); after it, whether it failed or not,
-what we want sent is moved to the outgoing one. So an alert gets out of a handshake that failed, and `pending` of the
-foreign objects keeps its meaning: what lies in `incoming` has not been read, what lies in `outgoing` is to be sent.
+`read`, `write` and `eof`. The latter two are pumped: what an operation needs is moved from the incoming one into a
+MemoryBIO of our own, and after it, whether it failed or not, what we want sent is moved to the outgoing one. So an
+alert gets out of a handshake that failed.
+
+`pending` of the foreign objects keeps its meaning, which event loops rely on: what lies in `outgoing` is to be sent, and
+what lies in `incoming` has not been looked at. OpenSSL takes from its transport a record's header, and then as many
+bytes as that says; so record by record is how bytes are moved, and no record before an operation has to have it. A
+handshake leaves the first request behind it where it is, and an unwrap() what the peer says in the clear afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
@@ -19,12 +24,16 @@ from . import _stdlib
 from ._channel import Channel
 from ._core.bio import MemoryBIO
 from ._core.connection import Timeout
-from .errors import SSLError
+from .errors import SSLError, SSLWantReadError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._context import SSLContext
+
+
+_HEADER = 5  # bytes: a record's type, version and length (RFC 8446, 5.1)
+_LARGEST = _HEADER + (1 << 14) + 2048  # bytes of a record (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
 
 
 class BIO(Protocol):
@@ -39,56 +48,128 @@ class BIO(Protocol):
 class PumpedChannel(Channel):
     """A Channel between two BIOs that are not tlskit's."""
 
-    __slots__ = ("_incoming", "_inner_in", "_inner_out", "_outgoing")
+    __slots__ = ("_emptying", "_ended", "_filling", "_full", "_head", "_incoming", "_inner_in", "_inner_out", "_missing", "_outgoing")
 
     def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], incoming: BIO, outgoing: BIO, **kwargs: Any) -> None:
         super().__init__(*args, bios=bios, **kwargs)
         self._inner_in, self._inner_out = bios
         self._incoming, self._outgoing = incoming, outgoing
+        self._filling, self._emptying = Lock(), Lock()  # bytes that two threads move stay in order
+        self._head = b""  # of the next record: what has been taken out of `incoming` before it is needed
+        self._missing = 0  # bytes of the last record that had not come yet
+        self._full = False  # the last read filled its room: perhaps more is decrypted already
+        self._ended = False  # the end of `incoming` has been handed on
 
-    @contextmanager
-    def _pumped(self) -> Iterator[None]:
-        self._fill()
+    def _fill(self, room: int = 0) -> bool:
+        """Move a record, or as many as fit into `room`, but never the last of several: it may be the peer's close_notify,
+        and whoever looks at `pending` is to see that there is more. Return whether there was anything to move."""
+        with self._filling:
+            if self._ended:
+                return False
+            pending = getattr(self._incoming, "pending", 0)
+            moved = self._move_many(room) if pending > 0 and (pending <= room or room >= _LARGEST) else self._move_one()
+            if moved or not self._incoming.eof:
+                return moved
+            self._inner_in.write(self._head)
+            self._head, self._ended = b"", True
+            self._inner_in.write_eof()
+            return True
+
+    def _move_one(self) -> bool:
+        """Move what there is of one record."""
+        take = self._incoming.read
+        if not self._missing:
+            self._head += take(_HEADER - len(self._head))
+            if len(self._head) < _HEADER:
+                return False
+            self._missing = int.from_bytes(self._head[3:], "big")
+        body = take(self._missing)
+        self._missing -= len(body)
+        data, self._head = self._head + body, b""
+        return self._inner_in.write(data) > 0
+
+    def _move_many(self, room: int) -> bool:
+        """Move up to `room` bytes. What has to wait goes back, unless more is left there, or nothing may come after an end."""
+        data = self._head + self._incoming.read(room)
+        begin, end = 0, self._missing  # of the last record that begins in the data
+        while end + _HEADER <= len(data):
+            begin, end = end, end + _HEADER + int.from_bytes(data[end + 3 : end + _HEADER], "big")
+        if end == 0 or self._incoming.eof or getattr(self._incoming, "pending", 0) > 0:
+            cut = end
+            self._head = data[cut:]
+        else:
+            cut = begin if begin > 0 and len(data) <= end else end
+            self._head = b""
+            if cut < len(data):
+                self._incoming.write(data[cut:])
+        self._missing = max(cut - len(data), 0)
+        return self._inner_in.write(data[:cut]) > 0
+
+    def _pump(self, operation: Callable[[], Any], room: int = 0) -> Any:
+        """Run an operation, as often as it wants bytes and there are some."""
         try:
-            yield
+            while True:
+                try:
+                    return operation()
+                except SSLWantReadError:
+                    if not self._fill(room):
+                        raise
         finally:
             self._empty()
-
-    def _fill(self) -> None:
-        if data := self._incoming.read():
-            self._inner_in.write(data)
-        elif self._incoming.eof:
-            self._inner_in.write_eof()
 
     def _empty(self) -> None:
-        if data := self._inner_out.read():
-            self._outgoing.write(data)
+        if self._inner_out.pending:
+            with self._emptying:
+                self._outgoing.write(self._inner_out.read())
+
+    def _give_back(self) -> None:
+        """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        self._full = True  # there is nothing to be moved for the reads to come
+        with self._filling:
+            rest = self._inner_in.read() + self._head
+            self._head, self._missing = b"", 0
+            if rest:
+                rest += self._incoming.read()
+                with suppress(SSLError):  # nothing can be put back behind the end
+                    self._incoming.write(rest)
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        with self._pumped():
-            super().do_handshake()
+        self._pump(super().do_handshake)
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
-        with self._pumped():
-            super().shutdown()
+        self._pump(super().shutdown)
+        self._give_back()
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        self._fill()
+        room = len
+        if buffer is not None:
+            with memoryview(buffer) as view:
+                room = min(len, view.nbytes) if len > 0 else view.nbytes
+        if room > 0 and not self._full:
+            self._fill(room)
         try:
-            return super().read(len, buffer)
+            got = super().read(len, buffer)
+        except SSLWantReadError:
+            got = self._pump(partial(super().read, len, buffer), room)
         finally:
             self._empty()
+        size = got if buffer is not None else got.__len__()
+        self._full = size == room
+        if size == 0 < room:
+            self._give_back()
+        return got
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
-        self._fill()
         try:
             return super().write(data)
+        except SSLWantReadError:  # a renegotiation
+            n: int = self._pump(partial(super().write, data))
+            return n
         finally:
             self._empty()
 
     def request_certificate(self) -> None:
-        with self._pumped():
-            super().request_certificate()
+        self._pump(super().request_certificate)
 
 
 class SocketChannel(Channel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError
-from .native import ffi, lib, owned
+from .native import ROOM, Spare, ffi, give_back, lib, owned, spare
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,9 +31,10 @@ class MemoryBIO:
         room = pending if size < 0 or size > pending else size
         if room == 0:
             return b""
-        into = ffi.new("char[]", room)
-        got: int = lib.tk_mem_read(self._mem, into, room)
-        return bytes(ffi.buffer(into, got))
+        one = spare() if room <= ROOM else Spare(room)
+        data: bytes = one.view[: lib.tk_mem_read(self._mem, one.pointer, room)]
+        give_back(one)
+        return data
 
     def write(self, data: Buffer, /) -> int:
         """Put all of `data` in, and return how many bytes that is.
