@@ -7,6 +7,7 @@ offered only where its own handshake would have been accepted (sessions/key.py).
 from __future__ import annotations
 
 import socket
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -48,21 +49,21 @@ class Channel(Connection):
         context._check_role(server_side)
         if server_side:
             context.tickets._before_connection()
-        super().__init__(context._core, server=server_side, fd=fd, bios=bios)
-        self._owner: ref[Any] = ref(self if owner is None else owner)
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
+        self._binding = self._bind()
+        super().__init__(context._core, server=server_side, fd=fd, bios=bios)
+        self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
         self._attempt = Attempt(None if server_side else context.sessions._client_cache)
         self._service = Service(context.sessions._server_cache if server_side else None)
-        self._switched = False
-        self._binding = self._bind()
         self._verifies = bool(context._core.verify_mode)
-        if server_side and self._verifies:
-            self.set_id_context(self._id_context())
         if server_hostname is not None and not server_side:
             self._name_server(server_hostname, context.check_hostname)
+        self._switched = self._bind() != self._binding  # by another thread: libssl may have copied either, or a mixture
+        if server_side and self._verifies:
+            self.set_id_context(self._id_context())
         if self._attempt.cache is not None:
             self.pause()
         if self._service.cache is not None:
@@ -203,9 +204,11 @@ class Channel(Connection):
             self.set_id_context(self._id_context())
 
     def _id_context(self) -> bytes:
-        """A server's id context: where it verifies, it stands for the policy too."""
+        """A server's id context: where it verifies, it stands for the policy too; under a mixture, for nothing else."""
         given = self._context_now.sessions.id_context
-        return self._bind().id_context(given) if self._verifies else given
+        if not self._verifies:
+            return given
+        return token_bytes(32) if self._changed() else self._binding.id_context(given)
 
     def _offer(self) -> None:
         session = self._attempt.look(self, self._binding, verifies=self._verifies, changed=self._changed())

@@ -939,3 +939,55 @@ def test_a_server_with_another_id_context(kind, link, client, server):
     near, far = link.connect(client, server, session=session)
     assert not far.session_reused
     greet(near, far)
+
+
+# -- a context that changes while a connection is being made ------------------------------------------------------
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_another_thread_changes_the_context_meanwhile(kind, pki, client, memory, monkeypatch, moment):
+    """Just before or after libssl has copied its settings: what was earned under the old ones does not pass for the new ones."""
+    from tlskit._core.connection import Connection
+
+    server = server_for(kind, pki, identity=pki.stranger)
+    client.check_hostname = False
+    strict = client.verify_mode
+    loose = tlskit.CERT_NONE
+    client.verify_mode = loose if moment == "after" else strict
+    original = Connection.__init__
+
+    def meddling(self, context, **options):
+        if context is not client._core:
+            original(self, context, **options)
+        elif moment == "after":
+            original(self, context, **options)
+            client.verify_mode = strict
+        else:
+            client.verify_mode = loose
+            original(self, context, **options)
+
+    monkeypatch.setattr(Connection, "__init__", meddling)
+    near, far = memory_pair(client, server)
+    monkeypatch.undo()
+    greet(near, far)
+    assert near.session is not None
+    client.verify_mode = strict
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        memory_pair(client, server, session=near.session)
+
+
+def test_server_that_demands_more_than_it_did_when_the_connection_was_made(kind, pki):
+    """libssl has copied how it verifies: the session of a client that has shown nothing is not one of those who have."""
+    server, client = server_for(kind, pki), client_for(kind, pki)
+    server.load_verify_locations(pki.root)
+    server.verify_mode = tlskit.CERT_OPTIONAL
+    there, back = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(back, there, server_hostname="localhost")
+    far = server.wrap_bio(there, back, server_side=True)
+    server.verify_mode = tlskit.CERT_REQUIRED
+    shake(near, far)
+    greet(near, far)
+    assert far.getpeercert() is None
+    session = near.session
+    with pytest.raises(tlskit.SSLError):
+        greet(*memory_pair(client, server, session=session))
