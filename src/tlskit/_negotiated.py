@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._channel import Channel
+from ._core.certificate import Certificate
 from .sessions import SessionInfo, SSLSession
 from .sessions.resumption import Resumption
 
@@ -13,6 +15,19 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 CHANNEL_BINDING_TYPES = ["tls-unique"]
+
+
+class _CertificateBytes(bytes):
+    """DER of a certificate that also answers as the stdlib's private Certificate does: before Python 3.13, truststore asks it to."""
+
+    __slots__ = ()
+
+    def public_bytes(self, encoding: int = 1, /) -> str | bytes:
+        return Certificate.from_der(self).public_bytes(encoding)
+
+
+def _chain(ders: list[bytes]) -> list[bytes]:
+    return ders if sys.version_info >= (3, 13) else [_CertificateBytes(der) for der in ders]
 
 
 class Negotiated:
@@ -49,14 +64,14 @@ class Negotiated:
         when that is not known (a session from bare DER, or a server's ticket). Without verification, the chain as it was
         sent. Corresponds to SSL_get0_verified_chain(3).
         """
-        return self._channel().chain(verified=True)
+        return _chain(self._channel().chain(verified=True))
 
     def get_unverified_chain(self) -> list[bytes]:
         """Return the chain as the peer sent it, in DER, its own certificate first; after a resumption too.
 
         Corresponds to SSL_get_peer_cert_chain(3).
         """
-        return self._channel().chain(verified=False)
+        return _chain(self._channel().chain(verified=False))
 
     # -- what was agreed on ---------------------------------------------------------------------------------------
 

@@ -8,12 +8,14 @@ as in the stdlib.
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import _stdlib
 from ._channel import Channel
+from ._core import wait
 from ._identity import initialise
 from ._negotiated import Negotiated
 from ._stdlib import Socket as socket
@@ -197,7 +199,7 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
             raise ValueError("attempt to connect already-connected SSLSocket!")
         self._attach()
         try:
-            failed = socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0  # type: ignore[func-returns-value]
+            failed = self._plain_connect(addr, connect_ex)
             if not failed:
                 self._connected = True
                 if self.do_handshake_on_connect:
@@ -207,8 +209,17 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
             raise
         return failed
 
+    def _plain_connect(self, addr: Any, connect_ex: bool) -> int:
+        if wait.cooperative() and self.gettimeout() != 0.0:
+            failed = wait.connect(socket, self, addr)
+            if failed and not connect_ex:
+                raise TimeoutError("timed out") if failed == errno.EWOULDBLOCK else OSError(failed, os.strerror(failed))
+            return failed
+        return socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0  # type: ignore[func-returns-value]
+
     def accept(self) -> tuple[SSLSocket, Any]:
         """Accept a connection, and make its handshake unless `do_handshake_on_connect` is off."""
+        wait.for_accept(self)
         plain, addr = socket.accept(self)
         wrapped = self.context.wrap_socket(
             plain,

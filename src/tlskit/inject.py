@@ -30,6 +30,8 @@ from .sessions.facet import check_store
 
 _CLASSES = {"SSLContext": SSLContext, "MemoryBIO": MemoryBIO, "SSLSession": SSLSession}
 _ORIGINALS = {"SSLContext": _stdlib.SSLContext, "MemoryBIO": _stdlib.MemoryBIO, "SSLSession": _stdlib.SSLSession}
+#: Of these, tlskit's are subclasses: `isinstance` has to find the stdlib's.
+_BASES = {"SSLSocket": _stdlib.SSLSocket, "SSLObject": _stdlib.SSLObject}
 #: What a program asks the module about before it uses a context: the answers are those of the contexts it will get.
 _ANSWERS = (
     "HAS_", "OPENSSL_VERSION", "_OPENSSL_API_VERSION", "CHANNEL_BINDING_TYPES", "OP_ENABLE_KTLS", "OP_LEGACY_SERVER_CONNECT", "get_sigalgs",
@@ -142,12 +144,15 @@ def _put_in() -> None:
         _replace(_stdlib.SSLContext, "_wrap_bio", wrap_stdlib_bio)
         ContextType.standing_in = SSLContext
         found = {name: {id(kind), id(getattr(ssl, name))} for name, kind in _ORIGINALS.items()}
-        theirs = {getattr(ssl, name).__module__.partition(".")[0] for name in _ORIGINALS} - {"ssl", "_ssl"}
+        theirs = {_home(getattr(ssl, name)) for name in _ORIGINALS} - {"ssl", "_ssl", "tlskit"}
         for name, kind in _CLASSES.items():
             _replace(ssl, name, kind)
         for name, value in list(vars(sys.modules[__package__ or "tlskit"]).items()):
-            if name.startswith(_ANSWERS) and vars(ssl).get(name, _MISSING) != value:
+            here = vars(ssl).get(name, _MISSING)
+            if name.startswith(_ANSWERS) and here != value:
                 _replace(ssl, name, value)
+            elif _home(here) in theirs:  # of somebody who has replaced more than the classes, to go with a class of his own
+                _replace(ssl, name, _BASES.get(name, value))
         for module, names in _modules(theirs | {"ssl", "_ssl", "tlskit", "_tlsbind"}):
             for name, kind in _CLASSES.items():
                 for alias in (name, "_" + name):
@@ -159,6 +164,11 @@ def _put_in() -> None:
     except BaseException:
         _take_out()
         raise
+
+
+def _home(value: Any) -> str:
+    """The package that a class or a function comes from."""
+    return str(getattr(value, "__module__", "")).partition(".")[0]
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:

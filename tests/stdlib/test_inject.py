@@ -532,3 +532,34 @@ def test_it_verifies(pki):
                 memory_pair(context, server, hostname=name)
         near, _ = memory_pair(client_context(pki), server_context(pki))
         assert near.version()
+
+
+def test_somebody_who_replaces_more_than_the_classes(before, module):
+    """His functions go with his class: they would make something of our contexts. What a program has put there stays."""
+
+    class Theirs(_stdlib.SSLContext):
+        pass
+
+    class TheirSocket(socket.socket):
+        pass
+
+    def make(*args, **kwargs):
+        context = before["create_default_context"](*args, **kwargs)
+        context.__class__ = Theirs
+        return context
+
+    def chosen():
+        raise AssertionError("called")
+
+    for thing in (Theirs, TheirSocket, make):
+        thing.__module__ = "theirs.green"
+    ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context, ssl._create_default_https_context = Theirs, TheirSocket, make, chosen
+    try:
+        with tlskit.inject_into_ssl():
+            assert type(ssl.create_default_context()) is tlskit.SSLContext
+            assert ssl.SSLSocket is _stdlib.SSLSocket
+            assert ssl._create_default_https_context is chosen
+        assert (ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context) == (Theirs, TheirSocket, make)
+    finally:
+        for name in ("SSLContext", "SSLSocket", "create_default_context", "_create_default_https_context"):
+            setattr(ssl, name, before[name])

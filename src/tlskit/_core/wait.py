@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import select
+from socket import SO_ERROR, SOL_SOCKET
 from time import monotonic
+from typing import Any
 
 from .native import lib
 
@@ -20,3 +23,27 @@ def wait(fd: int, status: int, deadline: float | None) -> int:
     ready = select.select(reading, writing, [], left)
     done: int = lib.TK_DONE if any(ready) else lib.TK_TIMED_OUT
     return done
+
+
+def for_accept(sock: Any) -> None:
+    """Wait until somebody has connected to a listening socket, by way of the replaced select: what comes after does not block."""
+    timeout = sock.gettimeout()
+    if timeout != 0 and cooperative() and not _ready(sock, lib.TK_WANT_READ, timeout):
+        raise TimeoutError("timed out")
+
+
+def connect(kind: Any, sock: Any, addr: Any) -> int:
+    """What `kind.connect_ex(sock, addr)` returns, but waiting by way of the replaced select."""
+    timeout = sock.gettimeout()
+    kind.settimeout(sock, 0)
+    try:
+        failed: int = kind.connect_ex(sock, addr)
+        if failed in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+            failed = sock.getsockopt(SOL_SOCKET, SO_ERROR) if _ready(sock, lib.TK_WANT_WRITE, timeout) else errno.EWOULDBLOCK
+        return failed
+    finally:
+        kind.settimeout(sock, timeout)
+
+
+def _ready(sock: Any, status: int, timeout: float | None) -> bool:
+    return wait(sock.fileno(), status, None if timeout is None else monotonic() + timeout) == lib.TK_DONE
