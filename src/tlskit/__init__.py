@@ -162,6 +162,7 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import (
+    SQLiteStore,
     SealedStore,
     CipherInfo,
     KeyInfo,
@@ -310,6 +311,7 @@ __all__ = [
     "Reason",
     "Refused",
     "Resumed",
+    "SQLiteStore",
     "SSLCertVerificationError",
     "SSLContext",
     "SSLEOFError",

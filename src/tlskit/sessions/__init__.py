@@ -5,6 +5,7 @@ from .info import CipherInfo, KeyInfo, SessionInfo
 from .memory import MemoryStore
 from .seal import SealedStore
 from .session import SSLSession
+from .sqlite import SQLiteStore
 from .store import SessionStore
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ContextSessions",
     "KeyInfo",
     "MemoryStore",
+    "SQLiteStore",
     "SSLSession",
     "SealedStore",
     "SessionInfo",

@@ -4,28 +4,47 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import Protocol
 
 
-class Forked(Protocol):
-    """What has something to do in a forked child."""
+class Forked:
+    """What has something to do when its process forks. `watch` makes it so."""
+
+    __slots__ = ()
+
+    def _before_fork(self) -> None:
+        """Run in the parent, in the thread that forks: make an end of what must not be cut in two."""
+
+    def _after_fork_in_parent(self) -> None:
+        """Undo `_before_fork`."""
 
     def _after_fork(self) -> None:
-        """Run in the child, before anything else of it, while it has one thread. It takes no lock, and does not block."""
+        """Run in the child before anything else of it, while it has one thread. It takes no lock, and does not block."""
 
 
 _watched: weakref.WeakSet[Forked] = weakref.WeakSet()
+_forking: list[Forked] = []
 
 
-def watch(store: Forked) -> None:
-    """Let `store._after_fork()` run in every child that is forked while the store lives."""
-    _watched.add(store)
+def watch(thing: Forked) -> None:
+    """Let its methods run at every fork while it lives."""
+    _watched.add(thing)
+
+
+def _before() -> None:
+    _forking[:] = list(_watched)
+    for thing in _forking:
+        thing._before_fork()
+
+
+def _in_parent() -> None:
+    while _forking:
+        _forking.pop()._after_fork_in_parent()
 
 
 def _in_child() -> None:
-    for store in list(_watched):
-        store._after_fork()
+    while _forking:
+        _forking.pop()._after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

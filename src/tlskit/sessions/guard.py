@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NamedTuple
 
-from .forks import watch
+from .forks import Forked, watch
 from .store import SessionStore
 
 _log = logging.getLogger("tlskit")
@@ -65,7 +65,7 @@ class GuardStats:
     bad_entries: int = 0
 
 
-class Guard:
+class Guard(Forked):
     """Ask a store, whatever state it is in. Any thread may use it; no method raises an Exception.
 
     Args:

@@ -9,14 +9,14 @@ from functools import partial
 from threading import RLock
 from typing import Any
 
-from .forks import watch
+from .forks import Forked, watch
 from .store import Entry, Held, check_key, closed, lifetime
 
 #: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody sets.
 _clock: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
 
 
-class MemoryStore(Held):
+class MemoryStore(Held, Forked):
     """Keep sessions in this process. The key that was not used for longest goes first.
 
     Any object may be a value. A forked child begins with an empty store, or else parent and child would both take the
