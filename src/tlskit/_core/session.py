@@ -78,6 +78,11 @@ class Session:
             raise from_queue(fault)
         return Session(copy)
 
+    @property
+    def address(self) -> int:
+        """A number that no other SSL_SESSION has while this one is there."""
+        return int(ffi.cast("uintptr_t", self._session))
+
     def secret(self) -> bytes:
         """The master secret; with TLS 1.3, the resumption secret. Corresponds to SSL_SESSION_get_master_key(3)."""
         into = ffi.new("unsigned char[]", 256)

@@ -272,7 +272,8 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
 
 def expiry(session: Session) -> int:
     """When offering it becomes pointless, in seconds since 1970."""
-    lifetime = session.timeout if session.lifetime_hint == 0 and VERSIONS.get(session.version) != "TLSv1.3" else session.lifetime_hint
+    thrown_away = session.has_ticket and VERSIONS.get(session.version) == "TLSv1.3"  # so says a hint of 0 there
+    lifetime = session.lifetime_hint if session.lifetime_hint or thrown_away else session.timeout
     return session.time + min(lifetime, LONGEST)
 
 

@@ -29,7 +29,7 @@ class SSLSession:
 
     It holds a secret: whoever reads it can resume in your place, and whoever changes it can pretend to be the server.
     Neither shows in its repr, and it refuses to be pickled; `to_bytes`, `to_der` and `to_pem` write it. Two sessions are equal
-    when they came from the same ticket or id, with the same secret and time.
+    when they have the same id, ticket, secret and time.
     """
 
     __slots__ = ("__weakref__", "_binding", "_number", "_scope", "_session", "_sound")
@@ -86,8 +86,8 @@ class SSLSession:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can be offered: it has an id or a ticket, and OpenSSL has not withdrawn it."""
-        return self._session.is_resumable
+        """Whether it can be offered: it has an id or a ticket, its handshake was complete, and it was not withdrawn."""
+        return self._sound and self._session.is_resumable
 
     @property
     def hostname(self) -> str | None:
@@ -135,7 +135,8 @@ class SSLSession:
     def expires_at(self) -> int:
         """When offering it becomes pointless, in seconds since 1970.
 
-        The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave none, `timeout` does.
+        The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave none, and on a server,
+        `timeout` does.
         """
         return expiry(self._session)
 
@@ -153,7 +154,8 @@ class SSLSession:
             timeout: how long this side keeps it, in seconds.
 
         Raises:
-            ValueError: a time before 1970 or after the year 9999, or a timeout that is negative or over 68 years.
+            ValueError: a time that is not after 1970 or is after the year 9999, or a timeout of less than a second or more
+                than 68 years.
             TypeError: not a whole number.
 
         Corresponds to SSL_SESSION_set_time(3).
@@ -165,8 +167,8 @@ class SSLSession:
         for value, most, what in ((time, _LATEST, "a session's time"), (timeout, 2**31 - 1, "a session's timeout")):
             if value is not None and not isinstance(value, int):
                 raise TypeError(f"{what} is a whole number of seconds, not {type(value).__name__}")
-            if value is not None and not 0 <= value <= most:
-                raise ValueError(f"{what} lies between 0 and {most} seconds, not at {value}")
+            if value is not None and not 1 <= value <= most:  # DER takes 0 for nothing said
+                raise ValueError(f"{what} lies between 1 and {most} seconds, not at {value}")
         return SSLSession._make(self._session.with_times(time=time, timeout=timeout), self._binding, self._scope, sound=self._sound)
 
     def dangerous_master_secret(self) -> bytes:
@@ -278,7 +280,10 @@ class SSLSession:
 
     def _key(self) -> tuple[object, ...]:
         s = self._session
-        return (s.version, s.id, s.ticket, s.time, sha256(s.secret()).digest())  # before a ticket has come, there is no more than that
+        secret = s.secret()
+        if not secret:  # before a TLS 1.3 ticket has come, there is nothing to tell it by
+            return (s.address,)
+        return (s.version, s.id, s.ticket, s.time, sha256(secret).digest())
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, SSLSession) else NotImplemented
