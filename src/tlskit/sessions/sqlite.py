@@ -328,7 +328,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
             ((version,),) = connection.execute("PRAGMA user_version").fetchall()
             ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
     except Exception as error:
-        if not _damaged(error):
+        if not _damaged(error) or _is_ours(connection):
             raise
         raise ValueError(f"{path} is no SQLite database, or a damaged one: it is left as it is") from None
     if application == _APPLICATION and version == _VERSION:
@@ -338,6 +338,14 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     if application or version or tables:
         raise ValueError(f"{path} is a database of another program: it is left as it is")
     return 0
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a damaged file was a store: SQLite reads what it can when it may write the schema."""
+    with contextlib.suppress(Exception):
+        connection.execute("PRAGMA writable_schema = ON")
+        return bool(connection.execute("PRAGMA application_id").fetchall() == [(_APPLICATION,)])
+    return False
 
 
 @contextlib.contextmanager
