@@ -1472,9 +1472,32 @@ def test_settings_hold_for_later_connections(client, server):
 def test_the_wrong_role(pki, protocol):
     def work(module):
         context = make(module, protocol)
-        return context.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=protocol == "PROTOCOL_TLS_CLIENT", server_hostname="x")
+        context.check_hostname = False
+        return context.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=protocol == "PROTOCOL_TLS_CLIENT")
 
     assert compared(work).raised is tlskit.SSLError
+
+
+def test_a_name_that_is_to_be_checked_has_to_be_given(pki):
+    """Older Pythons' own ssl takes it, and verifies a certificate without asking whose it is."""
+    context = client_context(pki)
+    for name in (None, ""):
+        with pytest.raises(ValueError, match="server_hostname"):
+            context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name)
+    context.check_hostname = False
+    near, far = memory_pair(context, server_context(pki), hostname=None)
+    assert near.version() == far.version()
+
+
+@pytest.mark.skipif(not hasattr(stdlib, "_check_sslobject_params"), reason="this Python's ssl takes them")
+def test_what_a_client_alone_may_say(pki):
+    def named(module):
+        return server_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=True, server_hostname="x")
+
+    def resuming(module):
+        return server_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=True, session=1)
+
+    assert compared(named).raised is compared(resuming).raised is ValueError
 
 
 def test_one_context_for_both_roles(pki):
