@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VERSIONS ?= 3.10 3.11 3.12 3.13 3.14 3.15
 PYTEST_ARGS ?=
+STDLIB_ARGS ?=
 FAST ?=
 
 ask = $(shell $(PYTHON) -c 'import sys; i = sys.implementation.name; print((i if i != "cpython" else "") + "%d.%d" % sys.version_info[:2] + getattr(sys, "abiflags", ""))' 2>/dev/null)
@@ -23,7 +24,7 @@ SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -n
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint types bench bench-quick leak valgrind sanitize stub clean FORCE
+.PHONY: help setup demo test test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -39,6 +40,9 @@ test: $(VENV)/.built $(VENV)/.interop ## the tests (FAST=1: without the slow one
 
 test-all: ## the tests on every Python of VERSIONS that is here
 	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)
+
+test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ssl (STDLIB_ARGS=...)
+	@$(BIN)/python tools/stdlib_tests.py --jobs 4 $(STDLIB_ARGS)
 
 lint: $(VENV)/.lint ## ruff
 	@$(BIN)/ruff check .
