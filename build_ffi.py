@@ -21,7 +21,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "src" / "_tlsbind"))
-from decl import constants, names  # noqa: E402  (build-only text beside the package, found by the line above)
+from decl import constants, features, names  # noqa: E402  (build-only text beside the package, found by the line above)
 
 OLDEST = (3, 0)
 CSRC = Path("src", "_tlsbind", "csrc")
@@ -151,10 +151,11 @@ def check_version(include: Path) -> None:
 
 
 def border() -> str:
-    """The declarations that Python sees: tk_api.h, and tk_api_*.h after it, are C and cdef at once."""
+    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and cdef at once."""
     headers = [HERE / CSRC / "tk_api.h", *sorted((HERE / CSRC).glob("tk_api_*.h"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in headers)
-    return text + '\nextern "Python+C" { int tk_py_servername(void *handle, const char *name); }\n'
+    doors = (HERE / CSRC / "tk_doors.h").read_text(encoding="utf-8")
+    return text + '\nextern "Python+C" {\n' + doors + "}\n"
 
 
 def limited_api() -> bool:
@@ -174,8 +175,9 @@ def link_args() -> list[str]:
 
 
 def tables(include: Path) -> str:
-    """C source of the tables that tk.h names: constants, and OpenSSL's names of libraries and reasons."""
-    return '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n' + constants.table() + names.table(include)
+    """C source of the tables that tk.h names: constants, features, and OpenSSL's names of libraries and reasons."""
+    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n'
+    return headers + constants.table() + features.table() + names.table(include)
 
 
 def make_ffi() -> FFI:

@@ -1,36 +1,61 @@
 """The binding: OpenSSL's libssl and the C helpers, compiled by cffi. No behaviour, and no promise to anyone but tlskit.
 
-`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that were there when this was compiled, as attributes.
+`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that were there when this was compiled, as attributes;
+`FEATURES` says what else was, by the names in decl/features.py.
 """
 
 from __future__ import annotations
 
 from sys import byteorder
 from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from ._native import ffi, lib
 
-__all__ = ["CONST", "ffi", "lib"]
+__all__ = ["CONST", "FEATURES", "ffi", "lib"]
 
 
-def _constants() -> SimpleNamespace:
+class Feature(NamedTuple):
+    """What not every OpenSSL has.
+
+    Attributes:
+        there: whether the one that this was compiled with has it.
+        since: what has it, as the end of "this requires ...".
+    """
+
+    there: bool
+    since: str
+
+
+def _rows(fill: Any) -> list[tuple[int, bytes]]:
+    """The (tag, bytes) of a list that C fills. tlskit has a better one of these, but must not be imported here."""
     listed = ffi.new("tk_records *")
-    lib.tk_constants(listed)
-    found, name, at = {}, "", 0
+    fill(listed)
+    found, at = [], 0
     data = bytes(ffi.buffer(listed.data, listed.size))
     lib.tk_records_free(listed)
     while at < len(data):
         tag, size = memoryview(data)[at : at + 8].cast("I")
-        body = data[at + 8 : at + 8 + size]
+        found.append((tag, data[at + 8 : at + 8 + size]))
         at += 8 + size
-        if tag == 0:
-            name = body.decode()
-        else:
-            found[name] = int.from_bytes(body, byteorder, signed=True)
-    return SimpleNamespace(**found)
+    return found
+
+
+def _constants() -> SimpleNamespace:
+    rows = [row for _, row in _rows(lib.tk_constants)]
+    return SimpleNamespace(
+        **{name.decode(): int.from_bytes(value, byteorder, signed=True) for name, value in zip(rows[::2], rows[1::2], strict=True)}
+    )
+
+
+def _features() -> dict[str, Feature]:
+    rows = [row for _, row in _rows(lib.tk_features)]
+    triples = zip(rows[::3], rows[1::3], rows[2::3], strict=True)
+    return {name.decode(): Feature(any(there), since.decode()) for name, there, since in triples}
 
 
 if lib.tk_init() != 1:
     raise ImportError("tlskit: libssl could not be initialised; is its configuration file broken? (see OPENSSL_CONF)")
 
 CONST = _constants()
+FEATURES = _features()

@@ -36,6 +36,7 @@ from ._compat import (
     _create_unverified_context as _create_unverified_context,
     create_default_context,
     get_server_certificate,
+    get_sigalgs,
 )
 from ._constants import (
     _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
@@ -73,7 +74,9 @@ from ._constants import (
     HAS_ECDH,
     HAS_NEVER_CHECK_COMMON_NAME,
     HAS_NPN,
+    HAS_PHA,
     HAS_PSK,
+    HAS_PSK_TLS13,
     HAS_SNI,
     HAS_SSLv2,
     HAS_SSLv3,
@@ -218,7 +221,9 @@ __all__ = [
     "HAS_ECDH",
     "HAS_NEVER_CHECK_COMMON_NAME",
     "HAS_NPN",
+    "HAS_PHA",
     "HAS_PSK",
+    "HAS_PSK_TLS13",
     "HAS_SNI",
     "OPENSSL_VERSION",
     "OPENSSL_VERSION_INFO",
@@ -340,6 +345,7 @@ __all__ = [
     "get_default_verify_paths",
     "get_protocol_name",
     "get_server_certificate",
+    "get_sigalgs",
     "inject_into_ssl",
     "socket_error",
 ]

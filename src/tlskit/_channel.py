@@ -7,7 +7,9 @@ offered only where its own handshake would have been accepted (sessions/key.py).
 from __future__ import annotations
 
 import socket
+from enum import Enum
 from secrets import token_bytes
+from ssl import _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -15,7 +17,10 @@ from ._core.bio import MemoryBIO
 from ._core.certificate import Certificate
 from ._core.connection import Connection, Timeout
 from ._core.context import Context
+from ._core.fault import plain_error
+from ._core.library import require
 from ._core.session import Session
+from .enums import TLSVersion
 from .sessions import SessionInfo, SSLSession
 from .sessions.attempt import Attempt
 from .sessions.info import info_of
@@ -34,7 +39,10 @@ class Channel(Connection):
         binding: the name and the policy that this handshake is made under.
     """
 
-    __slots__ = ("_attempt", "_binding", "_context_now", "_owner", "_service", "_switched", "_verifies", "server_hostname", "server_side")
+    __slots__ = (
+        "_attempt", "_binding", "_by_key", "_context_now", "_owner", "_service", "_switched", "_verifies",
+        "server_hostname", "server_side",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -56,19 +64,22 @@ class Channel(Connection):
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
-        self._attempt = Attempt(None if server_side else context.sessions._client_cache)
+        self._by_key = context._core.authenticates_by_key
+        self._attempt = Attempt(None if server_side or self._by_key else context.sessions._client_cache)
+        if self._by_key:
+            self._attempt.set(None, Reason.PRE_SHARED_KEY)
         self._service = Service(context.sessions._server_cache if server_side else None)
         self._verifies = bool(context._core.verify_mode)
         if server_hostname is not None and not server_side:
             self._name_server(server_hostname, context.check_hostname)
         self._switched = self._bind() != self._binding  # by another thread: libssl may have copied either, or a mixture
-        if server_side and self._verifies:
+        if server_side and (self._verifies or self._by_key):
             self.set_id_context(self._id_context())
         if self._attempt.cache is not None:
             self.pause()
         if self._service.cache is not None:
             self.use_external()
-        if context.sessions.watched:
+        if context.sessions.watched or context._msg_callback is not None:
             self.on_session = self._new_session
 
     def _bind(self) -> Binding:
@@ -124,6 +135,22 @@ class Channel(Connection):
         session = self.current_session() if self.handshake_done else None
         return None if session is None else info_of(session, self.notes(), self.vouched)
 
+    def on_psk_client(self, hint: str | None) -> object:
+        callback = self._context_now._psk_client_callback
+        return (None, b"") if callback is None else callback(hint)
+
+    def on_psk_server(self, identity: str | None) -> object:
+        callback = self._context_now._psk_server_callback
+        return b"" if callback is None else callback(identity)
+
+    def on_message(self, direction: str, version: int, content_type: int, msg_type: int, data: bytes) -> None:
+        callback, owner = self._context_now._msg_callback, self._owner()
+        if callback is None or owner is None:
+            return
+        kinds = {_TLSContentType.HEADER: _TLSContentType, _TLSContentType.ALERT: _TLSAlertType}
+        kind = kinds.get(content_type, _TLSMessageType)
+        callback(owner, direction, *map(_member, (TLSVersion, _TLSContentType, kind), (version, content_type, msg_type)), data)
+
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""
         return [Certificate.from_der(der) for der in self.chain(verified=True)] or None
@@ -144,6 +171,23 @@ class Channel(Connection):
 
     def group(self) -> str | None:
         return self.facts().group
+
+    def client_sigalg(self) -> str | None:
+        require("SIGALG_NAMES", "client_sigalg()")
+        return self.signature_algorithm(peer=self.server_side)
+
+    def server_sigalg(self) -> str | None:
+        require("SIGALG_NAMES", "server_sigalg()")
+        return self.signature_algorithm(peer=not self.server_side)
+
+    def uses_ktls_for_send(self) -> bool:
+        return False  # the transport is tlskit's own, and kernel TLS needs OpenSSL's
+
+    def uses_ktls_for_recv(self) -> bool:
+        return False
+
+    def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
+        raise plain_error("sendfile() is for connections with kernel TLS, and this one has none")
 
     def compression(self) -> str | None:
         return self.facts().compression
@@ -200,17 +244,19 @@ class Channel(Connection):
             session = self._service.look(self._owner(), wanted, once=False)
             if session is not None:
                 self.found(session)
-        elif self._verifies:
+        elif self._verifies or self._by_key:
             self.set_id_context(self._id_context())
 
     def _id_context(self) -> bytes:
-        """A server's id context: where it verifies, it stands for the policy too; under a mixture, for nothing else."""
+        """A server's id context: where it verifies its clients, or asks them for keys, it stands for the policy too; under a mixture, for nothing else."""
         given = self._context_now.sessions.id_context
-        if not self._verifies:
+        if not self._verifies and not self._by_key:
             return given
         return token_bytes(32) if self._changed() else self._binding.id_context(given)
 
     def _offer(self) -> None:
+        if self._by_key:
+            self._attempt.set(None, Reason.PRE_SHARED_KEY)
         session = self._attempt.look(self, self._binding, verifies=self._verifies, changed=self._changed())
         self.set_session(None if session is None else session._session)
 
@@ -260,6 +306,14 @@ class Channel(Connection):
         on_new, owner = self._context_now.sessions.on_new, self._owner()
         if on_new is not None and owner is not None:
             on_new(owner, made)
+
+
+def _member(kind: type[Enum], number: int) -> Any:
+    """The member of an enumeration, or the number where it has none."""
+    try:
+        return kind(number)
+    except ValueError:
+        return number
 
 
 def _packed_address(name: str) -> bytes | None:

@@ -10,6 +10,7 @@ from ssl import DER_cert_to_PEM_cert
 from typing import TYPE_CHECKING, Any
 
 from ._context import SSLContext
+from ._core.library import signature_algorithms
 from .enums import VerifyMode, _SSLMethod
 
 if TYPE_CHECKING:
@@ -74,6 +75,15 @@ def get_server_certificate(
     if der is None:
         raise ssl.SSLError(1, "the server has shown no certificate")
     return DER_cert_to_PEM_cert(der)
+
+
+def get_sigalgs() -> list[str]:
+    """Return the names of the signature algorithms that OpenSSL knows. Corresponds to SSL_get1_builtin_sigalgs(3).
+
+    Raises:
+        NotImplementedError: OpenSSL is older than 3.4.
+    """
+    return signature_algorithms()
 
 
 _create_default_https_context = create_default_context

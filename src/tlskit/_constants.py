@@ -75,7 +75,7 @@ from ssl import (
     VERIFY_X509_TRUSTED_FIRST as VERIFY_X509_TRUSTED_FIRST,
 )
 
-from _tlsbind import CONST
+from _tlsbind import CONST, FEATURES
 
 from ._core.library import version_number, version_text
 from .enums import Options
@@ -126,11 +126,13 @@ HAS_ALPN = True
 HAS_ECDH = True
 HAS_NEVER_CHECK_COMMON_NAME = True
 HAS_NPN = False
-HAS_PSK = False
+HAS_PHA = FEATURES["TLS1_3"].there
+HAS_PSK = FEATURES["PSK"].there
+HAS_PSK_TLS13 = HAS_PSK and FEATURES["TLS1_3"].there
 HAS_SNI = True
 HAS_SSLv2 = False
-HAS_SSLv3 = False
-HAS_TLSv1 = True
-HAS_TLSv1_1 = True
-HAS_TLSv1_2 = True
-HAS_TLSv1_3 = True
+HAS_SSLv3 = FEATURES["SSL3"].there
+HAS_TLSv1 = FEATURES["TLS1"].there
+HAS_TLSv1_1 = FEATURES["TLS1_1"].there
+HAS_TLSv1_2 = FEATURES["TLS1_2"].there
+HAS_TLSv1_3 = FEATURES["TLS1_3"].there

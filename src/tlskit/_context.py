@@ -9,6 +9,7 @@ from . import _dormant, _stdlib
 from ._bridge import SocketChannel, transport
 from ._channel import Channel
 from ._core.context import Context
+from ._core.fault import plain_error
 from ._identity import combined
 from ._object import SSLObject
 from ._settings import CredentialSettings, ProtocolSettings, QuestionSettings, VerificationSettings
@@ -17,7 +18,6 @@ from ._settings.protocol import FIXED
 from ._socket import SSLSocket
 from ._tickets import ContextTickets
 from .enums import _SSLMethod
-from .errors import SSLError
 from .sessions import ContextSessions, SessionStore, SSLSession
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         self._scope = object()  # what the sessions of this context carry, and nothing else
         self._setup_protocol(protocol)
         self._setup_verification(strict=protocol is _SSLMethod.PROTOCOL_TLS_CLIENT)
+        self._setup_credentials()
         self._setup_questions()
         self.sessions = ContextSessions(core)
         if core.role == "client" and self._store_for_all is not None:
@@ -178,7 +179,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         wrong = _SSLMethod.PROTOCOL_TLS_CLIENT if server_side else _SSLMethod.PROTOCOL_TLS_SERVER
         if self._protocol is wrong:
             side, other = ("server", "CLIENT") if server_side else ("client", "SERVER")
-            raise SSLError(1, f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
+            raise plain_error(f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
 
     # -- sessions -------------------------------------------------------------------------------------------------
 

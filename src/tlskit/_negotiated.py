@@ -91,6 +91,20 @@ class Negotiated:
         """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to SSL_get_negotiated_group(3)."""
         return self._sslobj.group() if self._sslobj is not None else None
 
+    def client_sigalg(self) -> str | None:
+        """Return the algorithm that the client has signed with, or None where it showed no certificate.
+
+        Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
+
+        Raises:
+            NotImplementedError: OpenSSL is older than 3.5.
+        """
+        return self._sslobj.client_sigalg() if self._sslobj is not None else None
+
+    def server_sigalg(self) -> str | None:
+        """Return the algorithm that the server has signed with, or None. See `client_sigalg`."""
+        return self._sslobj.server_sigalg() if self._sslobj is not None else None
+
     def compression(self) -> str | None:
         """Return the name of the compression method, or None. Corresponds to SSL_get_current_compression(3)."""
         return self._sslobj.compression() if self._sslobj is not None else None

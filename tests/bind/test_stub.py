@@ -57,3 +57,8 @@ def test_every_function_has_a_user():
     places = [ROOT / "src" / "_tlsbind" / "__init__.py", *(ROOT / "src" / "tlskit").rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in places)
     assert [name for name in FUNCTIONS if f"lib.{name}" not in text] == []
+
+
+def test_the_features_are_what_the_table_says():
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / "features.py"), "--check"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -13,10 +13,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "tk_features.h"
 #include "tk_os.h"
 #include "tk_api.h"
+#include "tk_api_algorithms.h"
 #include "tk_api_seal.h"
 #include "tk_api_tickets.h"
+#include "tk_doors.h"
 
 /* ---- what later OpenSSL versions call otherwise ---- */
 
@@ -32,6 +35,8 @@ typedef struct { int library, reason; const char *name; } tk_name;
 extern const tk_name tk_library_names[], tk_reason_names[]; /* each ends with a NULL name */
 typedef struct { const char *name; long long value; } tk_constant;
 extern const tk_constant tk_constant_table[];
+typedef struct { const char *name; int there; const char *since; } tk_feature;
+extern const tk_feature tk_feature_table[]; /* made from decl/features.py, as tk_features.h is */
 
 /* ---- a byte queue ---- */
 
@@ -133,6 +138,7 @@ struct tk_conn {
     uint8_t wanted[32];     /* the id of the session that the client wants */
     SSL_SESSION *found;     /* it, from elsewhere */
     uint8_t shutdown_sent;
+    uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
@@ -210,6 +216,21 @@ void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out); /* three recor
 
 /* ---- contexts, hooks ---- */
 
+/* Around a door to Python: what is done behind it must not show in front. */
+static inline int tk_door_open(void)
+{
+    int error = errno;
+
+    ERR_set_mark();
+    return error;
+}
+
+static inline void tk_door_close(int error)
+{
+    ERR_pop_to_mark();
+    errno = error;
+}
+
 struct tk_ctx {
     SSL_CTX *ctx;
     BIO *keylog;
@@ -231,6 +252,7 @@ tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
 void tk_hooks_install(tk_ctx *c);
 void tk_hooks_remove(tk_ctx *c);
 void tk_hooks_watch(tk_conn *c);
+void tk_psk_install(tk_ctx *c); /* the part of tk_hooks_install that has to do with pre-shared keys */
 void tk_events_push(tk_conn *c, SSL_SESSION *session);
 void tk_events_clear(tk_conn *c);
 

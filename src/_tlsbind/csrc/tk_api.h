@@ -68,6 +68,7 @@ int tk_init(void); /* once, before all else: 1 on success */
 unsigned long tk_version_number(void); /* of the libssl that runs */
 const char *tk_version_text(void);
 void tk_constants(tk_records *out); /* every OpenSSL constant that was there when this was compiled */
+void tk_features(tk_records *out); /* of each row of decl/features.py: name, whether it is there, who has it */
 const char *tk_verify_text(int32_t code);
 
 /* ---- memory transport ---- */
@@ -123,8 +124,11 @@ enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 }; /* tk_py_servername's a
 enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SESSION = 1,    /* queue every new session on its connection */
     TK_HOOK_SERVERNAME = 2, /* ask about the server name */
+    TK_HOOK_PSK_CLIENT = 4, /* ask a client for its identity and its pre-shared key */
+    TK_HOOK_PSK_SERVER = 8, /* ask a server for the key of an identity */
     TK_HOOK_LOOKUP = 16,    /* servers: sessions come from elsewhere too */
-    TK_HOOK_REMOVED = 32    /* queue what libssl removes from its cache */
+    TK_HOOK_REMOVED = 32,   /* queue what libssl removes from its cache */
+    TK_HOOK_MESSAGE = 64    /* show every protocol message */
 };
 
 typedef struct {

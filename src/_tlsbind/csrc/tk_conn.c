@@ -78,7 +78,7 @@ static int64_t attempt(tk_conn *c, tk_op *op)
 {
     int64_t status;
 
-    c->read_errno = c->write_errno = 0;
+    c->read_errno = c->write_errno = c->interrupted = 0;
     c->reader_room = 0;
     if (c->unanswered && op->kind != TK_SHUTDOWN)
         return TK_PAUSED;
@@ -88,7 +88,7 @@ static int64_t attempt(tk_conn *c, tk_op *op)
         take_fault(c, op, errno_of(c, op));
     if (op->kind == TK_READ && status == TK_SSL)
         c->parked = status; /* libssl would not say it twice, and the next reader has to hear it too */
-    return status;
+    return c->interrupted && is_want(status) ? TK_INTERRUPTED : status;
 }
 
 /* Before a thread begins to wait without the lock, and after. */

@@ -3,9 +3,6 @@
 
 #include "tk.h"
 
-/* Answered in Python (src/tlskit/_core/hooks.py): the alert to refuse with, or one of the two TK_ values. */
-int tk_py_servername(void *handle, const char *name);
-
 /* ---- the queue of events ---- */
 
 enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
@@ -115,15 +112,14 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 static int on_servername(SSL *ssl, int *alert, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
-    int answer, error = errno;
+    int answer, error;
 
     (void)argument;
-    if (c == NULL || c->handle == NULL)
+    if (c == NULL || c->handle == NULL || !SSL_is_server(ssl))
         return SSL_TLSEXT_ERR_NOACK;
-    ERR_set_mark(); /* the door: what Python does behind it must not show in front */
+    error = tk_door_open();
     answer = tk_py_servername(c->handle, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    ERR_pop_to_mark();
-    errno = error;
+    tk_door_close(error);
     if (answer < 0)
         return answer == TK_ACKNOWLEDGED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
     *alert = answer;
@@ -181,8 +177,24 @@ static void on_keylog(const SSL *ssl, const char *line)
     tk_unlock(&x->keylog_mutex);
 }
 
+static void on_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    int error;
+
+    (void)argument;
+    if (c == NULL || c->handle == NULL)
+        return;
+    error = tk_door_open();
+    if (tk_py_message(c->handle, sent, version, content_type, data, size) != 0)
+        c->interrupted = 1;
+    tk_door_close(error);
+}
+
 void tk_hooks_install(tk_ctx *c)
 {
+    tk_psk_install(c);
+    SSL_CTX_set_msg_callback(c->ctx, c->hooks & TK_HOOK_MESSAGE ? on_message : NULL);
     SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
@@ -194,6 +206,9 @@ void tk_hooks_install(tk_ctx *c)
 
 void tk_hooks_remove(tk_ctx *c)
 {
+    c->hooks = 0;
+    tk_psk_install(c);
+    SSL_CTX_set_msg_callback(c->ctx, NULL);
     SSL_CTX_sess_set_new_cb(c->ctx, NULL);
     SSL_CTX_sess_set_get_cb(c->ctx, NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);

@@ -37,5 +37,16 @@ void tk_constants(tk_records *out)
     }
 }
 
+void tk_features(tk_records *out)
+{
+    const tk_feature *f;
+
+    for (f = tk_feature_table; f->name != NULL; f++) {
+        tk_records_text(out, 0, f->name);
+        tk_records_add(out, 1, &f->there, sizeof f->there);
+        tk_records_text(out, 2, f->since);
+    }
+}
+
 tk_conn *tk_conn_of(const SSL *ssl) { return SSL_get_ex_data(ssl, tk_conn_index); }
 tk_ctx *tk_ctx_of(const SSL_CTX *ctx) { return SSL_CTX_get_ex_data(ctx, tk_ctx_index); }

@@ -50,6 +50,7 @@ _REFUSED = {
     lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
     lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
 }  # fmt: skip
+_CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
@@ -87,18 +88,21 @@ class Connection:
 
     Attributes:
         vouched: the chain that `vouches_for` has found; empty: none.
-        on_session: called with each new Session after the operation in which it came; None: they are not queued.
+        on_session: called with each new Session after the operation in which it came; None: they are not queued, and
+            an operation takes the short way past `late_error`.
+        late_error: what was raised by whoever is told of sessions and messages; it comes out of the operation, or of
+            the next one where bytes come first.
         hook_error: what Python code raised inside a hook of this connection, until it has been reported.
     """
 
     __slots__ = (
-        "__weakref__", "_conn", "_context", "_fd", "_handle", "_late_error", "_others",
-        "hook_error", "hostname", "on_session", "vouched",
+        "__weakref__", "_conn", "_context", "_fd", "_handle", "_others",
+        "hook_error", "hostname", "late_error", "on_session", "vouched",
     )  # fmt: skip
 
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
         incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
-        self._handle = ffi.new_handle(ref(self)) if server else ffi.NULL
+        self._handle = ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else ffi.NULL
         fault = ffi.new("tk_fault *")
         pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, fault)
         if pointer == ffi.NULL:
@@ -109,7 +113,7 @@ class Connection:
         self._fd = fd
         self.on_session: Callable[[Session], None] | None = None
         self.hook_error: BaseException | None = None
-        self._late_error: BaseException | None = None
+        self.late_error: BaseException | None = None
         self.hostname: str | None = None
         self.vouched: Sequence[bytes] = ()
 
@@ -179,6 +183,17 @@ class Connection:
         """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
         return None
 
+    def on_psk_client(self, hint: str | None) -> object:
+        """Asked in the handshake of a client: a tuple of its identity (or None) and its key."""
+        return None, b""
+
+    def on_psk_server(self, identity: str | None) -> object:
+        """Asked in the handshake of a server: the key of that identity; b"" refuses."""
+        return b""
+
+    def on_message(self, *message: Any) -> None:
+        """Shown a protocol message: "read" or "write", version, content type, message type, bytes."""
+
     # -- operations -----------------------------------------------------------------------------------------------
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
@@ -240,7 +255,7 @@ class Connection:
         """
         if type(data) is not bytes:
             return self._write_from(data, timeout)
-        if timeout == 0.0:
+        if timeout == 0.0 and self.on_session is None:
             n: int = _write(self._conn, data, len(data), 0)
             if n >= 0:
                 return n
@@ -268,9 +283,8 @@ class Connection:
 
     def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout, operation: Callable[..., int] | None = None) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
-        if self._late_error is not None:
-            error, self._late_error = self._late_error, None
-            raise error
+        if self.late_error is not None:
+            self._raise_late_error()
         operation = operation or _OPERATIONS[kind]
         through_python = timeout != 0.0 and wait.cooperative()
         deadline = monotonic() + timeout if timeout else None
@@ -284,6 +298,8 @@ class Connection:
             n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
                 self._hand_out_sessions(later=n > 0 and kind in (_READ, _WRITE))
+            if self.late_error is not None and not (n > 0 and kind in (_READ, _WRITE)):
+                self._raise_late_error()
             if n > 0 or (n == 0 and kind in (_READ, _WRITE)):
                 return n
             if n == _INTERRUPTED:
@@ -314,6 +330,10 @@ class Connection:
             error.__cause__, self.hook_error = self.hook_error, None
         return error
 
+    def _raise_late_error(self) -> None:
+        error, self.late_error = self.late_error, None
+        raise error  # type: ignore[misc]  # whoever calls this has looked
+
     def before_handshake(self) -> None:
         """Called once before a handshake that may resume a session: the time to think better of it."""
 
@@ -328,7 +348,7 @@ class Connection:
             except BaseException as error:
                 if not later:
                     raise
-                self._late_error = error
+                self.late_error = error
 
     def hand_out(self) -> None:
         """Give the sessions that have queued up to `on_session`."""
@@ -412,6 +432,13 @@ class Connection:
         found = list(listed(lambda out: lib.tk_conn_shared_ciphers(self._conn, out)))
         rows = [(found[i + 1][1].decode(), found[i + 2][1].decode(), memoryview(found[i][1]).cast("I")[0]) for i in range(0, len(found), 3)]
         return rows or None
+
+    def signature_algorithm(self, *, peer: bool) -> str | None:
+        """What a side has signed its handshake with, by its IANA name.
+
+        Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
+        """
+        return _text(lib.tk_conn_signature(self._conn, peer))
 
     def finished(self, *, peer: bool) -> bytes:
         """The Finished message of a side. Corresponds to SSL_get_finished(3)."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from secrets import token_bytes
 from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue, plain_error
+from .library import require
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
 from .tickets import Ring
@@ -27,7 +29,7 @@ class PasswordWanted(Exception):
 class Context:
     """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to whoever comes later."""
 
-    __slots__ = ("_ctx", "_trust", "alpn", "hooks", "own_identity", "role")
+    __slots__ = ("_ctx", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
 
     def __init__(self, role: str) -> None:
         fault = ffi.new("tk_fault *")
@@ -38,6 +40,7 @@ class Context:
         self.role = role
         self.hooks = 0
         self.alpn = self.own_identity = b""
+        self.chosen: dict[str, bytes] = {}  # what else a policy depends on, and OpenSSL does not tell
         self.trust = TrustStore()
 
     def _check(self, status: int, fault: Any) -> None:
@@ -156,7 +159,7 @@ class Context:
         lib.tk_ctx_policy(self._ctx, p)
         return (
             p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags,
-            self._trust.identity, self.own_identity, self.alpn,
+            self._trust.identity, self.own_identity, self.alpn, tuple(sorted(self.chosen.items())),
         )  # fmt: skip
 
     # -- lists ----------------------------------------------------------------------------------------------------
@@ -165,19 +168,32 @@ class Context:
         """The suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string that selects none changes nothing."""
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_ciphers(self._ctx, words, fault) < 0:
-            error = plain_error("No cipher can be selected.")
-            error.__cause__ = from_queue(fault)
-            raise error
+            raise plain_error("No cipher can be selected.") from from_queue(fault)
 
     def set_ciphersuites(self, words: bytes) -> None:
         """The suites of TLS 1.3. Corresponds to SSL_CTX_set_ciphersuites(3)."""
         fault = ffi.new("tk_fault *")
-        self._check(lib.tk_ctx_set_ciphersuites(self._ctx, words, fault), fault)
+        if lib.tk_ctx_set_ciphersuites(self._ctx, words, fault) < 0:
+            raise plain_error("No cipher suite can be selected.") from from_queue(fault)
 
     def set_groups(self, words: bytes) -> None:
         """The key exchange groups, the preferred first. Corresponds to SSL_CTX_set1_groups_list(3)."""
         fault = ffi.new("tk_fault *")
-        self._check(lib.tk_ctx_set_groups(self._ctx, words, fault), fault)
+        if lib.tk_ctx_set_groups(self._ctx, words, fault) < 0:
+            raise plain_error("unrecognized group") from from_queue(fault)
+        self.chosen["groups"] = words
+
+    def groups(self, *, aliases: bool) -> list[str]:
+        """The groups that connections could use. Corresponds to SSL_CTX_get0_implemented_groups(3)."""
+        require("GROUP_LIST", "get_groups()")
+        return [name.decode() for _, name in listed(lambda out: lib.tk_ctx_groups(self._ctx, aliases, out))]
+
+    def set_signature_algorithms(self, words: bytes, *, of_clients: bool) -> None:
+        """How a side, or only a client, may sign. Corresponds to SSL_CTX_set1_sigalgs_list(3) and SSL_CTX_set1_client_sigalgs_list(3)."""
+        fault = ffi.new("tk_fault *")
+        if lib.tk_ctx_set_sigalgs(self._ctx, of_clients, words, fault) < 0:
+            raise plain_error("unrecognized signature algorithm") from from_queue(fault)
+        self.chosen["client signatures" if of_clients else "signatures"] = words
 
     def ciphers(self) -> Iterator[CipherFacts]:
         """The suites in force, the preferred first. Corresponds to SSL_get_ciphers(3)."""
@@ -259,6 +275,32 @@ class Context:
         """Those that have queued up, the oldest first."""
         while (session := lib.tk_ctx_next_removed(self._ctx)) != ffi.NULL:
             yield Session(session)
+
+    def want_messages(self, on: bool) -> None:
+        """Whether connections show every protocol message. Corresponds to SSL_CTX_set_msg_callback(3)."""
+        self._switch(lib.TK_HOOK_MESSAGE, on)
+
+    def want_psk(self, on: bool, *, server: bool) -> None:
+        """Whether connections ask for pre-shared keys. Corresponds to SSL_CTX_set_psk_client_callback(3) and the server's.
+
+        Each time it is switched on, the policy becomes one that no other context has, in this process or elsewhere:
+        what a key has authenticated must not pass for what a certificate has, or another key.
+        """
+        self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
+        side = "keys of clients" if server else "key"
+        self.chosen.pop(side, None)
+        if on:
+            self.chosen[side] = token_bytes(16)
+
+    def set_psk_hint(self, hint: bytes | None) -> None:
+        """What a TLS 1.2 server says of the identity that it wants. Corresponds to SSL_CTX_use_psk_identity_hint(3)."""
+        if not lib.tk_ctx_set_psk_hint(self._ctx, ffi.NULL if hint is None else hint):
+            raise ValueError("failed to set identity hint")
+
+    @property
+    def authenticates_by_key(self) -> bool:
+        """Whether connections to come may be authenticated by a pre-shared key instead of a certificate."""
+        return bool(self.hooks & (lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER))
 
     def _switch(self, hook: int, on: bool) -> None:
         self.hooks = self.hooks | hook if on else self.hooks & ~hook

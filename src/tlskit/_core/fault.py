@@ -81,8 +81,8 @@ def _last(fault: Any) -> Any:
 
 
 def plain_error(message: str) -> SSLError:
-    """An SSLError of tlskit's own, shaped as the stdlib's are."""
-    return _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, message)
+    """An SSLError of tlskit's own, shaped as the stdlib's are: without one of OpenSSL's numbers."""
+    return _plain(SSLError, 0, message)
 
 
 def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:

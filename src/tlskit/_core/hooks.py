@@ -6,7 +6,7 @@ shown as unraisable, as the stdlib does, and kept on its own connection, where i
 
 from __future__ import annotations
 
-from ssl import AlertDescription
+from ssl import AlertDescription, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from typing import Any
 
 from .native import ffi, lib
@@ -31,6 +31,103 @@ def tk_py_servername(handle: Any, name: Any) -> int:
         connection.hook_error = error
         show_unraisable(error)
         return int(AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE)
+
+
+@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_psk_client(handle: Any, hint: Any, identity: Any, identity_room: int, key: Any, key_room: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return 0
+    try:
+        wanted = _words(hint)
+    except UnicodeDecodeError:
+        return 0
+    try:
+        answer = connection.on_psk_client(wanted)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise TypeError(f"a PSK client callback returns a tuple of an identity and a key, not {type(answer).__name__}")
+        name, secret = answer
+        raw = b"" if name is None else name.encode() if isinstance(name, str) else _read_only(name, "identity")
+        if len(raw) + 1 > identity_room:
+            connection.hook_error = ValueError(f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {identity_room - 1} is the limit")
+            return 0
+        size = _fill(connection, key, key_room, _read_only(secret, "key"))
+        ffi.buffer(identity, len(raw) + 1)[:] = raw + b"\0"
+        return size
+    except BaseException as error:
+        return _refused(connection, error)
+
+
+@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return 0
+    try:
+        name = _words(identity)
+    except UnicodeDecodeError:  # in TLS 1.3 a ticket may stand in its place
+        return 0
+    try:
+        secret = connection.on_psk_server(name)
+        if not isinstance(secret, bytes):
+            raise TypeError(f"a PSK server callback returns the key as bytes, not {type(secret).__name__}")
+        return _fill(connection, key, key_room, secret)
+    except BaseException as error:
+        return _refused(connection, error)
+
+
+@ffi.def_extern(error=1)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_message(handle: Any, sent: int, version: int, content_type: int, data: Any, size: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None or connection.late_error is not None:
+        return 0
+    try:
+        body = bytes(ffi.buffer(data, size)) if size else b""
+        if content_type == _TLSContentType.HEADER and len(body) >= 3:
+            version = body[1] << 8 | body[2]
+        connection.on_message("write" if sent else "read", version, content_type, _message_type(content_type, body), body)
+        return 0
+    except BaseException as error:
+        connection.late_error = error
+        return 1
+
+
+def _message_type(content_type: int, body: bytes) -> int:
+    """Which message of its content type this is; -1: unknown."""
+    if content_type == _TLSContentType.CHANGE_CIPHER_SPEC:
+        return int(_TLSMessageType.CHANGE_CIPHER_SPEC)
+    at = {_TLSContentType.ALERT: 1, _TLSContentType.HANDSHAKE: 0, _TLSContentType.HEADER: 0, _TLSContentType.INNER_CONTENT_TYPE: 0}.get(
+        content_type
+    )
+    return body[at] if at is not None and at < len(body) else -1
+
+
+def _words(text: Any) -> str | None:
+    """A C string in UTF-8; None when there is none, or an empty one."""
+    raw = ffi.string(text) if text else b""
+    return raw.decode() if raw else None
+
+
+def _read_only(value: Any, what: str) -> bytes:
+    view = memoryview(value)
+    if not view.readonly:
+        raise TypeError(f"the {what} of a PSK callback is bytes, not {type(value).__name__}, which could change meanwhile")
+    return bytes(view)
+
+
+def _fill(connection: Any, key: Any, room: int, secret: bytes) -> int:
+    """Hand a key to libssl, and return its length; one that is too long refuses."""
+    if len(secret) > room:
+        connection.hook_error = ValueError(f"a pre-shared key of {len(secret)} bytes is too long: {room} is the limit")
+        return 0
+    ffi.buffer(key, len(secret))[:] = secret
+    return len(secret)
+
+
+def _refused(connection: Any, error: BaseException) -> int:
+    connection.hook_error = error
+    show_unraisable(error)
+    return 0
 
 
 def show_unraisable(error: BaseException) -> None:

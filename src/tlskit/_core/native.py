@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from _tlsbind import CONST, ffi, lib
+from _tlsbind import CONST, FEATURES, ffi, lib
 
-__all__ = ["CONST", "ROOM", "Spare", "ffi", "give_back", "lib", "listed", "owned", "spare", "spares"]
+__all__ = ["CONST", "FEATURES", "ROOM", "Spare", "ffi", "give_back", "lib", "listed", "owned", "spare", "spares"]
 
 
 def owned(pointer: Any, free: Any) -> Any:

@@ -1,18 +1,27 @@
-"""What a context shows of itself: certificates with their keys."""
+"""How a context shows who it is: certificates with their keys, and pre-shared keys."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .._core.context import Context, PasswordWanted
+from .._core.fault import plain_error
+from .._core.library import require
+from ..enums import _SSLMethod
 from ..errors import SSLError
-from .arguments import content_of, password_of
+from .arguments import content_of, password_of, words
 
 
 class CredentialSettings:
-    """The own certificate, its chain and its key."""
+    """The own certificate, its chain and its key; pre-shared keys."""
 
     _core: Context
+    _protocol: _SSLMethod
+
+    def _setup_credentials(self) -> None:
+        self._psk_client_callback: Callable[[str | None], object] | None = None
+        self._psk_server_callback: Callable[[str | None], object] | None = None
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """Put a certificate, its chain and its private key in. Another key type may be put in beside it.
@@ -40,3 +49,60 @@ class CredentialSettings:
             if password is None:
                 raise SSLError(1, "the private key is encrypted, and no password was given") from None
         return self._core.use_chain(chain, key, password_of(password(), "password callback must return a string"))
+
+    def set_psk_client_callback(self, callback: Callable[[str | None], tuple[str | None, bytes]] | None) -> None:
+        """Let a pre-shared key authenticate the connections of a client, beside or instead of certificates (RFC 4279, RFC 8446 4.2.11).
+
+        Where a key is used, the server shows no certificate: neither its name nor its chain is verified, whatever
+        `verify_mode` says. Such a context offers no sessions: a handshake with a key is as short as a resumption.
+
+        Args:
+            callback: called in the handshake as `callback(hint)`, with what the server says of the identity that it
+                wants, or None (always None in TLS 1.3). It returns the identity (str, up to 255 bytes in UTF-8, or
+                None) and the key (bytes, up to 512; none at all refuses). None unsets it.
+
+        Raises:
+            SSLError: the context is a server's.
+            TypeError: the callback cannot be called.
+            NotImplementedError: OpenSSL was built without pre-shared keys.
+
+        What the callback raises goes to sys.unraisablehook, and the handshake fails. Corresponds to
+        SSL_CTX_set_psk_client_callback(3).
+        """
+        require("PSK", "set_psk_client_callback()")
+        if self._protocol is _SSLMethod.PROTOCOL_TLS_SERVER:
+            raise plain_error("Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
+        _check_callable(callback)
+        self._psk_client_callback = callback
+        self._core.want_psk(callback is not None, server=False)
+
+    def set_psk_server_callback(self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None) -> None:
+        """Let pre-shared keys authenticate the connections of a server. See `set_psk_client_callback`.
+
+        Sessions made under one callback are not resumed under another one, nor without one.
+
+        Args:
+            callback: called in the handshake as `callback(identity)`, with the client's (None for an empty one). It
+                returns the key of that identity (bytes, up to 512; none at all refuses). None unsets it.
+            identity_hint: what a TLS 1.2 client is told of the identity that is wanted: up to 256 bytes in UTF-8.
+
+        Raises:
+            SSLError: the context is a client's.
+            TypeError, ValueError: an argument is not one; nothing has changed then.
+            NotImplementedError: OpenSSL was built without pre-shared keys.
+
+        Corresponds to SSL_CTX_set_psk_server_callback(3) and SSL_CTX_use_psk_identity_hint(3).
+        """
+        require("PSK", "set_psk_server_callback()")
+        hint = None if identity_hint is None else words(identity_hint)
+        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
+            raise plain_error("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
+        _check_callable(callback)
+        self._core.set_psk_hint(hint if callback is not None else None)
+        self._psk_server_callback = callback
+        self._core.want_psk(callback is not None, server=True)
+
+
+def _check_callable(callback: object) -> None:
+    if callback is not None and not callable(callback):
+        raise TypeError("callback must be callable")

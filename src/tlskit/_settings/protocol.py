@@ -142,6 +142,55 @@ class ProtocolSettings:
             for c in self._core.ciphers()
         ]  # fmt: skip
 
+    def set_ciphersuites(self, ciphersuites: str, /) -> None:
+        """Choose the cipher suites of TLS 1.3, by their names with colons between. Corresponds to SSL_CTX_set_ciphersuites(3).
+
+        Raises:
+            SSLError: the names select nothing; the suites stay as they were.
+        """
+        self._core.set_ciphersuites(words(ciphersuites))
+
+    def set_groups(self, grouplist: str, /) -> None:
+        """Choose the groups of the key exchange, the preferred first, in OpenSSL's words: "X25519MLKEM768:X25519" for one.
+
+        Corresponds to SSL_CTX_set1_groups_list(3).
+
+        Raises:
+            SSLError: a name is not known; the groups stay as they were.
+        """
+        self._core.set_groups(words(grouplist))
+
+    def get_groups(self, *, include_aliases: bool = False) -> list[str]:
+        """Return the groups that the protocol versions of this context could use. Corresponds to SSL_CTX_get0_implemented_groups(3).
+
+        Args:
+            include_aliases: name a group once for each of its names.
+
+        Raises:
+            NotImplementedError: OpenSSL is older than 3.5.
+        """
+        return self._core.groups(aliases=bool(include_aliases))
+
+    def set_client_sigalgs(self, sigalgslist: str, /) -> None:
+        """Choose how a client may sign to authenticate itself: as a server, what it is asked for; as a client, what it does.
+
+        Corresponds to SSL_CTX_set1_client_sigalgs_list(3).
+
+        Raises:
+            SSLError: a name is not known, or none is given; what was chosen before stays.
+        """
+        self._core.set_signature_algorithms(words(sigalgslist), of_clients=True)
+
+    def set_server_sigalgs(self, sigalgslist: str, /) -> None:
+        """Choose how a server may sign to authenticate itself: as a client, what it is asked for; as a server, what it does.
+
+        Corresponds to SSL_CTX_set1_sigalgs_list(3).
+
+        Raises:
+            SSLError: a name is not known, or none is given; what was chosen before stays.
+        """
+        self._core.set_signature_algorithms(words(sigalgslist), of_clients=False)
+
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
         if not isinstance(name, (str, bytes)):

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .._object import SSLObject
     from .._socket import SSLSocket
 
+MessageCallback = Callable[..., object]
+
 
 class QuestionSettings:
     """The callbacks of a handshake, and the key log."""
@@ -25,6 +27,7 @@ class QuestionSettings:
     def _setup_questions(self) -> None:
         self._keylog: str | None = None
         self._sni_callback: Callable[..., Any] | None = None
+        self._message_callback: MessageCallback | None = None
 
     @property
     def sni_callback(self) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
@@ -57,6 +60,23 @@ class QuestionSettings:
             return server_name_callback(connection, self._encode_hostname(name), context)
 
         self.sni_callback = with_encoded_name
+
+    @property
+    def _msg_callback(self) -> MessageCallback | None:
+        """Called with every protocol message: `_msg_callback(connection, direction, version, content_type, msg_type, data)`.
+
+        For looking at handshakes, under the stdlib's name and with its arguments. The direction is "read" or "write"; the
+        numbers are members of the stdlib's enumerations where these know them; what it raises comes out of the
+        operation. It runs inside that operation, and holds for connections made later.
+        """
+        return self._message_callback
+
+    @_msg_callback.setter
+    def _msg_callback(self, callback: MessageCallback | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"{callback} is not callable.")
+        self._message_callback = callback
+        self._core.want_messages(callback is not None)
 
     @property
     def keylog_filename(self) -> str | None:

@@ -1,0 +1,45 @@
+/* Groups and signature algorithms: which there are, which may be used, which one was. */
+#include "tk.h"
+
+void tk_signature_algorithms(tk_records *out)
+{
+    char *list = SSL_get1_builtin_sigalgs(NULL), *name = list, *end;
+
+    while (name != NULL && *name != '\0') { /* names with a colon between them */
+        size_t size = (end = strchr(name, ':')) != NULL ? (size_t)(end - name) : strlen(name);
+        tk_records_add(out, 0, name, size);
+        name = end != NULL ? end + 1 : NULL;
+    }
+    OPENSSL_free(list);
+}
+
+void tk_ctx_groups(tk_ctx *c, int aliases, tk_records *out)
+{
+    STACK_OF(OPENSSL_CSTRING) *names = sk_OPENSSL_CSTRING_new_null();
+    int i;
+
+    if (names == NULL || !SSL_CTX_get0_implemented_groups(c->ctx, aliases, names))
+        out->failed = 1;
+    for (i = 0; names != NULL && i < sk_OPENSSL_CSTRING_num(names); i++)
+        tk_records_text(out, 0, sk_OPENSSL_CSTRING_value(names, i));
+    sk_OPENSSL_CSTRING_free(names);
+}
+
+int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fault)
+{
+    tk_fault_begin();
+    if (of_clients ? SSL_CTX_set1_client_sigalgs_list(c->ctx, list) : SSL_CTX_set1_sigalgs_list(c->ctx, list))
+        return TK_DONE;
+    return tk_fail(fault);
+}
+
+const char *tk_conn_signature(tk_conn *c, int peer)
+{
+    const char *name = NULL;
+    int found;
+
+    tk_lock(&c->mutex);
+    found = peer ? SSL_get0_peer_signature_name(c->ssl, &name) : SSL_get0_signature_name(c->ssl, &name);
+    tk_unlock(&c->mutex);
+    return found ? name : NULL;
+}
