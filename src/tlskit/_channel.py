@@ -248,7 +248,8 @@ class Channel(Connection):
             self.set_id_context(self._id_context())
 
     def _id_context(self) -> bytes:
-        """A server's id context: where it verifies its clients, or asks them for keys, it stands for the policy too; under a mixture, for nothing else."""
+        """A server's id context. Where it verifies its clients, or asks them for keys, it stands for the policy too; under a
+        mixture of policies, for nothing else."""
         given = self._context_now.sessions.id_context
         if not self._verifies and not self._by_key:
             return given

@@ -286,11 +286,12 @@ class Context:
         Each time it is switched on, the policy becomes one that no other context has, in this process or elsewhere:
         what a key has authenticated must not pass for what a certificate has, or another key.
         """
-        self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
         side = "keys of clients" if server else "key"
-        self.chosen.pop(side, None)
-        if on:
+        if on:  # the policy changes first, and back last: a connection that comes between belongs to neither
             self.chosen[side] = token_bytes(16)
+        self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
+        if not on:
+            self.chosen.pop(side, None)
 
     def set_psk_hint(self, hint: bytes | None) -> None:
         """What a TLS 1.2 server says of the identity that it wants. Corresponds to SSL_CTX_use_psk_identity_hint(3)."""
