@@ -51,9 +51,11 @@ class Rounds:
         client, server, refused = self._turns[self._next % 2]
         self._next += 1
         full = self._talk(client, server, None)
-        resumed = self._talk(client, server, full[0].session)
+        resumed = self._talk(client, server, tlskit.SSLSession.from_bytes(full[0].session.to_bytes()))
         if not resumed[0].session_reused:
             raise AssertionError("the handshake did not resume")
+        if resumed[0].info.verified_chain != full[0].info.verified_chain:
+            raise AssertionError("the info of the session was lost")
         with contextlib.suppress(tlskit.SSLCertVerificationError):
             pairs.memory_pair(client, refused)
             raise AssertionError("the handshake was not refused")

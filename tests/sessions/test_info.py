@@ -486,6 +486,7 @@ def test_a_connection_that_resumes_from_der(pki, kind, link, client, server):
     assert near.get_verified_chain() == [*leaf, *ders(pki.root)]
     assert near.info.verified is True
     assert near.info.side == "client"
+    assert near.info.server_name_acknowledged is None
     assert near.info.group == near.group()
     assert near.info.peer_certificate_chain == leaf
 

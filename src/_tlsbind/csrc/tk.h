@@ -197,7 +197,7 @@ struct tk_info {
     uint8_t complete;
     int64_t used;        /* when a handshake of this session was made last; changes */
     tk_records notes;    /* numbers, texts and raw lists, under TK_INFO_ tags */
-    uint16_t extensions[TK_EXTENSIONS_MOST];
+    uint16_t *extensions; /* while the handshake runs: room for TK_EXTENSIONS_MOST */
     size_t extension_count;
     STACK_OF(X509) *own, *peers, *verified;
 };

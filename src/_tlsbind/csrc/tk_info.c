@@ -19,6 +19,7 @@ static void release(tk_info *f)
     if (f == NULL || tk_atomic_add(&f->references, -1) > 0)
         return;
     tk_records_free(&f->notes);
+    free(f->extensions);
     sk_X509_pop_free(f->own, X509_free);
     sk_X509_pop_free(f->peers, X509_free);
     sk_X509_pop_free(f->verified, X509_free);

@@ -5,17 +5,6 @@ enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
 
 static void note_number(tk_info *f, uint32_t tag, int64_t value) { tk_records_add(&f->notes, tag, &value, sizeof value); }
 
-static void note_extension(tk_info *f, int type)
-{
-    size_t i;
-
-    for (i = 0; i < f->extension_count; i++)
-        if (f->extensions[i] == type)
-            return;
-    if (f->extension_count < TK_EXTENSIONS_MOST)
-        f->extensions[f->extension_count++] = (uint16_t)type;
-}
-
 static int has_extension(const tk_info *f, int type)
 {
     size_t i;
@@ -24,6 +13,14 @@ static int has_extension(const tk_info *f, int type)
         if (f->extensions[i] == type)
             return 1;
     return 0;
+}
+
+static void note_extension(tk_info *f, int type)
+{
+    if (f->extensions == NULL && (f->extensions = calloc(TK_EXTENSIONS_MOST, sizeof *f->extensions)) == NULL)
+        return;
+    if (f->extension_count < TK_EXTENSIONS_MOST && !has_extension(f, type))
+        f->extensions[f->extension_count++] = (uint16_t)type;
 }
 
 /* A list inside an extension, without the length before it. One that is odd or too long is not noted. */
@@ -251,6 +248,9 @@ void tk_notes_take(tk_conn *c)
         f->notes.data = tight;
         f->notes.room = f->notes.size;
     }
+    free(f->extensions); /* they are among the notes now, and the notes may live long */
+    f->extensions = NULL;
+    f->extension_count = 0;
     f->used = now;
     f->complete = 1;
     if (!SSL_session_reused(c->ssl))

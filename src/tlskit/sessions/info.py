@@ -244,7 +244,7 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
         group=notes.group,
         alpn=session.alpn,
         server_name=notes.server_name if notes.server_name is not None else session.hostname,
-        server_name_acknowledged=_yes(notes.acknowledged),
+        server_name_acknowledged=True if session.hostname else _yes(notes.acknowledged),
         extended_master_secret=True if version == "TLSv1.3" else _yes(notes.extended_master_secret),
         encrypt_then_mac=False if version == "TLSv1.3" or (cipher is not None and cipher.aead) else _yes(notes.encrypt_then_mac),
         max_fragment_length=notes.fragment,
@@ -295,6 +295,8 @@ def _merged(full: Notes, live: Notes) -> Notes:
         if name not in _OF_THE_FULL_ONE:
             first, second = second, first
         fields[name] = second if first is None else first
+    if full.acknowledged is None and not live.acknowledged:
+        fields["acknowledged"] = None  # a server does not say it again
     return Notes(**{**fields, "made": full.made})
 
 
