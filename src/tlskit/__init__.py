@@ -8,6 +8,7 @@ Everything the stdlib's `ssl` has is here under its own name. What is beyond it 
 
 from __future__ import annotations
 
+import sys
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from ssl import (
     PEM_FOOTER,
@@ -28,6 +29,10 @@ from ssl import (  # type: ignore[attr-defined]
     _TLSAlertType as _TLSAlertType,
     _TLSContentType as _TLSContentType,
     _TLSMessageType as _TLSMessageType,
+    _dnsname_match as _dnsname_match,
+    _inet_paton as _inet_paton,
+    _ipaddress_match as _ipaddress_match,
+    _PROTOCOL_NAMES as _PROTOCOL_NAMES,
 )
 
 from ._compat import (
@@ -152,7 +157,8 @@ from ._negotiated import CHANNEL_BINDING_TYPES
 from ._object import SSLObject
 from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._socket import SSLSocket
-from .enums import AlertDescription, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
+from .enums import AlertDescription, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode
+from .enums import _SSLMethod as _SSLMethod
 from .errors import (
     CertificateError,
     ErrorEntry,
@@ -182,7 +188,6 @@ from .sessions.resumption import NotOffered, Reason, Refused, Resumed
 __version__ = "0.1.0"
 
 socket_error = OSError
-_PROTOCOL_NAMES = {value: name for name, value in _SSLMethod.__members__.items()}
 _RESTRICTED_SERVER_CIPHERS = _DEFAULT_CIPHERS
 
 __all__ = [
@@ -349,3 +354,15 @@ __all__ = [
     "inject_into_ssl",
     "socket_error",
 ]
+
+# What only some have of the stdlib's own `ssl`.
+if sys.version_info < (3, 12):
+    from ssl import RAND_pseudo_bytes, match_hostname
+
+    from ._compat import wrap_socket
+
+    __all__ += ["RAND_pseudo_bytes", "match_hostname", "wrap_socket"]
+if sys.platform == "win32":
+    from ssl import enum_certificates, enum_crls
+
+    __all__ += ["enum_certificates", "enum_crls"]

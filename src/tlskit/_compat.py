@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import sys
+import warnings
 from socket import create_connection
 from ssl import DER_cert_to_PEM_cert
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,11 @@ from ._core.library import signature_algorithms
 from .enums import VerifyMode, _SSLMethod
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from typing_extensions import Buffer
+
+    from ._socket import SSLSocket
 
 Purpose = ssl.Purpose
 
@@ -84,6 +89,38 @@ def get_sigalgs() -> list[str]:
         NotImplementedError: OpenSSL is older than 3.4.
     """
     return signature_algorithms()
+
+
+def wrap_socket(
+    sock: socket,
+    keyfile: Any = None,
+    certfile: Any = None,
+    server_side: bool = False,
+    cert_reqs: int = VerifyMode.CERT_NONE,
+    ssl_version: int = _SSLMethod.PROTOCOL_TLS,
+    ca_certs: Any = None,
+    do_handshake_on_connect: bool = True,
+    suppress_ragged_eofs: bool = True,
+    ciphers: str | None = None,
+) -> SSLSocket:
+    """Put TLS over a socket, by default without verifying anything: what Python dropped in 3.12, and has before.
+
+    Deprecated: use `SSLContext.wrap_socket`, which says what its arguments mean.
+    """
+    warnings.warn("ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()", category=DeprecationWarning, stacklevel=2)
+    if server_side and not certfile:
+        raise ValueError("certfile must be specified for server-side operations")
+    if keyfile and not certfile:
+        raise ValueError("certfile must be specified")
+    context = SSLContext(ssl_version)
+    context.verify_mode = cert_reqs
+    if ca_certs:
+        context.load_verify_locations(ca_certs)
+    if certfile:
+        context.load_cert_chain(certfile, keyfile)
+    if ciphers:
+        context.set_ciphers(ciphers)
+    return context.wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs)
 
 
 _create_default_https_context = create_default_context

@@ -17,6 +17,9 @@ MODULES = (stdlib, tlskit)
 #: For what depends on the OpenSSL beneath: the lists of suites, the reasons of errors, the default options.
 same_openssl = pytest.mark.skipif(stdlib.OPENSSL_VERSION != tlskit.OPENSSL_VERSION, reason="the stdlib has another OpenSSL")
 
+#: For what a distribution may have built into its interpreter: default cipher suites, and protocol versions of its own.
+same_defaults = pytest.mark.skipif(stdlib._DEFAULT_CIPHERS != tlskit._DEFAULT_CIPHERS, reason="the stdlib was built with other defaults")
+
 
 class Outcome(NamedTuple):
     """What a call came to."""

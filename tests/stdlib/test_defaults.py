@@ -6,11 +6,12 @@ import pytest
 
 import tlskit
 
-from .compare import compared, quiet, same_openssl
+from .compare import compared, quiet, same_defaults, same_openssl
 
 PROTOCOLS = ["PROTOCOL_TLS", "PROTOCOL_TLS_CLIENT", "PROTOCOL_TLS_SERVER", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1", "PROTOCOL_TLSv1_2"]
 ATTRIBUTES = [
-    "_host_flags", "check_hostname", "hostname_checks_common_name", "keylog_filename", "maximum_version", "minimum_version", "num_tickets",
+    "_host_flags", "_msg_callback", "check_hostname", "hostname_checks_common_name", "keylog_filename", "maximum_version", "num_tickets",
+    pytest.param("minimum_version", marks=same_defaults),
     "post_handshake_auth", "protocol", "security_level", "sni_callback", "verify_flags", "verify_mode",
 ]  # fmt: skip
 CALLS = ["cert_store_stats", "get_ca_certs", "session_stats"]
@@ -35,6 +36,7 @@ def test_options(protocol, name):
     assert result.raised is None
 
 
+@same_defaults
 @same_openssl
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_ciphers(protocol):

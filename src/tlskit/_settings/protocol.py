@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
@@ -13,6 +13,9 @@ from .._core.context import Context
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
 from .arguments import content_of, integer, unsigned, words
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 
@@ -216,7 +219,10 @@ class ProtocolSettings:
                 raise SSLError("ALPN protocols must be 1 to 255 in length")
             wire.append(len(raw))
             wire += raw
-        self._core.set_alpn(bytes(wire))
+        self._set_alpn_protocols(wire)
+
+    def _set_alpn_protocols(self, protos: Buffer, /) -> None:
+        self._core.set_alpn(bytes(memoryview(protos)))
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
         """Refuse: the predecessor of ALPN is gone from OpenSSL."""

@@ -131,6 +131,11 @@ class VerificationSettings:
             _trust.load_windows(self._core, self._windows_cert_stores, purpose.oid)
         self.set_default_verify_paths()
 
+    def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
+        if sys.platform != "win32":
+            raise NotImplementedError("the certificate stores of Windows are not on this system")
+        _trust.load_windows(self._core, (storename,), purpose.oid)
+
     def set_default_verify_paths(self) -> None:
         """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the distribution's."""
         _trust.load_defaults(self._core)
