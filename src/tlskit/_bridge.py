@@ -1,14 +1,16 @@
 """How any pair of BIOs becomes a transport.
 
 Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's; and any object with
-`read`, `write` and `eof`. The latter two are pumped: what an operation needs is moved from the incoming one into a
-MemoryBIO of our own, and after it, whether it failed or not, what we want sent is moved to the outgoing one. So an
-alert gets out of a handshake that failed.
+`read` and `eof` for what comes in, and `write` for what goes out. The latter two are pumped through MemoryBIOs of our own.
 
-`pending` of the foreign objects keeps its meaning, which event loops rely on: what lies in `outgoing` is to be sent, and
-what lies in `incoming` has not been looked at. OpenSSL takes from its transport a record's header, and then as many
-bytes as that says; so record by record is how bytes are moved, and no record before an operation has to have it. A
-handshake leaves the first request behind it where it is, and an unwrap() what the peer says in the clear afterwards.
+What a program concludes from `pending` of its objects stays true. uvloop, for one, reads for as long as something is
+pending in `incoming` or in the connection, and then waits for the network. So what comes in is moved by the record, and
+no further than the operation needs it: a whole record is in `incoming` until it is read, and in `pending()` of the
+connection once it was begun. A record that is not whole yet may be taken in, as libssl does too.
+
+What goes out is moved after every operation, whether it failed or not: so an alert gets out of a handshake that failed.
+What an object refuses to take is kept, and goes out before the next operation does anything, or that one raises what the
+object raises. So an operation that has succeeded says so, and nothing that was encrypted is lost or sent twice.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
@@ -24,152 +25,148 @@ from . import _stdlib
 from ._channel import Channel
 from ._core.bio import MemoryBIO
 from ._core.connection import Timeout
-from .errors import SSLError, SSLWantReadError
+from .errors import SSLError, SSLWantReadError, SSLWantWriteError
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._context import SSLContext
 
-
-_HEADER = 5  # bytes: a record's type, version and length (RFC 8446, 5.1)
-_LARGEST = _HEADER + (1 << 14) + 2048  # bytes of a record (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
+_HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
 
 
-class BIO(Protocol):
-    """What `wrap_bio` takes beside MemoryBIO."""
+class Incoming(Protocol):
+    """What `wrap_bio` takes for the bytes that come in, beside MemoryBIO."""
 
     @property
     def eof(self) -> bool: ...
     def read(self, size: int = ..., /) -> bytes: ...
-    def write(self, data: bytes, /) -> int: ...
 
 
-class PumpedChannel(Channel):
-    """A Channel between two BIOs that are not tlskit's."""
+class Outgoing(Protocol):
+    """What it takes for those that go out. `write` may take a part; it returns how many bytes, or None for all."""
 
-    __slots__ = ("_emptying", "_ended", "_filling", "_full", "_head", "_incoming", "_inner_in", "_inner_out", "_missing", "_outgoing")
+    def write(self, data: bytes, /) -> int | None: ...
 
-    def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], incoming: BIO, outgoing: BIO, **kwargs: Any) -> None:
-        super().__init__(*args, bios=bios, **kwargs)
-        self._inner_in, self._inner_out = bios
-        self._incoming, self._outgoing = incoming, outgoing
-        self._filling, self._emptying = Lock(), Lock()  # bytes that two threads move stay in order
-        self._head = b""  # of the next record: what has been taken out of `incoming` before it is needed
-        self._missing = 0  # bytes of the last record that had not come yet
-        self._full = False  # the last read filled its room: perhaps more is decrypted already
-        self._ended = False  # the end of `incoming` has been handed on
 
-    def _fill(self, room: int = 0) -> bool:
-        """Move a record, or as many as fit into `room`, but never the last of several: it may be the peer's close_notify,
-        and whoever looks at `pending` is to see that there is more. Return whether there was anything to move."""
-        with self._filling:
-            if self._ended:
-                return False
-            pending = getattr(self._incoming, "pending", 0)
-            moved = self._move_many(room) if pending > 0 and (pending <= room or room >= _LARGEST) else self._move_one()
-            if moved or not self._incoming.eof:
-                return moved
-            self._inner_in.write(self._head)
-            self._head, self._ended = b"", True
-            self._inner_in.write_eof()
-            return True
+class Pump:
+    """Moves bytes between the BIOs that were given and those that the connection works on. Where both are the same, none."""
 
-    def _move_one(self) -> bool:
-        """Move what there is of one record."""
-        take = self._incoming.read
-        if not self._missing:
-            self._head += take(_HEADER - len(self._head))
-            if len(self._head) < _HEADER:
-                return False
-            self._missing = int.from_bytes(self._head[3:], "big")
-        body = take(self._missing)
-        self._missing -= len(body)
-        data, self._head = self._head + body, b""
-        return self._inner_in.write(data) > 0
+    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_length", "_missing", "_outgoing", "_unsent")
 
-    def _move_many(self, room: int) -> bool:
-        """Move up to `room` bytes. What has to wait goes back, unless more is left there, or nothing may come after an end."""
-        data = self._head + self._incoming.read(room)
-        begin, end = 0, self._missing  # of the last record that begins in the data
-        while end + _HEADER <= len(data):
-            begin, end = end, end + _HEADER + int.from_bytes(data[end + 3 : end + _HEADER], "big")
-        if end == 0 or self._incoming.eof or getattr(self._incoming, "pending", 0) > 0:
-            cut = end
-            self._head = data[cut:]
-        else:
-            cut = begin if begin > 0 and len(data) <= end else end
-            self._head = b""
-            if cut < len(data):
-                self._incoming.write(data[cut:])
-        self._missing = max(cut - len(data), 0)
-        return self._inner_in.write(data[:cut]) > 0
+    def __init__(self, inner: tuple[Any, Any], given: tuple[Any, Any]) -> None:
+        self._inner_in, self._inner_out = inner
+        self._incoming, self._outgoing = given
+        self._head, self._length, self._missing = b"", 0, 0
+        self._unsent = b""
 
-    def _pump(self, operation: Callable[[], Any], room: int = 0) -> Any:
-        """Run an operation, as often as it wants bytes and there are some."""
+    def run(self, operation: Callable[..., Any], *args: Any) -> Any:
+        """Do it, and again for as long as it wants to read and there is more."""
+        self._send()
         try:
             while True:
                 try:
-                    return operation()
+                    result = operation(*args)
+                    break
                 except SSLWantReadError:
-                    if not self._fill(room):
+                    if not self.fill(1):
                         raise
-        finally:
-            self._empty()
+        except BaseException:
+            self._gather()
+            self._send()
+            raise
+        self._gather()
+        if self._unsent:
+            with suppress(Exception):  # the next operation tries again, and says so
+                self._send()
+        return result
 
-    def _empty(self) -> None:
-        if self._inner_out.pending:
-            with self._emptying:
-                self._outgoing.write(self._inner_out.read())
+    def fill(self, wanted: int) -> bool:
+        """Move records in until they hold that many bytes, or there are no more; whether anything has changed."""
+        if self._incoming is self._inner_in:
+            return False
+        held, moved = 0, False
+        while held < wanted and (length := self._record()):
+            held += length
+            moved = True
+        if not moved and self._incoming.eof:
+            moved = not self._inner_in.eof
+            self._inner_in.write_eof()
+        return moved
 
-    def _give_back(self) -> None:
-        """TLS is over: what was taken and does not belong to it goes back to where it was."""
-        self._full = True  # there is nothing to be moved for the reads to come
-        with self._filling:
-            rest = self._inner_in.read() + self._head
-            self._head, self._missing = b"", 0
-            if rest:
-                rest += self._incoming.read()
-                with suppress(SSLError):  # nothing can be put back behind the end
-                    self._incoming.write(rest)
+    def _record(self) -> int:
+        """Move one record, or what there is of it; how long it is, and 0 when nothing was there."""
+        data = b""
+        if self._missing == 0:
+            data = self._take(_HEADER - len(self._head))
+            self._head += data
+            if len(self._head) < _HEADER:
+                if data:
+                    self._inner_in.write(data)
+                return len(data)
+            self._length = self._missing = int.from_bytes(self._head[3:], "big")
+            self._head = b""
+        if self._missing:
+            body = self._take(self._missing)
+            self._missing -= len(body)
+            data += body
+        if not data:
+            return 0
+        self._inner_in.write(data)
+        return max(self._length, 1)
+
+    def _take(self, size: int) -> bytes:
+        data: Any = self._incoming.read(size)
+        if type(data) is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"read() of the incoming BIO returned {type(data).__name__}, and not bytes")
+            data = bytes(data)
+        if len(data) > size:
+            raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
+        return data  # type: ignore[no-any-return]
+
+    def _gather(self) -> None:
+        if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
+            self._unsent += data
+
+    def _send(self) -> None:
+        while self._unsent:
+            n = self._outgoing.write(self._unsent)
+            if n is not None and not (isinstance(n, int) and 0 <= n <= len(self._unsent)):
+                raise ValueError(f"write() of the outgoing BIO returned {n!r} for {len(self._unsent)} bytes")
+            if n == 0:
+                raise SSLWantWriteError("the outgoing BIO takes no more: repeat the operation when it has room")
+            self._unsent = b"" if n is None else self._unsent[n:]
+
+
+class PumpedChannel(Channel):
+    """A Channel between two BIOs of which at least one is not tlskit's."""
+
+    __slots__ = ("_pump",)
+
+    def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], pump: Pump, **kwargs: Any) -> None:
+        super().__init__(*args, bios=bios, **kwargs)
+        self._pump = pump
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        self._pump(super().do_handshake)
+        self._pump.run(super().do_handshake)
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
-        self._pump(super().shutdown)
-        self._give_back()
+        self._pump.run(super().shutdown)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        room = len
-        if buffer is not None:
-            with memoryview(buffer) as view:
-                room = min(len, view.nbytes) if len > 0 else view.nbytes
-        if room > 0 and not self._full:
-            self._fill(room)
-        try:
-            got = super().read(len, buffer)
-        except SSLWantReadError:
-            got = self._pump(partial(super().read, len, buffer), room)
-        finally:
-            self._empty()
-        size = got if buffer is not None else got.__len__()
-        self._full = size == room
-        if size == 0 < room:
-            self._give_back()
-        return got
+        if self.handshake_done and (buffer is not None or len > 0):
+            wanted = (len if len > 0 else 1) - self.pending()
+            if wanted > 0:
+                self._pump.fill(wanted)
+        return self._pump.run(super().read, len, buffer)
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
-        try:
-            return super().write(data)
-        except SSLWantReadError:  # a renegotiation
-            n: int = self._pump(partial(super().write, data))
-            return n
-        finally:
-            self._empty()
+        n: int = self._pump.run(super().write, data)
+        return n
 
     def request_certificate(self) -> None:
-        self._pump(super().request_certificate)
+        self._pump.run(super().request_certificate)
 
 
 class SocketChannel(Channel):
@@ -213,10 +210,12 @@ def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tup
     """The class of channel for this pair, the MemoryBIOs that it works on, and what else its constructor takes."""
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
         return Channel, (incoming, outgoing), {}
-    for name, given in (("incoming", incoming), ("outgoing", outgoing)):
-        if not callable(getattr(given, "read", None)) or not callable(getattr(given, "write", None)) or not hasattr(given, "eof"):
-            raise TypeError(f"{name} has to be a MemoryBIO, or an object with read, write and eof, not {type(given).__name__}")
-    return PumpedChannel, (MemoryBIO(), MemoryBIO()), {"incoming": incoming, "outgoing": outgoing}
+    if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
+        raise TypeError(f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, not {type(incoming).__name__}")
+    if not callable(getattr(outgoing, "write", None)):
+        raise TypeError(f"outgoing has to be a MemoryBIO, or an object with write(), not {type(outgoing).__name__}")
+    inner = tuple(bio if isinstance(bio, MemoryBIO) else MemoryBIO() for bio in (incoming, outgoing))
+    return PumpedChannel, (inner[0], inner[1]), {"pump": Pump((inner[0], inner[1]), (incoming, outgoing))}
 
 
 # -- the other way about: the stdlib's contexts between BIOs of tlskit's --------------------------------------------------
@@ -225,31 +224,18 @@ def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tup
 class StdlibPump:
     """The stdlib's connection object between two BIOs, of which at least one is not the stdlib's."""
 
-    __slots__ = ("_bios", "_inner", "_sslobj")
+    __slots__ = ("_pump", "_sslobj")
 
-    def __init__(self, sslobj: Any, inner: tuple[Any, Any], bios: tuple[BIO, BIO]) -> None:
-        for name, value in (("_sslobj", sslobj), ("_inner", inner), ("_bios", bios)):
-            object.__setattr__(self, name, value)
+    def __init__(self, sslobj: Any, pump: Pump) -> None:
+        object.__setattr__(self, "_sslobj", sslobj)
+        object.__setattr__(self, "_pump", pump)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._sslobj, name)
-        return partial(self._pumped, found) if name in _MOVING else found
+        return partial(self._pump.run, found) if name in _MOVING else found
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._sslobj, name, value)
-
-    def _pumped(self, operation: Callable[..., Any], *args: Any) -> Any:
-        (inner_in, inner_out), (incoming, outgoing) = self._inner, self._bios
-        if inner_in is not incoming:
-            if data := incoming.read():
-                inner_in.write(data)
-            if incoming.eof:
-                inner_in.write_eof()
-        try:
-            return operation(*args)
-        finally:
-            if inner_out is not outgoing and (data := inner_out.read()):
-                outgoing.write(data)
 
 
 _MOVING = {"do_handshake", "read", "write", "shutdown", "verify_client_post_handshake"}
@@ -260,7 +246,7 @@ def wrap_stdlib_bio(
 ) -> Any:
     """`_wrap_bio` of the stdlib's contexts while `ssl.MemoryBIO` is tlskit's: they take no BIO but their own."""
     given = incoming, outgoing
-    bios = [_stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given]
+    inner = tuple(_stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)
     beneath = super(_stdlib.SSLContext, self)._wrap_bio
-    sslobj = beneath(*bios, server_side, server_hostname, **others)
-    return sslobj if bios == list(given) else StdlibPump(sslobj, (bios[0], bios[1]), given)
+    sslobj = beneath(*inner, server_side, server_hostname, **others)
+    return sslobj if inner == given else StdlibPump(sslobj, Pump((inner[0], inner[1]), given))
