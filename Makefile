@@ -88,6 +88,7 @@ $(VENV)/.interop: $(VENV)/.tools pyproject.toml
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh servers
 	@$(PIP) install --prefer-binary --group interop
 	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiohttp, asyncpg and uvloop are left out: no wheels"
+	@$(PIP) install --only-binary :all: --group interop-green || echo "tests of gevent and eventlet are left out: no wheels"
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.tools pyproject.toml

@@ -117,7 +117,7 @@ class Channel(Connection):
         self._context_now = value
 
     def on_servername(self, name: str | None) -> object:
-        callback, owner = self._context_now.sni_callback, self._owner()
+        callback, owner = self._context_now._sni_callback, self._owner()  # as it was set: a subclass may show another (gevent's does)
         return None if callback is None or owner is None else callback(owner, name, self._context_now)
 
     def chain(self, *, verified: bool) -> list[bytes]:

@@ -248,7 +248,8 @@ def test_a_source_that_raises(pair: Any) -> None:
 
 
 @pytest.mark.parametrize(("answer", "error"), [
-    (lambda size: None, TypeError), (lambda size: "text", TypeError), (lambda size: 5, TypeError), (lambda size: bytes(size + 1), ValueError),
+    (lambda size: None, TypeError), (lambda size: "text", TypeError), (lambda size: 5, TypeError),
+    (lambda size: bytes(size + 1), ValueError),
 ])  # fmt: skip
 def test_answers_that_are_none(pair: Any, answer: Any, error: type[Exception]) -> None:
     ends = Ends(pair)

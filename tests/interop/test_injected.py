@@ -25,7 +25,8 @@ import os, ssl as _ssl_module, sys, warnings
 warnings.simplefilter("ignore")
 PORT, ROOT, STRANGER, BOTH = int(sys.argv[1]), *sys.argv[2:]
 URL = f"https://localhost:{PORT}/"
-os.environ.pop("SSL_CERT_DIR", None)
+for name in ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(name, None)
 ORIGINAL = next(kind for kind in _ssl_module.SSLContext.__mro__ if kind.__module__ == "ssl")
 OURS = []
 
