@@ -70,6 +70,7 @@ class Channel(Connection):
             self._attempt.set(None, Reason.PRE_SHARED_KEY)
         self._service = Service(context.sessions._server_cache if server_side else None)
         self._verifies = bool(context._core.verify_mode)
+        self.reverifies = context.sessions.reverify
         if server_hostname is not None and not server_side:
             self._name_server(server_hostname, context.check_hostname)
         self._switched = self._bind() != self._binding  # by another thread: libssl may have copied either, or a mixture

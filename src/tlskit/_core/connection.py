@@ -87,6 +87,7 @@ class Connection:
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_conn.c.
 
     Attributes:
+        reverifies: whether a session's chain has to pass verification anew before the session is offered.
         vouched: the chain that `vouches_for` has found; empty: none.
         on_session: called with each new Session after the operation in which it came; None: they are not queued, and
             an operation takes the short way past `late_error`.
@@ -97,7 +98,7 @@ class Connection:
 
     __slots__ = (
         "__weakref__", "_conn", "_context", "_fd", "_handle", "_others",
-        "hook_error", "hostname", "late_error", "on_session", "vouched",
+        "hook_error", "hostname", "late_error", "on_session", "reverifies", "vouched",
     )  # fmt: skip
 
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
@@ -115,6 +116,7 @@ class Connection:
         self.hook_error: BaseException | None = None
         self.late_error: BaseException | None = None
         self.hostname: str | None = None
+        self.reverifies = False
         self.vouched: Sequence[bytes] = ()
 
     # -- before the handshake -------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class ContextSessions:
 
     __slots__ = (
         "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get", "_on_new", "_on_remove",
-        "_per_peer", "_resume", "_server_cache", "tally",
+        "_per_peer", "_resume", "_reverify", "_server_cache", "tally",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -79,7 +79,7 @@ class ContextSessions:
         self._on_get: OnGet | None = None
         self._on_remove: OnRemove | None = None
         self._per_peer, self._client_certificates = MANY, False
-        self._resume = False
+        self._resume = self._reverify = False
         self.tally = Tally()
 
     @property
@@ -208,6 +208,21 @@ class ContextSessions:
         for cache in (self._client_cache, self._server_cache):
             if cache is not None:
                 cache.client_certificates = self._client_certificates
+
+    @property
+    def reverify(self) -> bool:
+        """Whether a client verifies the chain of a session anew each time before it offers the session. False unless changed.
+
+        A session is offered only under the policy that it was made under, and while the peer's certificate is in date. What
+        may have happened since is left out of that: an authority in between has expired, or a list of revoked certificates
+        has come to a directory of `load_verify_locations(capath=...)`. It costs a verification, some tenths of a
+        millisecond, for each connection. What does not pass is not offered, and the handshake is a full one.
+        """
+        return self._reverify
+
+    @reverify.setter
+    def reverify(self, value: bool) -> None:
+        self._reverify = bool(value)
 
     @property
     def watched(self) -> bool:

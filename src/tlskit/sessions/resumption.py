@@ -143,8 +143,10 @@ def objection(session: SSLSession, connection: Connection, binding: Binding, ver
     if session.protocol != "TLSv1.3" and not connection.offers_cipher_of(core):
         return Reason.CIPHER_NOT_OFFERED
     if session._binding is not None:
-        return _difference(session._binding, binding)
-    if core.hostname is not None and core.hostname.lower() != binding.hostname:
+        reason = _difference(session._binding, binding)
+        if reason is not None or not (verifies and connection.reverifies):
+            return reason
+    elif core.hostname is not None and core.hostname.lower() != binding.hostname:
         return Reason.OTHER_HOST
     if verifies and not session._passes(connection):
         return Reason.CERTIFICATE_REFUSED
