@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from . import hooks, wait
 from .bio import MemoryBIO
 from .certificate import Certificate
 from .context import Context
+from .facts import Facts, read_facts, text_of
 from .fault import from_queue, translate
 from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
 from .notes import Notes, read_notes
@@ -42,45 +43,10 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
     _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _RECORD = 16384  # bytes, the most that a record holds
-_OFFERED = {
-    lib.TK_OFFERED_UNKNOWN: "unknown", lib.TK_OFFERED_NOTHING: "nothing", lib.TK_OFFERED_ID: "id",
-    lib.TK_OFFERED_TICKET: "ticket", lib.TK_OFFERED_PSK: "psk",
-}  # fmt: skip
-_REFUSED = {
-    lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
-    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
-}  # fmt: skip
 _CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
-
-
-class Facts(NamedTuple):
-    """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
-
-    offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
-    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered" or "expired"
-    session_time: int  # when the session in force was made, in seconds since 1970
-    done: bool
-    server: bool
-    reused: bool
-    version: int
-    version_name: str
-    cipher_id: int
-    cipher_name: str | None
-    cipher_standard_name: str | None
-    cipher_protocol: str | None
-    cipher_bits: int
-    group: str | None
-    alpn: str | None
-    compression: str | None
-    server_name: str | None
-    extended_master_secret: int
-    verify_code: int
-    shutdown: int
-    bytes_read: int
-    bytes_written: int
 
 
 class Connection:
@@ -398,13 +364,7 @@ class Connection:
         """What was negotiated, in one crossing."""
         f = ffi.new("tk_conn_facts *")
         lib.tk_conn_facts_of(self._conn, f)
-        alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
-        return Facts(
-            _OFFERED[f.offered], _REFUSED[f.refused_ticket], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
-            _text(f.version_name) or "", f.cipher_id, _text(f.cipher_name), _text(f.cipher_standard_name),
-            _text(f.cipher_protocol), f.cipher_bits, _text(f.group_name), alpn, _text(f.compression), _text(f.server_name) or None,
-            f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,
-        )  # fmt: skip
+        return read_facts(f)
 
     def current_session(self) -> Session | None:
         """The session in force, made or resumed; None before there is one. Corresponds to SSL_get1_session(3)."""
@@ -440,13 +400,9 @@ class Connection:
 
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
         """
-        return _text(lib.tk_conn_signature(self._conn, peer))
+        return text_of(lib.tk_conn_signature(self._conn, peer))
 
     def finished(self, *, peer: bool) -> bytes:
         """The Finished message of a side. Corresponds to SSL_get_finished(3)."""
         into = ffi.new("char[]", 64)
         return bytes(ffi.buffer(into, lib.tk_conn_finished(self._conn, peer, into, 64)))
-
-
-def _text(pointer: Any) -> str | None:
-    return ffi.string(pointer).decode("utf-8", "replace") if pointer else None

@@ -10,7 +10,8 @@ from .key import Binding
 from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, objection
 
 if TYPE_CHECKING:
-    from .._core.connection import Connection, Facts
+    from .._core.connection import Connection
+    from .._core.facts import Facts
     from .session import SSLSession
 
 

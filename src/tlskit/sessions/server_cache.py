@@ -22,7 +22,7 @@ from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, Tally
 from .session import SSLSession
 
 if TYPE_CHECKING:
-    from .._core.connection import Facts
+    from .._core.facts import Facts
     from .store import SessionStore
 
 OnGet = Callable[[Any, bytes], "SSLSession | None"]

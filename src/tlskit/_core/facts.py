@@ -1,0 +1,59 @@
+"""Facts: what was negotiated, as numbers and names that libssl has at hand."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .native import ffi, lib
+
+_OFFERED = {
+    lib.TK_OFFERED_UNKNOWN: "unknown", lib.TK_OFFERED_NOTHING: "nothing", lib.TK_OFFERED_ID: "id",
+    lib.TK_OFFERED_TICKET: "ticket", lib.TK_OFFERED_PSK: "psk",
+}  # fmt: skip
+_REFUSED = {
+    lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
+    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
+}  # fmt: skip
+
+
+class Facts(NamedTuple):
+    """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
+
+    offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
+    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered" or "expired"
+    session_time: int  # when the session in force was made, in seconds since 1970
+    done: bool
+    server: bool
+    reused: bool
+    version: int
+    version_name: str
+    cipher_id: int
+    cipher_name: str | None
+    cipher_standard_name: str | None
+    cipher_protocol: str | None
+    cipher_bits: int
+    group: str | None
+    alpn: str | None
+    compression: str | None
+    server_name: str | None
+    extended_master_secret: int
+    verify_code: int
+    shutdown: int
+    bytes_read: int
+    bytes_written: int
+
+
+def read_facts(f: Any) -> Facts:
+    """What tk_conn_facts_of has written."""
+    alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
+    return Facts(
+        _OFFERED[f.offered], _REFUSED[f.refused_ticket], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
+        text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name), text_of(f.cipher_standard_name),
+        text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn, text_of(f.compression), text_of(f.server_name) or None,
+        f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,
+    )  # fmt: skip
+
+
+def text_of(pointer: Any) -> str | None:
+    """A C string, or None for NULL."""
+    return ffi.string(pointer).decode("utf-8", "replace") if pointer else None
