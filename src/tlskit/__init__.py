@@ -171,6 +171,8 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import (
+    MemcachedStore,
+    RedisStore,
     SQLiteStore,
     SealedStore,
     CipherInfo,
@@ -299,6 +301,7 @@ __all__ = [
     "HAS_TLSv1_2",
     "HAS_TLSv1_3",
     "KeyInfo",
+    "MemcachedStore",
     "MemoryBIO",
     "MemoryStore",
     "NotOffered",
@@ -319,6 +322,7 @@ __all__ = [
     "RAND_bytes",
     "RAND_status",
     "Reason",
+    "RedisStore",
     "Refused",
     "Resumed",
     "SQLiteStore",

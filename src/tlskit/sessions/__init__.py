@@ -2,7 +2,9 @@
 
 from .facet import ContextSessions, SessionStats
 from .info import CipherInfo, KeyInfo, SessionInfo
+from .memcached import MemcachedStore
 from .memory import MemoryStore
+from .redis import RedisStore
 from .seal import SealedStore
 from .session import SSLSession
 from .sqlite import SQLiteStore
@@ -12,7 +14,9 @@ __all__ = [
     "CipherInfo",
     "ContextSessions",
     "KeyInfo",
+    "MemcachedStore",
     "MemoryStore",
+    "RedisStore",
     "SQLiteStore",
     "SSLSession",
     "SealedStore",

@@ -1,0 +1,240 @@
+"""RedisStore: sessions for many processes on many machines, in Redis or Valkey.
+
+Under each key there is a list, the newest value first: the time at which it expires in 15 digits (milliseconds, by the
+server's own clock), and the sealed value in base64, so that clients that decode answers get what the others get. Each
+call is one script, which the server runs as a whole: so a value is taken once, and one round trip does it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from .seal import Seal, Secrets
+from .store import Entry, Held, check_key, check_value, closed, lifetime
+
+_LARGEST = 1 << 20
+
+_NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
+_LIVE = "local function live(v) return tonumber(string.sub(v, 1, 15)) > now end "
+
+_PUT = (
+    _NOW
+    + """
+    redis.call('LPUSH', KEYS[1], string.format('%015d', now + ARGV[2]) .. ARGV[1])
+    redis.call('LTRIM', KEYS[1], 0, ARGV[3] - 1)
+    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+    """
+)
+_TAKE = (
+    _NOW
+    + _LIVE
+    + """
+    local v = redis.call('LPOP', KEYS[1])
+    while v and not live(v) do v = redis.call('LPOP', KEYS[1]) end
+    return v and string.sub(v, 16)
+    """
+)
+_GET = (
+    _NOW
+    + _LIVE
+    + """
+    for _, v in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+        if live(v) then return string.sub(v, 16) end
+    end
+    return false
+    """
+)
+_REMOVE = (
+    _NOW
+    + _LIVE
+    + """
+    local found = 0
+    for _, v in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+        if #ARGV == 0 and live(v) then found = 1 end
+        for _, wanted in ipairs(ARGV) do
+            if string.sub(v, 16) == wanted and live(v) then
+                redis.call('LREM', KEYS[1], 1, v)
+                return 1
+            end
+        end
+    end
+    if #ARGV == 0 then redis.call('DEL', KEYS[1]) end
+    return found
+    """
+)
+_LIST = (
+    _NOW
+    + _LIVE
+    + """
+    local found = {}
+    for _, v in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+        if live(v) then
+            found[#found + 1] = tonumber(string.sub(v, 1, 15)) - now
+            found[#found + 1] = string.sub(v, 16)
+        end
+    end
+    return found
+    """
+)
+
+
+class RedisClient(Protocol):
+    """As much of redis-py's `Redis`, `RedisCluster` or of Valkey's client as the store uses."""
+
+    def register_script(self, script: Any) -> Any:
+        """Give a callable of (keys, args)."""
+
+    def scan_iter(self, match: Any = ..., count: Any = ...) -> Any:
+        """Iterate over the keys that match."""
+
+    def delete(self, *names: Any) -> Any:
+        """Remove keys."""
+
+
+class RedisStore(Held):
+    """Keep sessions in Redis 5 or later, or in Valkey. They expire there by themselves.
+
+    Of a plain client the store takes the address and the credentials, and makes connections of its own: they wait
+    for `timeout` seconds, and send nothing a second time when an answer stays away, since a session that is put twice could
+    be taken twice. A cluster's or a sentinel's client is used as it is: turn its retries off, and set its timeouts.
+
+    What all keys together may need is for the server to bound (`maxmemory`, with the policy `volatile-ttl`). Any thread
+    may use the store, and so may a forked child; a call is one round trip, and blocks for that.
+
+    Args:
+        client: of redis-py or valkey-py, not an asynchronous one.
+        secret: one secret or several, of 16 random bytes or more each: the first seals, all open. All machines need the same.
+        prefix: what the store's keys begin with.
+        timeout: how many seconds to wait for the server.
+
+    Attributes:
+        unreadable: how many values were left out because they did not open.
+    """
+
+    __slots__ = ("_client", "_closed", "_get", "_list", "_own", "_prefix", "_put", "_remove", "_seal", "_take", "unreadable")
+
+    in_process = False
+    sealed = True
+
+    def __init__(self, client: RedisClient, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25) -> None:
+        if inspect.iscoroutinefunction(getattr(client, "execute_command", None)):
+            raise TypeError("a session store is asked in the middle of a handshake: it needs a client that is not asynchronous")
+        self._seal, self._prefix = Seal(secret), prefix
+        own = _own_client(client, timeout)
+        self._own = own is not None
+        self._client: Any = client if own is None else own
+        self._closed, self.unreadable = False, 0
+        scripts = (self._client.register_script(script) for script in (_PUT, _TAKE, _GET, _REMOVE, _LIST))
+        self._put, self._take, self._get, self._remove, self._list = scripts
+
+    @classmethod
+    def from_url(cls, url: str, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25) -> RedisStore:
+        """Make the client too: `redis://host:6379/0`, `rediss://` with TLS, `unix:///path`. It needs redis-py."""
+        try:
+            import redis
+        except ImportError:
+            raise ImportError("RedisStore.from_url() needs redis-py: pip install 'tlskit[redis]'") from None
+        return cls(redis.Redis.from_url(url), secret=secret, prefix=prefix, timeout=timeout)
+
+    def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        check_value(value, _LARGEST)
+        milliseconds = int(lifetime(key, seconds, most) * 1000)
+        name = self._name(key)
+        if milliseconds > 0:
+            self._put(keys=[name], args=[base64.b64encode(self._seal.close(key, value)), milliseconds, most])
+
+    def take(self, key: bytes) -> bytes | None:
+        """Remove the newest value under `key`, and return it; None also when it does not open."""
+        return self._opened(key, self._take(keys=[self._name(key)]))
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the newest value under `key`, which stays; None also when it does not open."""
+        return self._opened(key, self._get(keys=[self._name(key)]))
+
+    def remove(self, key: bytes, value: bytes | None = None) -> bool:
+        """Remove one value, or all that there is under `key`; False when it was not there."""
+        name = self._name(key)
+        values = [] if value is None else [base64.b64encode(sealed) for sealed in self._seal.every(key, value)]
+        return bool(self._remove(keys=[name], args=values))
+
+    def purge(self) -> int:
+        """Return 0: Redis drops by itself what has expired."""
+        return 0
+
+    def clear(self) -> None:
+        """Drop everything whose key has the prefix: it looks through all keys of the server."""
+        for name in self._names():
+            self._client.delete(name)
+
+    def close(self) -> None:
+        """Close the store's connections; the client that it was made with stays as it is."""
+        if self._own and not self._closed:
+            self._client.connection_pool.disconnect()
+        self._closed = True
+
+    def entries(self) -> Iterator[Entry]:
+        """What there is, without what does not open: it looks through all keys of the server."""
+        for name in self._names():
+            text = name if isinstance(name, str) else name.decode("utf-8", "replace")
+            try:
+                key = bytes.fromhex(text[len(self._prefix) :])
+            except ValueError:
+                continue  # something else with this prefix
+            listed = self._list(keys=[name])
+            for milliseconds, sealed in zip(listed[::2], listed[1::2], strict=True):
+                value = self._opened(key, sealed)
+                if value is not None:
+                    yield Entry(key, value, int(milliseconds) / 1000)
+
+    def __repr__(self) -> str:
+        return f"<RedisStore {self._prefix!r} through a {type(self._client).__name__}{', closed' if self._closed else ''}>"
+
+    def _name(self, key: bytes) -> str:
+        check_key(key)
+        if self._closed:
+            closed()
+        return self._prefix + key.hex()
+
+    def _names(self) -> Any:
+        if self._closed:
+            closed()
+        return self._client.scan_iter(match=re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + "*", count=1000)
+
+    def _opened(self, key: bytes, said: object) -> bytes | None:
+        if said is None:
+            return None
+        try:
+            sealed = base64.b64decode(said, validate=True) if isinstance(said, (bytes, str)) else None
+        except (binascii.Error, ValueError):
+            sealed = None
+        value = self._seal.open(key, sealed)
+        if value is None:
+            self.unreadable += 1
+        return value
+
+
+def _own_client(client: RedisClient, timeout: float) -> Any:
+    """A client for the same server, without retries, and with this timeout; None where there is more to it than a server."""
+    kinds = [
+        kind
+        for kind in type(client).__mro__
+        if kind.__module__ in ("redis.client", "valkey.client") and kind.__name__ in ("Redis", "Valkey")
+    ]
+    pool: Any = getattr(client, "connection_pool", None)
+    if not kinds or type(pool).__name__ not in ("ConnectionPool", "BlockingConnectionPool"):
+        return None
+    plain = next(kind for kind in type(pool).__mro__ if kind.__name__ == "ConnectionPool")
+    about_the_pool = ("maint_", "oss_", "orig_", "cache", "event_dispatcher")
+    settings = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(about_the_pool)}
+    settings.update(retry=None, retry_on_timeout=False, retry_on_error=[], socket_timeout=timeout)
+    if "path" not in settings:
+        settings["socket_connect_timeout"] = timeout
+    own = kinds[0](connection_pool=plain(connection_class=pool.connection_class, **settings))
+    own.auto_close_connection_pool = True
+    return own
