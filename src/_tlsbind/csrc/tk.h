@@ -87,6 +87,13 @@ typedef struct {
     int32_t generation;
 } tk_turn;
 
+/* What a reader that waited has seen in the socket: it is there still. */
+typedef struct {
+    int error; /* of recv; 0: none */
+    size_t size;
+    uint8_t bytes[2048];
+} tk_look;
+
 struct tk_conn {
     SSL *ssl;
     tk_mutex mutex;
@@ -102,6 +109,8 @@ struct tk_conn {
     int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
+    tk_look *look;          /* at what the socket holds, for the step that comes now; NULL: none */
+    uint64_t taken;         /* how often something was taken from the socket */
     uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
     uint8_t header_size;
     size_t missing;         /* of its body, what libssl has not been given yet */
@@ -151,7 +160,6 @@ int tk_transport_flush(tk_conn *c);        /* 1: nothing left; 0: the socket is 
 int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already */
 int tk_transport_init(void);
 
-int tk_wait(tk_conn *c, int reading, int writing, int64_t ms); /* TK_DONE or a status */
 
 /* ---- operations: tk_conn.c has the loop ---- */
 
@@ -173,6 +181,8 @@ typedef struct tk_op {
 
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
 int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
+int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look); /* lets go of the lock meanwhile: TK_DONE or a status */
+int tk_op_leaves_reading(const tk_conn *c, const tk_op *op);
 int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
 
 static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }

@@ -3,7 +3,7 @@
    How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that calls libssl once or
    more and says what came of it. `run` takes the connection's lock, clears this thread's error queue, makes the step,
    and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
-   a socket and time left, does it wait in poll, *without* the lock; and tries again. So one thread may sit in a read
+   a socket and time left, does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may sit in a read
    while another writes and a third closes; of several readers one waits for the socket. A timeout of 0 is the whole of
    the memory transport and of non-blocking sockets: the same step, no wait.
 
@@ -14,8 +14,6 @@
    How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by shutting the socket
    down, and waits until they have left; the descriptor may be closed after that, and its number used again. */
 #include "tk.h"
-
-enum { SLICE_MS = 50 }; /* see slice() and wait_for_turn() */
 
 /* ---- the loop ---- */
 
@@ -91,73 +89,12 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     return c->interrupted && is_want(status) ? TK_INTERRUPTED : status;
 }
 
-/* Before a thread begins to wait without the lock, and after. */
-static void count_in(tk_conn *c)
-{
-    if (c->generation != tk_generation) {
-        c->generation = tk_generation;
-        c->waiting = c->reader = 0;
-    }
-    c->waiting++;
-}
-
-static void count_out(tk_conn *c)
-{
-    if (--c->waiting == 0 && c->closed)
-        tk_condition_broadcast(&c->left);
-}
-
-/* Another thread waits to read, and there is nothing to read yet. Whatever comes next is for that one to take in: it would
-   sleep on if this one took it, and hear nothing of the peer's end. */
-static int leaves_it_to_the_reader(const tk_conn *c, const tk_op *op)
-{
-    if (!op->may_wait || !c->reader || c->generation != tk_generation || (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
-        return 0;
-    return c->parked == 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) && SSL_pending(c->ssl) == 0;
-}
-
-/* A handshake, a shutdown, and who leaves it to another to read, look again from time to time. */
-static int64_t slice(const tk_op *op, int reads, int64_t left)
-{
-    if (op->kind == TK_WRITE || (op->kind == TK_READ && reads))
-        return left;
-    return left < 0 || left > SLICE_MS ? SLICE_MS : left;
-}
-
-/* Called and returning with the lock held. */
-static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t left)
-{
-    int reads = status == TK_WANT_READ && !leaves_it_to_the_reader(c, op);
-    int writes = status == TK_WANT_WRITE || c->behind.size > 0;
-    int waited;
-
-    count_in(c);
-    c->reader |= reads && op->kind == TK_READ;
-    tk_unlock(&c->mutex);
-    waited = tk_wait(c, reads, writes, slice(op, reads || status != TK_WANT_READ, left));
-    tk_lock(&c->mutex);
-    c->reader &= !(reads && op->kind == TK_READ);
-    count_out(c);
-    return c->closed ? TK_CLOSED : waited;
-}
-
-/* Another write ends soon, or its caller has to come back. A condition does not hear of signals: look for them. */
-static int wait_for_turn(tk_conn *c, int64_t ms)
-{
-    int passed;
-
-    count_in(c);
-    passed = tk_condition_wait_ms(&c->turns, &c->mutex, (int)(ms < 0 || ms > SLICE_MS ? SLICE_MS : ms));
-    count_out(c);
-    return c->closed ? TK_CLOSED : passed ? TK_DONE : TK_INTERRUPTED;
-}
-
 /* A read that libssl need not be asked about. */
 static int has_to_wait(tk_conn *c, const tk_op *op)
 {
     if (op->kind != TK_READ || !op->may_wait)
         return 0;
-    if (leaves_it_to_the_reader(c, op)) {
+    if (tk_op_leaves_reading(c, op)) {
         (void)tk_transport_flush(c);
         return 1;
     }
@@ -170,20 +107,23 @@ static int has_to_wait(tk_conn *c, const tk_op *op)
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status; /* the clock has cut off part of a millisecond */
+    tk_look look;
 
+    look.size = 0;
     op->may_wait = timeout != 0 && c->fd >= 0;
     op->limited = timeout > 0;
     for (;;) {
         int waited;
 
         status = c->closed ? TK_CLOSED : has_to_wait(c, op) ? TK_WANT_READ : attempt(c, op);
+        c->look = NULL;
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;
         if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
             status = TK_TIMED_OUT;
             break;
         }
-        waited = status == TK_TURN ? wait_for_turn(c, left) : wait_unlocked(c, op, status, left);
+        waited = tk_op_wait(c, op, status, left, &look);
         op->waited = 1;
         if (waited == TK_SYSCALL)
             take_fault(c, op, tk_fd_errno());
@@ -193,7 +133,7 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
         }
     }
     if (op->kind == TK_READ)
-        c->dry = (uint8_t)op->waited;
+        c->dry = op->waited && look.size < sizeof look.bytes;
     return status;
 }
 
@@ -265,7 +205,7 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
     for (;;) {
         int result;
 
-        if (c->shutdown_sent && leaves_it_to_the_reader(c, op))
+        if (c->shutdown_sent && tk_op_leaves_reading(c, op))
             return tk_op_flush(c, op, TK_WANT_READ);
         result = SSL_shutdown(c->ssl);
         if (result < 0)

@@ -33,6 +33,7 @@ static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
 static inline int tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
 static inline int tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK); }
+static inline int tk_fd_peek_waiting(tk_fd fd, void *p, size_t n) { return tk_fd_peek(fd, p, n); }
 static inline int64_t tk_fd_available(tk_fd fd) { u_long n = 0; return ioctlsocket(fd, FIONREAD, &n) == 0 ? (int64_t)n : -1; }
 static inline int tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
 static inline int tk_fd_errno(void) { return WSAGetLastError(); }
@@ -123,6 +124,7 @@ static inline int tk_fd_prepare(tk_fd fd) { int on = 1; return setsockopt(fd, SO
 
 static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT); }
 static inline ssize_t tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK); }
+static inline ssize_t tk_fd_peek_waiting(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_PEEK); } /* if the socket blocks */
 static inline int64_t tk_fd_available(tk_fd fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
 static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n, TK_SEND_FLAGS); }
 static inline int tk_fd_errno(void) { return errno; }

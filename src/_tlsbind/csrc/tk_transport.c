@@ -55,6 +55,25 @@ static int received(tk_conn *c, int n)
     return -1;
 }
 
+static int take(tk_conn *c, void *into, size_t size)
+{
+    c->look = NULL;
+    c->taken++;
+    return received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+}
+
+/* What the socket holds, and keeps: as `received`. Who has waited for it may have seen it already. */
+static int look(tk_conn *c, void *into, size_t size)
+{
+    const tk_look *seen = c->look;
+
+    if (seen == NULL || (seen->size == sizeof seen->bytes && size > seen->size))
+        return received(c, (int)tk_fd_peek((tk_fd)c->fd, into, size));
+    size = size < seen->size ? size : seen->size;
+    memcpy(into, seen->bytes, size);
+    return (int)size;
+}
+
 /* Note where libssl is: how much of the record that it has begun is missing. */
 static void follow(tk_conn *c, const uint8_t *p, size_t size)
 {
@@ -98,11 +117,11 @@ static int receive_ahead(tk_conn *c, size_t reach)
     if (room == NULL)
         return -1;
     if (c->stride > STRIDE_LEAST && tk_fd_available((tk_fd)c->fd) > (int64_t)reach) {
-        n = there = received(c, (int)tk_fd_recv((tk_fd)c->fd, room, reach)); /* a stream: more than that is left behind */
+        n = there = take(c, room, reach); /* a stream: more than that is left behind */
     } else {
-        n = there = received(c, (int)tk_fd_peek((tk_fd)c->fd, room, reach));
+        n = there = look(c, room, reach);
         if (n > 0)
-            n = received(c, (int)tk_fd_recv((tk_fd)c->fd, room, to_be_taken(c, room, (size_t)n)));
+            n = take(c, room, to_be_taken(c, room, (size_t)n));
     }
     if (n <= 0) {
         tk_queue_clear(&c->ahead);
@@ -123,8 +142,11 @@ static int read_socket(tk_conn *c, char *into, size_t size)
 
     if (c->ahead.size > 0) {
         n = (int)tk_queue_take(&c->ahead, into, size);
+    } else if (c->look != NULL && c->look->error != 0) {
+        c->read_errno = c->look->error;
+        n = -1;
     } else if (c->reader_room == 0 || reach <= size || c->header_size > 0) {
-        n = received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+        n = take(c, into, size);
     } else {
         n = receive_ahead(c, reach);
         if (n > 0)
