@@ -43,6 +43,7 @@ class Rounds:
             refused = pairs.server_context(authority, identity=authority.stranger)
             server.sni_callback = lambda connection, name, context: None
             client.sessions.on_new = lambda connection, session: None
+            server.tickets.keyring = tlskit.TicketKeyring()
             pairs.only(version, client, server, refused)
             self._turns.append((client, server, refused))
         self._next = 0
@@ -50,6 +51,8 @@ class Rounds:
     def make(self) -> tuple[Any, ...]:
         client, server, refused = self._turns[self._next % 2]
         self._next += 1
+        if self._next % 10 < 2:
+            server.tickets.keyring.rotate()
         full = self._talk(client, server, None)
         resumed = self._talk(client, server, tlskit.SSLSession.from_bytes(full[0].session.to_bytes()))
         if not resumed[0].session_reused:

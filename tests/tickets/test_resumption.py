@@ -227,16 +227,47 @@ def test_no_longer_than_the_client_s_certificate(client, make_server, tmp_path):
     assert ring.stats().refused == 1
 
 
-def test_no_longer_than_a_week_after_the_full_handshake(client, make_server, version):
+def test_no_longer_than_a_week_after_the_full_handshake(client, make_server):
+    """A TLS 1.3 ticket is of now, but the line that it stands in is not; nor in TLS 1.2 what was renewed."""
     ring = TicketKeyring.from_keys([random_key()], lifetime=7 * 86400)
     server = make_server(ring)
-    near, _ = pairs.memory_pair(client, server, session=earned(client, server))
-    assert near.session_reused
-    shift(ring, 7 * 86400 - 60)
-    assert resumes(client, server, near.session)
-    shift(ring, 61)
-    assert not resumes(client, server, near.session)  # the ticket is of now, the session is not
+    session = earned(client, server)
+    for _ in range(6):
+        shift(ring, 86400)
+        ring.rotate()
+        near, _ = pairs.memory_pair(client, server, session=session)
+        assert near.session_reused
+        assert near.session._session.ticket != session._session.ticket
+        session = near.session
+    shift(ring, 86399)
+    assert resumes(client, server, session)
+    shift(ring, 2)
+    assert not resumes(client, server, session)
     assert ring.stats().refused == 1
+
+
+def test_tickets_of_a_line_are_not_promised_beyond_its_end(client, make_server, version):
+    ring = TicketKeyring.from_keys([random_key()], lifetime=7 * 86400)
+    server = make_server(ring)
+    session = earned(client, server)
+    assert session.ticket_lifetime_hint == 7 * 86400
+    shift(ring, 5 * 86400)
+    near, _ = pairs.memory_pair(client, server, session=session)
+    assert near.session_reused
+    if modern(version):
+        assert 2 * 86400 - 20 < near.session.ticket_lifetime_hint <= 2 * 86400
+
+
+def test_key_that_was_rotated_away_ends_between_two_periods(client, make_server):
+    ring = TicketKeyring(period=7 * 86400, lifetime=100)
+    server = make_server(ring)
+    session = earned(client, server)
+    ring.rotate()
+    assert resumes(client, server, session)
+    shift(ring, 102)
+    assert len(ring.names) == 1
+    assert not resumes(client, server, session)
+    assert ring.stats().retired == 1
 
 
 # -- lifetimes --------------------------------------------------------------------------------------------------------

@@ -165,15 +165,20 @@ int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32
 
 int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room)
 {
-    tk_keys *k = tk_ring_take(r, tk_ring_clock(r));
+    int64_t now = tk_ring_clock(r);
+    tk_keys *k = tk_ring_take(r, now);
     uint8_t *to = out;
-    int32_t i, n = k == NULL ? 0 : k->count < room ? k->count : room;
+    int32_t i, n = 0;
 
-    for (i = 0; i < n; i++, to += TK_PACKED_KEY) {
+    for (i = 0; k != NULL && i < k->count && n < room; i++) {
+        if (i > 0 && k->key[i].until <= now)
+            continue;
+        n++;
         to[0] = (uint8_t)k->key[i].size;
         memcpy(to + 1, k->key[i].name, 16);
         memcpy(to + 17, k->key[i].hmac, 32);
         memcpy(to + 49, k->key[i].aes, 32);
+        to += TK_PACKED_KEY;
     }
     if (k != NULL)
         tk_ring_give_back(k);

@@ -175,7 +175,7 @@ static int on_ticket_made(SSL *ssl, void *argument)
     (void)argument;
     if (c == NULL || c->ring == NULL || s == NULL)
         return 1;
-    time = (int64_t)SSL_SESSION_get_time_ex(s);
+    time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift); /* by the ring's clock */
     if ((first = begun(s)) < 0 && !set_begun(s, first = time))
         return 0;
     most = least(c->ring->lifetime, first + WEEK - time);
