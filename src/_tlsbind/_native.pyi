@@ -295,11 +295,6 @@ class Lib:
     TK_READ: int
     TK_WRITE: int
     TK_SHUTDOWN: int
-    TK_TICKET_FINE: int
-    TK_TICKET_UNKNOWN: int
-    TK_TICKET_RETIRED: int
-    TK_TICKET_TAMPERED: int
-    TK_TICKET_EXPIRED: int
     TK_OFFERED_UNKNOWN: int
     TK_OFFERED_NOTHING: int
     TK_OFFERED_ID: int
@@ -313,6 +308,12 @@ class Lib:
     TK_RING_KEYS: int
     TK_RING_SECRETS: int
     TK_PACKED_KEY: int
+    TK_TICKET_FINE: int
+    TK_TICKET_UNKNOWN: int
+    TK_TICKET_RETIRED: int
+    TK_TICKET_TAMPERED: int
+    TK_TICKET_EXPIRED: int
+    TK_TICKET_ELSEWHERE: int
     def tk_records_free(self, r: tk_records, /) -> None: ...
     def tk_init(self) -> int: ...
     def tk_version_number(self) -> int: ...

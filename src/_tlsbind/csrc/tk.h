@@ -66,6 +66,8 @@ int tk_mem_holds_record(tk_mem *m);
 
 /* ---- a connection ---- */
 
+enum { TK_SCOPE = 32 }; /* bytes that stand for what a ticket is for: tk_mark.c */
+
 typedef struct tk_info tk_info;
 
 typedef struct tk_event {
@@ -153,6 +155,7 @@ struct tk_conn {
     uint8_t refused_ticket; /* why: TK_TICKET_... */
     uint8_t tickets_counted; /* ... and what has been counted of this handshake */
     tk_ring *ring;          /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
+    uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */
 };
 
 BIO *tk_transport_new(tk_conn *c);
@@ -250,6 +253,7 @@ struct tk_ctx {
     int32_t hooks;
     int32_t post_handshake_auth;
     tk_ring *ring;          /* NULL: libssl's own ticket keys */
+    uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
     tk_mutex removed_mutex;
     tk_event *removed, **removed_end; /* what libssl has removed from its cache, the oldest first */
     int32_t removed_count;
@@ -268,7 +272,8 @@ void tk_events_clear(tk_conn *c);
 
 /* ---- tickets ---- */
 
-tk_ring *tk_ctx_ring(tk_ctx *c); /* a reference of the caller's own, or NULL */
+void tk_conn_take_ring(tk_conn *c, tk_ctx *x);
+void tk_ctx_identify(tk_ctx *c, X509 *leaf); /* this is its certificate now */
 void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became of its ticket */
 
 /* ---- sessions that are kept elsewhere ---- */

@@ -273,7 +273,6 @@ int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room); /* bytes read ahe
 int tk_conn_handshake_done(tk_conn *c);
 int tk_conn_request_certificate(tk_conn *c, tk_fault *fault); /* TLS 1.3 post-handshake authentication */
 
-enum { TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3, TK_TICKET_EXPIRED = 4 };
 enum { TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFFERED_TICKET = 3, TK_OFFERED_PSK = 4 };
 
 typedef struct {

@@ -29,3 +29,8 @@ void tk_ring_shift(tk_ring *r, int64_t seconds); /* set its clock forward: for t
 void tk_ctx_set_ring(tk_ctx *c, tk_ring *r); /* NULL: libssl's own keys */
 int tk_ctx_ticket_keys(tk_ctx *c, void *into);           /* libssl's own: 80 bytes */
 int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys);
+
+enum { /* why a ring refused a client's ticket: tk_conn_facts.refused_ticket */
+    TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3, TK_TICKET_EXPIRED = 4,
+    TK_TICKET_ELSEWHERE = 5 /* made for another name, or before a certificate for other names */
+};

@@ -57,7 +57,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     if (x->post_handshake_auth)
         offer_post_handshake_auth(c->ssl, server);
     if (server) {
-        c->ring = tk_ctx_ring(x);
+        tk_conn_take_ring(c, x);
         SSL_set_accept_state(c->ssl);
     } else
         SSL_set_connect_state(c->ssl);

@@ -81,6 +81,8 @@ int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *ke
     }
     if (X509_check_private_key(leaf, key) == 1 && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 1) == 1)
         status = TK_DONE;
+    if (status == TK_DONE)
+        tk_ctx_identify(c, leaf);
 out:
     if (status != TK_DONE && q.too_long)
         status = TK_PASSWORD_LONG;

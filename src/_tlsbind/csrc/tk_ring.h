@@ -48,6 +48,11 @@ int tk_rotation_shared(tk_ring *r, int64_t now);
 int tk_rotation_given(tk_ring *r, tk_keys *k); /* these from now on */
 int tk_rotation_due(tk_ring *r, int64_t now);  /* bring the keys up to that time: 0 when that fails, and those of before stay */
 
+/* marks: where a ticket comes from */
+int64_t tk_mark_begun(SSL_SESSION *s); /* when the full handshake was; -1: no mark */
+int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun);
+int tk_mark_fits(tk_conn *c, SSL_SESSION *s);
+
 /* rings: these take the mutex themselves */
 void tk_ring_init(void);
 void tk_ring_lock(void);

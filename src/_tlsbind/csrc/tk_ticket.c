@@ -120,7 +120,9 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
         return 0;
     if (c->ring == NULL) { /* the context had none when the connection was made */
         tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
-        if (x == NULL || (c->ring = tk_ctx_ring(x)) == NULL)
+        if (x != NULL)
+            tk_conn_take_ring(c, x);
+        if (c->ring == NULL)
             return 0;
     }
     now = tk_ring_clock(c->ring);
@@ -132,35 +134,6 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 }
 
 /* ---- what a ticket says, and how long it counts ---- */
-
-/* When the full handshake was from which a line of sessions comes: TLS 1.3 resumes from ticket to ticket, and each is
-   new. It stands in the ticket itself. */
-static const char MARK[4] = { 't', 'k', 'T', '1' };
-
-static int64_t begun(SSL_SESSION *s)
-{
-    uint8_t *data;
-    size_t size;
-    int64_t n = 0;
-    size_t i;
-
-    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != sizeof MARK + 8 || memcmp(data, MARK, sizeof MARK) != 0)
-        return -1;
-    for (i = sizeof MARK; i < size; i++)
-        n = n << 8 | data[i];
-    return n;
-}
-
-static int set_begun(SSL_SESSION *s, int64_t n)
-{
-    uint8_t data[sizeof MARK + 8];
-    size_t i;
-
-    memcpy(data, MARK, sizeof MARK);
-    for (i = sizeof data; i-- > sizeof MARK; n >>= 8)
-        data[i] = (uint8_t)n;
-    return SSL_SESSION_set1_ticket_appdata(s, data, sizeof data);
-}
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -176,7 +149,7 @@ static int on_ticket_made(SSL *ssl, void *argument)
     if (c == NULL || c->ring == NULL || s == NULL)
         return 1;
     time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift); /* by the ring's clock */
-    if ((first = begun(s)) < 0 && !set_begun(s, first = time))
+    if ((first = tk_mark_begun(s)) < 0 && !tk_mark_set(c, s, first = time))
         return 0;
     most = least(c->ring->lifetime, first + WEEK - time);
     if (SSL_SESSION_get_timeout(s) > most)
@@ -205,10 +178,15 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
-    first = begun(s);
+    first = tk_mark_begun(s);
     now = tk_ring_clock(c->ring);
     if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
         refuse(c, TK_TICKET_EXPIRED, &c->ring->stats.refused);
+        c->ticket = TICKET_NONE;
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    }
+    if (!tk_mark_fits(c, s)) {
+        refuse(c, TK_TICKET_ELSEWHERE, &c->ring->stats.refused);
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
@@ -217,15 +195,13 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
 
 /* ---- contexts ---- */
 
-tk_ring *tk_ctx_ring(tk_ctx *c)
+void tk_conn_take_ring(tk_conn *c, tk_ctx *x)
 {
-    tk_ring *r;
-
     tk_ring_lock();
-    if ((r = c->ring) != NULL)
-        r->references++;
+    memcpy(c->names, x->names, sizeof c->names);
+    if ((c->ring = x->ring) != NULL)
+        c->ring->references++;
     tk_ring_unlock();
-    return r;
 }
 
 void tk_ctx_set_ring(tk_ctx *c, tk_ring *r)

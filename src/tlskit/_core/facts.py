@@ -12,7 +12,7 @@ _OFFERED = {
 }  # fmt: skip
 _REFUSED = {
     lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
-    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
+    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired", lib.TK_TICKET_ELSEWHERE: "elsewhere",
 }  # fmt: skip
 
 
@@ -20,7 +20,7 @@ class Facts(NamedTuple):
     """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
 
     offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
-    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered" or "expired"
+    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired" or "elsewhere"
     session_time: int  # when the session in force was made, in seconds since 1970
     done: bool
     server: bool

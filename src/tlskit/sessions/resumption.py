@@ -55,6 +55,7 @@ class Reason(str, Enum):
     TICKET_KEY_UNKNOWN = "the client's ticket is not under one of this server's keys"
     TICKET_KEY_RETIRED = "the client's ticket is under a key that is no longer in use"
     TICKET_DAMAGED = "the client's ticket is damaged, or was changed"
+    TICKET_ELSEWHERE = "the client's ticket was made for another server name, or by a server whose certificate has other names"
 
     def __str__(self) -> str:
         return self.value
