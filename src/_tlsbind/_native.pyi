@@ -226,6 +226,7 @@ class Lib:
     TK_SYSCALL: int
     TK_SSL: int
     TK_PASSWORD: int
+    TK_REENTERED: int
     TK_PASSWORD_LONG: int
     TK_LOAD_CERTIFICATES: int
     TK_LOAD_CRLS: int

@@ -149,6 +149,7 @@ struct tk_conn {
     uint8_t wanted[32];     /* the id of the session that the client wants */
     SSL_SESSION *found;     /* it, from elsewhere */
     uint8_t shutdown_sent;
+    uint8_t inside;         /* Python is behind a door: libssl must not be entered again */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
@@ -230,16 +231,18 @@ void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out); /* three recor
 /* ---- contexts, hooks ---- */
 
 /* Around a door to Python: what is done behind it must not show in front. */
-static inline int tk_door_open(void)
+static inline int tk_door_open(tk_conn *c)
 {
     int error = errno;
 
+    c->inside++;
     ERR_set_mark();
     return error;
 }
 
-static inline void tk_door_close(int error)
+static inline void tk_door_close(tk_conn *c, int error)
 {
+    c->inside--;
     ERR_pop_to_mark();
     errno = error;
 }

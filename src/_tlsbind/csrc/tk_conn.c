@@ -115,7 +115,7 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
     for (;;) {
         int waited;
 
-        status = c->closed ? TK_CLOSED : has_to_wait(c, op) ? TK_WANT_READ : attempt(c, op);
+        status = c->closed ? TK_CLOSED : c->inside ? TK_REENTERED : has_to_wait(c, op) ? TK_WANT_READ : attempt(c, op);
         c->look = NULL;
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;

@@ -103,7 +103,7 @@ static void take_tickets(tk_conn *c)
     char byte;
     size_t n;
 
-    if (c->fd < 0 || c->has_read || c->closed || SSL_is_server(c->ssl) || c->born != tk_generation)
+    if (c->fd < 0 || c->has_read || c->closed || c->inside || SSL_is_server(c->ssl) || c->born != tk_generation)
         return;
     if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) || SSL_get_shutdown(c->ssl) != 0)
         return;
@@ -116,6 +116,8 @@ void tk_conn_close(tk_conn *c)
     tk_lock(&c->mutex);
     take_tickets(c);
     c->closed = 1;
+    if (c->inside) /* what libssl does from now on must not meet the descriptor's next owner */
+        c->send_failed = EBADF;
     if (c->generation != tk_generation)
         c->waiting = c->reader = 0;
     if (c->waiting > 0) {

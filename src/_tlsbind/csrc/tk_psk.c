@@ -9,9 +9,9 @@ static unsigned int on_client(SSL *ssl, const char *hint, char *identity, unsign
 
     if (c == NULL || c->handle == NULL)
         return 0;
-    error = tk_door_open();
+    error = tk_door_open(c);
     size = tk_py_psk_client(c->handle, hint, identity, (int)identity_room, key, (int)key_room);
-    tk_door_close(error);
+    tk_door_close(c, error);
     return size > 0 ? (unsigned int)size : 0;
 }
 
@@ -22,9 +22,9 @@ static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key
 
     if (c == NULL || c->handle == NULL)
         return 0;
-    error = tk_door_open();
+    error = tk_door_open(c);
     size = tk_py_psk_server(c->handle, identity, key, (int)key_room);
-    tk_door_close(error);
+    tk_door_close(c, error);
     return size > 0 ? (unsigned int)size : 0;
 }
 

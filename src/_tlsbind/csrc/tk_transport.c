@@ -163,7 +163,7 @@ static int transport_read(BIO *b, char *into, int size)
     int n;
 
     BIO_clear_retry_flags(b);
-    if (into == NULL || size <= 0)
+    if (into == NULL || size <= 0 || (c->closed && c->fd >= 0))
         return 0;
     n = c->fd < 0 ? read_memory(c, into, (size_t)size) : read_socket(c, into, (size_t)size);
     if (n > 0)

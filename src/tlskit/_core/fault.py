@@ -41,6 +41,8 @@ def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None 
         return _plain(SSLWantWriteError, SSLErrorNumber.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
     if status == lib.TK_TIMED_OUT:
         return TimeoutError(f"The {doing} operation timed out")
+    if status == lib.TK_REENTERED:
+        return RuntimeError(f"a callback of this connection cannot begin another {doing} on it, while the operation that calls it goes on")
     if status == lib.TK_CLOSED:
         return OSError(errno.EBADF, os.strerror(errno.EBADF))
     if status in (lib.TK_ZERO_RETURN, lib.TK_EOF):
