@@ -15,7 +15,9 @@ the earliest. What the logger is told does not depend on keys or values.
 from __future__ import annotations
 
 import logging
+import math
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
@@ -28,6 +30,7 @@ _log = logging.getLogger("tlskit")
 
 _IN_A_ROW, _LOST = 3, 1.0  # bad calls, and seconds they took, before the store is left alone
 _SHORTEST, _LONGEST = 1.0, 60.0  # seconds of rest
+_UNTIL_WELL = math.inf
 _QUIET = 60.0  # seconds between a recovery and the next message
 
 
@@ -65,31 +68,21 @@ class GuardStats:
     bad_entries: int = 0
 
 
-class Guard(Forked):
+class Guard:
     """Ask a store, whatever state it is in. Any thread may use it; no method raises an Exception.
 
     Args:
-        store: what is asked.
+        store: what is asked. All guards of one store know from each other whether it is well.
         patience: how many seconds a call may take before it counts as bad.
     """
 
-    __slots__ = (
-        "__weakref__", "_bad", "_lock", "_lost", "_now", "_patience", "_probing", "_quiet_until", "_rest", "_resting_until",
-        "_seen", "_unreadable_before", "store",
-    )  # fmt: skip
+    __slots__ = ("_health", "_now", "_patience", "_seen", "_unreadable_before", "store")
 
     def __init__(self, store: SessionStore, *, patience: float = 0.25, clock: Callable[[], float] = time.monotonic) -> None:
         self.store, self._patience, self._now = store, patience, clock
+        self._health = _health_of(store, clock)
         self._seen = {"calls": 0, "failures": 0, "slow": 0, "skipped": 0, "bad_entries": 0}
         self._unreadable_before = self._unreadable()
-        self._quiet_until = 0.0  # infinite: there was a failure, and the store has not recovered
-        self._after_fork()
-        watch(self)
-
-    def _after_fork(self) -> None:
-        self._lock = Lock()
-        self._bad, self._lost = 0, 0.0  # calls in a row, and what they took
-        self._rest, self._resting_until, self._probing = 0.0, 0.0, False
 
     # -- what the caches ask ------------------------------------------------------------------------------------------
 
@@ -117,13 +110,12 @@ class Guard(Forked):
     @property
     def resting(self) -> bool:
         """Whether the store is being left alone now."""
-        return self._now() < self._resting_until
+        return self._health.resting
 
     def stats(self) -> GuardStats:
         """The counters, as they are now."""
         unreadable = self._unreadable() - self._unreadable_before
-        with self._lock:
-            seen = dict(self._seen)
+        seen = self._health.copied(self._seen)
         seen["bad_entries"] += max(0, unreadable)
         return GuardStats(**seen)
 
@@ -141,79 +133,33 @@ class Guard(Forked):
             return answer
         if type(answer.value) is bytes or self._in_process():
             return answer
-        with self._lock:
-            self._seen["bad_entries"] += 1
+        self._health.count(self._seen, "bad_entries")
         _dispose(answer.value)
         return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected")
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Answer:
-        begin = self._now()
-        if not self._admit(begin):
+        begin, health = self._now(), self._health
+        if not health.admits(begin, self._seen):
             return Answer(None, f"{_name(self.store)} does not answer, and is being left alone for a while")
-        done = False
+        value, error = None, None
         try:
             value = call()
-            done = True
-        except Exception as error:
-            done = True
-            took = self._now() - begin
-            self._note(took, failed=True)
-            self._report(what, f"raised {_said(error, self.store)}")
-            return Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
-        finally:
-            if not done:  # the task is being cancelled, or the program ends: that says nothing of the store
-                self._release()
+        except Exception as raised:
+            error = raised
+        except BaseException:  # the task is being cancelled, or the program ends: that says nothing of the store
+            health.withdraw()
+            raise
         took = self._now() - begin
-        if self._note(took, failed=False):
-            self._recovered()
-        elif took > self._patience:
-            self._report(what, f"took {took:.1f} seconds")
-        return Answer(value)
-
-    def _admit(self, now: float) -> bool:
-        """Whether a call may be made: none while the store rests, one when it has rested, all when it is well."""
-        with self._lock:
-            if self._rest and (self._probing or now < self._resting_until):
-                self._seen["skipped"] += 1
-                return False
-            self._probing = self._rest > 0
-            self._seen["calls"] += 1
-            return True
-
-    def _release(self) -> None:
-        with self._lock:
-            self._probing = False
-
-    def _note(self, took: float, *, failed: bool) -> bool:
-        """Draw the conclusions from one call; whether it was a good one after a bad one."""
-        with self._lock:
-            slow = not failed and took > self._patience
-            probed, self._probing = self._probing, False
-            if not failed and not slow:
-                recovered = self._bad > 0
-                self._bad, self._lost, self._rest = 0, 0.0, 0.0
-                return recovered
-            self._seen["failures" if failed else "slow"] += 1
-            self._bad, self._lost = self._bad + 1, self._lost + took
-            if probed or self._bad >= _IN_A_ROW or self._lost >= _LOST:
-                self._rest = min(max(_SHORTEST, 2 * self._rest) if probed else max(_SHORTEST, self._rest), _LONGEST)
-                self._resting_until = self._now() + self._rest
-            return False
-
-    def _report(self, what: str, happened: str) -> None:
-        with self._lock:
-            if self._now() < self._quiet_until:
-                return
-            self._quiet_until = float("inf")
-        _log.warning("The session store %s %s in %s(): until it is well, handshakes are full ones.", _name(self.store), happened, what)
-
-    def _recovered(self) -> None:
-        with self._lock:
-            told = self._quiet_until == float("inf")
-            if told:
-                self._quiet_until = self._now() + _QUIET
-        if told:
-            _log.info("The session store %s is well again.", _name(self.store))
+        slow = error is None and took > self._patience
+        if health.learns(took, "failures" if error is not None else "slow" if slow else None, self._seen):
+            happened = f"took {took:.1f} seconds" if error is None else f"raised {_said(error, self.store)}"
+            if slow or error is not None:
+                _log.warning(
+                    "The session store %s %s in %s(): until it is well, handshakes are full ones.", _name(self.store), happened, what
+                )
+            else:
+                _log.info("The session store %s is well again.", _name(self.store))
+        return Answer(value) if error is None else Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
 
     def _in_process(self) -> bool:
         return _attribute(self.store, "in_process") is True
@@ -221,6 +167,81 @@ class Guard(Forked):
     def _unreadable(self) -> int:
         count = _attribute(self.store, "unreadable")
         return count if isinstance(count, int) else 0
+
+
+class _Health(Forked):
+    """Whether a store is well, and who may ask it. Its lock is held for a few lines at a time, and never while a store is asked."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._now = clock
+        self._quiet_until = 0.0  # infinite: something was told of, and the store has not recovered
+        self._after_fork()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        self._lock = Lock()
+        self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
+        self._rest, self._resting_until, self._probing = 0.0, 0.0, False
+
+    @property
+    def resting(self) -> bool:
+        return self._now() < self._resting_until
+
+    def count(self, seen: dict[str, int], name: str) -> None:
+        with self._lock:
+            seen[name] += 1
+
+    def copied(self, seen: dict[str, int]) -> dict[str, int]:
+        with self._lock:
+            return dict(seen)
+
+    def admits(self, now: float, seen: dict[str, int]) -> bool:
+        """Whether a call may be made: none while the store rests, one when it has rested, all when it is well."""
+        with self._lock:
+            if self._rest and (self._probing or now < self._resting_until):
+                seen["skipped"] += 1
+                return False
+            self._probing = self._rest > 0
+            seen["calls"] += 1
+            return True
+
+    def withdraw(self) -> None:
+        """The call that was admitted has told nothing."""
+        with self._lock:
+            self._probing = False
+
+    def learns(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
+        """Draw the conclusions from a call, and say whether that is news: the first bad one, or a recovery that was waited for."""
+        with self._lock:
+            probed, self._probing = self._probing, False
+            if bad is None:
+                recovered = self._bad > 0 and self._quiet_until == _UNTIL_WELL
+                self._bad, self._lost, self._rest = 0, 0.0, 0.0
+                if recovered:
+                    self._quiet_until = self._now() + _QUIET
+                return recovered
+            seen[bad] += 1
+            self._bad, self._lost = self._bad + 1, self._lost + took
+            if probed or self._bad >= _IN_A_ROW or self._lost >= _LOST:
+                self._rest = min(max(_SHORTEST, 2 * self._rest if probed else self._rest), _LONGEST)
+                self._resting_until = self._now() + self._rest
+            news = self._now() >= self._quiet_until
+            if news:
+                self._quiet_until = _UNTIL_WELL
+            return news
+
+
+_known: weakref.WeakKeyDictionary[object, _Health] = weakref.WeakKeyDictionary()
+
+
+def _health_of(store: object, clock: Callable[[], float]) -> _Health:
+    """What all guards of a store share; for one that cannot be a key, or with a clock of its own, a new one."""
+    if clock is not time.monotonic:
+        return _Health(clock)
+    try:
+        return _known.get(store) or _known.setdefault(store, _Health(clock))  # no lock: a child may be forked in between
+    except Exception:
+        return _Health(clock)
 
 
 def _attribute(store: object, name: str) -> object:

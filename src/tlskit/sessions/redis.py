@@ -116,7 +116,7 @@ class RedisStore(Held):
         unreadable: how many values were left out because they did not open.
     """
 
-    __slots__ = ("_client", "_closed", "_get", "_list", "_own", "_prefix", "_put", "_remove", "_seal", "_take", "unreadable")
+    __slots__ = ("__weakref__", "_client", "_closed", "_get", "_list", "_own", "_prefix", "_put", "_remove", "_seal", "_take", "unreadable")
 
     in_process = False
     sealed = True

@@ -85,7 +85,7 @@ class SealedStore(Held):
             or sealed with a secret that is not among these.
     """
 
-    __slots__ = ("_inner", "_seal", "unreadable")
+    __slots__ = ("__weakref__", "_inner", "_seal", "unreadable")
 
     in_process = False
     sealed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import logging
 import os
@@ -10,7 +11,7 @@ import threading
 import pytest
 
 from tlskit import MemoryStore
-from tlskit.sessions.guard import Answer, Guard, GuardStats
+from tlskit.sessions.guard import Answer, Guard, GuardStats, _known
 
 from ...support.pairs import Background
 from .test_memory import Clock
@@ -294,6 +295,40 @@ def test_a_trial_that_was_cancelled_is_made_again():
     assert guard.take(b"k").value == b"v"
 
 
+def test_guards_of_one_store_know_from_each_other():
+    """Each context has a guard of its own: a new one does not begin with waiting."""
+    store = Broken(raising(OSError()))
+    for _ in range(10):
+        Guard(store).take(b"k")
+    assert store.calls == 3
+    assert Guard(store).resting
+    assert Guard(store).stats() == GuardStats()
+    assert not Guard(Broken(raising(OSError()))).resting
+
+
+def test_guards_of_a_store_that_cannot_be_a_key():
+    class Odd(Broken):
+        __slots__ = ()
+
+        def __eq__(self, other):
+            raise RuntimeError
+
+        __hash__ = None
+
+    assert Guard(Odd(lambda: b"v")).take(b"k").value == b"v"
+
+
+def test_what_is_known_of_a_store_goes_with_it():
+    gc.collect()
+    before = len(_known)
+    store = Broken(lambda: None)
+    guard = Guard(store)
+    assert len(_known) == before + 1
+    del store, guard
+    gc.collect()
+    assert len(_known) == before
+
+
 def test_eight_threads_count_right():
     guard = Guard(MemoryStore())
 
@@ -366,7 +401,7 @@ def test_an_exception_that_cannot_be_printed(caplog):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_does_not_wait_for_a_lock_of_its_parent():
     guard = Guard(Broken(lambda: b"v"))
-    with guard._lock:
+    with guard._health._lock:
         child = os.fork()
         if not child:
             try:
