@@ -53,6 +53,10 @@ class SharedProperty(property):
             getattr(_BENEATH, self.fget.__name__).__set__(instance, value)
 
 
+class NotPartOfTlskit(NotImplementedError, AttributeError):
+    """What NotOurs raises: for whoever asks with `hasattr` first, a context has no such name."""
+
+
 class NotOurs:
     """A name of the stdlib's class that would configure the dormant base, to no effect: it refuses."""
 
@@ -60,7 +64,7 @@ class NotOurs:
         self.name = name
 
     def _refuse(self, *args: object) -> NoReturn:
-        raise NotImplementedError(f"SSLContext.{self.name} is not part of this version of tlskit")
+        raise NotPartOfTlskit(f"SSLContext.{self.name} is not part of this version of tlskit")
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else self._refuse()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import abc
+import asyncio
+import contextlib
 import gc
+import os
 import socket
 import ssl as stdlib
+import subprocess
+import sys
 import weakref
 
 import pytest
 
 import tlskit
 
-from ..support.pairs import Background, client_context, memory_pair, server_context, shake, socket_pair
+from ..support.pairs import Background, client_context, echo_server, memory_pair, server_context, shake, socket_pair
 
 KINDS = [(stdlib, "SSLObject"), (stdlib, "SSLSocket"), (tlskit, "SSLObject"), (tlskit, "SSLSocket")]
 
@@ -212,6 +217,36 @@ def test_by_init(contexts, base):
     assert kwargs["context"] is client
     assert kwargs["server_hostname"] == "localhost"
     assert len(args) + len(kwargs) == (7 if issubclass(base, stdlib.SSLSocket) else 6)
+
+
+@pytest.mark.parametrize("injected", [False, True])
+def test_by_init_over_asyncio(contexts, injected):
+    """A class for each connection, as a driver for a database makes it: here its sessions are resumed."""
+    client, server = contexts
+
+    async def connect(address, session):
+        class Derived(stdlib.SSLObject):
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                if session is not None:
+                    self.session = session
+
+        client.sslobject_class = Derived
+        reader, writer = await asyncio.open_connection(*address, ssl=client, server_hostname="localhost")
+        writer.write(b"word")
+        assert await reader.readexactly(4) == b"word"
+        connection = writer.get_extra_info("ssl_object")
+        seen = connection.session, connection.session_reused, isinstance(connection, Derived)
+        writer.close()
+        await writer.wait_closed()
+        return seen
+
+    with echo_server(server) as address, tlskit.inject_into_ssl() if injected else contextlib.nullcontext():
+        session, reused, instance = asyncio.run(connect(address, None))
+        assert not reused
+        _, reused, instance = asyncio.run(connect(address, session))
+    assert reused
+    assert instance
 
 
 def test_an_init_in_an_unconnected_socket(contexts):
@@ -480,6 +515,44 @@ def test_instances():
     assert not isinstance(ours, Derived)
     assert issubclass(Derived, tlskit.SSLContext)
     assert not issubclass(stdlib.SSLContext, tlskit.SSLContext)
+
+
+FUTURE = """
+import ssl
+BENEATH = {}
+class Setting:
+    def __get__(self, instance, owner=None): return self if instance is None else BENEATH.get(id(instance))
+    def __set__(self, instance, value): BENEATH[id(instance)] = value
+ssl.SSLContext.future_setting = Setting()
+ssl.SSLContext.future_method = lambda self: BENEATH.update(called=True)
+import tlskit
+ours, theirs = tlskit.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+for work in (
+    lambda: ours.future_setting, lambda: setattr(ours, "future_setting", 1), lambda: delattr(ours, "future_setting"),
+    lambda: ours.future_method(), lambda: tlskit.SSLContext.future_method(ours),
+):
+    try:
+        work()
+    except NotImplementedError as error:
+        assert "future_" in str(error)
+    else:
+        raise AssertionError("accepted")
+assert not hasattr(ours, "future_setting") and not hasattr(ours, "future_method")
+assert not BENEATH
+theirs.future_setting = 5
+assert theirs.future_setting == 5
+with tlskit.inject_into_ssl():
+    theirs.future_setting = 6
+    theirs.future_method()
+assert BENEATH == {id(theirs): 6, "called": True}
+"""
+
+
+def test_names_of_the_future():
+    """What a later Python adds to its class does not silently set up the dormant base, and goes on for the stdlib's contexts."""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([sys.executable, "-c", FUTURE], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 ERRORS = [
