@@ -157,7 +157,8 @@ def _put_in() -> None:
             for name, kind in _CLASSES.items():
                 for alias in (name, "_" + name):
                     if id(names.get(alias)) in found[name]:
-                        _replace(module, alias, kind)
+                        with suppress(Exception):  # a module that does not let itself be changed keeps what it has
+                            _replace(module, alias, kind)
         for module, name, make in _preloaded():
             with suppress(Exception):  # the old one goes on working
                 _replace(module, name, _like(make(), vars(module)[name]))
@@ -235,10 +236,11 @@ def _take_out() -> None:
     for place in reversed(_places.values()):
         if vars(place.owner).get(place.name) is not place.now:
             continue  # somebody else has been here since
-        if place.before is _MISSING:
-            delattr(place.owner, place.name)
-        else:
-            setattr(place.owner, place.name, place.before)
+        with suppress(Exception):  # the others get theirs back, whatever this module thinks of it
+            if place.before is _MISSING:
+                delattr(place.owner, place.name)
+            else:
+                setattr(place.owner, place.name, place.before)
     _places.clear()
     ContextType.standing_in = None
     SSLContext._store_for_all = None

@@ -246,6 +246,27 @@ def test_what_is_not_a_module(monkeypatch):
         pass
 
 
+def test_a_module_that_cannot_be_changed(monkeypatch):
+    """It keeps what it has, or what it was given; the others are served."""
+
+    class Frozen(types.ModuleType):
+        def __setattr__(self, name, value):
+            if vars(self).get("frozen"):
+                raise AttributeError(name)
+            super().__setattr__(name, value)
+
+    frozen, later, plain = Frozen("a"), Frozen("b"), types.ModuleType("c")
+    for module in (frozen, later, plain):
+        module.SSLContext = _stdlib.SSLContext
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    frozen.frozen = True
+    with tlskit.inject_into_ssl():
+        assert frozen.SSLContext is _stdlib.SSLContext
+        assert later.SSLContext is plain.SSLContext is tlskit.SSLContext
+        later.frozen = True
+    assert plain.SSLContext is ssl.SSLContext is _stdlib.SSLContext
+
+
 def test_somebody_else_has_come_after(before):
     """What he put there is not ours to take away; and what he kept of ours and puts back is taken out by another call."""
 
