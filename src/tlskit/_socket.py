@@ -330,6 +330,8 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
         done = channel.write(data, timeout)
+        if type(data) is bytes and done == len(data):
+            return None
         with memoryview(data) as view:
             while done < view.nbytes:
                 done += channel.write(view.cast("B")[done:], timeout)

@@ -8,12 +8,13 @@ sockets.
 
 New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after it.
 
-Over memory, `read` and `write` are a call or two around the crossing, and written out for that reason; all else goes
-through `_operate`.
+The crossing of a `read` or a `write` costs as much as a call or two of Python: the usual case is written out for that
+reason. All else goes through `_operate`, and what a signal or a pause has interrupted goes on there.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic
@@ -42,6 +43,7 @@ _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRI
 _OPERATIONS: dict[int, Callable[..., int]] = {
     _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
+_native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
 _CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
 _DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
@@ -177,18 +179,21 @@ class Connection:
 
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
-        if timeout == 0.0 and buffer is None and 0 < len <= ROOM and self.on_session is None:
+        if buffer is None and 0 < len <= ROOM and self.on_session is None and (timeout == 0.0 or select.select is _native_select):
+            began = monotonic() if timeout else 0.0
             try:
                 one = _take()
             except IndexError:
                 one = Spare(ROOM)
-            n = _read(self._conn, one.pointer, len, 0)
+            n = _read(self._conn, one.pointer, len, -1 if timeout is None else ceil(timeout * 1000))
             data = one.view[:n] if n > 0 else b""
             _put(one)
             if n >= 0:
                 return data
-            if n != _PAUSED:
+            if n != _PAUSED and n != _INTERRUPTED:
                 raise self._error(n, _READ)
+            if timeout:
+                timeout = max(timeout - (monotonic() - began), 1e-3)
         if buffer is not None:
             return self._read_into(len, buffer, timeout)
         if len < 0:
@@ -223,12 +228,15 @@ class Connection:
         """
         if type(data) is not bytes:
             return self._write_from(data, timeout)
-        if timeout == 0.0 and self.on_session is None:
-            n: int = _write(self._conn, data, len(data), 0)
+        if self.on_session is None and (timeout == 0.0 or (select.select is _native_select and len(data) <= _RECORD)):
+            began = monotonic() if timeout else 0.0
+            n: int = _write(self._conn, data, len(data), -1 if timeout is None else ceil(timeout * 1000))
             if n >= 0:
                 return n
-            if n != _PAUSED:
+            if n != _PAUSED and n != _INTERRUPTED:
                 raise self._error(n, _WRITE)
+            if timeout:
+                timeout = max(timeout - (monotonic() - began), 1e-3)
         return self._write_all(data, len(data), timeout)
 
     def _write_from(self, data: Any, timeout: Timeout) -> int:

@@ -11,6 +11,10 @@ from typing import Any
 from .native import lib
 
 
+#: The interpreter's own, unless it had been replaced already: as long as it is in its place, nothing is cooperative.
+native_select: Any = select.select if select.select.__module__ == "select" else None
+
+
 def cooperative() -> bool:
     """True when `select` was replaced, before or after this was imported, so that a wait in C would stop every green thread."""
     return select.select.__module__ != "select"
