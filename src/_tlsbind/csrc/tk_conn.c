@@ -161,7 +161,7 @@ static int64_t step_handshake(tk_conn *c, tk_op *op)
 static int64_t step_read(tk_conn *c, tk_op *op)
 {
     int64_t status;
-    int more;
+    int more, first = !c->has_read;
 
     if (c->parked != 0)
         return c->parked;
@@ -187,8 +187,8 @@ static int64_t step_read(tk_conn *c, tk_op *op)
         status = (int64_t)op->done;
         more = op->done < op->size && (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c));
     } while (more);
-    if (SSL_is_init_finished(c->ssl))
-        (void)SSL_free_buffers(c->ssl); /* after a ticket libssl holds a write buffer, and SSL_MODE_RELEASE_BUFFERS forgets it */
+    if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
+        (void)SSL_free_buffers(c->ssl); /* after a ticket libssl holds a write buffer, which only the next write would free */
     if (c->behind.size == 0)
         return status;
     /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of libssl's own: only a

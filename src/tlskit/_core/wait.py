@@ -10,7 +10,6 @@ from typing import Any
 
 from .native import lib
 
-
 #: The interpreter's own, unless it had been replaced already: as long as it is in its place, nothing is cooperative.
 native_select: Any = select.select if select.select.__module__ == "select" else None
 
