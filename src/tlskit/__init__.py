@@ -157,7 +157,7 @@ from ._negotiated import CHANNEL_BINDING_TYPES
 from ._object import SSLObject
 from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._socket import SSLSocket
-from .enums import AlertDescription, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode
+from .enums import AlertDescription, EarlyDataStatus, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode
 from .enums import _SSLMethod as _SSLMethod
 from .errors import (
     CertificateError,
@@ -293,6 +293,7 @@ __all__ = [
     "CipherInfo",
     "DER_cert_to_PEM_cert",
     "DefaultVerifyPaths",
+    "EarlyDataStatus",
     "ErrorEntry",
     "HAS_SSLv2",
     "HAS_SSLv3",

@@ -151,6 +151,10 @@ class PumpedChannel(Channel):
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().do_handshake)
 
+    def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
+        found: bytes = self._pump(lambda: super(PumpedChannel, self).read_early_data(size))
+        return found
+
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().shutdown)
 

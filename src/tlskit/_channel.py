@@ -242,7 +242,8 @@ class Channel(Connection):
         if not self.server_side:
             self._offer()
         elif wanted := self.wanted():
-            session = self._service.look(self._owner(), wanted, once=False)
+            once = self._context_now.max_early_data > 0 and self.facts().offered == "psk"  # what comes early must not come twice
+            session = self._service.look(self._owner(), wanted, once=once)
             if session is not None:
                 self.found(session)
         elif self._verifies or self._by_key:

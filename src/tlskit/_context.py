@@ -23,6 +23,8 @@ from .sessions import ContextSessions, SessionStore, SSLSession
 if TYPE_CHECKING:
     import socket
 
+    from typing_extensions import Buffer
+
 _ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
 
 
@@ -83,6 +85,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         suppress_ragged_eofs: bool = True,
         server_hostname: str | bytes | None = None,
         session: SSLSession | None = None,
+        *,
+        early_data: Buffer | None = None,
     ) -> SSLSocket:
         """Put TLS over a connected, listening or unconnected stream socket, which becomes the result's.
 
@@ -93,6 +97,10 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             suppress_ragged_eofs: read an end without close_notify as an ordinary end.
             server_hostname: the server's name or address, for the ClientHello and for verification.
             session: one to resume from. See `SSLSocket.session`.
+            early_data: bytes for the server that need not wait for the handshake (0-RTT): they go out with the ClientHello when
+                the session that is offered allows it, and otherwise right after the handshake, so they always go first.
+                **They can be replayed**, and are not forward secret: only for what may safely be done twice, such as a
+                GET. See `early_data_status`.
 
         Raises:
             SSLCertVerificationError: the peer's certificate did not pass.
@@ -100,15 +108,19 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             ValueError: the arguments contradict each other, or the context.
         """
         kind: Any = combined(self.sslsocket_class, SSLSocket, _stdlib.SSLSocket)
-        return kind._create(  # type: ignore[no-any-return]
+        early = _early(early_data, server_side)
+        made: SSLSocket = kind._create(
             sock=sock,
             server_side=server_side,
-            do_handshake_on_connect=do_handshake_on_connect,
+            do_handshake_on_connect=do_handshake_on_connect and early is None,
             suppress_ragged_eofs=suppress_ragged_eofs,
             server_hostname=server_hostname,
             context=self,
             session=session,
         )
+        if early is not None:
+            made._begin_with(early, do_handshake_on_connect)
+        return made
 
     def wrap_bio(  # type: ignore[override]
         self,
@@ -117,13 +129,16 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         server_side: bool = False,
         server_hostname: str | bytes | None = None,
         session: SSLSession | None = None,
+        *,
+        early_data: Buffer | None = None,
     ) -> SSLObject:
         """Put TLS over two byte queues: tlskit's MemoryBIO, the stdlib's, or any object of that shape.
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
         kind: Any = combined(self.sslobject_class, SSLObject, _stdlib.SSLObject)
-        return kind._create(  # type: ignore[no-any-return]
+        early = _early(early_data, server_side)
+        made: SSLObject = kind._create(
             incoming,
             outgoing,
             server_side=server_side,
@@ -131,6 +146,9 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             session=session,
             context=self,
         )
+        if early is not None:
+            made._sslobj.set_early_data(early)
+        return made
 
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
         if hostname is None:
@@ -205,3 +223,11 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
 
 _dormant.settle(SSLContext)
+
+
+def _early(data: Buffer | None, server_side: bool) -> bytes | None:
+    if data is None:
+        return None
+    if server_side:
+        raise ValueError("early_data can only be specified in client mode")
+    return bytes(memoryview(data))

@@ -41,6 +41,7 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
     server_side: bool
     server_hostname: str | None
     _leftover = b""
+    _early_data: bytes | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
@@ -126,9 +127,28 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
         self._sslobj = self._context._connection(
             self, server_side=self.server_side, server_hostname=self.server_hostname, fd=self.fileno(), session=self._session
         )
+        if self._early_data is not None:
+            self._sslobj.set_early_data(self._early_data)
+            self._early_data = None
         if self._leftover:
             self._sslobj.feed(self._leftover)
             self._leftover = b""
+
+    def _begin_with(self, early_data: bytes, do_handshake_on_connect: bool) -> None:
+        """What `wrap_socket(early_data=)` leaves for after `_create`."""
+        self.do_handshake_on_connect, self._early_data = do_handshake_on_connect, early_data
+        if self._sslobj is None:
+            return
+        try:
+            self._sslobj.set_early_data(early_data)
+            self._early_data = None
+            if do_handshake_on_connect:
+                if self.gettimeout() == 0.0:
+                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                self.do_handshake()
+        except BaseException:
+            self._close_quietly()
+            raise
 
     def _close_quietly(self) -> None:
         with suppress(OSError):
@@ -174,6 +194,24 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
         self._check_connected()
         timeout = self.gettimeout()
         self._channel().do_handshake(None if block and timeout == 0.0 else timeout)
+
+    def read_early_data(self, size: int = 16384) -> bytes:
+        """Return up to `size` bytes of what the client sent early (0-RTT, RFC 8446, 2.3); b"" when there is no more.
+
+        It is a server's, whose context has `max_early_data`. Call it instead of `do_handshake`, until it returns b"",
+        then `do_handshake`; what is written meanwhile goes out at once. Or call it after the handshake, for the same bytes.
+        `recv` does not give them.
+
+        **Whoever saw these bytes on their way may have sent them again**, to this server or, without a shared `store`, to
+        another one: do with them only what may be done twice. Corresponds to SSL_read_early_data(3).
+
+        Raises:
+            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is ready.
+            TimeoutError: the socket's timeout has passed.
+            SSLError: the handshake failed.
+        """
+        self._check_connected()
+        return self._channel().read_early_data(size, self.gettimeout())
 
     def _channel(self) -> Channel:
         if self._sslobj is None:

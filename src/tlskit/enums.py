@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from ssl import AlertDescription, Options, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
 
 from _tlsbind import CONST
 
-__all__ = ["AlertDescription", "Options", "SSLErrorNumber", "SessionCacheMode", "TLSVersion", "VerifyFlags", "VerifyMode", "_SSLMethod"]
+__all__ = [
+    "AlertDescription", "EarlyDataStatus", "Options", "SSLErrorNumber", "SessionCacheMode", "TLSVersion", "VerifyFlags", "VerifyMode",
+    "_SSLMethod",
+]  # fmt: skip
 
 
 class SessionCacheMode(IntFlag):
@@ -29,3 +32,14 @@ class SessionCacheMode(IntFlag):
     NO_INTERNAL = NO_INTERNAL_LOOKUP | NO_INTERNAL_STORE
     UPDATE_TIME = CONST.SSL_SESS_CACHE_UPDATE_TIME
     """A session's time starts anew whenever it is resumed."""
+
+
+class EarlyDataStatus(IntEnum):
+    """What became of early data: `conn.early_data_status`. Corresponds to SSL_get_early_data_status(3)."""
+
+    NOT_SENT = CONST.SSL_EARLY_DATA_NOT_SENT
+    """None came with the ClientHello."""
+    REJECTED = CONST.SSL_EARLY_DATA_REJECTED
+    """It came, and the server did not take it; the client has sent it again after the handshake."""
+    ACCEPTED = CONST.SSL_EARLY_DATA_ACCEPTED
+    """The server took it."""

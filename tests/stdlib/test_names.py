@@ -135,11 +135,13 @@ def signature(thing):
 
 
 def same_call(theirs, ours):
-    """Whether whoever calls the one can call the other."""
+    """Whether whoever calls the one can call the other. What tlskit adds is keyword-only, and has a default."""
     if theirs is None or ours is None or theirs == ours:
         return True
     if any(kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) for _, kind, _ in theirs):
         return True
+    beyond = [row for row in ours if row[1] is inspect.Parameter.KEYWORD_ONLY and row not in theirs and row[2] != repr(inspect.Parameter.empty)]
+    ours = [row for row in ours if row not in beyond]
     return len(theirs) == len(ours) and all(
         b == a or (b[2] == a[2] and a[1] is inspect.Parameter.POSITIONAL_ONLY) or (b[0] == a[0] and b[2] == a[2] and b[1] is EITHER)
         for a, b in zip(theirs, ours, strict=True)

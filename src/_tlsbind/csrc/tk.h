@@ -148,6 +148,8 @@ struct tk_conn {
     uint8_t wanted_size;
     uint8_t wanted[32];     /* the id of the session that the client wants */
     SSL_SESSION *found;     /* it, from elsewhere */
+    uint8_t early_state;    /* tk_handshake.c */
+    tk_queue early;         /* early data: a client's to send; a server's that has come and was not read */
     uint8_t shutdown_sent;
     uint8_t inside;         /* Python is behind a door: libssl must not be entered again */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
@@ -187,6 +189,10 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held
 int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
 int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look); /* lets go of the lock meanwhile: TK_DONE or a status */
 int tk_op_leaves_reading(const tk_conn *c, const tk_op *op);
+int64_t tk_handshake_step(tk_conn *c, tk_op *op);
+int tk_handshake_first(const tk_conn *c, const tk_op *op); /* whether it has to come before this operation */
+int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n);
+void tk_handshake_prepare(tk_conn *c); /* a new connection */
 int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
 
 static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }

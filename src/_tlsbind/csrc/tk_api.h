@@ -175,6 +175,8 @@ typedef struct { /* what verification by this context depends on, beside its tru
     uint64_t verify_flags, options;
 } tk_policy;
 
+uint32_t tk_ctx_max_early_data(tk_ctx *c);
+void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size);
 void tk_ctx_policy(tk_ctx *c, tk_policy *out);
 
 int64_t tk_ctx_cache_mode(tk_ctx *c);
@@ -244,6 +246,7 @@ void tk_conn_use_external(tk_conn *c); /* a server: pause at the ClientHello of 
 int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
 void tk_conn_found(tk_conn *c, SSL_SESSION *s); /* ... and its answer */
 int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
+int tk_conn_set_early(tk_conn *c, const void *data, size_t size); /* a client: to be sent with the ClientHello, or after it */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 /* Would this certificate pass this connection's verification now, with the help of others (DER, end to end)? If so, the chain. */
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
@@ -255,6 +258,7 @@ SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now t
 enum { TK_HANDSHAKE = 0, TK_READ = 1, TK_WRITE = 2, TK_SHUTDOWN = 3 };
 
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
+int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout); /* a server: before the handshake is complete, or after */
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
 int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout); /* when it ends early, repeat it with the same bytes */
 
@@ -278,6 +282,7 @@ enum { TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFF
 
 typedef struct {
     int32_t offered; /* by a server's client, to resume from */
+    int32_t early; /* SSL_EARLY_DATA_... */
     int32_t refused_ticket; /* of such a one, by the context's ring: TK_TICKET_... */
     int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
     int32_t alert_sent, alert_received, verify_code, shutdown;

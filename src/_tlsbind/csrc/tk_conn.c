@@ -81,7 +81,9 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     if (c->unanswered && op->kind != TK_SHUTDOWN)
         return TK_PAUSED;
     tk_fault_begin();
-    status = op->step(c, op);
+    status = tk_handshake_first(c, op) ? tk_handshake_step(c, op) : TK_DONE;
+    if (status == TK_DONE)
+        status = op->step(c, op);
     if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
     if (op->kind == TK_READ && status == TK_SSL)
@@ -149,15 +151,6 @@ static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
 
 /* ---- the steps ---- */
 
-static int64_t step_handshake(tk_conn *c, tk_op *op)
-{
-    int result = SSL_do_handshake(c->ssl);
-
-    if (result == 1)
-        tk_lookup_end(c);
-    return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
-}
-
 static int64_t step_read(tk_conn *c, tk_op *op)
 {
     int64_t status;
@@ -217,13 +210,6 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
 }
 
 /* ---- the operations ---- */
-
-int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)
-{
-    tk_op op = { .step = step_handshake, .kind = TK_HANDSHAKE };
-
-    return run(c, &op, timeout);
-}
 
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
 {

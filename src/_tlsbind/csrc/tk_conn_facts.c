@@ -191,6 +191,7 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     out->done = SSL_is_init_finished(c->ssl);
     out->server = SSL_is_server(c->ssl);
     out->offered = c->offered;
+    out->early = SSL_get_early_data_status(c->ssl);
     out->refused_ticket = c->refused_ticket;
     if (SSL_get_session(c->ssl) != NULL)
         out->session_time = (int64_t)SSL_SESSION_get_time_ex(SSL_get_session(c->ssl));

@@ -61,6 +61,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
         SSL_set_accept_state(c->ssl);
     } else
         SSL_set_connect_state(c->ssl);
+    tk_handshake_prepare(c);
     tk_notes_watch(c);
     return c;
 }
@@ -84,6 +85,7 @@ void tk_conn_free(tk_conn *c)
     tk_info_end(c);
     free(c->owed);
     SSL_SESSION_free(c->found);
+    tk_queue_clear(&c->early);
     X509_free(c->rejected);
     tk_ring_free(c->ring);
     tk_mem_free(c->incoming);

@@ -111,7 +111,7 @@ void tk_conn_use_external(tk_conn *c)
 {
     tk_lock(&c->mutex);
     c->external = 1;
-    SSL_set_options(c->ssl, SSL_OP_NO_TICKET);
+    SSL_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY); /* libssl would look for each ticket in its own cache */
     tk_unlock(&c->mutex);
 }
 

@@ -143,7 +143,7 @@ static int64_t seal(tk_conn *c, tk_op *op, int gathering)
     int result;
 
     c->corked = (uint8_t)gathering;
-    result = SSL_write_ex(c->ssl, op->data + op->taken, chunk, &n);
+    result = tk_handshake_write(c, op->data + op->taken, chunk, &n);
     c->corked = 0;
     if (result != 1)
         return tk_op_flush(c, op, tk_op_classify(c, op, result));

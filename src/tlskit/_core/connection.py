@@ -40,13 +40,15 @@ _read, _write = lib.tk_conn_read, lib.tk_conn_write
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
 _INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_PAUSED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
+_EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
+    _EARLY: lib.tk_conn_read_early,
     _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
 _CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
-_DOING = {_HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
+_DOING = {_EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
 
 assert hooks  # importing it opens the door from C to Python
 
@@ -170,6 +172,19 @@ class Connection:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
         self._operate(_HANDSHAKE, (), timeout)
 
+    def set_early_data(self, data: bytes) -> None:
+        """A client, before its handshake: send this with the ClientHello if the session allows it, and after it if not.
+
+        Corresponds to SSL_write_early_data(3).
+        """
+        if lib.tk_conn_set_early(self._conn, data, len(data)) < 0:
+            raise ValueError("early data is for a client, and is given before its handshake begins")
+
+    def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
+        """A server: up to `size` bytes of what the client sent early; b"" when there is no more. Corresponds to SSL_read_early_data(3)."""
+        into = ffi.new("char[]", size)
+        return bytes(ffi.buffer(into, self._operate(_EARLY, (into, size), timeout)))
+
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         """Send close_notify, and wait for the peer's. Corresponds to SSL_shutdown(3)."""
         self._operate(_SHUTDOWN, (), timeout)
@@ -274,9 +289,9 @@ class Connection:
             n: int = operation(self._conn, *arguments, ms)
             if self.on_session is not None:
                 self._hand_out_sessions(later=n > 0 and kind in (_READ, _WRITE))
-            if self.late_error is not None and not (n > 0 and kind in (_READ, _WRITE)):
+            if self.late_error is not None and not (n > 0 and kind in (_READ, _WRITE, _EARLY)):
                 self._raise_late_error()
-            if n > 0 or (n == 0 and kind in (_READ, _WRITE)):
+            if n > 0 or (n == 0 and kind in (_READ, _WRITE, _EARLY)):
                 return n
             if n == _INTERRUPTED:
                 if deadline is not None and monotonic() >= deadline:  # signals may come faster than time passes
@@ -297,7 +312,7 @@ class Connection:
         fault, rejected = None, None
         if status in (lib.TK_SSL, lib.TK_SYSCALL):
             fault = ffi.new("tk_fault *")
-            lib.tk_conn_fault(self._conn, kind, fault)
+            lib.tk_conn_fault(self._conn, max(kind, _HANDSHAKE), fault)
             if not self.handshake_done:
                 self.handshake_failed()
             rejected = self.rejected() if fault.verify_depth >= 0 else None

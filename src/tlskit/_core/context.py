@@ -145,6 +145,16 @@ class Context:
             raise plain_error("OpenSSL did not take the ticket key")
 
     @property
+    def max_early_data(self) -> int:
+        """How many bytes of early data a server takes; 0: none. Corresponds to SSL_CTX_set_max_early_data(3)."""
+        n: int = lib.tk_ctx_max_early_data(self._ctx)
+        return n
+
+    @max_early_data.setter
+    def max_early_data(self, size: int) -> None:
+        lib.tk_ctx_set_max_early_data(self._ctx, size)
+
+    @property
     def post_handshake_auth(self) -> bool:
         """For connections to come. Corresponds to SSL_set_post_handshake_auth(3) and SSL_VERIFY_POST_HANDSHAKE."""
         return bool(lib.tk_ctx_post_handshake_auth(self._ctx))

@@ -229,6 +229,30 @@ class ProtocolSettings:
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
         raise NotImplementedError("The NPN extension requires OpenSSL 1.0.1 or later.")
 
+    # -- early data -----------------------------------------------------------------------------------------------
+
+    @property
+    def max_early_data(self) -> int:
+        """How many bytes of early data (0-RTT, RFC 8446, 2.3) a server takes from a client that resumes; 0, unless changed: none.
+
+        What comes early can have been replayed. Each session that allows it is used once: in this process by OpenSSL's
+        cache; among all that share `sessions.store`, by taking it out of there. Servers that share neither take each
+        what the other has taken already. See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
+
+        Raises (when it is set):
+            TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context is a client's.
+        """
+        return self._core.max_early_data
+
+    @max_early_data.setter
+    def max_early_data(self, size: int) -> None:
+        number = integer(size)
+        if not 0 <= number < 2**32:
+            raise ValueError(f"max_early_data lies between 0 and 2**32 - 1, not at {number}")
+        if number and self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
+            raise ValueError("max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio")
+        self._core.max_early_data = number
+
 
 def _version(which: int, value: int | None) -> tuple[int, bool]:
     """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest or the highest)."""

@@ -1,0 +1,186 @@
+/* The handshake, and early data: what a client may send with its first flight (0-RTT, RFC 8446, 2.3).
+
+   A client that has early data gives it to the connection beforehand. It goes out with the ClientHello when the session that
+   is offered allows as much; and if it did not, or the server did not take it, it is sent again as soon as the handshake
+   is complete. So it is always sent, and for the server it is always the first that comes.
+
+   A server that allows early data keeps it apart from the rest. It may be read while the handshake goes on, and answered
+   then, to a client that has not proved yet that it is there; or after it. Whoever read it on the way can have sent it
+   again (a replay), so libssl takes each ticket once; where sessions are kept elsewhere (tk_lookup.c), early data is taken
+   only with a session that this very handshake has taken out of the store. */
+#include "tk.h"
+
+enum { RECORD_MOST = 16384 };
+
+enum { /* tk_conn.early_state */
+    EARLY_NONE = 0,
+    EARLY_WAITS, /* client: it is to be sent; server: it may come */
+    EARLY_SENT,  /* client: it went with the ClientHello */
+    EARLY_LATE,  /* client: it could not */
+    EARLY_OVER
+};
+
+/* ---- a client's ---- */
+
+int tk_conn_set_early(tk_conn *c, const void *data, size_t size)
+{
+    int ok;
+
+    tk_lock(&c->mutex);
+    ok = SSL_in_before(c->ssl) && !SSL_is_server(c->ssl);
+    if (ok) {
+        tk_queue_clear(&c->early);
+        ok = size == 0 || tk_queue_put(&c->early, data, size);
+        c->early_state = ok && size > 0 ? EARLY_WAITS : EARLY_NONE;
+    }
+    tk_unlock(&c->mutex);
+    return ok ? TK_DONE : TK_SSL;
+}
+
+static int send_with_hello(tk_conn *c)
+{
+    const SSL_SESSION *s = SSL_get0_session(c->ssl);
+    size_t n;
+
+    if (s == NULL || SSL_SESSION_get_max_early_data(s) < c->early.size) {
+        c->early_state = EARLY_LATE;
+        return 1;
+    }
+    if (SSL_write_early_data(c->ssl, tk_queue_front(&c->early), c->early.size, &n) != 1)
+        return 0;
+    c->early_state = EARLY_SENT;
+    return 1;
+}
+
+/* The handshake is complete: send what the server has not got. */
+static int send_again(tk_conn *c)
+{
+    int accepted = c->early_state == EARLY_SENT && SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED;
+    size_t n;
+    int result = 1;
+
+    if (!accepted)
+        result = SSL_write_ex(c->ssl, tk_queue_front(&c->early), c->early.size, &n);
+    if (result == 1) {
+        tk_queue_clear(&c->early);
+        c->early_state = EARLY_OVER;
+    }
+    return result;
+}
+
+/* ---- a server's ---- */
+
+static int on_allow_early(SSL *ssl, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+
+    (void)argument;
+    return c != NULL && (!c->external || c->found != NULL);
+}
+
+void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size)
+{
+    SSL_CTX_set_max_early_data(c->ctx, size);
+    SSL_CTX_set_recv_max_early_data(c->ctx, size > 0 ? size : RECORD_MOST); /* what is not taken must be skipped all the same */
+    SSL_CTX_set_allow_early_data_cb(c->ctx, on_allow_early, NULL);
+}
+
+uint32_t tk_ctx_max_early_data(tk_ctx *c) { return SSL_CTX_get_max_early_data(c->ctx); }
+
+void tk_handshake_prepare(tk_conn *c)
+{
+    if (SSL_is_server(c->ssl) && SSL_get_max_early_data(c->ssl) > 0)
+        c->early_state = EARLY_WAITS;
+}
+
+/* 1: something has come, or nothing more will; 0: libssl has something to say. libssl sees to the bound. */
+static int receive(tk_conn *c)
+{
+    uint8_t *into = tk_queue_reserve(&c->early, RECORD_MOST);
+    size_t n = 0;
+
+    if (into == NULL) {
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+        return 0;
+    }
+    switch (SSL_read_early_data(c->ssl, into, RECORD_MOST, &n)) {
+    case SSL_READ_EARLY_DATA_SUCCESS:
+        c->early.size += n;
+        return 1;
+    case SSL_READ_EARLY_DATA_FINISH:
+        c->early_state = EARLY_OVER;
+        tk_queue_drop(&c->early, 0);
+        return 1;
+    default:
+        tk_queue_drop(&c->early, 0);
+        return 0;
+    }
+}
+
+static int64_t step_read_early(tk_conn *c, tk_op *op)
+{
+    int result = 1;
+
+    while (result == 1 && c->early.size == 0 && c->early_state == EARLY_WAITS && SSL_is_server(c->ssl))
+        result = receive(c);
+    if (result == 1 && SSL_is_server(c->ssl))
+        op->done = tk_queue_take(&c->early, op->into, op->size);
+    return tk_op_flush(c, op, result == 1 ? (int64_t)op->done : tk_op_classify(c, op, result));
+}
+
+int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout)
+{
+    tk_op op = { .step = step_read_early, .into = into, .size = room, .kind = TK_HANDSHAKE };
+    int64_t status;
+
+    tk_lock(&c->mutex);
+    status = tk_op_run(c, &op, timeout);
+    tk_unlock(&c->mutex);
+    return status;
+}
+
+/* As SSL_write_ex; while early data is being read, to the client that sent it. */
+int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n)
+{
+    if (c->early_state != EARLY_NONE && SSL_is_server(c->ssl) && !SSL_is_init_finished(c->ssl)
+        && SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED)
+        return SSL_write_early_data(c->ssl, data, size, n);
+    return SSL_write_ex(c->ssl, data, size, n);
+}
+
+/* ---- the handshake ---- */
+
+int64_t tk_handshake_step(tk_conn *c, tk_op *op)
+{
+    int result = 1;
+
+    if (c->early_state == EARLY_WAITS && !SSL_is_server(c->ssl))
+        result = send_with_hello(c);
+    while (result == 1 && c->early_state == EARLY_WAITS)
+        result = receive(c);
+    if (result == 1)
+        result = SSL_do_handshake(c->ssl);
+    if (result == 1 && (c->early_state == EARLY_SENT || c->early_state == EARLY_LATE))
+        result = send_again(c);
+    if (result == 1)
+        tk_lookup_end(c);
+    return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
+}
+
+/* A client reads or writes before its early data is gone: the handshake comes first. */
+int tk_handshake_first(const tk_conn *c, const tk_op *op)
+{
+    return (op->kind == TK_READ || op->kind == TK_WRITE) && !SSL_is_server(c->ssl)
+        && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;
+}
+
+int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)
+{
+    tk_op op = { .step = tk_handshake_step, .kind = TK_HANDSHAKE };
+    int64_t status;
+
+    tk_lock(&c->mutex);
+    status = tk_op_run(c, &op, timeout);
+    tk_unlock(&c->mutex);
+    return status;
+}
