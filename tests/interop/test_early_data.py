@@ -29,6 +29,7 @@ def test_s_server_takes_it(pki: PKI) -> None:
                     server.say(b"an answer\n")
                     assert near.recv(100).endswith(b"an answer\n")
                     assert near.early_data_status is (EarlyDataStatus.ACCEPTED if number else EarlyDataStatus.NOT_SENT)
+                    near.unwrap()  # or s_server would withdraw the session
 
 
 def test_s_client_sends_it(pki: PKI, tmp_path: Path) -> None:

@@ -140,7 +140,8 @@ def same_call(theirs, ours):
         return True
     if any(kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) for _, kind, _ in theirs):
         return True
-    beyond = [row for row in ours if row[1] is inspect.Parameter.KEYWORD_ONLY and row not in theirs and row[2] != repr(inspect.Parameter.empty)]
+    keyword, needed = inspect.Parameter.KEYWORD_ONLY, repr(inspect.Parameter.empty)
+    beyond = [row for row in ours if row[1] is keyword and row not in theirs and row[2] != needed]
     ours = [row for row in ours if row not in beyond]
     return len(theirs) == len(ours) and all(
         b == a or (b[2] == a[2] and a[1] is inspect.Parameter.POSITIONAL_ONLY) or (b[0] == a[0] and b[2] == a[2] and b[1] is EITHER)
