@@ -152,7 +152,7 @@ class PumpedChannel(Channel):
         self._pump.run(super().do_handshake)
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
-        found: bytes = self._pump(lambda: super(PumpedChannel, self).read_early_data(size))
+        found: bytes = self._pump.run(super().read_early_data, size)
         return found
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
