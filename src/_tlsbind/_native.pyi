@@ -101,26 +101,6 @@ class tk_policy(CData):
     options: int
 
 @type_check_only
-class tk_session_facts(CData):
-    time: int
-    timeout: int
-    lifetime_hint: int
-    max_early_data: int
-    peer_not_after: int
-    version: int
-    has_ticket: int
-    id_size: int
-    id_context_size: int
-    ticket_size: int
-    alpn_size: int
-    id: CData
-    id_context: CData
-    ticket: CData
-    alpn: CData
-    hostname: CData
-    cipher: CData
-
-@type_check_only
 class tk_progress(CData):
     number: int
     taken: int
@@ -159,6 +139,26 @@ class tk_conn_facts(CData):
 class tk_seal(CData): ...
 
 @type_check_only
+class tk_session_facts(CData):
+    time: int
+    timeout: int
+    lifetime_hint: int
+    max_early_data: int
+    peer_not_after: int
+    version: int
+    has_ticket: int
+    id_size: int
+    id_context_size: int
+    ticket_size: int
+    alpn_size: int
+    id: CData
+    id_context: CData
+    ticket: CData
+    alpn: CData
+    hostname: CData
+    cipher: CData
+
+@type_check_only
 class tk_ring(CData): ...
 
 @type_check_only
@@ -188,11 +188,11 @@ class FFI:
     @overload
     def new(self, cdecl: Literal["tk_policy *"], init: Any = ..., /) -> tk_policy: ...
     @overload
-    def new(self, cdecl: Literal["tk_session_facts *"], init: Any = ..., /) -> tk_session_facts: ...
-    @overload
     def new(self, cdecl: Literal["tk_progress *"], init: Any = ..., /) -> tk_progress: ...
     @overload
     def new(self, cdecl: Literal["tk_conn_facts *"], init: Any = ..., /) -> tk_conn_facts: ...
+    @overload
+    def new(self, cdecl: Literal["tk_session_facts *"], init: Any = ..., /) -> tk_session_facts: ...
     @overload
     def new(self, cdecl: Literal["tk_ring_stats *"], init: Any = ..., /) -> tk_ring_stats: ...
     @overload
@@ -267,6 +267,17 @@ class Lib:
     TK_HOOK_LOOKUP: int
     TK_HOOK_REMOVED: int
     TK_HOOK_MESSAGE: int
+    TK_HANDSHAKE: int
+    TK_READ: int
+    TK_WRITE: int
+    TK_SHUTDOWN: int
+    TK_OFFERED_UNKNOWN: int
+    TK_OFFERED_NOTHING: int
+    TK_OFFERED_ID: int
+    TK_OFFERED_TICKET: int
+    TK_OFFERED_PSK: int
+    TK_SEAL_ID: int
+    TK_SEAL_OVERHEAD: int
     TK_INFO_BLOB: int
     TK_INFO_LIVE: int
     TK_INFO_MADE: int
@@ -293,17 +304,6 @@ class Lib:
     TK_INFO_OWN: int
     TK_INFO_PEERS: int
     TK_INFO_CHAIN: int
-    TK_HANDSHAKE: int
-    TK_READ: int
-    TK_WRITE: int
-    TK_SHUTDOWN: int
-    TK_OFFERED_UNKNOWN: int
-    TK_OFFERED_NOTHING: int
-    TK_OFFERED_ID: int
-    TK_OFFERED_TICKET: int
-    TK_OFFERED_PSK: int
-    TK_SEAL_ID: int
-    TK_SEAL_OVERHEAD: int
     TK_RING_GIVEN: int
     TK_RING_OWN: int
     TK_RING_SHARED: int
@@ -391,17 +391,6 @@ class Lib:
     def tk_ctx_add_session(self, c: tk_ctx, s: SSL_SESSION, /) -> int: ...
     def tk_ctx_remove_session(self, c: tk_ctx, s: SSL_SESSION, /) -> int: ...
     def tk_ctx_next_removed(self, c: tk_ctx, /) -> SSL_SESSION: ...
-    def tk_session_from_der(self, der: bytes | CData, size: int, fault: tk_fault, /) -> SSL_SESSION: ...
-    def tk_session_der(self, s: SSL_SESSION, out: tk_records, /) -> int: ...
-    def tk_session_with_times(self, s: SSL_SESSION, time: int, timeout: int, fault: tk_fault, /) -> SSL_SESSION: ...
-    def tk_session_free(self, s: SSL_SESSION, /) -> None: ...
-    def tk_session_is_resumable(self, s: SSL_SESSION, /) -> int: ...
-    def tk_session_facts_of(self, s: SSL_SESSION, out: tk_session_facts, /) -> None: ...
-    def tk_session_peer(self, s: SSL_SESSION, /) -> X509: ...
-    def tk_session_secret(self, s: SSL_SESSION, into: CData, room: int, /) -> int: ...
-    def tk_session_cipher(self, s: SSL_SESSION, out: tk_records, /) -> None: ...
-    def tk_session_info(self, s: SSL_SESSION, out: tk_records, /) -> None: ...
-    def tk_session_set_info(self, s: SSL_SESSION, blob: bytes | CData, size: int, /) -> int: ...
     def tk_conn_new(self, c: tk_ctx, server: int, fd: int, incoming: tk_mem, outgoing: tk_mem, handle: CData, fault: tk_fault, /) -> tk_conn: ...
     def tk_conn_free(self, c: tk_conn, /) -> None: ...
     def tk_conn_close(self, c: tk_conn, /) -> None: ...
@@ -450,6 +439,17 @@ class Lib:
     def tk_seal_id(self, s: tk_seal, into: CData, /) -> None: ...
     def tk_seal_close(self, s: tk_seal, about: bytes | CData, about_size: int, plain: bytes | CData, size: int, sealed: CData, fault: tk_fault, /) -> int: ...
     def tk_seal_open(self, s: tk_seal, about: bytes | CData, about_size: int, sealed: bytes | CData, size: int, plain: CData, /) -> int: ...
+    def tk_session_from_der(self, der: bytes | CData, size: int, fault: tk_fault, /) -> SSL_SESSION: ...
+    def tk_session_der(self, s: SSL_SESSION, out: tk_records, /) -> int: ...
+    def tk_session_with_times(self, s: SSL_SESSION, time: int, timeout: int, fault: tk_fault, /) -> SSL_SESSION: ...
+    def tk_session_free(self, s: SSL_SESSION, /) -> None: ...
+    def tk_session_is_resumable(self, s: SSL_SESSION, /) -> int: ...
+    def tk_session_facts_of(self, s: SSL_SESSION, out: tk_session_facts, /) -> None: ...
+    def tk_session_peer(self, s: SSL_SESSION, /) -> X509: ...
+    def tk_session_secret(self, s: SSL_SESSION, into: CData, room: int, /) -> int: ...
+    def tk_session_cipher(self, s: SSL_SESSION, out: tk_records, /) -> None: ...
+    def tk_session_info(self, s: SSL_SESSION, out: tk_records, /) -> None: ...
+    def tk_session_set_info(self, s: SSL_SESSION, blob: bytes | CData, size: int, /) -> int: ...
     def tk_wipe(self, data: CData, size: int, /) -> None: ...
     def tk_ring_new(self, kind: int, period: int, lifetime: int, fault: tk_fault, /) -> tk_ring: ...
     def tk_ring_free(self, r: tk_ring, /) -> None: ...

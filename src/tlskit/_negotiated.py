@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._channel import Channel
 from ._core.certificate import Certificate
-from .enums import EarlyDataStatus
 from .sessions import SessionInfo, SSLSession
 from .sessions.resumption import Resumption
 
@@ -169,11 +168,6 @@ class Negotiated:
         A `Resumed`, which is true, or a `NotOffered` or `Refused`, which are not and have a `reason`.
         """
         return self._sslobj.resumption if self._sslobj is not None else None
-
-    @property
-    def early_data_status(self) -> EarlyDataStatus | None:
-        """What became of early data (0-RTT); None before there is a connection. See `wrap_socket` and `read_early_data`."""
-        return EarlyDataStatus(self._sslobj.facts().early) if self._sslobj is not None else None
 
     def verify_client_post_handshake(self) -> None:
         """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446, 4.6.2).

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import _stdlib
 from ._channel import Channel
+from ._early import EarlyData
 from ._identity import initialise
-from ._negotiated import Negotiated
 from .sessions import SSLSession
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
 
 
-class SSLObject(Negotiated, _stdlib.SSLObject):  # type: ignore[misc]
+class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
     """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
 
     No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO
@@ -87,22 +87,6 @@ class SSLObject(Negotiated, _stdlib.SSLObject):  # type: ignore[misc]
             SSLError: it failed; the connection is of no more use.
         """
         self._sslobj.do_handshake()
-
-    def read_early_data(self, size: int = 16384) -> bytes:
-        """Return up to `size` bytes of what the client sent early (0-RTT, RFC 8446, 2.3); b"" when there is no more.
-
-        It is a server's, whose context has `max_early_data`. Call it instead of `do_handshake`, until it returns b"",
-        then `do_handshake`; what is written meanwhile goes out at once. Or call it after the handshake, for the same bytes.
-        `recv` does not give them.
-
-        **Whoever saw these bytes on their way may have sent them again**, to this server or, without a shared `store`, to
-        another one: do with them only what may be done twice. Corresponds to SSL_read_early_data(3).
-
-        Raises:
-            SSLWantReadError: bytes of the peer are needed first.
-            SSLError: the handshake failed.
-        """
-        return self._sslobj.read_early_data(size)
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of the peer's data.

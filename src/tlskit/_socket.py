@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import _stdlib
 from ._channel import Channel
 from ._core import wait
+from ._early import EarlyData
 from ._identity import initialise
-from ._negotiated import Negotiated
 from ._stdlib import Socket as socket
 from .errors import SSLEOFError, SSLError
 from .sessions import SSLSession
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ._context import SSLContext
 
 
-class SSLSocket(Negotiated, _stdlib.SSLSocket):
+class SSLSocket(EarlyData, _stdlib.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
 
     _sslobj: Channel | None
@@ -195,23 +195,9 @@ class SSLSocket(Negotiated, _stdlib.SSLSocket):
         timeout = self.gettimeout()
         self._channel().do_handshake(None if block and timeout == 0.0 else timeout)
 
-    def read_early_data(self, size: int = 16384) -> bytes:
-        """Return up to `size` bytes of what the client sent early (0-RTT, RFC 8446, 2.3); b"" when there is no more.
-
-        It is a server's, whose context has `max_early_data`. Call it instead of `do_handshake`, until it returns b"",
-        then `do_handshake`; what is written meanwhile goes out at once. Or call it after the handshake, for the same bytes.
-        `recv` does not give them.
-
-        **Whoever saw these bytes on their way may have sent them again**, to this server or, without a shared `store`, to
-        another one: do with them only what may be done twice. Corresponds to SSL_read_early_data(3).
-
-        Raises:
-            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is ready.
-            TimeoutError: the socket's timeout has passed.
-            SSLError: the handshake failed.
-        """
+    def _patience(self) -> float | None:
         self._check_connected()
-        return self._channel().read_early_data(size, self.gettimeout())
+        return self.gettimeout()
 
     def _channel(self) -> Channel:
         if self._sslobj is None:

@@ -18,6 +18,7 @@
 #include "tk_api.h"
 #include "tk_api_algorithms.h"
 #include "tk_api_seal.h"
+#include "tk_api_sessions.h"
 #include "tk_api_tickets.h"
 #include "tk_doors.h"
 
