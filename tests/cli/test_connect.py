@@ -36,7 +36,7 @@ def test_resumes(pki, version, server, capsys):
     first, again = told["connections"]
     assert (first["resumed"], again["resumed"], told["resumed"]) == (False, True, True)
     assert first["version"] == again["version"] == version.name.replace("_", ".")
-    assert again["handshake_received"] < first["handshake_received"] / 2
+    assert again["handshake_received"] < first["handshake_received"] - 600  # the certificates (a post-quantum key share stays)
     assert told["reason"] is told["error"] is None
     assert (told["statistics"]["connect_good"], told["statistics"]["hits"]) == (2, 1)
     assert len(told["statistics"]) == 12

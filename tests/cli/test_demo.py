@@ -55,8 +55,8 @@ def test_every_connection_is_described(outcome):
 
 def test_a_resumed_handshake_receives_less(outcome):
     for full, again, elsewhere in (outcome["connections"][:3], outcome["connections"][3:]):
-        assert again["handshake_received"] < full["handshake_received"] / 2
-        assert elsewhere["handshake_received"] < full["handshake_received"] / 2
+        assert again["handshake_received"] < full["handshake_received"] - 600  # the certificates (a post-quantum key share stays)
+        assert elsewhere["handshake_received"] < full["handshake_received"] - 600
 
 
 def test_tls_1_3_brings_two_tickets_in_full_and_one_when_resumed(outcome):

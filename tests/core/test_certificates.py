@@ -370,10 +370,11 @@ def test_the_same_bytes_of_a_peer(case, tmp_path):
 
 @pytest.mark.parametrize("case", KEPT_OUT)
 def test_a_certificate_of_our_own_that_cannot_be_read(case, tmp_path):
-    """Nobody would take it: better said when it is loaded."""
+    """Nobody would take it: better said when it is loaded. (The stdlib no longer does, with an OpenSSL from 3.2 on.)"""
     pem = CASES[case]()
-    raised = [outcome(lambda module=module: loaded(module, pem, tmp_path)).raised for module in MODULES]
-    assert raised[0] is raised[1]
+    theirs, ours = (outcome(lambda module=module: loaded(module, pem, tmp_path)).raised for module in MODULES)
+    assert ours is tlskit.SSLError
+    assert theirs in (None, ours)
 
 
 def test_the_values_of_one(tmp_path):

@@ -64,7 +64,8 @@ ERRNO_KEPT = (3, 13)
 
 def said(error: BaseException) -> dict[str, Any]:
     facts = {name: getattr(error, name, None) for name in ("errno", "library", "reason", "verify_code", "verify_message")}
-    place = re.compile(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$")
+    # the place, and the number of an error without a text, which the stdlib gives from 3.14 on
+    place = re.compile(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$| \(0x[0-9a-f]+\)(?= \(_ssl|$)")
     args = [place.sub("", value) if isinstance(value, str) else value for value in error.args]
     return {"class": type(error), "args": args, "str": place.sub("", str(error)), **facts}
 
@@ -304,7 +305,7 @@ def test_write_after_the_peer_closed(stage: Stage) -> None:
                     return error
             raise AssertionError("nobody told")
 
-    assert type(both(scenario)) is tlskit.SSLZeroReturnError
+    assert type(both(scenario)) in (tlskit.SSLZeroReturnError, BrokenPipeError)  # the latter from OpenSSL 3.2 on
 
 
 # -- what comes is not TLS ----------------------------------------------------------------------------------------
@@ -457,7 +458,7 @@ def test_bad_mac(stage: Stage, server: bool) -> None:
             return error
 
     error = both(scenario)
-    assert error.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+    assert "DECRYPTION_FAILED_OR_BAD_RECORD_MAC" in (entry.reason for entry in error.errors)
     assert error.alert_sent == ALERT.BAD_RECORD_MAC
     assert error.alert_received is None
 
@@ -497,7 +498,7 @@ def test_flipping_relay(stage: Stage, module: ModuleType) -> None:
     with client, server, raw.Relay(near_peer, far_peer, alter):
         accepting = Background(server.do_handshake)
         error = failure(client.do_handshake)
-        assert error.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+        assert re.search(r"DECRYPTION_FAILED_OR_BAD_RECORD_MAC|RECORD_LAYER_FAILURE", error.reason)
         told = accepting.error or failure(server.recv, 1)
         assert told.reason == "SSLV3_ALERT_BAD_RECORD_MAC"
 

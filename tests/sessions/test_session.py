@@ -156,20 +156,18 @@ def test_a_dropped_connection_leaves_its_session(kind, memory, client, server):
 
 
 def test_a_failed_handshake_leaves_what_was_offered(kind, pki):
-    """Anybody on the way can send an alert before the keys are there: it says nothing of the session. The stdlib's survives it."""
-    for module in (stdlib, tlskit):
-        client, server = client_for(kind, pki, module=module), server_for(kind, pki, module=module)
-        first = memory_pair(client, server, module=module)
-        session = first[0].session
-        incoming, outgoing = module.MemoryBIO(), module.MemoryBIO()
-        near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=session)
-        with pytest.raises(module.SSLWantReadError):
-            near.do_handshake()
-        incoming.write(b"\x15\x03\x03\x00\x02\x02\x28")  # handshake_failure
-        with pytest.raises(module.SSLError):
-            near.do_handshake()
-        near, _ = memory_pair(client, server, session=session, module=module)
-        assert near.session_reused, module
+    """Anybody on the way can send an alert before the keys are there: it says nothing of the session."""
+    client, server = client_for(kind, pki), server_for(kind, pki)
+    session = memory_pair(client, server)[0].session
+    incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=session)
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.do_handshake()
+    incoming.write(b"\x15\x03\x03\x00\x02\x02\x28")  # handshake_failure
+    with pytest.raises(tlskit.SSLError):
+        near.do_handshake()
+    near, _ = memory_pair(client, server, session=session)
+    assert near.session_reused
 
 
 # -- where it may be set ----------------------------------------------------------------------------------------------

@@ -47,9 +47,10 @@ def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None 
         return OSError(errno.EBADF, os.strerror(errno.EBADF))
     if status in (lib.TK_ZERO_RETURN, lib.TK_EOF):
         return _plain(SSLZeroReturnError, SSLErrorNumber.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
-    if status == lib.TK_SYSCALL and fault.count == 0:
-        if fault.sys_errno:
-            return OSError(fault.sys_errno, os.strerror(fault.sys_errno))
+    # From 3.2 on libssl says of a failed write, in its queue too, that the system has failed.
+    if status == lib.TK_SYSCALL and all(entry.library == CONST.ERR_LIB_SYS for entry in _entries(fault)):
+        if number := fault.sys_errno or (fault.error[0].reason if fault.count else 0):
+            return OSError(number, os.strerror(number))
         return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
     return from_queue(fault, hostname=hostname, certificate=certificate)
 
@@ -60,7 +61,7 @@ def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | 
     if last is None:
         return _with_fault(_plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"), fault)
     kind: type[SSLError] = SSLError
-    number, text, verify = SSLErrorNumber.SSL_ERROR_SSL, _text(last.text) or "unknown error", None
+    number, text, verify = SSLErrorNumber.SSL_ERROR_SSL, _said(last), None
     if last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_CERTIFICATE_VERIFY_FAILED:
         kind, verify = SSLCertVerificationError, _verify_message(fault.verify_code, hostname)
         text = f"{text}: {verify}"
@@ -78,8 +79,12 @@ def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | 
 
 def _last(fault: Any) -> Any:
     """The entry that names the failure: the last one, but for what the system said of an alert that could not be sent."""
-    entries = [fault.error[i] for i in range(fault.count)]
+    entries = _entries(fault)
     return next((entry for entry in reversed(entries) if entry.library != CONST.ERR_LIB_SYS), entries[-1] if entries else None)
+
+
+def _entries(fault: Any) -> list[Any]:
+    return [fault.error[i] for i in range(fault.count)]
 
 
 def plain_error(message: str) -> SSLError:
@@ -94,16 +99,18 @@ def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
 
 
 def _with_fault(error: SSLError, fault: Any) -> SSLError:
-    error.errors = tuple(_entry(fault.error[i]) for i in range(fault.count))  # type: ignore[attr-defined]
+    error.errors = tuple(map(_entry, _entries(fault)))  # type: ignore[attr-defined]
     error.alert_sent = _alert(fault.alert_sent)  # type: ignore[attr-defined]
     error.alert_received = _alert(fault.alert_received)  # type: ignore[attr-defined]
     return error
 
 
 def _entry(entry: Any) -> ErrorEntry:
-    return ErrorEntry(
-        entry.code, _text(entry.library_name), _text(entry.reason_name), _text(entry.text) or "unknown error", _text(entry.data) or ""
-    )
+    return ErrorEntry(entry.code, _text(entry.library_name), _text(entry.reason_name), _said(entry), _text(entry.data) or "")
+
+
+def _said(entry: Any) -> str:
+    return _text(entry.text) or f"unknown error ({entry.code:#x})"
 
 
 def _alert(description: int) -> int | None:

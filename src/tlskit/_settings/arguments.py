@@ -13,12 +13,12 @@ def integer(value: Any) -> int:
     return int(value)
 
 
-def unsigned(value: Any) -> int:
+def unsigned(value: Any, negative: type[Exception] = OverflowError) -> int:
     """Take an int of 64 bits without a sign."""
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
     if value < 0:
-        raise OverflowError("can't convert negative int to unsigned")
+        raise negative("can't convert negative int to unsigned")
     if value >= 2**64:
         raise OverflowError("Python int too large to convert to C unsigned long")
     return int(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -37,6 +38,7 @@ _VERSIONS = (CONST.SSL3_VERSION, CONST.TLS1_VERSION, CONST.TLS1_1_VERSION, CONST
 _DEPRECATED_OPTIONS = (
     CONST.SSL_OP_NO_SSLv3 | CONST.SSL_OP_NO_TLSv1 | CONST.SSL_OP_NO_TLSv1_1 | CONST.SSL_OP_NO_TLSv1_2 | CONST.SSL_OP_NO_TLSv1_3
 )
+_NEGATIVE_OPTIONS = ValueError if sys.version_info >= (3, 14) else OverflowError
 
 
 class ProtocolSettings:
@@ -64,7 +66,7 @@ class ProtocolSettings:
 
     @options.setter
     def options(self, value: int) -> None:
-        number = unsigned(value)
+        number = unsigned(value, negative=_NEGATIVE_OPTIONS)
         if number & ~self._core.options & _DEPRECATED_OPTIONS:
             warnings.warn("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", category=DeprecationWarning, stacklevel=2)
         self._core.options = number

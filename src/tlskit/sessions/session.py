@@ -17,7 +17,7 @@ from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
 from .key import Binding
 
 _PEM = re.compile(rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION PARAMETERS-----")
-_LATEST = 253402300799  # the end of the year 9999
+_LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
 
 
 @final
