@@ -154,8 +154,8 @@ class SSLSession:
             timeout: how long this side keeps it, in seconds.
 
         Raises:
-            ValueError: a time that is not after 1970 or is after the year 9999, or a timeout of less than a second or more
-                than 68 years.
+            ValueError: a time before the first second of 1970 or after the year 2554, or a timeout of less than a second
+                or more than 68 years.
             TypeError: not a whole number.
 
         Corresponds to SSL_SESSION_set_time(3).
