@@ -702,3 +702,113 @@ def test_tickets_that_come_later_do_not_change_it(pki):
     after = near.info
     assert after.ticket_expiry_time == near.session.expires_at
     assert dataclasses.replace(after, identity=b"", ticket_expiry_time=None) == before
+
+
+# -- through stores ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request, tmp_path):
+    made = tlskit.MemoryStore() if request.param == "memory" else tlskit.SQLiteStore(tmp_path / "sessions.db", timeout=10)
+    with contextlib.closing(made):
+        yield made
+
+
+@pytest.mark.parametrize("kind", [IDS, STATEFUL], ids=lambda kind: kind.name)
+def test_of_another_servers_session(pki, kind, memory, store):
+    """A client has shown its certificate to one server, and resumes at another, which knows all that the first one saw."""
+    client = client_for(kind, pki)
+    client.load_cert_chain(pki.client.chain, pki.client.key)
+    servers = []
+    for _ in range(2):
+        server = server_for(kind, pki)
+        server.verify_mode = tlskit.CERT_REQUIRED
+        server.load_verify_locations(pki.root)
+        server.sessions.store = store
+        server.sessions.client_certificates = True
+        servers.append(server)
+    near, far = memory.connect(client, servers[0])
+    first = far.info
+    _, far = memory.connect(client, servers[1], session=near.session)
+    assert far.session_reused
+    info = far.info
+    own = ders(pki.client.chain)
+    assert info.peer_certificate_chain == own
+    assert info.verified_chain == (*own, *ders(pki.root)) == tuple(far.get_verified_chain())
+    assert info.verified is True
+    assert info.certificate_chain == ders(pki.server.chain)
+    assert info.created == first.created
+    assert info.shared_cipher_suites == first.shared_cipher_suites
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_of_a_client_that_resumes_by_itself(pki, kind, memory, store, resumed):
+    server = server_for(kind, pki)
+    for _ in range(1 + resumed):
+        client = client_for(kind, pki)
+        client.sessions.store = store
+        near, _ = memory.connect(client, server)
+    assert near.session_reused is resumed
+    assert near.info.verified_chain == (*ders(pki.server.chain), *ders(pki.root))
+    assert near.info.matched_name == "localhost"
+
+
+# -- odd ClientHellos -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [TLSv1_2, TLSv1_3], ids=["1.2", "1.3"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (10, b""), (10, b"\0"), (10, b"\0\1\0"), (10, b"\0\3\0\x17\0"), (10, b"\xff\xff\0\x17"), (10, b"\x04\x00" + b"\0\x17" * 512),
+        (10, b"\x10\x00" + b"\0\x17" * 2048), (11, b""), (11, b"\xff\0"), (11, b"\1\0"), (13, b"\0\0"), (13, b"\0\2\4\3\0"),
+        (0, b""), (0, b"\0\1\0"), (0, b"\0\5\0\0\2a\0"), (0, b"\0\x0e\0\0\x0blocalhost\xff\xfe"), (0, b"\1\2\0\0\xff" + b"a" * 254),
+    ],
+)  # fmt: skip
+def test_a_list_that_is_odd(pki, version, kind, body):
+    """Whatever libssl makes of it: notes are taken before libssl has looked at it."""
+    server = server_context(pki)
+    only(version, server)
+    client = client_context(pki)
+    only(version, client)
+    outgoing = tlskit.MemoryBIO()
+    said = hello(client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing)
+    answers(server, rewritten(said, {kind: body}))
+
+
+@pytest.mark.parametrize("version", [TLSv1_2, TLSv1_3], ids=["1.2", "1.3"])
+def test_more_extensions_than_are_noted(pki, version):
+    client, server = client_context(pki), server_context(pki)
+    only(version, client, server)
+    outgoing = tlskit.MemoryBIO()
+    said = hello(client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing)
+    assert answers(server, rewritten(said, {0x4000 + n: b"x" for n in range(1000)}))
+
+
+def rewritten(client_hello, changed):
+    """A ClientHello with other extensions."""
+    body = client_hello[5 + 4 :]
+    at = 34 + 1 + body[34]
+    at += 2 + int.from_bytes(body[at : at + 2], "big")
+    at += 1 + body[at]
+    _, extensions = lists_of(client_hello)
+    joined = b"".join(
+        number.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content for number, content in ({**extensions, **changed}).items()
+    )
+    body = body[:at] + len(joined).to_bytes(2, "big") + joined
+    return b"\x16\x03\x01" + (len(body) + 4).to_bytes(2, "big") + b"\x01" + len(body).to_bytes(3, "big") + body
+
+
+def answers(server, said):
+    """Whether a server goes on after this."""
+    incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    incoming.write(said)
+    end = server.wrap_bio(incoming, outgoing, server_side=True)
+    try:
+        end.do_handshake()
+    except tlskit.SSLWantReadError:
+        return outgoing.read()[:1] == b"\x16"
+    except tlskit.SSLError:
+        assert outgoing.read()[:1] == b"\x15"
+        assert end.info is None
+    return False
