@@ -8,6 +8,9 @@ calls that took a second together. While it rests, handshakes do not wait for it
 goes well the store is in use again, if not the rest lasts twice as long, up to a minute. A call that hangs cannot be
 ended from here: stores give up by themselves (see SessionStore), and this bounds how often somebody waits for that.
 
+A store may itself make TLS connections, to its server, under a context that has the store: such a connection does not ask
+it again, from within the question, but makes a full handshake.
+
 The first failure is told to the logger `tlskit`, and no other one until the store has recovered, and a minute later at
 the earliest. What the logger is told does not depend on keys or values.
 """
@@ -20,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any, NamedTuple
 
 from .forks import Forked, watch
@@ -138,10 +141,14 @@ class Guard:
         return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected")
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Answer:
-        begin, health = self._now(), self._health
+        begin, health, me = self._now(), self._health, get_ident()
+        if me in health.inside:
+            health.count(self._seen, "skipped")
+            return Answer(None, f"{_name(self.store)} is being asked already, and this connection is a part of that")
         if not health.admits(begin, self._seen):
             return Answer(None, f"{_name(self.store)} does not answer, and is being left alone for a while")
         value, error = None, None
+        health.inside.add(me)
         try:
             value = call()
         except Exception as raised:
@@ -149,6 +156,8 @@ class Guard:
         except BaseException:  # the task is being cancelled, or the program ends: that says nothing of the store
             health.withdraw()
             raise
+        finally:
+            health.inside.discard(me)
         took = self._now() - begin
         slow = error is None and took > self._patience
         if health.learns(took, "failures" if error is not None else "slow" if slow else None, self._seen):
@@ -182,6 +191,7 @@ class _Health(Forked):
         self._lock = Lock()
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
         self._rest, self._resting_until, self._probing = 0.0, 0.0, False
+        self.inside: set[int] = set()  # threads that are asking
 
     @property
     def resting(self) -> bool:

@@ -20,7 +20,7 @@ from .store import Entry, Held, check_key, check_value, closed, lifetime
 _LARGEST = 1 << 20
 
 _NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
-_LIVE = "local function live(v) return tonumber(string.sub(v, 1, 15)) > now end "
+_LIVE = "local function live(v) return (tonumber(string.sub(v, 1, 15)) or 0) > now end "
 
 _PUT = (
     _NOW

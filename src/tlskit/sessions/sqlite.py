@@ -64,15 +64,16 @@ class SQLiteStore(Held, Forked):
     That keeps the sessions from those who get hold of the database alone (a backup without the key, freed blocks of the
     disk), not from those who can read both files; for that, give a secret from elsewhere.
 
-    Any thread may use it. A call takes some tenths of a millisecond; it blocks while another process writes, for `timeout`
-    seconds at most, and raises sqlite3.OperationalError or TimeoutError then. A file that turns out to be damaged is
-    renamed to `PATH.damaged`, and a new one begun. The file belongs on a local disk.
+    Any thread may use it. A call takes some tenths of a millisecond. It waits while other threads use the connection, and
+    while other processes read or write, for `timeout` seconds at most each time, and raises TimeoutError or
+    sqlite3.OperationalError then. A file that turns out to be damaged is renamed to `PATH.damaged`, and a new one begun.
+    The file belongs on a local disk.
 
     Args:
         path: where the file is, or is to be; its folder has to exist.
         secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
         size: how many values there may be in all; now and then it may be a hundredth more.
-        timeout: how many seconds a call may wait for others.
+        timeout: how many seconds to wait for other threads, and for other processes.
 
     Attributes:
         path: the file, from the root on.

@@ -329,6 +329,28 @@ def test_what_is_known_of_a_store_goes_with_it():
     assert len(_known) == before
 
 
+def test_a_store_whose_own_connection_asks_it_is_not_asked_again():
+    """Redis over TLS, in a process where every connection has that very store."""
+    inner = []
+
+    def act():
+        inner.extend([guard.take(b"k"), guard.put(b"k", b"v", 60), Guard(store).get(b"k")])
+        return b"v"
+
+    store = Broken(act)
+    guard = Guard(store)
+    assert guard.take(b"k") == Answer(b"v")
+    assert store.calls == 1
+    assert [inner[0].value, inner[1], inner[2].value] == [None, False, None]
+    assert "asked already" in inner[0].trouble
+    assert guard.stats() == GuardStats(calls=1, skipped=2)
+    store.act = raising(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        guard.take(b"k")
+    store.act = lambda: b"w"
+    assert guard.take(b"k") == Answer(b"w")
+
+
 def test_eight_threads_count_right():
     guard = Guard(MemoryStore())
 
