@@ -209,6 +209,34 @@ assert OURS == [{kind!r}], OURS
 talk_over_asyncio(old)
 assert len(OURS) == 1
 raises(ssl.SSLCertVerificationError, lambda: talk_over_asyncio(ssl.create_default_context(cafile=STRANGER)))
+
+# Much, in both directions at once, with a protocol that takes bytes and one that brings its own buffer.
+server_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+server_side.load_cert_chain(BOTH)
+MUCH = bytes(range(256)) * 12000
+
+class Echo(asyncio.BufferedProtocol):
+    def connection_made(self, transport): self.transport, self.buffer = transport, bytearray(70000)
+    def get_buffer(self, hint): return self.buffer
+    def buffer_updated(self, n): self.transport.write(bytes(self.buffer[:n]))
+
+async def echo():
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Echo, "127.0.0.1", 0, ssl=server_side)
+    host, port = server.sockets[0].getsockname()
+    reader, writer = await asyncio.open_connection(host, port, ssl=ssl.create_default_context(cafile=ROOT), server_hostname="localhost")
+    async def send():
+        for at in range(0, len(MUCH), 12345):
+            writer.write(MUCH[at : at + 12345])
+            await writer.drain()
+    sending = asyncio.create_task(send())
+    assert await asyncio.wait_for(reader.readexactly(len(MUCH)), 30) == MUCH
+    await sending
+    writer.close()
+    await writer.wait_closed()
+    server.close()
+
+asyncio.run(echo())
 """
 
 
