@@ -195,12 +195,17 @@ class Connection:
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
         if buffer is None and 0 < len <= ROOM and self.on_session is None and (timeout == 0.0 or select.select is _native_select):
-            began = monotonic() if timeout else 0.0
+            if timeout == 0.0:
+                ms = 0
+            elif timeout is None:
+                ms = -1
+            else:
+                ms, began = ceil(timeout * 1000), monotonic()
             try:
                 one = _take()
             except IndexError:
                 one = Spare(ROOM)
-            n = _read(self._conn, one.pointer, len, -1 if timeout is None else ceil(timeout * 1000))
+            n = _read(self._conn, one.pointer, len, ms)
             data = one.view[:n] if n > 0 else b""
             _put(one)
             if n >= 0:
@@ -244,8 +249,13 @@ class Connection:
         if type(data) is not bytes:
             return self._write_from(data, timeout)
         if self.on_session is None and (timeout == 0.0 or (select.select is _native_select and len(data) <= _RECORD)):
-            began = monotonic() if timeout else 0.0
-            n: int = _write(self._conn, data, len(data), -1 if timeout is None else ceil(timeout * 1000))
+            if timeout == 0.0:
+                ms = 0
+            elif timeout is None:
+                ms = -1
+            else:
+                ms, began = ceil(timeout * 1000), monotonic()
+            n: int = _write(self._conn, data, len(data), ms)
             if n >= 0:
                 return n
             if n != _PAUSED and n != _INTERRUPTED:
