@@ -37,6 +37,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
     Settings may come from any thread; those made while connections exist hold for connections made later.
 
     Attributes:
+        sslsocket_class, sslobject_class: what connections are made of: classes derived from tlskit's or from the stdlib's. A
+            `_create` or an `__init__` of their own takes part in the making, before the handshake; both get the same arguments.
         sessions: the session cache, its settings and its counters.
         tickets: whether and how many, how long they are good for, and the keys.
     """

@@ -95,13 +95,13 @@ def run(pki: PKI) -> Iterator[Callable[..., None]]:
     serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     serving.start()
 
-    def run(script: str, *needed: str, files: tuple[Path, ...] = (pki.root, pki.stranger_root, pki.server.both)) -> None:
+    def run(script: str, *needed: str, first: str = "", files: tuple[Path, ...] = (pki.root, pki.stranger_root, pki.server.both)) -> None:
         for name in needed:
             if importlib.util.find_spec(name) is None:
                 pytest.skip(f"{name} is not installed")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "SSL_CERT_FILE": str(pki.root)}
         done = subprocess.run(
-            [sys.executable, "-c", PRELUDE + script, str(server.server_address[1]), *map(str, files)],
+            [sys.executable, "-c", first + PRELUDE + script, str(server.server_address[1]), *map(str, files)],
             env=env, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -444,8 +444,10 @@ INJECT = "import tlskit; watch(); tlskit.inject_into_ssl()\n"
 
 
 @pytest.mark.parametrize(("name", "patch"), [("gevent", GEVENT), ("eventlet", EVENTLET)], ids=["gevent", "eventlet"])
-@pytest.mark.parametrize("order", ["patch, inject", "tlskit, patch, inject", "inject, patch"])
+@pytest.mark.parametrize("order", ["patch, ssl, inject", "ssl, patch, inject", "ssl, tlskit, patch, inject", "ssl, inject, patch"])
 def test_green_threads(run: Callable[..., None], name: str, patch: str, order: str) -> None:
     """Patched first, tlskit's sockets wait with the replaced `select`; injected first, gevent's own go over tlskit."""
     parts = {"patch": patch, "inject": INJECT, "tlskit": "import tlskit\n"}
-    run("".join(parts[part] for part in order.split(", ")) + GREEN.format(in_front=order.endswith("inject")), name)
+    first, _, then = order.rpartition("ssl, ")
+    script = "".join(parts[part] for part in then.split(", ")) + GREEN.format(in_front=order.endswith("inject"))
+    run(script, name, first=patch if first else "")
