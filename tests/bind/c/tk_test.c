@@ -88,7 +88,7 @@ static const struct {
     void (*run)(void);
 } groups[] = {
     { "blocks", test_blocks }, { "objects", test_objects }, { "memory", test_memory }, { "sockets", test_sockets },
-    { "tickets", test_tickets },
+    { "tickets", test_tickets }, { "seal", test_seal },
 };
 
 static int chosen(const char *name, int argc, char **argv)

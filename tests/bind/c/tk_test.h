@@ -81,5 +81,6 @@ void test_objects(void); /* trust, certificates, credentials, contexts, sessions
 void test_memory(void);  /* connections over memory */
 void test_sockets(void); /* connections over socket pairs */
 void test_tickets(void); /* rings of ticket keys */
+void test_seal(void);    /* what leaves the process */
 
 #endif
