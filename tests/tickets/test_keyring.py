@@ -55,12 +55,21 @@ def test_another_key_every_period():
     assert ring.stats().rotations == 7
 
 
-def test_clock_that_goes_back_changes_nothing():
+def test_clock_that_goes_back():
+    """By a little: nothing changes. By much: the keys go on changing, as if it had always been so."""
     ring = TicketKeyring(period=100, lifetime=100)
     shift(ring, 1000)
     names = ring.names
-    shift(ring, -1000)
+    shift(ring, -100)
     assert ring.names == names
+    shift(ring, -10000)
+    seen = {*names, ring.names[0]}
+    assert len(seen) == len(names) + 1
+    for n in range(5):
+        shift(ring, 100)
+        seen.add(ring.names[0])
+        assert len(seen) == len(names) + 2 + n
+        assert len(ring.names) <= 4
 
 
 def test_years_pass():
@@ -68,6 +77,15 @@ def test_years_pass():
     first = ring.names[0]
     shift(ring, 10 * 365 * 86400)
     assert first not in ring.names
+
+
+def test_clock_that_is_set_for_the_first_time():
+    """Nobody waits until two milliards of keys have been made."""
+    ring = TicketKeyring(period=1, lifetime=1)
+    shift(ring, 2**31)
+    assert len(ring.names) == 2
+    shift(ring, 1)
+    assert len(ring.names) == 2
 
 
 def test_rotating_by_hand():

@@ -42,6 +42,7 @@ void tk_key_fill(tk_ticket_key *key, const uint8_t *derived, int newest, int64_t
 int tk_key_extract(const uint8_t *secret, size_t size, uint8_t *out);
 int tk_key_shared(const tk_ring *r, const uint8_t *secret, int64_t number, int newest, tk_ticket_key *key);
 int tk_key_step(tk_ring *r, int64_t number, tk_ticket_key *key);
+int tk_key_leap(tk_ring *r, int64_t number);
 
 int tk_rotation_own(tk_ring *r, int64_t now);
 int tk_rotation_shared(tk_ring *r, int64_t now);

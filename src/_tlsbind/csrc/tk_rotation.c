@@ -3,6 +3,8 @@
 
 #include "tk_ring.h"
 
+enum { STEPS_MOST = 1 << 17 }; /* some tenths of a second */
+
 /* The new ones in place of the old ones. */
 static void publish(tk_ring *r, tk_keys *k)
 {
@@ -45,12 +47,19 @@ static int32_t room_for(const tk_ring *r, int32_t more)
     return room < TK_RING_KEYS ? room : TK_RING_KEYS;
 }
 
-/* Goes through every period that has passed: another process may have made tickets in each of them. */
+/* Goes through every period that has passed: another process may have made tickets in each of them. A clock that was set
+   back by more than a period is believed, or a short moment in the far future would be the end of all rotation: the
+   secrets go on from where they are, only the numbers do not. */
 int tk_rotation_own(tk_ring *r, int64_t now)
 {
     int64_t target = now / r->period;
     tk_keys *k = tk_keys_new(room_for(r, (int32_t)r->kept + 2));
     int ok = k != NULL;
+
+    if (r->number > target + 1)
+        r->number = target - 1;
+    if (ok && target - r->number > STEPS_MOST) /* once in a blue moon: a machine that begins without a clock */
+        ok = tk_key_leap(r, target);
 
     while (ok && r->number < target) {
         if (k->count > 0 && k->key[0].until > now && k->count < k->room - 1) { /* make room at the front */
@@ -68,8 +77,8 @@ int tk_rotation_own(tk_ring *r, int64_t now)
         tk_keys_drop(k);
         return 0;
     }
-    tk_keys_keep(k, r->now, now, INT64_MAX);
-    k->since = INT64_MIN; /* there is no way back, whatever the clock says */
+    tk_keys_keep(k, r->now, now, now + (r->kept + 1) * r->period);
+    k->since = (r->number - 1) * r->period;
     k->due = (r->number + 1) * r->period;
     publish(r, k);
     return ok;
@@ -88,7 +97,7 @@ int tk_rotation_given(tk_ring *r, tk_keys *k)
     return 1;
 }
 
-static int retk_rotation_given(tk_ring *r, int64_t now)
+static int drop_ended(tk_ring *r, int64_t now)
 {
     tk_keys *k = tk_keys_new(r->now->count);
 
@@ -110,7 +119,7 @@ int tk_rotation_due(tk_ring *r, int64_t now)
     case TK_RING_SHARED:
         return r->secrets > 0 && tk_rotation_shared(r, now);
     default:
-        return r->now != NULL && retk_rotation_given(r, now);
+        return r->now != NULL && drop_ended(r, now);
     }
 }
 
@@ -126,7 +135,7 @@ static int rotate_own(tk_ring *r, int64_t now, tk_keys *k)
             r->number = now / r->period;
         memcpy(r->secret[0], fresh, TK_SECRET);
         ok = tk_key_step(r, r->number, &k->key[0]);
-        k->since = INT64_MIN;
+        k->since = (r->number - 1) * r->period;
         k->due = (r->number + 1) * r->period;
     }
     OPENSSL_cleanse(fresh, sizeof fresh);

@@ -59,8 +59,10 @@ class ContextTickets:
         """The keys for tickets; None: OpenSSL's own, made with the context, never changed, and nobody else's.
 
         Setting one sets `lifetime` to the keyring's. Sessions are still resumed only under the id context, and on a server
-        that verifies its clients only under the policy, that they were made with; and never for more than 7 days after the
-        full handshake, nor when the client's certificate has ended (also TLS 1.3, which goes from ticket to ticket).
+        that verifies its clients only under the policy, that they were made with; only for the server name, and before a
+        certificate for the names, that they were made with; and never for more than 7 days after the full handshake, nor
+        when the client's certificate has ended (also TLS 1.3, which goes from ticket to ticket). With an `sni_callback`,
+        tickets are those of the context that the connection began with.
 
         Raises (when it is set):
             TypeError: it is no TicketKeyring.

@@ -83,7 +83,7 @@ static void test_own(void)
     CHECK(!same(a, b));
     CHECK_EQUAL(state_at(r, TIME + PERIOD, b), NEWEST);
     CHECK_EQUAL(state_at(r, TIME + PERIOD, a), OLD);
-    CHECK(same(b, first_at(r, TIME - 5 * PERIOD))); /* no way back */
+    CHECK(same(b, first_at(r, TIME))); /* no way back */
     CHECK_EQUAL(state_at(r, TIME + PERIOD * (1 + KEPT) - 1, a), OLD);
     CHECK_EQUAL(state_at(r, TIME + PERIOD * (1 + KEPT), a), GONE);
     c = first_at(r, TIME + PERIOD * 100000); /* a long sleep */
@@ -91,6 +91,45 @@ static void test_own(void)
     CHECK_EQUAL(state_at(r, TIME + PERIOD * 100000, c), NEWEST);
     tk_ring_stats_of(r, &stats);
     CHECK(stats.rotations >= 3 && stats.made == 0);
+    tk_ring_free(r);
+}
+
+/* The clock was wrong for a moment: rotation goes on, and no key is kept for all that time. */
+static void test_own_in_the_future(void)
+{
+    tk_ring *r = ring_at(TK_RING_OWN, TIME);
+    label then = first_at(r, TIME + 50 * PERIOD), now = first_at(r, TIME), next;
+
+    CHECK(!same(then, now));
+    CHECK_EQUAL(state_at(r, TIME, then), OLD);
+    next = first_at(r, TIME + PERIOD);
+    CHECK(!same(now, next));
+    CHECK_EQUAL(state_at(r, TIME + PERIOD, now), OLD);
+    CHECK_EQUAL(state_at(r, TIME + PERIOD * (KEPT + 1), then), GONE);
+    tk_ring_free(r);
+}
+
+/* A machine that begins without a clock; its children see the right time one after the other. */
+static void test_own_from_1970(void)
+{
+    tk_ring *r = tk_ring_new_at(TK_RING_OWN, 1, 2, 5, NULL);
+    label theirs;
+    int ends[2], status;
+    pid_t pid;
+
+    CHECK_EQUAL(pipe(ends), 0);
+    if ((pid = fork()) == 0) {
+        theirs = first_at(r, TIME + 1); /* in seconds: stepping through all of them would take an hour */
+        theirs = first_at(r, TIME + 100);
+        tk_ring_free(r);
+        _exit(write(ends[1], &theirs, sizeof theirs) != (ssize_t)sizeof theirs);
+    }
+    CHECK_EQUAL(read(ends[0], &theirs, sizeof theirs), sizeof theirs);
+    CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+    CHECK_EQUAL(status, 0);
+    close(ends[0]);
+    close(ends[1]);
+    CHECK(same(first_at(r, TIME + 100), theirs));
     tk_ring_free(r);
 }
 
@@ -442,6 +481,8 @@ void test_tickets(void)
     int version;
 
     test_own();
+    test_own_in_the_future();
+    test_own_from_1970();
     test_own_in_a_child();
     test_shared();
     test_given();
