@@ -14,7 +14,7 @@ import pytest
 import tlskit
 from tlskit import TicketKeyring
 
-from .conftest import random_key, shift
+from .conftest import LIFETIME, PERIOD, random_key, shift
 
 HOUR = 3600
 
@@ -45,28 +45,28 @@ def test_period_and_lifetime():
 
 
 def test_another_key_every_period():
-    ring = TicketKeyring(period=100, lifetime=250)
+    ring = TicketKeyring(period=PERIOD, lifetime=LIFETIME)
     seen = []
     for _ in range(8):
         seen.append(ring.names[0])
-        assert list(ring.names) == seen[::-1][:4]  # those of three periods before: 250 seconds and more
-        shift(ring, 100)
+        assert list(ring.names) == seen[::-1][:4]  # those of three periods before: for LIFETIME and more
+        shift(ring, PERIOD)
     assert len(set(seen)) == 8
     assert ring.stats().rotations == 7
 
 
 def test_clock_that_goes_back():
     """By a little: nothing changes. By much: the keys go on changing, as if it had always been so."""
-    ring = TicketKeyring(period=100, lifetime=100)
-    shift(ring, 1000)
+    ring = TicketKeyring(period=PERIOD, lifetime=PERIOD)
+    shift(ring, 10 * PERIOD)
     names = ring.names
-    shift(ring, -100)
+    shift(ring, -PERIOD)
     assert ring.names == names
-    shift(ring, -10000)
+    shift(ring, -100 * PERIOD)
     seen = {*names, ring.names[0]}
     assert len(seen) == len(names) + 1
     for n in range(5):
-        shift(ring, 100)
+        shift(ring, PERIOD)
         seen.add(ring.names[0])
         assert len(seen) == len(names) + 2 + n
         assert len(ring.names) <= 4
@@ -101,12 +101,12 @@ def test_rotating_by_hand():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_children_make_the_same_keys_at_the_same_time():
-    ring = TicketKeyring(period=100, lifetime=250)
+    ring = TicketKeyring(period=PERIOD, lifetime=LIFETIME)
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
         try:
-            shift(ring, 300)
+            shift(ring, 3 * PERIOD)
             os.write(writing, repr(ring.dangerous_keys()).encode())
         finally:
             os._exit(0)
@@ -115,7 +115,7 @@ def test_children_make_the_same_keys_at_the_same_time():
         theirs = pipe.read()
     os.waitpid(pid, 0)
     for _ in range(3):  # in other steps
-        shift(ring, 100)
+        shift(ring, PERIOD)
         names = ring.names
     assert repr(ring.dangerous_keys()).encode() == theirs
     assert len(names) == 4
@@ -138,13 +138,13 @@ def test_keys_of_a_fleet_are_hkdf(size):
 
 def test_fleet_is_in_step():
     secret = os.urandom(32)
-    one, other = (TicketKeyring.fleet(secret, period=50, lifetime=100) for _ in range(2))
+    one, other = (TicketKeyring.fleet(secret, period=PERIOD, lifetime=LIFETIME) for _ in range(2))
     for _ in range(5):
         assert one.names == other.names
-        shift(one, 50)
+        shift(one, PERIOD)
         assert one.names[0] in other.names  # a clock that is ahead by a period, and one that is behind
         assert other.names[0] in one.names
-        shift(other, 50)
+        shift(other, PERIOD)
 
 
 def test_other_periods_and_secrets_give_other_keys():
@@ -216,12 +216,12 @@ def test_keys_come_out_as_they_went_in():
 
 def test_given_keys_rotate_too():
     key = random_key(48)
-    ring = TicketKeyring.from_keys([key], lifetime=100)
+    ring = TicketKeyring.from_keys([key], lifetime=1000)
     ring.rotate()
     assert ring.names[1] == key[:16].hex()
-    shift(ring, 99)
+    shift(ring, 900)
     assert len(ring.names) == 2
-    shift(ring, 2)
+    shift(ring, 101)
     assert len(ring.names) == 1
 
 

@@ -304,7 +304,7 @@ class TicketKeyring:
         return f"<TicketKeyring: {kinds[self._kind]}{each}, tickets for {self._lifetime} s>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a TicketKeyring holds secrets, and is not pickled or copied: for processes that are not forked, see TicketKeyring.fleet")
+        raise TypeError("a TicketKeyring holds secrets, and is not pickled: for processes that are not forked, see TicketKeyring.fleet")
 
 
 def _keys(given: Iterable[Any]) -> list[TicketKey]:

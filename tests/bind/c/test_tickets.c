@@ -6,6 +6,7 @@
 #include "tk_test.h"
 
 enum { PERIOD = 100, LIFETIME = 250, KEPT = 3, TIME = 1700000000 }; /* TIME is where a period begins */
+enum { LONG_PERIOD = 100000, LONG_LIFETIME = 250000 };              /* by the real clock: no period ends while a test runs */
 
 static tk_ring *ring_at(int kind, int64_t now)
 {
@@ -19,7 +20,7 @@ static tk_ring *ring_at(int kind, int64_t now)
 static tk_ring *ring_of(int kind)
 {
     tk_fault fault;
-    tk_ring *r = tk_ring_new(kind, PERIOD, LIFETIME, &fault);
+    tk_ring *r = tk_ring_new(kind, LONG_PERIOD, LONG_LIFETIME, &fault);
 
     CHECK(r != NULL);
     return r;
@@ -163,7 +164,7 @@ static const char ONE[] = "one secret of at least 32 bytes, for tests", TWO[] = 
 
 static void test_shared(void)
 {
-    tk_ring *a = ring_of(TK_RING_SHARED), *b = ring_of(TK_RING_SHARED);
+    tk_ring *a = ring_at(TK_RING_SHARED, TIME), *b = ring_at(TK_RING_SHARED, TIME);
     label now, next;
 
     CHECK(tk_ring_take(a, TIME) == NULL); /* no secret yet: no keys, and no crash */
@@ -225,7 +226,7 @@ static void test_given(void)
     CHECK_EQUAL(state_at(r, now, label_of('a')), GONE);
     CHECK_DONE(tk_ring_rotate(r, 0, &fault), &fault);
     CHECK_EQUAL(state_at(r, now, label_of('b')), OLD);
-    CHECK_EQUAL(state_at(r, now + LIFETIME + 2, label_of('b')), GONE); /* when the last ticket under it has ended */
+    CHECK_EQUAL(state_at(r, now + LONG_LIFETIME + 2, label_of('b')), GONE); /* when the last ticket under it has ended */
     give_keys(r, 'd', 1);
     CHECK_DONE(tk_ring_rotate(r, 1, &fault), &fault);
     CHECK_EQUAL(state_at(r, now, label_of('d')), GONE);
@@ -292,25 +293,25 @@ static void test_handshakes(int version)
     SSL_SESSION *s;
     tk_session_facts facts;
 
-    tk_ctx_set_session_timeout(c.server, 86400);
+    tk_ctx_set_session_timeout(c.server, 2 * LONG_LIFETIME);
     tk_ctx_set_ring(c.server, r);
     tk_ctx_set_ring(other.server, r);
     s = meet(&c, NULL, NULL);
     CHECK_EQUAL(counted(r).made, each);
     tk_session_facts_of(s, &facts);
-    CHECK_EQUAL(facts.lifetime_hint, LIFETIME); /* no longer than the keys */
+    CHECK_EQUAL(facts.lifetime_hint, LONG_LIFETIME); /* no longer than the keys */
     CHECK(resumes(&c, s));
     CHECK(resumes(&other, s)); /* another context of the same ring */
     CHECK(counted(r).resumed == 2 && counted(r).renewed == 0);
     CHECK_EQUAL(counted(r).made, version == ONLY_13 ? 4 : 1);
-    tk_ring_shift(r, PERIOD);
+    tk_ring_shift(r, LONG_PERIOD);
     CHECK(resumes(&c, s));
     CHECK(counted(r).resumed == 3 && counted(r).renewed == 1);
     CHECK_EQUAL(counted(r).made, version == ONLY_13 ? 5 : 2); /* also in TLS 1.2 there is a new one */
     tk_ctx_set_ring(other.server, stranger);
     CHECK(!resumes(&other, s));
     CHECK_EQUAL(counted(stranger).unknown, 1);
-    tk_ring_shift(r, 4 * PERIOD);
+    tk_ring_shift(r, 4 * LONG_PERIOD);
     CHECK(!resumes(&c, s));
     CHECK(counted(r).retired == 1 && counted(r).unknown == 0 && counted(r).refused == 0 && counted(r).tampered == 0);
     tk_ctx_set_ring(other.server, NULL); /* libssl's own keys again */
@@ -450,7 +451,7 @@ static void shake_and_resume(void *argument)
 static void test_threads(int version)
 {
     contexts c = contexts_new(version);
-    tk_ring *r = ring_of(TK_RING_OWN);
+    tk_ring *r = tk_ring_new(TK_RING_OWN, PERIOD, LIFETIME, NULL);
     crowd w = { &c, r, 0, THREADS };
     thread t[THREADS];
     tk_fault fault;
