@@ -7,7 +7,7 @@
 
 enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
 
-SSL_SESSION *tk_conn_next_session(tk_conn *c)
+static SSL_SESSION *next_event(tk_conn *c)
 {
     SSL_SESSION *session = NULL;
     tk_event *e;
@@ -23,6 +23,19 @@ SSL_SESSION *tk_conn_next_session(tk_conn *c)
     return session;
 }
 
+/* A copy: libssl withdraws its own when the connection is cut off later. Not made before it is asked for, when all has been
+   noted that there is to know of the handshake. */
+SSL_SESSION *tk_conn_next_session(tk_conn *c)
+{
+    SSL_SESSION *session, *copy = NULL;
+
+    while (copy == NULL && (session = next_event(c)) != NULL) {
+        copy = SSL_SESSION_dup(session);
+        SSL_SESSION_free(session);
+    }
+    return copy;
+}
+
 void tk_events_push(tk_conn *c, SSL_SESSION *session)
 {
     tk_event *e = calloc(1, sizeof *e);
@@ -32,7 +45,7 @@ void tk_events_push(tk_conn *c, SSL_SESSION *session)
         return;
     }
     if (c->events >= EVENTS_MOST)
-        SSL_SESSION_free(tk_conn_next_session(c));
+        SSL_SESSION_free(next_event(c));
     e->session = session;
     if (c->first_event == NULL)
         c->first_event = e;
@@ -46,7 +59,7 @@ void tk_events_clear(tk_conn *c)
 {
     SSL_SESSION *session;
 
-    while ((session = tk_conn_next_session(c)) != NULL)
+    while ((session = next_event(c)) != NULL)
         SSL_SESSION_free(session);
 }
 
