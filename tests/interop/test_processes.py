@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import tlskit
-from tlskit import MemoryStore, TicketKeyring
+from tlskit import MemoryStore
 
 from ..support import servers
 from ..support.pairs import echo_server, only, server_context
