@@ -812,3 +812,51 @@ def answers(server, said):
         assert outgoing.read()[:1] == b"\x15"
         assert end.info is None
     return False
+
+
+# -- older ways -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES128-SHA"])
+def test_without_curves(pki, cipher):
+    """The key exchange by RSA, in which the server signs nothing."""
+    near, far = client_context(pki), server_context(pki, identity=pki.rsa)
+    only(TLSv1_2, near, far)
+    for context in (near, far):
+        context.set_ciphers(cipher)
+    for end in memory_pair(near, far):
+        info = end.info
+        assert info.cipher.name == cipher
+        assert info.group is end.group() is info.point_format is None
+        assert info.encrypt_then_mac is ("GCM" not in cipher)
+    assert info.side == "server"
+    assert info.certificate_chain == ders(pki.rsa.chain)
+    assert info.private_key == tlskit.KeyInfo("RSA", 2048)
+
+
+@interop
+def test_a_renegotiation(pki):
+    """A second full handshake on one connection: the notes of the first give way to its own."""
+    server = server_context(pki)
+    server.options |= tlskit.OP_ALLOW_CLIENT_RENEGOTIATION | tlskit.OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        s_client(listener.getsockname(), pki.root, *speaking(TLSv1_2)) as peer,
+    ):
+        listener.settimeout(20)
+        plain, _ = listener.accept()
+        plain.settimeout(20)
+        with server.wrap_socket(plain, server_side=True) as far:
+            first, session = far.info, far.session
+            peer.expect("---\n")
+            peer.say(b"R\n")
+            peer.expect("RENEGOTIATING")
+            peer.say(b"hello\n")
+            assert far.recv(6) == b"hello\n"
+            info = far.info
+            assert far.session != session
+            assert info.created >= first.created
+            assert info.certificate_chain == first.certificate_chain == ders(pki.server.chain)
+            assert info.peer_cipher_suites[:3] == first.peer_cipher_suites[:3]
+            assert session.info.peer_groups == first.peer_groups == info.peer_groups
+            assert SSLSession.from_bytes(far.session.to_bytes()).info == info
