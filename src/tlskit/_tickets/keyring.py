@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -74,7 +75,9 @@ class TicketKeyring:
     Corresponds to SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
     """
 
-    __slots__ = ("__weakref__", "_every", "_keys", "_kind", "_lifetime", "_lock", "_next", "_period", "_pid", "_problem", "_source")
+    __slots__ = (
+        "__weakref__", "_digest", "_every", "_keys", "_kind", "_lifetime", "_lock", "_next", "_period", "_pid", "_problem", "_source",
+    )  # fmt: skip
 
     def __init__(self, *, period: int = PERIOD, lifetime: int = LIFETIME) -> None:
         self._setup("own", period, lifetime)
@@ -92,6 +95,7 @@ class TicketKeyring:
         self._every = self._next = 0.0
         self._lock, self._pid = Lock(), os.getpid()
         self._problem: Exception | None = None
+        self._digest = b""  # of the keys that the source gave last
         self._keys = Ring(kind, period, lifetime)
 
     @classmethod
@@ -189,7 +193,7 @@ class TicketKeyring:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the keys in force, in hexadecimal, the first encrypts. They are no secret: every ticket shows one."""
-        return tuple(key.name.hex() for key in self._keys.in_force())
+        return tuple(name.hex() for name in self._keys.names())
 
     def stats(self) -> TicketStats:
         """Count what became of tickets in this process. Never blocks."""
@@ -281,13 +285,14 @@ class TicketKeyring:
         raw = self._source.read(forced=forced)
         if raw is None:
             return False
-        before, keys = self._keys.in_force(), _keys(raw)
+        keys = _keys(raw)
+        digest = sha256(b"".join(bytes([len(key.aes)]) + b"".join(key) for key in keys)).digest()
+        changed = digest != self._digest
+        if changed:
+            self._keys.set_keys(keys)
         self._source.accept()
-        self._problem = None
-        if keys == before:
-            return False
-        self._keys.set_keys(keys)
-        return True
+        self._digest, self._problem = digest, None
+        return changed
 
     # -- secrets --------------------------------------------------------------------------------------------------
 
