@@ -248,7 +248,7 @@ _MOVING = {"do_handshake", "read", "write", "shutdown", "verify_client_post_hand
 def wrap_stdlib_bio(
     self: Any, incoming: Any, outgoing: Any, server_side: bool, server_hostname: str | None = None, **others: Any
 ) -> Any:
-    """`_wrap_bio` of the stdlib's contexts while `ssl.MemoryBIO` is tlskit's: they take no BIO but their own."""
+    """`_wrap_bio` of the stdlib's contexts once `ssl.MemoryBIO` has been tlskit's: by themselves they take no BIO but their own."""
     given = incoming, outgoing
     inner = tuple(_stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)
     beneath = super(_stdlib.SSLContext, self)._wrap_bio

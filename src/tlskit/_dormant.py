@@ -7,8 +7,9 @@ is dormant: a client that verifies and trusts nobody. Three things keep it so, a
 * `SharedProperty`: the stdlib's setters go on to `super(SSLContext, SSLContext).options`, where SSLContext is whatever
   stands under that name in `ssl`. When that is tlskit's class, a context of the stdlib's own arrives at a property of
   ours; it is sent on to where it was going. (With a plain property it would come back, and again, until a RecursionError.)
-* `ContextType`: while tlskit stands in for the stdlib, contexts that were made before are instances of `ssl.SSLContext`
-  as they have always been. There are libraries that take anything else for "no TLS wanted".
+* `ContextType`: once tlskit stands in for the stdlib, contexts that were made before are instances of `ssl.SSLContext` as
+  they have always been. There are libraries that take anything else for "no TLS wanted". It stays so when tlskit is taken
+  out again: what was imported in the meantime still asks tlskit's class, and meets contexts of the stdlib's again.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class ContextType(ABCMeta):
     """The class of SSLContext. An ABCMeta, so that whoever derives from SSLContext and from an ABC still can.
 
     Attributes:
-        standing_in: the class that stands in `ssl` for the stdlib's, and takes the stdlib's instances for its own; or None.
+        standing_in: the class that stands in `ssl` for the stdlib's, or has, and takes the stdlib's instances for its own; or None.
     """
 
     standing_in: type | None = None

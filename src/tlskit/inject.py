@@ -6,7 +6,8 @@ what stood there. Everything else of `ssl` stays the stdlib's own: its functions
 so they make contexts of tlskit; `SSLSocket`, `SSLObject` and the exceptions are base classes of tlskit's, or the same.
 
 Contexts that were made before go on as they are, also with a MemoryBIO of tlskit's (`_bridge.wrap_stdlib_bio`), and are
-instances of `ssl.SSLContext` as before (`_dormant.ContextType`). Contexts of tlskit's go on after it was taken out.
+instances of `ssl.SSLContext` as before (`_dormant.ContextType`). Contexts of tlskit's go on after it was taken out. These two
+provisions stay when tlskit is taken out: see `_reconcile`.
 
 Whoever comes last stands in front: what somebody else has put in the place of ours meanwhile is not touched.
 """
@@ -140,9 +141,7 @@ class Injection:
 
 def _put_in() -> None:
     try:
-        # First what the others stand on: at no moment is a context met with a MemoryBIO that it does not take.
-        _replace(_stdlib.SSLContext, "_wrap_bio", wrap_stdlib_bio)
-        ContextType.standing_in = SSLContext
+        _reconcile()
         found = {name: {id(kind), id(getattr(ssl, name))} for name, kind in _ORIGINALS.items()}
         theirs = {_home(getattr(ssl, name)) for name in _ORIGINALS} - {"ssl", "_ssl", "tlskit"}
         for name, kind in _CLASSES.items():
@@ -165,6 +164,17 @@ def _put_in() -> None:
     except BaseException:
         _take_out()
         raise
+
+
+def _reconcile() -> None:
+    """Let what is the stdlib's, and what has tlskit's classes, meet each other: from now on and for good.
+
+    Whoever asks `ssl` for a class meanwhile keeps it, in compiled code for one (uvloop), and meets contexts of the stdlib's
+    also after tlskit was taken out. Nothing is taken from them by this, and they take a MemoryBIO more.
+    """
+    if "_wrap_bio" not in vars(_stdlib.SSLContext):
+        _stdlib.SSLContext._wrap_bio = wrap_stdlib_bio  # type: ignore[attr-defined]
+    ContextType.standing_in = SSLContext
 
 
 def _home(value: Any) -> str:
@@ -242,7 +252,6 @@ def _take_out() -> None:
             else:
                 setattr(place.owner, place.name, place.before)
     _places.clear()
-    ContextType.standing_in = None
     SSLContext._store_for_all = None
     # Others may have kept our class while they stood in front, and have put it back; or were imported meanwhile.
     for owner, names in [(ssl, vars(ssl)), *_modules({name.partition(".")[0] for name in sys.modules} - _TAKERS)]:

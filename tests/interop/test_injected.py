@@ -193,6 +193,9 @@ assert aiohttp.connector._SSL_CONTEXT_UNVERIFIED.verify_mode is ssl.CERT_NONE
 tlskit.extract_from_ssl()
 assert aiohttp.connector.SSLContext is ORIGINAL
 assert asyncio.run(get()) == "hello"
+again = ssl.create_default_context(cafile=ROOT)            # it may have kept the class, to check contexts with
+assert type(again) is ORIGINAL
+assert asyncio.run(get(ssl=again)) == "hello"
 """
 
 
@@ -203,7 +206,7 @@ def test_aiohttp(run: Callable[..., None], before: bool) -> None:
 
 UVLOOP = """
 import asyncio, ssl
-uvloop.install()
+asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 talk_over_asyncio(ssl.create_default_context(cafile=ROOT))
 assert OURS == [{kind!r}], OURS
 talk_over_asyncio(old)
@@ -237,6 +240,8 @@ async def echo():
     server.close()
 
 asyncio.run(echo())
+tlskit.extract_from_ssl()
+talk_over_asyncio(ssl.create_default_context(cafile=ROOT))  # it has kept the class, and the stdlib's is back
 """
 
 

@@ -16,6 +16,7 @@ import weakref
 import pytest
 
 import tlskit
+from tlskit._dormant import ContextType
 
 from ..support.pairs import Background, client_context, echo_server, memory_pair, server_context, shake, socket_pair
 
@@ -503,7 +504,8 @@ def test_derived_contexts_may_be_abstract():
     assert isinstance(Derived(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext)
 
 
-def test_instances():
+def test_instances(monkeypatch):
+    monkeypatch.setattr(ContextType, "standing_in", None)  # as in a process in which tlskit never stood in for `ssl`
     theirs, ours = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
 
     class Derived(tlskit.SSLContext):

@@ -22,7 +22,9 @@ from ..support.pairs import Background, client_context, echo_server, memory_pair
 
 @pytest.fixture(autouse=True)
 def before():
-    """Every name of `ssl`, and of its classes, is after each test what it was before."""
+    """Every name of `ssl`, and of its class, is after each test what it was before; but for the provision that stays."""
+    tlskit.inject_into_ssl()
+    tlskit.extract_from_ssl()
     names = dict(vars(ssl)), dict(vars(_stdlib.SSLContext))
     assert ssl.SSLContext is _stdlib.SSLContext
     yield names[0]
@@ -356,8 +358,8 @@ def test_a_preloaded_context_that_cannot_be_made(module, pki):
 def test_old_contexts_are_instances():
     """Some libraries take what is no instance of `ssl.SSLContext` for "no TLS", and go on in the clear."""
     old = _stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    assert not isinstance(old, tlskit.SSLContext)
     with tlskit.inject_into_ssl():
+        taken = ssl.SSLContext
         assert isinstance(old, ssl.SSLContext)
         assert issubclass(type(old), ssl.SSLContext)
         assert isinstance(tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), ssl.SSLContext)
@@ -367,7 +369,8 @@ def test_old_contexts_are_instances():
             pass
 
         assert not isinstance(old, Derived)
-    assert not isinstance(old, tlskit.SSLContext)
+    assert isinstance(ssl.create_default_context(), taken)  # a module that was imported meanwhile still asks this class
+    assert not isinstance(object(), taken)
 
 
 @pytest.mark.parametrize(("name", "value"), [
@@ -413,6 +416,19 @@ def test_old_contexts_take_new_bios(pki, version, kinds):
         far.unwrap()
     near.unwrap()
     assert session.time
+
+
+def test_old_contexts_take_new_bios_afterwards(pki):
+    """Who has taken the class meanwhile, as compiled code does, keeps it; the stdlib's own BIOs are used as they are."""
+    with tlskit.inject_into_ssl():
+        taken = ssl.MemoryBIO
+    to_client, to_server = taken(), taken()
+    near = stdlib_context(pki).wrap_bio(to_client, to_server, server_hostname="localhost")
+    far = server_context(pki, module=ssl).wrap_bio(to_server, to_client, server_side=True)
+    shake(near, far)
+    assert near.version() == far.version()
+    plain = stdlib_context(pki).wrap_bio(_stdlib.MemoryBIO(), _stdlib.MemoryBIO(), server_hostname="localhost")
+    assert type(plain._sslobj) is ssl._ssl._SSLSocket
 
 
 def test_old_contexts_with_new_bios_at_the_end_and_in_errors(pki):
