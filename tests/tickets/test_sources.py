@@ -236,6 +236,28 @@ def test_nobody_waits_for_whoever_asks(client, make_server):
     assert len(calls) == 3
 
 
+def test_function_that_asks_for_itself(client, make_server):
+    """It would wait for itself: an error instead. A connection that it makes uses the keys that there are."""
+    keys = [random_key()]
+
+    def function():
+        if rings:
+            connect(client, server)
+            with pytest.raises(RuntimeError, match="which it would call"):
+                rings[0].refresh()
+            done.append(True)
+        return keys
+
+    rings, done = [], []
+    rings.append(ring := TicketKeyring.from_callback(function, every=AT_ONCE))
+    server = make_server(ring)
+    connect(client, server)
+    assert done == [True]
+    assert ring.problem is None
+    assert ring.refresh() is False
+    assert done == [True, True]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_child_of_a_process_that_was_asking(client, make_server):

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from threading import Lock
+from threading import Lock, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -76,7 +76,8 @@ class TicketKeyring:
     """
 
     __slots__ = (
-        "__weakref__", "_digest", "_every", "_keys", "_kind", "_lifetime", "_lock", "_next", "_period", "_pid", "_problem", "_source",
+        "__weakref__", "_digest", "_every", "_keys", "_kind", "_lifetime", "_lock", "_next", "_period", "_pid", "_problem", "_reader",
+        "_source",
     )  # fmt: skip
 
     def __init__(self, *, period: int = PERIOD, lifetime: int = LIFETIME) -> None:
@@ -93,6 +94,7 @@ class TicketKeyring:
             )
         self._source: Source | None = None
         self._every = self._next = 0.0
+        self._reader = 0  # the thread that reads the source now
         self._lock, self._pid = Lock(), os.getpid()
         self._problem: Exception | None = None
         self._digest = b""  # of the keys that the source gave last
@@ -244,9 +246,12 @@ class TicketKeyring:
         Raises:
             OSError, ValueError, or what the function raises; the keys of before stay then.
             ValueError: this keyring has neither.
+            RuntimeError: it is that function that calls this.
         """
         if self._source is None:
             raise ValueError("this keyring reads its keys from nowhere: there is nothing to refresh")
+        if self._reader == get_ident():
+            raise RuntimeError("refresh() was called by the function that gives the keys, which it would call")
         with self._locked():
             return self._read(forced=True)
 
@@ -281,8 +286,11 @@ class TicketKeyring:
 
     def _read(self, *, forced: bool) -> bool:
         assert self._source is not None
-        self._next = monotonic() + self._every
-        raw = self._source.read(forced=forced)
+        self._next, self._reader = monotonic() + self._every, get_ident()
+        try:
+            raw = self._source.read(forced=forced)
+        finally:
+            self._reader = 0
         if raw is None:
             return False
         keys = _keys(raw)

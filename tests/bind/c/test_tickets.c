@@ -410,6 +410,29 @@ static void test_given_in_handshakes(int version)
     contexts_free(&c);
 }
 
+/* Nobody can make one from Python; if there is one all the same, there are no tickets, and nothing else is amiss. */
+static void test_ring_without_keys(int version)
+{
+    contexts c = contexts_new(version);
+    tk_ring *r = ring_of(TK_RING_GIVEN), *other = ring_of(TK_RING_OWN);
+    SSL_SESSION *s;
+    tk_session_facts facts;
+
+    tk_ctx_set_ring(c.server, other);
+    s = meet(&c, NULL, NULL);
+    tk_ctx_set_ring(c.server, r);
+    CHECK(!resumes(&c, s));
+    tk_session_free(s);
+    s = meet(&c, NULL, NULL);
+    tk_session_facts_of(s, &facts);
+    CHECK(!facts.has_ticket);
+    CHECK_EQUAL(counted(r).made, 0);
+    tk_session_free(s);
+    tk_ring_free(r);
+    tk_ring_free(other);
+    contexts_free(&c);
+}
+
 static void test_own_keys_of_libssl(void)
 {
     contexts c = contexts_new(0);
@@ -494,6 +517,7 @@ void test_tickets(void)
         test_tampering(version);
         test_another_policy(version);
         test_given_in_handshakes(version);
+        test_ring_without_keys(version);
         test_threads(version);
     }
 }
