@@ -102,17 +102,21 @@ class ClientCache:
     def _try(self, connection: Connection, binding: Binding, verifies: bool, key: bytes, ask: Any) -> Offer:
         reason = Reason.NOTHING_STORED
         for _ in range(TRIES):
-            value, trouble = ask(key)
-            if value is None:
-                return Offer(None, Reason.STORE_DOWN if trouble else reason)
-            session = self._read(value)
-            if session is not None:
+            answer = ask(key)
+            value = answer.value
+            if value is None and not answer.bad:
+                return Offer(None, Reason.STORE_DOWN if answer.trouble else reason)
+            session = None if answer.bad else self._read(value)
+            if session is None:
+                reason = Reason.UNREADABLE
+            else:
                 objected = objection(session, connection, binding, verifies)
                 if objected is None:
                     return Offer(session, None, key, value)
                 reason = objected
             if ask != self.store.take:
-                self.store.remove(key, value)
+                if not answer.bad:
+                    self.store.remove(key, value)
                 break
         return Offer(None, reason)
 

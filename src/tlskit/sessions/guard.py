@@ -43,10 +43,12 @@ class Answer(NamedTuple):
     Attributes:
         value: what was found; None: nothing.
         trouble: why nothing is known of what the store has, as a sentence; None: the store has answered.
+        bad: the store has answered, with something that is no value, or that it could not open itself.
     """
 
     value: Any
     trouble: str | None = None
+    bad: bool = False
 
     def __repr__(self) -> str:
         return f"<Answer: {self.trouble or ('nothing' if self.value is None else 'a value')}>"
@@ -132,13 +134,13 @@ class Guard:
         answer = self._ask(what, lambda: getattr(self.store, what)(key))
         if answer.value is None:
             if answer.trouble is None and self._unreadable() > unreadable:
-                return Answer(None, "the store held an entry that could not be opened")
+                return Answer(None, "the store held an entry that could not be opened", True)
             return answer
         if type(answer.value) is bytes or self._in_process():
             return answer
         self._health.count(self._seen, "bad_entries")
         _dispose(answer.value)
-        return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected")
+        return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected", True)
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Answer:
         begin, health, me = self._now(), self._health, get_ident()

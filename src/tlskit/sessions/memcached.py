@@ -118,7 +118,8 @@ class MemcachedStore(Held, Forked):
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
         """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
         check_value(value, _LARGEST)
-        if lifetime(key, seconds, most) <= 0:
+        seconds = lifetime(key, seconds, most)
+        if seconds <= 0:
             if self._closed:
                 closed()
             return

@@ -55,7 +55,8 @@ class MemoryStore(Held, Forked):
         """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
         if value is None:
             raise TypeError("None is no value: it is what take() and get() say of a key with nothing under it")
-        if lifetime(key, seconds, most) <= 0:
+        seconds = lifetime(key, seconds, most)
+        if seconds <= 0:
             return
         with self._lock:
             kept = self._open()

@@ -30,6 +30,7 @@ class Reason(str, Enum):
     NOTHING_STORED = "nothing is stored for this server name and verification policy"
     ALREADY_TAKEN = "each ticket of this peer has been taken already, and a ticket is used once"
     STORE_DOWN = "the store did not answer"
+    UNREADABLE = "what the store held could not be read"
     EXPIRED = "the session has expired"
     OTHER_HOST = "the session was made with another server name"
     OTHER_POLICY = "the session was made under another verification policy"

@@ -98,7 +98,8 @@ class SealedStore(Held):
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
         """Seal `value` for `key`, and keep it."""
         check_value(value)
-        if lifetime(key, seconds, most) > 0:
+        seconds = lifetime(key, seconds, most)
+        if seconds > 0:
             self._inner.put(key, self._seal.close(key, value), seconds, most=most)
 
     def take(self, key: bytes) -> bytes | None:

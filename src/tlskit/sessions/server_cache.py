@@ -77,13 +77,15 @@ class ServerCache:
     def _stored(self, session_id: bytes, once: bool) -> Found:
         if self.store is None:
             return Found(None, Reason.UNKNOWN_SESSION)
-        value, trouble = (self.store.take if once else self.store.get)(_key(session_id))
-        if value is None:
-            return Found(None, Reason.STORE_DOWN if trouble else Reason.UNKNOWN_SESSION)
-        session = entry.read(value)
+        answer = (self.store.take if once else self.store.get)(_key(session_id))
+        if answer.bad:
+            return Found(None, Reason.UNREADABLE)
+        if answer.value is None:
+            return Found(None, Reason.STORE_DOWN if answer.trouble else Reason.UNKNOWN_SESSION)
+        session = entry.read(answer.value)
         if session is None:
             self.tally.count("bad_entry")
-            return Found(None, Reason.UNKNOWN_SESSION)
+            return Found(None, Reason.UNREADABLE)
         return Found(session._session)
 
     def keep(self, session: Session) -> bool:

@@ -105,6 +105,8 @@ class SQLiteStore(Held, Forked):
         self._closed, self.unreadable = False, 0
         if size < 1:
             raise ValueError(f"a store has room for 1 value at least, not for {size}")
+        if not os.fspath(path) or os.fspath(path) == ":memory:":
+            raise ValueError("an SQLiteStore is a file: MemoryStore keeps sessions in memory")
         self.path = os.path.abspath(os.fspath(path))
         self._size, self._timeout, self._now = size, timeout, clock
         self._lock, self._locked_for_fork = Lock(), False
@@ -120,7 +122,8 @@ class SQLiteStore(Held, Forked):
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
         """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
         check_value(value, _LARGEST)
-        if lifetime(key, seconds, most) <= 0:
+        seconds = lifetime(key, seconds, most)
+        if seconds <= 0:
             if self._closed:
                 closed()
             return

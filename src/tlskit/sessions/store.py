@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, NoReturn, Protocol, runtime_checkable
 
 __all__ = ["Entry", "SessionStore"]
 
+_LONGEST = 10 * 366 * 24 * 3600.0
+
 
 class Entry(NamedTuple):
     """One value of a store. Its repr does not show the value."""
@@ -81,7 +83,7 @@ class SessionStore(Protocol):
 
 
 def lifetime(key: bytes, seconds: float, most: int) -> float:
-    """Check what `put` was given beside its value, and return the seconds: for the stores of this package.
+    """Check what `put` was given beside its value, and return the seconds, ten years at most: for the stores of this package.
 
     Raises:
         TypeError: the key is no bytes.
@@ -92,7 +94,7 @@ def lifetime(key: bytes, seconds: float, most: int) -> float:
         raise ValueError(f"a value is kept for a finite number of seconds, not for {seconds}")
     if most < 1:
         raise ValueError(f"a key has room for 1 value at least, not for {most}")
-    return seconds
+    return min(seconds, _LONGEST)
 
 
 def check_key(key: bytes) -> None:

@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 
-from tlskit import MemcachedStore, MemoryStore, RedisStore, SealedStore, SQLiteStore
+from tlskit import MemcachedStore, MemoryStore, Reason, RedisStore, SealedStore, SQLiteStore
 
 from ...support import servers
 from ...support.pairs import client_context, echo_server, memory_pair, only, server_context
@@ -130,6 +130,24 @@ def test_garbage_under_every_key_is_no_session(contexts):
             raw.flushall()
         assert client.sessions.store_stats()["failures"] == 0
         store.close()
+
+
+@pytest.mark.parametrize("store", [MemoryStore, lambda: SealedStore(Wrapped(), SECRET)], ids=["opens", "does not open"])
+def test_it_is_said_that_an_entry_could_not_be_read(contexts, store):
+    """On both sides: whether the store cannot open it, or gives something that is no session."""
+    client, server = contexts
+    client.sessions.store, server.sessions.store = store(), store()
+    memory_pair(client, server)
+    for context in (client, server):
+        kept = context.sessions.store
+        inner = getattr(kept, "_inner", kept)
+        for entry in list(inner.entries()):
+            inner.put(entry.key, b"garbage", 60)
+        near, far = memory_pair(client, server)
+        judged = near.resumption if context is client else far.resumption
+        assert judged.reason is Reason.UNREADABLE
+        assert not near.session_reused
+        memory_pair(client, server)
 
 
 def test_an_entry_of_another_host_is_no_session(contexts):

@@ -104,7 +104,7 @@ def test_a_coroutine_is_closed_and_never_warned_of():
         return b"x"
 
     guard = Guard(Broken(lambda: take()))
-    assert guard.take(b"k") == Answer(None, "the store gave a coroutine where bytes were expected")
+    assert guard.take(b"k") == Answer(None, "the store gave a coroutine where bytes were expected", True)
 
 
 def test_any_object_comes_from_a_store_in_the_process():

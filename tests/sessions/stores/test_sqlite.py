@@ -463,6 +463,14 @@ def test_a_store_without_room_is_refused(path, size):
     assert not os.path.exists(path)
 
 
+@pytest.mark.parametrize("path", ["", ":memory:"])
+def test_what_is_no_file_is_refused(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="is a file"):
+        SQLiteStore(path)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_value_that_is_too_large_is_refused(path):
     store = SQLiteStore(path)
     with pytest.raises(ValueError, match="up to 1048576 bytes"):
