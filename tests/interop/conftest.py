@@ -24,12 +24,12 @@ def version(request: pytest.FixtureRequest) -> tlskit.TLSVersion:
 @pytest.fixture(scope="session")
 def redis_tls(pki: PKI) -> Iterator[servers.Running]:
     """A redis that speaks TLS on its port."""
-    with servers.redis_server(pki.server) as running:
+    with servers.redis_server(pki.narrow) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def postgres_tls(pki: PKI) -> Iterator[servers.Running]:
     """A PostgreSQL that speaks TLS to those who ask for it."""
-    with servers.postgres_server(pki.server) as running:
+    with servers.postgres_server(pki.narrow) as running:
         yield running

@@ -30,6 +30,8 @@ class PKI:
     """For all of NAMES, issued by the intermediate authority."""
     direct: Identity
     """For all of NAMES, issued by the root itself: the chain is one certificate and the trust anchor."""
+    narrow: Identity
+    """For localhost alone: whoever asks for 127.0.0.1 has come to the wrong host."""
     rsa: Identity
     client: Identity
     expired: Identity
@@ -62,6 +64,7 @@ def make(folder: Path) -> PKI:
         root=folder / "root.pem",
         server=keep("server", middle.issue_cert(*NAMES)),
         direct=keep("direct", root.issue_cert(*NAMES)),
+        narrow=keep("narrow", middle.issue_cert("localhost")),
         rsa=keep("rsa", root.issue_cert(*NAMES, key_type=trustme.KeyType.RSA)),
         client=keep("client", root.issue_cert("client@example.org", common_name="client")),
         expired=keep("expired", root.issue_cert(*NAMES, not_before=datetime.datetime(2000, 1, 1), not_after=long_ago)),
