@@ -292,6 +292,7 @@ class Lib:
     TK_INFO_ACKNOWLEDGED: int
     TK_INFO_KEY_BITS: int
     TK_INFO_GROUP: int
+    TK_INFO_ALPN: int
     TK_INFO_SERVER_NAME: int
     TK_INFO_MATCHED: int
     TK_INFO_KEY_TYPE: int

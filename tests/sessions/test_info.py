@@ -504,6 +504,20 @@ def test_a_servers_ticket_knows_little(pki, memory):
         assert info.server_name == "localhost"
 
 
+@pytest.mark.parametrize("now", ["http/1.1", None])
+def test_another_application_protocol(pki, memory, now):
+    """Up to TLS 1.2 a resumption agrees on one anew; the session says what its own handshake did."""
+    client, server = client_for(TICKETS, pki), server_for(TICKETS, pki)
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    server.set_alpn_protocols(["h2"])
+    session = memory.earn(client, server)
+    server.set_alpn_protocols([now] if now else ["spdy/1"])
+    for end in memory.connect(client, server, session=session):
+        assert end.session_reused
+        assert end.info.alpn == end.selected_alpn_protocol() == now
+    assert session.info.alpn == "h2"
+
+
 def test_every_ticket_of_a_connection(pki, memory):
     """Also those that come later, and those of resumed connections."""
     client, server = client_for(STATELESS, pki), server_for(STATELESS, pki)

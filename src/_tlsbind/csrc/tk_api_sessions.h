@@ -27,7 +27,7 @@ enum { /* what was noted of a handshake: the tags of tk_session_info and tk_conn
     TK_INFO_LIVE,      /* from here on: of this connection's own handshake, not of the one that made the session */
     TK_INFO_MADE, TK_INFO_USED, TK_INFO_SERVER, TK_INFO_EMS, TK_INFO_ETM, TK_INFO_FRAGMENT, TK_INFO_COMPRESSION,
     TK_INFO_VERIFIED, TK_INFO_VERIFY_CODE, TK_INFO_ACKNOWLEDGED, TK_INFO_KEY_BITS,             /* numbers */
-    TK_INFO_GROUP, TK_INFO_SERVER_NAME, TK_INFO_MATCHED, TK_INFO_KEY_TYPE,                     /* texts */
+    TK_INFO_GROUP, TK_INFO_ALPN, TK_INFO_SERVER_NAME, TK_INFO_MATCHED, TK_INFO_KEY_TYPE,                     /* texts */
     TK_INFO_GROUPS, TK_INFO_SIGALGS, TK_INFO_CIPHERS, TK_INFO_SHARED, TK_INFO_FORMATS,         /* as on the wire */
     TK_INFO_EXTENSIONS,                                                                        /* native 16-bit numbers */
     TK_INFO_OWN, TK_INFO_PEERS, TK_INFO_CHAIN                                                  /* DER, one certificate each */

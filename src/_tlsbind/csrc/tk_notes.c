@@ -193,6 +193,8 @@ static void note_agreement(SSL *ssl, tk_info *f)
 {
     static const int fragments[] = { 16384, 512, 1024, 2048, 4096 };
     SSL_SESSION *s = SSL_get_session(ssl);
+    const unsigned char *alpn;
+    unsigned int alpn_size;
     int group = SSL_get_negotiated_group(ssl), fragment = SSL_SESSION_get_max_fragment_length(s);
 
     note_number(f, TK_INFO_SERVER, SSL_is_server(ssl));
@@ -202,6 +204,9 @@ static void note_agreement(SSL *ssl, tk_info *f)
     note_number(f, TK_INFO_COMPRESSION, SSL_SESSION_get_compress_id(s));
     if (group != 0)
         tk_records_text(&f->notes, TK_INFO_GROUP, SSL_group_to_name(ssl, group));
+    SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
+    if (alpn != NULL)
+        tk_records_add(&f->notes, TK_INFO_ALPN, alpn, alpn_size);
     if (!SSL_is_server(ssl))
         tk_records_text(&f->notes, TK_INFO_SERVER_NAME, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     note_number(f, TK_INFO_ACKNOWLEDGED,

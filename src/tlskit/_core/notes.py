@@ -28,6 +28,7 @@ class Notes:
     acknowledged: int | None = None
     key_bits: int | None = None
     group: str | None = None
+    alpn: str | None = None
     server_name: str | None = None
     matched: str | None = None
     key_type: str | None = None
@@ -50,7 +51,7 @@ def _number(body: bytes) -> int | None:
 
 
 def _text(body: bytes) -> str:
-    return body.decode("utf-8", "backslashreplace")
+    return body.decode("ascii", "backslashreplace")
 
 
 def _pairs(body: bytes) -> tuple[int, ...]:
@@ -75,6 +76,7 @@ _FIELDS: dict[int, tuple[str, Any]] = {
     lib.TK_INFO_ACKNOWLEDGED: ("acknowledged", _number),
     lib.TK_INFO_KEY_BITS: ("key_bits", _number),
     lib.TK_INFO_GROUP: ("group", _text),
+    lib.TK_INFO_ALPN: ("alpn", _text),
     lib.TK_INFO_SERVER_NAME: ("server_name", _text),
     lib.TK_INFO_MATCHED: ("matched", _text),
     lib.TK_INFO_KEY_TYPE: ("key_type", _text),

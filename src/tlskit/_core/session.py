@@ -45,7 +45,8 @@ class Session:
         self.version: int = facts.version
         self.peer_not_after: int = facts.peer_not_after
         self.cipher: str | None = ffi.string(facts.cipher).decode() if facts.cipher else None
-        self.alpn: str | None = bytes(ffi.buffer(facts.alpn, facts.alpn_size)).decode("latin-1") if facts.alpn_size else None
+        alpn = bytes(ffi.buffer(facts.alpn, facts.alpn_size)) if facts.alpn_size else None
+        self.alpn: str | None = None if alpn is None else alpn.decode("ascii", "backslashreplace")
         self.hostname: str | None = ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
         self.max_early_data: int = facts.max_early_data
 

@@ -220,10 +220,11 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
         vouched: for a connection: the chain by which the certificate in a session without notes was verified.
     """
     if said is None:
-        notes = notes_of(session)
+        notes, agreed = notes_of(session), session.alpn
     else:
         full, *rest = said or [Notes()]
         notes = _merged(_opened(full), rest[0]) if rest else _opened(full)
+        agreed = notes.alpn if said else session.alpn  # up to TLS 1.2 a resumption agrees on another
     peers, chain = _chains(session, notes)
     if vouched and not chain and peers and vouched[0] == peers[0]:
         chain, notes = tuple(vouched), replace(notes, verified=1, verify_code=0)
@@ -242,7 +243,7 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
         cipher_suite=None if cipher is None else cipher.id & 0xFFFF,
         compression_method=notes.compression,
         group=notes.group,
-        alpn=session.alpn,
+        alpn=agreed,
         server_name=notes.server_name if notes.server_name is not None else session.hostname,
         server_name_acknowledged=True if session.hostname else _yes(notes.acknowledged),
         extended_master_secret=True if version == "TLSv1.3" else _yes(notes.extended_master_secret),
@@ -297,7 +298,7 @@ def _merged(full: Notes, live: Notes) -> Notes:
         fields[name] = second if first is None else first
     if full.acknowledged is None and not live.acknowledged:
         fields["acknowledged"] = None  # a server does not say it again
-    return Notes(**{**fields, "made": full.made})
+    return Notes(**{**fields, "made": full.made, "alpn": live.alpn})
 
 
 def _chains(session: Session, notes: Notes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
