@@ -20,6 +20,7 @@ from ..support.processes import PATIENCE, Process
 ROOT = Path(__file__).resolve().parents[2]
 MACHINES = ("one", "two", "three")
 PERIOD, LIFETIME = 1, 40
+ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a port that processes can share")
 
@@ -36,13 +37,12 @@ def address():
 @contextlib.contextmanager
 def fleet(address, secrets, pki, version):
     """The machines, each with its secret."""
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     settings = (pki.server.chain, pki.server.key, str(PERIOD), str(LIFETIME), str(int(version)))
     with contextlib.ExitStack() as stack:
         machines = []
         for name, secret in zip(MACHINES, secrets, strict=True):
             command = [sys.executable, "-W", "error", "-m", "tests.tickets.fleet_server", str(address[1]), name, *settings]
-            machine = Process(command, name=name, environment=environment)
+            machine = Process(command, name=name, environment=ENVIRONMENT)
             stack.callback(machine.stop)
             machine.say(secret.hex().encode() + b"\n")
             machines.append(machine)
@@ -62,25 +62,43 @@ def visit(client, address, session=None):
         return name, wrapped.session_reused, wrapped.session
 
 
+def visit_all(client, address, ours):
+    """Come back with the first session and the newest, until each machine has resumed in three periods."""
+    _, reused, first = visit(client, address)
+    assert not reused
+    newest, seen = first, defaultdict(set)
+    deadline = monotonic() + PATIENCE
+    while len(seen) < 3 or min(map(len, seen.values())) < 3:
+        assert monotonic() < deadline, seen
+        for session in (first, newest):
+            period = ours.names[0]
+            name, reused, newest = visit(client, address, session)
+            assert reused, (name, seen)
+            if period == ours.names[0]:
+                seen[name].add(period)
+
+
 def test_a_client_resumes_on_any_machine_across_rotations(client, version, pki, address):
     secret = os.urandom(32)
-    ours = TicketKeyring.fleet(secret, period=PERIOD, lifetime=LIFETIME)
     with fleet(address, [secret] * 3, pki, version) as machines:
-        _, reused, first = visit(client, address)
-        assert not reused
-        newest, seen = first, defaultdict(set)
-        deadline = monotonic() + PATIENCE
-        while len(seen) < 3 or min(map(len, seen.values())) < 3:  # each has resumed in three periods
-            assert monotonic() < deadline, seen
-            for session in (first, newest):
-                period = ours.names[0]
-                name, reused, newest = visit(client, address, session)
-                assert reused, (name, seen)
-                if period == ours.names[0]:
-                    seen[name].add(period)
+        visit_all(client, address, TicketKeyring.fleet(secret, period=PERIOD, lifetime=LIFETIME))
         counted = [stats_of(machine) for machine in machines]
     assert all(stats["resumed"] > 0 and stats["renewed"] > 0 and stats["rotations"] >= 2 for stats in counted)
     assert all(stats["unknown"] == stats["retired"] == stats["refused"] == stats["tampered"] == 0 for stats in counted)
+
+
+def test_a_client_resumes_at_any_worker_across_rotations(client, version, pki, address):
+    """Forked from a parent with a keyring of its own: they have nothing else in common."""
+    settings = (pki.server.chain, pki.server.key, str(PERIOD), str(LIFETIME), str(int(version)))
+    command = [sys.executable, "-m", "tests.tickets.prefork_server", str(address[1]), *settings, *MACHINES]
+    server = Process(command, name="server", environment=ENVIRONMENT)
+    try:
+        server.expect("^ready$")
+        visit_all(client, address, TicketKeyring(period=PERIOD, lifetime=LIFETIME))
+        server._process.stdin.close()
+        assert server.end() == 0
+    finally:
+        server.stop()
 
 
 def test_a_machine_with_another_secret_resumes_nothing_of_the_others(client, version, pki, address):
