@@ -105,17 +105,34 @@ def _load(context: Context, cafile: str | None, capath: str | None, cadata: str 
     if not context.trust.identity and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
-    store = context.trust.copy()
-    _fill(store, cafile, capath)
-    if cadata is not None:
-        store.add_data(cadata)
-    context.trust = store
+    pem = None if cafile is None else _content(cafile)
+    if not _all_there(context.trust, pem, capath, cadata):
+        store = context.trust.copy()
+        _fill(store, pem, capath)
+        if cadata is not None:
+            store.add_data(cadata)
+        context.trust = store
 
 
-def _fill(store: TrustStore, cafile: str | None, capath: str | None) -> None:
-    if cafile is not None:
-        with open(cafile, "rb") as f:
-            store.add_pem(f.read())
+def _all_there(store: TrustStore, pem: bytes | None, capath: str | None, cadata: str | bytes | None) -> bool:
+    """Some libraries load the same authorities into a context again for every connection."""
+    if pem is not None and not store.holds("pem", pem):
+        return False
+    if capath is not None and not store.holds("dir", capath.encode("utf-8", "surrogateescape")):
+        return False
+    if cadata is None:
+        return True
+    return store.holds("PEM", cadata.encode()) if isinstance(cadata, str) else store.holds("DER", cadata)
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as f:
+        return f.read()
+
+
+def _fill(store: TrustStore, pem: bytes | None, capath: str | None) -> None:
+    if pem is not None:
+        store.add_pem(pem)
     if capath is not None:
         store.add_directory(capath)
 
@@ -137,7 +154,7 @@ def _shared(cafile: str | None, capath: str | None) -> TrustStore:
         store = _stores.get(key)
         if store is None:
             store = TrustStore()
-            _fill(store, cafile, capath)
+            _fill(store, None if cafile is None else _content(cafile), capath)
             store.shared = True
             _stores[key] = store
             while len(_stores) > _KEPT:

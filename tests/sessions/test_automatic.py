@@ -135,6 +135,19 @@ def test_contexts_that_verify_alike_share(kind: Kind, pki: PKI, server: Any, sto
         assert memory.connect(context, server)[0].session_reused == (number > 0)
 
 
+def test_authorities_that_are_loaded_again(automatic: Any, server: Any, pki: PKI, memory: Link) -> None:
+    """urllib3 loads them into the context for every connection: that changes nothing, and nothing grows."""
+    identity = automatic._core.trust.identity
+    for number in range(4):
+        automatic.load_verify_locations(pki.root)
+        automatic.load_verify_locations(cadata=pki.root_pem)
+        assert memory.connect(automatic, server)[0].session_reused == (number > 0)
+    assert automatic.cert_store_stats()["x509"] == 1
+    assert automatic._core.trust.identity != identity  # as text it was something new, once
+    automatic.load_verify_locations(pki.stranger_root)
+    assert not memory.connect(automatic, server)[0].session_reused
+
+
 def test_the_callers_session_comes_first(automatic: Any, server: Any, memory: Link, store: Any) -> None:
     session = memory.earn(automatic, server)
     kept = stored(store)

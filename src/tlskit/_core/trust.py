@@ -17,11 +17,12 @@ class TrustStore:
         directories: hashed directories that are searched when a certificate is looked for.
     """
 
-    __slots__ = ("_store", "directories", "identity", "shared")
+    __slots__ = ("_store", "_there", "directories", "identity", "shared")
 
     def __init__(self, store: Any = None) -> None:
         self._store = owned(lib.tk_trust_new() if store is None else store, lib.tk_trust_free)
         self.identity = b""
+        self._there: frozenset[bytes] = frozenset()  # what was loaded, each as a digest
         self.directories: tuple[str, ...] = ()
         self.shared = False
 
@@ -32,7 +33,7 @@ class TrustStore:
         if store == ffi.NULL:
             raise from_queue(fault)
         copy = TrustStore(store)
-        copy.identity = self.identity
+        copy.identity, copy._there = self.identity, self._there
         for path in self.directories:
             copy._directory(path)
         return copy
@@ -85,6 +86,14 @@ class TrustStore:
             raise from_queue(fault)
         self.directories += (path,)
 
+    def holds(self, kind: str, content: bytes) -> bool:
+        """Whether just this has been loaded: "pem" or "dir" (its path), or the form of `add_data`, "PEM" or "DER"."""
+        return sha256(kind.encode() + sha256(content).digest()).digest() in self._there
+
     def _loaded(self, kind: bytes, content: bytes) -> None:
-        self.identity = sha256(self.identity + kind + sha256(content).digest()).digest()
+        """What is loaded again, as some libraries do for every connection, does not make it another store."""
+        one = sha256(kind + sha256(content).digest()).digest()
+        if one not in self._there:
+            self._there |= {one}
+            self.identity = sha256(self.identity + one).digest()
 

@@ -1,0 +1,232 @@
+"""What resuming by itself brings, and what it costs.
+
+    python -m bench.resumption            in about a minute
+    python -m bench.resumption --quick    in seconds, to see that it works
+
+Every row is a way to connect, and is measured in turns with the others; values are the medians of the rounds. The server is
+a process of its own, for the rows over sockets, with an RSA certificate (2048 bits) behind an intermediate authority, as
+most of the web's are. Rows of a library that is not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import multiprocessing
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+import tlskit
+
+RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One way to connect.
+
+    Attributes:
+        name: what the table calls it.
+        visit: make one connection; whether it was resumed, or None when the library does not say.
+        against: the name of the row that it is compared with.
+        aim: of the ratio, at least.
+    """
+
+    name: str
+    visit: Callable[[], bool | None]
+    against: str | None = None
+    aim: float | None = None
+
+
+# -- the other end -----------------------------------------------------------------------------------------------------
+
+
+def serve(listener: socket.socket, identity: str) -> None:
+    """Answer every request, whatever it is."""
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity)
+    while True:
+        plain, _ = listener.accept()
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as wrapped:
+            wrapped.recv(65536)
+            wrapped.sendall(RESPONSE)
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[tuple[str, int]]:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+        process = multiprocessing.get_context("fork").Process(target=serve, args=(listener, str(folder / "server.pem")), daemon=True)
+        process.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            process.kill()
+            process.join()
+
+
+def certificates(folder: Path) -> None:
+    root = trustme.CA()
+    root.cert_pem.write_to_path(str(folder / "ca.pem"))
+    leaf = root.create_child_ca().issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    (folder / "server.pem").write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
+
+
+# -- the rows ----------------------------------------------------------------------------------------------------------
+
+
+def client(folder: Path) -> Any:
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(folder / "ca.pem")
+    return context
+
+
+def in_memory(folder: Path) -> Iterator[Row]:
+    """Both ends in this process: the cost of resuming by itself, beside that of a session that is set by hand."""
+    far = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    far.load_cert_chain(folder / "server.pem")
+
+    def connect(context: Any, session: Any = None) -> Any:
+        to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+        near = context.wrap_bio(to_client, to_server, server_hostname="localhost", session=session)
+        other = far.wrap_bio(to_server, to_client, server_side=True)
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            near.do_handshake()
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            other.do_handshake()
+        near.do_handshake()
+        other.do_handshake()
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            near.read(1)
+        return near
+
+    plain = client(folder)
+    yield Row("full, in memory", lambda: connect(plain).session_reused)
+    kept: list[Any] = [connect(plain).session]
+
+    def by_hand() -> bool:
+        near = connect(plain, kept[0])
+        kept[0] = near.session
+        return bool(near.session_reused)
+
+    yield Row("set by hand, in memory", by_hand, "full, in memory", 1.4)
+    stores = {"MemoryStore": tlskit.MemoryStore(), "SQLiteStore": tlskit.SQLiteStore(folder / "sessions.db")}
+    for name, store in stores.items():
+        context = client(folder)
+        context.sessions.store = store
+        connect(context)
+        aim = 1 / 1.15 if name == "MemoryStore" else None
+        yield Row(f"by itself ({name}), in memory", lambda context=context: connect(context).session_reused, "set by hand, in memory", aim)
+
+
+def over_sockets(folder: Path, address: tuple[str, int]) -> Iterator[Row]:
+    def visit(context: Any) -> bool:
+        with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+            wrapped.sendall(b"x")
+            while wrapped.recv(100):
+                pass
+            return bool(wrapped.session_reused)
+
+    context, resuming = client(folder), client(folder)
+    resuming.sessions.resume = True
+    visit(resuming)
+    yield Row("full, over sockets", lambda: visit(context))
+    yield Row("by itself, over sockets", lambda: visit(resuming), "full, over sockets", 1.5)
+
+
+def by_libraries(folder: Path, address: tuple[str, int]) -> Iterator[Row]:
+    """A new connection each time, with everything that the library does around it."""
+    url, bundle = f"https://localhost:{address[1]}/", str(folder / "ca.pem")
+    contexts = {"full": client(folder), "by itself": client(folder)}
+    contexts["by itself"].sessions.resume = True
+    with contextlib.suppress(ImportError):
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        class Adapter(HTTPAdapter):
+            def __init__(self, context: Any) -> None:
+                self.context = context
+                super().__init__()
+
+            def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+                super().init_poolmanager(*args, ssl_context=self.context, **kwargs)
+
+        def get(context: Any) -> None:
+            with requests.Session() as session:
+                session.mount("https://", Adapter(context))
+                assert session.get(url, verify=bundle).text == "ok"
+
+        yield from pair("requests", get, contexts)
+    with contextlib.suppress(ImportError):
+        import httpx
+
+        def fetch(context: Any) -> None:
+            assert httpx.get(url, verify=context).text == "ok"
+
+        yield from pair("httpx", fetch, contexts)
+
+
+def pair(library: str, get: Callable[[Any], None], contexts: dict[str, Any]) -> Iterator[Row]:
+    def visit(how: str) -> bool | None:
+        counted = contexts[how].sessions.counters["resumed"]
+        get(contexts[how])
+        return bool(contexts[how].sessions.counters["resumed"] > counted) if how == "by itself" else None
+
+    visit("by itself")
+    yield Row(f"full, {library}", lambda: visit("full"))
+    yield Row(f"by itself, {library}", lambda: visit("by itself"), f"full, {library}", 1.5)
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------
+
+
+def rate(row: Row, seconds: float) -> float:
+    """How many connections a second."""
+    expected = None if row.against is None else True
+    done, start = 0, time.perf_counter()
+    while (took := time.perf_counter() - start) < seconds:
+        resumed = row.visit()
+        if expected and resumed is False:
+            raise SystemExit(f"{row.name}: a connection was not resumed")
+        done += 1
+    return done / took
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.resumption", description="What resuming by itself brings, and what it costs.")
+    parser.add_argument("--quick", action="store_true", help="see that it works; the figures are rough")
+    quick = parser.parse_args().quick
+    rounds, seconds = (3, 0.1) if quick else (9, 0.6)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certificates(folder)
+        with server(folder) as address:
+            rows = [*in_memory(folder), *over_sockets(folder, address), *by_libraries(folder, address)]
+            seen: dict[str, list[float]] = {row.name: [] for row in rows}
+            for _ in range(rounds):
+                for row in rows:
+                    seen[row.name].append(rate(row, seconds))
+    middle = {name: statistics.median(values) for name, values in seen.items()}
+    print(f"{'connection':<36}{'per second':>12}{'ratio':>8}  of")
+    for row in rows:
+        line = f"{row.name:<36}{middle[row.name]:>12,.0f}"
+        if row.against is not None:
+            ratio = middle[row.name] / middle[row.against]
+            aim = "" if row.aim is None else f" (aim {row.aim:.2f}{'' if ratio >= row.aim else ', MISSED'})"
+            line += f"{ratio:>7.2f}x  {row.against}{aim}"
+        print(line)
+    print(f"Python {sys.version.split()[0]}, {tlskit.OPENSSL_VERSION}.{' A quick run: its figures are rough.' if quick else ''}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
