@@ -210,7 +210,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
     @num_tickets.setter
     def num_tickets(self, value: int) -> None:
-        number = integer(value)
+        number = integer(value, bits=64)
         if number < 0:
             raise ValueError("value must be non-negative")
         if self._protocol is not _SSLMethod.PROTOCOL_TLS_SERVER:

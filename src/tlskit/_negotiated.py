@@ -176,8 +176,11 @@ class Negotiated:
 
         Raises:
             SSLError: this is a client, the version is not TLS 1.3, or the client did not offer it.
+            ValueError: there is no TLS connection.
         """
-        self._channel().verify_client_post_handshake()
+        if self._sslobj is None:
+            raise ValueError(f"No SSL wrapper around {self}")
+        self._sslobj.verify_client_post_handshake()
 
     def _channel(self) -> Channel:
         if self._sslobj is None:

@@ -1289,7 +1289,7 @@ def test_keylog(tmp_path, client, server, version):
     only(version, client, server)
     path = tmp_path / "keys.log"
     client.keylog_filename = path
-    assert client.keylog_filename == str(path)
+    assert client.keylog_filename == path
     memory_pair(client, server)
     lines = path.read_text().splitlines()
     assert lines[0].startswith("#")
@@ -1349,7 +1349,7 @@ def test_a_refused_keylog_changes_nothing(tmp_path, client, server):
     for bad in (tmp_path / "nosuch" / "keys.log", tmp_path, 5.5):
         with pytest.raises((OSError, TypeError)):
             client.keylog_filename = bad
-    assert client.keylog_filename == str(path)
+    assert client.keylog_filename == path
     memory_pair(client, server)
     assert "CLIENT" in path.read_text()
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import Any
 
 
-def integer(value: Any) -> int:
-    """Take whatever can stand for a whole number."""
-    if not hasattr(value, "__index__"):
-        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
-    return int(value)
+def integer(value: Any, *, bits: int = 32) -> int:
+    """Take whatever can stand for a whole number, if it fits into so many bits with a sign."""
+    number = operator.index(value)
+    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+        raise OverflowError(f"Python int too large to convert to C {'int' if bits == 32 else 'long'}")
+    return number
 
 
 def unsigned(value: Any, negative: type[Exception] = OverflowError) -> int:

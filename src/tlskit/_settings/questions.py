@@ -25,7 +25,7 @@ class QuestionSettings:
     _encode_hostname: Callable[[str | bytes | None], str | None]
 
     def _setup_questions(self) -> None:
-        self._keylog: str | None = None
+        self._keylog: Any = None  # as it was given
         self._sni_callback: Callable[..., Any] | None = None
         self._message_callback: MessageCallback | None = None
 
@@ -79,7 +79,7 @@ class QuestionSettings:
         self._core.want_messages(callback is not None)
 
     @property
-    def keylog_filename(self) -> str | None:
+    def keylog_filename(self) -> Any:
         """A file to which the secrets of every connection are appended, for Wireshark; None: nowhere. For debugging only."""
         return self._keylog
 
@@ -90,4 +90,4 @@ class QuestionSettings:
             with open(path, "ab"):  # so that what cannot be written is the operating system's own error
                 pass
         self._core.set_keylog(None if path is None else os.fsencode(path))
-        self._keylog = None if path is None else os.fsdecode(path)
+        self._keylog = value

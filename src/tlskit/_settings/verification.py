@@ -82,8 +82,9 @@ class VerificationSettings:
 
     @_host_flags.setter
     def _host_flags(self, value: int) -> None:
-        self._core.set_host_flags(integer(value))
-        self._flags_for_hosts = value
+        number = integer(value)
+        self._core.set_host_flags(number)
+        self._flags_for_hosts = number
 
     @property
     def verify_flags(self) -> VerifyFlags:
@@ -101,7 +102,7 @@ class VerificationSettings:
 
     @verify_depth.setter
     def verify_depth(self, value: int) -> None:
-        number = integer(value)
+        number = integer(value, bits=64)
         if not -1 <= number < 2**31:
             raise ValueError(f"a verification depth is -1 or more, not {number}")
         self._core.verify_depth = number
