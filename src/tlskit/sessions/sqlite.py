@@ -38,7 +38,8 @@ _log = logging.getLogger("tlskit")
 
 _APPLICATION = 0x746C736B  # "tlsk", in the file's header
 _VERSION = 1
-_LARGEST = 1 << 20
+_LARGEST = 1 << 20  # bytes in a value
+_LARGEST_FILE = 256 << 20  # about as many bytes in all: peers have a say in how large their certificates are
 _SKEW = 60.0  # seconds that clocks may differ, where several machines share a file
 _SCHEMA = """
 CREATE TABLE entry (
@@ -72,7 +73,7 @@ class SQLiteStore(Held, Forked):
     Args:
         path: where the file is, or is to be; its folder has to exist.
         secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
-        size: how many values there may be in all; now and then it may be a hundredth more.
+        size: how many values there may be in all, and a quarter of a GiB at most; now and then it may be a little more.
         timeout: how many seconds to wait for other threads, and for other processes.
 
     Attributes:
@@ -221,7 +222,12 @@ class SQLiteStore(Held, Forked):
         self._drop_expired(connection, now)
         ((count,),) = connection.execute("SELECT count(*) FROM entry").fetchall()
         if count > self._size:
-            connection.execute("DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", (count - self._size,))
+            count -= self._drop_oldest(connection, count - self._size)
+        while count > 1 and _bytes_used(connection) > _LARGEST_FILE:
+            count -= self._drop_oldest(connection, 1 + count // 8)
+
+    def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> int:
+        return connection.execute("DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", (number,)).rowcount
 
     def _drop_expired(self, connection: sqlite3.Connection, now: float) -> int:
         return connection.execute("DELETE FROM entry WHERE deadline <= ? OR put > ?", (now, now + _SKEW)).rowcount
@@ -342,6 +348,12 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     if application or version or tables:
         raise ValueError(f"{path} is a database of another program: it is left as it is")
     return 0
+
+
+def _bytes_used(connection: sqlite3.Connection) -> int:
+    """How much of the file is in use; what was deleted is free for what comes."""
+    pages, free, size = (connection.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size"))
+    return int((pages - free) * size)
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

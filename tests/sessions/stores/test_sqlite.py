@@ -437,6 +437,19 @@ def test_a_large_store_is_bounded_too(path):
     store.close()
 
 
+def test_the_number_of_bytes_is_bounded_too(path, monkeypatch):
+    monkeypatch.setattr("tlskit.sessions.sqlite._LARGEST_FILE", 5_000_000)
+    store = SQLiteStore(path, size=90)
+    for number in range(200):
+        store.put(b"%d" % number, b"x" * 500_000, 60)
+        assert store.get(b"%d" % number) is not None
+    assert os.path.getsize(path) < 6_500_000
+    assert len(rows(path)) >= 6
+    store.put(b"large", b"x" * 1_000_000, 60)
+    assert store.take(b"large") is not None
+    store.close()
+
+
 def test_processes_that_put_one_value_each_are_bounded(path):
     for number in range(20):
         store = SQLiteStore(path, secret=ONE, size=5)
