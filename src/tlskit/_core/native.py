@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from struct import Struct
 from typing import Any
 
 from _tlsbind import CONST, FEATURES, ffi, lib
 
 __all__ = ["CONST", "FEATURES", "ROOM", "Spare", "ffi", "give_back", "lib", "listed", "owned", "spare", "spares"]
+
+
+_HEAD = Struct("=II")
 
 
 def owned(pointer: Any, free: Any) -> Any:
@@ -32,7 +36,7 @@ def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
         lib.tk_records_free(records)
     at = 0
     while at < len(data):
-        tag, size = memoryview(data)[at : at + 8].cast("I")
+        tag, size = _HEAD.unpack_from(data, at)
         yield tag, data[at + 8 : at + 8 + size]
         at += 8 + size
 

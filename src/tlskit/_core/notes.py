@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from struct import unpack
+from sys import byteorder
 from typing import Any
 
 from .native import lib
@@ -46,7 +48,7 @@ class Notes:
 
 
 def _number(body: bytes) -> int | None:
-    number: int = memoryview(body).cast("q")[0]
+    number = int.from_bytes(body, byteorder, signed=True)
     return None if number < 0 else number
 
 
@@ -55,7 +57,7 @@ def _text(body: bytes) -> str:
 
 
 def _pairs(body: bytes) -> tuple[int, ...]:
-    return tuple(body[i] << 8 | body[i + 1] for i in range(0, len(body), 2))
+    return unpack(f">{len(body) // 2}H", body)
 
 
 def _native(body: bytes) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ written once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from struct import Struct
+from struct import Struct, pack, unpack
 from typing import Any
 
 from .._core.notes import Notes
@@ -85,7 +85,7 @@ def _body(value: Any, table: dict[str, int], pool: dict[bytes, int]) -> bytes:
     if table is _TEXTS:
         return str(value).encode("utf-8", "backslashreplace")
     if table is _PAIRS:
-        return b"".join(number.to_bytes(2, "big") for number in value)
+        return pack(f">{len(value)}H", *value)
     return bytes(value) if table is _BYTES else bytes(pool.setdefault(der, len(pool)) for der in value)
 
 
@@ -114,7 +114,7 @@ def _value(body: bytes, table: dict[str, int], pool: tuple[bytes, ...]) -> Any:
     if table is _PAIRS:
         if len(body) % 2:
             raise Malformed("a list in a session is not whole")
-        return tuple(int.from_bytes(body[i : i + 2], "big") for i in range(0, len(body), 2))
+        return unpack(f">{len(body) // 2}H", body)
     if any(i >= len(pool) for i in body):
         raise Malformed("a certificate of a session is missing")
     return tuple(pool[i] for i in body)
