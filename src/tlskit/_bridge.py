@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ._context import SSLContext
 
+_AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
 
 
@@ -208,6 +209,30 @@ class SocketChannel(Channel):
         if self.leftover():
             raise SSLError("what the peer sent in the clear behind its close_notify had been read, and cannot be put back")
         return sock
+
+
+class OwnChannel(Channel):
+    """A Channel under an SSLSocket of tlskit's, which says how long to wait; for others who reach for it, it asks the socket."""
+
+    __slots__ = ()
+
+    def _timeout(self, given: Timeout) -> Timeout:
+        timeout: Timeout = self.owner.gettimeout() if given == _AS_THE_SOCKET else given
+        return timeout
+
+    def do_handshake(self, timeout: Timeout = _AS_THE_SOCKET) -> None:
+        super().do_handshake(self._timeout(timeout))
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = _AS_THE_SOCKET) -> Any:
+        return super().read(len, buffer, self._timeout(timeout))
+
+    def write(self, data: Buffer, timeout: Timeout = _AS_THE_SOCKET) -> int:
+        return super().write(data, self._timeout(timeout))
+
+    def shutdown(self, timeout: Timeout = _AS_THE_SOCKET) -> Any:
+        """End TLS, and return the socket, as the stdlib's inner object does."""
+        super().shutdown(self._timeout(timeout))
+        return self.owner
 
 
 def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:

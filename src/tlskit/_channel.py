@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from enum import Enum
 from secrets import token_bytes
-from ssl import _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
+from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -119,7 +119,11 @@ class Channel(Connection):
 
     def on_servername(self, name: str | None) -> object:
         callback, owner = self._context_now._sni_callback, self._owner()  # as it was set: a subclass may show another (gevent's does)
-        return None if callback is None or owner is None else callback(owner, name, self._context_now)
+        if callback is None:
+            return None
+        if owner is None:
+            return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # the answer may depend on what it would be asked about
+        return callback(owner, name, self._context_now)
 
     def chain(self, *, verified: bool) -> list[bytes]:
         """As in Connection; a resumed connection has them from the handshake that made its session."""
@@ -188,6 +192,7 @@ class Channel(Connection):
         return False
 
     def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
+        self.write(b"")  # a connection that has ended says so
         raise plain_error("sendfile() is for connections with kernel TLS, and this one has none")
 
     def compression(self) -> str | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _dormant, _stdlib
-from ._bridge import SocketChannel, transport
+from ._bridge import OwnChannel, SocketChannel, transport
 from ._channel import Channel
 from ._core.context import Context
 from ._core.fault import plain_error
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+_STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
 _ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
 
 
@@ -138,6 +140,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
+        _check_bio(self, server_side, server_hostname, session)
         kind: Any = combined(self.sslobject_class, SSLObject, _stdlib.SSLObject)
         early = _early(early_data, server_side)
         made: SSLObject = kind._create(
@@ -190,7 +193,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
     def _connection(self, owner: Any, *, server_side: bool, server_hostname: str | None, fd: int, session: SSLSession | None) -> Channel:
         """The channel of an SSLSocket."""
-        channel = Channel(self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd)
+        channel = OwnChannel(self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd)
         if session is not None:
             channel.session = session
         return channel
@@ -225,6 +228,17 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
 
 _dormant.settle(SSLContext)
+
+
+def _check_bio(context: SSLContext, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None) -> None:
+    """Refuse what contradicts itself. The stdlib does since 3.14.10; before, it verified a certificate, but not whose it was."""
+    if server_side and _STDLIB_CHECKS:
+        if server_hostname:
+            raise ValueError("server_hostname can only be specified in client mode")
+        if session is not None:
+            raise ValueError("session can only be specified in client mode")
+    if context.check_hostname and server_hostname in (None, "", b"") and (_STDLIB_CHECKS or not server_side):
+        raise ValueError("check_hostname requires server_hostname")
 
 
 def _early(data: Buffer | None, server_side: bool) -> bytes | None:

@@ -53,6 +53,10 @@ class SharedProperty(property):
             assert self.fget is not None
             getattr(_BENEATH, self.fget.__name__).__set__(instance, value)
 
+    def __delete__(self, instance: Any) -> None:
+        assert self.fget is not None
+        raise AttributeError(f"{self.fget.__name__} of a context cannot be deleted")
+
 
 class NotPartOfTlskit(NotImplementedError, AttributeError):
     """What NotOurs raises: for whoever asks with `hasattr` first, a context has no such name."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
 from . import _stdlib
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._context import SSLContext
-
-_STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
 
 
 class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
@@ -45,7 +42,6 @@ class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
     ) -> SSLObject:
         self = cls.__new__(cls)
         assert context is not None
-        _check(context, server_side, server_hostname, session)
         self._sslobj = context._wrap_bio(incoming, outgoing, server_side, server_hostname, owner=self, session=session)
         arguments = {"server_side": server_side, "server_hostname": server_hostname, "session": session, "context": context}
         initialise(self, SSLObject, incoming, outgoing, **arguments)
@@ -114,14 +110,3 @@ class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
             SSLWantReadError: the peer's close_notify has not come yet.
         """
         self._sslobj.shutdown()
-
-
-def _check(context: SSLContext, server_side: bool, server_hostname: str | None, session: SSLSession | None) -> None:
-    """Refuse what contradicts itself. The stdlib does since 3.14.10; before, it verified a certificate, but not whose it was."""
-    if server_side and _STDLIB_CHECKS:
-        if server_hostname:
-            raise ValueError("server_hostname can only be specified in client mode")
-        if session is not None:
-            raise ValueError("session can only be specified in client mode")
-    if context.check_hostname and not server_hostname and (_STDLIB_CHECKS or not server_side):
-        raise ValueError("check_hostname requires server_hostname")

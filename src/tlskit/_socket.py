@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from ._context import SSLContext
 
+#: Past what OwnChannel does for others: the timeout is known here.
+_read, _write = Channel.read, Channel.write
+
 
 class SSLSocket(EarlyData, _stdlib.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
@@ -270,7 +273,7 @@ class SSLSocket(EarlyData, _stdlib.SSLSocket):
         if channel is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
-            return channel.read(len, buffer, self.gettimeout())
+            return _read(channel, len, buffer, self.gettimeout())
         except SSLEOFError:
             if not self.suppress_ragged_eofs:
                 raise
@@ -334,7 +337,7 @@ class SSLSocket(EarlyData, _stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
-        return channel.write(data, self.gettimeout())
+        return _write(channel, data, self.gettimeout())
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send `data`. See `write`."""
@@ -343,7 +346,7 @@ class SSLSocket(EarlyData, _stdlib.SSLSocket):
             return socket.send(self, data, flags)
         if flags:
             raise self._no_flags("send")
-        return channel.write(data, self.gettimeout())
+        return _write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all of `data`. See `write`; on a non-blocking socket, what went before an error is not told."""
@@ -353,12 +356,12 @@ class SSLSocket(EarlyData, _stdlib.SSLSocket):
         if flags:
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
-        done = channel.write(data, timeout)
+        done = _write(channel, data, timeout)
         if type(data) is bytes and done == len(data):
             return None
         with memoryview(data) as view:
             while done < view.nbytes:
-                done += channel.write(view.cast("B")[done:], timeout)
+                done += _write(channel, view.cast("B")[done:], timeout)
         return None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:

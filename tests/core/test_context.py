@@ -1520,3 +1520,37 @@ def test_dates_of_today(pki, client, server):
         memory_pair(client, server)
     assert caught.value.verify_code == 10
     take_tickets(near)
+
+
+def test_the_server_name_of_a_connection_that_is_gone(pki):
+    """Its callback cannot be asked, and may be what keeps strangers out."""
+    asked = []
+    server = server_context(pki)
+    server.sni_callback = lambda *arguments: asked.append(arguments)
+    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client_context(pki).wrap_bio(to_client, to_server, server_hostname="localhost")
+    beneath = server.wrap_bio(to_server, to_client, server_side=True)._sslobj
+    gc.collect()
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.do_handshake()
+    with pytest.raises(tlskit.SSLError, match="callback failed"):
+        beneath.do_handshake()
+    assert asked == []
+
+
+def test_what_a_client_trusts_completes_its_chain(pki):
+    """So does libssl for the stdlib: an intermediate authority need not be in the certificate's own file."""
+    client, server = client_context(pki), server_context(pki)
+    client.load_cert_chain(pki.client.chain, pki.client.key)
+    server.load_verify_locations(pki.root)
+    server.verify_mode = tlskit.CERT_REQUIRED
+    _, far = memory_pair(client, server)
+    assert far.get_unverified_chain() == far.get_verified_chain()
+
+
+@pytest.mark.parametrize("name", ["keylog_filename", "options", "verify_mode", "minimum_version"])
+def test_attributes_stay(context, name):
+    before = getattr(context, name)
+    with pytest.raises(AttributeError, match=f"{name} of a context cannot be deleted"):
+        delattr(context, name)
+    assert getattr(context, name) == before

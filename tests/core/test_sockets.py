@@ -1153,3 +1153,18 @@ def test_is_a_socket(pair: Any, module: ModuleType) -> None:
     near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     assert not os.get_inheritable(near.fileno())
     assert writable(near)
+
+
+def test_the_object_beneath_waits_as_the_socket_does(stage: Stage, module: ModuleType) -> None:
+    with stage.connected(module) as (end, puppet):
+        reading = raw.Blocked(lambda: end._sslobj.read(100))
+        puppet.send(puppet.seal(b"late"))
+        assert reading.result() == b"late"
+        end.setblocking(False)
+        with pytest.raises(stdlib.SSLWantReadError):
+            end._sslobj.read(100)
+        assert end._sslobj.write(b"and back") == 8
+        end.setblocking(True)
+        unwrapping = raw.Blocked(end._sslobj.shutdown)
+        puppet.send(puppet.farewell())
+        assert unwrapping.result() is end

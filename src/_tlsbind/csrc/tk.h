@@ -235,6 +235,10 @@ void tk_notes_take(tk_conn *c);  /* the handshake is over */
 void tk_cipher_facts(tk_records *out, const SSL_CIPHER *cipher); /* as tk_ctx_ciphers */
 void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out); /* three records; none for NULL */
 
+/* ---- certificates ---- */
+
+int tk_distrust(int ok, X509_STORE_CTX *v); /* a callback of X509_verify_cert: refuses the keys that no chain may hold */
+
 /* ---- contexts, hooks ---- */
 
 /* Around a door to Python: what is done behind it must not show in front. */

@@ -128,6 +128,7 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
         && X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server")
         && X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v), SSL_get_security_level(c->ssl));
+        X509_STORE_CTX_set_verify_cb(v, tk_distrust);
         ok = X509_verify_cert(v) == 1;
     }
     found = ok ? X509_STORE_CTX_get0_chain(v) : NULL;

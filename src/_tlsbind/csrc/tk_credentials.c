@@ -79,7 +79,9 @@ int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *ke
         ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
         goto out;
     }
-    if (X509_check_private_key(leaf, key) == 1 && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, chain, 1) == 1)
+    /* Without a chain of its own, libssl completes it from the authorities that the context trusts. */
+    if (X509_check_private_key(leaf, key) == 1
+        && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, sk_X509_num(chain) > 0 ? chain : NULL, 1) == 1)
         status = TK_DONE;
     if (status == TK_DONE)
         tk_ctx_identify(c, leaf);

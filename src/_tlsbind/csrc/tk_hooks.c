@@ -93,9 +93,10 @@ static int on_verify(int ok, X509_STORE_CTX *v)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
     tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
+    X509 *x = X509_STORE_CTX_get_current_cert(v);
 
+    ok = tk_distrust(ok, v);
     if (!ok && c != NULL && c->rejected == NULL) {
-        X509 *x = X509_STORE_CTX_get_current_cert(v);
         c->verify_depth = (int16_t)X509_STORE_CTX_get_error_depth(v);
         if (x != NULL && X509_up_ref(x))
             c->rejected = x;

@@ -161,7 +161,7 @@ static void note_own(SSL *ssl, tk_info *f)
     SSL_get0_chain_certs(ssl, &chain);
     if (chain == NULL)
         SSL_CTX_get_extra_chain_certs(SSL_get_SSL_CTX(ssl), &chain);
-    for (i = -1; i < sk_X509_num(chain); i++) {
+    for (i = -1; i < (chain == NULL ? 0 : sk_X509_num(chain)); i++) {
         X509 *x = i < 0 ? leaf : sk_X509_value(chain, i);
         if (sk_X509_push(f->own, x) > 0)
             X509_up_ref(x);

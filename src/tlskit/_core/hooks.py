@@ -16,7 +16,7 @@ from .native import ffi, lib
 def tk_py_servername(handle: Any, name: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
-        return lib.TK_NOT_ACKNOWLEDGED
+        return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # there is nobody to ask
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
         answer = connection.on_servername(wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import warnings
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
+from .. import _stdlib
 from .._core.context import Context
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
@@ -18,7 +20,9 @@ from .arguments import content_of, integer, unsigned, words
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-DEFAULT_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+_USUAL_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+#: What the interpreter was built with. Distributions have ideas of their own, and say with them how low the versions may be.
+DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
 
 FIXED = {  # protocols that are one version, deprecated as they are
     _SSLMethod.PROTOCOL_TLSv1: CONST.TLS1_VERSION,
@@ -51,8 +55,16 @@ class ProtocolSettings:
         self._protocol = protocol
         self._set_by_user = [False, False]  # the lowest and the highest version
         self._core.options = _OPTIONS
-        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else (CONST.TLS1_2_VERSION, 0)
-        self._core.set_ciphers(DEFAULT_CIPHERS.encode())
+        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else self._default_versions()
+        try:
+            self._core.set_ciphers(DEFAULT_CIPHERS.encode())
+        except SSLError:  # the interpreter's OpenSSL knows words that tlskit's does not
+            self._core.set_ciphers(_USUAL_CIPHERS.encode())
+
+    def _default_versions(self) -> tuple[int, int]:
+        """Those of the dormant base, which is made with the same: 0 for the lowest, or the highest, that there is."""
+        beneath: Any = super(_stdlib.SSLContext, self)
+        return max(beneath.minimum_version, 0), max(beneath.maximum_version, 0)
 
     @property
     def protocol(self) -> _SSLMethod:

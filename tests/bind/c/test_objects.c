@@ -73,6 +73,35 @@ static int fields_with(const tk_records *r, uint32_t tag, const char *text)
     return (int)found;
 }
 
+/* The public key of an authority that was lost: "EM OV TLS CA - G3C" of eMudhra. */
+static void trust_ends_at_a_distrusted_key(void)
+{
+    static const unsigned char lost[] =
+        "\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04\x13\x82\x51\xcd\x52\xac"
+        "\x92\x98\xc1\xc8\xaa\xd9\x77\x32\x1d\xeb\x97\xe7\x09\xbd\x0b\x4c\xa0\xac\xa5\x5d\xc8\xad\x51\xdc\xfc\x9d\x15\x89\xa1\x59"
+        "\x7e\x3a\x51\x20\xe1\xef\xd6\x31\xc6\x3e\x18\x35\xca\xca\xe2\x98\x69\xa6\x2e\x16\x31\xe8\xa2\x81\x81\xab\x56\x61\x6d\xc4"
+        "\x5d\x91\x8a\xbc\x09\xf3\xab\x0e\x63\xcf\x79\x2a\xa4\xdc\xed\x73\x87\xbe\x37\xbb\xa5\x69\x54\x9f\x1c\x02\xb2\x70\xed\x67";
+    const unsigned char *p = lost;
+    EVP_PKEY *keys[] = { EVP_EC_gen("P-384"), d2i_PUBKEY(NULL, &p, sizeof lost - 1) };
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        X509 *leaf = X509_dup(server_identity.x509);
+        X509_STORE *store = X509_STORE_new();
+        X509_STORE_CTX *v = X509_STORE_CTX_new();
+
+        CHECK(keys[i] != NULL && X509_set_pubkey(leaf, keys[i]) && X509_sign(leaf, root.key, EVP_sha256()));
+        CHECK(X509_STORE_add_cert(store, root.x509) && X509_STORE_CTX_init(v, store, leaf, NULL));
+        X509_STORE_CTX_set_verify_cb(v, tk_distrust);
+        CHECK_EQUAL(X509_verify_cert(v), i == 0);
+        CHECK_EQUAL(X509_STORE_CTX_get_error(v), i == 0 ? X509_V_OK : X509_V_ERR_CERT_REJECTED);
+        X509_STORE_CTX_free(v);
+        X509_STORE_free(store);
+        X509_free(leaf);
+        EVP_PKEY_free(keys[i]);
+    }
+}
+
 static void certificate_shows_every_field(void)
 {
     tk_records r = { 0 };
@@ -350,6 +379,7 @@ void test_objects(void)
 {
     trust_loads_pem();
     trust_refuses_what_it_cannot_read();
+    trust_ends_at_a_distrusted_key();
     certificate_shows_every_field();
     certificate_refuses_what_it_cannot_read();
     certificate_survives_damage();
