@@ -24,7 +24,7 @@ SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -n
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub clean FORCE
+.PHONY: help setup demo test conformance test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -37,6 +37,10 @@ demo: $(VENV)/.built ## the main job: sessions resumed, against a server of its 
 
 test: $(VENV)/.built $(VENV)/.interop ## the tests (FAST=1: without the slow ones; PYTEST_ARGS=...)
 	@$(BIN)/python -m pytest $(if $(FAST),-m 'not slow') $(PYTEST_ARGS)
+
+conformance: $(VENV)/.built ## sslyze and tlslite-ng against a server and a client of tlskit's
+	@$(PIP) install --prefer-binary --group conformance
+	@$(BIN)/python -m pytest -m conformance tests/interop $(PYTEST_ARGS)
 
 test-all: ## the tests on every Python of VERSIONS that is here
 	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)

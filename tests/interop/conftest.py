@@ -33,3 +33,11 @@ def postgres_tls(pki: PKI) -> Iterator[servers.Running]:
     """A PostgreSQL that speaks TLS to those who ask for it."""
     with servers.postgres_server(pki.narrow) as running:
         yield running
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The conformance tests run when they are asked for by name."""
+    if "conformance" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("conformance")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
