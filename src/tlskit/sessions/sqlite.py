@@ -40,6 +40,7 @@ _APPLICATION = 0x746C736B  # "tlsk", in the file's header
 _VERSION = 1
 _LARGEST = 1 << 20  # bytes in a value
 _LARGEST_FILE = 256 << 20  # about as many bytes in all: peers have a say in how large their certificates are
+_PAUSE = 0.01  # seconds for SQLite to wait: the longer it does, the longer its pauses, and others always come first
 _SKEW = 60.0  # seconds that clocks may differ, where several machines share a file
 _SCHEMA = """
 CREATE TABLE entry (
@@ -247,13 +248,17 @@ class SQLiteStore(Held, Forked):
         try:
             if self._closed:
                 closed()
-            try:
-                return work(self._current())
-            except Exception as error:
-                if not _damaged(error):
-                    raise
-                self._set_aside(error)
-            return work(self._current())
+            deadline, whole = time.monotonic() + self._timeout, True
+            while True:
+                try:
+                    return work(self._current())
+                except Exception as error:
+                    if _busy(error) and time.monotonic() < deadline:
+                        continue  # SQLite has waited already, but for a moment only
+                    if not _damaged(error) or not whole:
+                        raise
+                    whole = False
+                    self._set_aside(error)
         finally:
             self._lock.release()
 
@@ -269,7 +274,7 @@ class SQLiteStore(Held, Forked):
         if self._connection is None:
             found = private_file(self.path)
             self._file = found.st_dev, found.st_ino
-            self._connection = _connect(self.path, self._timeout)
+            self._connection = _connect(self.path, min(self._timeout, _PAUSE))
         return self._connection
 
     def _disconnect(self) -> None:
@@ -377,6 +382,11 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _busy(error: Exception) -> bool:
+    """Whether another process was reading or writing. Nothing has been changed then."""
+    return type(error).__module__ == "sqlite3" and "is locked" in str(error)
 
 
 def _damaged(error: Exception) -> bool:
