@@ -25,7 +25,7 @@ from .sessions import SessionInfo, SSLSession
 from .sessions.attempt import Attempt
 from .sessions.info import info_of
 from .sessions.key import Binding, policy_digest
-from .sessions.resumption import Reason, Resumption
+from .sessions.resumption import NotOffered, Reason, Resumption
 from .sessions.server_cache import Service
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Channel(Connection):
     """
 
     __slots__ = (
-        "_attempt", "_binding", "_by_key", "_context_now", "_owner", "_service", "_switched", "_verifies",
+        "_attempt", "_binding", "_by_key", "_context_now", "_key_given", "_owner", "_service", "_switched", "_verifies",
         "server_hostname", "server_side",
     )  # fmt: skip
 
@@ -65,6 +65,7 @@ class Channel(Connection):
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
         self._by_key = context._core.authenticates_by_key
+        self._key_given = False
         self._attempt = Attempt(None if server_side or self._by_key else context.sessions._client_cache)
         if self._by_key:
             self._attempt.set(None, Reason.PRE_SHARED_KEY)
@@ -146,7 +147,9 @@ class Channel(Connection):
 
     def on_psk_server(self, identity: str | None) -> object:
         callback = self._context_now._psk_server_callback
-        return b"" if callback is None else callback(identity)
+        key = b"" if callback is None else callback(identity)
+        self._key_given = bool(key)
+        return key
 
     def on_message(self, direction: str, version: int, content_type: int, msg_type: int, data: bytes) -> None:
         callback, owner = self._context_now._msg_callback, self._owner()
@@ -283,6 +286,8 @@ class Channel(Connection):
         """Why the handshake resumed a session, or did not; None until it is complete."""
         if not self.handshake_done:
             return None
+        if self._key_given:  # in TLS 1.3, libssl treats such a handshake as a resumption
+            return NotOffered(Reason.PRE_SHARED_KEY)
         if self.server_side:
             return self._service.conclude(self.facts(), self._id_context())
         return self._attempt.conclude(self.facts())

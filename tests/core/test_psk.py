@@ -340,3 +340,24 @@ def test_a_server_resumes_under_the_same_callback(pki, version):
     near, _ = memory_pair(client, server)
     again, far = memory_pair(client, server, session=near.session)
     assert again.session_reused is far.session_reused is True
+
+
+def test_a_key_is_not_a_session(keyed, version):
+    """TLS 1.3 has one mechanism for both, and libssl calls both a reuse, as the stdlib does; `resumption` tells them apart."""
+    client, server = keyed
+    client.set_psk_client_callback(lambda hint: ("who", KEY))
+    server.set_psk_server_callback(asking())
+    for end in memory_pair(client, server):
+        assert end.session_reused is (version is tlskit.TLSVersion.TLSv1_3)
+        assert not end.resumption
+        assert end.resumption.reason.name == "PRE_SHARED_KEY"
+        assert end.getpeercert() is None
+        assert end.get_verified_chain() == end.get_unverified_chain() == []
+
+
+def test_a_server_with_a_key_resumes_other_clients(pki, version):
+    client, server = both(pki, version)
+    server.set_psk_server_callback(asking())
+    near, _ = memory_pair(client, server)
+    _, far = memory_pair(client, server, session=near.session)
+    assert far.resumption

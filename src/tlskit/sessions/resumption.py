@@ -41,7 +41,7 @@ class Reason(str, Enum):
     NO_CERTIFICATE = "the session holds no certificate"
     CERTIFICATE_REFUSED = "the certificate in the session does not pass this connection's verification"
     CIPHER_NOT_OFFERED = "the session's cipher suite is not among those that this connection offers"
-    PRE_SHARED_KEY = "the context has a pre-shared key, with which a handshake is as short as a resumption"
+    PRE_SHARED_KEY = "the connection has a pre-shared key, with which a handshake is as short as a resumption"
     TOO_LATE = "the session was set when the handshake had already begun"
 
     # A session was offered, and not accepted.
