@@ -204,7 +204,7 @@ def test_a_store_behind_tls_in_a_process_where_every_connection_has_that_store(p
                 assert sock.recv(1) == b"x"
                 print(sock.session_reused, end=" ")
         pool = store._client.connection_pool
-        print(len(pool._available_connections), type(pool.get_connection()._sock).__module__)
+        print(len(pool._available_connections), type(pool._available_connections[0]._sock).__module__)
     """
     _, server = contexts
     with servers.redis_server(pki.server) as running, echo_server(server) as (host, port):

@@ -63,6 +63,14 @@ class TestContractWithAClientThatDecodes(TestContract):
             yield
 
 
+class TestContractWithTheClientOfValkey(TestContract):
+    @pytest.fixture(autouse=True)
+    def _client(self, server):
+        valkey = pytest.importorskip("valkey")
+        with valkey.Valkey(server.host, server.port) as self.client:
+            yield
+
+
 class TestContractWithAClientThatIsUsedAsItIs(TestContract):
     """As a cluster's would be, and with answers that are decoded."""
 
@@ -97,7 +105,7 @@ def test_the_settings_of_the_client_are_kept_but_for_retries_and_timeouts(server
     assert client.dbsize() == 1
     settings = store._client.connection_pool.connection_kwargs
     assert (settings["db"], settings["client_name"], settings["socket_timeout"]) == (3, "somebody", 0.5)
-    assert store._client.connection_pool.get_connection().retry._retries == 0
+    assert store._client.connection_pool.make_connection().retry._retries == 0
     assert pool.connection_kwargs["socket_timeout"] == 77
     store.close()
     client.flushdb()
