@@ -83,6 +83,7 @@ class Channel(Connection):
             self.use_external()
         if context.sessions.watched or context._msg_callback is not None:
             self.on_session = self._new_session
+            self.always_hands_out = context.sessions.on_remove is not None
 
     def _bind(self) -> Binding:
         """The name and the policy as they are now."""
@@ -277,11 +278,6 @@ class Channel(Connection):
         return self._switched or self._bind() != self._binding
 
     @property
-    def session_reused(self) -> bool:
-        """Whether the handshake resumed a session."""
-        return self.facts().reused
-
-    @property
     def resumption(self) -> Resumption | None:
         """Why the handshake resumed a session, or did not; None until it is complete."""
         if not self.handshake_done:
@@ -290,7 +286,7 @@ class Channel(Connection):
             return NotOffered(Reason.PRE_SHARED_KEY)
         if self.server_side:
             return self._service.conclude(self.facts(), self._id_context())
-        return self._attempt.conclude(self.facts())
+        return self._attempt.conclude(self)
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)

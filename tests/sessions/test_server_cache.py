@@ -168,6 +168,24 @@ def test_a_verified_clients_session_stays_in_the_process(kind: Kind, pki: PKI, m
     assert far.getpeercert()["subject"]  # the certificate is in the session
 
 
+def test_a_server_before_other_names(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link, authority: Any) -> None:
+    """A connection that somebody diverts to a server with another certificate and the same store is not resumed there."""
+    identity, _ = authority.issue("localhost")
+    stranger, _ = authority.issue("stranger.example")
+    renewed, _ = authority.issue("localhost")
+    client.load_verify_locations(authority.root)
+
+    def server(shown: Any) -> Any:
+        context = server_for(kind, pki, identity=shown)
+        context.sessions.store = store
+        return context
+
+    session = memory.earn(client, server(identity))
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        memory.connect(client, server(stranger), session=session)
+    assert memory.connect(client, server(renewed), session=session)[0].session_reused
+
+
 # -- trouble ----------------------------------------------------------------------------------------------------------
 
 

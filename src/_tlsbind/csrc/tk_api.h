@@ -161,6 +161,7 @@ int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault); /* 
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
 int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
                      const void *password, int64_t password_size, tk_fault *fault); /* password_size -1: none given */
+void tk_ctx_names(tk_ctx *c, void *into); /* 32 bytes that stand for the names in that leaf */
 void tk_ctx_certificate(tk_ctx *c, tk_records *out); /* DER of the leaf in use, if any */
 void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s);
 int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault); /* NULL: off */
@@ -208,10 +209,12 @@ int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the sess
 void tk_conn_found(tk_conn *c, SSL_SESSION *s); /* ... and its answer */
 int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
 int tk_conn_set_early(tk_conn *c, const void *data, size_t size); /* a client: to be sent with the ClientHello, or after it */
+int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 /* Would this certificate pass this connection's verification now, with the help of others (DER, end to end)? If so, the chain. */
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
+int tk_conn_events(tk_conn *c); /* how many sessions are in the queue */
 SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */
 
 /* Operations. The timeout is in milliseconds: 0 never waits, -1 waits for ever. On TK_SYSCALL and TK_SSL the fault has

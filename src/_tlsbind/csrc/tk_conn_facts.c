@@ -92,6 +92,16 @@ int tk_conn_set_id_context(tk_conn *c, const void *id)
     return ok ? TK_DONE : TK_SSL;
 }
 
+int tk_conn_reused(tk_conn *c)
+{
+    int reused;
+
+    tk_lock(&c->mutex);
+    reused = SSL_session_reused(c->ssl);
+    tk_unlock(&c->mutex);
+    return reused;
+}
+
 int tk_conn_begun(tk_conn *c)
 {
     int begun;

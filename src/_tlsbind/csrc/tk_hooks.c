@@ -7,6 +7,16 @@
 
 enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
 
+int tk_conn_events(tk_conn *c)
+{
+    int n;
+
+    tk_lock(&c->mutex);
+    n = c->events;
+    tk_unlock(&c->mutex);
+    return n;
+}
+
 static SSL_SESSION *next_event(tk_conn *c)
 {
     SSL_SESSION *session = NULL;

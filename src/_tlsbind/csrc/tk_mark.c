@@ -38,6 +38,13 @@ void tk_ctx_identify(tk_ctx *c, X509 *leaf)
     ERR_clear_error();
 }
 
+void tk_ctx_names(tk_ctx *c, void *into)
+{
+    tk_ring_lock();
+    memcpy(into, c->names, sizeof c->names);
+    tk_ring_unlock();
+}
+
 static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *out)
 {
     uint8_t both[TK_SCOPE + 256];

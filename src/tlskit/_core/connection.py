@@ -29,6 +29,7 @@ from .facts import Facts, read_facts, text_of
 from .fault import from_queue, translate
 from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
 from .notes import Notes, read_notes
+from .resumable import Resumable
 from .session import Session
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
-_read, _write = lib.tk_conn_read, lib.tk_conn_write
+_read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
 _INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_PAUSED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
@@ -53,7 +54,7 @@ _DOING = {_EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection:
+class Connection(Resumable):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_conn.c.
 
     Attributes:
@@ -67,8 +68,19 @@ class Connection:
     """
 
     __slots__ = (
-        "__weakref__", "_conn", "_context", "_fd", "_handle", "_others",
-        "hook_error", "hostname", "late_error", "on_session", "reverifies", "vouched",
+        "__weakref__",
+        "_conn",
+        "_context",
+        "_fd",
+        "_handle",
+        "_others",
+        "always_hands_out",
+        "hook_error",
+        "hostname",
+        "late_error",
+        "on_session",
+        "reverifies",
+        "vouched",
     )  # fmt: skip
 
     def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
@@ -83,6 +95,7 @@ class Connection:
         self._others: tuple[Context, ...] = ()
         self._fd = fd
         self.on_session: Callable[[Session], None] | None = None
+        self.always_hands_out = False  # `hand_out` has something else to look after, too
         self.hook_error: BaseException | None = None
         self.late_error: BaseException | None = None
         self.hostname: str | None = None
@@ -103,47 +116,6 @@ class Connection:
         if lib.tk_conn_set_context(self._conn, context._ctx) < 0:
             raise MemoryError("OpenSSL could not change the context of a connection")
         self._others += (context,)
-
-    def set_session(self, session: Session | None) -> None:
-        """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
-        fault = ffi.new("tk_fault *")
-        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
-            raise from_queue(fault)
-
-    def pause(self) -> None:
-        """Have `before_handshake` called, though no session was set."""
-        lib.tk_conn_pause(self._conn)
-
-    def use_external(self) -> None:
-        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets SSL_OP_NO_TICKET."""
-        lib.tk_conn_use_external(self._conn)
-
-    def wanted(self) -> bytes:
-        """In that pause: the id of the session that the client offers; b"" in another pause."""
-        into = ffi.new("uint8_t[32]")
-        return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
-
-    def found(self, session: Session) -> None:
-        """... and the session. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
-        lib.tk_conn_found(self._conn, session._session)
-
-    def offers_cipher_of(self, session: Session) -> bool:
-        """Whether the session's cipher suite is among those that this connection offers."""
-        return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
-
-    def set_id_context(self, value: bytes) -> None:
-        """32 bytes that stand for a server's policy. Corresponds to SSL_set_session_id_context(3)."""
-        if lib.tk_conn_set_id_context(self._conn, value) < 0:
-            raise ValueError("OpenSSL did not take the session id context of a connection")
-
-    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> Sequence[bytes]:
-        """The chain by which the peer's certificate passes this connection's verification now, name and dates included.
-
-        `others` are untrusted certificates in DER that may stand in between. Empty: it does not pass.
-        """
-        given = b"".join(others)
-        self.vouched = [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
-        return self.vouched
 
     def request_certificate(self) -> None:
         """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""
@@ -171,14 +143,6 @@ class Connection:
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
         self._operate(_HANDSHAKE, (), timeout)
-
-    def set_early_data(self, data: bytes) -> None:
-        """A client, before its handshake: send this with the ClientHello if the session allows it, and after it if not.
-
-        Corresponds to SSL_write_early_data(3).
-        """
-        if lib.tk_conn_set_early(self._conn, data, len(data)) < 0:
-            raise ValueError("early data is for a client, and is given before its handshake begins")
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
         """A server: up to `size` bytes of what the client sent early; b"" when there is no more. Corresponds to SSL_read_early_data(3)."""
@@ -297,8 +261,8 @@ class Connection:
             else:
                 ms = max(ceil((deadline - monotonic()) * 1000), 1)
             n: int = operation(self._conn, *arguments, ms)
-            if self.on_session is not None:
-                self._hand_out_sessions(later=n > 0 and kind in (_READ, _WRITE))
+            if self.on_session is not None and (self.always_hands_out or _events(self._conn)):
+                self._hand_out_sessions(later=n > 0 and kind in (_READ, _WRITE, _EARLY))
             if self.late_error is not None and not (n > 0 and kind in (_READ, _WRITE, _EARLY)):
                 self._raise_late_error()
             if n > 0 or (n == 0 and kind in (_READ, _WRITE, _EARLY)):
@@ -398,11 +362,6 @@ class Connection:
         f = ffi.new("tk_conn_facts *")
         lib.tk_conn_facts_of(self._conn, f)
         return read_facts(f)
-
-    def current_session(self) -> Session | None:
-        """The session in force, made or resumed; None before there is one. Corresponds to SSL_get1_session(3)."""
-        session = lib.tk_conn_session(self._conn)
-        return None if session == ffi.NULL else Session(session)
 
     def peer(self) -> Certificate | None:
         """The peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""

@@ -244,6 +244,12 @@ class Context:
         """DER of the certificate that was put in last; b"" when there is none."""
         return next((der for _, der in listed(lambda out: lib.tk_ctx_certificate(self._ctx, out))), b"")
 
+    def certificate_names(self) -> bytes:
+        """32 bytes that stand for the names in the certificate that was put in last: a new one for the same names has the same."""
+        into = ffi.new("uint8_t[32]")
+        lib.tk_ctx_names(self._ctx, into)
+        return bytes(ffi.buffer(into))
+
     @property
     def trust(self) -> TrustStore:
         """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""

@@ -7,6 +7,7 @@ import ssl
 import sys
 import warnings
 from collections.abc import Iterable
+from operator import index
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
@@ -260,7 +261,7 @@ class ProtocolSettings:
 
     @max_early_data.setter
     def max_early_data(self, size: int) -> None:
-        number = integer(size)
+        number = index(size)
         if not 0 <= number < 2**32:
             raise ValueError(f"max_early_data lies between 0 and 2**32 - 1, not at {number}")
         if number and self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:

@@ -11,7 +11,6 @@ from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, object
 
 if TYPE_CHECKING:
     from .._core.connection import Connection
-    from .._core.facts import Facts
     from .session import SSLSession
 
 
@@ -58,22 +57,23 @@ class Attempt:
             self._found = cache.offer(connection, binding, verifies=verifies)
             self.session, self.objection = self._found.session, self._found.reason
 
-    def conclude(self, facts: Facts) -> Resumption:
+    def conclude(self, connection: Connection) -> Resumption:
         """The handshake is complete."""
         if self.outcome is None:
-            self.outcome = self._judge(facts)
-            if not facts.reused:
+            self.outcome = self._judge(connection)
+            if not self.outcome:
                 self.session = None
             if self.cache is not None:
                 self.cache.tally.add(self.outcome)
         return self.outcome
 
-    def _judge(self, facts: Facts) -> Resumption:
+    def _judge(self, connection: Connection) -> Resumption:
         offered = self.session
         if offered is None:
             return NotOffered(self.objection or Reason.NOT_ENABLED)
-        if facts.reused:
+        if connection.session_reused:
             return Resumed(max(0, int(now()) - offered.time), offered._number, self.automatic)
+        facts = connection.facts()
         if offered.protocol != facts.version_name:
             return Refused(Reason.OTHER_VERSION)
         if facts.version_name == "TLSv1.3" and _hash(offered.cipher) != _hash(facts.cipher_name):

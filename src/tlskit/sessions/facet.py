@@ -173,7 +173,7 @@ class ContextSessions:
         role, store = self._context.role, self._external
         self._client_cache = None if store is None or not on or role == "server" else ClientCache(store, self.tally)
         serves = role != "client" and (store is not None or self._on_get is not None)
-        self._server_cache = ServerCache(store, self.tally) if serves else None
+        self._server_cache = ServerCache(self._context, store, self.tally) if serves else None
         if self._client_cache is not None:
             self._client_cache.per_peer = self._per_peer
             self._client_cache.client_certificates = self._client_certificates

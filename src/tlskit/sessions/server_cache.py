@@ -15,6 +15,7 @@ from hashlib import sha256
 from time import time as now
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._core.context import Context
 from .._core.session import Session
 from . import entry
 from .guard import Guard
@@ -45,11 +46,13 @@ class ServerCache:
     """Where a server's connections keep their sessions and find those of others. Safe from any thread.
 
     Args:
+        context: whose sessions they are.
         store: None: there are only the hooks.
         tally: where it is counted what became of them.
     """
 
-    def __init__(self, store: SessionStore | None, tally: Tally) -> None:
+    def __init__(self, context: Context, store: SessionStore | None, tally: Tally) -> None:
+        self._context = context
         self.store = None if store is None else Guard(store)
         self._in_process = store is not None and store.in_process
         self.tally = tally
@@ -77,7 +80,7 @@ class ServerCache:
     def _stored(self, session_id: bytes, once: bool) -> Found:
         if self.store is None:
             return Found(None, Reason.UNKNOWN_SESSION)
-        answer = (self.store.take if once else self.store.get)(_key(session_id))
+        answer = (self.store.take if once else self.store.get)(self._key(session_id))
         if answer.bad:
             return Found(None, Reason.UNREADABLE)
         if answer.value is None:
@@ -97,18 +100,19 @@ class ServerCache:
             return False
         made = SSLSession._make(session)
         value = made if self._in_process else entry.encode(made)
-        kept = self.store.put(_key(session.id), value, max(1.0, session.time + session.timeout - now()))
+        kept = self.store.put(self._key(session.id), value, max(1.0, session.time + session.timeout - now()))
         if kept:
             self.tally.count("stored")
         return kept
 
     def forget(self, session_id: bytes) -> bool:
         """Take the session of this id out of the store: whether it was there."""
-        return self.store is not None and self.store.remove(_key(session_id))
+        return self.store is not None and self.store.remove(self._key(session_id))
 
-
-def _key(session_id: bytes) -> bytes:
-    return sha256(b"tlskit server 1\0" + session_id).digest()
+    def _key(self, session_id: bytes) -> bytes:
+        """Where a session is kept. Servers before other names share nothing: a connection that is diverted to one of them
+        must not be resumed by it, for a client does not see the certificate then."""
+        return sha256(b"tlskit server 1\0" + self._context.certificate_names() + session_id).digest()
 
 
 class Service:

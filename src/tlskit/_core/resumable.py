@@ -1,0 +1,79 @@
+"""Resumable: the part of a Connection that has to do with sessions: what is offered, looked up, and in force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .certificate import Certificate
+from .fault import from_queue
+from .native import ffi, lib, listed
+from .session import Session
+
+
+class Resumable:
+    """Orders before the handshake, and questions after it. None of them waits."""
+
+    __slots__ = ()
+
+    _conn: Any
+    vouched: Sequence[bytes]
+
+    def set_session(self, session: Session | None) -> None:
+        """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
+        fault = ffi.new("tk_fault *")
+        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
+            raise from_queue(fault)
+
+    def pause(self) -> None:
+        """Have `before_handshake` called, though no session was set."""
+        lib.tk_conn_pause(self._conn)
+
+    def use_external(self) -> None:
+        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets SSL_OP_NO_TICKET."""
+        lib.tk_conn_use_external(self._conn)
+
+    def wanted(self) -> bytes:
+        """In that pause: the id of the session that the client offers; b"" in another pause."""
+        into = ffi.new("uint8_t[32]")
+        return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
+
+    def found(self, session: Session) -> None:
+        """... and the session. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
+        lib.tk_conn_found(self._conn, session._session)
+
+    def offers_cipher_of(self, session: Session) -> bool:
+        """Whether the session's cipher suite is among those that this connection offers."""
+        return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
+
+    def set_id_context(self, value: bytes) -> None:
+        """32 bytes that stand for a server's policy. Corresponds to SSL_set_session_id_context(3)."""
+        if lib.tk_conn_set_id_context(self._conn, value) < 0:
+            raise ValueError("OpenSSL did not take the session id context of a connection")
+
+    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> Sequence[bytes]:
+        """The chain by which the peer's certificate passes this connection's verification now, name and dates included.
+
+        `others` are untrusted certificates in DER that may stand in between. Empty: it does not pass.
+        """
+        given = b"".join(others)
+        self.vouched = [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
+        return self.vouched
+
+    def set_early_data(self, data: bytes) -> None:
+        """A client, before its handshake: send this with the ClientHello if the session allows it, and after it if not.
+
+        Corresponds to SSL_write_early_data(3).
+        """
+        if lib.tk_conn_set_early(self._conn, data, len(data)) < 0:
+            raise ValueError("early data is for a client, and is given before its handshake begins")
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
+        return bool(lib.tk_conn_reused(self._conn))
+
+    def current_session(self) -> Session | None:
+        """The session in force, made or resumed; None before there is one. Corresponds to SSL_get1_session(3)."""
+        session = lib.tk_conn_session(self._conn)
+        return None if session == ffi.NULL else Session(session)
