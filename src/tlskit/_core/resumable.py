@@ -14,7 +14,7 @@ from .session import Session
 class Resumable:
     """Orders before the handshake, and questions after it. None of them waits."""
 
-    __slots__ = ()
+    __slots__ = ("vouched",)
 
     _conn: Any
     vouched: Sequence[bytes]
