@@ -259,6 +259,11 @@ HOSTS = [
 ]  # fmt: skip
 
 
+#: From 4.0 on, OpenSSL looks at a name that it is to verify.
+same_major = pytest.mark.skipif(stdlib.OPENSSL_VERSION_INFO[0] != tlskit.OPENSSL_VERSION_INFO[0], reason="the stdlib has another OpenSSL")
+
+
+@same_major
 @named(HOSTS)
 def test_names_over_memory(value):
     def work(module):
@@ -268,6 +273,7 @@ def test_names_over_memory(value):
     compared(work)
 
 
+@same_major
 @named(HOSTS)
 def test_names_over_sockets(value):
     def work(module):
@@ -303,6 +309,18 @@ def test_addresses_are_verified_as_addresses(pki, name):
         memory_pair(client, server, hostname="127.0.0.2")
 
 
+@pytest.mark.skipif(tlskit.OPENSSL_VERSION_INFO[0] < 4, reason="OpenSSL takes any name")
+@pytest.mark.parametrize("name", ["x", "[::1]", "*.example.org", "a b"])
+def test_names_that_openssl_refuses(pki, name):
+    """Only where they are to be verified."""
+    client = client_context(pki)
+    with pytest.raises(tlskit.SSLError, match="as the name of a host to verify"):
+        client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name)
+    client.check_hostname = False
+    assert client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name).server_hostname == name
+
+
+@same_major
 def test_a_scoped_address_is_not_in_a_certificate(pki):
     """Its zone means something on this machine only; neither module finds it."""
 

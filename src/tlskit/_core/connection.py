@@ -26,7 +26,7 @@ from .bio import MemoryBIO
 from .certificate import Certificate
 from .context import Context
 from .facts import Facts, read_facts, text_of
-from .fault import from_queue, translate
+from .fault import from_queue, plain_error, translate
 from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
 from .notes import Notes, read_notes
 from .resumable import Resumable
@@ -109,6 +109,8 @@ class Connection(Resumable):
         fault = ffi.new("tk_fault *")
         name, checked, packed = (ffi.NULL if value is None else value for value in (sni, host, address))
         if lib.tk_conn_set_hostname(self._conn, name, checked, packed, len(address or b""), fault) < 0:
+            if fault.count == 0 and host is not None:  # OpenSSL 4.0 looks at the name, and leaves no word of it
+                raise plain_error(f"OpenSSL does not take {host.decode()!r} as the name of a host to verify")
             raise from_queue(fault)
 
     def set_context(self, context: Context) -> None:
