@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
+_ALERT = 64  # bytes: the longest that a record with an alert in it is taken to be (TLS 1.2 with CBC and a long MAC)
 
 
 class Incoming(Protocol):
@@ -53,13 +54,14 @@ class Outgoing(Protocol):
 class Pump:
     """Moves bytes between the BIOs that were given and those that the connection works on. Where both are the same, none."""
 
-    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_length", "_missing", "_outgoing", "_unsent")
+    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_length", "_missing", "_outgoing", "_unsent", "_waits", "ended")
 
     def __init__(self, inner: tuple[Any, Any], given: tuple[Any, Any]) -> None:
         self._inner_in, self._inner_out = inner
         self._incoming, self._outgoing = given
         self._head, self._length, self._missing = b"", 0, 0
-        self._unsent = b""
+        self._unsent = self._waits = b""  # what is to go out; a header whose record has not been moved
+        self.ended = False  # the peer's close_notify was read: what comes behind it is none of ours
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Do it, and again for as long as it wants to read and there is more."""
@@ -83,28 +85,39 @@ class Pump:
         return result
 
     def fill(self, wanted: int) -> bool:
-        """Move records in until they hold that many bytes, or there are no more; whether anything has changed."""
-        if self._incoming is self._inner_in:
+        """Move records in until they hold that many bytes, or there are no more; whether anything has changed.
+
+        What may be an alert is moved alone: the end of the peer's data must not hide in here while somebody looks whether
+        there is something `pending`, and what follows a close_notify must stay where it is.
+        """
+        if self._incoming is self._inner_in or self.ended:
             return False
         held, moved = 0, False
-        while held < wanted and (length := self._record()):
+        while held < wanted and (length := self._record(alone=not moved)):
             held += length
             moved = True
+            if length <= _ALERT:
+                break
         if not moved and self._incoming.eof:
             moved = not self._inner_in.eof
             self._inner_in.write_eof()
         return moved
 
-    def _record(self) -> int:
-        """Move one record, or what there is of it; how long it is, and 0 when nothing was there."""
+    def _record(self, *, alone: bool) -> int:
+        """Move one record, or what there is of it; how long it is, and 0 when nothing was there, or an alert that is not alone."""
         data = b""
         if self._missing == 0:
-            data = self._take(_HEADER - len(self._head))
-            self._head += data
+            data = self._waits or self._take(_HEADER - len(self._head))
+            if not self._waits:
+                self._head += data
+            self._waits = b""
             if len(self._head) < _HEADER:
                 if data:
                     self._inner_in.write(data)
                 return len(data)
+            if not alone and int.from_bytes(self._head[3:], "big") <= _ALERT:
+                self._waits = data
+                return 0
             self._length = self._missing = int.from_bytes(self._head[3:], "big")
             self._head = b""
         if self._missing:
@@ -164,7 +177,10 @@ class PumpedChannel(Channel):
             wanted = (len if len > 0 else 1) - self.pending()
             if wanted > 0:
                 self._pump.fill(wanted)
-        return self._pump.run(super().read, len, buffer)
+        result = self._pump.run(super().read, len, buffer)
+        if not result and (buffer is not None or len > 0):
+            self._pump.ended = True
+        return result
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         n: int = self._pump.run(super().write, data)
