@@ -308,6 +308,18 @@ def test_write_after_the_peer_closed(stage: Stage) -> None:
     assert type(both(scenario)) in (tlskit.SSLZeroReturnError, BrokenPipeError)  # the latter from OpenSSL 3.2 on
 
 
+def test_a_refused_peer_sees_the_alert_and_no_reset(stage: Stage) -> None:
+    """What else it has sent was never read: closed over that, the socket would reset the connection."""
+    with stage.connected(tlskit) as (end, puppet):
+        puppet.send(raw.flipped(puppet.seal(b"bad")) + puppet.seal(b"more") * 100)
+        assert isinstance(failure(end.recv, 100), tlskit.SSLError)
+        end.close()
+        told = failure(puppet.read)
+        assert isinstance(told, stdlib.SSLError)
+        assert told.reason == "SSLV3_ALERT_BAD_RECORD_MAC"
+        assert puppet.sock.recv(1000) == b""
+
+
 # -- what comes is not TLS ----------------------------------------------------------------------------------------
 
 GARBAGE = {

@@ -113,10 +113,23 @@ static void take_tickets(tk_conn *c)
     ERR_clear_error();
 }
 
+/* For the same reason: whoever was sent a fatal alert would not see it, if the reset of the connection came with it. */
+static void drop_the_rest(tk_conn *c)
+{
+    uint8_t unwanted[4096];
+    int i;
+
+    if (c->fd < 0 || c->alert_sent < 0 || c->closed || c->inside || c->born != tk_generation)
+        return;
+    for (i = 0; i < 16 && tk_fd_recv((tk_fd)c->fd, unwanted, sizeof unwanted) > 0; i++)
+        ;
+}
+
 void tk_conn_close(tk_conn *c)
 {
     tk_lock(&c->mutex);
     take_tickets(c);
+    drop_the_rest(c);
     c->closed = 1;
     if (c->inside) /* what libssl does from now on must not meet the descriptor's next owner */
         c->send_failed = EBADF;
