@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import socket
 import time
 
@@ -169,7 +172,7 @@ def test_the_server_has_forgotten(pki, version, server, capsys):
     with serving(Answering(server, before_end=server.sessions.clear)) as port:
         told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root))
     assert told["connections"][0]["tickets"] > 0
-    assert told["reason"] == "the server did not take the session that was offered"
+    assert told["reason"] == "the server did not accept the session, and does not say why"
 
 
 def test_why_is_said_in_text_and_is_no_failure(pki, capsys, impatient):
@@ -193,8 +196,8 @@ def test_why_is_said_in_text_and_is_no_failure(pki, capsys, impatient):
 def test_other_reasons(first, second, reason):
     common = {
         "process": "first", "address": "127.0.0.1", "port": 443, "version": "TLSv1.3", "cipher": None, "cipher_bits": 0, "group": None,
-        "alpn": None, "resumed": False, "reason": None, "milliseconds": 1.0, "handshake_sent": 1, "handshake_received": 1, "sent": 1,
-        "received": 1, "tickets": 2, "ticket_lifetime": 7200,
+        "alpn": None, "resumed": False, "age": None, "reason": None, "milliseconds": 1.0, "handshake_sent": 1, "handshake_received": 1,
+        "sent": 1, "received": 1, "tickets": 2, "ticket_lifetime": 7200,
     }  # fmt: skip
     visits = [connect.Visit(**{**common, **changed}) for changed in (first, second)]
     outcome = connect.Outcome(connect.Order("localhost", 443), visits, {}, tlskit.SessionStats(*[0] * 12))
@@ -346,6 +349,58 @@ def test_versions_that_contradict_each_other(capsys):
 
 def test_alpn_that_is_too_long(capsys):
     assert "no application protocols" in complaint(capsys, "connect", "localhost:1", "--alpn", "x" * 256, status=2)
+
+
+# -- from a store -------------------------------------------------------------------------------------------------
+
+
+def test_it_resumes_what_an_earlier_run_has_kept(pki, version, server, capsys, tmp_path):
+    store = str(tmp_path / "sessions.db")
+    arguments = ["--cafile", str(pki.root), "--store", store]
+    with serving(Answering(server)) as port:
+        once = as_json(capsys, "connect", f"localhost:{port}", *arguments)
+        assert main(["connect", f"localhost:{port}", *arguments]) == 0
+        text = capsys.readouterr().out
+        other = as_json(capsys, "connect", f"127.0.0.1:{port}", *arguments)
+    assert [c["resumed"] for c in once["connections"]] == [False, True]
+    assert once["connections"][0]["reason"] == "nothing is stored for this server name and verification policy"
+    assert re.search(r"\nThe first connection resumed a session from the store, \d s old\.\n", text)
+    assert text.endswith("\nThe second connection resumed the session of the first.\n")
+    assert not other["connections"][0]["resumed"]
+    assert (os.stat(store).st_mode | os.stat(store + ".key").st_mode) & 0o077 == 0
+
+
+def test_no_ticket_of_a_store_is_offered_twice(pki, capsys, tmp_path):
+    """Both connections are made from the store, so that what it has given to one is not set on the other."""
+    context = server_context(pki)
+    only(tlskit.TLSVersion.TLSv1_3, context)
+    context.tickets.keyring = tlskit.TicketKeyring()
+    offered = []
+    with serving(Answering(context)) as port:
+        for _ in range(3):
+            told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--store", str(tmp_path / "sessions.db"))
+            offered += [c["resumed"] for c in told["connections"]]
+    assert offered == [False, True, True, True, True, True]
+    with contextlib.closing(tlskit.SQLiteStore(tmp_path / "sessions.db")) as store:
+        left = [tlskit.SSLSession.from_bytes(entry.value).ticket for entry in store.entries()]
+    assert len(set(left)) == len(left) == 2  # two and five times one have come, and five have been taken
+
+
+def test_a_store_that_does_not_answer_makes_a_full_handshake(pki, server, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TLSKIT_SESSIONS_SECRET", "5a" * 32)
+    pytest.importorskip("redis")
+    with serving(Answering(server)) as port:
+        told = as_json(
+            capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--store", f"unix://{tmp_path}/nobody?password=hidden"
+        )
+    assert [c["reason"] for c in told["connections"]] == ["the store did not answer"] * 2
+
+
+@pytest.mark.parametrize("store", ["redis://localhost:1", "memcached://localhost:1", "ftp://localhost"])
+def test_a_store_that_cannot_be(store, capsys, tmp_path, monkeypatch):
+    monkeypatch.delenv("TLSKIT_SESSIONS_SECRET", raising=False)
+    said = complaint(capsys, "connect", "localhost:1", "--store", store, status=2)
+    assert "TLSKIT_SESSIONS_SECRET" in said
 
 
 # -- what the server says is only shown ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: `tlskit demo` and `tlskit connect HOST[:PORT]`.
+"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]` and `tlskit sessions list|show|purge STORE`.
 
 Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2 when the command
 line itself was wrong, or something is not installed. A server that does not resume is an answer, not a failure.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from .. import OPENSSL_VERSION, __version__
 from ..enums import TLSVersion
-from . import connect, demo, report
+from . import connect, demo, places, report, sessions
 from .failure import FAILED, Failure
 
 __all__ = ["main"]
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         try:
-            status = _demo(asked) if asked.command == "demo" else _connect(asked)
+            status = {"demo": _demo, "connect": _connect, "sessions": _sessions}[asked.command](asked)
         except Failure as failure:
             if asked.json:
                 report.write_json(report.failure_json(failure), sys.stdout)
@@ -69,6 +69,8 @@ def _connect(asked: argparse.Namespace) -> int:
         lowest=asked.min,
         highest=asked.max,
         timeout=asked.timeout,
+        store=asked.store,
+        secret_file=asked.secret_file,
     )
     outcome = connect.run(order)
     if asked.json:
@@ -76,6 +78,24 @@ def _connect(asked: argparse.Namespace) -> int:
     else:
         report.write(report.connect_layout(outcome), sys.stdout)
     return _complain(outcome.failed) if outcome.failed is not None else 0
+
+
+def _sessions(asked: argparse.Namespace) -> int:
+    order = sessions.Order(asked.store, asked.secret_file, asked.prefix)
+    if asked.action == "purge":
+        removal = sessions.purged(order, everything=asked.all, sure=asked.yes)
+        if asked.json:
+            report.write_json(report.removal_json(removal), sys.stdout)
+        else:
+            report.write(report.removal_layout(removal), sys.stdout)
+        return 0
+    whole = asked.action == "show"
+    listing = sessions.found(order, asked.key) if whole else sessions.listing(order)
+    if asked.json:
+        report.write_json(report.listing_json(listing, whole=whole), sys.stdout)
+    else:
+        report.write((report.found_layout if whole else report.listing_layout)(listing), sys.stdout)
+    return _complain(listing.failed) if listing.failed is not None else 0
 
 
 def _complain(failure: Failure) -> int:
@@ -116,8 +136,42 @@ def _parser() -> argparse.ArgumentParser:
     asking.add_argument("--min", type=_version, metavar="VERSION", help=f"lowest protocol version: {versions}")
     asking.add_argument("--max", type=_version, metavar="VERSION", help="highest protocol version")
     asking.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds for a connection, and for a handshake (10)")
+    asking.add_argument("--store", metavar="STORE", help="resume from this store, and keep there what comes: a file, redis://HOST, memcached://HOST")
+    _secret_file(asking)
     asking.add_argument("--json", action="store_true", help="write one JSON document")
+
+    keeping = commands.add_parser(
+        "sessions",
+        help="look into a store of sessions",
+        description="Look into a store of sessions. STORE is an SQLite file, or redis://HOST:PORT/DB, rediss:// (the same with TLS), "
+        f"unix:///PATH. The secret that it is sealed with is read from --secret-file, from the variable {places.ENVIRONMENT}, or from "
+        "the file beside the SQLite file. It is in hexadecimal digits; several are tried in turn.",
+    )
+    actions = keeping.add_subparsers(dest="action", required=True, metavar="ACTION")
+    lists = actions.add_parser("list", help="one line for each entry", description="List what is in a store, without any secret.")
+    shows = actions.add_parser("show", help="all about one entry", description="Show all that was negotiated, without any secret.")
+    drops = actions.add_parser("purge", help="drop what has expired", description="Drop what has expired, or everything.")
+    for action in (lists, shows, drops):
+        action.add_argument("store", metavar="STORE", help="a file, or a URL")
+        if action is shows:
+            action.add_argument("key", type=_digits, metavar="KEY", help="the first digits of its key, as `list` shows it")
+        if action is drops:
+            action.add_argument("--all", action="store_true", help="drop also what has not expired; asks first")
+            action.add_argument("--yes", action="store_true", help="do not ask")
+        _secret_file(action)
+        action.add_argument("--prefix", default=places.PREFIX, help=f"what the keys in Redis begin with ({places.PREFIX})")
+        action.add_argument("--json", action="store_true", help="write one JSON document")
     return parser
+
+
+def _secret_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--secret-file", metavar="FILE", help=f"the store's secret; or in the variable {places.ENVIRONMENT}")
+
+
+def _digits(text: str) -> str:
+    if not text or not set(text.lower()) <= set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the beginning of a key, in hexadecimal digits")
+    return text.lower()
 
 
 def _server(text: str) -> tuple[str, int]:

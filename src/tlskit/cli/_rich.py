@@ -22,11 +22,11 @@ def write_rich(blocks: Iterable[Block], out: TextIO) -> None:
         if number:
             console.print()
         if isinstance(block, Table):
-            console.print(Text(block.title, style="bold"), end="\n\n")
+            console.print(Text(printable(block.title), style="bold"), end="\n\n")
             console.print(_table(block, gap=1 if console.width >= _ROOMY else 0))
             if block.note:
                 console.print()
-                console.print(Text(block.note, style="dim"))
+                console.print(Text(printable(block.note), style="dim"))
         elif isinstance(block, Facts):
             console.print(_facts(block))
         elif isinstance(block, Paragraph):

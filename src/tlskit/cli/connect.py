@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 import warnings
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -15,7 +16,7 @@ from .._socket import SSLSocket
 from ..enums import TLSVersion, VerifyMode
 from ..errors import SSLCertVerificationError, SSLError, SSLWantReadError
 from ..sessions import SessionStats, SSLSession
-from . import failure
+from . import failure, places
 from .failure import Failure
 from .visit import Guest, Visit, visit
 
@@ -23,6 +24,7 @@ VERSIONS = {"1.0": TLSVersion.TLSv1, "1.1": TLSVersion.TLSv1_1, "1.2": TLSVersio
 HTTPS_PORTS = (443, 8443)
 
 _TICKETS_WITHIN = 1.0  # seconds
+_STORE_WITHIN = 1.0  # seconds
 _SIBLINGS_WITHIN = 0.1  # seconds that a second ticket may come after the first: many servers send two
 
 
@@ -38,6 +40,8 @@ class Order:
         alpn: the application protocols to offer.
         lowest, highest: the protocol versions; None: tlskit's own.
         timeout: for each TCP connection and each handshake, in seconds.
+        store: where to take sessions from, and to keep those that come; None: in no place.
+        secret_file: where the store's secret is.
     """
 
     host: str
@@ -49,6 +53,8 @@ class Order:
     lowest: TLSVersion | None = None
     highest: TLSVersion | None = None
     timeout: float = 10.0
+    store: str | None = None
+    secret_file: str | None = None
 
     @property
     def where(self) -> str:
@@ -87,7 +93,7 @@ class Outcome:
         if self.resumed or len(self.visits) < 2:
             return None
         first, second = self.visits
-        if first.tickets == 0:
+        if first.tickets == 0 and not first.resumed:
             if first.version == "TLSv1.3":
                 return f"no ticket came within {_TICKETS_WITHIN:g} s of the first handshake"
             return "the server gave the first connection neither a session id nor a ticket"
@@ -105,11 +111,20 @@ def run(order: Order) -> Outcome:
         Failure: the first connection failed. Where only the second did, the outcome says so.
     """
     context = _context(order)
+    if order.store is None:
+        return _visits(order, context)
+    with closing(places.to_use(order.store, places.given_secret(order.secret_file), timeout=_STORE_WITHIN)) as store:
+        context.sessions.store = store
+        return _visits(order, context)
+
+
+def _visits(order: Order, context: SSLContext) -> Outcome:
     first = _visit(order, context, (order.host, order.port), None)
     visits, failed = [first.visit], None
     try:
-        # The same machine: another one behind the same name need not know the session.
-        visits.append(_visit(order, context, (first.visit.address, order.port), first.session).visit)
+        # The same machine: another one behind the same name need not know the session. Where there is a store, it has it.
+        by_hand = first.session if order.store is None else None
+        visits.append(_visit(order, context, (first.visit.address, order.port), by_hand).visit)
     except Failure as error:
         failed = Failure(f"The first connection was made, the second was not. {error.sentence}", status=error.status)
     return Outcome(order, visits, first.certificate, context.sessions.stats(), failed)

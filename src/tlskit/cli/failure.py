@@ -29,16 +29,16 @@ class Failure(Exception):
 def connecting(error: OSError, where: str, timeout: float) -> Failure:
     """The failure of a TCP connection."""
     if isinstance(error, socket.gaierror):
-        return Failure(f"Cannot find {where}: {_spoken(error.strerror)}.")
+        return Failure(f"Cannot find {where}: {spoken(error.strerror)}.")
     if isinstance(error, TimeoutError):
         return Failure(f"Cannot connect to {where}: no answer within {timeout:g} s.")
-    return Failure(f"Cannot connect to {where}: {_spoken(error.strerror or str(error))}.")
+    return Failure(f"Cannot connect to {where}: {spoken(error.strerror or str(error))}.")
 
 
 def handshaking(error: OSError, where: str, timeout: float) -> Failure:
     """The failure of a handshake."""
     if isinstance(error, SSLCertVerificationError):
-        return Failure(f"The certificate of {where} was not accepted: {_spoken(error.verify_message)}.")
+        return Failure(f"The certificate of {where} was not accepted: {spoken(error.verify_message)}.")
     if isinstance(error, SSLEOFError):
         return Failure(f"{where} closed the connection in the middle of the handshake.")
     if isinstance(error, SSLError):
@@ -48,19 +48,19 @@ def handshaking(error: OSError, where: str, timeout: float) -> Failure:
         if alert is not None:
             name = getattr(alert, "name", str(alert)).removeprefix("ALERT_DESCRIPTION_")
             return Failure(f"{where} refused the handshake with the alert {name}.")
-        return Failure(f"The handshake with {where} failed: {_spoken(str(error.args[-1]))}.")
+        return Failure(f"The handshake with {where} failed: {spoken(str(error.args[-1]))}.")
     if isinstance(error, TimeoutError):
         return Failure(f"{where} took the connection, but the handshake did not end within {timeout:g} s.")
-    return Failure(f"The handshake with {where} failed: {_spoken(error.strerror or str(error))}.")
+    return Failure(f"The handshake with {where} failed: {spoken(error.strerror or str(error))}.")
 
 
 def reading(error: OSError, what: str, path: str) -> Failure:
     """The failure to make use of a file."""
-    why = f"there is no certificate in it ({error.reason})" if isinstance(error, SSLError) else _spoken(error.strerror or str(error))
+    why = f"there is no certificate in it ({error.reason})" if isinstance(error, SSLError) else spoken(error.strerror or str(error))
     return Failure(f"Cannot read the {what} {path}: {why}.")
 
 
-def _spoken(text: str | None) -> str:
+def spoken(text: str | None) -> str:
     """A message as the end of a sentence: without a capital that is only its first, and without a full stop."""
     text = (text or "unknown error").rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, TextIO
 
 from .. import OPENSSL_VERSION, __version__
-from ..sessions import SessionStats
-from . import connect, demo
+from ..sessions import SessionInfo, SessionStats, SSLSession
+from . import connect, demo, sessions
 from .failure import Failure
 from .visit import Visit
 
@@ -93,7 +93,7 @@ class Verdict:
 Block = Paragraph | Facts | Table | Verdict
 
 
-# -- the two outcomes ---------------------------------------------------------------------------------------------
+# -- the outcomes -------------------------------------------------------------------------------------------------
 
 
 def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
@@ -136,6 +136,10 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
         ]
     )
     yield _connections("Connections", outcome.visits, processes=False)
+    if order.store is not None and first.resumed:
+        yield Verdict(f"The first connection resumed a session from the store, {_span(first.age)} old.", good=True)
+    elif order.store is not None:
+        yield Verdict(f"The first connection did not resume: {first.reason}.", good=False)
     if outcome.resumed:
         yield Verdict("The second connection resumed the session of the first.", good=True)
     elif outcome.reason is not None:
@@ -224,6 +228,126 @@ def _distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
     return ", ".join(f"{_SHORT.get(key, key)}={value}" for rdn in name for key, value in rdn) or _NOTHING
 
 
+# -- what is in a store -------------------------------------------------------------------------------------------
+
+
+def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
+    """What `tlskit sessions list` shows."""
+    if not listing.items:
+        yield Paragraph(f"There is nothing in {listing.order.where}.")
+        return
+    rows: list[tuple[str, ...]] = [
+        (item.key[:10], item.kind, *_row(item.session), _span(item.age), _span(item.seconds_left), "yes" if item.session else "no")
+        for item in listing.items
+    ]
+    yield Table(
+        f"Sessions in {listing.order.where}",
+        ("key", "kind", "host", "TLS", "cipher", "age", "expires in", "readable"),
+        rows,
+        right=frozenset(("age", "expires in")),
+        loose="cipher",
+        note="client: to offer to a server; server: to resume a client's. Several under one key: tickets of one server."
+        + (f" {listing.unreadable} do not open with this secret." if listing.unreadable else ""),
+    )
+
+
+def found_layout(listing: sessions.Listing) -> Iterator[Block]:
+    """What `tlskit sessions show` shows."""
+    for item in listing.items:
+        pairs = [("key", item.key), ("kind", item.kind), ("kept for", _span(item.seconds_left))]
+        pairs += [("readable", "no")] if item.session is None else _described(item.session)
+        yield Facts(pairs)
+
+
+def removal_layout(removal: sessions.Removal) -> Iterator[Block]:
+    """What `tlskit sessions purge` shows."""
+    if removal.removed is None:
+        yield Paragraph(f"{removal.order.where} drops by itself what has expired: there is nothing to do.")
+    else:
+        what = "session" if removal.everything else "expired session"
+        yield Paragraph(f"Removed {removal.removed} {what}{'' if removal.removed == 1 else 's'} from {removal.order.where}.")
+
+
+def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
+    """What `list` and `show` write with --json; `whole`: with all that was negotiated."""
+    return {
+        **_json_versions(),
+        "store": listing.order.where,
+        "sessions": [
+            {
+                "key": item.key,
+                "kind": item.kind,
+                "readable": item.session is not None,
+                "host": item.session and item.session.hostname,
+                "protocol": item.session and item.session.protocol,
+                "cipher": item.session and item.session.cipher,
+                "age": item.age and round(item.age, 3),
+                "expires_in": round(item.seconds_left, 3),
+                **({"info": _told(item.session.info) if item.session else None} if whole else {}),
+            }
+            for item in listing.items
+        ],
+        "error": listing.failed and listing.failed.sentence,
+    }
+
+
+def removal_json(removal: sessions.Removal) -> dict[str, Any]:
+    """What `purge` writes with --json."""
+    return {**_json_versions(), "store": removal.order.where, "removed": removal.removed, "error": None}
+
+
+def _row(session: SSLSession | None) -> tuple[str, str, str]:
+    if session is None:
+        return (_NOTHING, _NOTHING, _NOTHING)
+    return (session.hostname or _NOTHING, session.protocol.removeprefix("TLSv"), session.cipher or _NOTHING)
+
+
+def _described(session: SSLSession) -> list[tuple[str, str]]:
+    info = session.info
+    certificate = info.peer_certificate_data or {}
+    names = [value for _, value in certificate.get("subjectAltName", ())]
+    texts = session.to_text().splitlines()[1:]
+    pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in texts)]
+    offers = {
+        "Peer's groups": info.peer_group_names,
+        "Peer's signature algorithms": info.peer_signature_algorithm_names,
+        "Peer's cipher suites": info.peer_cipher_suites and [f"{number:#06x}" for number in info.peer_cipher_suites],
+        "Peer's extensions": info.peer_extensions and map(str, info.peer_extensions),
+    }
+    pairs += [
+        ("Matched name", info.matched_name or _NOTHING),
+        ("Certificates sent by peer", str(len(info.peer_certificate_chain))),
+        ("Certificates verified", str(len(info.verified_chain))),
+        ("Certificate", _distinguished(certificate.get("subject", ()))),
+        ("  names", ", ".join(names) or _NOTHING),
+        ("  issued by", _distinguished(certificate.get("issuer", ()))),
+        ("  good until", certificate.get("notAfter", _NOTHING)),
+    ]
+    return pairs + [(name, ", ".join(value)) for name, value in offers.items() if value]
+
+
+def _told(info: SessionInfo) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return value.hex()
+        if isinstance(value, dict):
+            return {name: plain(part) for name, part in value.items()}
+        return [plain(part) for part in value] if isinstance(value, (tuple, list)) else value
+
+    told: dict[str, Any] = plain(asdict(info))
+    return told
+
+
+def _span(seconds: float | None) -> str:
+    """A time, in the largest unit of which there are two, or all but."""
+    if seconds is None:
+        return _NOTHING
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 1.99 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
@@ -272,5 +396,5 @@ def _plain_table(table: Table) -> str:
         for row in cells
     ]
     rule = "  ".join("-" * width for width in widths)
-    note = ["", table.note] if table.note else []
-    return "\n".join([table.title, "", aligned[0], rule, *aligned[1:], *note, ""])
+    note = ["", printable(table.note)] if table.note else []
+    return "\n".join([printable(table.title), "", aligned[0], rule, *aligned[1:], *note, ""])

@@ -16,6 +16,7 @@ from typing import Any
 from .._context import SSLContext
 from .._socket import SSLSocket
 from ..sessions import SSLSession
+from ..sessions.resumption import NotOffered, Refused, Resumed
 from . import failure
 
 Address = tuple[str, int]
@@ -30,7 +31,8 @@ class Visit:
         address, port: the server's, as numbers.
         version, cipher, cipher_bits, group, alpn: what was negotiated; a TLS 1.2 resumption shows its session's group.
         resumed: whether the handshake resumed a session.
-        reason: why the handshake was a full one although a session was there; None otherwise.
+        age: how long before that the session was made, in seconds; None: it did not resume.
+        reason: why the handshake was a full one although it was to resume; None otherwise.
         milliseconds: how long the handshake took.
         handshake_sent, handshake_received: bytes on the wire until its end.
         sent, received: bytes on the wire of the whole connection.
@@ -47,6 +49,7 @@ class Visit:
     group: str | None
     alpn: str | None
     resumed: bool
+    age: int | None
     reason: str | None
     milliseconds: float
     handshake_sent: int
@@ -119,10 +122,10 @@ def visit(
             converse(wrapped, fresh)
             end = _facts(wrapped)
             certificate = _certificate(wrapped)
-            objection = _objection(wrapped)
+            resumption = wrapped.resumption
             _say_goodbye(wrapped)
     kept = fresh[-1] if fresh else session if end.reused else None
-    reason = None if session is None or end.reused else objection or "the server did not take the session that was offered"
+    wanted = session is not None or context.sessions.resume
     report = Visit(
         process=process,
         address=host,
@@ -133,7 +136,8 @@ def visit(
         group=end.group,
         alpn=end.alpn,
         resumed=end.reused,
-        reason=reason,
+        age=resumption.age if isinstance(resumption, Resumed) else None,
+        reason=str(resumption.reason) if wanted and isinstance(resumption, (NotOffered, Refused)) else None,
         milliseconds=round(took * 1000, 3),
         handshake_sent=after.bytes_written,
         handshake_received=after.bytes_read,
@@ -160,11 +164,6 @@ def _channel(wrapped: SSLSocket) -> Any:
 
 def _facts(wrapped: SSLSocket) -> Any:
     return _channel(wrapped).facts()
-
-
-def _objection(wrapped: SSLSocket) -> str | None:
-    objection: str | None = _channel(wrapped)._attempt.objection
-    return objection
 
 
 def _certificate(wrapped: SSLSocket) -> dict[str, Any]:

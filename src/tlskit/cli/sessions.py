@@ -1,0 +1,174 @@
+"""`tlskit sessions`: what is in a store, one entry of it, and its removal. No secret of a session is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from time import time as now
+
+from ..sessions import RedisStore, SQLiteStore, SSLSession, entry
+from . import places
+from .failure import MISUSED, Failure
+
+_PATIENCE = 5.0  # seconds
+_CLIENT, _SERVER = 33, 32  # bytes of the keys: a client's say also whether a session may be used more than once
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry of a store.
+
+    Attributes:
+        key: that it is kept under, in hexadecimal digits.
+        kind: whose it is: "client" or "server", or "?" for what tlskit has not put there.
+        seconds_left: for how long the store keeps it.
+        session: what is in it; None: it cannot be read.
+    """
+
+    key: str
+    kind: str
+    seconds_left: float
+    session: SSLSession | None = field(repr=False)
+
+    @property
+    def age(self) -> float | None:
+        """For how many seconds the session has been there."""
+        return None if self.session is None else max(0.0, now() - self.session.time)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which store.
+
+    Attributes:
+        store: a path, or a URL.
+        secret_file: where the secret is; None: beside the store, or in the environment.
+        prefix: what the keys in Redis begin with.
+    """
+
+    store: str
+    secret_file: str | None = None
+    prefix: str = places.PREFIX
+
+    @property
+    def where(self) -> str:
+        return places.shown(self.store)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What `list` and `show` have found, in the order to show it in."""
+
+    order: Order
+    items: list[Item]
+
+    @property
+    def unreadable(self) -> int:
+        return sum(item.session is None for item in self.items)
+
+    @property
+    def failed(self) -> Failure | None:
+        """A sentence when there are entries and none can be read."""
+        if not self.items or self.unreadable < len(self.items):
+            return None
+        many = f"None of the {len(self.items)} entries" if len(self.items) > 1 else "The one entry"
+        neither = "opens" if len(self.items) > 1 else "does not open"
+        return Failure(f"{many} in {self.order.where} {neither} with this secret.")
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What `purge` has done.
+
+    Attributes:
+        removed: how many entries; None: the store does that by itself.
+        everything: whether also those that have not expired were to go.
+    """
+
+    order: Order
+    removed: int | None
+    everything: bool
+
+
+def listing(order: Order) -> Listing:
+    """List what there is.
+
+    Raises:
+        Failure: there is no such store, or it does not answer, or it cannot list what it holds.
+    """
+    with _looking(order) as store:
+        items = list(_items(store))
+    return Listing(order, sorted(items, key=_place))
+
+
+def found(order: Order, beginning: str) -> Listing:
+    """Find what there is under the one key that begins like this.
+
+    Raises:
+        Failure: as `listing` does; or there is no such key, or more than one.
+    """
+    with _looking(order) as store:
+        items = [item for item in _items(store) if item.key.startswith(beginning.lower())]
+    keys = {item.key for item in items}
+    if not keys:
+        raise Failure(f"No key in {order.where} begins with {beginning}.")
+    if len(keys) > 1:
+        raise Failure(f"{len(keys)} keys in {order.where} begin with {beginning}: give more of it.")
+    return Listing(order, sorted(items, key=_place))
+
+
+def purged(order: Order, *, everything: bool, sure: bool) -> Removal:
+    """Drop what has expired, or everything.
+
+    Args:
+        order: the store; its secret does not matter.
+        everything: drop also what has not expired.
+        sure: do not ask first.
+
+    Raises:
+        Failure: as `listing` does; or nobody can be asked.
+    """
+    with _looking(order, sealed=True) as store:
+        if not everything:
+            return Removal(order, store.purge() if isinstance(store, SQLiteStore) else None, everything)
+        if not sure and not _asked(f"Remove every session from {order.where}? [y/N] "):
+            return Removal(order, 0, everything)
+        count = sum(1 for _ in store.entries())
+        store.clear()
+    return Removal(order, count, everything)
+
+
+@contextmanager
+def _looking(order: Order, *, sealed: bool = False) -> Iterator[SQLiteStore | RedisStore]:
+    if places.is_memcached(order.store):
+        raise Failure(
+            f"memcached cannot list what it holds, and drops by itself what has expired: ask the programs that use {order.where}.",
+            status=MISUSED,
+        )
+    secret = places.given_secret(order.secret_file)
+    with closing(places.to_look_into(order.store, secret, prefix=order.prefix, timeout=_PATIENCE, sealed=sealed)) as store:
+        try:
+            yield store
+        except places.troubles() as error:
+            raise places.unusable(error, order.where) from error
+
+
+def _items(store: SQLiteStore | RedisStore) -> Iterator[Item]:
+    for key, value, seconds_left in store.entries():
+        kind = {_CLIENT: "client", _SERVER: "server"}.get(len(key), "?")
+        yield Item(key.hex(), kind, seconds_left, entry.read(value))
+
+
+def _place(item: Item) -> tuple[object, ...]:
+    """What entries are sorted by: those of one name together, the newest first, what cannot be read last."""
+    hostname = "" if item.session is None else item.session.hostname or ""
+    return (item.session is None, hostname, item.kind, item.key, -item.seconds_left)
+
+
+def _asked(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise Failure("--all asks first, and there is nobody to ask: say --yes too.", status=MISUSED)
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
