@@ -149,7 +149,7 @@ def test_requests(run: Callable[..., None], before: bool) -> None:
 URLLIB3 = """
 with urllib3.PoolManager(ca_certs=ROOT) as pool:
     assert pool.request("GET", URL).data == b"hello"
-assert OURS == ["Channel"]
+assert len(OURS) == 1, OURS
 with urllib3.PoolManager(ca_certs=STRANGER, retries=False) as pool:
     raises(urllib3.exceptions.SSLError, lambda: pool.request("GET", URL))
 """
@@ -269,7 +269,7 @@ assert context.minimum_version == context._ctx.minimum_version == ssl.TLSVersion
 assert type(context._ctx) is tlskit.SSLContext and context._ctx.options & ssl.OP_NO_TICKET
 talk(context)
 assert issubclass(talk_over_asyncio(context), tlskit.SSLObject)
-assert OURS == ["Channel"] * 2, OURS
+assert len(OURS) == 2, OURS
 os.environ["SSL_CERT_FILE"] = STRANGER
 raises(ssl.SSLCertVerificationError, lambda: talk(truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)))
 truststore.extract_from_ssl()
@@ -317,7 +317,7 @@ assert ssl.SSLContext is tlskit.SSLContext
 assert truststore.SSLContext is type(old)
 talk(ssl.create_default_context())
 assert talk_over_asyncio(ssl.create_default_context()) is tlskit.SSLObject
-assert OURS == ["Channel"] * 2, OURS
+assert len(OURS) == 2, OURS
 for context in (old, truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)):
     assert isinstance(context, ssl.SSLContext)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
