@@ -26,7 +26,7 @@ from time import time as now
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import entry
-from .guard import Guard
+from .guard import guarded
 from .resumption import Reason, Tally, objection
 from .session import SSLSession
 
@@ -67,7 +67,7 @@ class ClientCache:
     """
 
     def __init__(self, store: SessionStore, tally: Tally) -> None:
-        self.store = Guard(store)
+        self.store = guarded(store)
         self._in_process = store.in_process
         self.tally = tally
         self.per_peer = MANY

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .._core.context import Context
 from .._core.session import Session
 from . import entry
-from .guard import Guard
+from .guard import guarded
 from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, Tally
 from .session import SSLSession
 
@@ -53,7 +53,7 @@ class ServerCache:
 
     def __init__(self, context: Context, store: SessionStore | None, tally: Tally) -> None:
         self._context = context
-        self.store = None if store is None else Guard(store)
+        self.store = None if store is None else guarded(store)
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None
