@@ -6,7 +6,9 @@ Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes its
 What a program concludes from `pending` of its objects stays true. uvloop, for one, reads for as long as something is
 pending in `incoming` or in the connection, and then waits for the network. So what comes in is moved by the record, and
 no further than the operation needs it: a whole record is in `incoming` until it is read, and in `pending()` of the
-connection once it was begun. A record that is not whole yet may be taken in, as libssl does too.
+connection once it was begun. A record that is not whole yet may be taken in, as libssl does too. A handshake leaves the first
+request behind it where it is, a read does not swallow the close_notify behind its data, and what the peer says in the
+clear after the end of TLS is there for whoever wants it.
 
 What goes out is moved after every operation, whether it failed or not: so an alert gets out of a handshake that failed.
 What an object refuses to take is kept, and goes out before the next operation does anything, or that one raises what the
@@ -18,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
@@ -52,82 +55,90 @@ class Outgoing(Protocol):
 
 
 class Pump:
-    """Moves bytes between the BIOs that were given and those that the connection works on. Where both are the same, none."""
+    """Moves bytes between the BIOs that were given and those that the connection works on. Where both are the same, none.
 
-    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_length", "_missing", "_outgoing", "_unsent", "_waits", "ended")
+    Two threads may be in it, a reader and a writer: the bytes of each direction stay in order.
+    """
+
+    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_missing", "_outgoing", "_over", "_receiving", "_sending", "_unsent")
 
     def __init__(self, inner: tuple[Any, Any], given: tuple[Any, Any]) -> None:
         self._inner_in, self._inner_out = inner
         self._incoming, self._outgoing = given
-        self._head, self._length, self._missing = b"", 0, 0
-        self._unsent = self._waits = b""  # what is to go out; a header whose record has not been moved
-        self.ended = False  # the peer's close_notify was read: what comes behind it is none of ours
+        self._receiving, self._sending = RLock(), RLock()
+        self._head = b""  # of the next record: what of it has come before the record is wanted
+        self._missing = 0  # bytes of the last record that had not come yet
+        self._over = False  # nothing that comes now is ours
+        self._unsent = b""
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Do it, and again for as long as it wants to read and there is more."""
-        self._send()
+        if self._unsent:
+            self._send()
         try:
             while True:
                 try:
                     result = operation(*args)
                     break
                 except SSLWantReadError:
-                    if not self.fill(1):
+                    if not self.fill():
                         raise
         except BaseException:
-            self._gather()
             self._send()
             raise
-        self._gather()
-        if self._unsent:
-            with suppress(Exception):  # the next operation tries again, and says so
-                self._send()
+        with suppress(Exception):  # the next operation tries again, and says so
+            self._send()
         return result
 
-    def fill(self, wanted: int) -> bool:
-        """Move records in until they hold that many bytes, or there are no more; whether anything has changed.
-
-        What may be an alert is moved alone: the end of the peer's data must not hide in here while somebody looks whether
-        there is something `pending`, and what follows a close_notify must stay where it is.
-        """
-        if self._incoming is self._inner_in or self.ended:
+    def fill(self, room: int = 0) -> bool:
+        """Move a record in, or as many as fit into `room`, but never the last of several: it may be a close_notify, and
+        whoever looks at `pending` is to see that there is more. Return whether anything has changed."""
+        if self._incoming is self._inner_in:
             return False
-        held, moved = 0, False
-        while held < wanted and (length := self._record(alone=not moved)):
-            held += length
-            moved = True
-            if length <= _ALERT:
-                break
-        if not moved and self._incoming.eof:
-            moved = not self._inner_in.eof
+        with self._receiving:
+            if self._over:
+                return False
+            held = length = self._record()
+            while length and held < room and not self._missing and (length := self._record(room - held)):
+                held += length
+            if held or not self._incoming.eof or self._inner_in.eof:
+                return held > 0
+            if self._head:
+                self._inner_in.write(self._head)
+                self._head = b""
             self._inner_in.write_eof()
-        return moved
+            return True
 
-    def _record(self, *, alone: bool) -> int:
-        """Move one record, or what there is of it; how long it is, and 0 when nothing was there, or an alert that is not alone."""
+    def _record(self, room: int | None = None) -> int:
+        """Move one record, or what there is of it, but with `room` only if it fits and more lies behind it; its bytes."""
         data = b""
-        if self._missing == 0:
-            data = self._waits or self._take(_HEADER - len(self._head))
-            if not self._waits:
-                self._head += data
-            self._waits = b""
+        if not self._missing:
+            self._head += self._take(_HEADER - len(self._head))
             if len(self._head) < _HEADER:
-                if data:
-                    self._inner_in.write(data)
-                return len(data)
-            if not alone and int.from_bytes(self._head[3:], "big") <= _ALERT:
-                self._waits = data
                 return 0
-            self._length = self._missing = int.from_bytes(self._head[3:], "big")
-            self._head = b""
+            length = int.from_bytes(self._head[3:], "big")
+            if room is not None and (_HEADER + length > room or getattr(self._incoming, "pending", 0) <= length):
+                return 0
+            data, self._head, self._missing = self._head, b"", length
         if self._missing:
             body = self._take(self._missing)
             self._missing -= len(body)
             data += body
-        if not data:
-            return 0
-        self._inner_in.write(data)
-        return max(self._length, 1)
+        if data:
+            self._inner_in.write(data)
+        return len(data)
+
+    def give_back(self) -> None:
+        """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        if self._incoming is self._inner_in:
+            return
+        with self._receiving:
+            self._over = True
+            rest = self._inner_in.read() + self._head
+            self._head, self._missing = b"", 0
+            if rest and callable(write := getattr(self._incoming, "write", None)):
+                with suppress(SSLError):  # nothing can be put back behind the end
+                    write(rest + self._incoming.read())
 
     def _take(self, size: int) -> bytes:
         data: Any = self._incoming.read(size)
@@ -139,28 +150,28 @@ class Pump:
             raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
         return data  # type: ignore[no-any-return]
 
-    def _gather(self) -> None:
-        if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
-            self._unsent += data
-
     def _send(self) -> None:
-        while self._unsent:
-            n = self._outgoing.write(self._unsent)
-            if n is not None and not (isinstance(n, int) and 0 <= n <= len(self._unsent)):
-                raise ValueError(f"write() of the outgoing BIO returned {n!r} for {len(self._unsent)} bytes")
-            if n == 0:
-                raise SSLWantWriteError("the outgoing BIO takes no more: repeat the operation when it has room")
-            self._unsent = b"" if n is None else self._unsent[n:]
+        with self._sending:
+            if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
+                self._unsent += data
+            while self._unsent:
+                n = self._outgoing.write(self._unsent)
+                if n is not None and not (isinstance(n, int) and 0 <= n <= len(self._unsent)):
+                    raise ValueError(f"write() of the outgoing BIO returned {n!r} for {len(self._unsent)} bytes")
+                if n == 0:
+                    raise SSLWantWriteError("the outgoing BIO takes no more: repeat the operation when it has room")
+                self._unsent = b"" if n is None else self._unsent[n:]
 
 
 class PumpedChannel(Channel):
     """A Channel between two BIOs of which at least one is not tlskit's."""
 
-    __slots__ = ("_pump",)
+    __slots__ = ("_full", "_pump")
 
     def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], pump: Pump, **kwargs: Any) -> None:
         super().__init__(*args, bios=bios, **kwargs)
         self._pump = pump
+        self._full = False  # the last read filled its room: perhaps more is decrypted already
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().do_handshake)
@@ -171,16 +182,21 @@ class PumpedChannel(Channel):
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().shutdown)
+        self._pump.give_back()
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        if self.handshake_done and (buffer is not None or len > 0):
-            wanted = (len if len > 0 else 1) - self.pending()
-            if wanted > 0:
-                self._pump.fill(wanted)
-        result = self._pump.run(super().read, len, buffer)
-        if not result and (buffer is not None or len > 0):
-            self._pump.ended = True
-        return result
+        room = len
+        if buffer is not None:
+            with memoryview(buffer) as view:
+                room = min(len, view.nbytes) if len > 0 else view.nbytes
+        if room > 0 and not self._full:
+            self._pump.fill(room)
+        got = self._pump.run(super().read, len, buffer)
+        size = got if buffer is not None else got.__len__()
+        self._full = size == room
+        if size == 0 < room:
+            self._pump.give_back()
+        return got
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         n: int = self._pump.run(super().write, data)
