@@ -56,9 +56,11 @@ types: $(VENV)/.lint ## mypy, strict
 
 bench: $(VENV)/.built ## the benchmarks
 	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench.resumption
 
 bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench --quick
+	@$(BIN)/python -m bench.resumption --quick
 
 leak: $(VENV)/.built ## memory over 20000 connections
 	@$(BIN)/python tools/leak.py 20000
