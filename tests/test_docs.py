@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import dataclasses
 import os
 import re
 import socket
@@ -216,7 +217,16 @@ def test_inject(world: World) -> None:
 
 
 def test_sessions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    names = run("docs/sessions.md", {})
+    kept: list[Any] = []
+
+    def keep(source: str, names: dict[str, Any]) -> None:
+        """A session that was read from bytes is equal to the one that was written."""
+        if "session = ssl.SSLSession.from" in source:
+            assert names["session"] == kept[-1]
+            assert names["session"] is not kept[-1]
+        kept.append(names.get("session"))
+
+    names = run("docs/sessions.md", {}, after=keep)
     assert re.findall(r"^(NOT_SENT|ACCEPTED)$", capsys.readouterr().out, re.MULTILINE) == ["NOT_SENT", "ACCEPTED"]
     assert names["session"].is_resumable
     client = world.client()
@@ -235,6 +245,20 @@ def visit(client: Any, serve: Callable[[socket.socket], int], request: bytes) ->
         while data := connection.recv(4096):
             answer += data
     return serving.result(), answer[9:12]
+
+
+def test_the_table_of_an_info() -> None:
+    """Every field and property is in it, and all that is in it is there."""
+    text = PAGES["docs/sessions.md"].read_text(encoding="utf-8")
+    section = text[text.index("## Everything that was negotiated") : text.index("## What to choose")]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([\w.]+(?:\(\))?)`", row)}
+    of_the_session = {name.removeprefix("session.").removesuffix("()") for name in named if name.startswith("session.")}
+    assert of_the_session == {"ticket", "dangerous_master_secret"}
+    assert of_the_session <= set(dir(tlskit.SSLSession))
+    properties = {name for name, value in vars(tlskit.SessionInfo).items() if isinstance(value, property)}
+    there = properties | {field.name for field in dataclasses.fields(tlskit.SessionInfo)}
+    assert {name for name in named if "." not in name} == there
 
 
 def test_every_reason_is_described() -> None:
