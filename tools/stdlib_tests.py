@@ -127,8 +127,9 @@ class News(unittest.TestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
-        outcome, message = self._current.pop(test.id())
-        self._tell(ends=test.id(), outcome=outcome, message=message)
+        if test.id() in self._current:  # Python 3.12.1 begins no test that it skips
+            outcome, message = self._current.pop(test.id())
+            self._tell(ends=test.id(), outcome=outcome, message=message)
 
     def _note(self, test: Any, outcome: str, message: str) -> None:
         if test.id() not in self._current:  # setUpClass or setUpModule: its tests will be missing
