@@ -319,6 +319,13 @@ def test_every_page_with_examples_is_run() -> None:
     assert [page for page in PAGES if examples(page) and f'run("{page}"' not in source] == []
 
 
+def test_every_make_target_is_named() -> None:
+    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    said = re.findall(r"[a-z-]+", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert len(targets) > 10
+    assert [target for target in targets if target not in said] == []
+
+
 def test_a_print_is_held_to_its_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
     page.write_text("Words.\n\n```python\nprint(1 + 1)   # 2\nprint('a b c')  # a ... c\n```\n\n```python\nx = print(2)  # 3\n```\n")
