@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import sys
 from collections.abc import Coroutine
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 30.0  # seconds: only a test that fails waits as long
+PATIENCE = 20.0  # seconds: only a test that fails waits as long
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,9 +54,10 @@ class Runner:
         for task in left:
             task.cancel()
         if left:
-            self.loop.run_until_complete(asyncio.wait(left))
+            self.loop.run_until_complete(asyncio.wait(left, timeout=PATIENCE))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        with contextlib.suppress(asyncio.TimeoutError):  # of a test that has failed, threads may be left
+            self.loop.run_until_complete(asyncio.wait_for(self.loop.shutdown_default_executor(), PATIENCE))
         asyncio.set_event_loop(None)
         self.loop.close()
 
