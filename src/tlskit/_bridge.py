@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
+_LARGEST = _HEADER + (1 << 14) + 2048  # a record with its header (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
 _ALERT = 64  # bytes: the longest that a record with an alert in it is taken to be (TLS 1.2 with CBC and a long MAC)
 
 
@@ -98,9 +99,8 @@ class Pump:
         with self._receiving:
             if self._over:
                 return False
-            held = length = self._record()
-            while length and held < room and not self._missing and (length := self._record(room - held)):
-                held += length
+            pending = getattr(self._incoming, "pending", 0) if room and hasattr(self._incoming, "write") else 0
+            held = self._several(room) if pending > 0 and (pending <= room or room >= _LARGEST) else self._record()
             if held or not self._incoming.eof or self._inner_in.eof:
                 return held > 0
             if self._head:
@@ -109,17 +109,14 @@ class Pump:
             self._inner_in.write_eof()
             return True
 
-    def _record(self, room: int | None = None) -> int:
-        """Move one record, or what there is of it, but with `room` only if it fits and more lies behind it; its bytes."""
+    def _record(self) -> int:
+        """Move one record, or what there is of it; how many bytes that are."""
         data = b""
         if not self._missing:
             self._head += self._take(_HEADER - len(self._head))
             if len(self._head) < _HEADER:
                 return 0
-            length = int.from_bytes(self._head[3:], "big")
-            if room is not None and (_HEADER + length > room or getattr(self._incoming, "pending", 0) <= length):
-                return 0
-            data, self._head, self._missing = self._head, b"", length
+            data, self._head, self._missing = self._head, b"", int.from_bytes(self._head[3:], "big")
         if self._missing:
             body = self._take(self._missing)
             self._missing -= len(body)
@@ -127,6 +124,26 @@ class Pump:
         if data:
             self._inner_in.write(data)
         return len(data)
+
+    def _several(self, room: int) -> int:
+        """Move up to `room` bytes, which is faster. What has to wait goes back, and keeps its place: nothing is left there then."""
+        data = self._head + self._take(room)
+        begin, end = 0, self._missing  # of the last record that begins in the data
+        while end + _HEADER <= len(data):
+            begin, end = end, end + _HEADER + int.from_bytes(data[end + 3 : end + _HEADER], "big")
+        incoming: Any = self._incoming
+        if end == 0 or incoming.eof or incoming.pending > 0:  # no more can be put behind an end
+            cut = end
+            self._head = data[cut:]
+        else:
+            cut = begin if begin > 0 and len(data) <= end else end
+            self._head = b""
+            if cut < len(data):
+                incoming.write(data[cut:])
+        self._missing = max(cut - len(data), 0)
+        if cut:
+            self._inner_in.write(data[:cut])
+        return min(cut, len(data))
 
     def give_back(self) -> None:
         """TLS is over: what was taken and does not belong to it goes back to where it was."""
@@ -151,6 +168,8 @@ class Pump:
         return data  # type: ignore[no-any-return]
 
     def _send(self) -> None:
+        if not self._unsent and (self._inner_out is self._outgoing or not self._inner_out.pending):
+            return
         with self._sending:
             if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
                 self._unsent += data
