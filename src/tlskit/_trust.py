@@ -155,7 +155,6 @@ def _shared(cafile: str | None, capath: str | None) -> TrustStore:
         if store is None:
             store = TrustStore()
             _fill(store, None if cafile is None else _content(cafile), capath)
-            store.shared = True
             _stores[key] = store
             while len(_stores) > _KEPT:
                 _stores.popitem(last=False)

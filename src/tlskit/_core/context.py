@@ -260,12 +260,6 @@ class Context:
         lib.tk_ctx_set_trust(self._ctx, store._store)
         self._trust = store
 
-    def own_trust(self) -> TrustStore:
-        """The trust store for a change: a copy, when others share the one in force."""
-        if self._trust.shared:
-            self.trust = self._trust.copy()
-        return self._trust
-
     def set_keylog(self, path: bytes | None) -> None:
         """Append the secrets of every connection to a file, from C. Corresponds to SSL_CTX_set_keylog_callback(3)."""
         fault = ffi.new("tk_fault *")

@@ -10,21 +10,20 @@ from .native import ffi, lib, listed, owned
 
 
 class TrustStore:
-    """Certificate authorities and CRLs. What loads into it is for whoever made it; a shared one is copied first.
+    """Certificate authorities and CRLs. Whoever made it loads into it before a context has it; after that, into a copy.
 
     Attributes:
         identity: a digest of all that was loaded, in order: two stores with one identity trust the same.
         directories: hashed directories that are searched when a certificate is looked for.
     """
 
-    __slots__ = ("_store", "_there", "directories", "identity", "shared")
+    __slots__ = ("_store", "_there", "directories", "identity")
 
     def __init__(self, store: Any = None) -> None:
         self._store = owned(lib.tk_trust_new() if store is None else store, lib.tk_trust_free)
         self.identity = b""
         self._there: frozenset[bytes] = frozenset()  # what was loaded, each as a digest
         self.directories: tuple[str, ...] = ()
-        self.shared = False
 
     def copy(self) -> TrustStore:
         """One's own: the certificates by reference, the directories again."""
