@@ -368,7 +368,6 @@ def test_the_same_store_by_reference(pki):
     for context in contexts:
         context.load_verify_locations(pki.root)
     assert len({id(context._core.trust) for context in contexts}) == 1
-    assert contexts[0]._core.trust.shared
 
 
 def test_the_same_file_under_other_names(pki, tmp_path, monkeypatch, opened):
