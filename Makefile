@@ -51,7 +51,7 @@ test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ss
 lint: $(VENV)/.lint ## ruff
 	@$(BIN)/ruff check .
 
-types: $(VENV)/.lint ## mypy, strict
+types: $(VENV)/.lint ## mypy, strict: the library, and a program that uses it
 	@$(BIN)/mypy
 
 bench: $(VENV)/.built ## the benchmarks

@@ -1,0 +1,84 @@
+"""A program that uses each public class, for mypy alone: `make types` checks that their types reach a user. It is never run."""
+
+from __future__ import annotations
+
+import socket
+
+import tlskit as ssl
+from tlskit import inject, metrics
+from tlskit.sessions.store import Entry
+
+
+def client(address: tuple[str, int], store: ssl.SessionStore) -> bytes:
+    context: ssl.SSLContext = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.Options.OP_NO_COMPRESSION
+    context.sessions.store = store
+    context.sessions.mode |= ssl.SessionCacheMode.CLIENT
+    context.sessions.on_new = told
+    with context.wrap_socket(socket.create_connection(address), server_hostname=address[0], early_data=b"GET /") as connection:
+        early: ssl.EarlyDataStatus | None = connection.early_data_status
+        why: ssl.Resumed | ssl.NotOffered | ssl.Refused | None = connection.resumption
+        if isinstance(why, ssl.Resumed):
+            print(why.age, why.automatic)
+        elif why is not None:
+            reason: ssl.Reason = why.reason
+            print(reason.name, early)
+        info: ssl.SessionInfo | None = connection.info
+        if info is not None:
+            described(info)
+        received: bytes = connection.recv(4096)
+        return received
+
+
+def described(info: ssl.SessionInfo) -> None:
+    cipher: ssl.CipherInfo | None = info.cipher
+    key: ssl.KeyInfo | None = info.private_key
+    print(cipher, key)
+
+
+def told(connection: ssl.SSLSocket | ssl.SSLObject, session: ssl.SSLSession) -> None:
+    raw: bytes = session.to_bytes()
+    again: ssl.SSLSession = ssl.SSLSession.from_bytes(raw)
+    connection.session = again
+
+
+def server(secret: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain("server.pem", "server.key")
+    ring: ssl.TicketKeyring = ssl.TicketKeyring.fleet(secret)
+    context.tickets.keyring = ring
+    tickets: ssl.TicketStats = ring.stats()
+    sessions: ssl.SessionStats = context.sessions.stats()
+    print(tickets, sessions.hits, metrics.snapshot(context))
+    return context
+
+
+def in_memory(context: ssl.SSLContext, session: ssl.SSLSession | None) -> bytes:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    connection: ssl.SSLObject = context.wrap_bio(incoming, outgoing, server_hostname="example.org", session=session)
+    try:
+        connection.do_handshake()
+    except ssl.SSLWantReadError:
+        return outgoing.read()
+    except ssl.SSLCertVerificationError as error:
+        print(error.verify_code)
+    except ssl.SSLError as error:
+        print(error.reason)
+    return b""
+
+
+def one_of_a_queue(entry: ssl.ErrorEntry) -> str:
+    return f"{entry.library}: {entry.text}"
+
+
+def stores(secret: bytes) -> list[ssl.SessionStore]:
+    memory = ssl.MemoryStore()
+    entries: list[Entry] = list(memory.entries())
+    print(entries)
+    return [memory, ssl.SQLiteStore("sessions.db", secret=secret), ssl.SealedStore(memory, secret)]
+
+
+def whole_process() -> None:
+    inject.inject_into_ssl()
+    inject.extract_from_ssl()
