@@ -79,6 +79,10 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             self.sessions.store = self._store_for_all
         self.tickets = ContextTickets(core)
 
+    def __repr__(self) -> str:
+        side = {"any": "client and server"}.get(self._core.role, self._core.role)
+        return f"<{type(self).__name__}: {side}, {self.minimum_version.name} to {self.maximum_version.name}, {self.verify_mode.name}>"
+
     # -- connections ----------------------------------------------------------------------------------------------
 
     def wrap_socket(  # type: ignore[override]

@@ -49,8 +49,13 @@ class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
             self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
         return self
 
+    def __repr__(self) -> str:
+        side = "server" if self.server_side else "client"
+        return f"<{type(self).__name__}: {side}{f' of {self.server_hostname}' if self.server_hostname else ''}>"
+
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
+        """The context in force. A server may set another one in `sni_callback`."""
         return self._sslobj.context
 
     @context.setter
@@ -59,6 +64,7 @@ class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
+        """The session of this connection, or None. Set one before the handshake to resume from it. See `Negotiated.session`."""
         return self._sslobj.session
 
     @session.setter  # type: ignore[override]

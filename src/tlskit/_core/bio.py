@@ -57,6 +57,10 @@ class MemoryBIO:
             raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
         return size
 
+    def __repr__(self) -> str:
+        ended = ", then the end" if lib.tk_mem_ended(self._mem) else ""
+        return f"<{type(self).__name__} with {self.pending} bytes{ended}>"
+
     def write_eof(self) -> None:
         """Mark the end: `eof` becomes true once all has been read."""
         lib.tk_mem_write_eof(self._mem)

@@ -23,6 +23,10 @@ class ContextTickets:
         self._context = context
         self._keyring: TicketKeyring | None = None
 
+    def __repr__(self) -> str:
+        keys = "OpenSSL's own keys" if self._keyring is None else repr(self._keyring)
+        return f"<{type(self).__name__}: {keys if self.enabled else 'off'}>"
+
     @property
     def enabled(self) -> bool:
         """Whether there are tickets that hold a session; a client that has them off asks for none up to TLS 1.2.

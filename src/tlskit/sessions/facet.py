@@ -82,6 +82,10 @@ class ContextSessions:
         self._resume = self._reverify = False
         self.tally = Tally()
 
+    def __repr__(self) -> str:
+        kept = f"OpenSSL's own cache with {len(self)} sessions" if self._external is None else f"in a {type(self._external).__name__}"
+        return f"<{type(self).__name__}: {kept}>"
+
     @property
     def mode(self) -> SessionCacheMode:
         """What the cache does; SERVER unless changed. Corresponds to SSL_CTX_set_session_cache_mode(3)."""
