@@ -7,16 +7,19 @@ import io
 import json
 import os
 import re
+import sqlite3
 import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 import tlskit
 from tlskit.cli import main, report, sessions
 
+from ..support import servers
 from ..support.pairs import client_context, memory_pair, only, server_context
 from .servers import as_json, as_process, complaint
 
@@ -359,6 +362,14 @@ class TestNoStore:
         assert "pip install 'tlskit[redis]'" in self.run(capsys, action, "redis://localhost", status=2)
 
 
+def test_a_file_that_others_hold(path, capsys, monkeypatch):
+    monkeypatch.setattr(sessions, "_PATIENCE", 0.05)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert complaint(capsys, "sessions", "list", path) == f"Cannot use {path}: database is locked."
+        other.execute("ROLLBACK")
+
+
 # -- Redis ----------------------------------------------------------------------------------------------------------------
 
 
@@ -379,6 +390,23 @@ def test_redis(pki, version, redis_server, capsys, monkeypatch):
     assert capsys.readouterr().out == f"{url} drops by itself what has expired: there is nothing to do.\n"
     assert as_json(capsys, "sessions", "purge", url, "--prefix", prefix, "--all", "--yes")["removed"] == count(version) + 1
     assert listed(capsys, url, "--prefix", prefix) == []
+
+
+def test_the_password_of_redis(capsys, monkeypatch):
+    pytest.importorskip("redis")
+    monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
+    password = "a /?#@:b"
+    with servers.redis_server(None, "--requirepass", password) as running:
+        for url in (f"redis://127.0.0.1:{running.port}", f"redis://default@127.0.0.1:{running.port}/1", f"unix://{running.path}"):
+            monkeypatch.delenv("TLSKIT_STORE_PASSWORD", raising=False)
+            assert complaint(capsys, "sessions", "list", url).startswith("Cannot use ")
+            monkeypatch.setenv("TLSKIT_STORE_PASSWORD", password)
+            assert listed(capsys, url) == []
+            monkeypatch.setenv("TLSKIT_STORE_PASSWORD", "another one")
+            said = complaint(capsys, "sessions", "list", url)
+            assert "another one" not in said
+        given = f"redis://:{quote(password, safe='')}@127.0.0.1:{running.port}"
+        assert listed(capsys, given) == []  # what is in the URL counts
 
 
 # -- layouts --------------------------------------------------------------------------------------------------------------

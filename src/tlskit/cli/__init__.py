@@ -145,7 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         help="look into a store of sessions",
         description="Look into a store of sessions. STORE is an SQLite file, or redis://HOST:PORT/DB, rediss:// (the same with TLS), "
         f"unix:///PATH. The secret that it is sealed with is read from --secret-file, from the variable {places.ENVIRONMENT}, or from "
-        "the file beside the SQLite file. It is in hexadecimal digits; several are tried in turn.",
+        "the file beside the SQLite file. It is in hexadecimal digits; several are tried in turn. Redis's password is read from "
+        f"{places.PASSWORD} where the URL has none.",
     )
     actions = keeping.add_subparsers(dest="action", required=True, metavar="ACTION")
     lists = actions.add_parser("list", help="one line for each entry", description="List what is in a store, without any secret.")

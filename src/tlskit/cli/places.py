@@ -1,6 +1,7 @@
 """The store that a user names on the command line, a file or a server's URL, and the secret that it is sealed with.
 
-The secret is never an argument: arguments show in the list of processes, and stay in the shell's history.
+The secret is never an argument: arguments show in the list of processes, and stay in the shell's history. For the same
+reason Redis's password need not be in the URL.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import secrets
 from contextlib import suppress
 from importlib import import_module
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..sessions.files import secret_file
 from ..sessions.memcached import MemcachedStore
@@ -19,6 +20,7 @@ from ..sessions.sqlite import SQLiteStore
 from .failure import MISUSED, Failure, spoken
 
 ENVIRONMENT = "TLSKIT_SESSIONS_SECRET"
+PASSWORD = "TLSKIT_STORE_PASSWORD"
 PREFIX = "tlskit:"
 
 Store = SQLiteStore | RedisStore | MemcachedStore
@@ -118,7 +120,7 @@ def _opened(name: str, secret: list[bytes] | None, prefix: str, timeout: float) 
         if secret is None:
             raise Failure(f"What is in {shown(name)} is encrypted: give the secret by --secret-file, or in {ENVIRONMENT}.", status=MISUSED)
         if name.partition("://")[0] in _REDIS:
-            return RedisStore.from_url(name, secret=secret, prefix=prefix, timeout=timeout)
+            return RedisStore.from_url(_with_password(name), secret=secret, prefix=prefix, timeout=timeout)
         if is_memcached(name):
             return _memcached(name, secret, prefix, timeout)
     except ImportError as error:
@@ -126,6 +128,14 @@ def _opened(name: str, secret: list[bytes] | None, prefix: str, timeout: float) 
     except troubles() as error:
         raise unusable(error, shown(name)) from error
     raise Failure(f"{shown(name)} names no store: that is a file, redis://, rediss://, unix:// or memcached://.", status=MISUSED)
+
+
+def _with_password(url: str) -> str:
+    """The URL with the password from the environment, where it has none."""
+    password, parts = os.environ.get(PASSWORD), urlsplit(url)
+    if not password or parts.password:
+        return url
+    return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
 def _memcached(name: str, secret: list[bytes], prefix: str, timeout: float) -> MemcachedStore:
