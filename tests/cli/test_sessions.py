@@ -347,6 +347,14 @@ class TestNoStore:
         said = self.run(capsys, action, "ftp://user:hidden@localhost/x?password=hidden", status=2)
         assert said.startswith("ftp://localhost/x names no store")
 
+    @pytest.mark.parametrize("bad", ["redis://:hidden@[::1", "redis://:hidden@localhost:port", "unix://:hidden@[::1"])
+    def test_what_is_no_url(self, action, bad, capsys, monkeypatch):
+        pytest.importorskip("redis")
+        monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
+        said = self.run(capsys, action, bad)
+        assert said.startswith(f"Cannot use {bad[: bad.index('://')]}://")
+        assert "hidden" not in said
+
     def test_a_server_that_is_down(self, action, capsys, monkeypatch, tmp_path):
         pytest.importorskip("redis")
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())

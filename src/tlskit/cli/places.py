@@ -46,7 +46,10 @@ def shown(name: str) -> str:
     """A store's name for messages: of a URL, without the password."""
     if "://" not in name:
         return name
-    parts = urlsplit(name)
+    try:
+        parts = urlsplit(name)
+    except ValueError:
+        return f"{name.partition('://')[0]}://..."  # no URL: who knows where its password ends
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
