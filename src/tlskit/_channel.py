@@ -252,9 +252,9 @@ class Channel(Connection):
             self._offer()
         elif wanted := self.wanted():
             once = self._context_now.max_early_data > 0 and self.facts().offered == "psk"  # what comes early must not come twice
-            session = self._service.look(self._owner(), wanted, once=once)
-            if session is not None:
-                self.found(session)
+            found = self._service.look(self._owner(), wanted, once=once)
+            if found.session is not None:
+                self.found(found.session, once=found.once)
         elif self._verifies or self._by_key:
             self.set_id_context(self._id_context())
 

@@ -149,6 +149,7 @@ struct tk_conn {
     uint8_t wanted_size;
     uint8_t wanted[32];     /* the id of the session that the client wants */
     SSL_SESSION *found;     /* it, from elsewhere */
+    uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
     tk_queue early;         /* early data: a client's to send; a server's that has come and was not read */
     uint8_t shutdown_sent;
@@ -166,7 +167,6 @@ BIO *tk_transport_new(tk_conn *c);
 int tk_transport_flush(tk_conn *c);        /* 1: nothing left; 0: the socket is full; -1: failed */
 int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already */
 int tk_transport_init(void);
-
 
 /* ---- operations: tk_conn.c has the loop ---- */
 
@@ -262,10 +262,10 @@ struct tk_ctx {
     SSL_CTX *ctx;
     BIO *keylog;
     tk_mutex keylog_mutex;
+    tk_mutex alpn_mutex;    /* tk_alpn.c */
     uint8_t *alpn;
     size_t alpn_size;
-    int32_t hooks;
-    int32_t post_handshake_auth;
+    int32_t hooks, post_handshake_auth;
     tk_ring *ring;          /* NULL: libssl's own ticket keys */
     uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
     tk_mutex removed_mutex;

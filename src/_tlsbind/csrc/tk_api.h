@@ -206,7 +206,7 @@ void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once *
 void tk_conn_go_on(tk_conn *c);
 void tk_conn_use_external(tk_conn *c); /* a server: pause at the ClientHello of whoever offers a session */
 int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
-void tk_conn_found(tk_conn *c, SSL_SESSION *s); /* ... and its answer */
+void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
 int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
 int tk_conn_set_early(tk_conn *c, const void *data, size_t size); /* a client: to be sent with the ClientHello, or after it */
 int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */

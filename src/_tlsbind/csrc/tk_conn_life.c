@@ -45,7 +45,10 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     c->handle = handle;
     c->born = c->generation = tk_generation;
     c->alert_sent = c->alert_received = c->verify_depth = -1;
-    if ((c->ssl = SSL_new(x->ctx)) == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
+    tk_lock(&x->alpn_mutex); /* libssl copies the list */
+    c->ssl = SSL_new(x->ctx);
+    tk_unlock(&x->alpn_mutex);
+    if (c->ssl == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
         tk_conn_free(c);
         return NULL;

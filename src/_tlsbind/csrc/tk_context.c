@@ -16,6 +16,7 @@ tk_ctx *tk_ctx_new(int role, tk_fault *fault)
     }
     tk_mutex_init(&c->keylog_mutex);
     tk_mutex_init(&c->removed_mutex);
+    tk_mutex_init(&c->alpn_mutex);
     c->removed_end = &c->removed;
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
     tk_hooks_install(c);
@@ -34,6 +35,7 @@ void tk_ctx_free(tk_ctx *c)
     while ((session = tk_ctx_next_removed(c)) != NULL)
         SSL_SESSION_free(session);
     tk_mutex_destroy(&c->removed_mutex);
+    tk_mutex_destroy(&c->alpn_mutex);
     BIO_free(c->keylog);
     tk_ring_free(c->ring);
     tk_mutex_destroy(&c->keylog_mutex);
@@ -151,25 +153,6 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
     if (ssl == NULL)
         out->failed = 1;
     SSL_free(ssl);
-}
-
-int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
-{
-    uint8_t *copy = malloc(size + 1);
-
-    if (copy == NULL || size > UINT_MAX)
-        goto failed;
-    memcpy(copy, list, size);
-    if (SSL_CTX_set_alpn_protos(c->ctx, copy, (unsigned int)size) != 0)
-        goto failed;
-    free(c->alpn);
-    c->alpn = copy;
-    c->alpn_size = size;
-    tk_hooks_install(c);
-    return TK_DONE;
-failed:
-    free(copy);
-    return TK_SSL;
 }
 
 void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s) { SSL_CTX_set1_cert_store(c->ctx, s); }

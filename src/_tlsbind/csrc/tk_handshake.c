@@ -7,8 +7,8 @@
    A server that allows early data keeps it apart from the rest. It may be read while the handshake goes on, and answered
    then, to a client that has not proved yet that it is there; or after it. Whoever read it on the way can have sent it
    again (a replay), so libssl takes each ticket once; where sessions are kept elsewhere (tk_lookup.c), early data is taken
-   only with a session that this very handshake has taken out of the store. */
-#include "tk.h"
+   only with a session that this very handshake has taken out of the store, not with one that a hook gave. */
+#include "tk_alpn.h"
 
 enum { RECORD_MOST = 16384 };
 
@@ -37,12 +37,24 @@ int tk_conn_set_early(tk_conn *c, const void *data, size_t size)
     return ok ? TK_DONE : TK_SSL;
 }
 
+/* Early data is for the name and the application protocol of the session (RFC 8446, 4.2.10): libssl fails a handshake
+   with others, or with a name in other letters. */
+static int goes_with(tk_conn *c, const SSL_SESSION *s)
+{
+    const char *earned = SSL_SESSION_get0_hostname(s), *wanted = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+    const unsigned char *protocol;
+    size_t size;
+
+    SSL_SESSION_get0_alpn_selected(s, &protocol, &size);
+    return (earned == NULL || (wanted != NULL && strcmp(earned, wanted) == 0)) && (protocol == NULL || tk_conn_speaks(c, protocol, size));
+}
+
 static int send_with_hello(tk_conn *c)
 {
     const SSL_SESSION *s = SSL_get0_session(c->ssl);
     size_t n;
 
-    if (s == NULL || SSL_SESSION_get_max_early_data(s) < c->early.size) {
+    if (s == NULL || SSL_SESSION_get_max_early_data(s) < c->early.size || !goes_with(c, s)) {
         c->early_state = EARLY_LATE;
         return 1;
     }
@@ -75,7 +87,7 @@ static int on_allow_early(SSL *ssl, void *argument)
     tk_conn *c = tk_conn_of(ssl);
 
     (void)argument;
-    return c != NULL && (!c->external || c->found != NULL);
+    return c != NULL && (!c->external || (c->found != NULL && c->found_once));
 }
 
 void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size)

@@ -1,7 +1,7 @@
 /* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
 #include <openssl/rand.h>
 
-#include "tk.h"
+#include "tk_alpn.h"
 
 /* ---- the queue of events ---- */
 
@@ -172,21 +172,6 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_size,
-                   const unsigned char *offered, unsigned int offered_size, void *argument)
-{
-    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
-    unsigned char *chosen;
-
-    (void)argument;
-    if (x == NULL || x->alpn == NULL)
-        return SSL_TLSEXT_ERR_NOACK;
-    if (SSL_select_next_proto(&chosen, out_size, x->alpn, (unsigned int)x->alpn_size, offered, offered_size) != OPENSSL_NPN_NEGOTIATED)
-        return SSL_TLSEXT_ERR_NOACK;
-    *out = chosen;
-    return SSL_TLSEXT_ERR_OK;
-}
-
 static void on_keylog(const SSL *ssl, const char *line)
 {
     tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
@@ -224,7 +209,7 @@ void tk_hooks_install(tk_ctx *c)
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
     SSL_CTX_sess_set_get_cb(c->ctx, c->hooks & TK_HOOK_LOOKUP ? tk_lookup_answer : NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, c->hooks & TK_HOOK_REMOVED ? tk_lookup_removed : NULL);
-    SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? on_alpn : NULL, NULL);
+    SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? tk_alpn_select : NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
 }
 

@@ -77,13 +77,14 @@ int tk_conn_wanted(tk_conn *c, void *into)
     return size;
 }
 
-void tk_conn_found(tk_conn *c, SSL_SESSION *s)
+void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
 
     tk_lock(&c->mutex);
     SSL_SESSION_free(c->found);
     c->found = copy;
+    c->found_once = (uint8_t)(taken != 0);
     tk_unlock(&c->mutex);
 }
 

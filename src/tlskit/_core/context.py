@@ -170,6 +170,7 @@ class Context:
         return (
             p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags,
             self._trust.identity, self.own_identity, self.alpn, tuple(sorted(self.chosen.items())),
+            self.post_handshake_auth,  # a server's clients show their certificates when they are asked to, which may be never
         )  # fmt: skip
 
     # -- lists ----------------------------------------------------------------------------------------------------

@@ -38,9 +38,10 @@ class Resumable:
         into = ffi.new("uint8_t[32]")
         return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
 
-    def found(self, session: Session) -> None:
-        """... and the session. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
-        lib.tk_conn_found(self._conn, session._session)
+    def found(self, session: Session, *, once: bool) -> None:
+        """... and the session; `once`: nobody else will find it, so it may come with early data. Corresponds to
+        SSL_CTX_sess_set_get_cb(3)."""
+        lib.tk_conn_found(self._conn, session._session, once)
 
     def offers_cipher_of(self, session: Session) -> bool:
         """Whether the session's cipher suite is among those that this connection offers."""

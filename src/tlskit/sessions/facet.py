@@ -366,7 +366,8 @@ class ContextSessions:
         """Called as `on_get(connection, id)` when a server's client offers a session that is not in `store`.
 
         It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no lock held, in the
-        thread that makes it; what it raises comes out of the handshake. Corresponds to SSL_CTX_sess_set_get_cb(3).
+        thread that makes it; what it raises comes out of the handshake. Early data is not taken with such a session, for
+        it may have been given before. Corresponds to SSL_CTX_sess_set_get_cb(3).
         """
         return self._on_get
 

@@ -36,10 +36,11 @@ _TICKETS = {
 
 
 class Found(NamedTuple):
-    """What a look-up has found; `reason` says why nothing."""
+    """What a look-up has found; `reason` says why nothing; `once`: it was taken, and nobody else will find it."""
 
     session: Session | None
     reason: Reason | None = None
+    once: bool = False
 
 
 class ServerCache:
@@ -89,7 +90,7 @@ class ServerCache:
         if session is None:
             self.tally.count("bad_entry")
             return Found(None, Reason.UNREADABLE)
-        return Found(session._session)
+        return Found(session._session, once=once)
 
     def keep(self, session: Session) -> bool:
         """Put a new session into the store: whether it is there now."""
@@ -125,11 +126,11 @@ class Service:
         self.outcome: Resumption | None = None
         self._found = Found(None)
 
-    def look(self, owner: Any, session_id: bytes, *, once: bool) -> Session | None:
+    def look(self, owner: Any, session_id: bytes, *, once: bool) -> Found:
         """The client has named a session: find it."""
         if self.cache is not None:
             self._found = self.cache.find(owner, session_id, once=once)
-        return self._found.session
+        return self._found
 
     def conclude(self, facts: Facts, id_context: bytes) -> Resumption:
         """The handshake is complete."""

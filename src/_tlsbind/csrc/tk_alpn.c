@@ -1,0 +1,71 @@
+/* Application protocols (RFC 7301): a context's list may be changed while handshakes look into it, so it has a lock. */
+#include "tk_alpn.h"
+
+/* Where a name stands in a list of names with their lengths before them; NULL: it does not. */
+static const uint8_t *name_in(const uint8_t *list, size_t size, const uint8_t *name, size_t name_size)
+{
+    size_t at;
+
+    for (at = 0; at < size && list[at] < size - at; at += (size_t)list[at] + 1)
+        if (list[at] == name_size && memcmp(list + at + 1, name, name_size) == 0)
+            return list + at + 1;
+    return NULL;
+}
+
+int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
+{
+    uint8_t *copy = malloc(size + 1), *before = copy;
+    int ok = copy != NULL && size <= UINT_MAX;
+
+    tk_lock(&c->alpn_mutex);
+    if (ok) {
+        memcpy(copy, list, size);
+        ok = SSL_CTX_set_alpn_protos(c->ctx, copy, (unsigned int)size) == 0;
+    }
+    if (ok) {
+        before = c->alpn;
+        c->alpn = copy;
+        c->alpn_size = size;
+        SSL_CTX_set_alpn_select_cb(c->ctx, tk_alpn_select, NULL);
+    }
+    tk_unlock(&c->alpn_mutex);
+    free(before);
+    return ok ? TK_DONE : TK_SSL;
+}
+
+/* A server's choice: the first of its own that the client offers. What is given to libssl is the client's, which stays
+   where it is for long enough. */
+int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *offered, unsigned int offered_size,
+                   void *argument)
+{
+    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+    const uint8_t *found = NULL;
+    size_t at;
+
+    (void)argument;
+    if (x == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    tk_lock(&x->alpn_mutex);
+    for (at = 0; found == NULL && at < x->alpn_size; at += (size_t)x->alpn[at] + 1)
+        found = name_in(offered, offered_size, x->alpn + at + 1, x->alpn[at]);
+    tk_unlock(&x->alpn_mutex);
+    if (found == NULL)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = found;
+    *out_size = found[-1];
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Whether a connection's context has this protocol in its list. */
+int tk_conn_speaks(tk_conn *c, const void *name, size_t size)
+{
+    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
+    int found;
+
+    if (x == NULL)
+        return 0;
+    tk_lock(&x->alpn_mutex);
+    found = name_in(x->alpn, x->alpn_size, name, size) != NULL;
+    tk_unlock(&x->alpn_mutex);
+    return found;
+}

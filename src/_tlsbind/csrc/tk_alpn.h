@@ -1,0 +1,11 @@
+/* What tk_alpn.c has for the other files. */
+#ifndef TK_ALPN_H
+#define TK_ALPN_H
+
+#include "tk.h"
+
+int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *offered, unsigned int offered_size,
+                   void *argument);
+int tk_conn_speaks(tk_conn *c, const void *name, size_t size);
+
+#endif

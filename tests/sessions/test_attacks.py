@@ -1,0 +1,134 @@
+"""What a hostile peer, or an unlucky moment, could make of sessions: each of these got through once, or might have."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+
+import tlskit
+from tlskit import EarlyDataStatus, MemoryStore, Refused
+
+from ..support.pairs import client_context, memory_pair, server_context
+from ..support.pki import PKI
+from .test_automatic import BytesStore
+from .test_early_data import EARLY, Wire, replay, serving, warm
+
+# -- certificates that are asked for after the handshake, or in it ------------------------------------------------------
+
+
+def verifying(pki: PKI, *, afterwards: bool) -> Any:
+    """A server that demands certificates: in the handshake, or when it gets round to asking."""
+    context = server_context(pki, identity=pki.direct)
+    context.load_verify_locations(pki.root)
+    context.verify_mode = tlskit.CERT_REQUIRED
+    context.post_handshake_auth = afterwards
+    return context
+
+
+@pytest.mark.parametrize("how", ["keyring", "store", "the same context"])
+def test_who_was_not_asked_yet_has_not_shown_a_certificate(pki: PKI, how: str) -> None:
+    """A session from a server that asks later is none for a server that asks at once."""
+    client, asks_later, asks_at_once = client_context(pki), verifying(pki, afterwards=True), verifying(pki, afterwards=False)
+    client.post_handshake_auth = True
+    if how == "keyring":
+        asks_later.tickets.keyring = asks_at_once.tickets.keyring = tlskit.TicketKeyring()
+    elif how == "store":
+        asks_later.sessions.store = asks_at_once.sessions.store = MemoryStore()
+    near, far = memory_pair(client, asks_later)
+    assert far.getpeercert() is None
+    assert memory_pair(client, asks_later, session=near.session)[0].session_reused
+    if how == "the same context":
+        asks_later.post_handshake_auth, asks_at_once = False, asks_later
+    with pytest.raises(tlskit.SSLError, match="PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+        memory_pair(client, asks_at_once, session=near.session)
+
+
+def test_who_was_asked_afterwards_has_shown_one(pki: PKI) -> None:
+    """The tickets after that say so, and stay in the process."""
+    client, server = client_context(pki), verifying(pki, afterwards=True)
+    client.load_cert_chain(pki.client.chain, pki.client.key)
+    client.post_handshake_auth = True
+    server.sessions.store = BytesStore()
+    near, far = memory_pair(client, server)
+    far.verify_client_post_handshake()
+    for end, other in ((far, near), (near, far), (far, near)):
+        end.write(b"x")
+        assert other.read(1) == b"x"
+    assert far.getpeercert()
+    assert server.sessions.counters["withheld"] == 2
+
+
+# -- early data ---------------------------------------------------------------------------------------------------------
+
+
+def test_early_data_of_a_session_that_a_hook_gave_is_not_taken(pki: PKI) -> None:
+    """Nobody knows whether the hook has given it before."""
+    server, kept = serving(pki), dict[bytes, tlskit.SSLSession]()
+    server.sessions.on_new = lambda connection, session: kept.__setitem__(session.id, session)
+    server.sessions.on_get = lambda connection, session_id: kept.get(session_id)
+    client = client_context(pki)
+    client.sessions.resume = True
+    warm(client, server)
+    wire = Wire(client, server)
+    wire.near_step()
+    recorded = wire.out.read()
+    wire.to_server.write(recorded)
+    wire.finish()
+    assert wire.near.session_reused
+    assert wire.near.early_data_status is EarlyDataStatus.REJECTED
+    assert wire.far.read(100) == EARLY  # sent again
+    assert [replay(recorded, server) for _ in range(2)] == [b"", b""]
+
+
+def test_a_change_of_mind_about_early_data_is_no_chance_to_replay(pki: PKI) -> None:
+    """A connection takes early data as its context did when it was made; so the session is for one use until the end."""
+    server, client = serving(pki, store=MemoryStore()), client_context(pki)
+    client.sessions.resume = True
+    warm(client, server)
+    wire = Wire(client, server)
+    wire.near_step()
+    recorded = wire.out.read()
+    got = []
+    for far, to_server in [_listening(server) for _ in range(3)]:
+        server.max_early_data = 0
+        to_server.write(recorded)
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            got.append(far.read_early_data())
+    assert sum(map(bool, got)) <= 1
+
+
+def _listening(server: Any) -> tuple[Any, Any]:
+    to_server = tlskit.MemoryBIO()
+    return server.wrap_bio(to_server, tlskit.MemoryBIO(), server_side=True), to_server
+
+
+def test_early_data_for_the_same_name_in_other_letters(pki: PKI) -> None:
+    """OpenSSL would fail the handshake: the session remembers the name as it was written."""
+    server, client = serving(pki), client_context(pki)
+    server.sni_callback = lambda *a: None  # so that the name is acknowledged
+    client.sessions.resume = True
+    memory_pair(client, server, hostname="LOCALHOST")
+    wire = Wire(client, server)
+    wire.finish()
+    assert wire.near.session_reused
+    assert wire.near.early_data_status is EarlyDataStatus.NOT_SENT
+    assert wire.far.read(100) == EARLY
+
+
+@pytest.mark.parametrize("protocols", [[], ["http/1.1"], ["http/1.1", "h2"]])
+def test_early_data_under_other_application_protocols(pki: PKI, protocols: list[str]) -> None:
+    """A session from DER does not say which protocols were offered when it was made; early data is for the one it has."""
+    server, first, second = serving(pki), client_context(pki), client_context(pki)
+    server.set_alpn_protocols(["h2", "http/1.1"])
+    first.set_alpn_protocols(["h2"])
+    session = tlskit.SSLSession.from_der(memory_pair(first, server)[0].session.to_der())
+    if protocols:
+        second.set_alpn_protocols(protocols)
+    wire = Wire(second, server, session=session)
+    wire.finish()
+    assert not isinstance(wire.near.resumption, Refused)
+    sent = wire.near.early_data_status
+    assert sent is (EarlyDataStatus.ACCEPTED if "h2" in protocols else EarlyDataStatus.NOT_SENT)
+    assert (wire.far.read_early_data() if sent is EarlyDataStatus.ACCEPTED else wire.far.read(100)) == EARLY
