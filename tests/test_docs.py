@@ -16,6 +16,7 @@ import re
 import socket
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -185,6 +186,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = World(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.root))
     monkeypatch.setenv("SESSIONS_SECRET", SECRET.hex())
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it has a context, which would outlive the page
     monkeypatch.setattr(socket, "create_connection", made.create_connection)
     monkeypatch.setattr(socket, "create_server", made.create_server)
     try:

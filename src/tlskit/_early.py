@@ -22,7 +22,8 @@ class EarlyData(Negotiated):
         `recv` does not give them.
 
         **Whoever saw these bytes on their way may have sent them again**, to this server or, without a shared `store`, to
-        another one: do with them only what may be done twice. Corresponds to SSL_read_early_data(3).
+        another one: do with them only what may be done twice, or wait until `do_handshake` has returned, which it does not
+        for who has only recorded them. Corresponds to SSL_read_early_data(3).
 
         Raises:
             SSLWantReadError, SSLWantWriteError: this is no blocking socket; call again when bytes have come, or gone.

@@ -323,6 +323,20 @@ def test_a_store_that_is_down(client: Any, pki: PKI) -> None:
     late(Wire(client, server), REJECTED)
 
 
+def test_a_keyring_is_not_asked(client: Any, server: Any, pki: PKI) -> None:
+    """What was used is known to the server alone: so a fleet's keys do not help over to another machine."""
+    other = serving(pki)
+    other.tickets.keyring = server.tickets.keyring = keyring = tlskit.TicketKeyring()
+    warm(client, server)
+    assert memory_pair(client, server)[0].session_reused
+    assert not memory_pair(client, other)[0].session_reused
+    assert keyring.stats().new == 0
+    client.maximum_version = tlskit.TLSVersion.TLSv1_2
+    warm(client, server)
+    assert memory_pair(client, other)[0].session_reused
+    assert keyring.stats().new > 0
+
+
 # -- bounds and wrong use ---------------------------------------------------------------------------------------------
 
 

@@ -252,7 +252,8 @@ class ProtocolSettings:
 
         What comes early can have been replayed. Each session that allows it is used once: in this process by OpenSSL's
         cache; among all that share `sessions.store`, by taking it out of there. Servers that share neither take each
-        what the other has taken already. See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
+        what the other has taken already. For that, TLS 1.3 sessions stay with the server, and its tickets only name them: a
+        keyring is not asked. See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
 
         Raises (when it is set):
             TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context is a client's.
