@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +16,7 @@ import pytest
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore, Refused
 
-from ..support.pairs import client_context, memory_pair, server_context
+from ..support.pairs import Background, client_context, memory_pair, server_context
 from ..support.pki import PKI
 from .test_automatic import BytesStore
 from .test_early_data import EARLY, Wire, replay, serving, warm
@@ -132,3 +138,89 @@ def test_early_data_under_other_application_protocols(pki: PKI, protocols: list[
     sent = wire.near.early_data_status
     assert sent is (EarlyDataStatus.ACCEPTED if "h2" in protocols else EarlyDataStatus.NOT_SENT)
     assert (wire.far.read_early_data() if sent is EarlyDataStatus.ACCEPTED else wire.far.read(100)) == EARLY
+
+
+# -- unlucky moments ------------------------------------------------------------------------------------------------------
+
+
+class Interrupting(Counter[str]):
+    """A count that something comes in the middle of, as a finaliser or a signal handler may."""
+
+    def __init__(self, what: Callable[[], object]) -> None:
+        self.what: Callable[[], object] | None = what
+
+    def __missing__(self, key: str) -> int:
+        what, self.what = self.what, None
+        if what is not None:
+            what()
+        return 0
+
+
+def test_a_connection_that_ends_in_the_middle_of_anothers_count(pki: PKI) -> None:
+    client, server = client_context(pki), server_context(pki)
+    client.sessions.resume = True
+    tally = client.sessions.tally
+    tally._counts = Interrupting(lambda: memory_pair(client, server))
+    Background(lambda: memory_pair(client, server)).result(10)
+    assert client.sessions.counters["nothing_stored"] >= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_child_of_a_busy_parent_connects(pki: PKI) -> None:
+    """Another thread has each lock when the process forks; it does not come along."""
+    client, server = client_context(pki), server_context(pki)
+    client.sessions.resume = True
+    memory_pair(client, server)
+    cache, held, done = client.sessions._client_cache, threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with client.sessions.tally._lock, cache._lock, cache.store._health._lock:
+            held.set()
+            done.wait(60)
+
+    holding = Background(hold)
+    assert held.wait(10)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads, which is the point
+        child = os.fork()
+    if child == 0:  # pragma: no cover
+        signal.alarm(10)
+        try:
+            memory_pair(client, server)
+            os._exit(0 if memory_pair(client, server)[0].session_reused else 1)
+        finally:
+            os._exit(2)
+    status = os.waitpid(child, 0)[1]
+    done.set()
+    holding.result()
+    assert status == 0
+
+
+def test_authorities_change_while_others_verify(pki: PKI) -> None:
+    """What a handshake may be looking at stays as long as the context."""
+    client = client_context(pki)
+    before = client._core.trust
+    former = id(before._store)
+    client.load_verify_locations(pki.stranger_root)
+    assert client._core.trust is not before
+    assert former in {id(one._store) for one in client._core._former}
+
+
+def test_protocols_change_while_others_choose(pki: PKI) -> None:
+    """The list is not freed under a handshake that reads it."""
+    client, server, stop = client_context(pki), server_context(pki), threading.Event()
+    client.set_alpn_protocols(["h2"])
+    server.set_alpn_protocols(["h2"])
+
+    def change() -> None:
+        while not stop.is_set():
+            server.set_alpn_protocols([f"unheard-of/{n}" for n in range(200)] + ["h2"])
+            server.set_alpn_protocols(["h2"])
+
+    changing = Background(change)
+    try:
+        for _ in range(30):
+            assert memory_pair(client, server)[0].selected_alpn_protocol() == "h2"
+    finally:
+        stop.set()
+        changing.result()

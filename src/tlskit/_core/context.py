@@ -29,7 +29,7 @@ class PasswordWanted(Exception):
 class Context:
     """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to whoever comes later."""
 
-    __slots__ = ("_ctx", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
+    __slots__ = ("_ctx", "_former", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
 
     def __init__(self, role: str) -> None:
         fault = ffi.new("tk_fault *")
@@ -41,6 +41,7 @@ class Context:
         self.hooks = 0
         self.alpn = self.own_identity = b""
         self.chosen: dict[str, bytes] = {}  # what else a policy depends on, and OpenSSL does not tell
+        self._former: list[TrustStore] = []
         self.trust = TrustStore()
 
     def _check(self, status: int, fault: Any) -> None:
@@ -258,6 +259,7 @@ class Context:
 
     @trust.setter
     def trust(self, store: TrustStore) -> None:
+        self._former.append(store)  # a handshake in another thread may be in the middle of one that is replaced here
         lib.tk_ctx_set_trust(self._ctx, store._store)
         self._trust = store
 

@@ -21,11 +21,12 @@ Nothing here can fail a connection. Every doubt, about a session, a store or an 
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
+from threading import RLock
 from time import time as now
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import entry
+from .forks import Forked, watch
 from .guard import guarded
 from .resumption import Reason, Tally, objection
 from .session import SSLSession
@@ -58,7 +59,7 @@ class Offer(NamedTuple):
 NOTHING = Offer(None, Reason.NOTHING_STORED)
 
 
-class ClientCache:
+class ClientCache(Forked):
     """The sessions that the connections of one context offer and keep. Safe from any thread; it holds no lock while it asks the store.
 
     Args:
@@ -72,8 +73,12 @@ class ClientCache:
         self.tally = tally
         self.per_peer = MANY
         self.client_certificates = False  # whether sessions made with one may leave the process
-        self._lock = Lock()
         self._speaks: OrderedDict[bytes, bool] = OrderedDict()  # peers, and whether they spoke TLS 1.3 last
+        self._after_fork()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        self._lock = RLock()  # a finaliser or a signal handler may end a connection in the middle of another's lines
 
     # -- before the handshake -------------------------------------------------------------------------------------
 
@@ -166,8 +171,8 @@ class ClientCache:
 
     def _remember(self, peer: bytes, single: bool) -> None:
         with self._lock:
+            self._speaks.pop(peer, None)
             self._speaks[peer] = single
-            self._speaks.move_to_end(peer)
             while len(self._speaks) > PEERS_REMEMBERED:
                 self._speaks.popitem(last=False)
 

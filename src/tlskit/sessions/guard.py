@@ -23,7 +23,7 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from threading import Lock, get_ident
+from threading import RLock, get_ident
 from typing import Any, NamedTuple
 
 from .forks import Forked, watch
@@ -232,7 +232,7 @@ class _Health(Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # a finaliser or a signal handler may come in the middle, with a connection of its own
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
         self._rest, self._resting_until, self._probing = 0.0, 0.0, False
         self.inside: set[int] = set()  # threads that are asking

@@ -96,7 +96,10 @@ def read_notes(found: Mapping[int, bytes]) -> Notes:
         Malformed: a record does not hold what its tag says.
     """
     pool = tuple(_certificates(found.get(OPTIONAL | _POOL, b"")))
-    return Notes(**{_NAMES[tag][0]: _value(body, _NAMES[tag][1], pool) for tag, body in found.items() if tag in _NAMES})
+    notes = Notes(**{_NAMES[tag][0]: _value(body, _NAMES[tag][1], pool) for tag, body in found.items() if tag in _NAMES})
+    if (notes.verify_code or 0) >= 1 << 31:  # it will be asked of OpenSSL, for which it is a C int
+        raise Malformed("the result of the verification in a session is not one")
+    return notes
 
 
 def _value(body: bytes, table: dict[str, int], pool: tuple[bytes, ...]) -> Any:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from threading import Lock
+from threading import RLock
 from time import time as now
 from typing import TYPE_CHECKING
 
 from .._core.connection import Connection
+from .forks import Forked, watch
 from .key import Binding
 
 if TYPE_CHECKING:
@@ -103,12 +104,16 @@ class Refused:
 Resumption = Resumed | NotOffered | Refused
 
 
-class Tally:
-    """How often each of these happened. Safe from any thread."""
+class Tally(Forked):
+    """How often each of these happened. Safe from any thread, and from a signal handler or a finaliser in its middle."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
         self._counts: Counter[str] = Counter()
+        self._after_fork()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        self._lock = RLock()
 
     def add(self, outcome: Resumption) -> None:
         name = type(outcome).__name__ if isinstance(outcome, Resumed) else outcome.reason.name
