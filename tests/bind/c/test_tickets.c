@@ -87,9 +87,9 @@ static void test_own(void)
     CHECK(same(b, first_at(r, TIME))); /* no way back */
     CHECK_EQUAL(state_at(r, TIME + PERIOD * (1 + KEPT) - 1, a), OLD);
     CHECK_EQUAL(state_at(r, TIME + PERIOD * (1 + KEPT), a), GONE);
-    c = first_at(r, TIME + PERIOD * 100000); /* a long sleep */
-    CHECK_EQUAL(state_at(r, TIME + PERIOD * 100000, b), GONE);
-    CHECK_EQUAL(state_at(r, TIME + PERIOD * 100000, c), NEWEST);
+    c = first_at(r, TIME + PERIOD * 10000); /* a long sleep */
+    CHECK_EQUAL(state_at(r, TIME + PERIOD * 10000, b), GONE);
+    CHECK_EQUAL(state_at(r, TIME + PERIOD * 10000, c), NEWEST);
     tk_ring_stats_of(r, &stats);
     CHECK(stats.rotations >= 3 && stats.made == 0);
     tk_ring_free(r);
@@ -243,7 +243,7 @@ static void test_rotating_without_end(void)
     tk_fault fault;
     int i;
 
-    for (i = 0; i < 2 * TK_RING_KEYS; i++)
+    for (i = 0; i < TK_RING_KEYS + 10; i++) /* the time of it grows with the square */
         CHECK_DONE(tk_ring_rotate(r, 0, &fault), &fault);
     CHECK_EQUAL(tk_ring_keys(r, out, TK_RING_KEYS + 1), TK_RING_KEYS);
     CHECK(state_at(r, tk_ring_clock(r), a) <= GONE);
@@ -454,7 +454,7 @@ typedef struct {
     int32_t resumed, running;
 } crowd;
 
-enum { THREADS = 8, ROUNDS = 12 };
+enum { THREADS = 8, ROUNDS = 6 };
 
 static void shake_and_resume(void *argument)
 {
