@@ -255,6 +255,19 @@ def test_lists_of_names_are_true():
                 assert set(ast.literal_eval(node.value)) <= set(top_level_names(tree)), path
 
 
+# -- where things are -------------------------------------------------------------------------------------------------
+
+
+def test_the_files_that_contributors_are_pointed_to_are_there():
+    page = (SOURCE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    layout = page[page.index("## How the code is laid out") : page.index("## Style")]
+    named = set(re.findall(r"`([\w/]+(?:\.py|\.c|/))`", layout))
+    assert len(named) > 15
+    for name in named:
+        roots = [SOURCE.parent, PACKAGE, BINDING, BINDING / "csrc", SOURCE]
+        assert any((root / name).exists() for root in roots), f"CONTRIBUTING.md names {name}"
+
+
 # -- size and style ---------------------------------------------------------------------------------------------------
 
 

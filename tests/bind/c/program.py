@@ -65,7 +65,7 @@ def main() -> int:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--valgrind", action="store_true", help="run it under valgrind, and fail on any error or leak")
     how.add_argument("--sanitize", choices=SANITIZE, help="compile it with gcc's sanitizers of addresses (and behaviour), or of threads")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help="blocks, objects, memory, sockets, tickets; all when none is named")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="blocks, objects, memory, sockets, tickets, seal; all when none is")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:
