@@ -130,7 +130,7 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.open = contextlib.ExitStack()
-        self._connect, self._listen = socket.create_connection, socket.create_server
+        self._connect, self._listen, self._look_up = socket.create_connection, socket.create_server, socket.getaddrinfo
         root, stranger = trustme.CA(), trustme.CA()
         self.root = folder / "root.pem"
         root.cert_pem.write_to_path(str(self.root))
@@ -163,6 +163,13 @@ class World:
         assert host == "127.0.0.1"
         return self._connect(address, *arguments, **options)
 
+    def getaddrinfo(self, host: Any, port: Any, *arguments: Any, **options: Any) -> list[Any]:
+        """In the place of socket.getaddrinfo, which asyncio asks."""
+        if host in NAMES and port == 443:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", self.site.address)]
+        assert host in ("127.0.0.1", "localhost")
+        return self._look_up(host, port, *arguments, **options)
+
     def create_server(self, address: tuple[str, int], **options: Any) -> socket.socket:
         """In the place of socket.create_server: the port is another one, and somebody comes."""
         listener = self._listen(("127.0.0.1", 0), **options)
@@ -190,6 +197,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(urllib.request, "_opener", None)  # it has a context, which would outlive the page
     monkeypatch.setattr(socket, "create_connection", made.create_connection)
     monkeypatch.setattr(socket, "create_server", made.create_server)
+    monkeypatch.setattr(socket, "getaddrinfo", made.getaddrinfo)
     try:
         yield made
     finally:
