@@ -12,7 +12,9 @@ from ..support.pairs import client_context, memory_pair, server_context
 
 
 def test_a_context(pki):
-    assert repr(client_context(pki)) == "<SSLContext: client, TLSv1_2 to MAXIMUM_SUPPORTED, CERT_REQUIRED>"
+    client = client_context(pki)
+    client.minimum_version = tlskit.TLSVersion.TLSv1_2  # a distribution may begin with another
+    assert repr(client) == "<SSLContext: client, TLSv1_2 to MAXIMUM_SUPPORTED, CERT_REQUIRED>"
     server = server_context(pki)
     server.minimum_version = server.maximum_version = tlskit.TLSVersion.TLSv1_3
     assert repr(server) == "<SSLContext: server, TLSv1_3 to TLSv1_3, CERT_NONE>"
