@@ -255,7 +255,9 @@ def test_a_ragged_end_shows(contexts, cut):
         assert made.carry(made.near, made.far, b"ping") == b"ping"
         gone, left = (made.near, made.far) if cut == "near" else (made.far, made.near)
         gone.close()
-        with pytest.raises(stdlib.SSLEOFError):
+        # With OpenSSL 3.2 and later, the stdlib's end may tell of the alert instead, which it could not send.
+        expected = stdlib.SSLEOFError if isinstance(left, tlskit.SSLSocket) else (stdlib.SSLEOFError, BrokenPipeError)
+        with pytest.raises(expected):
             left.recv(1)
 
 
