@@ -62,8 +62,9 @@ bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench --quick
 	@$(BIN)/python -m bench.resumption --quick
 
-leak: $(VENV)/.built ## memory over 20000 connections
+leak: $(VENV)/.built ## memory over 20000 connections, and 50000 that resume by themselves
 	@$(BIN)/python tools/leak.py 20000
+	@$(BIN)/python tools/leak.py 50000 --resume memory
 
 valgrind: $(VENV)/.tools ## the C helpers under valgrind
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh valgrind

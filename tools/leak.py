@@ -1,9 +1,12 @@
 """Does memory stay flat? Make many connections in memory, and look at the resident set.
 
     python tools/leak.py 20000
+    python tools/leak.py 50000 --resume memory
 
-Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each that was made. What
-the first half grows by is warming up (caches, the allocator's arenas); the second half may grow by LIMIT at most, or
+Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each that was made. With
+`--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite file ("sqlite"), at
+a server with a keyring ("keyring"), with a store of its own ("server"), or with early data ("early"). What the first
+half grows by is warming up (caches, the allocator's arenas); the second half may grow by LIMIT at most, or
 the exit status is 1. `--keep` keeps every connection, to see that a leak would be found.
 """
 
@@ -77,12 +80,54 @@ class Rounds:
         return near, far
 
 
-def measure(handshakes: int, *, keep: bool = False) -> int:
+class Resumptions:
+    """One connection after the other that resumes by itself, in TLS 1.2 and TLS 1.3 by turns."""
+
+    def __init__(self, authority: pki.PKI, folder: Path, how: str) -> None:
+        self._how, self._turns, self._next = how, [], 0
+        versions = [tlskit.TLSVersion.TLSv1_3] if how == "early" else [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3]
+        for version in versions:
+            client, server = pairs.client_context(authority), pairs.server_context(authority)
+            pairs.only(version, client, server)
+            client.sessions.store = (
+                tlskit.SQLiteStore(folder / f"{version.name}.db", secret=bytes(32)) if how == "sqlite" else tlskit.MemoryStore()
+            )
+            if how == "keyring":
+                server.tickets.keyring = tlskit.TicketKeyring()
+            if how in ("server", "early"):
+                server.sessions.store = tlskit.MemoryStore()
+            if how == "early":
+                server.max_early_data = 16384
+            pairs.memory_pair(client, server)
+            self._turns.append((client, server))
+
+    def make(self) -> tuple[Any, ...]:
+        client, server = self._turns[self._next % len(self._turns)]
+        self._next += 1
+        if self._how == "keyring" and self._next % 100 < 2:
+            server.tickets.keyring.rotate()
+        to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+        early = b"early" if self._how == "early" else None
+        near = client.wrap_bio(to_client, to_server, server_hostname="localhost", early_data=early)
+        far = server.wrap_bio(to_server, to_client, server_side=True)
+        pairs.shake(near, far)
+        if early and far.read_early_data() != early:
+            raise AssertionError("the early data was not taken")
+        far.write(b"x")
+        near.read(1)
+        if not near.session_reused or not near.resumption.automatic:
+            raise AssertionError("the handshake did not resume")
+        return near, far
+
+
+def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> int:
     """Make that many handshakes, print how memory goes, and return by how much the second half has grown."""
     with tempfile.TemporaryDirectory() as folder:
-        rounds = Rounds(pki.make(Path(folder)))
+        authority = pki.make(Path(folder))
+        rounds = Rounds(authority) if how is None else Resumptions(authority, Path(folder), how)
+        each = 3 if how is None else 1
         kept: list[Any] = []
-        count = max(handshakes // 3, 2)
+        count = max(handshakes // each, 2)
         step, middle = max(count // LINES, 1), 0
         for i in range(1, count + 1):
             made = rounds.make()
@@ -91,7 +136,7 @@ def measure(handshakes: int, *, keep: bool = False) -> int:
             if i % step == 0 or i == count // 2 or i == count:
                 gc.collect()
                 now = resident()
-                print(f"{i * 3:8} handshakes  {now / 1024:10.0f} KiB", flush=True)
+                print(f"{i * each:8} handshakes  {now / 1024:10.0f} KiB", flush=True)
                 if i == count // 2:
                     middle = now
         return resident() - middle
@@ -101,8 +146,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Does memory stay flat over many handshakes?")
     parser.add_argument("handshakes", type=int, nargs="?", default=20000)
     parser.add_argument("--keep", action="store_true", help="keep every connection: has to fail")
+    parser.add_argument("--resume", choices=["memory", "sqlite", "keyring", "server", "early"], help="connections that resume")
     arguments = parser.parse_args()
-    grown = measure(arguments.handshakes, keep=arguments.keep)
+    grown = measure(arguments.handshakes, keep=arguments.keep, how=arguments.resume)
     print(f"the second half has grown by {grown / 1024:.0f} KiB; allowed are {LIMIT / 1024:.0f}")
     return int(grown > LIMIT)
 

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 import tlskit
-from tlskit import EarlyDataStatus, MemoryStore, Refused
+from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
+from tlskit.sessions import server_cache
 
 from ..support.pairs import Background, client_context, memory_pair, server_context
 from ..support.pki import PKI
+from .helpers import Authority
 from .test_automatic import BytesStore
 from .test_early_data import EARLY, Wire, replay, serving, warm
 
@@ -224,3 +226,30 @@ def test_protocols_change_while_others_choose(pki: PKI) -> None:
     finally:
         stop.set()
         changing.result()
+
+
+# -- certificates that end ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["store", "hook"])
+def test_a_clients_certificate_that_has_ended(pki: PKI, authority: Authority, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """A session must not let a client in for longer than its certificate would."""
+    identity, certificate = authority.issue("a client")
+    client, server = client_context(pki), verifying(pki, afterwards=False)
+    client.load_cert_chain(identity.chain, identity.key)
+    server.load_verify_locations(authority.root)
+    kept: dict[bytes, tlskit.SSLSession] = {}
+    if given == "store":
+        server.sessions.store = MemoryStore()
+    else:
+        server.sessions.mode = tlskit.SessionCacheMode.SERVER | tlskit.SessionCacheMode.NO_INTERNAL
+        server.sessions.on_new = lambda connection, session: kept.__setitem__(session.id, session)
+        server.sessions.on_get = lambda connection, session_id: kept.get(session_id)
+    end = certificate.not_valid_after_utc.timestamp()
+    for late, resumes in ((-10, True), (10, False)):
+        session = memory_pair(client, server)[0].session
+        with monkeypatch.context() as patch:
+            patch.setattr(server_cache, "now", lambda late=late: end + late)
+            near, far = memory_pair(client, server, session=session)
+        assert near.session_reused is resumes
+        assert resumes or far.resumption == Refused(Reason.CERTIFICATE_OUT_OF_DATE)

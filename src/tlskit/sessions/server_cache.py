@@ -4,8 +4,9 @@ A session that a server's handshake makes is put into the store under its id; on
 a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes and machines that share a store resume each
 other's sessions: by the session id up to TLS 1.2, by stateful tickets in TLS 1.3.
 
-What is found is still judged by libssl: the id context must be this server's (which, on a server that verifies its clients,
-stands for its policy: key.py), and the session must be in date. An entry that cannot be read is as good as none.
+What is found is still judged by libssl: the id context must be this server's (which, on a server that verifies its
+clients, stands for its policy: key.py), and the session must be in date. The client's certificate must be, too. An entry
+that cannot be read is as good as none.
 """
 
 from __future__ import annotations
@@ -129,7 +130,7 @@ class Service:
     def look(self, owner: Any, session_id: bytes, *, once: bool) -> Found:
         """The client has named a session: find it."""
         if self.cache is not None:
-            self._found = self.cache.find(owner, session_id, once=once)
+            self._found = _in_date(self.cache.find(owner, session_id, once=once))
         return self._found
 
     def conclude(self, facts: Facts, id_context: bytes) -> Resumption:
@@ -165,3 +166,9 @@ class Service:
         else:
             made = facts.session_time
         return max(0, int(now()) - made)
+
+
+def _in_date(found: Found) -> Found:
+    """Nothing, when the client's certificate has ended: a session lets nobody in for longer than that."""
+    ended = found.session is not None and 0 <= found.session.peer_not_after < now()
+    return Found(None, Reason.CERTIFICATE_OUT_OF_DATE) if ended else found
