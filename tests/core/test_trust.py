@@ -747,3 +747,22 @@ def test_stdlib_contexts(arguments):
         return context.protocol, context.verify_mode, context.check_hostname, context.verify_flags, context.options
 
     compared(work)
+
+
+# -- what a session is bound to -------------------------------------------------------------------------------------------
+
+
+def trusting(*roots):
+    context = make()
+    for root in roots:
+        context.load_verify_locations(root)
+    return context._core.trust.identity
+
+
+def test_whoever_trusts_more_has_another_identity(pki):
+    """Or a session that was earned from one authority would be offered where only another is trusted."""
+    one, other = pki.root, pki.stranger_root
+    both = trusting(one, other)
+    assert len({trusting(), trusting(one), trusting(other), both, trusting(other, one)}) == 5  # in another order is not worth finding out
+    assert trusting(one, other) == both
+    assert trusting(one, other, one) == both

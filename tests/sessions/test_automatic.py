@@ -14,6 +14,8 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
+from tlskit.sessions import client_cache
+from tlskit.sessions.client_cache import ClientCache
 
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only
 from ..support.pki import PKI
@@ -580,3 +582,37 @@ def test_over_sockets_without_a_read(pki: PKI, store: Any) -> None:
 
 KIND12 = Kind("tls12-ticket", tlskit.TLSVersion.TLSv1_2, True)
 KIND13 = Kind("tls13-ticket", tlskit.TLSVersion.TLSv1_3, True)
+
+
+# -- what a cache refuses to grow by, and to keep ---------------------------------------------------------------------------
+
+
+def cache_of(context: Any) -> ClientCache:
+    return ClientCache(context.sessions.store, context.sessions.tally)
+
+
+def test_a_session_of_another_binding_is_not_kept(kind: Kind, pki: PKI) -> None:
+    client = client_for(kind, pki)
+    session = Link("memory").earn(client, server_for(kind, pki))
+    client.sessions.store = MemoryStore()
+    binding = session._binding
+    cache = cache_of(client)
+    for other in (binding._replace(hostname="other.example"), binding._replace(policy=bytes(32)), binding._replace(hostname=None)):
+        assert not cache.keep(other, session, with_certificate=False)
+    assert not list(client.sessions)
+    assert cache.keep(binding, session, with_certificate=False)
+    assert len(list(client.sessions)) == 1
+
+
+def test_what_peers_spoke_is_remembered_of_so_many(kind: Kind, pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that visits ever new servers does not grow by each; the ones that it saw last are remembered."""
+    client = client_for(kind, pki)
+    client.sessions.store = MemoryStore()
+    monkeypatch.setattr(client_cache, "PEERS_REMEMBERED", 3)
+    cache = cache_of(client)
+    peers = [bytes([n]) * 32 for n in range(5)]
+    for peer in peers:
+        cache._remember(peer, True)
+    cache._remember(peers[2], False)
+    cache._remember(peers[0], True)
+    assert [cache._remembered(peer) for peer in peers] == [True, None, False, None, True]
