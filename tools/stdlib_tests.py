@@ -63,15 +63,10 @@ MODULES = (
 
 #: Tests of the C module `_ssl`, which say nothing of who stands in the place of `ssl`.
 EXCLUDED = {
-    "test_ssl.BasicSocketTests.test_ssl_types": "makes instances of the types of _ssl",
     "test_ssl.BasicSocketTests.test_parse_cert": "calls _ssl._test_decode_cert",
     "test_ssl.BasicSocketTests.test_parse_cert_CVE_2019_5010": "calls _ssl._test_decode_cert",
     "test_ssl.BasicSocketTests.test_parse_cert_CVE_2013_4238": "calls _ssl._test_decode_cert",
     "test_ssl.BasicSocketTests.test_parse_all_sans": "calls _ssl._test_decode_cert",
-    "test_ssl.SimpleBackgroundTests.test_context_setget": "reads an attribute of the C object in SSLSocket._sslobj",
-    "test_ssl.SimpleBackgroundTests.test_bio_handshake": "reads an attribute of the C object in SSLObject._sslobj",
-    "test_ssl.TestPostHandshakeAuth.test_internal_chain_client": "asks the C object in SSLSocket._sslobj for its certificates",
-    "test_ssl.TestPostHandshakeAuth.test_internal_chain_server": "asks the C object in SSLSocket._sslobj for its certificates",
     "test_ssl.TestEnumerations.test_sslmethod": "compares the stdlib's enum with _ssl",
     "test_ssl.TestEnumerations.test_options": "compares the stdlib's enum with _ssl",
     "test_ssl.TestEnumerations.test_alertdescription": "compares the stdlib's enum with _ssl",

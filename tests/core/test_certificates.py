@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import ssl as stdlib
 import subprocess
 import warnings
@@ -592,3 +593,11 @@ def test_certificates_compare_by_their_bytes(pki):
     assert one == two != other
     assert len({one, two, other}) == 2
     assert one != one.der
+
+
+def test_a_certificate_shows_whose_it_is(pki):
+    near, _ = memory_pair(client_context(pki), server_context(pki))
+    leaf, *_, root = near._sslobj.get_verified_chain()
+    assert repr(leaf) == repr(near._sslobj.get_unverified_chain()[0]) != repr(root)
+    assert re.fullmatch("<Certificate '.*O=.*'>", repr(root))
+    assert repr(Certificate.from_pem(CASES["names that cannot be read"]())).startswith("<Certificate '")

@@ -21,6 +21,11 @@ _ORDER = (
     "subject", "issuer", "version", "serialNumber", "notBefore", "notAfter", "subjectAltName", "OCSP", "caIssuers", "crlDistributionPoints"
 )  # fmt: skip
 
+_SHORT = {  # RFC 4514, 3
+    "commonName": "CN", "countryName": "C", "localityName": "L", "organizationName": "O", "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+}  # fmt: skip
+
 
 class Certificate:
     """An X.509 certificate. Immutable; any thread may use it."""
@@ -65,6 +70,10 @@ class Certificate:
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
         """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""
         return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der
+
+    def __repr__(self) -> str:
+        subject = ", ".join(f"{_SHORT.get(kind, kind)}={value}" for part in self.fields().get("subject", ()) for kind, value in part)
+        return f"<{type(self).__name__} {subject!r}>"
 
     def get_info(self) -> dict[str, Any]:
         """`fields()`, under the stdlib's private name."""
