@@ -72,11 +72,11 @@ def one_of_a_queue(entry: ssl.ErrorEntry) -> str:
     return f"{entry.library}: {entry.text}"
 
 
-def stores(secret: bytes) -> list[ssl.SessionStore]:
+def stores(own: ssl.SessionStore, secret: bytes) -> list[ssl.SessionStore]:
     memory = ssl.MemoryStore()
     entries: list[Entry] = list(memory.entries())
     print(entries)
-    return [memory, ssl.SQLiteStore("sessions.db", secret=secret), ssl.SealedStore(memory, secret)]
+    return [memory, ssl.SQLiteStore("sessions.db", secret=secret), ssl.SealedStore(own, secret=secret)]
 
 
 def whole_process() -> None:

@@ -78,7 +78,7 @@ class SealedStore(Held):
 
     Args:
         store: keeps bytes; it sees keys as they are, and sealed values.
-        secrets: one secret or several, of 16 random bytes or more each: the first seals, all open.
+        secret: one or a list of several, of 16 random bytes or more each: the first seals, all open.
 
     Attributes:
         unreadable: how many values were left out because they did not open: damaged, changed, moved from another key,
@@ -90,10 +90,10 @@ class SealedStore(Held):
     in_process = False
     sealed = True
 
-    def __init__(self, store: SessionStore, secrets: Secrets) -> None:
+    def __init__(self, store: SessionStore, secret: Secrets) -> None:
         if store.in_process:
             raise ValueError(f"a {type(store).__name__} keeps objects in this process: there is nothing to seal")
-        self._inner, self._seal, self.unreadable = store, Seal(secrets), 0
+        self._inner, self._seal, self.unreadable = store, Seal(secret), 0
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
         """Seal `value` for `key`, and keep it."""
