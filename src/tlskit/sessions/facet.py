@@ -242,7 +242,7 @@ class ContextSessions:
         self.mode = mode
         self._context.want_sessions(self._on_new is not None or self._client_cache is not None or self._server_cache is not None)
 
-    # -- the internal cache ---------------------------------------------------------------------------------------
+    # -- what became of it ----------------------------------------------------------------------------------------
 
     def store_stats(self) -> dict[str, int]:
         """How often the store was asked, failed, was slow or was left alone, for clients and servers together; {} without one.
@@ -267,6 +267,8 @@ class ContextSessions:
     def stats(self) -> SessionStats:
         """All twelve counters of OpenSSL."""
         return SessionStats(**self._context.statistics())
+
+    # -- the sessions that are kept -------------------------------------------------------------------------------
 
     def flush(self, at: float | datetime | None = None) -> None:
         """Remove every session that has expired by `at` (seconds since 1970, or a datetime; now by default).
@@ -342,6 +344,8 @@ class ContextSessions:
 
     def __bool__(self) -> bool:
         return True  # also when it is empty
+
+    # -- callbacks ------------------------------------------------------------------------------------------------
 
     @property
     def on_new(self) -> OnNew | None:
