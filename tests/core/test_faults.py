@@ -46,6 +46,10 @@ def failure(call: Callable[..., Any], *args: Any) -> BaseException:
     raise AssertionError(f"it did not fail, but returned {value!r}")
 
 
+#: What goes wrong, and how it is called, is libssl's to say, and changes with its versions.
+ONE_OPENSSL = tlskit.OPENSSL_VERSION_INFO[:2] == stdlib.OPENSSL_VERSION_INFO[:2]
+
+
 def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
     """Run it with both modules, compare, and return tlskit's exception.
 
@@ -53,7 +57,7 @@ def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
         since: the first Python whose own module says the right thing there; before it, tlskit's is not compared.
     """
     ours = scenario(tlskit)
-    if sys.version_info >= since:
+    if sys.version_info >= since and ONE_OPENSSL:
         assert said(ours) == said(scenario(stdlib))
     return ours
 
@@ -97,7 +101,7 @@ def refusals(meet: Callable[[ModuleType], Any]) -> tuple[Any, Any]:
             return shake_against(end, puppet)
 
     theirs, ours = meeting(stdlib), meeting(tlskit)
-    assert [error and said(error) for error in ours] == [error and said(error) for error in theirs]
+    assert not ONE_OPENSSL or [error and said(error) for error in ours] == [error and said(error) for error in theirs]
     return ours
 
 
