@@ -17,7 +17,7 @@ import tlskit
 from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
 from tlskit.sessions import server_cache
 
-from ..support.pairs import Background, client_context, memory_pair, server_context
+from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI
 from .helpers import Authority
 from .test_automatic import BytesStore
@@ -253,3 +253,46 @@ def test_a_clients_certificate_that_has_ended(pki: PKI, authority: Authority, mo
             near, far = memory_pair(client, server, session=session)
         assert near.session_reused is resumes
         assert resumes or far.resumption == Refused(Reason.CERTIFICATE_OUT_OF_DATE)
+
+
+# -- threads --------------------------------------------------------------------------------------------------------------
+
+
+def test_two_threads_in_one_handshake(pki: PKI) -> None:
+    """Both are stopped before it, and one of them answers: the other must not offer another session in its middle."""
+    client, server, begun = client_context(pki), server_context(pki), threading.Event()
+    client.sessions.store = store = MemoryStore()
+    memory_pair(client, server)
+    for _ in range(3):
+        memory_pair(client, server)
+    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    asked: list[int] = []
+
+    class Slow(MemoryStore):
+        def take(self, key: bytes) -> Any:
+            asked.append(threading.get_ident())
+            if len(asked) == 1:
+                begun.set()
+                other_is_there.wait(0.5)
+            return store.take(key)
+
+    other_is_there = threading.Event()
+    slow = Slow()
+    near._sslobj._attempt.cache.store.store = slow
+
+    def begin() -> None:
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            near.do_handshake()
+
+    first = Background(begin)
+    assert begun.wait(10)
+    second = Background(begin)
+    first.result()
+    second.result()
+    assert len(asked) == 1
+    shake(near, far)
+    assert near.session_reused
+    far.write(b"x")
+    assert near.read(1) == b"x"

@@ -204,6 +204,7 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: n
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
 void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
 void tk_conn_go_on(tk_conn *c);
+int tk_conn_paused(tk_conn *c); /* whether it waits for that */
 void tk_conn_use_external(tk_conn *c); /* a server: pause at the ClientHello of whoever offers a session */
 int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
 void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */

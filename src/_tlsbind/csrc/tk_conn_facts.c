@@ -42,6 +42,10 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
 
     tk_lock(&c->mutex);
     tk_fault_begin();
+    if (!SSL_in_before(c->ssl)) { /* another thread has begun the handshake: libssl would mix two sessions up */
+        tk_unlock(&c->mutex);
+        return TK_DONE;
+    }
     ok = s == NULL || (copy = SSL_SESSION_dup(s)) != NULL;
     if (ok && copy != NULL) {
         id = SSL_SESSION_get0_id_context(copy, &size);
@@ -54,20 +58,6 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
     tk_unlock(&c->mutex);
     SSL_SESSION_free(copy);
     return ok ? TK_DONE : TK_SSL;
-}
-
-void tk_conn_pause(tk_conn *c)
-{
-    tk_lock(&c->mutex);
-    c->unanswered = SSL_in_before(c->ssl);
-    tk_unlock(&c->mutex);
-}
-
-void tk_conn_go_on(tk_conn *c)
-{
-    tk_lock(&c->mutex);
-    c->unanswered = 0;
-    tk_unlock(&c->mutex);
 }
 
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s)

@@ -16,6 +16,32 @@ enum {
     IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted
 };
 
+/* ---- pauses ---- */
+
+void tk_conn_pause(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    c->unanswered = SSL_in_before(c->ssl);
+    tk_unlock(&c->mutex);
+}
+
+void tk_conn_go_on(tk_conn *c)
+{
+    tk_lock(&c->mutex);
+    c->unanswered = 0;
+    tk_unlock(&c->mutex);
+}
+
+int tk_conn_paused(tk_conn *c)
+{
+    int paused;
+
+    tk_lock(&c->mutex);
+    paused = c->unanswered;
+    tk_unlock(&c->mutex);
+    return paused;
+}
+
 /* ---- at the ClientHello ---- */
 
 static size_t note_wanted(tk_conn *c, const unsigned char *id, size_t size)
@@ -82,10 +108,14 @@ void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
     SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
 
     tk_lock(&c->mutex);
-    SSL_SESSION_free(c->found);
-    c->found = copy;
-    c->found_once = (uint8_t)(taken != 0);
+    if (c->unanswered && c->looked) {
+        SSL_SESSION *before = c->found;
+        c->found = copy;
+        c->found_once = (uint8_t)(taken != 0);
+        copy = before;
+    }
     tk_unlock(&c->mutex);
+    SSL_SESSION_free(copy);
 }
 
 SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy)

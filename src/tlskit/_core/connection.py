@@ -17,6 +17,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Sequence
 from math import ceil
+from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -69,6 +70,7 @@ class Connection(Resumable):
 
     __slots__ = (
         "__weakref__",
+        "_answering",
         "_conn",
         "_context",
         "_fd",
@@ -91,6 +93,7 @@ class Connection(Resumable):
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._conn = owned(pointer, lib.tk_conn_free)
+        self._answering = RLock()
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
         self._fd = fd
@@ -274,8 +277,10 @@ class Connection(Resumable):
                     raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
             if n == _PAUSED:
-                self.before_handshake()
-                lib.tk_conn_go_on(self._conn)
+                with self._answering:  # one thread answers for all that are in this handshake
+                    if lib.tk_conn_paused(self._conn):
+                        self.before_handshake()
+                        lib.tk_conn_go_on(self._conn)
                 continue
             if through_python and n in (_WANT_READ, _WANT_WRITE):
                 n = wait.wait(self._fd, n, deadline)
