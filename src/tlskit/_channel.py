@@ -60,7 +60,8 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        self._binding = self._bind()
+        checked, policy = context.check_hostname, context._core.policy()
+        self._binding = self._bind(checked, policy)
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
@@ -70,11 +71,13 @@ class Channel(Connection):
         if self._by_key:
             self._attempt.set(None, Reason.PRE_SHARED_KEY)
         self._service = Service(context.sessions._server_cache if server_side else None)
-        self._verifies = bool(context._core.verify_mode)
+        copied = self.policy()
+        self._verifies = bool(copied[0])
         self.reverifies = context.sessions.reverify
         if server_hostname is not None and not server_side:
-            self._name_server(server_hostname, context.check_hostname)
-        self._switched = self._bind() != self._binding  # by another thread: libssl may have copied either, or a mixture
+            self._name_server(server_hostname, checked)
+        # By another thread, and maybe back again: libssl may have copied either, or a mixture.
+        self._switched = copied != policy[0] or self._changed_since()
         if server_side and (self._verifies or self._by_key):
             self.set_id_context(self._id_context())
         if self._attempt.cache is not None:
@@ -85,11 +88,12 @@ class Channel(Connection):
             self.on_session = self._new_session
             self.always_hands_out = context.sessions.on_remove is not None
 
-    def _bind(self) -> Binding:
-        """The name and the policy as they are now."""
-        context, name = self._context_now, self.server_hostname
-        policy = policy_digest(context.check_hostname, context._host_flags, context._core.policy())
-        return Binding(name.lower() if name else None, policy)
+    def _bind(self, checked: bool, policy: tuple[object, ...]) -> Binding:
+        name = self.server_hostname
+        return Binding(name.lower() if name else None, policy_digest(checked, self._context_now._host_flags, policy))
+
+    def _changed_since(self) -> bool:
+        return self._bind(self._context_now.check_hostname, self._context_now._core.policy()) != self._binding
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)
@@ -275,7 +279,7 @@ class Channel(Connection):
     def _changed(self) -> bool:
         """Whether the context is another than at the beginning. Part of it was copied then (mode, flags), and part is
         looked up in the handshake (authorities): what was verified by a mixture of both stands for neither."""
-        return self._switched or self._bind() != self._binding
+        return self._switched or self._changed_since()
 
     @property
     def resumption(self) -> Resumption | None:

@@ -15,6 +15,7 @@ import pytest
 
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
+from tlskit._core.connection import Connection
 from tlskit.sessions import server_cache
 
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
@@ -296,3 +297,27 @@ def test_two_threads_in_one_handshake(pki: PKI) -> None:
     assert near.session_reused
     far.write(b"x")
     assert near.read(1) == b"x"
+
+
+def test_another_thread_changes_the_context_and_changes_it_back(pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What libssl has copied counts, not what the context says before and after."""
+    client, stranger = client_context(pki), server_context(pki, identity=pki.stranger)
+    client.sessions.resume = True
+    original = Connection.__init__
+
+    def meddling(self: Connection, context: Any, **options: Any) -> None:
+        client.check_hostname, client.verify_mode = False, tlskit.CERT_NONE
+        try:
+            original(self, context, **options)
+        finally:
+            client.check_hostname = True
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "__init__", meddling)
+        near, _ = memory_pair(client, stranger)
+    assert client.sessions.counters["stored"] == 0
+    assert near.getpeercert() == {}
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        memory_pair(client, stranger, session=near.session)
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        memory_pair(client, stranger)

@@ -174,11 +174,13 @@ void tk_ctx_set_post_handshake_auth(tk_ctx *c, int on);
 typedef struct { /* what verification by this context depends on, beside its trust store */
     int32_t verify_mode, verify_depth, min_version, max_version, security_level;
     uint64_t verify_flags, options;
+    uint32_t host_flags;
 } tk_policy;
 
 uint32_t tk_ctx_max_early_data(tk_ctx *c);
 void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size);
 void tk_ctx_policy(tk_ctx *c, tk_policy *out);
+void tk_conn_policy(tk_conn *c, tk_policy *out); /* what it has copied of that */
 
 int64_t tk_ctx_cache_mode(tk_ctx *c);
 void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode);

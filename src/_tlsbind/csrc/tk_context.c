@@ -198,6 +198,21 @@ void tk_ctx_policy(tk_ctx *c, tk_policy *out)
     out->security_level = SSL_CTX_get_security_level(c->ctx);
     out->verify_flags = tk_ctx_verify_flags(c);
     out->options = SSL_CTX_get_options(c->ctx);
+    out->host_flags = X509_VERIFY_PARAM_get_hostflags(SSL_CTX_get0_param(c->ctx));
+}
+
+void tk_conn_policy(tk_conn *c, tk_policy *out)
+{
+    tk_lock(&c->mutex);
+    out->verify_mode = SSL_get_verify_mode(c->ssl) & ~SSL_VERIFY_POST_HANDSHAKE;
+    out->verify_depth = SSL_get_verify_depth(c->ssl);
+    out->min_version = (int32_t)SSL_get_min_proto_version(c->ssl);
+    out->max_version = (int32_t)SSL_get_max_proto_version(c->ssl);
+    out->security_level = SSL_get_security_level(c->ssl);
+    out->verify_flags = X509_VERIFY_PARAM_get_flags(SSL_get0_param(c->ssl));
+    out->options = SSL_get_options(c->ssl);
+    out->host_flags = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(c->ssl));
+    tk_unlock(&c->mutex);
 }
 
 /* ---- the session cache ---- */

@@ -169,7 +169,7 @@ class Context:
         p = ffi.new("tk_policy *")
         lib.tk_ctx_policy(self._ctx, p)
         return (
-            p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags,
+            copied_policy(p),
             self._trust.identity, self.own_identity, self.alpn, tuple(sorted(self.chosen.items())),
             self.post_handshake_auth,  # a server's clients show their certificates when they are asked to, which may be never
         )  # fmt: skip
@@ -374,3 +374,8 @@ class Context:
     def remove_session(self, session: Session) -> bool:
         """False when it was not there. Corresponds to SSL_CTX_remove_session(3)."""
         return bool(lib.tk_ctx_remove_session(self._ctx, session._session) == 1)
+
+
+def copied_policy(p: Any) -> tuple[int, ...]:
+    """The part of a policy that libssl copies into each connection."""
+    return p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags, p.host_flags

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .certificate import Certificate
+from .context import copied_policy
 from .fault import from_queue
 from .native import ffi, lib, listed
 from .session import Session
@@ -18,6 +19,12 @@ class Resumable:
 
     _conn: Any
     vouched: Sequence[bytes]
+
+    def policy(self) -> tuple[int, ...]:
+        """What libssl has copied of the context's policy: the first part of `Context.policy()`, as it was at that moment."""
+        p = ffi.new("tk_policy *")
+        lib.tk_conn_policy(self._conn, p)
+        return copied_policy(p)
 
     def set_session(self, session: Session | None) -> None:
         """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
