@@ -46,7 +46,7 @@ test-all: ## the tests on every Python of VERSIONS that is here
 	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)
 
 test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ssl (STDLIB_ARGS=...)
-	@$(BIN)/python tools/stdlib_tests.py --jobs 8 $(STDLIB_ARGS)
+	@$(BIN)/python tools/stdlib_tests.py --jobs 10 $(STDLIB_ARGS)
 
 lint: $(VENV)/.lint ## ruff
 	@$(BIN)/ruff check .

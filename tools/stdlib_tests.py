@@ -36,28 +36,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, Any, NoReturn
 
-#: What uses TLS in the standard library. Not every Python has all of them.
+#: What uses TLS in the standard library, the slowest first. Not every Python has all of them.
 MODULES = (
     "test_ssl",
-    "test_asyncio.test_ssl",
-    "test_asyncio.test_sslproto",
-    "test_asyncio.test_streams",
+    "test_imaplib",
+    "test_xmlrpc",
+    "test_logging",
     "test_asyncio.test_events",
-    "test_asyncio.test_sendfile",
-    "test_asyncio.test_selector_events",
-    "test_httplib",
-    "test_urllib2_localnet",
+    "test_asyncio.test_ssl",
     "test_ftplib",
     "test_poplib",
-    "test_imaplib",
-    "test_smtplib",
-    "test_nntplib",
+    "test_asyncio.test_sslproto",
+    "test_asyncio.test_sendfile",
+    "test_asyncio.test_streams",
+    "test_asyncio.test_selector_events",
+    "test_httplib",
     "test_httpservers",
-    "test_logging",
+    "test_urllib2_localnet",
     "test_urllib",
     "test_urllib2",
-    "test_xmlrpc",
     "test_docxmlrpc",
+    "test_smtplib",
+    "test_nntplib",
     "test_asyncore",
 )
 
