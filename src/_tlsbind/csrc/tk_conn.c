@@ -72,6 +72,16 @@ static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
         tk_fault_capture(*slot, c, op->ssl_error, sys_errno);
 }
 
+/* libssl 4.0 does not say a second time what another thread's read has failed of. */
+static int64_t repeat_fault(tk_conn *c, const tk_op *op)
+{
+    tk_fault **slot = &c->fault[op->kind];
+
+    if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL)
+        **slot = *c->fault[TK_READ];
+    return c->parked;
+}
+
 static int64_t attempt(tk_conn *c, tk_op *op)
 {
     int64_t status;
@@ -84,6 +94,8 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     status = tk_handshake_first(c, op) ? tk_handshake_step(c, op) : TK_DONE;
     if (status == TK_DONE)
         status = op->step(c, op);
+    if (status == TK_SSL && op->kind != TK_READ && c->parked != 0 && ERR_peek_error() == 0 && c->fault[TK_READ] != NULL)
+        return repeat_fault(c, op);
     if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
     if (op->kind == TK_READ && status == TK_SSL)
