@@ -79,7 +79,7 @@ static int64_t repeat_fault(tk_conn *c, const tk_op *op)
 
     if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL)
         **slot = *c->fault[TK_READ];
-    return c->parked;
+    return c->fault[TK_READ]->ssl_error == SSL_ERROR_SYSCALL ? TK_SYSCALL : TK_SSL;
 }
 
 static int64_t attempt(tk_conn *c, tk_op *op)
@@ -94,7 +94,7 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     status = tk_handshake_first(c, op) ? tk_handshake_step(c, op) : TK_DONE;
     if (status == TK_DONE)
         status = op->step(c, op);
-    if (status == TK_SSL && op->kind != TK_READ && c->parked != 0 && ERR_peek_error() == 0 && c->fault[TK_READ] != NULL)
+    if (status == TK_SSL && op->kind != TK_READ && ERR_peek_error() == 0 && c->fault[TK_READ] != NULL)
         return repeat_fault(c, op);
     if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
