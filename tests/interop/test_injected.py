@@ -100,6 +100,7 @@ def run(pki: PKI) -> Iterator[Callable[..., None]]:
             if importlib.util.find_spec(name) is None:
                 pytest.skip(f"{name} is not installed")
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "SSL_CERT_FILE": str(pki.root)}
+        env["EVENTLET_NO_GREENDNS"] = "yes"  # it would import trio, which does not take what eventlet makes of sockets
         done = subprocess.run(
             [sys.executable, "-c", first + PRELUDE + script, str(server.server_address[1]), *map(str, files)],
             env=env, capture_output=True, text=True, timeout=60, check=False,
