@@ -33,11 +33,7 @@ if TYPE_CHECKING:
 
 
 class Channel(Connection):
-    """A Connection that knows its SSLContext, its owner and its session.
-
-    Attributes:
-        binding: the name and the policy that this handshake is made under.
-    """
+    """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
         "_attempt", "_binding", "_by_key", "_context_now", "_key_given", "_owner", "_service", "_switched", "_verifies",

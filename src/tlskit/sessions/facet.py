@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from time import time as now
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .._core.context import Context
 from .._core.session import Session
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
+_Callback = TypeVar("_Callback")
 
 
 @dataclass(frozen=True)
@@ -360,9 +361,7 @@ class ContextSessions:
 
     @on_new.setter
     def on_new(self, callback: OnNew | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_new has to be callable or None, not {type(callback).__name__}")
-        self._on_new = callback
+        self._on_new = _callback(callback, "on_new")
         self._want_sessions()
 
     @property
@@ -377,9 +376,7 @@ class ContextSessions:
 
     @on_get.setter
     def on_get(self, callback: OnGet | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_get has to be callable or None, not {type(callback).__name__}")
-        self._on_get = callback
+        self._on_get = _callback(callback, "on_get")
         self._switch_resumption(self._resume)
 
     @property
@@ -394,9 +391,7 @@ class ContextSessions:
 
     @on_remove.setter
     def on_remove(self, callback: OnRemove | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"on_remove has to be callable or None, not {type(callback).__name__}")
-        self._on_remove = callback
+        self._on_remove = _callback(callback, "on_remove")
         self._context.want_removed(callback is not None)
 
     def tell_removed(self) -> None:
@@ -413,6 +408,12 @@ def _whole(value: int, what: str, most: int | None = None, least: int = 0) -> in
     if most is not None and not least <= value <= most:
         raise ValueError(f"{what} lies between {least} and {most}, not at {value}")
     return int(value)
+
+
+def _callback(value: _Callback, name: str) -> _Callback:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} has to be callable or None, not {type(value).__name__}")
+    return value
 
 
 def _session(value: SSLSession) -> Session:
