@@ -74,6 +74,18 @@ def test_taken_off_again(kind: Kind, pki: PKI, client: Any, store: Any, memory: 
     assert memory.connect(client, server, session=session)[0].session_reused
 
 
+def test_openssls_own_cache_is_back_without_the_store(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
+    """What the store switched off is as it was before: session ids are resumed from OpenSSL's cache again."""
+    server = server_for(kind, pki, identity=pki.direct)
+    server.options |= tlskit.OP_NO_TICKET
+    before = server.sessions.mode
+    server.sessions.store = store
+    server.sessions.store = None
+    assert server.sessions.mode == before
+    session = memory.earn(client, server)
+    assert memory.connect(client, server, session=session)[0].session_reused
+
+
 def test_a_client_that_offers_nothing(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
     server = serving(kind, pki, store)
     _, far = memory.connect(client, server)

@@ -67,7 +67,7 @@ class ContextSessions:
 
     __slots__ = (
         "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get", "_on_new", "_on_remove",
-        "_per_peer", "_resume", "_reverify", "_server_cache", "tally",
+        "_per_peer", "_resume", "_reverify", "_server_cache", "_stores_mode", "tally",
     )  # fmt: skip
 
     def __init__(self, context: Context) -> None:
@@ -81,6 +81,7 @@ class ContextSessions:
         self._on_remove: OnRemove | None = None
         self._per_peer, self._client_certificates = MANY, False
         self._resume = self._reverify = False
+        self._stores_mode = SessionCacheMode(0)
         self.tally = Tally()
 
     def __repr__(self) -> str:
@@ -97,6 +98,7 @@ class ContextSessions:
         known = int(SessionCacheMode.BOTH | SessionCacheMode.NO_AUTO_CLEAR | SessionCacheMode.NO_INTERNAL | SessionCacheMode.UPDATE_TIME)
         if _whole(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that are no SessionCacheMode")
+        self._stores_mode = SessionCacheMode(0)  # from now on, all of it is the caller's
         self._context.cache_mode = int(value)
 
     @property
@@ -235,12 +237,14 @@ class ContextSessions:
         return self._client_cache is not None or self._server_cache is not None or self._on_new is not None or self._on_remove is not None
 
     def _want_sessions(self) -> None:
-        role, mode = self._context.role, self.mode
+        role, mode = self._context.role, self.mode & ~self._stores_mode
         if self._on_new is not None or self._client_cache is not None:
             mode |= SessionCacheMode.CLIENT | (SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0)
+        wanted = SessionCacheMode(0)
         if self._external is not None:
-            mode |= SessionCacheMode.NO_INTERNAL | (SessionCacheMode.SERVER if role != "client" else 0)
-        self.mode = mode
+            wanted = SessionCacheMode.NO_INTERNAL | (SessionCacheMode.SERVER if role != "client" else 0)
+        self._stores_mode = wanted & ~mode  # what is taken back with the store
+        self._context.cache_mode = int(mode | wanted)
         self._context.want_sessions(self._on_new is not None or self._client_cache is not None or self._server_cache is not None)
 
     # -- what became of it ----------------------------------------------------------------------------------------
