@@ -187,6 +187,7 @@ typedef struct tk_op {
 } tk_op;
 
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
+int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout);  /* takes the lock */
 int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
 int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look); /* lets go of the lock meanwhile: TK_DONE or a status */
 int tk_op_leaves_reading(const tk_conn *c, const tk_op *op);
@@ -195,7 +196,6 @@ int tk_handshake_first(const tk_conn *c, const tk_op *op); /* whether it has to 
 int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n);
 void tk_handshake_prepare(tk_conn *c); /* a new connection */
 int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
-
 static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
 
 /* ---- faults ---- */

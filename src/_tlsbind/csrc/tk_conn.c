@@ -1,7 +1,7 @@
 /* A connection: one SSL, one lock, one loop.
 
    How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that calls libssl once or
-   more and says what came of it. `run` takes the connection's lock, clears this thread's error queue, makes the step,
+   more and says what came of it. `tk_op_run`, under the connection's lock, clears this thread's error queue, makes the step,
    and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
    a socket and time left, does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may sit in a read
    while another writes and a third closes; of several readers one waits for the socket. A timeout of 0 is the whole of
@@ -151,7 +151,7 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
     return status;
 }
 
-static int64_t run(tk_conn *c, tk_op *op, int64_t timeout)
+int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t status;
 
@@ -227,12 +227,12 @@ int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
     tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ };
 
-    return run(c, &op, timeout);
+    return tk_op_do(c, &op, timeout);
 }
 
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
 {
     tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };
 
-    return run(c, &op, timeout);
+    return tk_op_do(c, &op, timeout);
 }

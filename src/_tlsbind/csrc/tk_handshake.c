@@ -143,12 +143,8 @@ static int64_t step_read_early(tk_conn *c, tk_op *op)
 int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
     tk_op op = { .step = step_read_early, .into = into, .size = room, .kind = TK_HANDSHAKE };
-    int64_t status;
 
-    tk_lock(&c->mutex);
-    status = tk_op_run(c, &op, timeout);
-    tk_unlock(&c->mutex);
-    return status;
+    return tk_op_do(c, &op, timeout);
 }
 
 /* As SSL_write_ex; while early data is being read, to the client that sent it. */
@@ -189,10 +185,6 @@ int tk_handshake_first(const tk_conn *c, const tk_op *op)
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)
 {
     tk_op op = { .step = tk_handshake_step, .kind = TK_HANDSHAKE };
-    int64_t status;
 
-    tk_lock(&c->mutex);
-    status = tk_op_run(c, &op, timeout);
-    tk_unlock(&c->mutex);
-    return status;
+    return tk_op_do(c, &op, timeout);
 }
