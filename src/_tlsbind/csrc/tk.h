@@ -30,7 +30,8 @@
 #define SSL_SESSION_set_time_ex(s, t) SSL_SESSION_set_time(s, (long)(t))
 #endif
 
-/* ---- names of libraries and reasons: tables made from OpenSSL's headers when this is built ---- */
+/* ---- names of libraries and reasons: tables made from OpenSSL's headers when this is built
+   ---- */
 
 typedef struct { int library, reason; const char *name; } tk_name;
 extern const tk_name tk_library_names[], tk_reason_names[]; /* each ends with a NULL name */
@@ -85,7 +86,8 @@ typedef struct {
 } tk_owed;
 
 typedef struct {
-    uint64_t number; /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
+    /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
+    uint64_t number;
     uint64_t thread;
     int32_t generation;
 } tk_turn;
@@ -109,7 +111,8 @@ struct tk_conn {
     int32_t waiting;        /* how many threads are in poll ... */
     int32_t reader;         /* whether one of them waits to read, for all that would */
     int32_t born;           /* tk_generation of the process that made it */
-    int32_t generation;     /* ... in the process that had this number: a forked child has none of them */
+    /* ... in the process that had this number: a forked child has none of them */
+    int32_t generation;
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
     tk_look *look;          /* at what the socket holds, for the step that comes now; NULL: none */
@@ -118,7 +121,8 @@ struct tk_conn {
     uint8_t header_size;
     size_t missing;         /* of its body, what libssl has not been given yet */
     size_t stride;          /* how much one recv asks for */
-    size_t reader_room;     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
+    /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
+    size_t reader_room;
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
     uint8_t corked;         /* more records follow at once: gather them for one send */
     uint8_t dry;            /* the last read had to wait: the next one begins with that */
@@ -133,7 +137,8 @@ struct tk_conn {
     tk_turn turn;           /* of the write whose bytes go out now */
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
-    int64_t parked;         /* the status of a read that failed for good, for the reads to come; 0: none */
+    /* the status of a read that failed for good, for the reads to come; 0: none */
+    int64_t parked;
 
     tk_event *first_event, *last_event;
     int32_t events;
@@ -141,8 +146,10 @@ struct tk_conn {
     int16_t verify_depth;
     tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
     X509 *rejected;         /* the certificate that verification failed at */
-    uint8_t has_id_base;    /* a server that verifies: its session id context stands for its policy */
-    uint8_t unanswered;     /* before the handshake begins, Python has to look once more at what it may resume */
+    /* a server that verifies: its session id context stands for its policy */
+    uint8_t has_id_base;
+    /* before the handshake begins, Python has to look once more at what it may resume */
+    uint8_t unanswered;
     uint8_t external;       /* a server: sessions are kept elsewhere (tk_lookup.c) */
     uint8_t looked;         /* the ClientHello has been looked at */
     uint8_t offered;        /* what was in it: TK_OFFERED_... */
@@ -151,7 +158,8 @@ struct tk_conn {
     SSL_SESSION *found;     /* it, from elsewhere */
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
-    tk_queue early;         /* early data: a client's to send; a server's that has come and was not read */
+    /* early data: a client's to send; a server's that has come and was not read */
+    tk_queue early;
     uint8_t shutdown_sent;
     uint8_t inside;         /* Python is behind a door: libssl must not be entered again */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
@@ -159,7 +167,8 @@ struct tk_conn {
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
     uint8_t tickets_counted; /* ... and what has been counted of this handshake */
-    tk_ring *ring;          /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
+    /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
+    tk_ring *ring;
     uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */
 };
 
@@ -189,13 +198,16 @@ typedef struct tk_op {
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
 int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout);  /* takes the lock */
 int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
-int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look); /* lets go of the lock meanwhile: TK_DONE or a status */
+/* lets go of the lock meanwhile: TK_DONE or a status */
+int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look);
 int tk_op_leaves_reading(const tk_conn *c, const tk_op *op);
 int64_t tk_handshake_step(tk_conn *c, tk_op *op);
-int tk_handshake_first(const tk_conn *c, const tk_op *op); /* whether it has to come before this operation */
+/* whether it has to come before this operation */
+int tk_handshake_first(const tk_conn *c, const tk_op *op);
 int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n);
 void tk_handshake_prepare(tk_conn *c); /* a new connection */
-int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status); /* send on what libssl has written meanwhile */
+/* send on what libssl has written meanwhile */
+int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status);
 static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
 
 /* ---- faults ---- */
@@ -237,7 +249,8 @@ void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out); /* three recor
 
 /* ---- certificates ---- */
 
-int tk_distrust(int ok, X509_STORE_CTX *v); /* a callback of X509_verify_cert: refuses the keys that no chain may hold */
+/* a callback of X509_verify_cert: refuses the keys that no chain may hold */
+int tk_distrust(int ok, X509_STORE_CTX *v);
 
 /* ---- contexts, hooks ---- */
 
@@ -280,7 +293,8 @@ tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
 void tk_hooks_install(tk_ctx *c);
 void tk_hooks_remove(tk_ctx *c);
 void tk_hooks_watch(tk_conn *c);
-void tk_psk_install(tk_ctx *c); /* the part of tk_hooks_install that has to do with pre-shared keys */
+/* the part of tk_hooks_install that has to do with pre-shared keys */
+void tk_psk_install(tk_ctx *c);
 void tk_events_push(tk_conn *c, SSL_SESSION *session);
 void tk_events_clear(tk_conn *c);
 
@@ -292,7 +306,8 @@ void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became 
 
 /* ---- sessions that are kept elsewhere ---- */
 
-int tk_lookup_pause(tk_conn *c, SSL *ssl); /* in the ClientHello hook: 1 when the handshake has to wait */
+/* in the ClientHello hook: 1 when the handshake has to wait */
+int tk_lookup_pause(tk_conn *c, SSL *ssl);
 SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy);
 void tk_lookup_end(tk_conn *c); /* the handshake is over */
 void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session);

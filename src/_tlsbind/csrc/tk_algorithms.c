@@ -28,7 +28,8 @@ void tk_ctx_groups(tk_ctx *c, int aliases, tk_records *out)
 int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fault)
 {
     tk_fault_begin();
-    if (of_clients ? SSL_CTX_set1_client_sigalgs_list(c->ctx, list) : SSL_CTX_set1_sigalgs_list(c->ctx, list))
+    if (of_clients ? SSL_CTX_set1_client_sigalgs_list(c->ctx, list)
+                   : SSL_CTX_set1_sigalgs_list(c->ctx, list))
         return TK_DONE;
     return tk_fail(fault);
 }
@@ -39,7 +40,8 @@ const char *tk_conn_signature(tk_conn *c, int peer)
     int found;
 
     tk_lock(&c->mutex);
-    found = peer ? SSL_get0_peer_signature_name(c->ssl, &name) : SSL_get0_signature_name(c->ssl, &name);
+    found = peer ? SSL_get0_peer_signature_name(c->ssl, &name)
+                 : SSL_get0_signature_name(c->ssl, &name);
     tk_unlock(&c->mutex);
     return found ? name : NULL;
 }

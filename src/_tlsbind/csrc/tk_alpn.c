@@ -1,8 +1,10 @@
-/* Application protocols (RFC 7301): a context's list may be changed while handshakes look into it, so it has a lock. */
+/* Application protocols (RFC 7301): a context's list may be changed while handshakes look into it,
+   so it has a lock. */
 #include "tk_alpn.h"
 
 /* Where a name stands in a list of names with their lengths before them; NULL: it does not. */
-static const uint8_t *name_in(const uint8_t *list, size_t size, const uint8_t *name, size_t name_size)
+static const uint8_t *name_in(const uint8_t *list, size_t size, const uint8_t *name,
+                              size_t name_size)
 {
     size_t at;
 
@@ -33,10 +35,10 @@ int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
     return ok ? TK_DONE : TK_SSL;
 }
 
-/* A server's choice: the first of its own that the client offers. What is given to libssl is the client's, which stays
-   where it is for long enough. */
-int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *offered, unsigned int offered_size,
-                   void *argument)
+/* A server's choice: the first of its own that the client offers. What is given to libssl is the
+   client's, which stays where it is for long enough. */
+int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                   const unsigned char *offered, unsigned int offered_size, void *argument)
 {
     tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
     const uint8_t *found = NULL;

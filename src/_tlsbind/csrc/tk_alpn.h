@@ -4,8 +4,8 @@
 
 #include "tk.h"
 
-int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *offered, unsigned int offered_size,
-                   void *argument);
+int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                   const unsigned char *offered, unsigned int offered_size, void *argument);
 int tk_conn_speaks(tk_conn *c, const void *name, size_t size);
 
 #endif

@@ -1,6 +1,6 @@
-/* The border between C and Python: every struct, status and function that the two share.
-   cffi reads this same text, so it holds no preprocessor line. What belongs to one thing alone stands in tk_api_*.h
-   beside it, which are read after it. */
+/* The border between C and Python: every struct, status and function that the two share. cffi reads
+   this same text, so it holds no preprocessor line. What belongs to one thing alone stands in
+   tk_api_*.h beside it, which are read after it. */
 
 typedef struct ssl_session_st SSL_SESSION;
 typedef struct x509_st X509;
@@ -20,11 +20,11 @@ enum {
     TK_TIMED_OUT = -4,   /* the time that the caller gave has passed */
     TK_CLOSED = -5,      /* tk_conn_close was called, perhaps by another thread */
     TK_ZERO_RETURN = -6, /* both sides are closed already */
-    TK_PAUSED = -11,     /* what may be resumed is to be looked at once more: call tk_conn_go_on, then again */
+    TK_PAUSED = -11,     /* look once more at what may be resumed, call tk_conn_go_on, then again */
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */
-    TK_REENTERED = -12,  /* called from behind a door of the very operation that the connection is in */
+    TK_REENTERED = -12,  /* called from behind a door of the operation that the connection is in */
     TK_PASSWORD_LONG = -10 /* the password is longer than OpenSSL takes */
 };
 
@@ -68,8 +68,10 @@ void tk_records_free(tk_records *r);
 int tk_init(void); /* once, before all else: 1 on success */
 unsigned long tk_version_number(void); /* of the libssl that runs */
 const char *tk_version_text(void);
-void tk_constants(tk_records *out); /* every OpenSSL constant that was there when this was compiled */
-void tk_features(tk_records *out); /* of each row of decl/features.py: name, whether it is there, who has it */
+/* every OpenSSL constant that was there when this was compiled */
+void tk_constants(tk_records *out);
+/* of each row of decl/features.py: name, whether it is there, who has it */
+void tk_features(tk_records *out);
 const char *tk_verify_text(int32_t code);
 
 /* ---- memory transport ---- */
@@ -90,8 +92,10 @@ enum { TK_LOAD_CERTIFICATES = 1, TK_LOAD_CRLS = 2 };
 X509_STORE *tk_trust_new(void);
 void tk_trust_free(X509_STORE *s);
 X509_STORE *tk_trust_copy(X509_STORE *s, tk_fault *fault); /* the objects, not the look-ups */
-int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault); /* how many there were; 0 is a failure too */
-int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);           /* certificates, end to end */
+/* how many there were; 0 is a failure too */
+int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault);
+/* certificates, end to end */
+int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);
 int tk_trust_add_directory(X509_STORE *s, const char *path, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
 void tk_trust_authorities(X509_STORE *s, tk_records *out); /* DER of each CA certificate */
@@ -109,8 +113,9 @@ enum { /* the tags of tk_x509_fields: the order of the fields within one tag is 
     TK_X509_SUBJECT_RDN, TK_X509_ISSUER_RDN,           /* a new RDN begins */
     TK_X509_SUBJECT_NAME, TK_X509_SUBJECT_VALUE,       /* of one attribute, in turn */
     TK_X509_ISSUER_NAME, TK_X509_ISSUER_VALUE,
-    TK_X509_ALT_BEGIN,                                 /* there are alternative names, if any follow or not */
-    TK_X509_ALT_EMAIL, TK_X509_ALT_DNS, TK_X509_ALT_URI, TK_X509_ALT_RID, TK_X509_ALT_IP, TK_X509_ALT_DIRNAME,
+    TK_X509_ALT_BEGIN, /* there are alternative names, if any follow or not */
+    TK_X509_ALT_EMAIL, TK_X509_ALT_DNS, TK_X509_ALT_URI, TK_X509_ALT_RID, TK_X509_ALT_IP,
+    TK_X509_ALT_DIRNAME,
     TK_X509_ALT_RDN, TK_X509_ALT_NAME, TK_X509_ALT_VALUE, /* inside a DirName */
     TK_X509_ALT_OTHER,
     TK_X509_OCSP, TK_X509_CA_ISSUERS, TK_X509_CRL_POINT
@@ -121,7 +126,8 @@ int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault);
 /* ---- contexts ---- */
 
 enum { TK_ROLE_ANY = 0, TK_ROLE_CLIENT = 1, TK_ROLE_SERVER = 2 };
-enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 }; /* tk_py_servername's answers beside an alert */
+/* tk_py_servername's answers beside an alert */
+enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 };
 enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SESSION = 1,    /* queue every new session on its connection */
     TK_HOOK_SERVERNAME = 2, /* ask about the server name */
@@ -133,7 +139,8 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
 };
 
 typedef struct {
-    int64_t number, connect, connect_good, connect_renegotiate, accept, accept_good, accept_renegotiate;
+    int64_t number, connect, connect_good, connect_renegotiate, accept, accept_good,
+        accept_renegotiate;
     int64_t hits, misses, timeouts, cache_full, cb_hits;
 } tk_session_stats;
 
@@ -156,11 +163,14 @@ void tk_ctx_set_security_level(tk_ctx *c, int level);
 int tk_ctx_set_ciphers(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_ciphersuites(tk_ctx *c, const char *list, tk_fault *fault);
 int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault);
-void tk_ctx_ciphers(tk_ctx *c, tk_records *out); /* of each: id, bits, alg_bits, aead, then up to nine strings */
-int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault); /* parameters for finite-field Diffie-Hellman */
+/* of each: id, bits, alg_bits, aead, then up to nine strings */
+void tk_ctx_ciphers(tk_ctx *c, tk_records *out);
+/* parameters for finite-field Diffie-Hellman */
+int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault);
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
-int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
-                     const void *password, int64_t password_size, tk_fault *fault); /* password_size -1: none given */
+/* A password_size of -1: none is given. */
+int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key,
+                     size_t key_size, const void *password, int64_t password_size, tk_fault *fault);
 void tk_ctx_names(tk_ctx *c, void *into); /* 32 bytes that stand for the names in that leaf */
 void tk_ctx_certificate(tk_ctx *c, tk_records *out); /* DER of the leaf in use, if any */
 void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s);
@@ -193,59 +203,82 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out);
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at);
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s);
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s);
-SSL_SESSION *tk_ctx_next_removed(tk_ctx *c); /* the oldest in the queue, now the caller's, or NULL */
+/* the oldest in the queue, now the caller's, or NULL */
+SSL_SESSION *tk_ctx_next_removed(tk_ctx *c);
 
 /* ---- connections ---- */
 
-tk_conn *tk_conn_new(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing, void *handle, tk_fault *fault);
+tk_conn *tk_conn_new(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                     void *handle, tk_fault *fault);
 void tk_conn_free(tk_conn *c);
 void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is inside */
-int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip, size_t ip_size, tk_fault *fault); /* each may be NULL */
+/* each may be NULL */
+int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
+                         size_t ip_size, tk_fault *fault);
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
-int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s); /* whether this connection offers the session's cipher */
+/* whether this connection offers the session's cipher */
+int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s);
 void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
 void tk_conn_go_on(tk_conn *c);
 int tk_conn_paused(tk_conn *c); /* whether it waits for that */
-void tk_conn_use_external(tk_conn *c); /* a server: pause at the ClientHello of whoever offers a session */
-int tk_conn_wanted(tk_conn *c, void *into); /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
+/* a server: pause at the ClientHello of whoever offers a session */
+void tk_conn_use_external(tk_conn *c);
+/* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
+int tk_conn_wanted(tk_conn *c, void *into);
 void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
-int tk_conn_set_id_context(tk_conn *c, const void *id); /* 32 bytes that stand for a server's policy */
-int tk_conn_set_early(tk_conn *c, const void *data, size_t size); /* a client: to be sent with the ClientHello, or after it */
+/* 32 bytes that stand for a server's policy */
+int tk_conn_set_id_context(tk_conn *c, const void *id);
+/* a client: to be sent with the ClientHello, or after it */
+int tk_conn_set_early(tk_conn *c, const void *data, size_t size);
 int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
-/* Would this certificate pass this connection's verification now, with the help of others (DER, end to end)? If so, the chain. */
+/* Would this certificate pass this connection's verification now, with the help of others (DER, end
+   to end)? If so, the chain. */
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
 int tk_conn_events(tk_conn *c); /* how many sessions are in the queue */
-SSL_SESSION *tk_conn_next_session(tk_conn *c); /* the oldest in the queue, now the caller's, or NULL */
+/* the oldest in the queue, now the caller's, or NULL */
+SSL_SESSION *tk_conn_next_session(tk_conn *c);
 
-/* Operations. The timeout is in milliseconds: 0 never waits, -1 waits for ever. On TK_SYSCALL and TK_SSL the fault has
-   been taken already; tk_conn_fault hands out the last one of that operation. */
+/* Operations. The timeout is in milliseconds: 0 never waits, -1 waits for ever. On TK_SYSCALL and
+   TK_SSL the fault has been taken already; tk_conn_fault hands out the last one of that
+   operation. */
 enum { TK_HANDSHAKE = 0, TK_READ = 1, TK_WRITE = 2, TK_SHUTDOWN = 3 };
 
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
-int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout); /* a server: before the handshake is complete, or after */
+/* a server: before the handshake is complete, or after */
+int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout);
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout); /* when it ends early, repeat it with the same bytes */
+/* when it ends early, repeat it with the same bytes */
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout);
 
 typedef struct {
     uint64_t number;
     size_t taken;
 } tk_progress; /* of a write that is made in several calls; begins with zeros */
 
-int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p, int64_t timeout); /* begin, or go on */
-void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p); /* do not go on: it has ended early */
+/* begin, or go on */
+int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p,
+                         int64_t timeout);
+/* do not go on: it has ended early */
+void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p);
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 
 int64_t tk_conn_pending(tk_conn *c);
-int tk_conn_feed(tk_conn *c, const void *data, size_t size); /* bytes that were read from the socket before; 0: no memory */
-int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room); /* bytes read ahead that are not TLS: after a shutdown */
+/* bytes that were read from the socket before; 0: no memory */
+int tk_conn_feed(tk_conn *c, const void *data, size_t size);
+/* bytes read ahead that are not TLS: after a shutdown */
+int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room);
 int tk_conn_handshake_done(tk_conn *c);
-int tk_conn_request_certificate(tk_conn *c, tk_fault *fault); /* TLS 1.3 post-handshake authentication */
+/* TLS 1.3 post-handshake authentication */
+int tk_conn_request_certificate(tk_conn *c, tk_fault *fault);
 
-enum { TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFFERED_TICKET = 3, TK_OFFERED_PSK = 4 };
+enum {
+    TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFFERED_TICKET = 3,
+    TK_OFFERED_PSK = 4
+};
 
 typedef struct {
     int32_t offered; /* by a server's client, to resume from */
@@ -255,7 +288,8 @@ typedef struct {
     int32_t alert_sent, alert_received, verify_code, shutdown;
     uint64_t bytes_read, bytes_written; /* on the wire */
     int64_t session_time;
-    const char *version_name, *cipher_name, *cipher_standard_name, *cipher_protocol, *group_name; /* static */
+    /* static */
+    const char *version_name, *cipher_name, *cipher_standard_name, *cipher_protocol, *group_name;
     const char *compression; /* static; NULL: none */
     uint32_t alpn_size;
     uint8_t alpn[256];
@@ -264,8 +298,12 @@ typedef struct {
 
 void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out);
 X509 *tk_conn_peer(tk_conn *c); /* a reference of the caller's own, or NULL */
-X509 *tk_conn_rejected(tk_conn *c); /* the certificate that verification failed at: as tk_conn_peer */
-void tk_conn_chain(tk_conn *c, int verified, tk_records *out); /* DER of each certificate, the peer's own first */
+/* the certificate that verification failed at: as tk_conn_peer */
+X509 *tk_conn_rejected(tk_conn *c);
+/* DER of each certificate, the peer's own first */
+void tk_conn_chain(tk_conn *c, int verified, tk_records *out);
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out);
-void tk_conn_info(tk_conn *c, tk_records *out); /* the session's, then TK_INFO_LIVE and the connection's own */
-int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room); /* the Finished message: its length, 0 when there is none */
+/* the session's, then TK_INFO_LIVE and the connection's own */
+void tk_conn_info(tk_conn *c, tk_records *out);
+/* the Finished message: its length, 0 when there is none */
+int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room);

@@ -1,7 +1,9 @@
 /* The border, as tk_api.h: groups, signature algorithms, pre-shared keys. */
 
 void tk_signature_algorithms(tk_records *out); /* the names of all that libssl knows */
-void tk_ctx_groups(tk_ctx *c, int aliases, tk_records *out); /* the names of those that could be used */
+/* the names of those that could be used */
+void tk_ctx_groups(tk_ctx *c, int aliases, tk_records *out);
 int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fault);
-const char *tk_conn_signature(tk_conn *c, int peer); /* the algorithm that a side signed with; the context's: NULL when there is none */
+/* the algorithm that a side signed with; the context's: NULL when there is none */
+const char *tk_conn_signature(tk_conn *c, int peer);
 int tk_ctx_set_psk_hint(tk_ctx *c, const char *hint); /* NULL: none */

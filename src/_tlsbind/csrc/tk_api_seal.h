@@ -10,5 +10,8 @@ enum {
 tk_seal *tk_seal_new(const void *secret, size_t size, tk_fault *fault);
 void tk_seal_free(tk_seal *s);
 void tk_seal_id(tk_seal *s, void *into); /* TK_SEAL_ID bytes */
-int tk_seal_close(tk_seal *s, const void *about, size_t about_size, const void *plain, size_t size, void *sealed, tk_fault *fault);
-int tk_seal_open(tk_seal *s, const void *about, size_t about_size, const void *sealed, size_t size, void *plain); /* 0: it is not what was sealed */
+int tk_seal_close(tk_seal *s, const void *about, size_t about_size, const void *plain, size_t size,
+                  void *sealed, tk_fault *fault);
+/* 0: it is not what was sealed */
+int tk_seal_open(tk_seal *s, const void *about, size_t about_size, const void *sealed, size_t size,
+                 void *plain);

@@ -5,12 +5,13 @@ typedef struct tk_ring tk_ring;
 enum { /* where its keys are from */
     TK_RING_GIVEN = 0,  /* tk_ring_set_keys */
     TK_RING_OWN = 1,    /* made here: one from the other, by the clock */
-    TK_RING_SHARED = 2  /* derived from secrets that others have too, by the clock: tk_ring_set_secrets */
+    /* derived from secrets that others have too, by the clock: tk_ring_set_secrets */
+    TK_RING_SHARED = 2
 };
 enum { TK_RING_KEYS = 512, TK_RING_SECRETS = 8 }; /* the most that one has */
 
-/* A key at the border: one byte that says how long its two secrets are, 16 (AES-128) or 32; then its name, 16 bytes; the
-   secret for HMAC and the one for AES, each in a room of 32. */
+/* A key at the border: one byte that says how long its two secrets are, 16 (AES-128) or 32; then
+   its name, 16 bytes; the secret for HMAC and the one for AES, each in a room of 32. */
 enum { TK_PACKED_KEY = 81 };
 
 typedef struct {
@@ -20,9 +21,13 @@ typedef struct {
 void tk_wipe(void *data, size_t size);
 tk_ring *tk_ring_new(int kind, int64_t period, int64_t lifetime, tk_fault *fault); /* seconds */
 void tk_ring_free(tk_ring *r); /* gives up one reference */
-int tk_ring_set_keys(tk_ring *r, const void *keys, int32_t count, tk_fault *fault); /* end to end; the first encrypts */
-int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32_t count, tk_fault *fault); /* end to end */
-int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault); /* a new random key; those of before go on to decrypt, or are forgotten */
+/* end to end; the first encrypts */
+int tk_ring_set_keys(tk_ring *r, const void *keys, int32_t count, tk_fault *fault);
+/* end to end */
+int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32_t count,
+                        tk_fault *fault);
+/* a new random key; those of before go on to decrypt, or are forgotten */
+int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault);
 int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room); /* those in force: how many */
 void tk_ring_stats_of(tk_ring *r, tk_ring_stats *out);
 void tk_ring_shift(tk_ring *r, int64_t seconds); /* set its clock forward: for tests */
@@ -31,6 +36,7 @@ int tk_ctx_ticket_keys(tk_ctx *c, void *into);           /* libssl's own: 80 byt
 int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys);
 
 enum { /* why a ring refused a client's ticket: tk_conn_facts.refused_ticket */
-    TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3, TK_TICKET_EXPIRED = 4,
-    TK_TICKET_ELSEWHERE = 5 /* made for another name, or before a certificate for other names */
+    TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3,
+    /* made for another name, or before a certificate for other names */
+    TK_TICKET_EXPIRED = 4, TK_TICKET_ELSEWHERE = 5
 };

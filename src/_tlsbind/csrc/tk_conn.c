@@ -1,18 +1,21 @@
 /* A connection: one SSL, one lock, one loop.
 
-   How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that calls libssl once or
-   more and says what came of it. `tk_op_run`, under the connection's lock, clears this thread's error queue, makes the step,
-   and takes the fault if it failed, all before the lock is released. Only then, when the step wants I/O, and there is
-   a socket and time left, does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may sit in a read
-   while another writes and a third closes; of several readers one waits for the socket. A timeout of 0 is the whole of
-   the memory transport and of non-blocking sockets: the same step, no wait.
+   How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that
+   calls libssl once or more and says what came of it. `tk_op_run`, under the connection's lock,
+   clears this thread's error queue, makes the step, and takes the fault if it failed, all before
+   the lock is released. Only then, when the step wants I/O, and there is a socket and time left,
+   does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may
+   sit in a read while another writes and a third closes; of several readers one waits for the
+   socket. A timeout of 0 is the whole of the memory transport and of non-blocking sockets: the same
+   step, no wait.
 
-   How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket refuses waits in
-   `behind`, and every step ends by trying to send it. A write has happened when nothing of it waits there any more;
-   tk_write.c has the rules for those that end before.
+   How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket
+   refuses waits in `behind`, and every step ends by trying to send it. A write has happened when
+   nothing of it waits there any more; tk_write.c has the rules for those that end before.
 
-   How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by shutting the socket
-   down, and waits until they have left; the descriptor may be closed after that, and its number used again. */
+   How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by
+   shutting the socket down, and waits until they have left; the descriptor may be closed after
+   that, and its number used again. */
 #include "tk.h"
 
 /* ---- the loop ---- */
@@ -27,8 +30,10 @@ int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
         return TK_PAUSED;
     case SSL_ERROR_ZERO_RETURN:
-        /* The end of the data to a reader; once both sides have ended, only to one that waits: another thread unwraps. */
-        if (op->kind == TK_READ && (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->may_wait))
+        /* The end of the data to a reader; once both sides have ended, only to one that waits:
+           another thread unwraps. */
+        if (op->kind == TK_READ &&
+            (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->may_wait))
             return TK_EOF;
         return TK_ZERO_RETURN;
     case SSL_ERROR_SYSCALL:
@@ -38,9 +43,13 @@ int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
     }
 }
 
-static int is_want(int64_t status) { return status == TK_WANT_READ || status == TK_WANT_WRITE || status == TK_TURN; }
+static int is_want(int64_t status)
+{
+    return status == TK_WANT_READ || status == TK_WANT_WRITE || status == TK_TURN;
+}
 
-/* The errno of the operation's own direction first: after a reset, libssl tries to send an alert, and fails with EPIPE. */
+/* The errno of the operation's own direction first: after a reset, libssl tries to send an alert,
+   and fails with EPIPE. */
 static int errno_of(const tk_conn *c, const tk_op *op)
 {
     int first = op->kind == TK_WRITE ? c->write_errno : c->read_errno;
@@ -63,7 +72,8 @@ int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status)
     return TK_WANT_WRITE;
 }
 
-/* Take the fault now, in the thread and the call that failed. Without memory for it, it stays without details. */
+/* Take the fault now, in the thread and the call that failed. Without memory for it, it stays
+   without details. */
 static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
 {
     tk_fault **slot = &c->fault[op->kind];
@@ -94,12 +104,14 @@ static int64_t attempt(tk_conn *c, tk_op *op)
     status = tk_handshake_first(c, op) ? tk_handshake_step(c, op) : TK_DONE;
     if (status == TK_DONE)
         status = op->step(c, op);
-    if (status == TK_SSL && op->kind != TK_READ && ERR_peek_error() == 0 && c->fault[TK_READ] != NULL)
+    if (status == TK_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
+        c->fault[TK_READ] != NULL)
         return repeat_fault(c, op);
     if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
         take_fault(c, op, errno_of(c, op));
     if (op->kind == TK_READ && status == TK_SSL)
-        c->parked = status; /* libssl would not say it twice, and the next reader has to hear it too */
+        /* libssl would not say it twice, and the next reader has to hear it too */
+        c->parked = status;
     return c->interrupted && is_want(status) ? TK_INTERRUPTED : status;
 }
 
@@ -115,12 +127,14 @@ static int has_to_wait(tk_conn *c, const tk_op *op)
     if (!c->dry || c->parked != 0 || c->ahead.size > 0 || c->behind.size > 0 || c->unanswered)
         return 0;
     c->dry = 0; /* as the last time: it would ask an empty socket */
-    return SSL_is_init_finished(c->ssl) && SSL_pending(c->ssl) == 0 && SSL_get_shutdown(c->ssl) == 0;
+    return SSL_is_init_finished(c->ssl) && SSL_pending(c->ssl) == 0 &&
+           SSL_get_shutdown(c->ssl) == 0;
 }
 
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
 {
-    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status; /* the clock has cut off part of a millisecond */
+    /* the clock has cut off part of a millisecond */
+    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status;
     tk_look look;
 
     look.size = 0;
@@ -129,7 +143,10 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
     for (;;) {
         int waited;
 
-        status = c->closed ? TK_CLOSED : c->inside ? TK_REENTERED : has_to_wait(c, op) ? TK_WANT_READ : attempt(c, op);
+        status = c->closed            ? TK_CLOSED
+                 : c->inside          ? TK_REENTERED
+                 : has_to_wait(c, op) ? TK_WANT_READ
+                                      : attempt(c, op);
         c->look = NULL;
         if (!is_want(status) || c->fd < 0 || timeout == 0)
             break;
@@ -180,7 +197,8 @@ static int64_t step_read(tk_conn *c, tk_op *op)
             status = tk_op_classify(c, op, result);
             if (op->done == 0)
                 break;
-            if (tk_is_failure(status)) { /* the bytes come first; the connection has failed for good */
+            /* the bytes come first; the connection has failed for good */
+            if (tk_is_failure(status)) {
                 take_fault(c, op, errno_of(c, op));
                 c->parked = status;
             }
@@ -193,18 +211,22 @@ static int64_t step_read(tk_conn *c, tk_op *op)
         more = op->done < op->size && (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c));
     } while (more);
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
-        (void)SSL_free_buffers(c->ssl); /* after a ticket libssl holds a write buffer, which only the next write would free */
+        /* after a ticket libssl holds a write buffer, which only the next write would free */
+        (void)SSL_free_buffers(c->ssl);
     if (c->behind.size == 0)
         return status;
-    /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of libssl's own: only a
-       caller that does not wait here must be told of the latter. A reader waits for both directions, and what a send
-       says of a broken connection is the writer's news: the socket has its own for a reader. */
-    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait && c->owed_count == 0 && c->turn.number == 0)
+    /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of
+       libssl's own: only a caller that does not wait here must be told of the latter. A reader
+       waits for both directions, and what a send says of a broken connection is the writer's news:
+       the socket has its own for a reader. */
+    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait &&
+        c->owed_count == 0 && c->turn.number == 0)
         return TK_WANT_WRITE;
     return status;
 }
 
-/* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify, which ends both. */
+/* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify,
+   which ends both. */
 static int64_t step_shutdown(tk_conn *c, tk_op *op)
 {
     for (;;) {

@@ -1,11 +1,13 @@
-/* What a connection was told to do, and what was negotiated: each question and its answer in one crossing. */
+/* What a connection was told to do, and what was negotiated: each question and its answer in one
+   crossing. */
 #include <openssl/x509v3.h>
 
 #include "tk.h"
 
 /* ---- before the handshake ---- */
 
-int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip, size_t ip_size, tk_fault *fault)
+int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
+                         size_t ip_size, tk_fault *fault)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
     int ok;
@@ -31,8 +33,9 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
     return ok ? TK_DONE : TK_SSL;
 }
 
-/* A copy is set: when this handshake fails, which anybody on the way can bring about, libssl withdraws what it was
-   given. The copy's id context becomes the connection's: on a client it means nothing, but libssl compares them. */
+/* A copy is set: when this handshake fails, which anybody on the way can bring about, libssl
+   withdraws what it was given. The copy's id context becomes the connection's: on a client it means
+   nothing, but libssl compares them. */
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
 {
     SSL_SESSION *copy = NULL;
@@ -42,7 +45,8 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
 
     tk_lock(&c->mutex);
     tk_fault_begin();
-    if (!SSL_in_before(c->ssl)) { /* another thread has begun the handshake: libssl would mix two sessions up */
+    /* another thread has begun the handshake: libssl would mix two sessions up */
+    if (!SSL_in_before(c->ssl)) {
         tk_unlock(&c->mutex);
         return TK_DONE;
     }
@@ -109,7 +113,8 @@ static STACK_OF(X509) *untrusted(const uint8_t *der, size_t size)
     const unsigned char *at = der;
     X509 *x;
 
-    while (list != NULL && at < der + size && (x = d2i_X509(NULL, &at, (long)(der + size - at))) != NULL)
+    while (list != NULL && at < der + size &&
+           (x = d2i_X509(NULL, &at, (long)(der + size - at))) != NULL)
         if (sk_X509_push(list, x) <= 0)
             X509_free(x);
     return list;
@@ -124,10 +129,12 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
     tk_lock(&c->mutex);
     ERR_set_mark();
     given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
-    if (v != NULL && X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, given)
-        && X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server")
-        && X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
-        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v), SSL_get_security_level(c->ssl));
+    if (v != NULL &&
+        X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, given) &&
+        X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server") &&
+        X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
+        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v),
+                                         SSL_get_security_level(c->ssl));
         X509_STORE_CTX_set_verify_cb(v, tk_distrust);
         ok = X509_verify_cert(v) == 1;
     }
@@ -174,7 +181,8 @@ static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
 
 static void group_facts(SSL *ssl, tk_conn_facts *out)
 {
-    if (SSL_get_session(ssl) == NULL) /* OpenSSL 3.0 looks for the group there, whether there is one or not */
+    /* OpenSSL 3.0 looks for the group there, whether there is one or not */
+    if (SSL_get_session(ssl) == NULL)
         return;
     out->group_id = (int32_t)SSL_get_negotiated_group(ssl);
     if (out->group_id != 0)

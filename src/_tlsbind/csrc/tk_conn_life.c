@@ -29,7 +29,8 @@ static void offer_post_handshake_auth(SSL *ssl, int server)
         SSL_set_verify(ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(ssl));
 }
 
-tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing, void *handle, tk_fault *fault)
+tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                     void *handle, tk_fault *fault)
 {
     tk_conn *c = calloc(1, sizeof *c);
 
@@ -38,7 +39,8 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
         tk_fail(fault);
         return NULL;
     }
-    tk_mutex_init_recursive(&c->mutex); /* a hook that Python answers may ask its own connection a question */
+    /* a hook that Python answers may ask its own connection a question */
+    tk_mutex_init_recursive(&c->mutex);
     tk_condition_init(&c->left);
     tk_condition_init(&c->turns);
     c->fd = fd;
@@ -48,14 +50,17 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     tk_lock(&x->alpn_mutex); /* libssl copies the list */
     c->ssl = SSL_new(x->ctx);
     tk_unlock(&x->alpn_mutex);
-    if (c->ssl == NULL || !set_transport(c, incoming, outgoing) || !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
+    if (c->ssl == NULL || !set_transport(c, incoming, outgoing) ||
+        !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
         tk_conn_free(c);
         return NULL;
     }
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
     tk_hooks_watch(c);
-    if (!server) /* an id context is the server's; a client that has one refuses sessions from elsewhere, after the fact */
+    /* an id context is the server's; a client that has one refuses sessions from elsewhere, after
+       the fact */
+    if (!server)
         SSL_set_session_id_context(c->ssl, (const unsigned char *)"", 0);
     if (x->post_handshake_auth)
         offer_post_handshake_auth(c->ssl, server);
@@ -77,8 +82,9 @@ void tk_conn_free(tk_conn *c)
         return;
     if (c->ssl != NULL) {
         c->handle = NULL;
-        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1, RFC 8446 6.1);
-           without this, SSL_free would mark it bad. After a fatal alert libssl has marked it already. */
+        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1,
+           RFC 8446 6.1); without this, SSL_free would mark it bad. After a fatal alert libssl has
+           marked it already. */
         SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(c->ssl);
     }
@@ -101,22 +107,26 @@ void tk_conn_free(tk_conn *c)
     free(c);
 }
 
-/* A TLS 1.3 client that has read nothing may have its tickets still in the socket. Take them in: they are worth having,
-   and a socket that is closed over unread bytes resets the connection, which the server would see as an error. */
+/* A TLS 1.3 client that has read nothing may have its tickets still in the socket. Take them in:
+   they are worth having, and a socket that is closed over unread bytes resets the connection, which
+   the server would see as an error. */
 static void take_tickets(tk_conn *c)
 {
     char byte;
     size_t n;
 
-    if (c->fd < 0 || c->has_read || c->closed || c->inside || SSL_is_server(c->ssl) || c->born != tk_generation)
+    if (c->fd < 0 || c->has_read || c->closed || c->inside || SSL_is_server(c->ssl) ||
+        c->born != tk_generation)
         return;
-    if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) || SSL_get_shutdown(c->ssl) != 0)
+    if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) ||
+        SSL_get_shutdown(c->ssl) != 0)
         return;
     (void)SSL_peek_ex(c->ssl, &byte, 1, &n);
     ERR_clear_error();
 }
 
-/* For the same reason: whoever was sent a fatal alert would not see it, if the reset of the connection came with it. */
+/* For the same reason: whoever was sent a fatal alert would not see it, if the reset of the
+   connection came with it. */
 static void drop_the_rest(tk_conn *c)
 {
     uint8_t unwanted[4096];

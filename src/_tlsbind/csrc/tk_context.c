@@ -1,13 +1,26 @@
-/* Contexts: what connections are made from. A setting that fails leaves the one before it in force. */
+/* Contexts: what connections are made from. A setting that fails leaves the one before it in
+   force. */
 #include "tk.h"
+
+static const SSL_METHOD *method_of(int role)
+{
+    switch (role) {
+    case TK_ROLE_CLIENT:
+        return TLS_client_method();
+    case TK_ROLE_SERVER:
+        return TLS_server_method();
+    default:
+        return TLS_method();
+    }
+}
 
 tk_ctx *tk_ctx_new(int role, tk_fault *fault)
 {
     tk_ctx *c = calloc(1, sizeof *c);
-    const SSL_METHOD *method = role == TK_ROLE_CLIENT ? TLS_client_method() : role == TK_ROLE_SERVER ? TLS_server_method() : TLS_method();
 
     tk_fault_begin();
-    if (c == NULL || (c->ctx = SSL_CTX_new(method)) == NULL || !SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, c)) {
+    if (c == NULL || (c->ctx = SSL_CTX_new(method_of(role))) == NULL ||
+        !SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, c)) {
         tk_fail(fault);
         if (c != NULL)
             SSL_CTX_free(c->ctx);
@@ -59,7 +72,10 @@ int tk_ctx_verify_mode(tk_ctx *c) { return SSL_CTX_get_verify_mode(c->ctx); }
 void tk_ctx_set_verify_mode(tk_ctx *c, int mode) { SSL_CTX_set_verify(c->ctx, mode, NULL); }
 int tk_ctx_verify_depth(tk_ctx *c) { return SSL_CTX_get_verify_depth(c->ctx); }
 void tk_ctx_set_verify_depth(tk_ctx *c, int depth) { SSL_CTX_set_verify_depth(c->ctx, depth); }
-unsigned long tk_ctx_verify_flags(tk_ctx *c) { return X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(c->ctx)); }
+unsigned long tk_ctx_verify_flags(tk_ctx *c)
+{
+    return X509_VERIFY_PARAM_get_flags(SSL_CTX_get0_param(c->ctx));
+}
 
 int tk_ctx_set_verify_flags(tk_ctx *c, unsigned long flags, tk_fault *fault)
 {
@@ -74,7 +90,10 @@ int tk_ctx_set_verify_flags(tk_ctx *c, unsigned long flags, tk_fault *fault)
     return TK_DONE;
 }
 
-void tk_ctx_set_host_flags(tk_ctx *c, unsigned int flags) { X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(c->ctx), flags); }
+void tk_ctx_set_host_flags(tk_ctx *c, unsigned int flags)
+{
+    X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(c->ctx), flags);
+}
 int tk_ctx_min_version(tk_ctx *c) { return (int)SSL_CTX_get_min_proto_version(c->ctx); }
 int tk_ctx_max_version(tk_ctx *c) { return (int)SSL_CTX_get_max_proto_version(c->ctx); }
 
@@ -96,7 +115,8 @@ int tk_ctx_set_versions(tk_ctx *c, int minimum, int maximum, tk_fault *fault)
 int tk_ctx_security_level(tk_ctx *c) { return SSL_CTX_get_security_level(c->ctx); }
 void tk_ctx_set_security_level(tk_ctx *c, int level) { SSL_CTX_set_security_level(c->ctx, level); }
 
-/* libssl replaces the list first and complains of an empty one afterwards: try the words on an SSL of their own. */
+/* libssl replaces the list first and complains of an empty one afterwards: try the words on an SSL
+   of their own. */
 int tk_ctx_set_ciphers(tk_ctx *c, const char *list, tk_fault *fault)
 {
     SSL *trial;
@@ -127,7 +147,8 @@ void tk_cipher_facts(tk_records *out, const SSL_CIPHER *cipher)
 {
     const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(cipher);
     int alg_bits = 0, bits = SSL_CIPHER_get_bits(cipher, &alg_bits);
-    uint32_t numbers[4] = { SSL_CIPHER_get_id(cipher), (uint32_t)bits, (uint32_t)alg_bits, (uint32_t)SSL_CIPHER_is_aead(cipher) };
+    uint32_t numbers[4] = { SSL_CIPHER_get_id(cipher), (uint32_t)bits, (uint32_t)alg_bits,
+                            (uint32_t)SSL_CIPHER_is_aead(cipher) };
     char description[256];
 
     tk_records_add(out, 0, numbers, sizeof numbers);
@@ -185,9 +206,13 @@ int tk_ctx_set_hooks(tk_ctx *c, int hooks)
 }
 
 size_t tk_ctx_num_tickets(tk_ctx *c) { return SSL_CTX_get_num_tickets(c->ctx); }
-int tk_ctx_set_num_tickets(tk_ctx *c, size_t count) { return SSL_CTX_set_num_tickets(c->ctx, count); }
+int tk_ctx_set_num_tickets(tk_ctx *c, size_t count)
+{
+    return SSL_CTX_set_num_tickets(c->ctx, count);
+}
 int tk_ctx_post_handshake_auth(tk_ctx *c) { return c->post_handshake_auth; }
-void tk_ctx_set_post_handshake_auth(tk_ctx *c, int on) { c->post_handshake_auth = on; } /* tk_conn_new acts on it */
+/* tk_conn_new acts on it */
+void tk_ctx_set_post_handshake_auth(tk_ctx *c, int on) { c->post_handshake_auth = on; }
 
 void tk_ctx_policy(tk_ctx *c, tk_policy *out)
 {
@@ -218,11 +243,20 @@ void tk_conn_policy(tk_conn *c, tk_policy *out)
 /* ---- the session cache ---- */
 
 int64_t tk_ctx_cache_mode(tk_ctx *c) { return SSL_CTX_get_session_cache_mode(c->ctx); }
-void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode) { SSL_CTX_set_session_cache_mode(c->ctx, (long)mode); }
+void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode)
+{
+    SSL_CTX_set_session_cache_mode(c->ctx, (long)mode);
+}
 int64_t tk_ctx_cache_size(tk_ctx *c) { return SSL_CTX_sess_get_cache_size(c->ctx); }
-void tk_ctx_set_cache_size(tk_ctx *c, int64_t size) { SSL_CTX_sess_set_cache_size(c->ctx, (long)size); }
+void tk_ctx_set_cache_size(tk_ctx *c, int64_t size)
+{
+    SSL_CTX_sess_set_cache_size(c->ctx, (long)size);
+}
 int64_t tk_ctx_session_timeout(tk_ctx *c) { return SSL_CTX_get_timeout(c->ctx); }
-void tk_ctx_set_session_timeout(tk_ctx *c, int64_t seconds) { SSL_CTX_set_timeout(c->ctx, (long)seconds); }
+void tk_ctx_set_session_timeout(tk_ctx *c, int64_t seconds)
+{
+    SSL_CTX_set_timeout(c->ctx, (long)seconds);
+}
 
 int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size)
 {
@@ -245,15 +279,18 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out)
     out->cb_hits = SSL_CTX_sess_cb_hits(c->ctx);
 }
 
-/* An SSL_SESSION is linked into the cache that it is in, so it can be in one only: a copy goes in. */
+/* An SSL_SESSION is linked into the cache that it is in, so it can be in one only: a copy goes
+   in. */
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(s);
     long number = SSL_CTX_sess_number(c->ctx), full = SSL_CTX_sess_cache_full(c->ctx);
     int added = copy != NULL && SSL_CTX_add_session(c->ctx, copy);
 
-    SSL_SESSION_free(copy); /* where there was one of the same id, it has taken its place, and nothing has been added */
-    return added && (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
+    /* where there was one of the same id, it has taken its place, and nothing has been added */
+    SSL_SESSION_free(copy);
+    return added &&
+           (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
 }
 
 

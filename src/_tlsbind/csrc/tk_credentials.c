@@ -1,4 +1,5 @@
-/* A context's own certificate, chain and private key: read whole, checked against each other, and then put in at once. */
+/* A context's own certificate, chain and private key: read whole, checked against each other, and
+   then put in at once. */
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -26,7 +27,10 @@ static int on_password(char *into, int room, int writing, void *argument)
     return (int)q->size;
 }
 
-static BIO *over(const void *data, size_t size) { return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size); }
+static BIO *over(const void *data, size_t size)
+{
+    return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size);
+}
 
 static X509 *read_chain(const void *pem, size_t size, question *q, STACK_OF(X509) *chain)
 {
@@ -41,7 +45,8 @@ static X509 *read_chain(const void *pem, size_t size, question *q, STACK_OF(X509
         }
     BIO_free(b);
     last = ERR_peek_last_error();
-    if (leaf != NULL && last != 0 && ERR_GET_LIB(last) == ERR_LIB_PEM && ERR_GET_REASON(last) == PEM_R_NO_START_LINE) {
+    if (leaf != NULL && last != 0 && ERR_GET_LIB(last) == ERR_LIB_PEM &&
+        ERR_GET_REASON(last) == PEM_R_NO_START_LINE) {
         ERR_clear_error(); /* the end of the file, and not more than that */
     } else if (leaf == NULL) {
         ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);
@@ -63,8 +68,8 @@ static EVP_PKEY *read_key(const void *pem, size_t size, question *q)
     return key;
 }
 
-int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *key_pem, size_t key_size,
-                     const void *password, int64_t password_size, tk_fault *fault)
+int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *key_pem,
+                     size_t key_size, const void *password, int64_t password_size, tk_fault *fault)
 {
     question q = { .password = password, .size = password_size };
     STACK_OF(X509) *chain = sk_X509_new_null();
@@ -73,15 +78,17 @@ int tk_ctx_use_chain(tk_ctx *c, const void *pem, size_t pem_size, const void *ke
     int status = TK_SSL;
 
     tk_fault_begin();
-    if (chain == NULL || (leaf = read_chain(pem, pem_size, &q, chain)) == NULL || (key = read_key(key_pem, key_size, &q)) == NULL)
+    if (chain == NULL || (leaf = read_chain(pem, pem_size, &q, chain)) == NULL ||
+        (key = read_key(key_pem, key_size, &q)) == NULL)
         goto out;
     if (X509_check_purpose(leaf, -1, 0) != 1) { /* an extension that cannot be read */
         ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
         goto out;
     }
-    /* Without a chain of its own, libssl completes it from the authorities that the context trusts. */
-    if (X509_check_private_key(leaf, key) == 1
-        && SSL_CTX_use_cert_and_key(c->ctx, leaf, key, sk_X509_num(chain) > 0 ? chain : NULL, 1) == 1)
+    /* Without a chain of its own, libssl completes it from the authorities that the context
+       trusts. */
+    if (X509_check_private_key(leaf, key) == 1 &&
+        SSL_CTX_use_cert_and_key(c->ctx, leaf, key, sk_X509_num(chain) > 0 ? chain : NULL, 1) == 1)
         status = TK_DONE;
     if (status == TK_DONE)
         tk_ctx_identify(c, leaf);

@@ -1,11 +1,17 @@
-/* The doors from C to Python, answered in src/tlskit/_core/hooks.py: whoever calls one saves the error queue and errno
-   around it (tk_door_open and tk_door_close in tk.h). cffi reads this same text, so it holds no preprocessor line. */
+/* The doors from C to Python, answered in src/tlskit/_core/hooks.py: whoever calls one saves the
+   error queue and errno around it (tk_door_open and tk_door_close in tk.h). cffi reads this same
+   text, so it holds no preprocessor line. */
 
-int tk_py_servername(void *handle, const char *name); /* the alert to refuse with, or one of the two TK_ values */
+/* the alert to refuse with, or one of the two TK_ values */
+int tk_py_servername(void *handle, const char *name);
 
-/* Each fills in a key and returns its length; 0 refuses. The identity ends with a NUL, for which there is room. */
-int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room, unsigned char *key, int key_room);
+/* Each fills in a key and returns its length; 0 refuses. The identity ends with a NUL, for which
+   there is room. */
+int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room,
+                     unsigned char *key, int key_room);
 int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int key_room);
 
-/* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was raised, so wait no more. */
-int tk_py_message(void *handle, int sent, int version, int content_type, const void *data, size_t size);
+/* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was
+   raised, so wait no more. */
+int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,
+                  size_t size);

@@ -1,5 +1,6 @@
-/* The fault record: everything OpenSSL and the system know of a failure, taken in the call that failed.
-   Between two calls from Python a finaliser may run, use OpenSSL, and leave its own errors behind. */
+/* The fault record: everything OpenSSL and the system know of a failure, taken in the call that
+   failed. Between two calls from Python a finaliser may run, use OpenSSL, and leave its own errors
+   behind. */
 #include "tk.h"
 
 enum { ENTRIES = sizeof ((tk_fault *)0)->error / sizeof ((tk_fault *)0)->error[0] };

@@ -52,7 +52,8 @@
 #define TK_HAS_GROUP_LIST 1
 #else
 #define TK_HAS_GROUP_LIST 0
-#define SSL_CTX_get0_implemented_groups(ctx, aliases, out) ((void)(ctx), (void)(aliases), (void)(out), 0)
+#define SSL_CTX_get0_implemented_groups(ctx, aliases, out) \
+    ((void)(ctx), (void)(aliases), (void)(out), 0)
 #endif
 
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L

@@ -1,13 +1,16 @@
-/* The handshake, and early data: what a client may send with its first flight (0-RTT, RFC 8446, 2.3).
+/* The handshake, and early data: what a client may send with its first flight (0-RTT, RFC 8446,
+   2.3).
 
-   A client that has early data gives it to the connection beforehand. It goes out with the ClientHello when the session that
-   is offered allows as much; and if it did not, or the server did not take it, it is sent again as soon as the handshake
-   is complete. So it is always sent, and for the server it is always the first that comes.
+   A client that has early data gives it to the connection beforehand. It goes out with the
+   ClientHello when the session that is offered allows as much; and if it did not, or the server did
+   not take it, it is sent again as soon as the handshake is complete. So it is always sent, and for
+   the server it is always the first that comes.
 
-   A server that allows early data keeps it apart from the rest. It may be read while the handshake goes on, and answered
-   then, to a client that has not proved yet that it is there; or after it. Whoever read it on the way can have sent it
-   again (a replay), so libssl takes each ticket once; where sessions are kept elsewhere (tk_lookup.c), early data is taken
-   only with a session that this very handshake has taken out of the store, not with one that a hook gave. */
+   A server that allows early data keeps it apart from the rest. It may be read while the handshake
+   goes on, and answered then, to a client that has not proved yet that it is there; or after it.
+   Whoever read it on the way can have sent it again (a replay), so libssl takes each ticket once;
+   where sessions are kept elsewhere (tk_lookup.c), early data is taken only with a session that
+   this very handshake has taken out of the store, not with one that a hook gave. */
 #include "tk_alpn.h"
 
 enum { RECORD_MOST = 16384 };
@@ -37,16 +40,18 @@ int tk_conn_set_early(tk_conn *c, const void *data, size_t size)
     return ok ? TK_DONE : TK_SSL;
 }
 
-/* Early data is for the name and the application protocol of the session (RFC 8446, 4.2.10): libssl fails a handshake
-   with others, or with a name in other letters. */
+/* Early data is for the name and the application protocol of the session (RFC 8446, 4.2.10): libssl
+   fails a handshake with others, or with a name in other letters. */
 static int goes_with(tk_conn *c, const SSL_SESSION *s)
 {
-    const char *earned = SSL_SESSION_get0_hostname(s), *wanted = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
+    const char *earned = SSL_SESSION_get0_hostname(s),
+               *wanted = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
     const unsigned char *protocol;
     size_t size;
 
     SSL_SESSION_get0_alpn_selected(s, &protocol, &size);
-    return (earned == NULL || (wanted != NULL && strcmp(earned, wanted) == 0)) && (protocol == NULL || tk_conn_speaks(c, protocol, size));
+    return (earned == NULL || (wanted != NULL && strcmp(earned, wanted) == 0)) &&
+           (protocol == NULL || tk_conn_speaks(c, protocol, size));
 }
 
 static int send_with_hello(tk_conn *c)
@@ -67,7 +72,8 @@ static int send_with_hello(tk_conn *c)
 /* The handshake is complete: send what the server has not got. */
 static int send_again(tk_conn *c)
 {
-    int accepted = c->early_state == EARLY_SENT && SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED;
+    int accepted = c->early_state == EARLY_SENT &&
+                   SSL_get_early_data_status(c->ssl) == SSL_EARLY_DATA_ACCEPTED;
     size_t n;
     int result = 1;
 
@@ -93,7 +99,8 @@ static int on_allow_early(SSL *ssl, void *argument)
 void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size)
 {
     SSL_CTX_set_max_early_data(c->ctx, size);
-    SSL_CTX_set_recv_max_early_data(c->ctx, size > 0 ? size : RECORD_MOST); /* what is not taken must be skipped all the same */
+    /* what is not taken must be skipped all the same */
+    SSL_CTX_set_recv_max_early_data(c->ctx, size > 0 ? size : RECORD_MOST);
     SSL_CTX_set_allow_early_data_cb(c->ctx, on_allow_early, NULL);
 }
 
@@ -105,7 +112,8 @@ void tk_handshake_prepare(tk_conn *c)
         c->early_state = EARLY_WAITS;
 }
 
-/* 1: something has come, or nothing more will; 0: libssl has something to say. libssl sees to the bound. */
+/* 1: something has come, or nothing more will; 0: libssl has something to say. libssl sees to the
+   bound. */
 static int receive(tk_conn *c)
 {
     uint8_t *into = tk_queue_reserve(&c->early, RECORD_MOST);
@@ -133,7 +141,8 @@ static int64_t step_read_early(tk_conn *c, tk_op *op)
 {
     int result = 1;
 
-    while (result == 1 && c->early.size == 0 && c->early_state == EARLY_WAITS && SSL_is_server(c->ssl))
+    while (result == 1 && c->early.size == 0 && c->early_state == EARLY_WAITS &&
+           SSL_is_server(c->ssl))
         result = receive(c);
     if (result == 1 && SSL_is_server(c->ssl))
         op->done = tk_queue_take(&c->early, op->into, op->size);

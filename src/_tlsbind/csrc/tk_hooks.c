@@ -1,4 +1,5 @@
-/* What libssl calls back: notes are queued or counted here, without Python; questions go through one guarded door. */
+/* What libssl calls back: notes are queued or counted here, without Python; questions go through
+   one guarded door. */
 #include <openssl/rand.h>
 
 #include "tk_alpn.h"
@@ -33,8 +34,8 @@ static SSL_SESSION *next_event(tk_conn *c)
     return session;
 }
 
-/* A copy: libssl withdraws its own when the connection is cut off later. Not made before it is asked for, when all has been
-   noted that there is to know of the handshake. */
+/* A copy: libssl withdraws its own when the connection is cut off later. Not made before it is
+   asked for, when all has been noted that there is to know of the handshake. */
 SSL_SESSION *tk_conn_next_session(tk_conn *c)
 {
     SSL_SESSION *session, *copy = NULL;
@@ -81,9 +82,11 @@ static void on_info(const SSL *ssl, int where, int value)
 
     if (c == NULL)
         return;
-    /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the handshake done. */
-    if (where == SSL_CB_HANDSHAKE_DONE || (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SR_FINISHED
-                                           && SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl)))
+    /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the
+       handshake done. */
+    if (where == SSL_CB_HANDSHAKE_DONE ||
+        (where == SSL_CB_ACCEPT_LOOP && SSL_get_state(ssl) == TLS_ST_SR_FINISHED &&
+         SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl)))
         tk_notes_take(c);
     else if (where == SSL_CB_HANDSHAKE_START)
         tk_info_begin(c);
@@ -150,9 +153,10 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* libssl decides about a session before it asks about the server name, behind which another context with other
-   authorities may stand. So a server that verifies its clients, and has somebody to ask about names, resumes nothing:
-   its sessions are made under an id context that no other connection has. */
+/* libssl decides about a session before it asks about the server name, behind which another context
+   with other authorities may stand. So a server that verifies its clients, and has somebody to ask
+   about names, resumes nothing: its sessions are made under an id context that no other connection
+   has. */
 static int on_client_hello(SSL *ssl, int *alert, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
@@ -165,7 +169,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
         return SSL_CLIENT_HELLO_RETRY;
     if (c != NULL)
         tk_notes_hello(c);
-    if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL || !(x->hooks & TK_HOOK_SERVERNAME))
+    if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL ||
+        !(x->hooks & TK_HOOK_SERVERNAME))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
         return SSL_CLIENT_HELLO_ERROR;
@@ -186,7 +191,8 @@ static void on_keylog(const SSL *ssl, const char *line)
     tk_unlock(&x->keylog_mutex);
 }
 
-static void on_message(int sent, int version, int content_type, const void *data, size_t size, SSL *ssl, void *argument)
+static void on_message(int sent, int version, int content_type, const void *data, size_t size,
+                       SSL *ssl, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
     int error;
@@ -205,7 +211,8 @@ void tk_hooks_install(tk_ctx *c)
     tk_psk_install(c);
     SSL_CTX_set_msg_callback(c->ctx, c->hooks & TK_HOOK_MESSAGE ? on_message : NULL);
     SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
-    SSL_CTX_set_tlsext_servername_callback(c->ctx, (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
+    SSL_CTX_set_tlsext_servername_callback(c->ctx,
+                                           (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
     SSL_CTX_sess_set_get_cb(c->ctx, c->hooks & TK_HOOK_LOOKUP ? tk_lookup_answer : NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, c->hooks & TK_HOOK_REMOVED ? tk_lookup_removed : NULL);

@@ -1,11 +1,13 @@
 /* What a handshake showed, kept for those who ask later.
 
-   libssl forgets most of it: after a resumption it has neither the verified chain nor what the peer offered, and DER
-   keeps the peer's own certificate alone. So every connection takes notes of its handshake in a tk_info. When the
-   handshake was a full one, the notes are hung onto its SSL_SESSION too, and stay with it: libssl hands them on from
-   each copy of a session to the next (a new ticket, SSL_SESSION_dup), so a session that was resumed ten times over
-   still knows of the one handshake in which certificates were shown. The notes hold references and raw lists; nothing
-   is put into words before somebody asks. Once complete they are never changed, but for the time of the last use.
+   libssl forgets most of it: after a resumption it has neither the verified chain nor what the peer
+   offered, and DER keeps the peer's own certificate alone. So every connection takes notes of its
+   handshake in a tk_info. When the handshake was a full one, the notes are hung onto its
+   SSL_SESSION too, and stay with it: libssl hands them on from each copy of a session to the next
+   (a new ticket, SSL_SESSION_dup), so a session that was resumed ten times over still knows of the
+   one handshake in which certificates were shown. The notes hold references and raw lists; nothing
+   is put into words before somebody asks. Once complete they are never changed, but for the time of
+   the last use.
 
    A session from elsewhere comes with notes as bytes, which Python wrote and will read. */
 #include "tk.h"
@@ -35,7 +37,8 @@ static tk_info *create(void)
     return f;
 }
 
-static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **slot, int index, long l, void *p)
+static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **slot, int index, long l,
+                   void *p)
 {
     (void)to, (void)from, (void)index, (void)l, (void)p;
     if (*slot != NULL)
@@ -55,7 +58,10 @@ int tk_info_init(void)
     return session_index >= 0;
 }
 
-tk_info *tk_info_of(const SSL_SESSION *s) { return s != NULL ? SSL_SESSION_get_ex_data(s, session_index) : NULL; }
+tk_info *tk_info_of(const SSL_SESSION *s)
+{
+    return s != NULL ? SSL_SESSION_get_ex_data(s, session_index) : NULL;
+}
 
 int tk_info_attach(SSL_SESSION *s, tk_info *f)
 {
@@ -164,7 +170,8 @@ static void add_shared(SSL *ssl, const SSL_CIPHER *cipher, tk_records *out)
         tk_cipher_record(cipher, out);
 }
 
-/* What the client has just offered and this side has: libssl itself forgets it in a TLS 1.2 resumption. */
+/* What the client has just offered and this side has: libssl itself forgets it in a TLS 1.2
+   resumption. */
 void tk_info_shared(tk_conn *c, tk_records *out)
 {
     const uint8_t *at = c->info != NULL ? c->info->notes.data : NULL;

@@ -1,4 +1,5 @@
-/* Ticket keys: how they are derived, and the snapshots that hold them. What a ring makes of that: tk_ring.c. */
+/* Ticket keys: how they are derived, and the snapshots that hold them. What a ring makes of that:
+   tk_ring.c. */
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 
@@ -20,8 +21,8 @@ void tk_wipe(void *data, size_t size) { OPENSSL_cleanse(data, size); }
 
 /* ---- derivation ---- */
 
-static int derive(int mode, const uint8_t *secret, size_t size, const char *salt, const uint8_t *info, size_t info_size,
-                  uint8_t *out, size_t out_size)
+static int derive(int mode, const uint8_t *secret, size_t size, const char *salt,
+                  const uint8_t *info, size_t info_size, uint8_t *out, size_t out_size)
 {
     OSSL_PARAM params[6], *p = params;
     EVP_KDF_CTX *k = EVP_KDF_CTX_new(hkdf);
@@ -53,7 +54,8 @@ void tk_key_fill(tk_ticket_key *key, const uint8_t *derived, int newest, int64_t
 /* What is kept of a master secret. */
 int tk_key_extract(const uint8_t *secret, size_t size, uint8_t *out)
 {
-    return derive(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, secret, size, "tlskit tickets 1", NULL, 0, out, SECRET);
+    return derive(EVP_KDF_HKDF_MODE_EXTRACT_ONLY, secret, size, "tlskit tickets 1", NULL, 0, out,
+                  SECRET);
 }
 
 static void big_endian(uint8_t *out, uint64_t n)
@@ -64,25 +66,29 @@ static void big_endian(uint8_t *out, uint64_t n)
         out[i] = (uint8_t)n;
 }
 
-int tk_key_shared(const tk_ring *r, const uint8_t *secret, int64_t number, int newest, tk_ticket_key *key)
+int tk_key_shared(const tk_ring *r, const uint8_t *secret, int64_t number, int newest,
+                  tk_ticket_key *key)
 {
     uint8_t info[16], derived[DERIVED];
     int ok;
 
     big_endian(info, (uint64_t)r->period);
     big_endian(info + 8, (uint64_t)number);
-    ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret, SECRET, NULL, info, sizeof info, derived, sizeof derived);
+    ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, secret, SECRET, NULL, info, sizeof info, derived,
+                sizeof derived);
     tk_key_fill(key, derived, newest, (number + 1 + r->kept) * r->period);
     OPENSSL_cleanse(derived, sizeof derived);
     return ok;
 }
 
-/* One step of a ring of its own: the key of a period, and the secret of the next one in place of this one's. */
+/* One step of a ring of its own: the key of a period, and the secret of the next one in place of
+   this one's. */
 int tk_key_step(tk_ring *r, int64_t number, tk_ticket_key *key)
 {
     static const uint8_t info[] = "tlskit ring 1";
     uint8_t derived[SECRET + DERIVED];
-    int ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, r->secret[0], SECRET, NULL, info, sizeof info - 1, derived, sizeof derived);
+    int ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, r->secret[0], SECRET, NULL, info,
+                    sizeof info - 1, derived, sizeof derived);
 
     if (ok) {
         memcpy(r->secret[0], derived, SECRET);
@@ -92,8 +98,8 @@ int tk_key_step(tk_ring *r, int64_t number, tk_ticket_key *key)
     return ok;
 }
 
-/* Over more periods than one would step through, to shortly before a certain one: processes that were at the same place
-   get to the same place, unless they leap in different blocks of periods. */
+/* Over more periods than one would step through, to shortly before a certain one: processes that
+   were at the same place get to the same place, unless they leap in different blocks of periods. */
 int tk_key_leap(tk_ring *r, int64_t number)
 {
     static const char label[] = "tlskit leap 1";
@@ -103,7 +109,8 @@ int tk_key_leap(tk_ring *r, int64_t number)
 
     memcpy(info, label, sizeof label - 1);
     big_endian(info + sizeof label - 1, (uint64_t)block);
-    ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, r->secret[0], SECRET, NULL, info, sizeof info, secret, sizeof secret);
+    ok = derive(EVP_KDF_HKDF_MODE_EXPAND_ONLY, r->secret[0], SECRET, NULL, info, sizeof info,
+                secret, sizeof secret);
     if (ok) {
         memcpy(r->secret[0], secret, SECRET);
         r->number = block * LEAP - 1;

@@ -16,7 +16,8 @@ int tk_init(void)
     if (tk_conn_index >= 0)
         return 1;
     tk_ring_init();
-    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_info_init() || !tk_at_fork(tk_ring_lock, tk_ring_unlock, in_child))
+    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_info_init() ||
+        !tk_at_fork(tk_ring_lock, tk_ring_unlock, in_child))
         return 0;
     tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

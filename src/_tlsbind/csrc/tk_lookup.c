@@ -1,12 +1,15 @@
-/* A server's external cache: sessions that are kept elsewhere, in a store that other processes share.
+/* A server's external cache: sessions that are kept elsewhere, in a store that other processes
+   share.
 
-   How a session is found. The store is Python's, may be slow, and must not be asked under any lock. So the handshake pauses
-   at the ClientHello (SSL_CLIENT_HELLO_RETRY), from which the name of the session that the client offers can be read: the
-   session id up to TLS 1.2, and the identity of a stateful ticket in TLS 1.3, which is a session id too (RFC 8446, 4.2.11;
-   stateless tickets are longer). Python looks it up, puts what it found on the connection (tk_conn_found), and runs the
+   How a session is found. The store is Python's, may be slow, and must not be asked under any lock.
+   So the handshake pauses at the ClientHello (SSL_CLIENT_HELLO_RETRY), from which the name of the
+   session that the client offers can be read: the session id up to TLS 1.2, and the identity of a
+   stateful ticket in TLS 1.3, which is a session id too (RFC 8446, 4.2.11; stateless tickets are
+   longer). Python looks it up, puts what it found on the connection (tk_conn_found), and runs the
    handshake on; libssl's own look-up comes then, and finds it there.
 
-   What is removed from libssl's cache is told while the SSL_CTX is locked. So it is only queued, and handed out later. */
+   What is removed from libssl's cache is told while the SSL_CTX is locked. So it is only queued,
+   and handed out later. */
 #include <openssl/tls1.h>
 
 #include "tk.h"
@@ -52,7 +55,8 @@ static size_t note_wanted(tk_conn *c, const unsigned char *id, size_t size)
     return c->wanted_size = (uint8_t)size;
 }
 
-/* The first identity in pre_shared_key: OfferedPsks begins with the size of all, then the size of the first. */
+/* The first identity in pre_shared_key: OfferedPsks begins with the size of all, then the size of
+   the first. */
 static size_t wanted_by_psk(tk_conn *c, SSL *ssl)
 {
     const unsigned char *p;
@@ -73,7 +77,8 @@ static size_t wanted_by_id(tk_conn *c, SSL *ssl)
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &p, &size) && size > 0)
         c->offered = TK_OFFERED_TICKET;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &size))
-        return 0; /* a TLS 1.3 client without pre_shared_key: its session id is a decoy (RFC 8446, D.4) */
+        /* a TLS 1.3 client without pre_shared_key: its session id is a decoy (RFC 8446, D.4) */
+        return 0;
     if ((size = SSL_client_hello_get0_session_id(ssl, &p)) > 0 && c->offered == TK_OFFERED_NOTHING)
         c->offered = TK_OFFERED_ID;
     return note_wanted(c, p, size);
@@ -137,12 +142,14 @@ void tk_lookup_end(tk_conn *c)
     c->found = NULL;
 }
 
-/* A server whose sessions are kept elsewhere: it names them, rather than sealing them into tickets. */
+/* A server whose sessions are kept elsewhere: it names them, rather than sealing them into
+   tickets. */
 void tk_conn_use_external(tk_conn *c)
 {
     tk_lock(&c->mutex);
     c->external = 1;
-    SSL_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY); /* libssl would look for each ticket in its own cache */
+    /* libssl would look for each ticket in its own cache */
+    SSL_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY);
     tk_unlock(&c->mutex);
 }
 
@@ -167,7 +174,8 @@ void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session)
     }
     tk_unlock(&x->removed_mutex);
     if (e != NULL) {
-        SSL_SESSION_free(e->session); /* not the last reference: libssl has its own until this returns */
+        /* not the last reference: libssl has its own until this returns */
+        SSL_SESSION_free(e->session);
         free(e);
     }
 }

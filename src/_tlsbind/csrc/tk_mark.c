@@ -1,6 +1,7 @@
-/* What a ticket says about where it comes from, in the session's own room for that, inside what is encrypted: when the
-   full handshake was, and for which name before which certificate. Contexts that share a ring need not be alike: without
-   this, whoever can send a connection elsewhere gets it resumed by a server that the client did not mean. */
+/* What a ticket says about where it comes from, in the session's own room for that, inside what is
+   encrypted: when the full handshake was, and for which name before which certificate. Contexts
+   that share a ring need not be alike: without this, whoever can send a connection elsewhere gets
+   it resumed by a server that the client did not mean. */
 #include <openssl/x509v3.h>
 
 #include "tk_ring.h"
@@ -54,7 +55,8 @@ static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *ou
         return 0;
     memcpy(both, c->names, TK_SCOPE);
     for (i = 0; i < size; i++)
-        both[TK_SCOPE + i] = (uint8_t)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
+        both[TK_SCOPE + i] = (uint8_t)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A')
+                                                                        : name[i]);
     return EVP_Digest(both, TK_SCOPE + size, out, NULL, EVP_sha256(), NULL);
 }
 
@@ -64,7 +66,8 @@ int64_t tk_mark_begun(SSL_SESSION *s)
     size_t size, i;
     int64_t n = 0;
 
-    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != SIZE || memcmp(data, HEAD, sizeof HEAD) != 0)
+    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != SIZE ||
+        memcmp(data, HEAD, sizeof HEAD) != 0)
         return -1;
     for (i = 0; i < 8; i++)
         n = n << 8 | data[sizeof HEAD + i];
@@ -81,10 +84,12 @@ int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun)
     memcpy(data, HEAD, sizeof HEAD);
     for (i = 7; i >= 0; i--, begun >>= 8)
         data[sizeof HEAD + (size_t)i] = (uint8_t)begun;
-    return scope_of(c, name, name != NULL ? strlen(name) : 0, data + sizeof HEAD + 8) && SSL_SESSION_set1_ticket_appdata(s, data, sizeof data);
+    return scope_of(c, name, name != NULL ? strlen(name) : 0, data + sizeof HEAD + 8) &&
+           SSL_SESSION_set1_ticket_appdata(s, data, sizeof data);
 }
 
-/* The name in a ClientHello that is being read (RFC 6066, 3): SSL_get_servername(3) does not know it yet. */
+/* The name in a ClientHello that is being read (RFC 6066, 3): SSL_get_servername(3) does not know
+   it yet. */
 static int asked_for(SSL *ssl, const char **name, size_t *size)
 {
     const uint8_t *p;
@@ -101,8 +106,8 @@ static int asked_for(SSL *ssl, const char **name, size_t *size)
     return 1;
 }
 
-/* Whether a session was made for the name that is asked for now, before a certificate for the same names. One without a
-   mark is from another program that has our keys. */
+/* Whether a session was made for the name that is asked for now, before a certificate for the same
+   names. One without a mark is from another program that has our keys. */
 int tk_mark_fits(tk_conn *c, SSL_SESSION *s)
 {
     uint8_t scope[TK_SCOPE], *data;
@@ -113,5 +118,6 @@ int tk_mark_fits(tk_conn *c, SSL_SESSION *s)
         return 1;
     if (!asked_for(c->ssl, &name, &size) || !scope_of(c, name, size, scope))
         return 0;
-    return SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) && !memcmp(data + sizeof HEAD + 8, scope, sizeof scope);
+    return SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) &&
+           !memcmp(data + sizeof HEAD + 8, scope, sizeof scope);
 }

@@ -1,9 +1,13 @@
-/* Taking notes of a handshake (tk_info.c says what for): some while it runs, the rest when it is over. */
+/* Taking notes of a handshake (tk_info.c says what for): some while it runs, the rest when it is
+   over. */
 #include "tk.h"
 
 enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
 
-static void note_number(tk_info *f, uint32_t tag, int64_t value) { tk_records_add(&f->notes, tag, &value, sizeof value); }
+static void note_number(tk_info *f, uint32_t tag, int64_t value)
+{
+    tk_records_add(&f->notes, tag, &value, sizeof value);
+}
 
 static int has_extension(const tk_info *f, int type)
 {
@@ -17,13 +21,15 @@ static int has_extension(const tk_info *f, int type)
 
 static void note_extension(tk_info *f, int type)
 {
-    if (f->extensions == NULL && (f->extensions = calloc(TK_EXTENSIONS_MOST, sizeof *f->extensions)) == NULL)
+    if (f->extensions == NULL &&
+        (f->extensions = calloc(TK_EXTENSIONS_MOST, sizeof *f->extensions)) == NULL)
         return;
     if (f->extension_count < TK_EXTENSIONS_MOST && !has_extension(f, type))
         f->extensions[f->extension_count++] = (uint16_t)type;
 }
 
-/* A list inside an extension, without the length before it. One that is odd or too long is not noted. */
+/* A list inside an extension, without the length before it. One that is odd or too long is not
+   noted. */
 static void note_list(tk_info *f, int type, const unsigned char *data, size_t size)
 {
     size_t head = type == TLSEXT_TYPE_ec_point_formats ? 1 : 2;
@@ -39,19 +45,22 @@ static void note_list(tk_info *f, int type, const unsigned char *data, size_t si
         tk_records_add(&f->notes, tag, data + head, length);
 }
 
-/* The first name of the list that server_name is (RFC 6066, 3): libssl forgets it when it resumes with TLS 1.2. */
+/* The first name of the list that server_name is (RFC 6066, 3): libssl forgets it when it resumes
+   with TLS 1.2. */
 static void note_server_name(tk_info *f, const unsigned char *data, size_t size)
 {
     size_t length = size >= 5 ? (size_t)data[3] << 8 | data[4] : 0;
 
-    if (length > 0 && length <= TLSEXT_MAXLEN_host_name && length <= size - 5 && data[2] == TLSEXT_NAMETYPE_host_name)
+    if (length > 0 && length <= TLSEXT_MAXLEN_host_name && length <= size - 5 &&
+        data[2] == TLSEXT_NAMETYPE_host_name)
         tk_records_add(&f->notes, TK_INFO_SERVER_NAME, data + 5, length);
 }
 
 /* On a server, in its ClientHello callback. */
 void tk_notes_hello(tk_conn *c)
 {
-    static const int lists[] = { TLSEXT_TYPE_supported_groups, TLSEXT_TYPE_signature_algorithms, TLSEXT_TYPE_ec_point_formats };
+    static const int lists[] = { TLSEXT_TYPE_supported_groups, TLSEXT_TYPE_signature_algorithms,
+                                 TLSEXT_TYPE_ec_point_formats };
     tk_info *f = c->info;
     const unsigned char *data;
     size_t size, i;
@@ -75,7 +84,8 @@ void tk_notes_hello(tk_conn *c)
 }
 
 /* On a client: every extension that the server sends. */
-static void on_extension(SSL *ssl, int from_server, int type, const unsigned char *data, int size, void *argument)
+static void on_extension(SSL *ssl, int from_server, int type, const unsigned char *data, int size,
+                         void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
 
@@ -92,7 +102,10 @@ void tk_notes_watch(tk_conn *c)
         SSL_set_tlsext_debug_callback(c->ssl, on_extension);
 }
 
-static int is_stream(int nid) { return nid == NID_rc4 || nid == NID_gost89_cnt || nid == NID_gost89_cnt_12; }
+static int is_stream(int nid)
+{
+    return nid == NID_rc4 || nid == NID_gost89_cnt || nid == NID_gost89_cnt_12;
+}
 
 /* libssl answers SSL_get_extms_support outside of a handshake only. TLS 1.3 has nothing else. */
 static int extended_master_secret(SSL *ssl, const tk_info *f)
@@ -114,8 +127,9 @@ static int encrypt_then_mac(SSL *ssl, const tk_info *f)
         return 0;
     if (!SSL_is_server(ssl))
         return has_extension(f, TLSEXT_TYPE_encrypt_then_mac);
-    return has_extension(f, TLSEXT_TYPE_encrypt_then_mac) && !(SSL_get_options(ssl) & SSL_OP_NO_ENCRYPT_THEN_MAC)
-        && SSL_version(ssl) > SSL3_VERSION && !is_stream(SSL_CIPHER_get_cipher_nid(cipher));
+    return has_extension(f, TLSEXT_TYPE_encrypt_then_mac) &&
+           !(SSL_get_options(ssl) & SSL_OP_NO_ENCRYPT_THEN_MAC) &&
+           SSL_version(ssl) > SSL3_VERSION && !is_stream(SSL_CIPHER_get_cipher_nid(cipher));
 }
 
 static void note_sigalgs(SSL *ssl, tk_info *f)
@@ -180,11 +194,14 @@ static void note_peer(SSL *ssl, tk_info *f)
     if (leaf == NULL)
         return;
     f->peers = sent != NULL ? X509_chain_up_ref(sent) : sk_X509_new_null();
-    if (SSL_is_server(ssl) && f->peers != NULL && sk_X509_unshift(f->peers, leaf) > 0) /* there, libssl keeps it apart */
+    /* there, libssl keeps it apart */
+    if (SSL_is_server(ssl) && f->peers != NULL && sk_X509_unshift(f->peers, leaf) > 0)
         X509_up_ref(leaf);
     if (verified != NULL)
         f->verified = X509_chain_up_ref(verified);
-    note_number(f, TK_INFO_VERIFIED, (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) && SSL_get_verify_result(ssl) == X509_V_OK);
+    note_number(f, TK_INFO_VERIFIED,
+                (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) &&
+                    SSL_get_verify_result(ssl) == X509_V_OK);
     note_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(ssl));
     tk_records_text(&f->notes, TK_INFO_MATCHED, SSL_get0_peername(ssl));
 }
@@ -208,10 +225,13 @@ static void note_agreement(SSL *ssl, tk_info *f)
     if (alpn != NULL)
         tk_records_add(&f->notes, TK_INFO_ALPN, alpn, alpn_size);
     if (!SSL_is_server(ssl))
-        tk_records_text(&f->notes, TK_INFO_SERVER_NAME, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+        tk_records_text(&f->notes, TK_INFO_SERVER_NAME,
+                        SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     note_number(f, TK_INFO_ACKNOWLEDGED,
-                SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL : has_extension(f, TLSEXT_TYPE_server_name));
-    tk_records_add(&f->notes, TK_INFO_EXTENSIONS, f->extensions, f->extension_count * sizeof *f->extensions);
+                SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL
+                                   : has_extension(f, TLSEXT_TYPE_server_name));
+    tk_records_add(&f->notes, TK_INFO_EXTENSIONS, f->extensions,
+                   f->extension_count * sizeof *f->extensions);
 }
 
 static int noted(const tk_info *f, uint32_t tag)
@@ -227,7 +247,8 @@ static int noted(const tk_info *f, uint32_t tag)
     return 0;
 }
 
-/* The handshake is over, or as good as over: called before anybody else can get hold of a session that is new. */
+/* The handshake is over, or as good as over: called before anybody else can get hold of a session
+   that is new. */
 void tk_notes_take(tk_conn *c)
 {
     SSL_SESSION *s = SSL_get_session(c->ssl);

@@ -24,18 +24,41 @@ static inline void tk_lock(tk_mutex *m) { EnterCriticalSection(m); }
 static inline void tk_unlock(tk_mutex *m) { LeaveCriticalSection(m); }
 static inline void tk_condition_init(tk_condition *c) { InitializeConditionVariable(c); }
 static inline void tk_condition_destroy(tk_condition *c) { (void)c; }
-static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { SleepConditionVariableCS(c, m, INFINITE); }
+static inline void tk_condition_wait(tk_condition *c, tk_mutex *m)
+{
+    SleepConditionVariableCS(c, m, INFINITE);
+}
 static inline void tk_condition_broadcast(tk_condition *c) { WakeAllConditionVariable(c); }
-static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms) { return SleepConditionVariableCS(c, m, (DWORD)ms) != 0; }
+static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
+{
+    return SleepConditionVariableCS(c, m, (DWORD)ms) != 0;
+}
 static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 
 /* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
-static inline int tk_fd_prepare(tk_fd fd) { u_long on = 1; return ioctlsocket(fd, FIONBIO, &on) == 0; }
-static inline int tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
-static inline int tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK); }
+static inline int tk_fd_prepare(tk_fd fd)
+{
+    u_long on = 1;
+    return ioctlsocket(fd, FIONBIO, &on) == 0;
+}
+static inline int tk_fd_recv(tk_fd fd, void *p, size_t n)
+{
+    return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0);
+}
+static inline int tk_fd_peek(tk_fd fd, void *p, size_t n)
+{
+    return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK);
+}
 static inline int tk_fd_peek_waiting(tk_fd fd, void *p, size_t n) { return tk_fd_peek(fd, p, n); }
-static inline int64_t tk_fd_available(tk_fd fd) { u_long n = 0; return ioctlsocket(fd, FIONREAD, &n) == 0 ? (int64_t)n : -1; }
-static inline int tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0); }
+static inline int64_t tk_fd_available(tk_fd fd)
+{
+    u_long n = 0;
+    return ioctlsocket(fd, FIONREAD, &n) == 0 ? (int64_t)n : -1;
+}
+static inline int tk_fd_send(tk_fd fd, const void *p, size_t n)
+{
+    return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0);
+}
 static inline int tk_fd_errno(void) { return WSAGetLastError(); }
 static inline int tk_fd_would_block(int e) { return e == WSAEWOULDBLOCK; }
 static inline int tk_fd_poll(struct pollfd *p, int ms) { return WSAPoll(p, 1, ms); }
@@ -43,10 +66,22 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
 #define TK_EINTR WSAEINTR
 
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
-static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return (int32_t)InterlockedExchangeAdd((volatile LONG *)n, more) + more; }
-static inline void tk_atomic_store(int64_t *n, int64_t value) { InterlockedExchange64((volatile LONG64 *)n, value); }
-static inline void tk_atomic_add64(int64_t *to, int64_t n) { InterlockedExchangeAdd64((volatile LONG64 *)to, n); }
-static inline int64_t tk_atomic_load(int64_t *n) { return InterlockedCompareExchange64((volatile LONG64 *)n, 0, 0); }
+static inline int32_t tk_atomic_add(int32_t *n, int32_t more)
+{
+    return (int32_t)InterlockedExchangeAdd((volatile LONG *)n, more) + more;
+}
+static inline void tk_atomic_store(int64_t *n, int64_t value)
+{
+    InterlockedExchange64((volatile LONG64 *)n, value);
+}
+static inline void tk_atomic_add64(int64_t *to, int64_t n)
+{
+    InterlockedExchangeAdd64((volatile LONG64 *)to, n);
+}
+static inline int64_t tk_atomic_load(int64_t *n)
+{
+    return InterlockedCompareExchange64((volatile LONG64 *)n, 0, 0);
+}
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
     (void)before, (void)in_parent, (void)in_child;
@@ -119,23 +154,53 @@ static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
 static inline int tk_fd_prepare(tk_fd fd) { (void)fd; return 1; }
 #else /* macOS before 15 */
 #define TK_SEND_FLAGS MSG_DONTWAIT
-static inline int tk_fd_prepare(tk_fd fd) { int on = 1; return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) == 0; }
+static inline int tk_fd_prepare(tk_fd fd)
+{
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) == 0;
+}
 #endif
 
-static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT); }
-static inline ssize_t tk_fd_peek(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK); }
-static inline ssize_t tk_fd_peek_waiting(tk_fd fd, void *p, size_t n) { return recv(fd, p, n, MSG_PEEK); } /* if the socket blocks */
-static inline int64_t tk_fd_available(tk_fd fd) { int n = 0; return ioctl(fd, FIONREAD, &n) == 0 ? n : -1; }
-static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n) { return send(fd, p, n, TK_SEND_FLAGS); }
+static inline ssize_t tk_fd_recv(tk_fd fd, void *p, size_t n)
+{
+    return recv(fd, p, n, MSG_DONTWAIT);
+}
+static inline ssize_t tk_fd_peek(tk_fd fd, void *p, size_t n)
+{
+    return recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK);
+}
+/* if the socket blocks */
+static inline ssize_t tk_fd_peek_waiting(tk_fd fd, void *p, size_t n)
+{
+    return recv(fd, p, n, MSG_PEEK);
+}
+static inline int64_t tk_fd_available(tk_fd fd)
+{
+    int n = 0;
+    return ioctl(fd, FIONREAD, &n) == 0 ? n : -1;
+}
+static inline ssize_t tk_fd_send(tk_fd fd, const void *p, size_t n)
+{
+    return send(fd, p, n, TK_SEND_FLAGS);
+}
 static inline int tk_fd_errno(void) { return errno; }
 static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBLOCK; }
 static inline int tk_fd_poll(struct pollfd *p, int ms) { return poll(p, 1, ms); }
 static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
 #define TK_EINTR EINTR
 
-static inline int32_t tk_atomic_add(int32_t *n, int32_t more) { return __atomic_add_fetch(n, more, __ATOMIC_ACQ_REL); }
-static inline void tk_atomic_store(int64_t *n, int64_t value) { __atomic_store_n(n, value, __ATOMIC_RELAXED); }
-static inline void tk_atomic_add64(int64_t *to, int64_t n) { __atomic_fetch_add(to, n, __ATOMIC_RELAXED); }
+static inline int32_t tk_atomic_add(int32_t *n, int32_t more)
+{
+    return __atomic_add_fetch(n, more, __ATOMIC_ACQ_REL);
+}
+static inline void tk_atomic_store(int64_t *n, int64_t value)
+{
+    __atomic_store_n(n, value, __ATOMIC_RELAXED);
+}
+static inline void tk_atomic_add64(int64_t *to, int64_t n)
+{
+    __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
+}
 static inline int64_t tk_atomic_load(int64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {

@@ -1,8 +1,9 @@
-/* Pre-shared keys: libssl's two questions, and who answers them. The same callbacks serve TLS 1.2 and 1.3; in 1.3 the key
-   is for SHA-256, and there is no hint. */
+/* Pre-shared keys: libssl's two questions, and who answers them. The same callbacks serve TLS 1.2
+   and 1.3; in 1.3 the key is for SHA-256, and there is no hint. */
 #include "tk.h"
 
-static unsigned int on_client(SSL *ssl, const char *hint, char *identity, unsigned int identity_room, unsigned char *key, unsigned int key_room)
+static unsigned int on_client(SSL *ssl, const char *hint, char *identity,
+                              unsigned int identity_room, unsigned char *key, unsigned int key_room)
 {
     tk_conn *c = tk_conn_of(ssl);
     int size, error;
@@ -15,7 +16,8 @@ static unsigned int on_client(SSL *ssl, const char *hint, char *identity, unsign
     return size > 0 ? (unsigned int)size : 0;
 }
 
-static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key, unsigned int key_room)
+static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key,
+                              unsigned int key_room)
 {
     tk_conn *c = tk_conn_of(ssl);
     int size, error;

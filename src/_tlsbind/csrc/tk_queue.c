@@ -1,4 +1,5 @@
-/* A byte queue that holds no memory while it is empty: an idle connection must cost nothing here. */
+/* A byte queue that holds no memory while it is empty: an idle connection must cost nothing
+   here. */
 #include "tk.h"
 
 uint8_t *tk_queue_reserve(tk_queue *q, size_t more)

@@ -1,23 +1,27 @@
 /* A ring of ticket keys.
 
-   The keys in force are a snapshot: made whole, never changed, counted. A handshake takes a reference to it and gives it
-   back; whoever makes another one swaps a pointer. The mutex is held for that, and for the few microseconds in which
-   the keys of a new period are derived: by whichever handshake first sees that the time has come.
+   The keys in force are a snapshot: made whole, never changed, counted. A handshake takes a
+   reference to it and gives it back; whoever makes another one swaps a pointer. The mutex is held
+   for that, and for the few microseconds in which the keys of a new period are derived: by
+   whichever handshake first sees that the time has come.
 
-   Keys that are not given are derived, so that processes which began with the same secret have the same keys without a
-   word between them. A ring of its own (TK_RING_OWN) begins with random bytes and goes forward from secret to secret,
-   which erases the way back: forked children go the same way, by the same clock, and a key that was dropped is gone. A
-   shared one (TK_RING_SHARED) takes a key from a master secret and the number of the period:
+   Keys that are not given are derived, so that processes which began with the same secret have the
+   same keys without a word between them. A ring of its own (TK_RING_OWN) begins with random bytes
+   and goes forward from secret to secret, which erases the way back: forked children go the same
+   way, by the same clock, and a key that was dropped is gone. A shared one (TK_RING_SHARED) takes a
+   key from a master secret and the number of the period:
 
-       HKDF-SHA256(ikm = secret, salt = "tlskit tickets 1", info = period || number, 80 bytes)   (RFC 5869)
+       HKDF-SHA256(ikm = secret, salt = "tlskit tickets 1", info = period || number, 80 bytes)
 
-   with both numbers as 64 bits, big-endian, and number = floor(seconds since 1970 / period). The 80 bytes are what
-   SSL_CTX_set_tlsext_ticket_keys(3) takes: 16 of the key's name, 32 for HMAC, 32 for AES. */
+   (RFC 5869) with both numbers as 64 bits, big-endian, and number = floor(seconds since 1970 /
+   period). The 80 bytes are what SSL_CTX_set_tlsext_ticket_keys(3) takes: 16 of the key's name, 32
+   for HMAC, 32 for AES. */
 #include <openssl/rand.h>
 
 #include "tk_ring.h"
 
-static tk_mutex mutex; /* of all rings: so that a fork can hold it, and a child never finds it locked */
+/* of all rings: so that a fork can hold it, and a child never finds it locked */
+static tk_mutex mutex;
 
 void tk_ring_lock(void) { tk_lock(&mutex); }
 void tk_ring_unlock(void) { tk_unlock(&mutex); }
@@ -102,7 +106,8 @@ tk_ring *tk_ring_new_at(int kind, int64_t period, int64_t lifetime, int64_t now,
     r->lifetime = lifetime;
     r->kept = (lifetime + period - 1) / period;
     r->number = now / period - 1;
-    if (kind == TK_RING_OWN && (RAND_priv_bytes(r->secret[0], TK_SECRET) != 1 || !tk_rotation_own(r, now))) {
+    if (kind == TK_RING_OWN &&
+        (RAND_priv_bytes(r->secret[0], TK_SECRET) != 1 || !tk_rotation_own(r, now))) {
         tk_fail(fault);
         tk_ring_free(r);
         return NULL;
@@ -136,7 +141,8 @@ int tk_ring_set_keys(tk_ring *r, const void *keys, int32_t count, tk_fault *faul
 }
 
 /* All of them or none. What is kept is what HKDF extracts from each. */
-int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32_t count, tk_fault *fault)
+int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32_t count,
+                        tk_fault *fault)
 {
     uint8_t fresh[TK_RING_SECRETS][TK_SECRET], before[TK_RING_SECRETS][TK_SECRET];
     const uint8_t *from = data;

@@ -26,7 +26,8 @@ struct tk_ring {
     int64_t kept;                /* for how many periods a key goes on to decrypt */
     int64_t shift;               /* how far its clock runs ahead */
     tk_keys *now;
-    uint8_t secret[TK_RING_SECRETS][TK_SECRET]; /* TK_RING_OWN: the first alone, of the period after `number` */
+    /* TK_RING_OWN: the first alone, of the period after `number` */
+    uint8_t secret[TK_RING_SECRETS][TK_SECRET];
     int32_t secrets;
     int64_t number;              /* TK_RING_OWN: the period that the first key belongs to */
     tk_ring_stats stats;
@@ -40,14 +41,16 @@ void tk_keys_remember(tk_keys *k, const tk_keys *old);
 void tk_keys_keep(tk_keys *k, const tk_keys *old, int64_t now, int64_t until);
 void tk_key_fill(tk_ticket_key *key, const uint8_t *derived, int newest, int64_t until);
 int tk_key_extract(const uint8_t *secret, size_t size, uint8_t *out);
-int tk_key_shared(const tk_ring *r, const uint8_t *secret, int64_t number, int newest, tk_ticket_key *key);
+int tk_key_shared(const tk_ring *r, const uint8_t *secret, int64_t number, int newest,
+                  tk_ticket_key *key);
 int tk_key_step(tk_ring *r, int64_t number, tk_ticket_key *key);
 int tk_key_leap(tk_ring *r, int64_t number);
 
 int tk_rotation_own(tk_ring *r, int64_t now);
 int tk_rotation_shared(tk_ring *r, int64_t now);
 int tk_rotation_given(tk_ring *r, tk_keys *k); /* these from now on */
-int tk_rotation_due(tk_ring *r, int64_t now);  /* bring the keys up to that time: 0 when that fails, and those of before stay */
+/* bring the keys up to that time: 0 when that fails, and those of before stay */
+int tk_rotation_due(tk_ring *r, int64_t now);
 
 /* marks: where a ticket comes from */
 int64_t tk_mark_begun(SSL_SESSION *s); /* when the full handshake was; -1: no mark */
@@ -61,7 +64,8 @@ void tk_ring_unlock(void);
 tk_ring *tk_ring_up_ref(tk_ring *r);
 tk_ring *tk_ring_new_at(int kind, int64_t period, int64_t lifetime, int64_t now, tk_fault *fault);
 int64_t tk_ring_clock(tk_ring *r);
-tk_keys *tk_ring_take(tk_ring *r, int64_t now); /* a reference to the keys of that time; NULL: there are none */
+/* a reference to the keys of that time; NULL: there are none */
+tk_keys *tk_ring_take(tk_ring *r, int64_t now);
 void tk_ring_give_back(tk_keys *k);
 
 #endif

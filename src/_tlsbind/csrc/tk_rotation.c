@@ -1,4 +1,5 @@
-/* When one key follows another: by the clock, or by hand. Under the mutex of the rings, but for tk_ring_rotate. */
+/* When one key follows another: by the clock, or by hand. Under the mutex of the rings, but for
+   tk_ring_rotate. */
 #include <openssl/rand.h>
 
 #include "tk_ring.h"
@@ -25,9 +26,11 @@ int tk_rotation_shared(tk_ring *r, int64_t now)
     int ok = k != NULL;
 
     for (s = 0; ok && s < r->secrets; s++) {
-        ok = tk_key_shared(r, r->secret[s], number, s == 0, &k->key[k->count++]); /* the first of the first one encrypts */
+        /* the first of the first one encrypts */
+        ok = tk_key_shared(r, r->secret[s], number, s == 0, &k->key[k->count++]);
         for (n = number + 1; ok && n >= number - r->kept; n--)
-            if (n != number && n >= 0) /* a machine whose clock is ahead may be in the next period */
+            /* a machine whose clock is ahead may be in the next period */
+            if (n != number && n >= 0)
                 ok = tk_key_shared(r, r->secret[s], n, s == 0 && n > number, &k->key[k->count++]);
     }
     if (!ok) {
@@ -47,9 +50,10 @@ static int32_t room_for(const tk_ring *r, int32_t more)
     return room < TK_RING_KEYS ? room : TK_RING_KEYS;
 }
 
-/* Goes through every period that has passed: another process may have made tickets in each of them. A clock that was set
-   back by more than a period is believed, or a short moment in the far future would be the end of all rotation: the
-   secrets go on from where they are, only the numbers do not. */
+/* Goes through every period that has passed: another process may have made tickets in each of them.
+   A clock that was set back by more than a period is believed, or a short moment in the far future
+   would be the end of all rotation: the secrets go on from where they are, only the numbers do
+   not. */
 int tk_rotation_own(tk_ring *r, int64_t now)
 {
     int64_t target = now / r->period;
@@ -58,11 +62,13 @@ int tk_rotation_own(tk_ring *r, int64_t now)
 
     if (r->number > target + 1)
         r->number = target - 1;
-    if (ok && target - r->number > STEPS_MOST) /* once in a blue moon: a machine that begins without a clock */
+    /* once in a blue moon: a machine that begins without a clock */
+    if (ok && target - r->number > STEPS_MOST)
         ok = tk_key_leap(r, target);
 
     while (ok && r->number < target) {
-        if (k->count > 0 && k->key[0].until > now && k->count < k->room - 1) { /* make room at the front */
+        /* make room at the front */
+        if (k->count > 0 && k->key[0].until > now && k->count < k->room - 1) {
             memmove(&k->key[1], &k->key[0], (size_t)k->count * sizeof k->key[0]);
             k->key[1].newest = 0;
             k->count++;

@@ -1,5 +1,5 @@
-/* Sessions: what a handshake leaves for later ones. An SSL_SESSION is never changed once it is out of libssl:
-   whoever wants other times gets a copy. */
+/* Sessions: what a handshake leaves for later ones. An SSL_SESSION is never changed once it is out
+   of libssl: whoever wants other times gets a copy. */
 #include "tk.h"
 
 SSL_SESSION *tk_session_from_der(const void *der, size_t size, tk_fault *fault)
@@ -10,7 +10,8 @@ SSL_SESSION *tk_session_from_der(const void *der, size_t size, tk_fault *fault)
     tk_fault_begin();
     if (size <= LONG_MAX)
         s = d2i_SSL_SESSION(NULL, &p, (long)size);
-    if (s != NULL && p != (const unsigned char *)der + size) { /* bytes after the end: not what was written */
+    /* bytes after the end: not what was written */
+    if (s != NULL && p != (const unsigned char *)der + size) {
         SSL_SESSION_free(s);
         s = NULL;
         ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
@@ -79,7 +80,8 @@ void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out)
     bytes = SSL_SESSION_get_id(s, &size);
     memcpy(out->id, bytes, out->id_size = size < sizeof out->id ? size : sizeof out->id);
     bytes = SSL_SESSION_get0_id_context(s, &size);
-    memcpy(out->id_context, bytes, out->id_context_size = size < sizeof out->id_context ? size : sizeof out->id_context);
+    memcpy(out->id_context, bytes,
+           out->id_context_size = size < sizeof out->id_context ? size : sizeof out->id_context);
     SSL_SESSION_get0_ticket(s, &out->ticket, &length);
     out->ticket_size = out->ticket != NULL ? (uint32_t)length : 0;
     SSL_SESSION_get0_alpn_selected(s, &out->alpn, &length);

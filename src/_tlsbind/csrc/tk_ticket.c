@@ -1,5 +1,5 @@
-/* Tickets: what libssl asks when it makes one and when a client shows one. All is answered here, from the ring that the
-   connection's context had when the connection was made. */
+/* Tickets: what libssl asks when it makes one and when a client shows one. All is answered here,
+   from the ring that the connection's context had when the connection was made. */
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
 
@@ -13,8 +13,8 @@ enum { /* tk_conn.ticket */
 
 /* ---- counting ---- */
 
-/* A client may show several tickets, and has to show them again when it is asked for another ClientHello: each kind is
-   counted once in a handshake. */
+/* A client may show several tickets, and has to show them again when it is asked for another
+   ClientHello: each kind is counted once in a handshake. */
 static void count_once(tk_conn *c, int64_t *counter)
 {
     uint8_t bit = (uint8_t)(1u << (counter - &c->ring->stats.resumed));
@@ -32,8 +32,9 @@ static void refuse(tk_conn *c, uint8_t why, int64_t *counter)
     count_once(c, counter);
 }
 
-/* That a ticket could be opened does not mean that its session is resumed: it may have expired, or have been made under
-   another policy, version or cipher. So this waits for the end of the handshake. */
+/* That a ticket could be opened does not mean that its session is resumed: it may have expired, or
+   have been made under another policy, version or cipher. So this waits for the end of the
+   handshake. */
 void tk_tickets_settle(tk_conn *c)
 {
     if (c->ring != NULL && (c->ticket == TICKET_NEWEST || c->ticket == TICKET_OLDER)) {
@@ -48,19 +49,24 @@ void tk_tickets_settle(tk_conn *c)
 
 /* ---- keys ---- */
 
-static const EVP_CIPHER *cipher_of(const tk_ticket_key *key) { return key->size == 16 ? EVP_aes_128_cbc() : EVP_aes_256_cbc(); }
+static const EVP_CIPHER *cipher_of(const tk_ticket_key *key)
+{
+    return key->size == 16 ? EVP_aes_128_cbc() : EVP_aes_256_cbc();
+}
 
 static int set_mac(EVP_MAC_CTX *mac, const tk_ticket_key *key)
 {
     OSSL_PARAM params[3];
 
-    params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->hmac, (size_t)key->size);
+    params[0] = OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)key->hmac,
+                                                  (size_t)key->size);
     params[1] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0);
     params[2] = OSSL_PARAM_construct_end();
     return EVP_MAC_CTX_set_params(mac, params);
 }
 
-static int encrypt(tk_conn *c, const tk_keys *k, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int encrypt(tk_conn *c, const tk_keys *k, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+                   EVP_MAC_CTX *mac)
 {
     const tk_ticket_key *key = &k->key[0];
 
@@ -93,10 +99,10 @@ static const tk_ticket_key *find(tk_conn *c, const tk_keys *k, const uint8_t *na
     return NULL;
 }
 
-/* 1: go on; 2: go on, and make a new ticket; 0: a full handshake. In TLS 1.3 a ticket is for one use, so there is
-   always a new one. */
-static int decrypt(tk_conn *c, const tk_keys *k, const uint8_t *name, const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-                   int64_t now)
+/* 1: go on; 2: go on, and make a new ticket; 0: a full handshake. In TLS 1.3 a ticket is for one
+   use, so there is always a new one. */
+static int decrypt(tk_conn *c, const tk_keys *k, const uint8_t *name, const uint8_t *iv,
+                   EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int64_t now)
 {
     const tk_ticket_key *key = find(c, k, name, now);
 
@@ -109,7 +115,8 @@ static int decrypt(tk_conn *c, const tk_keys *k, const uint8_t *name, const uint
     return key->newest && SSL_version(c->ssl) != TLS1_3_VERSION ? 1 : 2;
 }
 
-static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int encrypts)
+static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                         EVP_MAC_CTX *mac, int encrypts)
 {
     tk_conn *c = tk_conn_of(ssl);
     tk_keys *k;
@@ -128,7 +135,8 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
     now = tk_ring_clock(c->ring);
     if ((k = tk_ring_take(c->ring, now)) == NULL)
         return 0;
-    answer = encrypts ? encrypt(c, k, name, iv, cipher, mac) : decrypt(c, k, name, iv, cipher, mac, now);
+    answer = encrypts ? encrypt(c, k, name, iv, cipher, mac)
+                      : decrypt(c, k, name, iv, cipher, mac, now);
     tk_ring_give_back(k);
     return answer;
 }
@@ -137,8 +145,8 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Before a ticket is made: nobody is told that it is good for longer than there are keys to read it, nor for more than a
-   week after the full handshake (RFC 8446, 4.6.1). */
+/* Before a ticket is made: nobody is told that it is good for longer than there are keys to read
+   it, nor for more than a week after the full handshake (RFC 8446, 4.6.1). */
 static int on_ticket_made(SSL *ssl, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
@@ -148,7 +156,8 @@ static int on_ticket_made(SSL *ssl, void *argument)
     (void)argument;
     if (c == NULL || c->ring == NULL || s == NULL)
         return 1;
-    time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift); /* by the ring's clock */
+    /* by the ring's clock */
+    time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift);
     if ((first = tk_mark_begun(s)) < 0 && !tk_mark_set(c, s, first = time))
         return 0;
     most = least(c->ring->lifetime, first + WEEK - time);
@@ -159,10 +168,12 @@ static int on_ticket_made(SSL *ssl, void *argument)
 
 static int has_ended(const X509 *x, int64_t now)
 {
-    return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0; /* also when there is no telling */
+    /* also when there is no telling */
+    return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0;
 }
 
-static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name, size_t name_size, SSL_TICKET_STATUS status,
+static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name,
+                                          size_t name_size, SSL_TICKET_STATUS status,
                                           void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
@@ -173,7 +184,8 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
     if (c == NULL || c->ring == NULL)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
-        if (status == SSL_TICKET_NO_DECRYPT && found != TICKET_NO_KEY) /* we have the key, and yet: or there was no room for a name */
+        /* we have the key, and yet: or there was no room for a name */
+        if (status == SSL_TICKET_NO_DECRYPT && found != TICKET_NO_KEY)
             refuse(c, TK_TICKET_TAMPERED, &c->ring->stats.tampered);
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
@@ -214,13 +226,18 @@ void tk_ctx_set_ring(tk_ctx *c, tk_ring *r)
     c->ring = r;
     tk_ring_unlock();
     tk_ring_free(before);
-    SSL_CTX_set_session_ticket_cb(c->ctx, r != NULL ? on_ticket_made : NULL, r != NULL ? on_ticket_opened : NULL, NULL);
+    SSL_CTX_set_session_ticket_cb(c->ctx, r != NULL ? on_ticket_made : NULL,
+                                  r != NULL ? on_ticket_opened : NULL, NULL);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, r != NULL ? on_ticket_key : NULL);
 }
 
-int tk_ctx_ticket_keys(tk_ctx *c, void *into) { return SSL_CTX_get_tlsext_ticket_keys(c->ctx, into, TK_KEY_SIZE) == 1 ? TK_DONE : TK_SSL; }
+int tk_ctx_ticket_keys(tk_ctx *c, void *into)
+{
+    return SSL_CTX_get_tlsext_ticket_keys(c->ctx, into, TK_KEY_SIZE) == 1 ? TK_DONE : TK_SSL;
+}
 
 int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys)
 {
-    return SSL_CTX_set_tlsext_ticket_keys(c->ctx, (void *)keys, TK_KEY_SIZE) == 1 ? TK_DONE : TK_SSL;
+    return SSL_CTX_set_tlsext_ticket_keys(c->ctx, (void *)keys, TK_KEY_SIZE) == 1 ? TK_DONE
+                                                                                  : TK_SSL;
 }

@@ -1,17 +1,20 @@
 /* The BIO under every connection, over a socket or over memory.
 
-   It never blocks and never raises SIGPIPE. Towards libssl it takes every write: what the socket refuses waits in
-   `behind`, and the run loop of tk_conn.c sends it on. So libssl never holds a half-written record, and a read, a
-   write and a shutdown of three threads may follow one another in any order. (Left to itself, libssl answers a
-   KeyUpdate or an alert in the middle of somebody else's unfinished SSL_write with "bad write retry".)
+   It never blocks and never raises SIGPIPE. Towards libssl it takes every write: what the socket
+   refuses waits in `behind`, and the run loop of tk_conn.c sends it on. So libssl never holds a
+   half-written record, and a read, a write and a shutdown of three threads may follow one another
+   in any order. (Left to itself, libssl answers a KeyUpdate or an alert in the middle of somebody
+   else's unfinished SSL_write with "bad write retry".)
 
-   It reads ahead: several records at once, where libssl's own socket BIO makes two calls of recv for each. But what
-   `select` says stays true. A program may wait for the socket after every read, and wait in vain for what is here
-   already: the peer's close_notify, say, when the peer waits for ours. So a look at what the socket holds comes first,
-   and then it is taken up to the end of a record, leaving something behind: the rest of a record, or the last whole one,
-   unless that is the only one. And never further than the reader has room for: a record takes more bytes on the wire
-   than in the clear, so what was read ahead is handed out in the same call. (To ask for just so many bytes as the reader
-   has room for is not enough: a short record and a close_notify may be there.) */
+   It reads ahead: several records at once, where libssl's own socket BIO makes two calls of recv
+   for each. But what `select` says stays true. A program may wait for the socket after every read,
+   and wait in vain for what is here already: the peer's close_notify, say, when the peer waits for
+   ours. So a look at what the socket holds comes first, and then it is taken up to the end of a
+   record, leaving something behind: the rest of a record, or the last whole one, unless that is the
+   only one. And never further than the reader has room for: a record takes more bytes on the wire
+   than in the clear, so what was read ahead is handed out in the same call. (To ask for just so
+   many bytes as the reader has room for is not enough: a short record and a close_notify may be
+   there.) */
 #include "tk.h"
 
 enum {
@@ -34,10 +37,14 @@ static int read_memory(tk_conn *c, char *into, size_t size)
 }
 
 /* Not so where the peer goes on in the clear behind its close_notify. */
-static int is_record(const uint8_t *p) { return p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && p[0] <= SSL3_RT_APPLICATION_DATA && p[1] == 3; }
+static int is_record(const uint8_t *p)
+{
+    return p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && p[0] <= SSL3_RT_APPLICATION_DATA && p[1] == 3;
+}
 static size_t record_size(const uint8_t *p) { return HEADER + ((size_t)p[3] << 8 | p[4]); }
 
-/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket is empty. */
+/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket
+   is empty. */
 static int received(tk_conn *c, int n)
 {
     int e;
@@ -62,7 +69,8 @@ static int take(tk_conn *c, void *into, size_t size)
     return received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
 }
 
-/* What the socket holds, and keeps: as `received`. Who has waited for it may have seen it already. */
+/* What the socket holds, and keeps: as `received`. Who has waited for it may have seen it
+   already. */
 static int look(tk_conn *c, void *into, size_t size)
 {
     const tk_look *seen = c->look;
@@ -94,7 +102,8 @@ static void follow(tk_conn *c, const uint8_t *p, size_t size)
     }
 }
 
-/* Of `size` bytes that the socket holds, how many may be taken: see above. The record that was begun is the first. */
+/* Of `size` bytes that the socket holds, how many may be taken: see above. The record that was
+   begun is the first. */
 static size_t to_be_taken(const tk_conn *c, const uint8_t *p, size_t size)
 {
     size_t before = 0, end = c->missing;
@@ -228,7 +237,8 @@ static long transport_ctrl(BIO *b, int what, long number, void *pointer)
 {
     (void)number;
     (void)pointer;
-    switch (what) { /* libssl asks several things of it for each record, most of them about kernel TLS */
+    /* libssl asks several things of it for each record, most of them about kernel TLS */
+    switch (what) {
     case BIO_CTRL_EOF:
         return ((tk_conn *)BIO_get_data(b))->at_end;
     case BIO_CTRL_FLUSH:

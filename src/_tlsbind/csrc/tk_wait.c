@@ -1,8 +1,10 @@
-/* The one place that waits in the kernel. A signal is a status, not an error: Python's handlers have to run.
+/* The one place that waits in the kernel. A signal is a status, not an error: Python's handlers
+   have to run.
 
-   Who waits has let go of the connection's lock. Several may: of those that read one waits for the socket, the others for
-   that one; a writer waits for its turn (tk_write.c). A reader without a timeout, on a socket that blocks, does not poll: it
-   looks at the bytes that come (MSG_PEEK), as the transport would have to do next. */
+   Who waits has let go of the connection's lock. Several may: of those that read one waits for the
+   socket, the others for that one; a writer waits for its turn (tk_write.c). A reader without a
+   timeout, on a socket that blocks, does not poll: it looks at the bytes that come (MSG_PEEK), as
+   the transport would have to do next. */
 #include "tk.h"
 
 enum { SLICE_MS = 50 };
@@ -22,10 +24,12 @@ static int wait_for_socket(const tk_conn *c, int reading, int writing, int64_t m
     return tk_fd_errno() == TK_EINTR ? TK_INTERRUPTED : TK_SYSCALL;
 }
 
-/* The kernel tells a failure once: it is part of what was seen. A socket that does not block is for poll. */
+/* The kernel tells a failure once: it is part of what was seen. A socket that does not block is for
+   poll. */
 static int wait_for_bytes(const tk_conn *c, tk_look *look)
 {
-    int n = (int)tk_fd_peek_waiting((tk_fd)c->fd, look->bytes, sizeof look->bytes), e = tk_fd_errno();
+    int n = (int)tk_fd_peek_waiting((tk_fd)c->fd, look->bytes, sizeof look->bytes),
+        e = tk_fd_errno();
 
     if (n < 0 && e == TK_EINTR)
         return TK_INTERRUPTED;
@@ -52,13 +56,15 @@ static void count_out(tk_conn *c)
         tk_condition_broadcast(&c->left);
 }
 
-/* Another thread waits to read, and there is nothing to read yet. Whatever comes next is for that one to take in: it would
-   sleep on if this one took it, and hear nothing of the peer's end. */
+/* Another thread waits to read, and there is nothing to read yet. Whatever comes next is for that
+   one to take in: it would sleep on if this one took it, and hear nothing of the peer's end. */
 int tk_op_leaves_reading(const tk_conn *c, const tk_op *op)
 {
-    if (!op->may_wait || !c->reader || c->generation != tk_generation || (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
+    if (!op->may_wait || !c->reader || c->generation != tk_generation ||
+        (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
         return 0;
-    return c->parked == 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) && SSL_pending(c->ssl) == 0;
+    return c->parked == 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) &&
+           SSL_pending(c->ssl) == 0;
 }
 
 /* A handshake, a shutdown, and who leaves it to another to read, look again from time to time. */
@@ -71,7 +77,8 @@ static int64_t slice(const tk_op *op, int reads, int64_t left)
 
 static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look)
 {
-    int reads = status == TK_WANT_READ && !tk_op_leaves_reading(c, op), reader = reads && op->kind == TK_READ;
+    int reads = status == TK_WANT_READ && !tk_op_leaves_reading(c, op),
+        reader = reads && op->kind == TK_READ;
     int writes = status == TK_WANT_WRITE || c->behind.size > 0;
     uint64_t taken = c->taken;
     int waited;
@@ -84,7 +91,8 @@ static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t le
     if (reader && !writes && left < 0)
         waited = wait_for_bytes(c, look);
     else
-        waited = wait_for_socket(c, reads, writes, slice(op, reads || status != TK_WANT_READ, left));
+        waited = wait_for_socket(c, reads, writes,
+                                 slice(op, reads || status != TK_WANT_READ, left));
     tk_lock(&c->mutex);
     c->reader &= !reader;
     count_out(c);
@@ -93,20 +101,23 @@ static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t le
     return waited;
 }
 
-/* Another write ends soon, or its caller has to come back. A condition does not hear of signals: look for them. */
+/* Another write ends soon, or its caller has to come back. A condition does not hear of signals:
+   look for them. */
 static int wait_for_turn(tk_conn *c, int64_t left)
 {
     int passed;
 
     count_in(c);
-    passed = tk_condition_wait_ms(&c->turns, &c->mutex, (int)(left < 0 || left > SLICE_MS ? SLICE_MS : left));
+    passed = tk_condition_wait_ms(&c->turns, &c->mutex,
+                                  (int)(left < 0 || left > SLICE_MS ? SLICE_MS : left));
     count_out(c);
     return passed ? TK_DONE : TK_INTERRUPTED;
 }
 
 int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look)
 {
-    int waited = status == TK_TURN ? wait_for_turn(c, left) : wait_unlocked(c, op, status, left, look);
+    int waited = status == TK_TURN ? wait_for_turn(c, left)
+                                   : wait_unlocked(c, op, status, left, look);
 
     return c->closed ? TK_CLOSED : waited;
 }

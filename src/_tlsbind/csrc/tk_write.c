@@ -1,21 +1,25 @@
-/* Writing: what becomes of a write that ends before all of it has gone, and of the others meanwhile.
+/* Writing: what becomes of a write that ends before all of it has gone, and of the others
+   meanwhile.
 
-   A write ends early when its time is over, when it may not wait, or when a signal's handler raises. What libssl has
-   encrypted by then goes out in any case. The caller cannot be told how much that is, but is to repeat the write with
-   the same bytes, as OpenSSL asks of it too: the bytes that are encrypted are *owed*, as a size and a digest. (Who may not
-   wait is told what is on the wire, as on any socket, and is owed the rest.)
+   A write ends early when its time is over, when it may not wait, or when a signal's handler
+   raises. What libssl has encrypted by then goes out in any case. The caller cannot be told how
+   much that is, but is to repeat the write with the same bytes, as OpenSSL asks of it too: the
+   bytes that are encrypted are *owed*, as a size and a digest. (Who may not wait is told what is on
+   the wire, as on any socket, and is owed the rest.)
 
-   * A write that begins with the bytes that are owed is the repetition. It goes on behind them; where several fit, behind
-     the longest. Whose they were does not matter: when two writers exchange bytes that are equal, nobody can tell.
-   * A write goes out whole: from its first record to its last it has the turn, and the other threads' writes wait for
-     theirs as long as they wait for a full socket. So it is while it is under way, and when it has ended in its middle.
+   * A write that begins with the bytes that are owed is the repetition. It goes on behind them;
+     where several fit, behind the longest. Whose they were does not matter: when two writers
+     exchange bytes that are equal, nobody can tell.
+   * A write goes out whole: from its first record to its last it has the turn, and the other
+     threads' writes wait for theirs as long as they wait for a full socket. So it is while it is
+     under way, and when it has ended in its middle.
    * An early end that left nothing to encrypt keeps nobody else waiting.
-   * The thread that has ended early may not write anything else first: libssl would not let it either, and a program that
-     does it has lost the rest of a message. A thread that would wait for ever for a write that has ended in its middle is
-     refused, too.
+   * The thread that has ended early may not write anything else first: libssl would not let it
+     either, and a program that does it has lost the rest of a message. A thread that would wait for
+     ever for a write that has ended in its middle is refused, too.
 
-   So each byte is encrypted once, and in its writer's order. A writer that waits here gathers several records for one
-   send. */
+   So each byte is encrypted once, and in its writer's order. A writer that waits here gathers
+   several records for one send. */
 #include "tk.h"
 
 enum {
@@ -60,7 +64,8 @@ static tk_owed *find_owed(tk_conn *c, const tk_op *op)
 
     for (i = 0; i < c->owed_count; i++) {
         tk_owed *o = &c->owed[i];
-        if (o->size <= op->size && (found == NULL || o->size > found->size) && is_print(o, op->data))
+        if (o->size <= op->size && (found == NULL || o->size > found->size) &&
+            is_print(o, op->data))
             found = o;
     }
     return found;
@@ -97,7 +102,8 @@ static int64_t refuse(tk_op *op, int reason)
     return TK_SSL;
 }
 
-/* Another write has the turn. One of this thread's own, and one of another process, will not end while we wait. */
+/* Another write has the turn. One of this thread's own, and one of another process, will not end
+   while we wait. */
 static int64_t wait_for_turn(const tk_conn *c, tk_op *op)
 {
     if (c->turn.generation != tk_generation)
@@ -109,8 +115,8 @@ static int64_t wait_for_turn(const tk_conn *c, tk_op *op)
     return op->may_wait ? TK_TURN : TK_WANT_WRITE;
 }
 
-/* A write that has no bytes encrypted yet, where others are under way or have ended early: whether it repeats one of these,
-   or may begin, now or later. */
+/* A write that has no bytes encrypted yet, where others are under way or have ended early: whether
+   it repeats one of these, or may begin, now or later. */
 static int64_t come_in(tk_conn *c, tk_op *op)
 {
     uint64_t me = tk_thread();
@@ -128,7 +134,8 @@ static int64_t come_in(tk_conn *c, tk_op *op)
     }
     for (i = 0; i < c->owed_count; i++)
         if (c->owed[i].thread == me)
-            return refuse(op, c->owed[i].size > op->size ? SSL_R_BAD_LENGTH : SSL_R_BAD_WRITE_RETRY);
+            return refuse(op,
+                          c->owed[i].size > op->size ? SSL_R_BAD_LENGTH : SSL_R_BAD_WRITE_RETRY);
     if (c->owed_count >= OWED_MOST)
         return refuse(op, SSL_R_BAD_WRITE_RETRY);
     return c->turn.number != NOBODY && wait_for_turn(c, op) == TK_SSL ? TK_SSL : TK_DONE;
@@ -157,10 +164,12 @@ static int64_t seal(tk_conn *c, tk_op *op, int gathering)
 
 static int64_t step_write(tk_conn *c, tk_op *op)
 {
-    int gathering = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0 && op->taken < op->size;
+    int gathering = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0 &&
+                    op->taken < op->size;
     int64_t status;
 
-    if (op->taken == 0 && op->size > 0 && (c->owed_count > 0 || c->turn.number != NOBODY) && (status = come_in(c, op)) != TK_DONE)
+    if (op->taken == 0 && op->size > 0 && (c->owed_count > 0 || c->turn.number != NOBODY) &&
+        (status = come_in(c, op)) != TK_DONE)
         return status;
     for (;;) {
         int result, flushed = gathering ? 1 : tk_transport_flush(c);
@@ -217,7 +226,12 @@ int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout
 
 int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p, int64_t timeout)
 {
-    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE, .number = p->number, .taken = p->taken };
+    tk_op op = { .step = step_write,
+                 .data = data,
+                 .size = size,
+                 .kind = TK_WRITE,
+                 .number = p->number,
+                 .taken = p->taken };
     int64_t status;
 
     tk_lock(&c->mutex);

@@ -89,7 +89,8 @@ static void add_object_name(tk_records *out, uint32_t tag, const ASN1_OBJECT *ob
     free(text);
 }
 
-static void add_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key, uint32_t value)
+static void add_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key,
+                     uint32_t value)
 {
     int i, set = -1;
 
@@ -170,7 +171,8 @@ static void add_access(tk_records *out, X509 *x)
         int what = OBJ_obj2nid(d->method);
         if (d->location->type != GEN_URI || (what != NID_ad_OCSP && what != NID_ad_ca_issuers))
             continue;
-        add_string(out, what == NID_ad_OCSP ? TK_X509_OCSP : TK_X509_CA_ISSUERS, d->location->d.uniformResourceIdentifier);
+        add_string(out, what == NID_ad_OCSP ? TK_X509_OCSP : TK_X509_CA_ISSUERS,
+                   d->location->d.uniformResourceIdentifier);
     }
     AUTHORITY_INFO_ACCESS_free(access);
 }
@@ -182,7 +184,9 @@ static void add_crl_points(tk_records *out, X509 *x)
 
     for (i = 0; i < sk_DIST_POINT_num(points); i++) {
         DIST_POINT *p = sk_DIST_POINT_value(points, i);
-        GENERAL_NAMES *names = p->distpoint != NULL && p->distpoint->type == 0 ? p->distpoint->name.fullname : NULL;
+        GENERAL_NAMES *names = p->distpoint != NULL && p->distpoint->type == 0
+                                   ? p->distpoint->name.fullname
+                                   : NULL;
         for (j = 0; j < sk_GENERAL_NAME_num(names); j++) {
             GENERAL_NAME *name = sk_GENERAL_NAME_value(names, j);
             if (name->type == GEN_URI)
@@ -201,8 +205,10 @@ int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault)
     if ((b = BIO_new(BIO_s_mem())) == NULL)
         return tk_fail(fault);
     tk_records_add(out, TK_X509_VERSION, &version, sizeof version);
-    add_name(out, X509_get_subject_name(x), TK_X509_SUBJECT_RDN, TK_X509_SUBJECT_NAME, TK_X509_SUBJECT_VALUE);
-    add_name(out, X509_get_issuer_name(x), TK_X509_ISSUER_RDN, TK_X509_ISSUER_NAME, TK_X509_ISSUER_VALUE);
+    add_name(out, X509_get_subject_name(x), TK_X509_SUBJECT_RDN, TK_X509_SUBJECT_NAME,
+             TK_X509_SUBJECT_VALUE);
+    add_name(out, X509_get_issuer_name(x), TK_X509_ISSUER_RDN, TK_X509_ISSUER_NAME,
+             TK_X509_ISSUER_VALUE);
     i2a_ASN1_INTEGER(b, X509_get0_serialNumber(x));
     add_printed(out, TK_X509_SERIAL, b);
     ASN1_TIME_print(b, X509_get0_notBefore(x));

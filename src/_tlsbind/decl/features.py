@@ -92,4 +92,5 @@ def _stand_in(function: str) -> str:
     found = re.fullmatch(r"\w+\((.*)\)", call)
     assert found, function
     looked_at = "".join(f"(void)({name}), " for name in found.group(1).split(", "))
-    return f"#define {call} ({looked_at}{value or 0})\n"
+    line = f"#define {call} ({looked_at}{value or 0})"
+    return (line if len(line) <= 100 else line.replace(") (", ") \\\n    (", 1)) + "\n"

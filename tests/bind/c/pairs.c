@@ -27,10 +27,14 @@ contexts contexts_new(int version)
     tk_ctx_set_verify_mode(c.client, SSL_VERIFY_PEER);
     CHECK_DONE(tk_ctx_set_versions(c.client, version, version, &fault), &fault);
     CHECK_DONE(tk_ctx_set_versions(c.server, version, version, &fault), &fault);
-    CHECK_DONE(tk_ctx_use_chain(c.server, server_identity.pem, server_identity.pem_size, server_identity.key_pem,
-                                server_identity.key_pem_size, NULL, -1, &fault), &fault);
-    CHECK_DONE(tk_ctx_use_chain(c.client, client_identity.pem, client_identity.pem_size, client_identity.key_pem,
-                                client_identity.key_pem_size, NULL, -1, &fault), &fault);
+    CHECK_DONE(tk_ctx_use_chain(c.server, server_identity.pem, server_identity.pem_size,
+                                server_identity.key_pem, server_identity.key_pem_size, NULL, -1,
+                                &fault),
+               &fault);
+    CHECK_DONE(tk_ctx_use_chain(c.client, client_identity.pem, client_identity.pem_size,
+                                client_identity.key_pem, client_identity.key_pem_size, NULL, -1,
+                                &fault),
+               &fault);
     tk_ctx_set_cache_mode(c.client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     tk_ctx_set_hooks(c.client, TK_HOOK_SESSION);
     CHECK_DONE(tk_ctx_set_id_context(c.server, "tests", 5), NULL);
@@ -85,7 +89,8 @@ pair pair_of_sockets(contexts *c, int buffer)
 
 /* ---- operations ---- */
 
-/* Whether the operation is to be made again: whoever is asked what may be resumed has no objection here. */
+/* Whether the operation is to be made again: whoever is asked what may be resumed has no objection
+   here. */
 static int goes_on(tk_conn *c, int operation, int64_t status, tk_fault *fault)
 {
     if (status == TK_SSL || status == TK_SYSCALL)

@@ -96,18 +96,22 @@ static identity issue(const char *name, const char *alternatives, identity *issu
     ASN1_INTEGER_set(X509_get_serialNumber(i.x509), serial);
     X509_gmtime_adj(X509_getm_notBefore(i.x509), -3600);
     X509_gmtime_adj(X509_getm_notAfter(i.x509), 86400);
-    X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const unsigned char *)"tlskit", -1, -1, 0);
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8, (const unsigned char *)"tlskit", -1, -1,
+                               0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1,
+                               0);
     X509_set_subject_name(i.x509, subject);
     X509_set_issuer_name(i.x509, issuer != NULL ? X509_get_subject_name(issuer->x509) : subject);
     X509_NAME_free(subject);
     X509_set_pubkey(i.x509, i.key);
-    add_extension(i.x509, issuer != NULL ? issuer->x509 : i.x509, NID_basic_constraints, issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE");
+    add_extension(i.x509, issuer != NULL ? issuer->x509 : i.x509, NID_basic_constraints,
+                  issuer == NULL ? "critical,CA:TRUE" : "CA:FALSE");
     if (alternatives != NULL)
         add_extension(i.x509, issuer->x509, NID_subject_alt_name, alternatives);
     if (serial == 5) {
         add_names(i.x509);
-        add_extension(i.x509, i.x509, NID_info_access, "OCSP;URI:http://ocsp.example/,caIssuers;URI:http://ca.example/");
+        add_extension(i.x509, i.x509, NID_info_access,
+                      "OCSP;URI:http://ocsp.example/,caIssuers;URI:http://ca.example/");
         add_extension(i.x509, i.x509, NID_crl_distribution_points, "URI:http://crl.example/");
     }
     CHECK(X509_sign(i.x509, issuer != NULL ? issuer->key : i.key, EVP_sha256()));
@@ -121,7 +125,8 @@ static char *make_crl(void)
     ASN1_TIME *now = X509_gmtime_adj(NULL, -3600), *next = X509_gmtime_adj(NULL, 86400);
     BIO *b = BIO_new(BIO_s_mem());
 
-    CHECK(X509_CRL_set_version(crl, X509_CRL_VERSION_2) && X509_CRL_set_issuer_name(crl, X509_get_subject_name(root.x509)));
+    CHECK(X509_CRL_set_version(crl, X509_CRL_VERSION_2) &&
+          X509_CRL_set_issuer_name(crl, X509_get_subject_name(root.x509)));
     CHECK(X509_CRL_set1_lastUpdate(crl, now) && X509_CRL_set1_nextUpdate(crl, next));
     CHECK(X509_CRL_sign(crl, root.key, EVP_sha256()) && PEM_write_bio_X509_CRL(b, crl));
     ASN1_TIME_free(now);
@@ -140,7 +145,8 @@ void pki_make(void)
     stranger = issue("stranger", NULL, NULL, 4);
     full = issue("full", NULL, &root, 5);
     crl_pem = make_crl();
-    CHECK(PEM_write_bio_PKCS8PrivateKey(b, server_identity.key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL));
+    CHECK(PEM_write_bio_PKCS8PrivateKey(b, server_identity.key, EVP_aes_128_cbc(), "secret", 6,
+                                        NULL, NULL));
     encrypted_key_pem = text_of(b, NULL);
 }
 

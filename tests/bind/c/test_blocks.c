@@ -182,7 +182,8 @@ static void fault_survives_unknown_codes(void)
     ERR_raise(ERR_LIB_USER + 1, 4000);
     tk_fail(&fault);
     CHECK_EQUAL(fault.count, 1);
-    CHECK(fault.error[0].library_name == NULL && fault.error[0].reason_name == NULL && fault.error[0].text == NULL);
+    CHECK(fault.error[0].library_name == NULL && fault.error[0].reason_name == NULL &&
+          fault.error[0].text == NULL);
 }
 
 /* ---- the library ---- */

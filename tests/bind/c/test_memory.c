@@ -1,4 +1,5 @@
-/* Connections over memory: handshakes, resumption, reading and writing, ends of every kind, the door. */
+/* Connections over memory: handshakes, resumption, reading and writing, ends of every kind, the
+   door. */
 #include "tk_test.h"
 
 /* ---- handshakes ---- */
@@ -17,7 +18,8 @@ static void resumes(int version)
     pair_shake(&p);
     CHECK((session = newest_session(&p)) != NULL);
     tk_conn_facts_of(p.client, &facts);
-    CHECK(facts.done && !facts.reused && facts.version == version && facts.group_name != NULL && facts.cipher_bits >= 128);
+    CHECK(facts.done && !facts.reused && facts.version == version && facts.group_name != NULL &&
+          facts.cipher_bits >= 128);
     CHECK(facts.bytes_read > 0 && facts.bytes_written > 0 && facts.verify_code == X509_V_OK);
     CHECK((peer = tk_conn_peer(p.client)) != NULL && tk_conn_rejected(p.client) == NULL);
     CHECK_EQUAL(tk_conn_vouch(p.client, stranger.x509, NULL, 0, &r), 0);
@@ -56,14 +58,17 @@ static void resumes(int version)
     tk_session_info(session, &r);
     CHECK(r.size == 13 && !memcmp(r.data + 8, "notes", 5));
     tk_records_free(&r);
-    CHECK(tk_ctx_add_session(c.client, session) == 1 && tk_ctx_remove_session(c.client, session) == 1);
+    CHECK(tk_ctx_add_session(c.client, session) == 1 &&
+          tk_ctx_remove_session(c.client, session) == 1);
     tk_session_free(session);
-    CHECK_EQUAL(tk_conn_request_certificate(p.client, &fault), TK_SSL); /* only a server of 1.3 may ask */
+    /* only a server of 1.3 may ask */
+    CHECK_EQUAL(tk_conn_request_certificate(p.client, &fault), TK_SSL);
     pair_free(&p);
     contexts_free(&c);
 }
 
-/* Between the setting of a session and the handshake, the policy may have changed: Python looks at it once more. */
+/* Between the setting of a session and the handshake, the policy may have changed: Python looks at
+   it once more. */
 static void asks_once_more_before_it_resumes(void)
 {
     contexts c = contexts_new(ONLY_12);
@@ -77,11 +82,13 @@ static void asks_once_more_before_it_resumes(void)
     pair_free(&p);
 
     p = pair_in_memory(&c, session, NULL);
-    CHECK(!tk_conn_begun(p.client) && tk_conn_has_cipher_of(p.client, session) && tk_session_is_resumable(session));
+    CHECK(!tk_conn_begun(p.client) && tk_conn_has_cipher_of(p.client, session) &&
+          tk_session_is_resumable(session));
     CHECK_EQUAL(tk_conn_handshake(p.client, 0), TK_PAUSED);
     CHECK_EQUAL(tk_conn_handshake(p.client, -1), TK_PAUSED);
     CHECK(!tk_conn_begun(p.client));
-    CHECK_DONE(tk_conn_set_session(p.client, NULL, &fault), &fault); /* the second look found something: no session */
+    /* the second look found something: no session */
+    CHECK_DONE(tk_conn_set_session(p.client, NULL, &fault), &fault);
     tk_conn_go_on(p.client);
     pair_shake(&p);
     tk_conn_facts_of(p.client, &facts);
@@ -105,10 +112,12 @@ static int resumes_between(contexts *c, const char *id, const char *host, SSL_SE
     return facts.reused;
 }
 
-/* With somebody to ask about names, a server that has an id context resumes nothing: see on_client_hello. */
+/* With somebody to ask about names, a server that has an id context resumes nothing: see
+   on_client_hello. */
 static void resumes_only_under_its_id_context(int hooks, int resumes)
 {
-    const char one[] = "0123456789abcdef0123456789abcdef", other[] = "fedcba9876543210fedcba9876543210";
+    const char one[] = "0123456789abcdef0123456789abcdef",
+               other[] = "fedcba9876543210fedcba9876543210";
     contexts c = contexts_new(ONLY_13);
     SSL_SESSION *session = NULL;
 
@@ -177,7 +186,8 @@ static void ask_everything(tk_conn *c)
     tk_conn_shared_ciphers(c, &r);
     tk_records_free(&r);
     tk_session_free(tk_conn_session(c));
-    CHECK(tk_conn_finished(c, 0, into, sizeof into) <= 64 && tk_conn_finished(c, 1, into, 10) <= 10);
+    CHECK(tk_conn_finished(c, 0, into, sizeof into) <= 64 &&
+          tk_conn_finished(c, 1, into, 10) <= 10);
     CHECK(tk_conn_pending(c) == 0 && tk_conn_handshake_done(c) == facts.done);
 }
 
@@ -234,15 +244,19 @@ static void refuses_a_stranger(int version)
     int64_t status;
     int rounds;
 
-    CHECK_DONE(tk_ctx_use_chain(c.server, stranger.pem, stranger.pem_size, stranger.key_pem, stranger.key_pem_size, NULL, -1, &fault), &fault);
+    CHECK_DONE(tk_ctx_use_chain(c.server, stranger.pem, stranger.pem_size, stranger.key_pem,
+                                stranger.key_pem_size, NULL, -1, &fault),
+               &fault);
     p = pair_in_memory(&c, NULL, NULL);
-    for (rounds = 0; (status = do_handshake(p.client, 0, &fault)) == TK_WANT_READ && rounds < 10; rounds++)
+    for (rounds = 0; (status = do_handshake(p.client, 0, &fault)) == TK_WANT_READ && rounds < 10;
+         rounds++)
         do_handshake(p.server, 0, &fault);
     CHECK_EQUAL(status, TK_SSL);
     CHECK(has_error(&fault, "SSL", "CERTIFICATE_VERIFY_FAILED"));
     CHECK_EQUAL(fault.verify_code, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT);
     CHECK(fault.verify_depth == 0 && fault.alert_sent == SSL_AD_UNKNOWN_CA);
-    CHECK((rejected = tk_conn_rejected(p.client)) != NULL && X509_cmp(rejected, stranger.x509) == 0);
+    CHECK((rejected = tk_conn_rejected(p.client)) != NULL &&
+          X509_cmp(rejected, stranger.x509) == 0);
     tk_x509_free(rejected);
     CHECK_EQUAL(do_handshake(p.server, 0, &fault), TK_SSL);
     CHECK_EQUAL(fault.alert_received, SSL_AD_UNKNOWN_CA);
@@ -258,7 +272,8 @@ static void refuses_another_name(void)
     int64_t status;
     int rounds;
 
-    for (rounds = 0; (status = do_handshake(p.client, 0, &fault)) == TK_WANT_READ && rounds < 10; rounds++)
+    for (rounds = 0; (status = do_handshake(p.client, 0, &fault)) == TK_WANT_READ && rounds < 10;
+         rounds++)
         do_handshake(p.server, 0, &fault);
     CHECK_EQUAL(status, TK_SSL);
     CHECK_EQUAL(fault.verify_code, X509_V_ERR_HOSTNAME_MISMATCH);
@@ -283,7 +298,8 @@ static void carries_many_bytes(int version)
         out[i] = (uint8_t)(i * 31 + i / 1000);
     CHECK_EQUAL(do_write(p.client, out, SIZE, 0, &fault), SIZE);
     CHECK_EQUAL(do_write(p.client, out, 0, 0, &fault), 0);
-    while ((n = do_read(p.server, in + got, SIZE - got < 70000 ? SIZE - got : 70000, 0, &fault)) > 0)
+    while ((n = do_read(p.server, in + got, SIZE - got < 70000 ? SIZE - got : 70000, 0, &fault)) >
+           0)
         got += (size_t)n;
     CHECK_EQUAL(got, SIZE);
     CHECK(!memcmp(in, out, SIZE));
@@ -316,7 +332,8 @@ static void gives_the_bytes_before_the_failure(void)
         CHECK(fault.count > 0 && fault.alert_sent >= 0); /* which alert: versions differ */
     }
     memset(&fault, 0, sizeof fault);
-    CHECK(do_write(p.server, "x", 1, 0, &fault) < 0 && fault.ssl_error != 0); /* with a fault of its own */
+    /* with a fault of its own */
+    CHECK(do_write(p.server, "x", 1, 0, &fault) < 0 && fault.ssl_error != 0);
     pair_free(&p);
     contexts_free(&c);
 }

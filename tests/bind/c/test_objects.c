@@ -1,4 +1,5 @@
-/* What connections are made from: trust, certificates, credentials, contexts; and sessions as bytes. */
+/* What connections are made from: trust, certificates, credentials, contexts; and sessions as
+   bytes. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -7,7 +8,8 @@
 
 #include "tk_test.h"
 
-static const char GARBAGE[] = "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+static const char GARBAGE[] =
+    "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
 static const char NOT_PEM[] = "this is no PEM at all\n";
 
 /* ---- trust ---- */
@@ -22,7 +24,9 @@ static void trust_loads_pem(void)
 
     sprintf(both, "%s%s%s", root.pem, server_identity.pem, crl_pem);
     CHECK_EQUAL(tk_trust_add_pem(store, both, strlen(both), TK_LOAD_CERTIFICATES, &fault), 2);
-    CHECK_EQUAL(tk_trust_add_pem(store, both, strlen(both), TK_LOAD_CERTIFICATES | TK_LOAD_CRLS, &fault), 3);
+    CHECK_EQUAL(
+        tk_trust_add_pem(store, both, strlen(both), TK_LOAD_CERTIFICATES | TK_LOAD_CRLS, &fault),
+        3);
     tk_trust_count(store, &certificates, &crls, &authorities);
     CHECK(certificates == 2 && crls == 1 && authorities == 1);
     CHECK((copy = tk_trust_copy(store, &fault)) != NULL);
@@ -44,15 +48,21 @@ static void trust_refuses_what_it_cannot_read(void)
 
     CHECK(tk_trust_add_pem(store, "", 0, TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
     CHECK(has_error(&fault, "X509", "NO_CERTIFICATE_OR_CRL_FOUND"));
-    CHECK(tk_trust_add_pem(store, NOT_PEM, sizeof NOT_PEM - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
-    CHECK(tk_trust_add_pem(store, GARBAGE, sizeof GARBAGE - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
-    CHECK(tk_trust_add_pem(store, root.pem, root.pem_size - 20, TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
-    CHECK(tk_trust_add_pem(store, crl_pem, strlen(crl_pem), TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
+    CHECK(tk_trust_add_pem(store, NOT_PEM, sizeof NOT_PEM - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 &&
+          fault.count > 0);
+    CHECK(tk_trust_add_pem(store, GARBAGE, sizeof GARBAGE - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 &&
+          fault.count > 0);
+    CHECK(tk_trust_add_pem(store, root.pem, root.pem_size - 20, TK_LOAD_CERTIFICATES, &fault) <=
+              0 &&
+          fault.count > 0);
+    CHECK(tk_trust_add_pem(store, crl_pem, strlen(crl_pem), TK_LOAD_CERTIFICATES, &fault) <= 0 &&
+          fault.count > 0);
     memcpy(cut, root.der, sizeof cut);
     CHECK(tk_trust_add_der(store, cut, sizeof cut, &fault) <= 0 && fault.count > 0);
     CHECK(tk_trust_add_der(store, "no", 2, &fault) <= 0 && fault.count > 0);
     CHECK_EQUAL(tk_trust_add_der(store, root.der, root.der_size, &fault), 1);
-    CHECK_DONE(tk_trust_add_directory(store, "/nowhere/at/all", &fault), &fault); /* as OpenSSL: it is looked for later */
+    /* as OpenSSL: it is looked for later */
+    CHECK_DONE(tk_trust_add_directory(store, "/nowhere/at/all", &fault), &fault);
     tk_trust_free(store);
 }
 
@@ -66,7 +76,8 @@ static int fields_with(const tk_records *r, uint32_t tag, const char *text)
     while (at < r->size) {
         memcpy(head, r->data + at, sizeof head);
         at += sizeof head;
-        if (head[0] == tag && (text == NULL || (head[1] == strlen(text) && !memcmp(r->data + at, text, head[1]))))
+        if (head[0] == tag &&
+            (text == NULL || (head[1] == strlen(text) && !memcmp(r->data + at, text, head[1]))))
             found++;
         at += head[1];
     }
@@ -77,10 +88,14 @@ static int fields_with(const tk_records *r, uint32_t tag, const char *text)
 static void trust_ends_at_a_distrusted_key(void)
 {
     static const unsigned char lost[] =
-        "\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00\x04\x13\x82\x51\xcd\x52\xac"
-        "\x92\x98\xc1\xc8\xaa\xd9\x77\x32\x1d\xeb\x97\xe7\x09\xbd\x0b\x4c\xa0\xac\xa5\x5d\xc8\xad\x51\xdc\xfc\x9d\x15\x89\xa1\x59"
-        "\x7e\x3a\x51\x20\xe1\xef\xd6\x31\xc6\x3e\x18\x35\xca\xca\xe2\x98\x69\xa6\x2e\x16\x31\xe8\xa2\x81\x81\xab\x56\x61\x6d\xc4"
-        "\x5d\x91\x8a\xbc\x09\xf3\xab\x0e\x63\xcf\x79\x2a\xa4\xdc\xed\x73\x87\xbe\x37\xbb\xa5\x69\x54\x9f\x1c\x02\xb2\x70\xed\x67";
+        "\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62"
+        "\x00\x04\x13\x82\x51\xcd\x52\xac"
+        "\x92\x98\xc1\xc8\xaa\xd9\x77\x32\x1d\xeb\x97\xe7\x09\xbd\x0b\x4c\xa0\xac\xa5\x5d\xc8\xad"
+        "\x51\xdc\xfc\x9d\x15\x89\xa1\x59"
+        "\x7e\x3a\x51\x20\xe1\xef\xd6\x31\xc6\x3e\x18\x35\xca\xca\xe2\x98\x69\xa6\x2e\x16\x31\xe8"
+        "\xa2\x81\x81\xab\x56\x61\x6d\xc4"
+        "\x5d\x91\x8a\xbc\x09\xf3\xab\x0e\x63\xcf\x79\x2a\xa4\xdc\xed\x73\x87\xbe\x37\xbb\xa5\x69"
+        "\x54\x9f\x1c\x02\xb2\x70\xed\x67";
     const unsigned char *p = lost;
     EVP_PKEY *keys[] = { EVP_EC_gen("P-384"), d2i_PUBKEY(NULL, &p, sizeof lost - 1) };
     int i;
@@ -90,7 +105,8 @@ static void trust_ends_at_a_distrusted_key(void)
         X509_STORE *store = X509_STORE_new();
         X509_STORE_CTX *v = X509_STORE_CTX_new();
 
-        CHECK(keys[i] != NULL && X509_set_pubkey(leaf, keys[i]) && X509_sign(leaf, root.key, EVP_sha256()));
+        CHECK(keys[i] != NULL && X509_set_pubkey(leaf, keys[i]) &&
+              X509_sign(leaf, root.key, EVP_sha256()));
         CHECK(X509_STORE_add_cert(store, root.x509) && X509_STORE_CTX_init(v, store, leaf, NULL));
         X509_STORE_CTX_set_verify_cb(v, tk_distrust);
         CHECK_EQUAL(X509_verify_cert(v), i == 0);
@@ -139,7 +155,8 @@ static void certificate_refuses_what_it_cannot_read(void)
 
     for (size = 0; size < full.der_size; size += 7)
         CHECK(tk_x509_from_der(full.der, size, &fault) == NULL && (fault.count > 0 || size == 0));
-    CHECK(tk_x509_from_pem(NOT_PEM, sizeof NOT_PEM - 1, &fault) == NULL && has_error(&fault, "PEM", "NO_START_LINE"));
+    CHECK(tk_x509_from_pem(NOT_PEM, sizeof NOT_PEM - 1, &fault) == NULL &&
+          has_error(&fault, "PEM", "NO_START_LINE"));
     CHECK(tk_x509_from_pem(GARBAGE, sizeof GARBAGE - 1, &fault) == NULL && fault.count > 0);
     CHECK((x = tk_x509_from_pem(root.pem, root.pem_size, &fault)) != NULL);
     tk_x509_free(x);
@@ -169,7 +186,8 @@ static void certificate_survives_damage(void)
 
 static int use(tk_ctx *c, const char *chain, const char *key, const char *password, tk_fault *fault)
 {
-    return tk_ctx_use_chain(c, chain, strlen(chain), key, strlen(key), password, password != NULL ? (int64_t)strlen(password) : -1, fault);
+    return tk_ctx_use_chain(c, chain, strlen(chain), key, strlen(key), password,
+                            password != NULL ? (int64_t)strlen(password) : -1, fault);
 }
 
 static void credentials_load_whole_or_not_at_all(void)
@@ -201,7 +219,8 @@ static void credentials_load_whole_or_not_at_all(void)
     CHECK_EQUAL(ERR_peek_error(), 0);
 
     tk_ctx_certificate(c, &r); /* the first one is still in force */
-    CHECK(r.size == 8 + server_identity.der_size && !memcmp(r.data + 8, server_identity.der, server_identity.der_size));
+    CHECK(r.size == 8 + server_identity.der_size &&
+          !memcmp(r.data + 8, server_identity.der, server_identity.der_size));
     tk_records_free(&r);
     tk_ctx_free(c);
     free(chain);
@@ -243,13 +262,15 @@ static void context_takes_parameters(void)
     tk_ctx *c = tk_ctx_new(TK_ROLE_SERVER, &fault);
     EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
     char group[] = "ffdhe2048";
-    OSSL_PARAM wanted[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0), OSSL_PARAM_construct_end() };
+    OSSL_PARAM wanted[] = { OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+                            OSSL_PARAM_construct_end() };
     EVP_PKEY *parameters = NULL;
     BIO *b = BIO_new(BIO_s_mem());
     char *pem;
     long size;
 
-    CHECK(EVP_PKEY_paramgen_init(maker) > 0 && EVP_PKEY_CTX_set_params(maker, wanted) && EVP_PKEY_paramgen(maker, &parameters) > 0);
+    CHECK(EVP_PKEY_paramgen_init(maker) > 0 && EVP_PKEY_CTX_set_params(maker, wanted) &&
+          EVP_PKEY_paramgen(maker, &parameters) > 0);
     CHECK(PEM_write_bio_Parameters(b, parameters));
     size = BIO_get_mem_data(b, &pem);
     CHECK_DONE(tk_ctx_set_dh(c, pem, (size_t)size, &fault), &fault);
@@ -279,7 +300,8 @@ static void context_remembers_numbers(void)
     tk_ctx_set_verify_depth(c, 3);
     tk_ctx_set_security_level(c, 2);
     tk_ctx_policy(c, &policy);
-    CHECK(policy.verify_mode == SSL_VERIFY_PEER && policy.verify_depth == 3 && policy.security_level == 2);
+    CHECK(policy.verify_mode == SSL_VERIFY_PEER && policy.verify_depth == 3 &&
+          policy.security_level == 2);
     CHECK_EQUAL(policy.verify_flags, tk_ctx_verify_flags(c));
     tk_ctx_set_cache_size(c, 5);
     tk_ctx_set_session_timeout(c, 77);
@@ -338,10 +360,13 @@ static void session_goes_through_der(int version)
     CHECK((session = newest_session(&p)) != NULL);
     CHECK(tk_session_der(session, &r));
     CHECK((copy = tk_session_from_der(r.data + 8, r.size - 8, &fault)) != NULL);
-    CHECK(tk_session_der(copy, &again) && again.size == r.size && !memcmp(again.data, r.data, r.size));
+    CHECK(tk_session_der(copy, &again) && again.size == r.size &&
+          !memcmp(again.data, r.data, r.size));
     tk_session_facts_of(copy, &facts);
-    CHECK(facts.version == version && facts.has_ticket && facts.ticket_size > 0 && facts.id_size > 0);
-    CHECK(facts.peer_not_after > 0 && facts.cipher != NULL && facts.hostname != NULL && !strcmp(facts.hostname, "localhost"));
+    CHECK(facts.version == version && facts.has_ticket && facts.ticket_size > 0 &&
+          facts.id_size > 0);
+    CHECK(facts.peer_not_after > 0 && facts.cipher != NULL && facts.hostname != NULL &&
+          !strcmp(facts.hostname, "localhost"));
     CHECK((x = tk_session_peer(copy)) != NULL && X509_cmp(x, server_identity.x509) == 0);
     tk_x509_free(x);
     CHECK((older = tk_session_with_times(copy, 1000, 50, &fault)) != NULL);
@@ -351,7 +376,8 @@ static void session_goes_through_der(int version)
     CHECK(tk_session_from_der(r.data + 8, r.size - 9, &fault) == NULL && fault.count > 0);
     CHECK(tk_session_from_der(r.data + 8, 0, &fault) == NULL);
     tk_records_add(&r, 0, "x", 1);
-    CHECK(tk_session_from_der(r.data + 8, r.size - 8, &fault) == NULL && has_error(&fault, "SSL", "BAD_LENGTH"));
+    CHECK(tk_session_from_der(r.data + 8, r.size - 8, &fault) == NULL &&
+          has_error(&fault, "SSL", "BAD_LENGTH"));
     tk_session_free(session);
     tk_session_free(copy);
     tk_session_free(older);
@@ -369,7 +395,8 @@ static void session_without_anything_in_it(void)
     tk_records r = { 0 };
 
     tk_session_facts_of(empty, &facts);
-    CHECK(facts.id_size == 0 && facts.ticket_size == 0 && facts.cipher == NULL && facts.peer_not_after == -1);
+    CHECK(facts.id_size == 0 && facts.ticket_size == 0 && facts.cipher == NULL &&
+          facts.peer_not_after == -1);
     CHECK(!tk_session_der(empty, &r) && tk_session_peer(empty) == NULL);
     ERR_clear_error();
     tk_session_free(empty);

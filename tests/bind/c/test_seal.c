@@ -1,4 +1,5 @@
-/* Sealing: what opens and what does not, with nothing written past its end, and by several threads at once. */
+/* Sealing: what opens and what does not, with nothing written past its end, and by several threads
+   at once. */
 #include "tk_test.h"
 
 static const char about[] = "version, secret and key";
@@ -33,9 +34,12 @@ static void what_was_closed_opens(void)
         uint8_t *plain = malloc(sizes[i] + 1), *again = malloc(sizes[i] + 1), *sealed;
         memset(plain, 'p', sizes[i] + 1);
         sealed = closed(s, plain, sizes[i]);
-        CHECK_EQUAL(tk_seal_open(s, about, sizeof about, sealed, sizes[i] + TK_SEAL_OVERHEAD, again), 1);
+        CHECK_EQUAL(
+            tk_seal_open(s, about, sizeof about, sealed, sizes[i] + TK_SEAL_OVERHEAD, again), 1);
         CHECK(!memcmp(plain, again, sizes[i]));
-        CHECK_EQUAL(tk_seal_open(s, about, sizeof about - 1, sealed, sizes[i] + TK_SEAL_OVERHEAD, again), 0);
+        CHECK_EQUAL(
+            tk_seal_open(s, about, sizeof about - 1, sealed, sizes[i] + TK_SEAL_OVERHEAD, again),
+            0);
         free(plain);
         free(again);
         free(sealed);
@@ -81,7 +85,8 @@ static void a_queue_of_errors_stays_as_it_is(void)
 static void names_tell_secrets_apart(void)
 {
     uint8_t one[TK_SEAL_ID], same[TK_SEAL_ID], other[TK_SEAL_ID];
-    tk_seal *s[3] = { seal_of("a secret of some length"), seal_of("a secret of some length"), seal_of("another secret of it") };
+    tk_seal *s[3] = { seal_of("a secret of some length"), seal_of("a secret of some length"),
+                      seal_of("another secret of it") };
     int i;
 
     tk_seal_id(s[0], one);
@@ -102,7 +107,9 @@ static void round_and_round(void *argument)
         uint8_t *sealed;
         plain[0] = (uint8_t)i;
         sealed = closed(argument, plain, sizeof plain);
-        CHECK_EQUAL(tk_seal_open(argument, about, sizeof about, sealed, sizeof plain + TK_SEAL_OVERHEAD, again), 1);
+        CHECK_EQUAL(tk_seal_open(argument, about, sizeof about, sealed,
+                                 sizeof plain + TK_SEAL_OVERHEAD, again),
+                    1);
         CHECK(!memcmp(plain, again, sizeof plain));
         free(sealed);
     }

@@ -1,4 +1,5 @@
-/* Connections over socket pairs: full sockets, time running out, threads side by side, sockets that end. */
+/* Connections over socket pairs: full sockets, time running out, threads side by side, sockets that
+   end. */
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -131,7 +132,8 @@ static void writes_into_a_small_socket(int version)
     contexts_free(&c);
 }
 
-/* A write that would not wait is repeated with the same bytes: none is lost, and none is sent twice. */
+/* A write that would not wait is repeated with the same bytes: none is lost, and none is sent
+   twice. */
 static void owes_what_it_has_encrypted(void)
 {
     contexts c = contexts_new(ONLY_13);
@@ -226,7 +228,8 @@ static void gives_up_on_writers_that_never_repeat(void)
     contexts_free(&c);
 }
 
-/* A write in several calls has the turn between them; when it is left in its middle, it is for its repetition. */
+/* A write in several calls has the turn between them; when it is left in its middle, it is for its
+   repetition. */
 static void writes_in_several_calls(void)
 {
     contexts c = contexts_new(ONLY_13);
@@ -342,8 +345,8 @@ static void closes_under_a_writer(void)
 
 /* ---- sockets that end ---- */
 
-/* What the peer says in the clear behind its close_notify stays in the socket; what could be a record too, and is followed
-   by something, is read ahead. */
+/* What the peer says in the clear behind its close_notify stays in the socket; what could be a
+   record too, and is followed by something, is read ahead. */
 static void shuts_down_and_leaves_the_rest(const void *plain, size_t size, size_t ahead)
 {
     contexts c = contexts_new(ONLY_13);

@@ -1,12 +1,15 @@
-/* Rings of ticket keys: by the clock (the time is an argument, or set forward), by hand, and in handshakes. */
+/* Rings of ticket keys: by the clock (the time is an argument, or set forward), by hand, and in
+   handshakes. */
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "tk_ring.h"
 #include "tk_test.h"
 
-enum { PERIOD = 100, LIFETIME = 250, KEPT = 3, TIME = 1700000000 }; /* TIME is where a period begins */
-enum { LONG_PERIOD = 100000, LONG_LIFETIME = 250000 };              /* by the real clock: no period ends while a test runs */
+/* TIME is where a period begins */
+enum { PERIOD = 100, LIFETIME = 250, KEPT = 3, TIME = 1700000000 };
+/* by the real clock: no period ends while a test runs */
+enum { LONG_PERIOD = 100000, LONG_LIFETIME = 250000 };
 
 static tk_ring *ring_at(int kind, int64_t now)
 {
@@ -120,7 +123,8 @@ static void test_own_from_1970(void)
 
     CHECK_EQUAL(pipe(ends), 0);
     if ((pid = fork()) == 0) {
-        theirs = first_at(r, TIME + 1); /* in seconds: stepping through all of them would take an hour */
+        /* in seconds: stepping through all of them would take an hour */
+        theirs = first_at(r, TIME + 1);
         theirs = first_at(r, TIME + 100);
         tk_ring_free(r);
         _exit(write(ends[1], &theirs, sizeof theirs) != (ssize_t)sizeof theirs);
@@ -134,7 +138,8 @@ static void test_own_from_1970(void)
     tk_ring_free(r);
 }
 
-/* Two processes that begin as one: whatever each has seen of the time in between, they have the same keys. */
+/* Two processes that begin as one: whatever each has seen of the time in between, they have the
+   same keys. */
 static void test_own_in_a_child(void)
 {
     tk_ring *r = ring_at(TK_RING_OWN, TIME);
@@ -155,12 +160,14 @@ static void test_own_in_a_child(void)
     close(ends[0]);
     close(ends[1]);
     CHECK(!same(theirs[0], theirs[1]));
-    CHECK(same(first_at(r, TIME + 2 * PERIOD), theirs[1])); /* over the one that this process has never used ... */
+    /* over the one that this process has never used ... */
+    CHECK(same(first_at(r, TIME + 2 * PERIOD), theirs[1]));
     CHECK_EQUAL(state_at(r, TIME + 2 * PERIOD, theirs[0]), OLD); /* ... but can read */
     tk_ring_free(r);
 }
 
-static const char ONE[] = "one secret of at least 32 bytes, for tests", TWO[] = "two secret of at least 32 bytes, for tests";
+static const char ONE[] = "one secret of at least 32 bytes, for tests",
+                  TWO[] = "two secret of at least 32 bytes, for tests";
 
 static void test_shared(void)
 {
@@ -226,7 +233,8 @@ static void test_given(void)
     CHECK_EQUAL(state_at(r, now, label_of('a')), GONE);
     CHECK_DONE(tk_ring_rotate(r, 0, &fault), &fault);
     CHECK_EQUAL(state_at(r, now, label_of('b')), OLD);
-    CHECK_EQUAL(state_at(r, now + LONG_LIFETIME + 2, label_of('b')), GONE); /* when the last ticket under it has ended */
+    /* when the last ticket under it has ended */
+    CHECK_EQUAL(state_at(r, now + LONG_LIFETIME + 2, label_of('b')), GONE);
     give_keys(r, 'd', 1);
     CHECK_DONE(tk_ring_rotate(r, 1, &fault), &fault);
     CHECK_EQUAL(state_at(r, now, label_of('d')), GONE);
@@ -307,13 +315,15 @@ static void test_handshakes(int version)
     tk_ring_shift(r, LONG_PERIOD);
     CHECK(resumes(&c, s));
     CHECK(counted(r).resumed == 3 && counted(r).renewed == 1);
-    CHECK_EQUAL(counted(r).made, version == ONLY_13 ? 5 : 2); /* also in TLS 1.2 there is a new one */
+    /* also in TLS 1.2 there is a new one */
+    CHECK_EQUAL(counted(r).made, version == ONLY_13 ? 5 : 2);
     tk_ctx_set_ring(other.server, stranger);
     CHECK(!resumes(&other, s));
     CHECK_EQUAL(counted(stranger).unknown, 1);
     tk_ring_shift(r, 4 * LONG_PERIOD);
     CHECK(!resumes(&c, s));
-    CHECK(counted(r).retired == 1 && counted(r).unknown == 0 && counted(r).refused == 0 && counted(r).tampered == 0);
+    CHECK(counted(r).retired == 1 && counted(r).unknown == 0 && counted(r).refused == 0 &&
+          counted(r).tampered == 0);
     tk_ctx_set_ring(other.server, NULL); /* libssl's own keys again */
     tk_session_free(s);
     s = meet(&other, NULL, NULL);
@@ -393,7 +403,8 @@ static void test_given_in_handshakes(int version)
     give_keys(r, 'a', 1);
     tk_ctx_set_ring(c.server, r);
     s = meet(&c, NULL, NULL);
-    give_keys(r, '`', 2); /* before it a new one, and its own is for AES-128 now: what is under it cannot be read */
+    /* before it a new one, and its own is for AES-128 now: what is under it cannot be read */
+    give_keys(r, '`', 2);
     CHECK(!resumes(&c, s));
     CHECK_EQUAL(counted(r).tampered, 1);
     tk_session_free(s);
@@ -410,7 +421,8 @@ static void test_given_in_handshakes(int version)
     contexts_free(&c);
 }
 
-/* Nobody can make one from Python; if there is one all the same, there are no tickets, and nothing else is amiss. */
+/* Nobody can make one from Python; if there is one all the same, there are no tickets, and nothing
+   else is amiss. */
 static void test_ring_without_keys(int version)
 {
     contexts c = contexts_new(version);
@@ -470,7 +482,8 @@ static void shake_and_resume(void *argument)
     __atomic_fetch_sub(&w->running, 1, __ATOMIC_RELEASE);
 }
 
-/* Everybody shakes hands while the keys change by the clock and by hand, and the context changes its ring. */
+/* Everybody shakes hands while the keys change by the clock and by hand, and the context changes
+   its ring. */
 static void test_threads(int version)
 {
     contexts c = contexts_new(version);

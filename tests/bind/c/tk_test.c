@@ -1,6 +1,7 @@
-/* The C helpers without Python: compiled with all of csrc and the tables of build_ffi.py (program.py beside this file does
-   it), to run plainly, under valgrind, or with gcc's sanitizers. Prints a line for each group of tests; ends with 1 at
-   the first check that fails. Words on the command line choose groups. */
+/* The C helpers without Python: compiled with all of csrc and the tables of build_ffi.py
+   (program.py beside this file does it), to run plainly, under valgrind, or with gcc's sanitizers.
+   Prints a line for each group of tests; ends with 1 at the first check that fails. Words on the
+   command line choose groups. */
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -22,9 +23,11 @@ int tk_py_servername(void *handle, const char *name)
 }
 
 /* No test asks for these yet. */
-int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room, unsigned char *key, int key_room)
+int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room,
+                     unsigned char *key, int key_room)
 {
-    CHECK(handle == NULL && hint == NULL && identity == NULL && identity_room == 0 && key == NULL && key_room == 0);
+    CHECK(handle == NULL && hint == NULL && identity == NULL && identity_room == 0 && key == NULL &&
+          key_room == 0);
     return 0;
 }
 
@@ -34,9 +37,11 @@ int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int
     return 0;
 }
 
-int tk_py_message(void *handle, int sent, int version, int content_type, const void *data, size_t size)
+int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,
+                  size_t size)
 {
-    CHECK(handle == NULL && sent == 0 && version == 0 && content_type == 0 && data == NULL && size == 0);
+    CHECK(handle == NULL && sent == 0 && version == 0 && content_type == 0 && data == NULL &&
+          size == 0);
     return 0;
 }
 
@@ -56,7 +61,8 @@ void check_equal(long long a, long long b, const char *what, const char *file, i
     exit(1);
 }
 
-void check_done(long long status, const tk_fault *fault, const char *what, const char *file, int line)
+void check_done(long long status, const tk_fault *fault, const char *what, const char *file,
+                int line)
 {
     int i;
 
@@ -64,9 +70,11 @@ void check_done(long long status, const tk_fault *fault, const char *what, const
         return;
     fprintf(stderr, "%s:%d: %s gave %lld\n", file, line, what, status);
     if (fault != NULL && (status == TK_SSL || status == TK_SYSCALL)) {
-        fprintf(stderr, "    ssl error %d, errno %d, verify %d\n", fault->ssl_error, fault->sys_errno, fault->verify_code);
+        fprintf(stderr, "    ssl error %d, errno %d, verify %d\n", fault->ssl_error,
+                fault->sys_errno, fault->verify_code);
         for (i = 0; i < fault->count; i++)
-            fprintf(stderr, "    %s %s\n", fault->error[i].library_name, fault->error[i].reason_name);
+            fprintf(stderr, "    %s %s\n", fault->error[i].library_name,
+                    fault->error[i].reason_name);
     }
     exit(1);
 }
@@ -77,7 +85,8 @@ int has_error(const tk_fault *fault, const char *library, const char *reason)
 
     for (i = 0; i < fault->count; i++) {
         const tk_error *e = &fault->error[i];
-        if (e->library_name != NULL && e->reason_name != NULL && !strcmp(e->library_name, library) && !strcmp(e->reason_name, reason))
+        if (e->library_name != NULL && e->reason_name != NULL &&
+            !strcmp(e->library_name, library) && !strcmp(e->reason_name, reason))
             return 1;
     }
     return 0;
@@ -87,8 +96,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } groups[] = {
-    { "blocks", test_blocks }, { "objects", test_objects }, { "memory", test_memory }, { "sockets", test_sockets },
-    { "tickets", test_tickets }, { "seal", test_seal },
+    { "blocks", test_blocks },   { "objects", test_objects }, { "memory", test_memory },
+    { "sockets", test_sockets }, { "tickets", test_tickets }, { "seal", test_seal },
 };
 
 static int chosen(const char *name, int argc, char **argv)

@@ -8,12 +8,15 @@
 
 /* A check that fails ends the program: what comes after it would only confuse. */
 #define CHECK(condition) check_that(!!(condition), #condition, __FILE__, __LINE__)
-#define CHECK_EQUAL(a, b) check_equal((long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
-#define CHECK_DONE(status, fault) check_done((long long)(status), fault, #status, __FILE__, __LINE__)
+#define CHECK_EQUAL(a, b) \
+    check_equal((long long)(a), (long long)(b), #a " == " #b, __FILE__, __LINE__)
+#define CHECK_DONE(status, fault) \
+    check_done((long long)(status), fault, #status, __FILE__, __LINE__)
 
 void check_that(int true, const char *what, const char *file, int line);
 void check_equal(long long a, long long b, const char *what, const char *file, int line);
-void check_done(long long status, const tk_fault *fault, const char *what, const char *file, int line);
+void check_done(long long status, const tk_fault *fault, const char *what, const char *file,
+                int line);
 int has_error(const tk_fault *fault, const char *library, const char *reason);
 
 /* ---- the PKI ---- */
@@ -26,8 +29,10 @@ typedef struct {
     size_t pem_size, key_pem_size, der_size;
 } identity;
 
-extern identity root, server_identity, client_identity, stranger, full; /* full: with every field that is read */
-extern char *crl_pem, *encrypted_key_pem;                               /* of the root; of the server, behind "secret" */
+/* full: with every field that is read */
+extern identity root, server_identity, client_identity, stranger, full;
+/* of the root; of the server, behind "secret" */
+extern char *crl_pem, *encrypted_key_pem;
 
 void pki_make(void);
 void pki_free(void);
@@ -49,7 +54,8 @@ enum { ONLY_12 = 0x303, ONLY_13 = 0x304 };
 contexts contexts_new(int version); /* 0: any */
 void contexts_free(contexts *c);
 pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host);
-pair pair_of_sockets(contexts *c, int buffer); /* buffer: bytes for SO_SNDBUF and SO_RCVBUF; 0: as they are */
+/* buffer: bytes for SO_SNDBUF and SO_RCVBUF; 0: as they are */
+pair pair_of_sockets(contexts *c, int buffer);
 void pair_shake(pair *p);
 void pair_free(pair *p);
 void take_tickets(pair *p);
