@@ -175,8 +175,8 @@ def link_args() -> list[str]:
 
 
 def tables(include: Path) -> str:
-    """C source of the tables that tk.h names: constants, features, and OpenSSL's names of libraries and reasons."""
-    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n'
+    """C source of the tables that csrc/tk_tables.h names: constants, features, and OpenSSL's names of libraries and reasons."""
+    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
     return headers + constants.table() + features.table() + names.table(include)
 
 

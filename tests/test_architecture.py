@@ -329,6 +329,43 @@ def test_no_condition_inside_a_function(path):
     assert "Python.h" not in text
 
 
+def without_comments(text):
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+
+
+def native_calls():
+    """Which C file uses a function, or a variable, that another one defines."""
+    texts = {
+        path.stem: without_comments(path.read_text(encoding="utf-8"))
+        for path in sorted((BINDING / "csrc").glob("*.c"))
+    }
+    home = {}
+    for stem, text in texts.items():
+        for line in re.findall(r"^(?!static|typedef|struct|enum|#|extern|\s|/|[{}]).*", text, re.MULTILINE):
+            for name in re.findall(r"\b(tk_\w+)(?=\(| = |[,;])", line)[:1]:
+                home[name] = stem
+    return {
+        stem: {home[name] for name in re.findall(r"\b(tk_\w+)", text) if name in home} - {stem}
+        for stem, text in texts.items()
+    }
+
+
+def test_c_files_need_each_other_in_one_direction_only():
+    calls, done = native_calls(), []
+    assert calls["tk_handshake"] > {"tk_op"}, "the search finds nothing"
+    while calls:
+        leaves = [stem for stem, needed in calls.items() if needed <= set(done)]
+        assert leaves, f"these need each other: {calls}"
+        done += leaves
+        calls = {stem: needed for stem, needed in calls.items() if stem not in leaves}
+
+
+def test_c_lines_fit_on_a_page():
+    for path in (path for pattern in ("*.c", "*.h") for path in (BINDING / "csrc").glob(pattern)):
+        long = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 100]
+        assert not long, f"{path.name} has lines of more than 100 columns: {long}"
+
+
 def test_a_condition_inside_a_function_would_be_found():
     assert list(preprocessor_lines_inside_functions("int f(void)\n{\n#ifdef X\n    return 1;\n#endif\n}\n")) == [3, 5]
     assert (

@@ -1,5 +1,7 @@
 /* Groups and signature algorithms: which there are, which may be used, which one was. */
-#include "tk.h"
+#include "tk_conn.h"
+#include "tk_fault.h"
+#include "tk_records.h"
 
 void tk_signature_algorithms(tk_records *out)
 {

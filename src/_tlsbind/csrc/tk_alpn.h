@@ -2,7 +2,7 @@
 #ifndef TK_ALPN_H
 #define TK_ALPN_H
 
-#include "tk.h"
+#include "tk_conn.h"
 
 int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                    const unsigned char *offered, unsigned int offered_size, void *argument);

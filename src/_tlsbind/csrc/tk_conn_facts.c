@@ -2,7 +2,10 @@
    crossing. */
 #include <openssl/x509v3.h>
 
-#include "tk.h"
+#include "tk_cipher.h"
+#include "tk_conn.h"
+#include "tk_distrust.h"
+#include "tk_fault.h"
 
 /* ---- before the handshake ---- */
 
@@ -260,15 +263,6 @@ void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
     for (i = 0; i < sk_X509_num(chain); i++)
         tk_x509_der(sk_X509_value(chain, i), out);
     tk_unlock(&c->mutex);
-}
-
-void tk_cipher_record(const SSL_CIPHER *cipher, tk_records *out)
-{
-    uint32_t bits = (uint32_t)SSL_CIPHER_get_bits(cipher, NULL);
-
-    tk_records_add(out, 0, &bits, sizeof bits);
-    tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
-    tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
 }
 
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)

@@ -1,5 +1,11 @@
 /* How a connection begins and ends, and the small questions that no operation is needed for. */
-#include "tk.h"
+#include "tk_fault.h"
+#include "tk_handshake.h"
+#include "tk_hooks.h"
+#include "tk_library.h"
+#include "tk_notes.h"
+#include "tk_ticket.h"
+#include "tk_transport.h"
 
 /* ---- life ---- */
 

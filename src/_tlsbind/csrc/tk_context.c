@@ -1,6 +1,9 @@
 /* Contexts: what connections are made from. A setting that fails leaves the one before it in
    force. */
-#include "tk.h"
+#include "tk_ctx.h"
+#include "tk_cipher.h"
+#include "tk_fault.h"
+#include "tk_hooks.h"
 
 static const SSL_METHOD *method_of(int role)
 {
@@ -141,28 +144,6 @@ int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault)
     return SSL_CTX_set1_groups_list(c->ctx, list) ? TK_DONE : tk_fail(fault);
 }
 
-static const char *long_name(int nid) { return nid == NID_undef ? NULL : OBJ_nid2ln(nid); }
-
-void tk_cipher_facts(tk_records *out, const SSL_CIPHER *cipher)
-{
-    const EVP_MD *digest = SSL_CIPHER_get_handshake_digest(cipher);
-    int alg_bits = 0, bits = SSL_CIPHER_get_bits(cipher, &alg_bits);
-    uint32_t numbers[4] = { SSL_CIPHER_get_id(cipher), (uint32_t)bits, (uint32_t)alg_bits,
-                            (uint32_t)SSL_CIPHER_is_aead(cipher) };
-    char description[256];
-
-    tk_records_add(out, 0, numbers, sizeof numbers);
-    tk_records_text(out, 1, SSL_CIPHER_get_name(cipher));
-    tk_records_text(out, 2, SSL_CIPHER_get_version(cipher));
-    tk_records_text(out, 3, SSL_CIPHER_description(cipher, description, sizeof description));
-    tk_records_text(out, 4, long_name(SSL_CIPHER_get_cipher_nid(cipher)));
-    tk_records_text(out, 5, long_name(SSL_CIPHER_get_digest_nid(cipher)));
-    tk_records_text(out, 6, long_name(SSL_CIPHER_get_kx_nid(cipher)));
-    tk_records_text(out, 7, long_name(SSL_CIPHER_get_auth_nid(cipher)));
-    tk_records_text(out, 8, digest != NULL ? EVP_MD_get0_name(digest) : NULL);
-    tk_records_text(out, 9, SSL_CIPHER_standard_name(cipher));
-}
-
 void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
 {
     SSL *ssl = SSL_new(c->ctx); /* only an SSL has both lists as one */
@@ -292,6 +273,5 @@ int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
     return added &&
            (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
 }
-
 
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at) { SSL_CTX_flush_sessions_ex(c->ctx, (time_t)at); }

@@ -3,7 +3,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "tk.h"
+#include "tk_fault.h"
+#include "tk_mark.h"
 
 typedef struct {
     const char *password;

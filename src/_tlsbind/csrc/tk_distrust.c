@@ -4,7 +4,7 @@
    authorities of eMudhra. A list in a program is no revocation: it is for the few that must not
    wait for one. Each is the SHA-256 digest of the SubjectPublicKeyInfo in DER, so a certificate
    that is issued anew for the same key is refused too; in the order of the digests. */
-#include "tk.h"
+#include "tk_distrust.h"
 
 enum { DIGEST = 32 };
 

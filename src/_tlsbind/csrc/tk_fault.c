@@ -1,7 +1,9 @@
 /* The fault record: everything OpenSSL and the system know of a failure, taken in the call that
    failed. Between two calls from Python a finaliser may run, use OpenSSL, and leave its own errors
    behind. */
-#include "tk.h"
+#include "tk_fault.h"
+#include "tk_conn.h"
+#include "tk_tables.h"
 
 enum { ENTRIES = sizeof ((tk_fault *)0)->error / sizeof ((tk_fault *)0)->error[0] };
 

@@ -11,7 +11,9 @@
    Whoever read it on the way can have sent it again (a replay), so libssl takes each ticket once;
    where sessions are kept elsewhere (tk_lookup.c), early data is taken only with a session that
    this very handshake has taken out of the store, not with one that a hook gave. */
+#include "tk_handshake.h"
 #include "tk_alpn.h"
+#include "tk_lookup.h"
 
 enum { RECORD_MOST = 16384 };
 
@@ -185,10 +187,9 @@ int64_t tk_handshake_step(tk_conn *c, tk_op *op)
 }
 
 /* A client reads or writes before its early data is gone: the handshake comes first. */
-int tk_handshake_first(const tk_conn *c, const tk_op *op)
+int tk_handshake_first(const tk_conn *c)
 {
-    return (op->kind == TK_READ || op->kind == TK_WRITE) && !SSL_is_server(c->ssl)
-        && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;
+    return !SSL_is_server(c->ssl) && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;
 }
 
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)

@@ -2,77 +2,14 @@
    one guarded door. */
 #include <openssl/rand.h>
 
+#include "tk_hooks.h"
 #include "tk_alpn.h"
-
-/* ---- the queue of events ---- */
-
-enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
-
-int tk_conn_events(tk_conn *c)
-{
-    int n;
-
-    tk_lock(&c->mutex);
-    n = c->events;
-    tk_unlock(&c->mutex);
-    return n;
-}
-
-static SSL_SESSION *next_event(tk_conn *c)
-{
-    SSL_SESSION *session = NULL;
-    tk_event *e;
-
-    tk_lock(&c->mutex);
-    if ((e = c->first_event) != NULL) {
-        session = e->session;
-        c->first_event = e->next;
-        c->events--;
-        free(e);
-    }
-    tk_unlock(&c->mutex);
-    return session;
-}
-
-/* A copy: libssl withdraws its own when the connection is cut off later. Not made before it is
-   asked for, when all has been noted that there is to know of the handshake. */
-SSL_SESSION *tk_conn_next_session(tk_conn *c)
-{
-    SSL_SESSION *session, *copy = NULL;
-
-    while (copy == NULL && (session = next_event(c)) != NULL) {
-        copy = SSL_SESSION_dup(session);
-        SSL_SESSION_free(session);
-    }
-    return copy;
-}
-
-void tk_events_push(tk_conn *c, SSL_SESSION *session)
-{
-    tk_event *e = calloc(1, sizeof *e);
-
-    if (e == NULL) {
-        SSL_SESSION_free(session);
-        return;
-    }
-    if (c->events >= EVENTS_MOST)
-        SSL_SESSION_free(next_event(c));
-    e->session = session;
-    if (c->first_event == NULL)
-        c->first_event = e;
-    else
-        c->last_event->next = e;
-    c->last_event = e;
-    c->events++;
-}
-
-void tk_events_clear(tk_conn *c)
-{
-    SSL_SESSION *session;
-
-    while ((session = next_event(c)) != NULL)
-        SSL_SESSION_free(session);
-}
+#include "tk_distrust.h"
+#include "tk_door.h"
+#include "tk_lookup.h"
+#include "tk_notes.h"
+#include "tk_psk.h"
+#include "tk_ticket.h"
 
 /* ---- per connection: alerts, the end of the handshake, and where verification failed ---- */
 

@@ -10,7 +10,10 @@
    the last use.
 
    A session from elsewhere comes with notes as bytes, which Python wrote and will read. */
-#include "tk.h"
+#include "tk_info.h"
+#include "tk_cipher.h"
+#include "tk_conn.h"
+#include "tk_records.h"
 
 static int session_index = -1;
 

@@ -1,5 +1,9 @@
 /* The library as a whole: what is made once, its version, its constants. */
+#include "tk_library.h"
+#include "tk_records.h"
 #include "tk_ring.h"
+#include "tk_tables.h"
+#include "tk_transport.h"
 
 int tk_ctx_index = -1, tk_conn_index = -1;
 

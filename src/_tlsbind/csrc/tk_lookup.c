@@ -12,7 +12,7 @@
    and handed out later. */
 #include <openssl/tls1.h>
 
-#include "tk.h"
+#include "tk_lookup.h"
 
 enum {
     REMOVED_MOST = 65536, /* nobody may have been there to take them */

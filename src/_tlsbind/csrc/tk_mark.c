@@ -4,6 +4,7 @@
    it resumed by a server that the client did not mean. */
 #include <openssl/x509v3.h>
 
+#include "tk_mark.h"
 #include "tk_ring.h"
 
 static const uint8_t HEAD[4] = { 't', 'k', 'T', '1' };

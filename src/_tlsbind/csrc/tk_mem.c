@@ -1,5 +1,5 @@
 /* The memory transport: a byte queue that two connections may share, each from its own thread. */
-#include "tk.h"
+#include "tk_mem.h"
 
 tk_mem *tk_mem_new(void)
 {

@@ -1,6 +1,7 @@
 /* Taking notes of a handshake (tk_info.c says what for): some while it runs, the rest when it is
    over. */
-#include "tk.h"
+#include "tk_notes.h"
+#include "tk_records.h"
 
 enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
 

@@ -1,6 +1,7 @@
 /* Pre-shared keys: libssl's two questions, and who answers them. The same callbacks serve TLS 1.2
    and 1.3; in 1.3 the key is for SHA-256, and there is no hint. */
-#include "tk.h"
+#include "tk_psk.h"
+#include "tk_door.h"
 
 static unsigned int on_client(SSL *ssl, const char *hint, char *identity,
                               unsigned int identity_room, unsigned char *key, unsigned int key_room)

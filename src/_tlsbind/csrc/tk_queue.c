@@ -1,6 +1,6 @@
 /* A byte queue that holds no memory while it is empty: an idle connection must cost nothing
    here. */
-#include "tk.h"
+#include "tk_queue.h"
 
 uint8_t *tk_queue_reserve(tk_queue *q, size_t more)
 {

@@ -1,5 +1,5 @@
 /* Flat lists of (tag, length, bytes): how lists of any kind cross to Python in one call. */
-#include "tk.h"
+#include "tk_records.h"
 
 void tk_records_free(tk_records *r)
 {

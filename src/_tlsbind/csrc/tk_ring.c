@@ -19,6 +19,7 @@
 #include <openssl/rand.h>
 
 #include "tk_ring.h"
+#include "tk_fault.h"
 
 /* of all rings: so that a fork can hold it, and a child never finds it locked */
 static tk_mutex mutex;
@@ -166,6 +167,17 @@ int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32
     }
     OPENSSL_cleanse(fresh, sizeof fresh);
     OPENSSL_cleanse(before, sizeof before);
+    return ok ? TK_DONE : tk_fail(fault);
+}
+
+int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault)
+{
+    int ok;
+
+    tk_fault_begin();
+    tk_lock(&mutex);
+    ok = tk_rotation_by_hand(r, tk_ring_clock(r), forget);
+    tk_unlock(&mutex);
     return ok ? TK_DONE : tk_fail(fault);
 }
 

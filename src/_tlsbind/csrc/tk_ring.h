@@ -2,7 +2,7 @@
 #ifndef TK_RING_H
 #define TK_RING_H
 
-#include "tk.h"
+#include "tk_conn.h"
 
 enum { TK_GONE = 64, TK_SECRET = 32, TK_KEY_SIZE = 80 };
 
@@ -51,11 +51,7 @@ int tk_rotation_shared(tk_ring *r, int64_t now);
 int tk_rotation_given(tk_ring *r, tk_keys *k); /* these from now on */
 /* bring the keys up to that time: 0 when that fails, and those of before stay */
 int tk_rotation_due(tk_ring *r, int64_t now);
-
-/* marks: where a ticket comes from */
-int64_t tk_mark_begun(SSL_SESSION *s); /* when the full handshake was; -1: no mark */
-int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun);
-int tk_mark_fits(tk_conn *c, SSL_SESSION *s);
+int tk_rotation_by_hand(tk_ring *r, int64_t now, int forget);
 
 /* rings: these take the mutex themselves */
 void tk_ring_init(void);

@@ -1,5 +1,4 @@
-/* When one key follows another: by the clock, or by hand. Under the mutex of the rings, but for
-   tk_ring_rotate. */
+/* When one key follows another: by the clock, or by hand. All under the mutex of the rings. */
 #include <openssl/rand.h>
 
 #include "tk_ring.h"
@@ -158,14 +157,11 @@ static int rotate_given(tk_ticket_key *key)
     return ok;
 }
 
-int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault)
+int tk_rotation_by_hand(tk_ring *r, int64_t now, int forget)
 {
-    int64_t now = tk_ring_clock(r);
     tk_keys *k;
     int ok;
 
-    tk_fault_begin();
-    tk_ring_lock();
     tk_rotation_due(r, now);
     k = tk_keys_new(room_for(r, 1));
     ok = k != NULL && (r->kind == TK_RING_OWN ? rotate_own(r, now, k) : rotate_given(&k->key[0]));
@@ -179,6 +175,5 @@ int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault)
         tk_rotation_given(r, k);
     else
         tk_keys_drop(k);
-    tk_ring_unlock();
-    return ok ? TK_DONE : tk_fail(fault);
+    return ok;
 }

@@ -16,7 +16,7 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 
-#include "tk.h"
+#include "tk_fault.h"
 
 enum { KEY = 32, SALT = 32, TAG = 16, NONCE = 12 };
 

@@ -1,6 +1,8 @@
 /* Sessions: what a handshake leaves for later ones. An SSL_SESSION is never changed once it is out
    of libssl: whoever wants other times gets a copy. */
-#include "tk.h"
+#include "tk_cipher.h"
+#include "tk_fault.h"
+#include "tk_records.h"
 
 SSL_SESSION *tk_session_from_der(const void *der, size_t size, tk_fault *fault)
 {

@@ -3,6 +3,8 @@
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
 
+#include "tk_ticket.h"
+#include "tk_mark.h"
 #include "tk_ring.h"
 
 enum { WEEK = 7 * 86400 }; /* RFC 8446, 4.6.1: the longest lifetime of a ticket */

@@ -1,29 +1,14 @@
 /* The BIO under every connection, over a socket or over memory.
 
    It never blocks and never raises SIGPIPE. Towards libssl it takes every write: what the socket
-   refuses waits in `behind`, and the run loop of tk_conn.c sends it on. So libssl never holds a
+   refuses waits in `behind`, and the run loop of tk_op.c sends it on. So libssl never holds a
    half-written record, and a read, a write and a shutdown of three threads may follow one another
    in any order. (Left to itself, libssl answers a KeyUpdate or an alert in the middle of somebody
-   else's unfinished SSL_write with "bad write retry".)
+   else's unfinished SSL_write with "bad write retry".) */
+#include "tk_transport.h"
+#include "tk_ahead.h"
 
-   It reads ahead: several records at once, where libssl's own socket BIO makes two calls of recv
-   for each. But what `select` says stays true. A program may wait for the socket after every read,
-   and wait in vain for what is here already: the peer's close_notify, say, when the peer waits for
-   ours. So a look at what the socket holds comes first, and then it is taken up to the end of a
-   record, leaving something behind: the rest of a record, or the last whole one, unless that is the
-   only one. And never further than the reader has room for: a record takes more bytes on the wire
-   than in the clear, so what was read ahead is handed out in the same call. (To ask for just so
-   many bytes as the reader has room for is not enough: a short record and a close_notify may be
-   there.) */
-#include "tk.h"
-
-enum {
-    HEADER = 5,
-    OVERHEAD = 22,                 /* of a record in TLS 1.3 */
-    STRIDE_LEAST = 16384 + 512,    /* a whole record */
-    STRIDE_MOST = 131072,
-    BEHIND_MOST = 1 << 20          /* a peer that makes us answer, but does not read, stops here */
-};
+enum { BEHIND_MOST = 1 << 20 }; /* a peer that makes us answer, but does not read, stops here */
 
 static BIO_METHOD *method;
 
@@ -36,136 +21,6 @@ static int read_memory(tk_conn *c, char *into, size_t size)
     return (int)n;
 }
 
-/* Not so where the peer goes on in the clear behind its close_notify. */
-static int is_record(const uint8_t *p)
-{
-    return p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && p[0] <= SSL3_RT_APPLICATION_DATA && p[1] == 3;
-}
-static size_t record_size(const uint8_t *p) { return HEADER + ((size_t)p[3] << 8 | p[4]); }
-
-/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket
-   is empty. */
-static int received(tk_conn *c, int n)
-{
-    int e;
-
-    if (n > 0)
-        return n;
-    if (n == 0) {
-        c->at_end = 1;
-        return 0;
-    }
-    e = tk_fd_errno();
-    if (tk_fd_would_block(e) || e == TK_EINTR)
-        return -2;
-    c->read_errno = e;
-    return -1;
-}
-
-static int take(tk_conn *c, void *into, size_t size)
-{
-    c->look = NULL;
-    c->taken++;
-    return received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
-}
-
-/* What the socket holds, and keeps: as `received`. Who has waited for it may have seen it
-   already. */
-static int look(tk_conn *c, void *into, size_t size)
-{
-    const tk_look *seen = c->look;
-
-    if (seen == NULL || (seen->size == sizeof seen->bytes && size > seen->size))
-        return received(c, (int)tk_fd_peek((tk_fd)c->fd, into, size));
-    size = size < seen->size ? size : seen->size;
-    memcpy(into, seen->bytes, size);
-    return (int)size;
-}
-
-/* Note where libssl is: how much of the record that it has begun is missing. */
-static void follow(tk_conn *c, const uint8_t *p, size_t size)
-{
-    while (size > 0) {
-        size_t part = c->missing < size ? c->missing : size;
-        if (part == 0) {
-            part = 1;
-            c->header[c->header_size++] = *p;
-            if (c->header_size == HEADER) {
-                c->header_size = 0;
-                c->missing = record_size(c->header) - HEADER;
-            }
-        } else {
-            c->missing -= part;
-        }
-        p += part;
-        size -= part;
-    }
-}
-
-/* Of `size` bytes that the socket holds, how many may be taken: see above. The record that was
-   begun is the first. */
-static size_t to_be_taken(const tk_conn *c, const uint8_t *p, size_t size)
-{
-    size_t before = 0, end = c->missing;
-
-    while (size >= end + HEADER && is_record(p + end) && size >= end + record_size(p + end)) {
-        before = end;
-        end += record_size(p + end);
-    }
-    if (end == 0 || end > size) /* not even one record */
-        return size;
-    return end == size && before > 0 ? before : end;
-}
-
-/* Read ahead up to `reach` bytes: as `received`. */
-static int receive_ahead(tk_conn *c, size_t reach)
-{
-    uint8_t *room = tk_queue_reserve(&c->ahead, reach);
-    int n, there;
-
-    if (room == NULL)
-        return -1;
-    if (c->stride > STRIDE_LEAST && tk_fd_available((tk_fd)c->fd) > (int64_t)reach) {
-        n = there = take(c, room, reach); /* a stream: more than that is left behind */
-    } else {
-        n = there = look(c, room, reach);
-        if (n > 0)
-            n = take(c, room, to_be_taken(c, room, (size_t)n));
-    }
-    if (n <= 0) {
-        tk_queue_clear(&c->ahead);
-        return n;
-    }
-    c->ahead.size = (size_t)n;
-    if ((size_t)there == c->stride && c->stride < STRIDE_MOST)
-        c->stride *= 2;
-    else if ((size_t)there < c->stride / 4 && c->stride > STRIDE_LEAST)
-        c->stride /= 2;
-    return n;
-}
-
-static int read_socket(tk_conn *c, char *into, size_t size)
-{
-    size_t reach = c->reader_room + OVERHEAD < c->stride ? c->reader_room + OVERHEAD : c->stride;
-    int n;
-
-    if (c->ahead.size > 0) {
-        n = (int)tk_queue_take(&c->ahead, into, size);
-    } else if (c->look != NULL && c->look->error != 0) {
-        c->read_errno = c->look->error;
-        n = -1;
-    } else if (c->reader_room == 0 || reach <= size || c->header_size > 0) {
-        n = take(c, into, size);
-    } else {
-        n = receive_ahead(c, reach);
-        if (n > 0)
-            n = (int)tk_queue_take(&c->ahead, into, size);
-    }
-    if (n > 0)
-        follow(c, (const uint8_t *)into, (size_t)n);
-    return n;
-}
-
 static int transport_read(BIO *b, char *into, int size)
 {
     tk_conn *c = BIO_get_data(b);
@@ -174,7 +29,7 @@ static int transport_read(BIO *b, char *into, int size)
     BIO_clear_retry_flags(b);
     if (into == NULL || size <= 0 || (c->closed && c->fd >= 0))
         return 0;
-    n = c->fd < 0 ? read_memory(c, into, (size_t)size) : read_socket(c, into, (size_t)size);
+    n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_ahead_read(c, into, (size_t)size);
     if (n > 0)
         c->received += (uint64_t)n;
     if (n == -2 || (n == 0 && !c->at_end)) {
@@ -270,7 +125,7 @@ BIO *tk_transport_new(tk_conn *c)
 
     if (b == NULL)
         return NULL;
-    c->stride = STRIDE_LEAST;
+    c->stride = TK_STRIDE_LEAST;
     BIO_set_data(b, c);
     BIO_set_init(b, 1);
     return b;
@@ -300,7 +155,5 @@ int tk_transport_flush(tk_conn *c)
 
 int tk_transport_holds_record(tk_conn *c)
 {
-    if (c->fd < 0)
-        return tk_mem_holds_record(c->incoming);
-    return c->ahead.size >= HEADER && c->ahead.size >= record_size(tk_queue_front(&c->ahead));
+    return c->fd < 0 ? tk_mem_holds_record(c->incoming) : tk_ahead_holds_record(c);
 }

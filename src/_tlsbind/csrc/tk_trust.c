@@ -3,7 +3,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "tk.h"
+#include "tk_fault.h"
 
 X509_STORE *tk_trust_new(void) { return X509_STORE_new(); }
 void tk_trust_free(X509_STORE *s) { X509_STORE_free(s); }

@@ -5,7 +5,8 @@
    socket, the others for that one; a writer waits for its turn (tk_write.c). A reader without a
    timeout, on a socket that blocks, does not poll: it looks at the bytes that come (MSG_PEEK), as
    the transport would have to do next. */
-#include "tk.h"
+#include "tk_wait.h"
+#include "tk_library.h"
 
 enum { SLICE_MS = 50 };
 

@@ -20,7 +20,9 @@
 
    So each byte is encrypted once, and in its writer's order. A writer that waits here gathers
    several records for one send. */
-#include "tk.h"
+#include "tk_handshake.h"
+#include "tk_library.h"
+#include "tk_transport.h"
 
 enum {
     RECORD_MOST = 16384,
@@ -168,6 +170,8 @@ static int64_t step_write(tk_conn *c, tk_op *op)
                     op->taken < op->size;
     int64_t status;
 
+    if (tk_handshake_first(c) && (status = tk_handshake_step(c, op)) != TK_DONE)
+        return status;
     if (op->taken == 0 && op->size > 0 && (c->owed_count > 0 || c->turn.number != NOBODY) &&
         (status = come_in(c, op)) != TK_DONE)
         return status;

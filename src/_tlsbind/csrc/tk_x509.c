@@ -2,7 +2,8 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "tk.h"
+#include "tk_fault.h"
+#include "tk_records.h"
 
 X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault)
 {

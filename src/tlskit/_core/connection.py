@@ -1,6 +1,6 @@
 """Connection: the owner of an SSL, and the Python half of its operations.
 
-An operation is one call into C (tk_conn.c has the loop: lock, step, fault, wait). What comes back is a count of bytes,
+An operation is one call into C (tk_op.c has the loop: lock, step, fault, wait). What comes back is a count of bytes,
 or a status. Here only three things are left to do with it: a count is returned; an interruption by a signal lets
 Python's handlers run, which they do between two bytecodes, and calls again with the time that is left; everything
 else goes to the translator in fault.py. A timeout of 0 never waits: that is the memory transport, and non-blocking
@@ -56,7 +56,7 @@ assert hooks  # importing it opens the door from C to Python
 
 
 class Connection(Resumable):
-    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_conn.c.
+    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_op.c.
 
     Attributes:
         reverifies: whether a session's chain has to pass verification anew before the session is offered.

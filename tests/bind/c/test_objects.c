@@ -6,6 +6,7 @@
 #include <openssl/core_names.h>
 #include <openssl/pem.h>
 
+#include "tk_distrust.h"
 #include "tk_test.h"
 
 static const char GARBAGE[] =

@@ -4,7 +4,10 @@
 
 #include <stdio.h>
 
-#include "tk.h"
+#include "tk_conn.h"
+#include "tk_fault.h"
+#include "tk_queue.h"
+#include "tk_records.h"
 
 /* A check that fails ends the program: what comes after it would only confuse. */
 #define CHECK(condition) check_that(!!(condition), #condition, __FILE__, __LINE__)

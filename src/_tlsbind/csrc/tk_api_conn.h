@@ -1,0 +1,101 @@
+/* The border, as tk_api.h: connections. */
+
+tk_conn *tk_conn_new(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                     void *handle, tk_fault *fault);
+void tk_conn_free(tk_conn *c);
+void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is inside */
+/* each may be NULL */
+int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
+                         size_t ip_size, tk_fault *fault);
+int tk_conn_set_context(tk_conn *c, tk_ctx *to);
+int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
+/* whether this connection offers the session's cipher */
+int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s);
+void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
+void tk_conn_go_on(tk_conn *c);
+int tk_conn_paused(tk_conn *c); /* whether it waits for that */
+/* a server: pause at the ClientHello of whoever offers a session */
+void tk_conn_use_external(tk_conn *c);
+/* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
+int tk_conn_wanted(tk_conn *c, void *into);
+void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
+/* 32 bytes that stand for a server's policy */
+int tk_conn_set_id_context(tk_conn *c, const void *id);
+/* a client: to be sent with the ClientHello, or after it */
+int tk_conn_set_early(tk_conn *c, const void *data, size_t size);
+int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */
+int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
+/* Would this certificate pass this connection's verification now, with the help of others (DER, end
+   to end)? If so, the chain. */
+int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
+SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
+int tk_conn_events(tk_conn *c); /* how many sessions are in the queue */
+/* the oldest in the queue, now the caller's, or NULL */
+SSL_SESSION *tk_conn_next_session(tk_conn *c);
+
+/* Operations. The timeout is in milliseconds: 0 never waits, -1 waits for ever. On TK_SYSCALL and
+   TK_SSL the fault has been taken already; tk_conn_fault hands out the last one of that
+   operation. */
+enum { TK_HANDSHAKE = 0, TK_READ = 1, TK_WRITE = 2, TK_SHUTDOWN = 3 };
+
+int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
+/* a server: before the handshake is complete, or after */
+int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout);
+int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
+/* when it ends early, repeat it with the same bytes */
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout);
+
+typedef struct {
+    uint64_t number;
+    size_t taken;
+} tk_progress; /* of a write that is made in several calls; begins with zeros */
+
+/* begin, or go on */
+int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p,
+                         int64_t timeout);
+/* do not go on: it has ended early */
+void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p);
+int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
+void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
+
+int64_t tk_conn_pending(tk_conn *c);
+/* bytes that were read from the socket before; 0: no memory */
+int tk_conn_feed(tk_conn *c, const void *data, size_t size);
+/* bytes read ahead that are not TLS: after a shutdown */
+int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room);
+int tk_conn_handshake_done(tk_conn *c);
+/* TLS 1.3 post-handshake authentication */
+int tk_conn_request_certificate(tk_conn *c, tk_fault *fault);
+
+enum {
+    TK_OFFERED_UNKNOWN = 0, TK_OFFERED_NOTHING = 1, TK_OFFERED_ID = 2, TK_OFFERED_TICKET = 3,
+    TK_OFFERED_PSK = 4
+};
+
+typedef struct {
+    int32_t offered; /* by a server's client, to resume from */
+    int32_t early; /* SSL_EARLY_DATA_... */
+    int32_t refused_ticket; /* of such a one, by the context's ring: TK_TICKET_... */
+    int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
+    int32_t alert_sent, alert_received, verify_code, shutdown;
+    uint64_t bytes_read, bytes_written; /* on the wire */
+    int64_t session_time;
+    /* static */
+    const char *version_name, *cipher_name, *cipher_standard_name, *cipher_protocol, *group_name;
+    const char *compression; /* static; NULL: none */
+    uint32_t alpn_size;
+    uint8_t alpn[256];
+    char server_name[256]; /* what the client asked for; "" when nothing */
+} tk_conn_facts;
+
+void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out);
+X509 *tk_conn_peer(tk_conn *c); /* a reference of the caller's own, or NULL */
+/* the certificate that verification failed at: as tk_conn_peer */
+X509 *tk_conn_rejected(tk_conn *c);
+/* DER of each certificate, the peer's own first */
+void tk_conn_chain(tk_conn *c, int verified, tk_records *out);
+void tk_conn_shared_ciphers(tk_conn *c, tk_records *out);
+/* the session's, then TK_INFO_LIVE and the connection's own */
+void tk_conn_info(tk_conn *c, tk_records *out);
+/* the Finished message: its length, 0 when there is none */
+int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room);

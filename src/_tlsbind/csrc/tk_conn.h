@@ -1,0 +1,107 @@
+/* A connection: one SSL, one lock, and what is known of it. */
+#ifndef TK_CONN_H
+#define TK_CONN_H
+
+#include "tk_ctx.h"
+#include "tk_info.h"
+#include "tk_mem.h"
+
+/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
+typedef struct {
+    size_t size;
+    uint8_t print[32]; /* SHA-256 of those bytes */
+    uint64_t thread;   /* that made it */
+    int32_t torn;      /* more bytes were to follow */
+} tk_owed;
+
+typedef struct {
+    /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
+    uint64_t number;
+    uint64_t thread;
+    int32_t generation;
+} tk_turn;
+
+/* What a reader that waited has seen in the socket: it is there still. */
+typedef struct {
+    int error; /* of recv; 0: none */
+    size_t size;
+    uint8_t bytes[2048];
+} tk_look;
+
+struct tk_conn {
+    SSL *ssl;
+    tk_mutex mutex;
+    tk_condition left;      /* a thread has stopped waiting */
+    int64_t fd;             /* -1: memory transport */
+    tk_mem *incoming, *outgoing;
+    void *handle;           /* the road to Python; NULL: none */
+
+    int32_t closed;
+    int32_t waiting;        /* how many threads are in poll ... */
+    int32_t reader;         /* whether one of them waits to read, for all that would */
+    int32_t born;           /* tk_generation of the process that made it */
+    /* ... in the process that had this number: a forked child has none of them */
+    int32_t generation;
+
+    tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
+    tk_look *look;          /* at what the socket holds, for the step that comes now; NULL: none */
+    uint64_t taken;         /* how often something was taken from the socket */
+    uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
+    uint8_t header_size;
+    size_t missing;         /* of its body, what libssl has not been given yet */
+    size_t stride;          /* how much one recv asks for */
+    /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
+    size_t reader_room;
+    tk_queue behind;        /* written by libssl, not yet taken by the socket */
+    uint8_t corked;         /* more records follow at once: gather them for one send */
+    uint8_t dry;            /* the last read had to wait: the next one begins with that */
+    uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
+    uint64_t received;
+    int32_t read_errno, write_errno, at_end;
+    int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */
+
+    tk_owed *owed;          /* writes that ended early, see tk_write.c */
+    int32_t owed_count;
+    uint64_t writes;        /* how many numbers of writes have been given out */
+    tk_turn turn;           /* of the write whose bytes go out now */
+    tk_condition turns;     /* it has changed */
+    tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
+    /* the status of a read that failed for good, for the reads to come; 0: none */
+    int64_t parked;
+
+    tk_event *first_event, *last_event;
+    int32_t events;
+    int16_t alert_sent, alert_received;
+    int16_t verify_depth;
+    tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
+    X509 *rejected;         /* the certificate that verification failed at */
+    /* a server that verifies: its session id context stands for its policy */
+    uint8_t has_id_base;
+    /* before the handshake begins, Python has to look once more at what it may resume */
+    uint8_t unanswered;
+    uint8_t external;       /* a server: sessions are kept elsewhere (tk_lookup.c) */
+    uint8_t looked;         /* the ClientHello has been looked at */
+    uint8_t offered;        /* what was in it: TK_OFFERED_... */
+    uint8_t wanted_size;
+    uint8_t wanted[32];     /* the id of the session that the client wants */
+    SSL_SESSION *found;     /* it, from elsewhere */
+    uint8_t found_once;     /* nobody else will find it */
+    uint8_t early_state;    /* tk_handshake.c */
+    /* early data: a client's to send; a server's that has come and was not read */
+    tk_queue early;
+    uint8_t shutdown_sent;
+    uint8_t inside;         /* Python is behind a door: libssl must not be entered again */
+    uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
+    uint8_t has_read;       /* some application data was read */
+    uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
+    uint8_t refused_ticket; /* why: TK_TICKET_... */
+    uint8_t tickets_counted; /* ... and what has been counted of this handshake */
+    /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
+    tk_ring *ring;
+    uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */
+};
+
+extern int tk_conn_index;
+tk_conn *tk_conn_of(const SSL *ssl);
+
+#endif

@@ -1,0 +1,27 @@
+/* A context: an SSL_CTX, and what its hooks need. */
+#ifndef TK_CTX_H
+#define TK_CTX_H
+
+#include "tk_events.h"
+
+enum { TK_SCOPE = 32 }; /* bytes that stand for what a ticket is for: tk_mark.c */
+
+struct tk_ctx {
+    SSL_CTX *ctx;
+    BIO *keylog;
+    tk_mutex keylog_mutex;
+    tk_mutex alpn_mutex;    /* tk_alpn.c */
+    uint8_t *alpn;
+    size_t alpn_size;
+    int32_t hooks, post_handshake_auth;
+    tk_ring *ring;          /* NULL: libssl's own ticket keys */
+    uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
+    tk_mutex removed_mutex;
+    tk_event *removed, **removed_end; /* what libssl has removed from its cache, the oldest first */
+    int32_t removed_count;
+};
+
+extern int tk_ctx_index;
+tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
+
+#endif

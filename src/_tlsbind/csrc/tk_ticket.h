@@ -1,0 +1,10 @@
+/* Tickets, as libssl asks about them: tk_ticket.c. */
+#ifndef TK_TICKET_H
+#define TK_TICKET_H
+
+#include "tk_conn.h"
+
+void tk_conn_take_ring(tk_conn *c, tk_ctx *x);
+void tk_tickets_settle(tk_conn *c); /* the handshake is over: count what became of its ticket */
+
+#endif

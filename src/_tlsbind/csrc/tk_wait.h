@@ -1,0 +1,11 @@
+/* Waiting in the kernel: tk_wait.c. */
+#ifndef TK_WAIT_H
+#define TK_WAIT_H
+
+#include "tk_op.h"
+
+/* lets go of the lock meanwhile: TK_DONE or a status */
+int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look);
+int tk_op_leaves_reading(const tk_conn *c, const tk_op *op);
+
+#endif
