@@ -35,7 +35,7 @@ from ssl import (  # type: ignore[attr-defined]
     _PROTOCOL_NAMES as _PROTOCOL_NAMES,
 )
 
-from ._compat import (
+from ._functions import (
     _create_default_https_context as _create_default_https_context,
     _create_stdlib_context as _create_stdlib_context,
     _create_unverified_context as _create_unverified_context,
@@ -43,7 +43,7 @@ from ._compat import (
     get_server_certificate,
     get_sigalgs,
 )
-from ._constants import (
+from ._stdlib.constants import (
     _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
     ALERT_DESCRIPTION_ACCESS_DENIED,
     ALERT_DESCRIPTION_BAD_CERTIFICATE,
@@ -153,10 +153,10 @@ from ._constants import (
 )
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
-from ._negotiated import CHANNEL_BINDING_TYPES
-from ._object import SSLObject
+from ._connection.negotiated import CHANNEL_BINDING_TYPES
+from ._connection.object import SSLObject
 from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
-from ._socket import SSLSocket
+from ._connection.socket import SSLSocket
 from .enums import AlertDescription, EarlyDataStatus, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode
 from .enums import _SSLMethod as _SSLMethod
 from .errors import (
@@ -185,7 +185,7 @@ from .sessions import (
 )
 from ._tickets import TicketKeyring, TicketStats
 from .inject import extract_from_ssl, inject_into_ssl
-from .sessions.resumption import NotOffered, Reason, Refused, Resumed
+from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
 
 __version__ = "0.1.0"
 
@@ -364,7 +364,7 @@ __all__ = [
 if sys.version_info < (3, 12):
     from ssl import RAND_pseudo_bytes, match_hostname
 
-    from ._compat import wrap_socket
+    from ._functions import wrap_socket
 
     __all__ += ["RAND_pseudo_bytes", "match_hostname", "wrap_socket"]
 if sys.platform == "win32":

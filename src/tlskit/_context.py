@@ -6,20 +6,22 @@ import ssl
 import warnings
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from . import _dormant, _stdlib
-from ._bridge import OwnChannel, SocketChannel, transport
-from ._channel import Channel
+from ._connection.bridge import OwnChannel, SocketChannel, transport
+from ._connection.channel import Channel
+from ._connection.object import SSLObject
+from ._connection.socket import SSLSocket
 from ._core.context import Context
 from ._core.fault import plain_error
-from ._identity import combined
-from ._object import SSLObject
 from ._settings import CredentialSettings, ProtocolSettings, QuestionSettings, VerificationSettings
 from ._settings.arguments import integer
 from ._settings.protocol import FIXED
-from ._socket import SSLSocket
+from ._settings.sessions import ContextSessions
+from ._stdlib import classes as stdlib
+from ._stdlib import dormant
+from ._stdlib.identity import combined
 from ._tickets import ContextTickets
 from .enums import _SSLMethod
-from .sessions import ContextSessions, SessionStore, SSLSession
+from .sessions import SessionStore, SSLSession
 
 if TYPE_CHECKING:
     import socket
@@ -30,7 +32,7 @@ _STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
 _ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
 
 
-class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, _dormant.Dormant):  # type: ignore[misc]
+class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, dormant.Dormant):  # type: ignore[misc]
     """Settings, certificates, trust and sessions for any number of connections.
 
     A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an SSL_CTX of its own
@@ -45,8 +47,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         tickets: whether and how many, how long they are good for, and the keys.
     """
 
-    sslsocket_class: type[_stdlib.SSLSocket] = SSLSocket
-    sslobject_class: type[_stdlib.SSLObject] = SSLObject
+    sslsocket_class: type[stdlib.SSLSocket] = SSLSocket
+    sslobject_class: type[stdlib.SSLObject] = SSLObject
     _store_for_all: ClassVar[SessionStore | None] = None  # see inject_into_ssl
     _aiofastnet_force_fallback_ssl = True  # it would take the SSL_CTX out of the dormant base
 
@@ -63,7 +65,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         protocol = _SSLMethod(protocol)
         if protocol in FIXED or protocol is _SSLMethod.PROTOCOL_TLS:
             warnings.warn(f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2)
-        self: SSLContext = _stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        self: SSLContext = stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup(protocol)
         return self
 
@@ -115,7 +117,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             SSLError: the handshake failed.
             ValueError: the arguments contradict each other, or the context.
         """
-        kind: Any = combined(self.sslsocket_class, SSLSocket, _stdlib.SSLSocket)
+        kind: Any = combined(self.sslsocket_class, SSLSocket, stdlib.SSLSocket)
         early = _early(early_data, server_side)
         made: SSLSocket = kind._create(
             sock=sock,
@@ -145,7 +147,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
         _check_bio(self, server_side, server_hostname, session)
-        kind: Any = combined(self.sslobject_class, SSLObject, _stdlib.SSLObject)
+        kind: Any = combined(self.sslobject_class, SSLObject, stdlib.SSLObject)
         early = _early(early_data, server_side)
         made: SSLObject = kind._create(
             incoming,
@@ -231,7 +233,7 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         return counters
 
 
-_dormant.settle(SSLContext)
+dormant.settle(SSLContext)
 
 
 def _check_bio(context: SSLContext, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None) -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from ssl import AlertDescription, Options, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode, _SSLMethod
+from ssl import (
+    AlertDescription,
+    Options,
+    SSLErrorNumber,
+    TLSVersion,
+    VerifyFlags,
+    VerifyMode,
+    _SSLMethod,
+)
 
 from _tlsbind import CONST
 

@@ -21,18 +21,18 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from . import _stdlib
-from ._bridge import wrap_stdlib_bio
+from ._connection.bridge import wrap_stdlib_bio
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
-from ._dormant import ContextType
+from ._stdlib import classes as stdlib
+from ._stdlib.dormant import ContextType
 from .sessions import MemoryStore, SessionStore, SSLSession
-from .sessions.facet import check_store
+from .stores.store import check_store
 
 _CLASSES = {"SSLContext": SSLContext, "MemoryBIO": MemoryBIO, "SSLSession": SSLSession}
-_ORIGINALS = {"SSLContext": _stdlib.SSLContext, "MemoryBIO": _stdlib.MemoryBIO, "SSLSession": _stdlib.SSLSession}
+_ORIGINALS = {"SSLContext": stdlib.SSLContext, "MemoryBIO": stdlib.MemoryBIO, "SSLSession": stdlib.SSLSession}
 #: Of these, tlskit's are subclasses: `isinstance` has to find the stdlib's.
-_BASES = {"SSLSocket": _stdlib.SSLSocket, "SSLObject": _stdlib.SSLObject}
+_BASES = {"SSLSocket": stdlib.SSLSocket, "SSLObject": stdlib.SSLObject}
 #: What a program asks the module about before it uses a context: the answers are those of the contexts it will get.
 _ANSWERS = (
     "HAS_", "OPENSSL_VERSION", "_OPENSSL_API_VERSION", "CHANNEL_BINDING_TYPES", "OP_ENABLE_KTLS", "OP_LEGACY_SERVER_CONNECT", "get_sigalgs",
@@ -172,8 +172,8 @@ def _reconcile() -> None:
     Whoever asks `ssl` for a class meanwhile keeps it, in compiled code for one (uvloop), and meets contexts of the stdlib's
     also after tlskit was taken out. Nothing is taken from them by this, and they take a MemoryBIO more.
     """
-    if "_wrap_bio" not in vars(_stdlib.SSLContext):
-        _stdlib.SSLContext._wrap_bio = wrap_stdlib_bio  # type: ignore[attr-defined]
+    if "_wrap_bio" not in vars(stdlib.SSLContext):
+        stdlib.SSLContext._wrap_bio = wrap_stdlib_bio  # type: ignore[attr-defined]
     ContextType.standing_in = SSLContext
 
 
@@ -210,7 +210,7 @@ def _preloaded() -> Iterator[tuple[Any, str, Callable[[], Any]]]:
     """Where such a context of the stdlib's is, and how the library makes it."""
     for path, module in sys.modules.copy().items():
         for suffix, name, make in _RECIPES:
-            if (path == suffix or path.endswith("." + suffix)) and type(vars(module).get(name)) is _stdlib.SSLContext:
+            if (path == suffix or path.endswith("." + suffix)) and type(vars(module).get(name)) is stdlib.SSLContext:
                 yield module, name, lambda make=make, module=module: make(module)  # type: ignore[misc]
 
 

@@ -18,7 +18,16 @@ import tlskit
 from ..support.pairs import client_context, only, server_context
 from ..support.pki import PKI
 from .conftest import Runner
-from .helpers import Accepted, Echo, Recorder, assert_ours, connect, connected_pair, listening, noting
+from .helpers import (
+    Accepted,
+    Echo,
+    Recorder,
+    assert_ours,
+    connect,
+    connected_pair,
+    listening,
+    noting,
+)
 
 Contexts = tuple[Any, Any]
 OLD = sys.version_info < (3, 11)  # asyncio did not tell its protocols of a close_notify

@@ -11,7 +11,14 @@ import pytest
 
 import tlskit
 
-from ..support.pairs import client_context, memory_pair, only, server_context, socket_pair, take_tickets
+from ..support.pairs import (
+    client_context,
+    memory_pair,
+    only,
+    server_context,
+    socket_pair,
+    take_tickets,
+)
 
 pytestmark = pytest.mark.skipif(not tlskit.HAS_PSK, reason="OpenSSL was built without pre-shared keys")
 

@@ -16,7 +16,7 @@ import pytest
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
 from tlskit._core.connection import Connection
-from tlskit.sessions import server_cache
+from tlskit._resumption import server_cache
 
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI

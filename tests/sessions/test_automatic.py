@@ -14,8 +14,8 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
-from tlskit.sessions import client_cache
-from tlskit.sessions.client_cache import ClientCache
+from tlskit._resumption import client_cache
+from tlskit._resumption.client_cache import ClientCache
 
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only
 from ..support.pki import PKI

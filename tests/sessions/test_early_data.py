@@ -12,7 +12,14 @@ import pytest
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore
 
-from ..support.pairs import Background, client_context, memory_pair, server_context, shake, take_tickets
+from ..support.pairs import (
+    Background,
+    client_context,
+    memory_pair,
+    server_context,
+    shake,
+    take_tickets,
+)
 from ..support.pki import PKI
 from .test_automatic import BytesStore
 

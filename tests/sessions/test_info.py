@@ -16,9 +16,17 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 import tlskit
 from tlskit import SSLSession
-from tlskit.sessions.codes import GROUPS, name_of
+from tlskit.sessions.registry import GROUPS, name_of
 
-from ..support.pairs import client_context, memory_pair, only, server_context, shake, socket_pair, take_tickets
+from ..support.pairs import (
+    client_context,
+    memory_pair,
+    only,
+    server_context,
+    shake,
+    socket_pair,
+    take_tickets,
+)
 from ..support.peers import s_client, s_server, speaking
 from ..support.peers import version as openssl_version
 from .helpers import KINDS, Link, client_for, hello, server_for

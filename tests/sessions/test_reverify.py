@@ -9,8 +9,8 @@ import pytest
 
 import tlskit
 from tlskit import SSLSession
+from tlskit._resumption.reasons import Reason
 from tlskit.sessions import records
-from tlskit.sessions.resumption import Reason
 
 from ..support.pairs import only, server_context
 from .helpers import KINDS, Authority, Link, client_for, server_for

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import tlskit
-from tlskit.sessions import resumption as resumption_module
+from tlskit._resumption import reasons as resumption_module
 
 from ..support.pairs import memory_pair, shake
 from .helpers import KINDS, Kind, aged, client_for, greet, hello, server_for

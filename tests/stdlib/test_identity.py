@@ -16,9 +16,17 @@ import weakref
 import pytest
 
 import tlskit
-from tlskit._dormant import ContextType
+from tlskit._stdlib.dormant import ContextType
 
-from ..support.pairs import Background, client_context, echo_server, memory_pair, server_context, shake, socket_pair
+from ..support.pairs import (
+    Background,
+    client_context,
+    echo_server,
+    memory_pair,
+    server_context,
+    shake,
+    socket_pair,
+)
 
 KINDS = [(stdlib, "SSLObject"), (stdlib, "SSLSocket"), (tlskit, "SSLObject"), (tlskit, "SSLSocket")]
 

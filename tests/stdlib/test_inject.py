@@ -15,9 +15,16 @@ import warnings
 import pytest
 
 import tlskit
-from tlskit import _stdlib
+from tlskit._stdlib import classes as stdlib
 
-from ..support.pairs import Background, client_context, echo_server, memory_pair, server_context, shake
+from ..support.pairs import (
+    Background,
+    client_context,
+    echo_server,
+    memory_pair,
+    server_context,
+    shake,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +32,13 @@ def before():
     """Every name of `ssl`, and of its class, is after each test what it was before; but for the provision that stays."""
     tlskit.inject_into_ssl()
     tlskit.extract_from_ssl()
-    names = dict(vars(ssl)), dict(vars(_stdlib.SSLContext))
-    assert ssl.SSLContext is _stdlib.SSLContext
+    names = dict(vars(ssl)), dict(vars(stdlib.SSLContext))
+    assert ssl.SSLContext is stdlib.SSLContext
     yield names[0]
     tlskit.extract_from_ssl()
     assert dict(vars(ssl)) == names[0]
     assert {name: value for name, value in vars(ssl).items() if value is not names[0][name]} == {}
-    assert dict(vars(_stdlib.SSLContext)) == names[1]
+    assert dict(vars(stdlib.SSLContext)) == names[1]
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def module():
 
 
 def stdlib_context(pki):
-    context = _stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(pki.root)
     return context
 
@@ -76,8 +83,8 @@ def test_contexts_are_ours():
     ):
         assert type(make()) is tlskit.SSLContext
     tlskit.extract_from_ssl()
-    assert ssl.SSLContext is _stdlib.SSLContext
-    assert type(ssl.create_default_context()) is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
+    assert type(ssl.create_default_context()) is stdlib.SSLContext
 
 
 def test_a_default_context_is_as_strict_as_before():
@@ -95,7 +102,7 @@ def test_what_stays_the_stdlibs(before):
     with tlskit.inject_into_ssl():
         for name in kept:
             assert getattr(ssl, name) is before[name]
-        assert ssl._ssl.MemoryBIO is _stdlib.MemoryBIO
+        assert ssl._ssl.MemoryBIO is stdlib.MemoryBIO
 
 
 def test_answers_are_those_of_tlskit():
@@ -112,18 +119,18 @@ def test_twice_is_once():
     tlskit.inject_into_ssl()
     assert ssl.SSLContext is tlskit.SSLContext
     tlskit.extract_from_ssl()
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
     tlskit.extract_from_ssl()
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
 
 
 def test_with():
     with tlskit.inject_into_ssl():
         assert ssl.SSLContext is tlskit.SSLContext
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
     with pytest.raises(KeyError), tlskit.inject_into_ssl():
         raise KeyError
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
 
 
 def test_with_inside_with():
@@ -131,7 +138,7 @@ def test_with_inside_with():
         with tlskit.inject_into_ssl():
             assert ssl.SSLContext is tlskit.SSLContext
         assert ssl.SSLContext is tlskit.SSLContext
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
 
 
 def test_blocks_that_overlap():
@@ -142,7 +149,7 @@ def test_blocks_that_overlap():
     one.__exit__(None, None, None)
     assert ssl.SSLContext is tlskit.SSLContext
     two.__exit__(None, None, None)
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
 
 
 def test_a_block_does_not_end_what_was_there_before():
@@ -161,7 +168,7 @@ def test_a_call_inside_a_block_outlives_it():
 def test_extract_inside_a_block():
     with tlskit.inject_into_ssl():
         tlskit.extract_from_ssl()
-        assert ssl.SSLContext is _stdlib.SSLContext
+        assert ssl.SSLContext is stdlib.SSLContext
         tlskit.inject_into_ssl()
     assert ssl.SSLContext is tlskit.SSLContext
 
@@ -171,7 +178,7 @@ def test_one_handle_for_two_blocks():
     for _ in range(2):
         with handle:
             assert ssl.SSLContext is tlskit.SSLContext
-        assert ssl.SSLContext is _stdlib.SSLContext
+        assert ssl.SSLContext is stdlib.SSLContext
 
 
 def test_many_threads():
@@ -190,27 +197,27 @@ def test_many_threads():
     for thread in threads:
         thread.join()
     assert not failed
-    assert ssl.SSLContext is _stdlib.SSLContext
+    assert ssl.SSLContext is stdlib.SSLContext
 
 
 # -- copies -----------------------------------------------------------------------------------------------------------
 
 
 def test_copies_of_other_modules(module):
-    mine = module("somebody", SSLContext=_stdlib.SSLContext, _MemoryBIO=_stdlib.MemoryBIO, other=5)
+    mine = module("somebody", SSLContext=stdlib.SSLContext, _MemoryBIO=stdlib.MemoryBIO, other=5)
     module("nothing_but_a_name", __dict__=None)
     with tlskit.inject_into_ssl():
         assert mine.SSLContext is tlskit.SSLContext
         assert mine._MemoryBIO is tlskit.MemoryBIO
-    assert vars(mine)["SSLContext"] is _stdlib.SSLContext
-    assert mine._MemoryBIO is _stdlib.MemoryBIO
+    assert vars(mine)["SSLContext"] is stdlib.SSLContext
+    assert mine._MemoryBIO is stdlib.MemoryBIO
 
 
 def test_copies_that_are_kept_on_purpose(module):
     """Whoever keeps the original under a name that says so needs the original."""
-    mine = module("somebody", _original_SSLContext=_stdlib.SSLContext, orig_SSLContext=_stdlib.SSLContext)
+    mine = module("somebody", _original_SSLContext=stdlib.SSLContext, orig_SSLContext=stdlib.SSLContext)
     with tlskit.inject_into_ssl():
-        assert mine._original_SSLContext is mine.orig_SSLContext is _stdlib.SSLContext
+        assert mine._original_SSLContext is mine.orig_SSLContext is stdlib.SSLContext
 
 
 def test_names_that_mean_something_else(module):
@@ -221,11 +228,11 @@ def test_names_that_mean_something_else(module):
 
 def test_a_second_call_finds_what_has_come_since(module):
     tlskit.inject_into_ssl()
-    mine = module("somebody", SSLContext=_stdlib.SSLContext)
+    mine = module("somebody", SSLContext=stdlib.SSLContext)
     tlskit.inject_into_ssl()
     assert mine.SSLContext is tlskit.SSLContext
     tlskit.extract_from_ssl()
-    assert mine.SSLContext is _stdlib.SSLContext
+    assert mine.SSLContext is stdlib.SSLContext
 
 
 def test_whoever_uses_tlskit_keeps_it(module):
@@ -260,20 +267,20 @@ def test_a_module_that_cannot_be_changed(monkeypatch):
 
     frozen, later, plain = Frozen("a"), Frozen("b"), types.ModuleType("c")
     for module in (frozen, later, plain):
-        module.SSLContext = _stdlib.SSLContext
+        module.SSLContext = stdlib.SSLContext
         monkeypatch.setitem(sys.modules, module.__name__, module)
     frozen.frozen = True
     with tlskit.inject_into_ssl():
-        assert frozen.SSLContext is _stdlib.SSLContext
+        assert frozen.SSLContext is stdlib.SSLContext
         assert later.SSLContext is plain.SSLContext is tlskit.SSLContext
         later.frozen = True
-    assert plain.SSLContext is ssl.SSLContext is _stdlib.SSLContext
+    assert plain.SSLContext is ssl.SSLContext is stdlib.SSLContext
 
 
 def test_somebody_else_has_come_after(before):
     """What he put there is not ours to take away; and what he kept of ours and puts back is taken out by another call."""
 
-    class Theirs(_stdlib.SSLContext):
+    class Theirs(stdlib.SSLContext):
         pass
 
     tlskit.inject_into_ssl()
@@ -288,7 +295,7 @@ def test_somebody_else_has_come_after(before):
 def test_somebody_else_was_there_before(module):
     """He stands there again afterwards, and his own name for his class stays his own."""
 
-    class Theirs(_stdlib.SSLContext):
+    class Theirs(stdlib.SSLContext):
         pass
 
     Theirs.__module__ = "theirs.deep"
@@ -302,7 +309,7 @@ def test_somebody_else_was_there_before(module):
             assert isinstance(Theirs(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext)
         assert ssl.SSLContext is user.SSLContext is Theirs
     finally:
-        ssl.SSLContext = _stdlib.SSLContext
+        ssl.SSLContext = stdlib.SSLContext
 
 
 # -- contexts that a library makes when it is imported ------------------------------------------------------------------
@@ -357,7 +364,7 @@ def test_a_preloaded_context_that_cannot_be_made(module, pki):
 
 def test_old_contexts_are_instances():
     """Some libraries take what is no instance of `ssl.SSLContext` for "no TLS", and go on in the clear."""
-    old = _stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old = stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with tlskit.inject_into_ssl():
         taken = ssl.SSLContext
         assert isinstance(old, ssl.SSLContext)
@@ -380,7 +387,7 @@ def test_old_contexts_are_instances():
     ("_msg_callback", lambda *args: None),
 ])  # fmt: skip
 def test_old_contexts_can_be_set(name, value):
-    old = _stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old = stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     old.check_hostname = False
     with tlskit.inject_into_ssl():
         setattr(old, name, value)
@@ -394,11 +401,11 @@ def test_old_contexts_take_new_bios(pki, version, kinds):
     client.minimum_version = client.maximum_version = version
     server = server_context(pki, module=ssl)
     with tlskit.inject_into_ssl():
-        to_client = _stdlib.MemoryBIO() if kinds == "theirs" else ssl.MemoryBIO()
-        to_server = ssl.MemoryBIO() if kinds == "ours" else _stdlib.MemoryBIO()
+        to_client = stdlib.MemoryBIO() if kinds == "theirs" else ssl.MemoryBIO()
+        to_server = ssl.MemoryBIO() if kinds == "ours" else stdlib.MemoryBIO()
         near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
         far = server.wrap_bio(to_server, to_client, server_side=True)
-        assert type(near) is _stdlib.SSLObject
+        assert type(near) is stdlib.SSLObject
     shake(near, far)  # it goes on after the end of the block
     far.write(b"hello")
     assert near.read(3) == b"hel"
@@ -427,7 +434,7 @@ def test_old_contexts_take_new_bios_afterwards(pki):
     far = server_context(pki, module=ssl).wrap_bio(to_server, to_client, server_side=True)
     shake(near, far)
     assert near.version() == far.version()
-    plain = stdlib_context(pki).wrap_bio(_stdlib.MemoryBIO(), _stdlib.MemoryBIO(), server_hostname="localhost")
+    plain = stdlib_context(pki).wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")
     assert type(plain._sslobj) is ssl._ssl._SSLSocket
 
 
@@ -435,7 +442,7 @@ def test_old_contexts_with_new_bios_at_the_end_and_in_errors(pki):
     with tlskit.inject_into_ssl():
         client, server = stdlib_context(pki), server_context(pki, identity=pki.stranger, module=ssl)
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
-        near = _stdlib.SSLContext.wrap_bio(client, to_client, to_server, server_hostname="localhost")
+        near = stdlib.SSLContext.wrap_bio(client, to_client, to_server, server_hostname="localhost")
         far = server.wrap_bio(to_server, to_client, server_side=True)
         with pytest.raises(ssl.SSLCertVerificationError):
             shake(near, far)
@@ -525,7 +532,7 @@ def test_asyncio(pki, injected_client):
     with no_warnings(), tlskit.inject_into_ssl(), echo_server(server_context(pki)) as address:
         word, kind = asyncio.run(talk(("localhost", address[1])))
     assert word == b"hello"
-    assert kind is (tlskit.SSLObject if injected_client else _stdlib.SSLObject)
+    assert kind is (tlskit.SSLObject if injected_client else stdlib.SSLObject)
 
 
 def test_get_server_certificate(pki):
@@ -575,7 +582,7 @@ def test_it_verifies(pki):
 def test_somebody_who_replaces_more_than_the_classes(before, module):
     """His functions go with his class: they would make something of our contexts. What a program has put there stays."""
 
-    class Theirs(_stdlib.SSLContext):
+    class Theirs(stdlib.SSLContext):
         pass
 
     class TheirSocket(socket.socket):
@@ -595,7 +602,7 @@ def test_somebody_who_replaces_more_than_the_classes(before, module):
     try:
         with tlskit.inject_into_ssl():
             assert type(ssl.create_default_context()) is tlskit.SSLContext
-            assert ssl.SSLSocket is _stdlib.SSLSocket
+            assert ssl.SSLSocket is stdlib.SSLSocket
             assert ssl._create_default_https_context is chosen
         assert (ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context) == (Theirs, TheirSocket, make)
     finally:

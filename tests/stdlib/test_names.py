@@ -12,7 +12,7 @@ import types
 import pytest
 
 import tlskit
-from tlskit._dormant import Dormant, NotOurs
+from tlskit._stdlib.dormant import Dormant, NotOurs
 
 CLASSES = ["SSLContext", "SSLSocket", "SSLObject", "MemoryBIO", "SSLSession"]
 

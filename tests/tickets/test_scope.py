@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from tlskit import TicketKeyring
-from tlskit.sessions.resumption import Reason, Refused
+from tlskit._resumption.reasons import Reason, Refused
 
 from ..sessions.helpers import Authority
 from ..support import pairs

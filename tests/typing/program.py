@@ -6,7 +6,7 @@ import socket
 
 import tlskit as ssl
 from tlskit import inject, metrics
-from tlskit.sessions.store import Entry
+from tlskit.stores.store import Entry
 
 
 def client(address: tuple[str, int], store: ssl.SessionStore) -> bytes:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
-from .. import _stdlib
 from .._core.context import Context
+from .._stdlib import classes as stdlib
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
 from .arguments import content_of, integer, unsigned, words
@@ -64,7 +64,7 @@ class ProtocolSettings:
 
     def _default_versions(self) -> tuple[int, int]:
         """Those of the dormant base, which is made with the same: 0 for the lowest, or the highest, that there is."""
-        beneath: Any = super(_stdlib.SSLContext, self)
+        beneath: Any = super(stdlib.SSLContext, self)
         return max(beneath.minimum_version, 0), max(beneath.maximum_version, 0)
 
     @property

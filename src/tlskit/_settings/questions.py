@@ -10,9 +10,9 @@ from .._core.context import Context
 from ..enums import _SSLMethod
 
 if TYPE_CHECKING:
+    from .._connection.object import SSLObject
+    from .._connection.socket import SSLSocket
     from .._context import SSLContext
-    from .._object import SSLObject
-    from .._socket import SSLSocket
 
 MessageCallback = Callable[..., object]
 

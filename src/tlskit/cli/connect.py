@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from .._compat import create_default_context
+from .._connection.socket import SSLSocket
 from .._context import SSLContext
-from .._socket import SSLSocket
+from .._functions import create_default_context
 from ..enums import TLSVersion, VerifyMode
 from ..errors import SSLCertVerificationError, SSLError, SSLWantReadError
 from ..sessions import SessionStats, SSLSession

@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .._compat import create_default_context
+from .._connection.socket import SSLSocket
 from .._context import SSLContext
-from .._socket import SSLSocket
+from .._functions import create_default_context
 from ..enums import TLSVersion
 from ..sessions import SessionStats, SSLSession
 from .failure import MISUSED, Failure

@@ -12,11 +12,11 @@ from contextlib import suppress
 from importlib import import_module
 from urllib.parse import quote, urlsplit
 
-from ..sessions.files import secret_file
-from ..sessions.memcached import MemcachedStore
-from ..sessions.redis import RedisStore
-from ..sessions.seal import Seal
-from ..sessions.sqlite import SQLiteStore
+from ..stores.files import secret_file
+from ..stores.memcached import MemcachedStore
+from ..stores.redis import RedisStore
+from ..stores.seal import Seal
+from ..stores.sqlite import SQLiteStore
 from .failure import MISUSED, Failure, spoken
 
 ENVIRONMENT = "TLSKIT_SESSIONS_SECRET"

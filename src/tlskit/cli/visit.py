@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from .._connection.socket import SSLSocket
 from .._context import SSLContext
-from .._socket import SSLSocket
+from .._resumption.reasons import NotOffered, Refused, Resumed
 from ..sessions import SSLSession
-from ..sessions.resumption import NotOffered, Refused, Resumed
 from . import failure
 
 Address = tuple[str, int]

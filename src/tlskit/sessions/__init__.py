@@ -1,18 +1,12 @@
-"""Sessions: what binds them, what keeps them, and the part of a context that has to do with them."""
+"""Sessions: what a session is, what binds it, and how it is written down. The stores are here under their first names."""
 
-from .facet import ContextSessions, SessionStats
+from ..stores import MemcachedStore, MemoryStore, RedisStore, SealedStore, SessionStore, SQLiteStore
 from .info import CipherInfo, KeyInfo, SessionInfo
-from .memcached import MemcachedStore
-from .memory import MemoryStore
-from .redis import RedisStore
-from .seal import SealedStore
 from .session import SSLSession
-from .sqlite import SQLiteStore
-from .store import SessionStore
+from .statistics import SessionStats
 
 __all__ = [
     "CipherInfo",
-    "ContextSessions",
     "KeyInfo",
     "MemcachedStore",
     "MemoryStore",

@@ -15,8 +15,16 @@ from .._core.certificate import Certificate
 from .._core.fault import verify_text
 from .._core.notes import Notes
 from .._core.session import Session
-from .codes import FFDHE_FIRST, FFDHE_LAST, GROUPS, HEARTBEAT, SIGNATURE_ALGORITHMS, TRUNCATED_HMAC, name_of
 from .records import Malformed, read, read_notes
+from .registry import (
+    FFDHE_FIRST,
+    FFDHE_LAST,
+    GROUPS,
+    HEARTBEAT,
+    SIGNATURE_ALGORITHMS,
+    TRUNCATED_HMAC,
+    name_of,
+)
 
 LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
 VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}

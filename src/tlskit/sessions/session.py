@@ -13,8 +13,8 @@ from .._core.connection import Connection
 from .._core.notes import Notes
 from .._core.session import Session
 from ..errors import SSLError
+from .binding import Binding
 from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
-from .key import Binding
 
 _PEM = re.compile(rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION PARAMETERS-----")
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
@@ -190,7 +190,7 @@ class SSLSession:
         Raises:
             ValueError: no cipher has been agreed on yet.
         """
-        from .entry import encode
+        from .envelope import encode
 
         return encode(self)
 
@@ -205,7 +205,7 @@ class SSLSession:
             SSLError: `data` is not one whole session, was damaged, or is of a later version.
             TypeError: `data` is not bytes-like.
         """
-        from .entry import decode
+        from .envelope import decode
 
         return decode(bytes(memoryview(data)))
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from .stage import NAMES, UNKNOWN_CA, WRONG_HOST, Skipped, Stage, check_refusal, connect_proxy, http_server, refused
+from .stage import (
+    NAMES,
+    UNKNOWN_CA,
+    WRONG_HOST,
+    Skipped,
+    Stage,
+    check_refusal,
+    connect_proxy,
+    http_server,
+    refused,
+)
 
 RIGHT, WRONG = NAMES
 

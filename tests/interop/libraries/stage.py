@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import tlskit
-from tlskit._channel import Channel
+from tlskit._connection.channel import Channel
 
 NAMES = ("localhost", "127.0.0.1")  # the right name of every server here, and one that its certificate is not for
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"

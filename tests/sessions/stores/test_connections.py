@@ -210,4 +210,4 @@ def test_a_store_behind_tls_in_a_process_where_every_connection_has_that_store(p
     with servers.redis_server(pki.server) as running, echo_server(server) as (host, port):
         done = alone(script, str(pki.root), str(running.port), host, str(port))
     assert done.stdout.split()[:3] == ["False", "True", "True"], done.stderr
-    assert done.stdout.split()[3:] == ["1", "tlskit._socket"]
+    assert done.stdout.split()[3:] == ["1", "tlskit._connection.socket"]

@@ -8,7 +8,7 @@ import unittest
 import pytest
 
 from tlskit import MemoryStore
-from tlskit.sessions import contract
+from tlskit.stores import contract
 
 
 class Wrapped:

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from tlskit.sessions import files
+from tlskit.stores import files
 
 from ...support.pairs import Background
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from tlskit import MemoryStore
-from tlskit.sessions.guard import Answer, Guard, GuardStats, _known
+from tlskit.stores.guard import Answer, Guard, GuardStats, _known
 
 from ...support.pairs import Background
 from .test_memory import Clock

@@ -12,8 +12,8 @@ import textwrap
 import pytest
 
 from tlskit import MemcachedStore
-from tlskit.sessions import contract
-from tlskit.sessions.guard import Guard
+from tlskit.stores import contract
+from tlskit.stores.guard import Guard
 
 from ...support import servers
 from ...support.pairs import Background

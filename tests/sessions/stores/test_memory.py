@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from tlskit import MemoryStore
-from tlskit.sessions import contract
+from tlskit.stores import contract
 
 
 class Clock:

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tlskit import MemoryStore, SealedStore
-from tlskit.sessions import contract
-from tlskit.sessions.guard import Guard
-from tlskit.sessions.seal import Seal
+from tlskit.stores import contract
+from tlskit.stores.guard import Guard
+from tlskit.stores.seal import Seal
 
 from ...support.pairs import Background
 from .test_contract import Wrapped

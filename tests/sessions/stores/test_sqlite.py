@@ -17,8 +17,8 @@ from functools import partial
 import pytest
 
 from tlskit import SQLiteStore
-from tlskit.sessions import contract
-from tlskit.sessions.guard import Guard
+from tlskit.stores import contract
+from tlskit.stores.guard import Guard
 
 from ...support.pairs import Background
 from .test_memory import Clock
@@ -438,7 +438,7 @@ def test_a_large_store_is_bounded_too(path):
 
 
 def test_the_number_of_bytes_is_bounded_too(path, monkeypatch):
-    monkeypatch.setattr("tlskit.sessions.sqlite._LARGEST_FILE", 5_000_000)
+    monkeypatch.setattr("tlskit.stores.sqlite._LARGEST_FILE", 5_000_000)
     store = SQLiteStore(path, size=90)
     for number in range(200):
         store.put(b"%d" % number, b"x" * 500_000, 60)

@@ -13,25 +13,25 @@ from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import _stdlib
-from ._channel import Channel
-from ._core import wait
-from ._early import EarlyData
-from ._identity import initialise
-from ._stdlib import Socket as socket
-from .errors import SSLEOFError, SSLError
-from .sessions import SSLSession
+from .._core import wait
+from .._stdlib import classes as stdlib
+from .._stdlib.classes import Socket as socket
+from .._stdlib.identity import initialise
+from ..errors import SSLEOFError, SSLError
+from ..sessions import SSLSession
+from .channel import Channel
+from .early import EarlyData
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._context import SSLContext
+    from .._context import SSLContext
 
 #: Past what OwnChannel does for others: the timeout is known here.
 _read, _write = Channel.read, Channel.write
 
 
-class SSLSocket(EarlyData, _stdlib.SSLSocket):
+class SSLSocket(EarlyData, stdlib.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
 
     _sslobj: Channel | None

@@ -4,59 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from time import time as now
 from typing import TYPE_CHECKING, TypeVar
 
 from .._core.context import Context
 from .._core.session import Session
+from .._resumption.client_cache import MANY, ClientCache
+from .._resumption.reasons import Tally
+from .._resumption.server_cache import OnGet, ServerCache
 from ..enums import SessionCacheMode
-from . import entry
-from .client_cache import MANY, ClientCache
-from .memory import MemoryStore
-from .resumption import Tally
-from .server_cache import OnGet, ServerCache
-from .session import SSLSession
-from .store import SessionStore
+from ..sessions import envelope
+from ..sessions.session import SSLSession
+from ..sessions.statistics import SessionStats
+from ..stores.memory import MemoryStore
+from ..stores.store import SessionStore, check_store
 
 if TYPE_CHECKING:
-    from .._object import SSLObject
-    from .._socket import SSLSocket
+    from .._connection.object import SSLObject
+    from .._connection.socket import SSLSocket
 
 OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
 _Callback = TypeVar("_Callback")
-
-
-@dataclass(frozen=True)
-class SessionStats:
-    """The twelve counters of a context, at one moment. Corresponds to SSL_CTX_sess_number(3)."""
-
-    number: int
-    """Sessions in the internal cache now."""
-    connect: int
-    """Handshakes begun as a client."""
-    connect_good: int
-    """... and completed."""
-    connect_renegotiate: int
-    """Renegotiations as a client."""
-    accept: int
-    """Handshakes begun as a server."""
-    accept_good: int
-    """... and completed."""
-    accept_renegotiate: int
-    """Renegotiations as a server."""
-    hits: int
-    """Sessions reused. As a client: offered, and accepted by the server."""
-    misses: int
-    """Sessions that a client named and the cache did not have."""
-    timeouts: int
-    """Sessions that were found, but had expired. """
-    cache_full: int
-    """Sessions that were removed because the cache was full."""
-    cb_hits: int
-    """Sessions that an external cache gave."""
 
 
 class ContextSessions:
@@ -339,7 +310,7 @@ class ContextSessions:
         if self._external is None:
             raise NotImplementedError("OpenSSL's own cache cannot be listed: set ctx.sessions.store, to a MemoryStore for one process")
         for one in self._external.entries():
-            session = entry.read(one.value)
+            session = envelope.read(one.value)
             if session is not None:
                 yield session
 
@@ -424,12 +395,3 @@ def _session(value: SSLSession) -> Session:
     if not isinstance(value, SSLSession):
         raise TypeError("Value is not a SSLSession.")
     return value._session
-
-
-def check_store(store: SessionStore) -> None:
-    """Refuse what is no store (TypeError), or leaves the process without being sealed (ValueError)."""
-    if not isinstance(store, SessionStore):
-        missing = [name for name in dir(SessionStore) if not name.startswith("_") and not hasattr(store, name)]
-        raise TypeError(f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not")
-    if not store.in_process and not store.sealed:
-        raise ValueError(f"this {type(store).__name__} keeps sessions outside this process as they are: wrap it in a SealedStore")

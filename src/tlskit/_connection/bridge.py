@@ -24,16 +24,16 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
-from . import _stdlib
-from ._channel import Channel
-from ._core.bio import MemoryBIO
-from ._core.connection import Timeout
-from .errors import SSLError, SSLWantReadError, SSLWantWriteError
+from .._core.bio import MemoryBIO
+from .._core.connection import Timeout
+from .._stdlib import classes as stdlib
+from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
+from .channel import Channel
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._context import SSLContext
+    from .._context import SSLContext
 
 _AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
@@ -321,12 +321,10 @@ class StdlibPump:
 _MOVING = {"do_handshake", "read", "write", "shutdown", "verify_client_post_handshake"}
 
 
-def wrap_stdlib_bio(
-    self: Any, incoming: Any, outgoing: Any, server_side: bool, server_hostname: str | None = None, **others: Any
-) -> Any:
+def wrap_stdlib_bio(self: Any, incoming: Any, outgoing: Any, server_side: bool, server_hostname: str | None = None, **others: Any) -> Any:
     """`_wrap_bio` of the stdlib's contexts once `ssl.MemoryBIO` has been tlskit's: by themselves they take no BIO but their own."""
     given = incoming, outgoing
-    inner = tuple(_stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)
-    beneath = super(_stdlib.SSLContext, self)._wrap_bio
+    inner = tuple(stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)
+    beneath = super(stdlib.SSLContext, self)._wrap_bio
     sslobj = beneath(*inner, server_side, server_hostname, **others)
     return sslobj if inner == given else StdlibPump(sslobj, Pump((inner[0], inner[1]), given))

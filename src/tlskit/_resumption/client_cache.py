@@ -25,16 +25,16 @@ from threading import RLock
 from time import time as now
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import entry
-from .forks import Forked, watch
-from .guard import guarded
-from .resumption import Reason, Tally, objection
-from .session import SSLSession
+from ..sessions import envelope
+from ..sessions.session import SSLSession
+from ..stores.forks import Forked, watch
+from ..stores.guard import guarded
+from .reasons import Reason, Tally, objection
 
 if TYPE_CHECKING:
     from .._core.connection import Connection
-    from .key import Binding
-    from .store import SessionStore
+    from ..sessions.binding import Binding
+    from ..stores.store import SessionStore
 
 TRIES = 4  # how many entries that turn out useless a connection looks at
 PEERS_REMEMBERED = 4096
@@ -126,7 +126,7 @@ class ClientCache(Forked):
         return Offer(None, reason)
 
     def _read(self, value: Any) -> SSLSession | None:
-        session = entry.read(value)
+        session = envelope.read(value)
         if session is None or session._binding is None:  # it must say itself what it is good for: a store's key is not enough
             self.tally.count("bad_entry")
             return None
@@ -152,7 +152,7 @@ class ClientCache(Forked):
             return False
         peer, single = binding.key, session.protocol == "TLSv1.3"
         self._remember(peer, single)
-        value = session if self._in_process else entry.encode(session)
+        value = session if self._in_process else envelope.encode(session)
         kept = self.store.put(_single(peer) if single else _shared(peer), value, seconds, most=self.per_peer if single else 1)
         if kept:
             self.tally.count("stored")

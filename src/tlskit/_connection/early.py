@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._negotiated import Negotiated
-from .enums import EarlyDataStatus
+from ..enums import EarlyDataStatus
+from .negotiated import Negotiated
 
 
 class EarlyData(Negotiated):

@@ -6,13 +6,13 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from ._channel import Channel
-from ._core.certificate import Certificate
-from .sessions import SessionInfo, SSLSession
-from .sessions.resumption import Resumption
+from .._core.certificate import Certificate
+from .._resumption.reasons import Resumption
+from ..sessions import SessionInfo, SSLSession
+from .channel import Channel
 
 if TYPE_CHECKING:
-    from ._context import SSLContext
+    from .._context import SSLContext
 
 CHANNEL_BINDING_TYPES = ["tls-unique"]
 

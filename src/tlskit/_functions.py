@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ._socket import SSLSocket
+    from ._connection.socket import SSLSocket
 
 Purpose = ssl.Purpose
 

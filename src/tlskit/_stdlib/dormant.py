@@ -17,11 +17,11 @@ from __future__ import annotations
 from abc import ABCMeta
 from typing import Any, NoReturn
 
-from . import _stdlib
-from ._core.context import Context
+from .._core.context import Context
+from . import classes as stdlib
 
 #: The stdlib's own attributes of a context, below its class in Python.
-_BENEATH = super(_stdlib.SSLContext, _stdlib.SSLContext)
+_BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)
 
 
 class ContextType(ABCMeta):
@@ -40,7 +40,7 @@ class ContextType(ABCMeta):
         return type.__subclasscheck__(cls._asked(), subclass)
 
     def _asked(cls) -> type:
-        return _stdlib.SSLContext if cls is ContextType.standing_in else cls
+        return stdlib.SSLContext if cls is ContextType.standing_in else cls
 
 
 class SharedProperty(property):
@@ -82,14 +82,14 @@ class NotOurs:
     __delete__ = __call__ = _refuse
 
 
-class Dormant(_stdlib.SSLContext, metaclass=ContextType):
+class Dormant(stdlib.SSLContext, metaclass=ContextType):
     """The stdlib's class as the last of our bases, with nothing in it that could be reached by mistake."""
 
 
 def settle(kind: type[Dormant]) -> None:
     """Put what this module is about into the class of our contexts and its bases."""
     ours = kind.__mro__[: kind.__mro__.index(Dormant)]
-    for name in dir(_stdlib.SSLContext):
+    for name in dir(stdlib.SSLContext):
         if name.startswith("__") and name.endswith("__"):
             continue
         home = next((cls for cls in ours if name in vars(cls)), None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from time import time as now
 from typing import TYPE_CHECKING
 
+from ..sessions.binding import Binding
 from .client_cache import NOTHING, ClientCache, Offer
-from .key import Binding
-from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, objection
+from .reasons import NotOffered, Reason, Refused, Resumed, Resumption, objection
 
 if TYPE_CHECKING:
     from .._core.connection import Connection
-    from .session import SSLSession
+    from ..sessions.session import SSLSession
 
 
 class Attempt:

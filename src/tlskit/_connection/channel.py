@@ -13,23 +13,23 @@ from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageTyp
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from ._core.bio import MemoryBIO
-from ._core.certificate import Certificate
-from ._core.connection import Connection, Timeout
-from ._core.context import Context
-from ._core.fault import plain_error
-from ._core.library import require
-from ._core.session import Session
-from .enums import TLSVersion
-from .sessions import SessionInfo, SSLSession
-from .sessions.attempt import Attempt
-from .sessions.info import info_of
-from .sessions.key import Binding, policy_digest
-from .sessions.resumption import NotOffered, Reason, Resumption
-from .sessions.server_cache import Service
+from .._core.bio import MemoryBIO
+from .._core.certificate import Certificate
+from .._core.connection import Connection, Timeout
+from .._core.context import Context
+from .._core.fault import plain_error
+from .._core.library import require
+from .._core.session import Session
+from .._resumption.attempt import Attempt
+from .._resumption.reasons import NotOffered, Reason, Resumption
+from .._resumption.server_cache import Service
+from ..enums import TLSVersion
+from ..sessions import SessionInfo, SSLSession
+from ..sessions.binding import Binding, policy_digest
+from ..sessions.info import info_of
 
 if TYPE_CHECKING:
-    from ._context import SSLContext
+    from .._context import SSLContext
 
 
 class Channel(Connection):

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import _stdlib
-from ._channel import Channel
-from ._early import EarlyData
-from ._identity import initialise
-from .sessions import SSLSession
+from .._stdlib import classes as stdlib
+from .._stdlib.identity import initialise
+from ..sessions import SSLSession
+from .channel import Channel
+from .early import EarlyData
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from ._context import SSLContext
+    from .._context import SSLContext
 
 
-class SSLObject(EarlyData, _stdlib.SSLObject):  # type: ignore[misc]
+class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
     """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
 
     No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO

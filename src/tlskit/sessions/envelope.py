@@ -17,7 +17,7 @@ from hashlib import sha256
 from .._core.session import Session
 from ..errors import SSLError
 from . import records
-from .key import Binding
+from .binding import Binding
 from .records import OPTIONAL, Malformed
 from .session import SSLSession
 

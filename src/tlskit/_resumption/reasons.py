@@ -15,11 +15,11 @@ from time import time as now
 from typing import TYPE_CHECKING
 
 from .._core.connection import Connection
-from .forks import Forked, watch
-from .key import Binding
+from ..sessions.binding import Binding
+from ..stores.forks import Forked, watch
 
 if TYPE_CHECKING:
-    from .session import SSLSession
+    from ..sessions.session import SSLSession
 
 
 class Reason(str, Enum):

@@ -77,8 +77,8 @@ from ssl import (
 
 from _tlsbind import CONST, FEATURES
 
-from ._core.library import version_number, version_text
-from .enums import Options
+from .._core.library import version_number, version_text
+from ..enums import Options
 
 
 def _newer(name: str) -> Options:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._core.context import Context
 from .._core.session import Session
-from . import entry
-from .guard import guarded
-from .resumption import NotOffered, Reason, Refused, Resumed, Resumption, Tally
-from .session import SSLSession
+from ..sessions import envelope
+from ..sessions.session import SSLSession
+from ..stores.guard import guarded
+from .reasons import NotOffered, Reason, Refused, Resumed, Resumption, Tally
 
 if TYPE_CHECKING:
     from .._core.facts import Facts
-    from .store import SessionStore
+    from ..stores.store import SessionStore
 
 OnGet = Callable[[Any, bytes], "SSLSession | None"]
 
@@ -87,7 +87,7 @@ class ServerCache:
             return Found(None, Reason.UNREADABLE)
         if answer.value is None:
             return Found(None, Reason.STORE_DOWN if answer.trouble else Reason.UNKNOWN_SESSION)
-        session = entry.read(answer.value)
+        session = envelope.read(answer.value)
         if session is None:
             self.tally.count("bad_entry")
             return Found(None, Reason.UNREADABLE)
@@ -101,7 +101,7 @@ class ServerCache:
             self.tally.count("withheld")
             return False
         made = SSLSession._make(session)
-        value = made if self._in_process else entry.encode(made)
+        value = made if self._in_process else envelope.encode(made)
         kept = self.store.put(self._key(session.id), value, max(1.0, session.time + session.timeout - now()))
         if kept:
             self.tally.count("stored")

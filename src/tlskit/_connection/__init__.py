@@ -1,0 +1,1 @@
+"""Connections: sockets, objects, what carries their bytes, and what they have negotiated."""

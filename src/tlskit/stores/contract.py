@@ -1,0 +1,407 @@
+"""The tests that every session store passes, also one of your own. They need no test framework.
+
+    from tlskit.sessions import contract
+
+    contract.check(lambda: MyStore(...))                     # raises AssertionError with what is wrong, all of it
+
+    class TestMyStore(contract.StoreContract):               # or: for pytest; with unittest.TestCase beside it, for unittest
+        def make_store(self):
+            return MyStore(...)
+
+Each test asks for a store of its own, and uses keys that no other test uses, so the place itself may be shared.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .store import Entry, SessionStore
+
+__all__ = ["StoreContract", "check"]
+
+_HOUR = 3600.0
+
+
+class StoreContract:
+    """The contract, a method for each clause. Override `make_store`, and what follows it where it does not fit.
+
+    Attributes:
+        tick: the shortest time that the store can tell from another, in seconds: 1 or more where it counts whole seconds.
+        largest: how large a value is tried, in bytes.
+        threads, each: how many threads are let loose on one store, and how many values each of them brings.
+    """
+
+    tick: float = 0.05
+    largest: int = 65536
+    threads: int = 8
+    each: int = 25
+
+    def make_store(self) -> SessionStore:
+        """Give a store that is open; called once or more in each test, always for the same place or always for a new one."""
+        raise NotImplementedError("make_store() has to give the store that is to be tested")
+
+    def wait(self, seconds: float) -> None:
+        """Let that time pass for the store; override it where the store's clock is yours."""
+        time.sleep(seconds)
+
+    # -- one value ----------------------------------------------------------------------------------------------------
+
+    def test_it_has_the_shape(self) -> None:
+        """The attributes and methods of SessionStore are there."""
+        store = self.make_store()
+        expect(isinstance(store, SessionStore), f"{type(store).__name__} lacks a method or an attribute of SessionStore")
+        expect(isinstance(store.in_process, bool) and isinstance(store.sealed, bool), "in_process and sealed are booleans")
+        store.close()
+
+    def test_what_was_put_is_there(self) -> None:
+        """`get` leaves a value, `take` does not."""
+        with _opened(self) as store:
+            key = _key()
+            store.put(key, b"one", _HOUR)
+            _same(store.get(key), b"one", "get() after put()")
+            _same(store.get(key), b"one", "get() after get()")
+            _same(store.take(key), b"one", "take() after get()")
+            _same(store.take(key), None, "take() after take()")
+            _same(store.get(key), None, "get() after take()")
+
+    def test_nothing_is_there_at_first(self) -> None:
+        """A key that nobody has used has nothing under it."""
+        with _opened(self) as store:
+            key = _key()
+            _same(store.take(key), None, "take() of an unused key")
+            _same(store.get(key), None, "get() of an unused key")
+            _same(store.remove(key), False, "remove() of an unused key")
+            _same(store.remove(key, b"x"), False, "remove() of a value of an unused key")
+
+    def test_bytes_stay_what_they_are(self) -> None:
+        """Every byte comes back, in values and in keys."""
+        with _opened(self) as store:
+            for value in (bytes(range(256)), b"\0", b"\r\n", b"\xff\xfe", b"a\0b", b" x ", b"'\"%s{}", b"\0" * 300):
+                key = _key()
+                store.put(key, value, _HOUR)
+                _same(store.take(key), value, f"a value of {len(value)} bytes")
+            for tail in (b"", b"\0", b"\r\n", b" ", b"\xff", b"*", b"x" * 300):
+                key = _key() + tail
+                store.put(key, b"v", _HOUR)
+                _same(store.take(key), b"v", f"a key that ends with {tail[:4]!r}")
+
+    def test_values_may_be_empty_or_large(self) -> None:
+        """From nothing to 64 KiB."""
+        with _opened(self) as store:
+            for value in (b"", b"x", secrets.token_bytes(self.largest)):
+                key = _key()
+                store.put(key, value, _HOUR)
+                _same(store.get(key), value, f"a value of {len(value)} bytes")
+                _same(store.take(key), value, f"a value of {len(value)} bytes")
+
+    def test_keys_do_not_meet(self) -> None:
+        """What is done under one key leaves the others alone, however alike they are."""
+        with _opened(self) as store:
+            one = _key()
+            others = [one + b"\0", one + b"0", one[:-1], one[::-1], b"x" + one]
+            for key in (one, *others):
+                store.put(key, b"of " + key, _HOUR)
+            _same(store.take(one), b"of " + one, "take() among similar keys")
+            store.put(one, b"again", _HOUR)
+            _same(store.remove(one), True, "remove() among similar keys")
+            for key in others:
+                _same(store.take(key), b"of " + key, "take() of a similar key")
+
+    # -- several values under a key -----------------------------------------------------------------------------------
+
+    def test_the_newest_is_first(self) -> None:
+        """`take` and `get` begin with what was put last."""
+        with _opened(self) as store:
+            key = _key()
+            for value in (b"1", b"2", b"3"):
+                store.put(key, value, _HOUR, most=3)
+            _same(store.get(key), b"3", "get() of three values")
+            _same([store.take(key) for _ in range(4)], [b"3", b"2", b"1", None], "take() of three values, in turn")
+
+    def test_a_key_is_bounded(self) -> None:
+        """`most` holds after every put, and the oldest go."""
+        with _opened(self) as store:
+            key = _key()
+            for number in range(10):
+                store.put(key, b"%d" % number, _HOUR, most=4)
+            _same([store.take(key) for _ in range(5)], [b"9", b"8", b"7", b"6", None], "take() after ten puts with most=4")
+            for value in (b"1", b"2", b"3"):
+                store.put(key, value, _HOUR, most=3)
+            store.put(key, b"4", _HOUR)
+            _same([store.take(key) for _ in range(2)], [b"4", None], "take() after a put with most=1")
+
+    def test_one_value_is_removed(self) -> None:
+        """`remove` with a value removes that one; without, all."""
+        with _opened(self) as store:
+            key = _key()
+            for value in (b"1", b"2", b"3"):
+                store.put(key, value, _HOUR, most=3)
+            _same(store.remove(key, b"2"), True, "remove() of a value that is there")
+            _same(store.remove(key, b"2"), False, "remove() of a value that is gone")
+            _same(store.remove(key, b"4"), False, "remove() of a value that never was")
+            _same([store.take(key) for _ in range(3)], [b"3", b"1", None], "take() after remove() of the middle one")
+            store.put(key, b"1", _HOUR, most=2)
+            store.put(key, b"2", _HOUR, most=2)
+            _same(store.remove(key), True, "remove() of all")
+            _same(store.take(key), None, "take() after remove() of all")
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def test_values_expire(self) -> None:
+        """After their seconds, not before; each value by itself."""
+        with _opened(self) as store:
+            short, long, both = _key(), _key(), _key()
+            store.put(long, b"long", _HOUR)
+            store.put(both, b"long", _HOUR, most=2)
+            store.put(both, b"short", 2 * self.tick, most=2)
+            store.put(short, b"short", 2 * self.tick)
+            self.wait(4 * self.tick)
+            _same(store.get(short), None, "get() of what has expired")
+            _same(store.take(short), None, "take() of what has expired")
+            _same(store.get(long), b"long", "get() of what has not expired")
+            _same(store.take(both), b"long", "take() where the newest has expired, and an older one has not")
+            expect(isinstance(store.purge(), int), "purge() returns how many it dropped")
+            _same(store.take(long), b"long", "take() after purge()")
+
+    def test_no_time_is_no_time(self) -> None:
+        """Nothing is kept for 0 seconds or fewer."""
+        with _opened(self) as store:
+            key = _key()
+            for seconds in (0, -1, -_HOUR):
+                store.put(key, b"x", seconds)
+                _same(store.get(key), None, f"get() of what was put for {seconds} seconds")
+
+    def test_a_week_is_long_enough(self) -> None:
+        """TLS keeps tickets for seven days at most; stores may be asked for more."""
+        with _opened(self) as store:
+            for days in (7, 31, 366, 1e9, 1e300):
+                key = _key()
+                store.put(key, b"x", days * 24 * _HOUR)
+                _same(store.take(key), b"x", f"a value that was put for {days} days")
+
+    # -- everything ---------------------------------------------------------------------------------------------------
+
+    def test_entries_tell_what_there_is(self) -> None:
+        """All live entries, with the time that is left; or NotImplementedError."""
+        with _opened(self) as store:
+            keys = [_key() for _ in range(3)]
+            for key in keys:
+                store.put(key, b"of " + key, _HOUR)
+            try:
+                found = {entry.key: entry for entry in store.entries()}
+            except NotImplementedError:
+                return
+            for key in keys:
+                entry = found.get(key)
+                if not isinstance(entry, Entry):
+                    raise AssertionError("entries() gives an Entry for each value")
+                _same(entry.value, b"of " + key, "the value of an entry")
+                expect(_HOUR - 60 < entry.seconds_left <= _HOUR + 2, f"seconds_left is {entry.seconds_left} of {_HOUR}")
+                expect(key.hex() not in repr(entry) and repr(entry.value)[2:-1] not in repr(entry), "the repr of an entry shows its value")
+                _same(store.take(key), b"of " + key, "take() after entries()")
+
+    def test_it_can_be_closed(self) -> None:
+        """Twice, and is not used afterwards."""
+        store = self.make_store()
+        store.put(_key(), b"x", _HOUR)
+        store.close()
+        store.close()
+        calls: list[Callable[[], object]] = [
+            lambda: store.put(_key(), b"x", _HOUR), lambda: store.take(_key()), lambda: store.get(_key()), lambda: store.remove(_key()),
+        ]  # fmt: skip
+        for call in calls:
+            _raises(ValueError, call, "a call after close()")
+
+    def test_bad_arguments_are_refused(self) -> None:
+        """A TypeError or a ValueError, and nothing is changed."""
+        with _opened(self) as store:
+            key = _key()
+            store.put(key, b"before", _HOUR)
+            odd: Any = store
+            for seconds in (float("nan"), float("inf"), -float("inf")):
+                _raises(ValueError, partial(store.put, key, b"x", seconds), f"put() for {seconds} seconds")
+            _raises(ValueError, lambda: store.put(key, b"x", _HOUR, most=0), "put() with most=0")
+            _raises(TypeError, lambda: odd.put("text", b"x", _HOUR), "put() under a key that is text")
+            _raises(TypeError, lambda: odd.take("text"), "take() of a key that is text")
+            _raises(TypeError, lambda: odd.put(key, b"x", "soon"), "put() for a time that is text")
+            if not store.in_process:
+                _raises(TypeError, lambda: odd.put(key, "text", _HOUR), "put() of text")
+            _same(store.take(key), b"before", "take() after calls that were refused")
+
+    # -- at once ------------------------------------------------------------------------------------------------------
+
+    def test_threads_take_each_value_once(self) -> None:
+        """Several threads put and take under one key: nothing comes twice, nothing comes that was not put."""
+        with _opened(self) as store:
+            key, total = _key(), self.threads * self.each
+
+            def work(number: int) -> list[bytes | None]:
+                got = []
+                for turn in range(self.each):
+                    store.put(key, b"%d/%d" % (number, turn), _HOUR, most=total)
+                    got.append(store.take(key))
+                return got
+
+            taken = [value for one in _together(self.threads, work) for value in one if value is not None]
+            for _ in range(total):
+                if (value := store.take(key)) is None:
+                    break
+                taken.append(value)
+            put = {b"%d/%d" % (number, turn) for number in range(self.threads) for turn in range(self.each)}
+            expect(len(taken) == len(set(taken)), f"{len(taken) - len(set(taken))} of {total} values were taken twice")
+            expect(set(taken) <= put, "a value was taken that nobody has put")
+            expect(len(taken) >= total * 0.9, f"{total - len(taken)} of {total} values were lost")
+
+    def test_threads_with_keys_of_their_own(self) -> None:
+        """Several threads do not disturb each other."""
+        with _opened(self) as store:
+
+            def work(number: int) -> None:
+                for turn in range(self.each):
+                    key, value = _key(), b"%d/%d" % (number, turn)
+                    store.put(key, value, _HOUR)
+                    _same(store.get(key), value, "get() beside other threads")
+                    _same(store.take(key), value, "take() beside other threads")
+
+            _together(self.threads, work)
+
+    def test_a_forked_child_takes_nothing_twice(self) -> None:
+        """Parent and child use the store they had before the fork; no value comes to both. (Left out where there is no fork.)"""
+        if not hasattr(os, "fork") or threading.active_count() > 1:
+            return
+        with _opened(self) as store:
+            key, own = _key(), _key()
+            for number in range(20):
+                store.put(key, b"%d" % number, _HOUR, most=20)
+            child, pipe = _forked(lambda: _in_child(store, key, own))
+            taken: list[bytes | None] = [store.take(key) for _ in range(20)]
+            with os.fdopen(pipe, "rb") as reader:
+                lines = reader.read().split(b"\n")
+            os.waitpid(child, 0)
+            expect(lines[-1] == b"done", "the child could not use the store: " + b" ".join(lines).decode(errors="replace"))
+            of_parent, of_child = {value for value in taken if value is not None}, set(lines[:-1])
+            expect(not of_parent & of_child, "the same value came to the parent and to the child")
+            expect(len(of_parent | of_child) == 20, "values were lost between the parent and the child")
+
+
+def check(make_store: Callable[[], SessionStore], **attributes: Any) -> None:
+    """Run the whole contract.
+
+    Args:
+        make_store: gives a store that is open, each time it is called.
+        attributes: of StoreContract, to be set otherwise: `tick=1.0`, say.
+
+    Raises:
+        AssertionError: with each clause that does not hold, and how it failed.
+    """
+    contract = StoreContract()
+    contract.make_store = make_store  # type: ignore[method-assign]
+    for name, value in attributes.items():
+        if name.startswith("_") or not hasattr(contract, name):
+            raise TypeError(f"StoreContract has no attribute {name}")
+        setattr(contract, name, value)
+    failures = []
+    for name in (name for name in dir(contract) if name.startswith("test_")):
+        try:
+            getattr(contract, name)()
+        except Exception as error:
+            failures.append(f"{name[5:].replace('_', ' ')}: {type(error).__name__}: {error}")
+    if failures:
+        raise AssertionError("the store does not keep its contract:\n  " + "\n  ".join(failures))
+
+
+def expect(holds: bool, sentence: str) -> None:
+    """An assertion that stays when Python leaves assertions out."""
+    if not holds:
+        raise AssertionError(sentence)
+
+
+def _same(got: object, wanted: object, where: str) -> None:
+    def shown(value: object) -> str:
+        return f"{len(value)} bytes, {value[:20]!r}..." if isinstance(value, bytes) and len(value) > 20 else repr(value)
+
+    expect(type(got) is type(wanted) and got == wanted, f"{where} gave {shown(got)} instead of {shown(wanted)}")
+
+
+def _raises(kind: type[Exception], call: Callable[[], object], what: str) -> None:
+    try:
+        call()
+    except kind:
+        return
+    except Exception as error:
+        raise AssertionError(f"{what} raised {type(error).__name__} instead of {kind.__name__}: {error}") from error
+    raise AssertionError(f"{what} did not raise {kind.__name__}")
+
+
+def _key() -> bytes:
+    return secrets.token_bytes(32)
+
+
+class _opened:
+    """The store of a test, closed afterwards."""
+
+    def __init__(self, contract: StoreContract) -> None:
+        self._opened = contract.make_store()
+
+    def __enter__(self) -> SessionStore:
+        return self._opened
+
+    def __exit__(self, *exception: object) -> None:
+        self._opened.close()
+
+
+def _together(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Let threads begin at once, and give what they return; an exception of one of them is raised."""
+    barrier, results, errors = threading.Barrier(count), [None] * count, []
+
+    def run(number: int) -> None:
+        try:
+            barrier.wait(30)
+            results[number] = work(number)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    if errors:
+        raise errors[0]
+    expect(not any(thread.is_alive() for thread in threads), "a thread did not come to an end")
+    return results
+
+
+def _forked(work: Callable[[], list[bytes]]) -> tuple[int, int]:
+    """Run `work` in a child; its process id, and a pipe with a line for each thing that `work` returns."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads may be there that Python does not count
+        child = os.fork()
+    if child:
+        os.close(writing)
+        return child, reading
+    try:
+        lines = work()
+    except BaseException as error:
+        lines = [f"{type(error).__name__}: {error}".encode()]
+    finally:
+        try:
+            os.write(writing, b"\n".join(lines))
+        finally:
+            os._exit(0)
+
+
+def _in_child(store: SessionStore, key: bytes, own: bytes) -> list[bytes]:
+    taken = [value for value in (store.take(key) for _ in range(20)) if value is not None]
+    store.put(own, b"x", _HOUR)
+    if store.take(own) != b"x":
+        return [*taken, b"a value of the child's own is not there"]
+    return [*taken, b"done"]
