@@ -1,7 +1,9 @@
-"""Builds `_tlsbind._native`: finds OpenSSL, gives cffi the border header, and compiles the C helpers into one extension.
+"""Builds `_tlsbind._native`: finds OpenSSL, gives cffi the border header, and compiles the C
+helpers into one extension.
 
-Where OpenSSL is looked for, in this order: the environment variable OPENSSL_DIR (a prefix with include/ and lib/),
-pkg-config, the compiler's default paths. OPENSSL_STATIC=1 links libssl.a and libcrypto.a into the extension.
+Where OpenSSL is looked for, in this order: the environment variable OPENSSL_DIR (a prefix with
+include/ and lib/), pkg-config, the compiler's default paths. OPENSSL_STATIC=1 links libssl.a and
+libcrypto.a into the extension.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ def pkg_config(*args: str) -> list[str] | None:
     if program is None:
         return None
     try:
-        done = subprocess.run([program, *args, "openssl"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [program, *args, "openssl"], capture_output=True, text=True, check=False
+        )
     except OSError:
         return None
     return shlex.split(done.stdout) if done.returncode == 0 else None
@@ -55,12 +59,23 @@ def from_prefix(prefix: Path) -> OpenSSL:
     """The OpenSSL in OPENSSL_DIR. A shared one is found again at run time, wherever it is."""
     include, multiarch = prefix / "include", sysconfig.get_config_var("MULTIARCH") or ""
     if not (include / "openssl" / "opensslv.h").exists():
-        fail(f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must be the prefix of an installed OpenSSL.")
+        fail(
+            f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must "
+            f"be the prefix of an installed OpenSSL."
+        )
     check_version(include)
-    places = [prefix / "lib64", prefix / "lib", prefix / "lib" / multiarch, prefix / "lib" / "VC" / "x64" / "MD"]
+    places = [
+        prefix / "lib64",
+        prefix / "lib",
+        prefix / "lib" / multiarch,
+        prefix / "lib" / "VC" / "x64" / "MD",
+    ]
     dirs = list(dict.fromkeys(str(d) for d in places if any(d.glob("libssl.*"))))
     if not dirs:
-        fail(f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib or lib64.")
+        fail(
+            f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib "
+            f"or lib64."
+        )
     found = with_libraries(include, dirs)
     if sys.platform == "win32" or "ssl" not in found.libraries:
         return found
@@ -82,20 +97,31 @@ def static_wanted(library_dirs: list[str]) -> bool:
     if "OPENSSL_STATIC" in os.environ:
         return os.environ["OPENSSL_STATIC"] not in ("", "0")
     shared = ("libssl.so", "libssl.dylib")
-    return bool(library_dirs) and not any(Path(d, name).exists() for d in library_dirs for name in shared)
+    return bool(library_dirs) and not any(
+        Path(d, name).exists() for d in library_dirs for name in shared
+    )
 
 
 def archive(name: str, library_dirs: list[str]) -> Path:
     for directory in library_dirs:
         if Path(directory, name).exists():
             return Path(directory, name)
-    fail(f"a static build was asked for, but there is no {name} in {' or '.join(library_dirs) or 'any known directory'}.")
+    fail(
+        f"a static build was asked for, but there is no {name} in "
+        f"{' or '.join(library_dirs) or 'any known directory'}."
+    )
 
 
 def needed_by(libcrypto: Path) -> list[str]:
-    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive, or the linker drops it."""
+    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive,
+    or the linker drops it.
+    """
     described = libcrypto.parent / "pkgconfig" / "libcrypto.pc"
-    said = re.search(r"^Libs\.private:(.*)$", described.read_text(encoding="utf-8"), re.MULTILINE) if described.exists() else None
+    said = (
+        re.search(r"^Libs\.private:(.*)$", described.read_text(encoding="utf-8"), re.MULTILINE)
+        if described.exists()
+        else None
+    )
     if said:
         return shlex.split(said.group(1))
     return [] if sys.platform == "darwin" else ["-ldl", "-pthread"]
@@ -103,15 +129,23 @@ def needed_by(libcrypto: Path) -> list[str]:
 
 def default_includes() -> list[Path]:
     """The directories that the compiler searches, from what it says of itself."""
-    brew = [Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")]
+    brew = [
+        Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")
+    ]
     places = [Path("/usr/local/include"), Path("/usr/include"), *brew]
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     try:
-        said = subprocess.run([*compiler, "-E", "-v", "-xc", os.devnull], capture_output=True, text=True, check=False).stderr
+        said = subprocess.run(
+            [*compiler, "-E", "-v", "-xc", os.devnull], capture_output=True, text=True, check=False
+        ).stderr
     except OSError:
         return places
     listed = re.search(r"#include <\.\.\.> .*?:\n(.*?)End of search list", said, re.DOTALL)
-    return [Path(line.split(" (framework")[0].strip()) for line in listed.group(1).splitlines()] if listed else places
+    return (
+        [Path(line.split(" (framework")[0].strip()) for line in listed.group(1).splitlines()]
+        if listed
+        else places
+    )
 
 
 def find_openssl() -> OpenSSL:
@@ -120,8 +154,12 @@ def find_openssl() -> OpenSSL:
         return from_prefix(Path(os.environ["OPENSSL_DIR"]))
     flags = pkg_config("--cflags", "--libs")
     if flags is not None:
-        includes = [Path(f[2:]) for f in flags if f.startswith("-I")] + [Path(p) for p in pkg_config("--variable=includedir") or []]
-        dirs = [f[2:] for f in flags if f.startswith("-L")] + (pkg_config("--variable=libdir") or [])
+        includes = [Path(f[2:]) for f in flags if f.startswith("-I")] + [
+            Path(p) for p in pkg_config("--variable=includedir") or []
+        ]
+        dirs = [f[2:] for f in flags if f.startswith("-L")] + (
+            pkg_config("--variable=libdir") or []
+        )
         for include in [*includes, *default_includes()]:
             if (include / "openssl" / "opensslv.h").exists():
                 check_version(include)
@@ -132,8 +170,10 @@ def find_openssl() -> OpenSSL:
             near = include.parent / "lib"
             return with_libraries(include, [str(near)] if list(near.glob("libssl.*")) else [])
     fail(
-        "the headers of OpenSSL were not found. Install them (Debian and Ubuntu: libssl-dev; Fedora: openssl-devel; "
-        "macOS: brew install openssl@3), or set OPENSSL_DIR to the prefix of an OpenSSL 3.0 or later."
+        "the headers of OpenSSL were not found. Install them (Debian and Ubuntu: libssl-dev; "
+        "Fedora: openssl-devel; "
+        "macOS: brew install openssl@3), or set OPENSSL_DIR to the prefix of an OpenSSL 3.0 or "
+        "later."
     )
 
 
@@ -141,17 +181,27 @@ def check_version(include: Path) -> None:
     """Read from the header, before a compiler could complain of something else."""
     text = (include / "openssl" / "opensslv.h").read_text(encoding="utf-8", errors="replace")
     if "LIBRESSL_VERSION_NUMBER" in text or "OPENSSL_IS_BORINGSSL" in text:
-        fail(f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set OPENSSL_DIR to the prefix of one.")
-    parts = [re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")]
+        fail(
+            f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set "
+            f"OPENSSL_DIR to the prefix of one."
+        )
+    parts = [
+        re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")
+    ]
     version = tuple(int(m.group(1)) for m in parts if m)
     if len(version) != 2 or version < OLDEST:
         old = re.search(r'OPENSSL_VERSION_TEXT\s+"(?:OpenSSL )?(\S+)', text)
         found = ".".join(map(str, version)) or (old.group(1) if old else "of an unknown version")
-        fail(f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set OPENSSL_DIR to the prefix of a newer one.")
+        fail(
+            f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set "
+            f"OPENSSL_DIR to the prefix of a newer one."
+        )
 
 
 def border() -> str:
-    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and cdef at once."""
+    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and
+    cdef at once.
+    """
     headers = [HERE / CSRC / "tk_api.h", *sorted((HERE / CSRC).glob("tk_api_*.h"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     doors = (HERE / CSRC / "tk_doors.h").read_text(encoding="utf-8")
@@ -160,23 +210,43 @@ def border() -> str:
 
 def limited_api() -> bool:
     """One extension for every later Python: on ordinary CPython only."""
-    return platform.python_implementation() == "CPython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    return platform.python_implementation() == "CPython" and not sysconfig.get_config_var(
+        "Py_GIL_DISABLED"
+    )
 
 
 def compile_args() -> list[str]:
     if sys.platform == "win32":
         return ["/W3"]
-    return ["-std=gnu11", "-pthread", "-fvisibility=hidden", "-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
+    return [
+        "-std=gnu11",
+        "-pthread",
+        "-fvisibility=hidden",
+        "-Wall",
+        "-Wextra",
+        *shlex.split(os.environ.get("TLSKIT_CFLAGS", "")),
+    ]
 
 
 def link_args() -> list[str]:
-    """A static libcrypto must not show its symbols: the interpreter's own may be in the same process."""
-    return ["-pthread", "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"] if sys.platform.startswith("linux") else []
+    """A static libcrypto must not show its symbols: the interpreter's own may be in the same
+    process.
+    """
+    return (
+        ["-pthread", "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"]
+        if sys.platform.startswith("linux")
+        else []
+    )
 
 
 def tables(include: Path) -> str:
-    """C source of the tables that csrc/tk_tables.h names: constants, features, and OpenSSL's names of libraries and reasons."""
-    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
+    """C source of the tables that csrc/tk_tables.h names: constants, features, and OpenSSL's names
+    of libraries and reasons.
+    """
+    headers = (
+        "#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "
+        '"tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
+    )
     return headers + constants.table() + features.table() + names.table(include)
 
 
@@ -189,7 +259,10 @@ def make_ffi() -> FFI:
         "_tlsbind._native",
         tables(openssl.include),
         sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
-        depends=["build_ffi.py", *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h")))],
+        depends=[
+            "build_ffi.py",
+            *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h"))),
+        ],
         include_dirs=[str(CSRC), str(openssl.include)],
         library_dirs=openssl.library_dirs,
         libraries=openssl.libraries,

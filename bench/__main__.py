@@ -1,15 +1,17 @@
 """Measure tlskit, the stdlib's ssl and a C program at the same work, in turns.
 
-    python -m bench                          all of it, in about three minutes; draws bench/chart.svg
-    python -m bench --quick                  in about twenty seconds, to see that it works
-    python -m bench receive send             some of it (--list tells the names)
+    python -m bench                          all of it, in about three minutes; draws
+    bench/chart.svg python -m bench --quick                  in about twenty seconds, to see that it
+    works python -m bench receive send             some of it (--list tells the names)
     python -m bench --markdown --json results.json --chart other.svg
 
-Every measurement is a process of its own. A round goes once through all the work, and through the columns at each
-piece: so what slows the machine down for a while slows every column down. Values are the medians of the rounds.
+Every measurement is a process of its own. A round goes once through all the work, and through the
+columns at each piece: so what slows the machine down for a while slows every column down. Values
+are the medians of the rounds.
 
-The other end of a socket is always the same process, whatever is measured: the C program, or the stdlib where there is
-no compiler. The two ends have a core each when they work at the same time (bulk), and share one when they take turns.
+The other end of a socket is always the same process, whatever is measured: the C program, or the
+stdlib where there is no compiler. The two ends have a core each when they work at the same time
+(bulk), and share one when they take turns.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ IMPORT = """
 import json, sys, time
 start = time.perf_counter()
 module = __import__(sys.argv[1])
-print(json.dumps({"value": (time.perf_counter() - start) * 1e3, "busy": 1.0, "openssl": module.OPENSSL_VERSION}))
+value = (time.perf_counter() - start) * 1e3
+print(json.dumps({"value": value, "busy": 1.0, "openssl": module.OPENSSL_VERSION}))
 """
 
 
@@ -84,7 +87,12 @@ class Bench:
     def command(self, work: Work, column: str) -> list[str]:
         if work.name == "import_time":
             return [sys.executable, "-c", IMPORT, column]
-        rest = [str(self.plan.seconds), str(self.plan.pairs), str(self.folder), str(self.ports.get(work.peer, 0))]
+        rest = [
+            str(self.plan.seconds),
+            str(self.plan.pairs),
+            str(self.folder),
+            str(self.ports.get(work.peer, 0)),
+        ]
         if column in (STDLIB, OURS):
             return [sys.executable, "-m", "bench.work", column, work.name, *rest]
         return [str(self.limit), work.name if column == LIMIT else column, *rest]
@@ -96,7 +104,12 @@ class Bench:
         try:
             with pinned(core):
                 process = subprocess.Popen(
-                    self.command(work, column), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=self.environment
+                    self.command(work, column),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                    env=self.environment,
                 )
             try:
                 out, complaint = process.communicate(timeout=60 + 20 * self.plan.seconds)
@@ -106,20 +119,36 @@ class Bench:
                 raise
             got = json.loads(out)
             outcome.add(column, got["value"], got["busy"])
-            self.report.openssl.setdefault(LIMIT if column in work.variants else column, got["openssl"])
+            self.report.openssl.setdefault(
+                LIMIT if column in work.variants else column, got["openssl"]
+            )
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             outcome.add(column, None)
-            said = complaint.strip().splitlines()[-1:] if isinstance(error, ValueError) else [str(error)]
+            said = (
+                complaint.strip().splitlines()[-1:]
+                if isinstance(error, ValueError)
+                else [str(error)]
+            )
             self.report.failures.append(f"{work.name}, {column}: {' '.join(said) or 'no answer'}")
 
     @contextlib.contextmanager
     def peer(self, kind: str, cores: str | None) -> Iterator[None]:
         """A peer, until the end of the block."""
-        program = [str(self.limit), "peer"] if self.limit is not None else [sys.executable, "-m", "bench.work", "peer"]
+        program = (
+            [str(self.limit), "peer"]
+            if self.limit is not None
+            else [sys.executable, "-m", "bench.work", "peer"]
+        )
         command = [*program, kind, str(self.folder)]
         core = self.cores[1 if cores == "two" else 0] if self.cores else None
         with pinned(core):
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=self.environment)
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                cwd=ROOT,
+                env=self.environment,
+            )
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -178,7 +207,10 @@ def two_cores(notes: list[str]) -> list[int]:
     cores = sorted(os.sched_getaffinity(0))[:2] if sys.platform == "linux" else []
     if len(cores) == 2:
         return cores
-    notes.append("The two ends of a socket are not pinned to processors: " + ("there is one only." if cores else "this system cannot."))
+    notes.append(
+        "The two ends of a socket are not pinned to processors: "
+        + ("there is one only." if cores else "this system cannot.")
+    )
     return []
 
 
@@ -187,54 +219,87 @@ def make_certificates(folder: Path) -> None:
     try:
         import trustme
     except ImportError:
-        raise SystemExit("bench: the certificates are made by trustme: pip install trustme") from None
+        raise SystemExit(
+            "bench: the certificates are made by trustme: pip install trustme"
+        ) from None
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+        str(folder / "server.pem")
+    )
 
 
 def compile_limit(folder: Path, notes: list[str]) -> Path | None:
-    """Build limit.c with the OpenSSL in OPENSSL_DIR, of pkg-config, or of the compiler's own paths; None where that fails."""
+    """Build limit.c with the OpenSSL in OPENSSL_DIR, of pkg-config, or of the compiler's own paths;
+    None where that fails.
+    """
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if shutil.which(compiler[0]) is None:
         compiler = ["cc"]
     program = folder / "limit"
-    command = [*compiler, "-O2", "-o", str(program), str(Path(__file__).with_name("limit.c")), *openssl_flags()]
+    command = [
+        *compiler,
+        "-O2",
+        "-o",
+        str(program),
+        str(Path(__file__).with_name("limit.c")),
+        *openssl_flags(),
+    ]
     try:
-        built = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"})
+        built = subprocess.run(
+            command, capture_output=True, text=True, check=False, env={**os.environ, "LC_ALL": "C"}
+        )
     except OSError as error:
         notes.append(f"No C limit: {error}.")
         return None
     if built.returncode == 0:
         return program
-    complaint = next((line for line in built.stderr.splitlines() if "error" in line or "undefined" in line), "the compiler failed")
+    complaint = next(
+        (line for line in built.stderr.splitlines() if "error" in line or "undefined" in line),
+        "the compiler failed",
+    )
     notes.append(f"No C limit: {complaint}")
     return None
 
 
 def openssl_flags() -> list[str]:
-    prefix, system = os.environ.get("OPENSSL_DIR"), ["-lpthread", "-ldl"] if sys.platform == "linux" else []
+    prefix, system = (
+        os.environ.get("OPENSSL_DIR"),
+        ["-lpthread", "-ldl"] if sys.platform == "linux" else [],
+    )
     if prefix:
         folders = [str(d) for d in (Path(prefix, "lib64"), Path(prefix, "lib")) if d.is_dir()]
         found = [flag for d in folders for flag in (f"-L{d}", f"-Wl,-rpath,{d}")]
         return [f"-I{prefix}/include", *found, "-lssl", "-lcrypto", *system]
     tool = os.environ.get("PKG_CONFIG") or shutil.which("pkg-config") or shutil.which("pkgconf")
     if tool:
-        said = subprocess.run([tool, "--cflags", "--libs", "openssl"], capture_output=True, text=True, check=False)
+        said = subprocess.run(
+            [tool, "--cflags", "--libs", "openssl"], capture_output=True, text=True, check=False
+        )
         if said.returncode == 0:
             return [*shlex.split(said.stdout), *system]
     return ["-lssl", "-lcrypto", *system]
 
 
 def environment_of_children() -> dict[str, str]:
-    """The same for all: nothing that logs keys, and one file of authorities for everybody's default."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("SSLKEYLOGFILE", "PYTHONSAFEPATH")}
+    """The same for all: nothing that logs keys, and one file of authorities for everybody's
+    default.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("SSLKEYLOGFILE", "PYTHONSAFEPATH")
+    }
     usual = ssl.get_default_verify_paths()
-    bundle = next((path for path in (usual.cafile, *BUNDLES) if path and os.path.isfile(path)), None)
+    bundle = next(
+        (path for path in (usual.cafile, *BUNDLES) if path and os.path.isfile(path)), None
+    )
     if bundle is not None:
         environment["SSL_CERT_FILE"] = bundle
     if importlib.util.find_spec(OURS) is None:
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT / "src"), environment.get("PYTHONPATH")]))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(ROOT / "src"), environment.get("PYTHONPATH")])
+        )
     return environment
 
 
@@ -261,13 +326,31 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     what = "Measure tlskit, the stdlib's ssl and a C program at the same work."
     parser = argparse.ArgumentParser(prog="python -m bench", description=what)
     parser.add_argument("names", nargs="*", help="the pieces of work; all when left out")
-    parser.add_argument("--quick", action="store_true", help="in about twenty seconds, to see that it works; no figures to quote")
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"how often to measure each (default {FULL.rounds})")
-    parser.add_argument("--seconds", type=float, metavar="S", help=f"how long to measure once (default {FULL.seconds})")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="in about twenty seconds, to see that it works; no figures to quote",
+    )
+    parser.add_argument(
+        "--rounds", type=int, metavar="N", help=f"how often to measure each (default {FULL.rounds})"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        metavar="S",
+        help=f"how long to measure once (default {FULL.seconds})",
+    )
     parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="draw the ratios, as SVG (a complete run: bench/chart.svg)")
-    parser.add_argument("--list", action="store_true", help="tell the names of the work, and do nothing")
+    parser.add_argument(
+        "--chart",
+        type=Path,
+        metavar="FILE",
+        help="draw the ratios, as SVG (a complete run: bench/chart.svg)",
+    )
+    parser.add_argument(
+        "--list", action="store_true", help="tell the names of the work, and do nothing"
+    )
     return parser.parse_args(arguments)
 
 
@@ -278,7 +361,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("\n".join(f"{work.name:24}{work.title}" for work in CATALOG))
         return 0
     plan = QUICK if options.quick else FULL
-    plan = plan._replace(rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds)
+    plan = plan._replace(
+        rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds
+    )
     report = Report([])
     environment = environment_of_children()
     report.outcomes = [Outcome(work) for work in chosen(options.names, environment, report.notes)]
@@ -290,7 +375,13 @@ def main(arguments: list[str] | None = None) -> int:
         limit = compile_limit(folder, report.notes)
         bench = Bench(folder, plan, environment, limit, report, two_cores(report.notes))
         for module in (STDLIB, OURS):  # so that the bytecode is there
-            subprocess.run([sys.executable, "-c", f"import {module}"], cwd=ROOT, env=environment, check=False, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-c", f"import {module}"],
+                cwd=ROOT,
+                env=environment,
+                check=False,
+                capture_output=True,
+            )
         bench.run()
     print(report.markdown() if options.markdown else report.text())
     if options.json:

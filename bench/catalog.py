@@ -1,4 +1,6 @@
-"""What is measured: the rows of the table. How it is measured is in work.py, and again in limit.c."""
+"""What is measured: the rows of the table. How it is measured is in work.py, and again in
+limit.c.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Work:
         title: what the table calls it.
         unit: of the values.
         better: whether more of it is better, or less.
-        aim: the ratio to the stdlib that tlskit wants to reach, at least or at most; None: just to know.
+        aim: the ratio to the stdlib that tlskit wants to reach, at least or at most; None: just to
+            know.
         peer: the kind of peer that it needs, if any.
         cores: "two" when the two ends have a core each; "one" when they take turns, and share one.
         steady: the same in every run, or nearly: two rounds are enough.
@@ -52,7 +55,8 @@ CATALOG = (
         "send", "bulk send, sendall of 1 MiB", "MB/s", aim=1.0, peer="sink", cores="two",
         variants={"send_by_record": "C with a send for each record (16 at a time in the column)"},
     ),
-    Work("round_trips", "64-byte round trips over a socket", "/s", aim=1.0, peer="echo", cores="one"),
+    Work("round_trips", "64-byte round trips over a socket", "/s", aim=1.0, peer="echo",
+    cores="one"),
     Work("write_read", "64-byte write and read, in memory", "/s", aim=0.9),
     Work("context", "SSLContext()", "/s"),
     Work("default_context_first", "create_default_context(), first call", "ms", better="less"),
@@ -60,8 +64,11 @@ CATALOG = (
         "default_context", "create_default_context(), later calls", "/s", aim=20,
         variants={"default_context_parsing": "C that parses the authorities each time"},
     ),
-    Work("idle_memory", "idle connection in memory, after a byte", "KiB", better="less", aim=0.7, steady=True),
-    Work("idle_traffic", "idle connection in memory, after 16 KiB", "KiB", better="less", steady=True),
-    Work("idle_sockets", "idle connection over sockets, after 16 KiB", "KiB", better="less", steady=True),
+    Work("idle_memory", "idle connection in memory, after a byte", "KiB", better="less", aim=0.7,
+    steady=True),
+    Work("idle_traffic", "idle connection in memory, after 16 KiB", "KiB", better="less",
+    steady=True),
+    Work("idle_sockets", "idle connection over sockets, after 16 KiB", "KiB", better="less",
+    steady=True),
     Work("import_time", "import", "ms", better="less", in_c=False),
 )  # fmt: skip

@@ -21,7 +21,10 @@ MOST = 2.5  # times the stdlib; longer bars are torn off
 
 STYLE = """
 .back { fill: #ffffff; stroke: #d0d7de }
-text { font: 12px -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; fill: #1f2328 }
+text {
+  font: 12px -apple-system, BlinkMacSystemFont, "Segoe UI", "Noto Sans", Helvetica, sans-serif;
+  fill: #1f2328
+}
 .head { font-size: 15px; font-weight: 600 }
 .soft { fill: #59636e }
 .gain { font-weight: 600 }
@@ -62,9 +65,18 @@ def bars(results: dict[str, Any]) -> list[Bar]:
         ratios, medians, less = work["ratio"], work["median"], work["better"] == "less"
         if not ratios.get(OURS):
             continue
-        gain, limit = ((1 / r if less else r) if r else None for r in (ratios[OURS], ratios.get(LIMIT)))
+        gain, limit = (
+            (1 / r if less else r) if r else None for r in (ratios[OURS], ratios.get(LIMIT))
+        )
         unit = work["unit"] if work["unit"].startswith("/") else " " + work["unit"]
-        rows.append(Bar(work["title"], gain or 0.0, limit, f"{number(medians[STDLIB])} → {number(medians[OURS])}{unit}"))
+        rows.append(
+            Bar(
+                work["title"],
+                gain or 0.0,
+                limit,
+                f"{number(medians[STDLIB])} → {number(medians[OURS])}{unit}",
+            )
+        )
     return rows
 
 
@@ -76,25 +88,46 @@ def draw(results: dict[str, Any]) -> str:
     has_limit = any(row.limit for row in rows)
     described = "; ".join(f"{row.title}: {times(row.gain)}" for row in rows)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 '
+        f'{WIDTH} {height}" role="img" '
         'aria-labelledby="title description">',
         '<title id="title">tlskit compared with the standard library&#39;s ssl</title>',
         f'<desc id="description">{escape(described)}</desc>',
         f"<style>\n{STYLE}\n</style>",
         f'<rect class="back" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>',
         text(20, 30, "tlskit, in times the stdlib's ssl", "head"),
-        text(20, 50, "Longer is better; where less is better (memory, milliseconds), the ratio is turned over.", "soft"),
+        text(
+            20,
+            50,
+            (
+                "Longer is better; where less is better (memory, milliseconds), the ratio is "
+                "turned "
+                "over."
+            ),
+            "soft",
+        ),
     ]
     for tick in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5):
         at = x(tick)
         parts.append(line(at, TOP - 6, at, end, "base" if tick == 1.0 else "grid"))
-        parts.append(text(at, TOP - 12, "ssl = 1" if tick == 1.0 else f"{tick:g}", "soft", "middle"))
+        parts.append(
+            text(at, TOP - 12, "ssl = 1" if tick == 1.0 else f"{tick:g}", "soft", "middle")
+        )
     for i, row in enumerate(rows):
         parts += drawn(row, TOP + ROW * i + ROW // 2)
     if has_limit:
         parts.append(line(20, end + 14, 20, end + 30, "limit"))
-        parts.append(text(30, end + 26, "the same work in C on the same libssl (\u203a: beyond the scale)", "soft"))
-    versions = " / ".join(dict.fromkeys(version.rsplit(" ", 3)[0] for version in results["openssl"].values()))
+        parts.append(
+            text(
+                30,
+                end + 26,
+                "the same work in C on the same libssl (\u203a: beyond the scale)",
+                "soft",
+            )
+        )
+    versions = " / ".join(
+        dict.fromkeys(version.rsplit(" ", 3)[0] for version in results["openssl"].values())
+    )
     origin = f"Python {results['python'].split()[0]}, {versions}"
     parts.append(text(WIDTH - 20, end + 26, origin, "soft", "end"))
     return "\n".join([*parts, "</svg>", ""])
@@ -105,10 +138,16 @@ def drawn(row: Bar, middle: int) -> list[str]:
     top = middle - BAR // 2
     parts = [text(LEFT - 12, middle + 4, row.title, anchor="end")]
     kind = "good" if row.gain >= 0.995 else "poor"
-    parts.append(f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{x(min(row.gain, MOST)) - LEFT:.1f}" height="{BAR}" rx="2"/>')
+    parts.append(
+        f'<rect class="{kind}" x="{LEFT}" y="{top}" width="{x(min(row.gain, MOST)) - LEFT:.1f}" '
+        f'height="{BAR}" rx="2"/>'
+    )
     if row.gain > MOST:
         tear = x(MOST) - 14
-        way = f"M{tear + 4:.1f} {top - 2} L{tear - 2:.1f} {middle} L{tear + 6:.1f} {middle} L{tear:.1f} {top + BAR + 2}"
+        way = (
+            f"M{tear + 4:.1f} {top - 2} L{tear - 2:.1f} {middle} L{tear + 6:.1f} {middle} "
+            f"L{tear:.1f} {top + BAR + 2}"
+        )
         parts.append(f'<path class="tear" d="{way}"/>')
     if row.limit is not None and row.limit <= MOST:
         parts.append(line(x(row.limit), top - 4, x(row.limit), top + BAR + 4, "limit"))
@@ -128,7 +167,9 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
 
 
 def text(at: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:
-    return f'<text class="{kind}" x="{at:.1f}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>'
+    return (
+        f'<text class="{kind}" x="{at:.1f}" y="{y}" text-anchor="{anchor}">{escape(words)}</text>'
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -136,7 +177,9 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         print("python -m bench.chart RESULTS.json CHART.svg", file=sys.stderr)
         return 2
-    Path(arguments[1]).write_text(draw(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))), encoding="utf-8")
+    Path(arguments[1]).write_text(
+        draw(json.loads(Path(arguments[0]).read_text(encoding="utf-8"))), encoding="utf-8"
+    )
     return 0
 
 

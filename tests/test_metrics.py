@@ -16,7 +16,9 @@ from .support.pki import PKI
 
 @pytest.fixture
 def contexts(pki: PKI) -> tuple[Any, Any]:
-    """A client that resumes, and a server with a keyring, after one full and two resumed handshakes."""
+    """A client that resumes, and a server with a keyring, after one full and two resumed
+    handshakes.
+    """
     client, server = client_context(pki), server_context(pki)
     client.sessions.store = MemoryStore()
     server.tickets.keyring = TicketKeyring()
@@ -46,9 +48,19 @@ def test_the_collector(contexts: tuple[Any, Any]) -> None:
     client, server = contexts
     registry = prometheus_client.CollectorRegistry()
     registry.register(metrics.Collector(fetcher=client, api=server))
-    assert registry.get_sample_value("tlskit_resumption_total", {"context": "fetcher", "event": "resumed"}) == 2
-    assert registry.get_sample_value("tlskit_openssl_total", {"context": "api", "event": "hits"}) == 2
-    assert registry.get_sample_value("tlskit_tickets_total", {"context": "api", "event": "resumed"}) == 2
+    assert (
+        registry.get_sample_value(
+            "tlskit_resumption_total", {"context": "fetcher", "event": "resumed"}
+        )
+        == 2
+    )
+    assert (
+        registry.get_sample_value("tlskit_openssl_total", {"context": "api", "event": "hits"}) == 2
+    )
+    assert (
+        registry.get_sample_value("tlskit_tickets_total", {"context": "api", "event": "resumed"})
+        == 2
+    )
     assert registry.get_sample_value("tlskit_cached_sessions", {"context": "fetcher"}) == 0
     text = prometheus_client.generate_latest(registry).decode()
     assert 'tlskit_store_total{context="fetcher",event="calls"}' in text

@@ -1,7 +1,8 @@
-"""Write src/_tlsbind/csrc/tk_features.h, the flags and stand-ins, from the table in src/_tlsbind/decl/features.py.
+"""Write src/_tlsbind/csrc/tk_features.h, the flags and stand-ins, from the table in
+src/_tlsbind/decl/features.py.
 
-    python tools/features.py           write it
-    python tools/features.py --check   only say whether it is what it should be
+python tools/features.py           write it
+python tools/features.py --check   only say whether it is what it should be
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         HEADER.write_text(wanted, encoding="utf-8")
     elif not HEADER.exists() or HEADER.read_text(encoding="utf-8") != wanted:
-        print("csrc/tk_features.h is not what decl/features.py says: run `python tools/features.py`", file=sys.stderr)
+        print(
+            "csrc/tk_features.h is not what decl/features.py says: run `python tools/features.py`",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -3,11 +3,13 @@
     python tools/leak.py 20000
     python tools/leak.py 50000 --resume memory
 
-Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each that was made. With
-`--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite file ("sqlite"), at
-a server with a keyring ("keyring"), with a store of its own ("server"), or with early data ("early"). What the first
-half grows by is warming up (caches, the allocator's arenas); the second half may grow by LIMIT at most, or
-the exit status is 1. `--keep` keeps every connection, to see that a leak would be found.
+Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each
+that was made. With
+`--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite
+file ("sqlite"), at a server with a keyring ("keyring"), with a store of its own ("server"), or with
+early data ("early"). What the first half grows by is warming up (caches, the allocator's arenas);
+the second half may grow by LIMIT at most, or the exit status is 1. `--keep` keeps every connection,
+to see that a leak would be found.
 """
 
 from __future__ import annotations
@@ -57,7 +59,9 @@ class Rounds:
         if self._next % 10 < 2:
             server.tickets.keyring.rotate()
         full = self._talk(client, server, None)
-        resumed = self._talk(client, server, tlskit.SSLSession.from_bytes(full[0].session.to_bytes()))
+        resumed = self._talk(
+            client, server, tlskit.SSLSession.from_bytes(full[0].session.to_bytes())
+        )
         if not resumed[0].session_reused:
             raise AssertionError("the handshake did not resume")
         if resumed[0].info.verified_chain != full[0].info.verified_chain:
@@ -85,12 +89,18 @@ class Resumptions:
 
     def __init__(self, authority: pki.PKI, folder: Path, how: str) -> None:
         self._how, self._turns, self._next = how, [], 0
-        versions = [tlskit.TLSVersion.TLSv1_3] if how == "early" else [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3]
+        versions = (
+            [tlskit.TLSVersion.TLSv1_3]
+            if how == "early"
+            else [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3]
+        )
         for version in versions:
             client, server = pairs.client_context(authority), pairs.server_context(authority)
             pairs.only(version, client, server)
             client.sessions.store = (
-                tlskit.SQLiteStore(folder / f"{version.name}.db", secret=bytes(32)) if how == "sqlite" else tlskit.MemoryStore()
+                tlskit.SQLiteStore(folder / f"{version.name}.db", secret=bytes(32))
+                if how == "sqlite"
+                else tlskit.MemoryStore()
             )
             if how == "keyring":
                 server.tickets.keyring = tlskit.TicketKeyring()
@@ -121,7 +131,9 @@ class Resumptions:
 
 
 def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> int:
-    """Make that many handshakes, print how memory goes, and return by how much the second half has grown."""
+    """Make that many handshakes, print how memory goes, and return by how much the second half has
+    grown.
+    """
     with tempfile.TemporaryDirectory() as folder:
         authority = pki.make(Path(folder))
         rounds = Rounds(authority) if how is None else Resumptions(authority, Path(folder), how)
@@ -146,7 +158,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Does memory stay flat over many handshakes?")
     parser.add_argument("handshakes", type=int, nargs="?", default=20000)
     parser.add_argument("--keep", action="store_true", help="keep every connection: has to fail")
-    parser.add_argument("--resume", choices=["memory", "sqlite", "keyring", "server", "early"], help="connections that resume")
+    parser.add_argument(
+        "--resume",
+        choices=["memory", "sqlite", "keyring", "server", "early"],
+        help="connections that resume",
+    )
     arguments = parser.parse_args()
     grown = measure(arguments.handshakes, keep=arguments.keep, how=arguments.resume)
     print(f"the second half has grown by {grown / 1024:.0f} KiB; allowed are {LIMIT / 1024:.0f}")

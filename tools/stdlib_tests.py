@@ -4,13 +4,15 @@
     python tools/stdlib_tests.py --way inject test_ssl    one of them, one way
     python tools/stdlib_tests.py --match session test_ssl some of its tests
 
-The tests are those of the interpreter that runs this. Each module runs in a process of its own, first with the stdlib's
-ssl, and then with tlskit, both ways: put into `sys.modules` before anything else imports ssl, and injected with
-`inject_into_ssl`. What counts are the tests that pass with the stdlib here: each has to pass with tlskit. Those of
-EXCLUDED do not count.
+The tests are those of the interpreter that runs this. Each module runs in a process of its own,
+first with the stdlib's ssl, and then with tlskit, both ways: put into `sys.modules` before anything
+else imports ssl, and injected with
+`inject_into_ssl`. What counts are the tests that pass with the stdlib here: each has to pass with
+tlskit. Those of EXCLUDED do not count.
 
-A test that takes the process with it, or is silent for too long, has not passed; the rest goes on in a new process.
-The exit status is 0 when all that counts passes, 1 when something does not, 2 when the tests cannot be run.
+A test that takes the process with it, or is silent for too long, has not passed; the rest goes on
+in a new process. The exit status is 0 when all that counts passes, 1 when something does not, 2
+when the tests cannot be run.
 """
 
 from __future__ import annotations
@@ -83,7 +85,10 @@ MOST_RESTARTS = 20
 LONGEST_MESSAGE = 3000
 
 #: What would change what a test sees: proxies, trust, logs of secrets.
-UNWANTED = re.compile(r"SSL_CERT_FILE|SSL_CERT_DIR|SSLKEYLOGFILE|(.*_|NO_)PROXY|PYTHON(PATH|HOME|STARTUP|WARNINGS|SAFEPATH)", re.IGNORECASE)
+UNWANTED = re.compile(
+    r"SSL_CERT_FILE|SSL_CERT_DIR|SSLKEYLOGFILE|(.*_|NO_)PROXY|PYTHON(PATH|HOME|STARTUP|WARNINGS|SAFEPATH)",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -101,13 +106,14 @@ class Result:
             self.messages[test] = message[-LONGEST_MESSAGE:]
 
 
-# -- the process that runs tests ----------------------------------------------------------------------------------
+# -- the process that runs tests -------------------------------------------------------------------
 
 
 class News(unittest.TestResult):
     """Tells of every test as it begins and as it ends."""
 
-    #: The worse of what is said of a test stays: its parts may fail one by one, and so may what cleans up after it.
+    #: The worse of what is said of a test stays: its parts may fail one by one, and so may what
+    #: cleans up after it.
     RANKS = ("passed", "skipped", "failed")
 
     def __init__(self, tell: Callable[..., None]) -> None:
@@ -160,9 +166,15 @@ def put_in_place(way: str) -> None:
         tlskit.inject_into_ssl()
     else:
         stdlib, sys.modules["ssl"] = sys.modules["ssl"], tlskit
-        early = [name for name, m in list(sys.modules.items()) if not name.startswith("tlskit") and getattr(m, "ssl", None) is stdlib]
+        early = [
+            name
+            for name, m in list(sys.modules.items())
+            if not name.startswith("tlskit") and getattr(m, "ssl", None) is stdlib
+        ]
         if early:
-            raise SystemExit(f"before tlskit could take its place, ssl was imported by {', '.join(early)}")
+            raise SystemExit(
+                f"before tlskit could take its place, ssl was imported by {', '.join(early)}"
+            )
     import ssl
 
     if ssl.SSLContext is not tlskit.SSLContext:
@@ -170,7 +182,9 @@ def put_in_place(way: str) -> None:
 
 
 def run_here(module: str, way: str, match: str, done: set[str]) -> None:
-    """Run the tests of a module in this process, and tell of them on the standard output, which they do not get."""
+    """Run the tests of a module in this process, and tell of them on the standard output, which
+    they do not get.
+    """
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     lock = threading.Lock()
@@ -191,7 +205,9 @@ def run_here(module: str, way: str, match: str, done: set[str]) -> None:
     except unittest.SkipTest as skip:
         tell(ends=f"test.{module}", outcome="skipped", message=str(skip))
     else:
-        wanted = [test for test in flat(suite) if test.id() not in done and re.search(match, test.id())]
+        wanted = [
+            test for test in flat(suite) if test.id() not in done and re.search(match, test.id())
+        ]
         unittest.TestSuite(wanted).run(News(tell))
     tell(over=module)
 
@@ -204,7 +220,7 @@ def flat(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
             yield test
 
 
-# -- the process that watches it ----------------------------------------------------------------------------------
+# -- the process that watches it -------------------------------------------------------------------
 
 
 def run(module: str, way: str, match: str) -> Result:
@@ -220,7 +236,9 @@ def run(module: str, way: str, match: str) -> Result:
 
 
 def run_on(result: Result, module: str, way: str, match: str, deadline: float) -> bool:
-    """Run the tests that have no outcome yet, until the end, or until one takes the process with it. Is that all?"""
+    """Run the tests that have no outcome yet, until the end, or until one takes the process with
+    it. Is that all?
+    """
     with tempfile.TemporaryDirectory(prefix="tlskit-", ignore_cleanup_errors=True) as folder:
         where = os.path.join(folder, "cwd")
         os.mkdir(where)
@@ -228,9 +246,25 @@ def run_on(result: Result, module: str, way: str, match: str, deadline: float) -
         with open(done, "w", encoding="utf-8") as file:
             json.dump(sorted(result.outcomes), file)
         with open(os.path.join(folder, "log"), "w+b") as log:
-            command = [sys.executable, os.path.abspath(__file__), "--here", way, "--done", done, "--match", match, module]
+            command = [
+                sys.executable,
+                os.path.abspath(__file__),
+                "--here",
+                way,
+                "--done",
+                done,
+                "--match",
+                match,
+                module,
+            ]
             process = subprocess.Popen(
-                command, cwd=where, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                command,
+                cwd=where,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
             )
             current, silent = None, True
             try:
@@ -241,7 +275,11 @@ def run_on(result: Result, module: str, way: str, match: str, deadline: float) -
                 return True
             log.seek(0)
             said = log.read().decode("utf-8", "replace")[-LONGEST_MESSAGE:]
-    why = f"silent for {SILENCE} s, or out of time" if silent else f"the process ended with {process.returncode}"
+    why = (
+        f"silent for {SILENCE} s, or out of time"
+        if silent
+        else f"the process ended with {process.returncode}"
+    )
     if current is None:
         result.problem = f"{why}, in no test:\n{said}"
         return True
@@ -249,8 +287,12 @@ def run_on(result: Result, module: str, way: str, match: str, deadline: float) -
     return time.monotonic() > deadline
 
 
-def follow(process: subprocess.Popen[bytes], result: Result, deadline: float) -> tuple[str | None, bool]:
-    """Take in what the process tells. Returns the test that it stopped in ("": at the end; None: outside of any), and whether it hangs."""
+def follow(
+    process: subprocess.Popen[bytes], result: Result, deadline: float
+) -> tuple[str | None, bool]:
+    """Take in what the process tells. Returns the test that it stopped in ("": at the end; None:
+    outside of any), and whether it hangs.
+    """
     lines: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=hand_over, args=(process.stdout, lines), daemon=True).start()
     current: str | None = None
@@ -280,7 +322,9 @@ def hand_over(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def end(process: subprocess.Popen[bytes], *, patience: float) -> None:
-    """Wait so many seconds, and then end it, and what it has started. (Aborted, it writes where every thread was.)"""
+    """Wait so many seconds, and then end it, and what it has started. (Aborted, it writes where
+    every thread was.)
+    """
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(patience)
     for number in ("SIGABRT", "SIGKILL"):
@@ -294,7 +338,9 @@ def end(process: subprocess.Popen[bytes], *, patience: float) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This process's own, without what would change what a test sees, and with tlskit where every Python finds it."""
+    """This process's own, without what would change what a test sees, and with tlskit where every
+    Python finds it.
+    """
     import tlskit
 
     kept = {name: value for name, value in os.environ.items() if not UNWANTED.fullmatch(name)}
@@ -303,32 +349,47 @@ def environment() -> dict[str, str]:
     return kept
 
 
-# -- what is said of it -------------------------------------------------------------------------------------------
+# -- what is said of it ----------------------------------------------------------------------------
 
 
 def counted(expected: Result) -> list[str]:
     """The tests that pass with the stdlib and are not excluded."""
-    return [test for test, outcome in expected.outcomes.items() if outcome == "passed" and test.removeprefix("test.") not in EXCLUDED]
+    return [
+        test
+        for test, outcome in expected.outcomes.items()
+        if outcome == "passed" and test.removeprefix("test.") not in EXCLUDED
+    ]
 
 
 def missed(expected: Result, found: Result) -> dict[str, str]:
     """Those that count and do not pass, with what became of them."""
-    return {test: found.outcomes.get(test, "not run") for test in counted(expected) if found.outcomes.get(test) != "passed"}
+    return {
+        test: found.outcomes.get(test, "not run")
+        for test in counted(expected)
+        if found.outcomes.get(test) != "passed"
+    }
 
 
 def report(module: str, results: dict[str, Result]) -> tuple[Counter[str], bool]:
-    """Print what came of a module; returns how many tests counted and passed, and whether all is well."""
+    """Print what came of a module; returns how many tests counted and passed, and whether all is
+    well.
+    """
     expected, numbers, well = results[STDLIB], Counter(counted=len(counted(results[STDLIB]))), True
     for way, found in results.items():
         bad = missed(expected, found) if way != STDLIB else {}
         well = well and not bad and not found.problem
         if way != STDLIB:
             numbers[way] = numbers["counted"] - len(bad)
-            say(f"{module:32}  {way:7}  {numbers[way]:4} of {numbers['counted']:4}  {found.seconds:6.1f} s")
+            say(
+                f"{module:32}  {way:7}  {numbers[way]:4} of {numbers['counted']:4}  "
+                f"{found.seconds:6.1f} s"
+            )
         if found.problem:
             say(f"{module}, {way}: {found.problem}", indent=2)
         for test, outcome in found.outcomes.items():
-            if test in bad or (outcome != "passed" and test not in expected.outcomes):  # the latter: why others were not run
+            if test in bad or (
+                outcome != "passed" and test not in expected.outcomes
+            ):  # the latter: why others were not run
                 say(f"{test}: {outcome}", indent=2)
                 say(found.messages.get(test, ""), indent=4)
         if silent := [test for test, outcome in bad.items() if outcome == "not run"]:
@@ -349,11 +410,18 @@ def modules_here(names: list[str]) -> list[str]:
         from test import support  # noqa: F401
     except ImportError:
         cannot(
-            f"{sys.executable} comes without the package `test`, or with a part of it. On Debian and Ubuntu it is "
-            "libpython{}.{}-testsuite; a Python from pyenv or python.org has it.".format(*sys.version_info[:2])
+            f"{sys.executable} comes without the package `test`, or with a part of it. On Debian "
+            f"and Ubuntu it is "
+            "libpython{}.{}-testsuite; a Python from pyenv or python.org has it.".format(
+                *sys.version_info[:2]
+            )
         )
     folder = os.path.dirname(test.__file__)
-    here = [name for name in names or MODULES if os.path.exists(os.path.join(folder, *name.split(".")) + ".py")]
+    here = [
+        name
+        for name in names or MODULES
+        if os.path.exists(os.path.join(folder, *name.split(".")) + ".py")
+    ]
     if absent := [name for name in names if name not in here]:
         cannot(f"this Python's tests have no {', '.join(absent)}.")
     if not here:
@@ -367,10 +435,18 @@ def cannot(sentence: str) -> NoReturn:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--way", action="append", choices=WAYS, help="how tlskit gets into the place of ssl (both)")
-    parser.add_argument("--match", default="", help="a regular expression for the names of the tests")
-    parser.add_argument("--jobs", type=int, default=1, help="how many processes run side by side (1)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--way", action="append", choices=WAYS, help="how tlskit gets into the place of ssl (both)"
+    )
+    parser.add_argument(
+        "--match", default="", help="a regular expression for the names of the tests"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="how many processes run side by side (1)"
+    )
     parser.add_argument("--here", help=argparse.SUPPRESS)
     parser.add_argument("--done", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="MODULE")
@@ -383,7 +459,10 @@ def main() -> int:
     names, ways = modules_here(arguments.names), (STDLIB, *(arguments.way or WAYS))
     total, well = Counter[str](), True
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        running = {name: {way: pool.submit(run, name, way, arguments.match) for way in ways} for name in names}
+        running = {
+            name: {way: pool.submit(run, name, way, arguments.match) for way in ways}
+            for name in names
+        }
         for name, futures in running.items():
             numbers, sound = report(name, {way: future.result() for way, future in futures.items()})
             total += numbers

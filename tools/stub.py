@@ -1,10 +1,12 @@
-"""Write src/_tlsbind/_native.pyi, the typed picture of the compiled module, from the border headers csrc/tk_api*.h.
+"""Write src/_tlsbind/_native.pyi, the typed picture of the compiled module, from the border headers
+csrc/tk_api*.h.
 
     python tools/stub.py           write it
     python tools/stub.py --check   only say whether it is what it should be
 
-Numbers are `int`, what C reads is `bytes` or cffi's data, and each struct of the header is a class with its fields, so
-that a handle of one kind is no handle of another. Only what OpenSSL and cffi leave untyped is `Any`.
+Numbers are `int`, what C reads is `bytes` or cffi's data, and each struct of the header is a class
+with its fields, so that a handle of one kind is no handle of another. Only what OpenSSL and cffi
+leave untyped is `Any`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,14 @@ CSRC = ROOT / "src" / "_tlsbind" / "csrc"
 HEADERS = [CSRC / "tk_api.h", *sorted(CSRC.glob("tk_api_*.h"))]
 STUB = ROOT / "src" / "_tlsbind" / "_native.pyi"
 
-NUMBERS = {"int", "long", "unsigned", "short", *(f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)), "size_t"}
+NUMBERS = {
+    "int",
+    "long",
+    "unsigned",
+    "short",
+    *(f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+    "size_t",
+}
 
 HEAD = '''"""The compiled module: made by tools/stub.py from csrc/tk_api*.h. Do not edit."""
 
@@ -95,7 +104,9 @@ class Stub:
         self.functions: list[str] = []
         for node in parsed(header).ext:
             if isinstance(node, c_ast.Typedef):
-                self.structs[node.name] = [(f.name, self.field(f.type)) for f in node.type.type.decls or []]
+                self.structs[node.name] = [
+                    (f.name, self.field(f.type)) for f in node.type.type.decls or []
+                ]
             elif isinstance(node.type, c_ast.Enum):
                 self.constants += [entry.name for entry in node.type.values.enumerators]
             else:
@@ -110,7 +121,10 @@ class Stub:
     def function(self, node: c_ast.Decl) -> str:
         given = [p for p in node.type.args.params if not is_void(p.type)] if node.type.args else []
         parameters = "".join(f", {p.name}: {self.parameter(p.type)}" for p in given)
-        return f"def {node.name}(self{parameters}{', /' if given else ''}) -> {self.result(node.type.type)}: ..."
+        return (
+            f"def {node.name}(self{parameters}{', /' if given else ''}) -> "
+            f"{self.result(node.type.type)}: ..."
+        )
 
     def parameter(self, node: c_ast.Node) -> str:
         kind = self.result(node)
@@ -126,7 +140,9 @@ class Stub:
             return name if name in self.structs else "CData"
         name = " ".join(node.type.names)
         if not set(name.split()) <= NUMBERS:
-            raise SystemExit(f"tools/stub.py: {name} in tk_api.h is no kind of number that this program knows")
+            raise SystemExit(
+                f"tools/stub.py: {name} in tk_api.h is no kind of number that this program knows"
+            )
         return "int"
 
     def text(self) -> str:
@@ -149,11 +165,19 @@ class Stub:
 def struct(name: str, fields: list[tuple[str, str]]) -> str:
     if not fields:
         return f"@type_check_only\nclass {name}(CData): ...\n\n"
-    return f"@type_check_only\nclass {name}(CData):\n" + "".join(f"    {field}: {kind}\n" for field, kind in fields) + "\n"
+    return (
+        f"@type_check_only\nclass {name}(CData):\n"
+        + "".join(f"    {field}: {kind}\n" for field, kind in fields)
+        + "\n"
+    )
 
 
 def is_void(node: c_ast.Node) -> bool:
-    return isinstance(node, c_ast.TypeDecl) and isinstance(node.type, c_ast.IdentifierType) and node.type.names == ["void"]
+    return (
+        isinstance(node, c_ast.TypeDecl)
+        and isinstance(node.type, c_ast.IdentifierType)
+        and node.type.names == ["void"]
+    )
 
 
 def parsed(header: str) -> c_ast.FileAST:
@@ -169,7 +193,10 @@ def main() -> int:
     if "--check" not in sys.argv[1:]:
         STUB.write_text(wanted, encoding="utf-8")
     elif not STUB.exists() or STUB.read_text(encoding="utf-8") != wanted:
-        print("src/_tlsbind/_native.pyi is not what csrc/tk_api*.h say: run `python tools/stub.py`", file=sys.stderr)
+        print(
+            "src/_tlsbind/_native.pyi is not what csrc/tk_api*.h say: run `python tools/stub.py`",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

@@ -1,6 +1,8 @@
-"""The binding: OpenSSL's libssl and the C helpers, compiled by cffi. No behaviour, and no promise to anyone but tlskit.
+"""The binding: OpenSSL's libssl and the C helpers, compiled by cffi. No behaviour, and no promise
+to anyone but tlskit.
 
-`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that were there when this was compiled, as attributes;
+`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that were there when this was
+compiled, as attributes;
 `FEATURES` says what else was, by the names in decl/features.py.
 """
 
@@ -28,7 +30,9 @@ class Feature(NamedTuple):
 
 
 def _rows(fill: Any) -> list[tuple[int, bytes]]:
-    """The (tag, bytes) of a list that C fills. tlskit has a better one of these, but must not be imported here."""
+    """The (tag, bytes) of a list that C fills. tlskit has a better one of these, but must not be
+    imported here.
+    """
     listed = ffi.new("tk_records *")
     fill(listed)
     found, at = [], 0
@@ -44,7 +48,10 @@ def _rows(fill: Any) -> list[tuple[int, bytes]]:
 def _constants() -> SimpleNamespace:
     rows = [row for _, row in _rows(lib.tk_constants)]
     return SimpleNamespace(
-        **{name.decode(): int.from_bytes(value, byteorder, signed=True) for name, value in zip(rows[::2], rows[1::2], strict=True)}
+        **{
+            name.decode(): int.from_bytes(value, byteorder, signed=True)
+            for name, value in zip(rows[::2], rows[1::2], strict=True)
+        }
     )
 
 
@@ -55,7 +62,10 @@ def _features() -> dict[str, Feature]:
 
 
 if lib.tk_init() != 1:
-    raise ImportError("tlskit: libssl could not be initialised; is its configuration file broken? (see OPENSSL_CONF)")
+    raise ImportError(
+        "tlskit: libssl could not be initialised; is its configuration file broken? (see "
+        "OPENSSL_CONF)"
+    )
 
 CONST = _constants()
 FEATURES = _features()

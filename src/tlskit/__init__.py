@@ -157,7 +157,16 @@ from ._connection.negotiated import CHANNEL_BINDING_TYPES
 from ._connection.object import SSLObject
 from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._connection.socket import SSLSocket
-from .enums import AlertDescription, EarlyDataStatus, Options, SessionCacheMode, SSLErrorNumber, TLSVersion, VerifyFlags, VerifyMode
+from .enums import (
+    AlertDescription,
+    EarlyDataStatus,
+    Options,
+    SessionCacheMode,
+    SSLErrorNumber,
+    TLSVersion,
+    VerifyFlags,
+    VerifyMode,
+)
 from .enums import _SSLMethod as _SSLMethod
 from .errors import (
     CertificateError,

@@ -29,20 +29,30 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
-_ROLES = {_SSLMethod.PROTOCOL_TLS: "any", _SSLMethod.PROTOCOL_TLS_CLIENT: "client", _SSLMethod.PROTOCOL_TLS_SERVER: "server"}
+_ROLES = {
+    _SSLMethod.PROTOCOL_TLS: "any",
+    _SSLMethod.PROTOCOL_TLS_CLIENT: "client",
+    _SSLMethod.PROTOCOL_TLS_SERVER: "server",
+}
 
 
-class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, dormant.Dormant):  # type: ignore[misc]
+class SSLContext(  # type: ignore[misc]
+    ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, dormant.Dormant
+):
     """Settings, certificates, trust and sessions for any number of connections.
 
-    A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an SSL_CTX of its own
-    that nothing uses: it is a client that trusts nobody, so whatever went past tlskit would fail.
+    A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an
+    SSL_CTX of its own that nothing uses: it is a client that trusts nobody, so whatever went past
+    tlskit would fail.
 
-    Settings may come from any thread; those made while connections exist hold for connections made later.
+    Settings may come from any thread; those made while connections exist hold for connections made
+    later.
 
     Attributes:
-        sslsocket_class, sslobject_class: what connections are made of: classes derived from tlskit's or from the stdlib's. A
-            `_create` or an `__init__` of their own takes part in the making, before the handshake; both get the same arguments.
+        sslsocket_class, sslobject_class: what connections are made of: classes derived from
+            tlskit's or from the stdlib's. A
+            `_create` or an `__init__` of their own takes part in the making, before the handshake;
+            both get the same arguments.
         sessions: the session cache, its settings and its counters.
         tickets: whether and how many, how long they are good for, and the keys.
     """
@@ -57,14 +67,20 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
         if protocol is None:
-            warnings.warn("ssl.SSLContext() without protocol argument is deprecated.", category=DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                "ssl.SSLContext() without protocol argument is deprecated.",
+                category=DeprecationWarning,
+                stacklevel=2,
+            )
             protocol = _SSLMethod.PROTOCOL_TLS
         protocol = integer(protocol)
         if protocol not in _ROLES and protocol not in FIXED:
             raise ValueError("invalid or unsupported protocol version")
         protocol = _SSLMethod(protocol)
         if protocol in FIXED or protocol is _SSLMethod.PROTOCOL_TLS:
-            warnings.warn(f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2
+            )
         self: SSLContext = stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup(protocol)
         return self
@@ -83,9 +99,12 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 
     def __repr__(self) -> str:
         side = {"any": "client and server"}.get(self._core.role, self._core.role)
-        return f"<{type(self).__name__}: {side}, {self.minimum_version.name} to {self.maximum_version.name}, {self.verify_mode.name}>"
+        return (
+            f"<{type(self).__name__}: {side}, {self.minimum_version.name} to "
+            f"{self.maximum_version.name}, {self.verify_mode.name}>"
+        )
 
-    # -- connections ----------------------------------------------------------------------------------------------
+    # -- connections -------------------------------------------------------------------------------
 
     def wrap_socket(  # type: ignore[override]
         self,
@@ -98,19 +117,22 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         *,
         early_data: Buffer | None = None,
     ) -> SSLSocket:
-        """Put TLS over a connected, listening or unconnected stream socket, which becomes the result's.
+        """Put TLS over a connected, listening or unconnected stream socket, which becomes the
+        result's.
 
         Args:
             sock: the socket; its descriptor moves into the result.
             server_side: whether this is the server's side.
-            do_handshake_on_connect: make the handshake here, or in `connect`, or in the accepted connection's own call.
+            do_handshake_on_connect: make the handshake here, or in `connect`, or in the accepted
+                connection's own call.
             suppress_ragged_eofs: read an end without close_notify as an ordinary end.
             server_hostname: the server's name or address, for the ClientHello and for verification.
             session: one to resume from. See `SSLSocket.session`.
-            early_data: bytes for the server that need not wait for the handshake (0-RTT): they go out with the ClientHello when
-                the session that is offered allows it, and otherwise right after the handshake, so they always go first.
-                **They can be replayed**, and are not forward secret: only for what may safely be done twice, such as a
-                GET. See `early_data_status`.
+            early_data: bytes for the server that need not wait for the handshake (0-RTT): they go
+                out with the ClientHello when the session that is offered allows it, and otherwise
+                right after the handshake, so they always go first. **They can be replayed**, and
+                are not forward secret: only for what may safely be done twice, such as a GET. See
+                `early_data_status`.
 
         Raises:
             SSLCertVerificationError: the peer's certificate did not pass.
@@ -142,7 +164,8 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         *,
         early_data: Buffer | None = None,
     ) -> SSLObject:
-        """Put TLS over two byte queues: tlskit's MemoryBIO, the stdlib's, or any object of that shape.
+        """Put TLS over two byte queues: tlskit's MemoryBIO, the stdlib's, or any object of that
+        shape.
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
@@ -164,9 +187,15 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
         if hostname is None:
             return None
-        name = hostname.encode("idna").decode("ascii") if isinstance(hostname, str) else hostname.decode("ascii")
+        name = (
+            hostname.encode("idna").decode("ascii")
+            if isinstance(hostname, str)
+            else hostname.decode("ascii")
+        )
         if not name or name.startswith("."):
-            raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+            raise ValueError(
+                "server_hostname cannot be an empty string or start with a leading dot."
+            )
         if "\0" in name:
             raise TypeError("server_hostname has a null character in it")
         return name
@@ -183,23 +212,50 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
     ) -> Channel:
         """The channel of an SSLObject, tlskit's or the stdlib's."""
         kind, bios, extra = transport(incoming, outgoing)
-        channel = kind(self, owner, server_side=server_side, server_hostname=server_hostname, bios=bios, **extra)
+        channel = kind(
+            self,
+            owner,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            bios=bios,
+            **extra,
+        )
         if session is not None:
             channel.session = session
         return channel
 
     def _wrap_socket(
-        self, sock: Any, server_side: bool, server_hostname: str | None = None, *, owner: Any = None, session: SSLSession | None = None
+        self,
+        sock: Any,
+        server_side: bool,
+        server_hostname: str | None = None,
+        *,
+        owner: Any = None,
+        session: SSLSession | None = None,
     ) -> Channel:
-        """The channel of somebody else's SSLSocket: of the stdlib's, or those of gevent and eventlet."""
-        channel = SocketChannel(self, owner, sock, server_side=server_side, server_hostname=server_hostname)
+        """The channel of somebody else's SSLSocket: of the stdlib's, or those of gevent and
+        eventlet.
+        """
+        channel = SocketChannel(
+            self, owner, sock, server_side=server_side, server_hostname=server_hostname
+        )
         if session is not None:
             channel.session = session
         return channel
 
-    def _connection(self, owner: Any, *, server_side: bool, server_hostname: str | None, fd: int, session: SSLSession | None) -> Channel:
+    def _connection(
+        self,
+        owner: Any,
+        *,
+        server_side: bool,
+        server_hostname: str | None,
+        fd: int,
+        session: SSLSession | None,
+    ) -> Channel:
         """The channel of an SSLSocket."""
-        channel = OwnChannel(self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd)
+        channel = OwnChannel(
+            self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
+        )
         if session is not None:
             channel.session = session
         return channel
@@ -210,11 +266,13 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
             side, other = ("server", "CLIENT") if server_side else ("client", "SERVER")
             raise plain_error(f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
 
-    # -- sessions -------------------------------------------------------------------------------------------------
+    # -- sessions ----------------------------------------------------------------------------------
 
     @property
     def num_tickets(self) -> int:
-        """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to SSL_CTX_set_num_tickets(3)."""
+        """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to
+        SSL_CTX_set_num_tickets(3).
+        """
         return self._core.num_tickets
 
     @num_tickets.setter
@@ -227,7 +285,9 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
         self._core.num_tickets = number
 
     def session_stats(self) -> dict[str, int]:
-        """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to SSL_CTX_sess_number(3)."""
+        """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to
+        SSL_CTX_sess_number(3).
+        """
         counters = self._core.statistics()
         del counters["cb_hits"]
         return counters
@@ -236,14 +296,25 @@ class SSLContext(ProtocolSettings, VerificationSettings, CredentialSettings, Que
 dormant.settle(SSLContext)
 
 
-def _check_bio(context: SSLContext, server_side: bool, server_hostname: str | bytes | None, session: SSLSession | None) -> None:
-    """Refuse what contradicts itself. The stdlib does since 3.14.10; before, it verified a certificate, but not whose it was."""
+def _check_bio(
+    context: SSLContext,
+    server_side: bool,
+    server_hostname: str | bytes | None,
+    session: SSLSession | None,
+) -> None:
+    """Refuse what contradicts itself. The stdlib does since 3.14.10; before, it verified a
+    certificate, but not whose it was.
+    """
     if server_side and _STDLIB_CHECKS:
         if server_hostname:
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
-    if context.check_hostname and server_hostname in (None, "", b"") and (_STDLIB_CHECKS or not server_side):
+    if (
+        context.check_hostname
+        and server_hostname in (None, "", b"")
+        and (_STDLIB_CHECKS or not server_side)
+    ):
         raise ValueError("check_hostname requires server_hostname")
 
 

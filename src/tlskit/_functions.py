@@ -25,13 +25,19 @@ Purpose = ssl.Purpose
 
 
 def create_default_context(
-    purpose: Any = Purpose.SERVER_AUTH, *, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
+    purpose: Any = Purpose.SERVER_AUTH,
+    *,
+    cafile: Any = None,
+    capath: Any = None,
+    cadata: str | Buffer | None = None,
 ) -> SSLContext:
     """Return a context with secure settings, the same that the running Python's own has.
 
     Args:
-        purpose: SERVER_AUTH for clients (certificate and host name are verified), CLIENT_AUTH for servers.
-        cafile, capath, cadata: whom to trust, as in `load_verify_locations`; the machine's authorities when left out.
+        purpose: SERVER_AUTH for clients (certificate and host name are verified), CLIENT_AUTH for
+            servers.
+        cafile, capath, cadata: whom to trust, as in `load_verify_locations`; the machine's
+            authorities when left out.
     """
     context = SSLContext(_protocol_for(purpose))
     if sys.version_info >= (3, 13):
@@ -52,7 +58,9 @@ def _create_unverified_context(
     capath: Any = None,
     cadata: str | Buffer | None = None,
 ) -> SSLContext:
-    """Return a context that, unless told otherwise, verifies nothing: what the standard library's modules begin with."""
+    """Return a context that, unless told otherwise, verifies nothing: what the standard library's
+    modules begin with.
+    """
     default = _protocol_for(purpose)
     context = SSLContext(default if protocol is None else protocol)
     context.check_hostname = check_hostname
@@ -69,13 +77,21 @@ def _create_unverified_context(
 
 
 def get_server_certificate(
-    addr: tuple[str, int], ssl_version: int = _SSLMethod.PROTOCOL_TLS_CLIENT, ca_certs: Any = None, timeout: Any = ...
+    addr: tuple[str, int],
+    ssl_version: int = _SSLMethod.PROTOCOL_TLS_CLIENT,
+    ca_certs: Any = None,
+    timeout: Any = ...,
 ) -> str:
-    """Return the certificate of the server at `addr` in PEM, verified only when `ca_certs` is given."""
+    """Return the certificate of the server at `addr` in PEM, verified only when `ca_certs` is
+    given.
+    """
     mode = VerifyMode.CERT_NONE if ca_certs is None else VerifyMode.CERT_REQUIRED
     context = _create_stdlib_context(ssl_version, cert_reqs=mode, cafile=ca_certs)
     how_long = {} if timeout is ... else {"timeout": timeout}
-    with create_connection(addr, **how_long) as plain, context.wrap_socket(plain, server_hostname=addr[0]) as wrapped:
+    with (
+        create_connection(addr, **how_long) as plain,
+        context.wrap_socket(plain, server_hostname=addr[0]) as wrapped,
+    ):
         der = wrapped.getpeercert(True)
     if der is None:
         raise ssl.SSLError(1, "the server has shown no certificate")
@@ -83,7 +99,8 @@ def get_server_certificate(
 
 
 def get_sigalgs() -> list[str]:
-    """Return the names of the signature algorithms that OpenSSL knows. Corresponds to SSL_get1_builtin_sigalgs(3).
+    """Return the names of the signature algorithms that OpenSSL knows. Corresponds to
+    SSL_get1_builtin_sigalgs(3).
 
     Raises:
         NotImplementedError: OpenSSL is older than 3.4.
@@ -103,11 +120,16 @@ def wrap_socket(
     suppress_ragged_eofs: bool = True,
     ciphers: str | None = None,
 ) -> SSLSocket:
-    """Put TLS over a socket, by default without verifying anything: what Python dropped in 3.12, and has before.
+    """Put TLS over a socket, by default without verifying anything: what Python dropped in 3.12,
+    and has before.
 
     Deprecated: use `SSLContext.wrap_socket`, which says what its arguments mean.
     """
-    warnings.warn("ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()", category=DeprecationWarning, stacklevel=2)
+    warnings.warn(
+        "ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()",
+        category=DeprecationWarning,
+        stacklevel=2,
+    )
     if server_side and not certfile:
         raise ValueError("certfile must be specified for server-side operations")
     if keyfile and not certfile:
@@ -137,7 +159,9 @@ def _protocol_for(purpose: Any) -> _SSLMethod:
     raise ValueError(purpose)
 
 
-def _trust_and_log(context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any) -> None:
+def _trust_and_log(
+    context: SSLContext, purpose: Any, cafile: Any, capath: Any, cadata: Any
+) -> None:
     if cafile or capath or cadata:
         context.load_verify_locations(cafile, capath, cadata)
     elif context.verify_mode != VerifyMode.CERT_NONE:

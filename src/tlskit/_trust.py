@@ -1,7 +1,9 @@
-"""Whom to trust: where the certificates of the public authorities are, and loading each file only once.
+"""Whom to trust: where the certificates of the public authorities are, and loading each file only
+once.
 
-Parsing a bundle of authorities takes milliseconds, and a context with its own copy nearly a megabyte. So a store made
-from one file is kept for the process and shared by reference; a context that adds to it gets a copy first.
+Parsing a bundle of authorities takes milliseconds, and a context with its own copy nearly a
+megabyte. So a store made from one file is kept for the process and shared by reference; a context
+that adds to it gets a copy first.
 """
 
 from __future__ import annotations
@@ -37,16 +39,25 @@ _stores: OrderedDict[tuple[object, ...], TrustStore] = OrderedDict()
 def default_locations() -> tuple[str | None, str | None]:
     """The file and the directories of the default authorities, or None where there are none.
 
-    SSL_CERT_FILE and SSL_CERT_DIR come first, then the paths of the interpreter's own OpenSSL, then those of the
-    distributions: the paths compiled into tlskit's OpenSSL may mean nothing on this machine.
+    SSL_CERT_FILE and SSL_CERT_DIR come first, then the paths of the interpreter's own OpenSSL, then
+    those of the distributions: the paths compiled into tlskit's OpenSSL may mean nothing on this
+    machine.
     """
     usual = ssl.get_default_verify_paths()
-    named = {name: os.environ[name] for name in (usual.openssl_cafile_env, usual.openssl_capath_env) if name in os.environ}
+    named = {
+        name: os.environ[name]
+        for name in (usual.openssl_cafile_env, usual.openssl_capath_env)
+        if name in os.environ
+    }
     file = _if_there(named.get(usual.openssl_cafile_env, usual.openssl_cafile), os.path.isfile)
     directory = _if_there(named.get(usual.openssl_capath_env, usual.openssl_capath), _any_directory)
-    if file is None and directory is None and not named:  # whoever names a place that is empty means nobody
+    if (
+        file is None and directory is None and not named
+    ):  # whoever names a place that is empty means nobody
         file = next(filter(os.path.isfile, _WELL_KNOWN_FILES), None)
-        directory = next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None) if file is None else None
+        directory = (
+            next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None) if file is None else None
+        )
     return file, directory
 
 
@@ -62,7 +73,9 @@ def _any_directory(paths: str) -> bool:
 
 
 def load_defaults(context: Context) -> None:
-    """Trust the default authorities; silently none where the machine has none, as the stdlib does."""
+    """Trust the default authorities; silently none where the machine has none, as the stdlib
+    does.
+    """
     file, directory = default_locations()
     if file is None and directory is None:
         return
@@ -72,7 +85,9 @@ def load_defaults(context: Context) -> None:
         _load(context, None, directory, None, share_directory=True)
 
 
-def load(context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None) -> None:
+def load(
+    context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None
+) -> None:
     """Trust what these hold, all or none of it."""
     if isinstance(cadata, str):
         try:
@@ -89,7 +104,9 @@ def load(context: Context, cafile: str | None, capath: str | None, cadata: str |
 
 
 def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None:
-    """Trust the authorities of the Windows certificate stores that are trusted for `purpose`, an OID."""
+    """Trust the authorities of the Windows certificate stores that are trusted for `purpose`, an
+    OID.
+    """
     if sys.platform != "win32":
         return
     store = context.trust.copy()
@@ -100,8 +117,16 @@ def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None
     context.trust = store
 
 
-def _load(context: Context, cafile: str | None, capath: str | None, cadata: str | bytes | None, *, share_directory: bool = False) -> None:
-    # What a directory holds shows in a store once it was used: only the machine's own may show the same to everybody.
+def _load(
+    context: Context,
+    cafile: str | None,
+    capath: str | None,
+    cadata: str | bytes | None,
+    *,
+    share_directory: bool = False,
+) -> None:
+    # What a directory holds shows in a store once it was used: only the machine's own may show the
+    # same to everybody.
     if not context.trust.identity and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
@@ -114,7 +139,9 @@ def _load(context: Context, cafile: str | None, capath: str | None, cadata: str 
         context.trust = store
 
 
-def _all_there(store: TrustStore, pem: bytes | None, capath: str | None, cadata: str | bytes | None) -> bool:
+def _all_there(
+    store: TrustStore, pem: bytes | None, capath: str | None, cadata: str | bytes | None
+) -> bool:
     """Some libraries load the same authorities into a context again for every connection."""
     if pem is not None and not store.holds("pem", pem):
         return False
@@ -122,7 +149,11 @@ def _all_there(store: TrustStore, pem: bytes | None, capath: str | None, cadata:
         return False
     if cadata is None:
         return True
-    return store.holds("PEM", cadata.encode()) if isinstance(cadata, str) else store.holds("DER", cadata)
+    return (
+        store.holds("PEM", cadata.encode())
+        if isinstance(cadata, str)
+        else store.holds("DER", cadata)
+    )
 
 
 def _content(path: str) -> bytes:
@@ -163,5 +194,9 @@ def _shared(cafile: str | None, capath: str | None) -> TrustStore:
     return store
 
 
-if hasattr(os, "register_at_fork"):  # a child must not inherit the lock in the hands of a thread that it lacks
-    os.register_at_fork(before=_lock.acquire, after_in_child=_lock.release, after_in_parent=_lock.release)
+if hasattr(
+    os, "register_at_fork"
+):  # a child must not inherit the lock in the hands of a thread that it lacks
+    os.register_at_fork(
+        before=_lock.acquire, after_in_child=_lock.release, after_in_parent=_lock.release
+    )

@@ -1,4 +1,6 @@
-"""The flags and numbers: the stdlib's own types where it has them, so that both modules' values mix."""
+"""The flags and numbers: the stdlib's own types where it has them, so that both modules' values
+mix.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,16 @@ from ssl import (
 from _tlsbind import CONST
 
 __all__ = [
-    "AlertDescription", "EarlyDataStatus", "Options", "SSLErrorNumber", "SessionCacheMode", "TLSVersion", "VerifyFlags", "VerifyMode",
+    "AlertDescription", "EarlyDataStatus", "Options", "SSLErrorNumber", "SessionCacheMode",
+    "TLSVersion", "VerifyFlags", "VerifyMode",
     "_SSLMethod",
 ]  # fmt: skip
 
 
 class SessionCacheMode(IntFlag):
-    """What the session cache of a context does: `ctx.sessions.mode`. Corresponds to SSL_CTX_set_session_cache_mode(3)."""
+    """What the session cache of a context does: `ctx.sessions.mode`. Corresponds to
+    SSL_CTX_set_session_cache_mode(3).
+    """
 
     OFF = CONST.SSL_SESS_CACHE_OFF
     """No session is kept for reuse."""
@@ -43,7 +48,9 @@ class SessionCacheMode(IntFlag):
 
 
 class EarlyDataStatus(IntEnum):
-    """What became of early data: `conn.early_data_status`. Corresponds to SSL_get_early_data_status(3)."""
+    """What became of early data: `conn.early_data_status`. Corresponds to
+    SSL_get_early_data_status(3).
+    """
 
     NOT_SENT = CONST.SSL_EARLY_DATA_NOT_SENT
     """None came with the ClientHello."""

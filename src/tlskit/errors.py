@@ -1,10 +1,13 @@
-"""The exceptions: the stdlib's own classes, so that `except ssl.SSLError` catches what tlskit raises, whoever imports it.
+"""The exceptions: the stdlib's own classes, so that `except ssl.SSLError` catches what tlskit
+raises, whoever imports it.
 
 Beside `library`, `reason`, `verify_code` and `verify_message`, an SSLError raised by tlskit has
 
 - `errors`: the whole of OpenSSL's error queue, the oldest first, as `ErrorEntry`s;
-- `alert_sent`, `alert_received`: the fatal alert of this connection, a number with its RFC name in `.name`, or None;
-- `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate (0) the refused
+- `alert_sent`, `alert_received`: the fatal alert of this connection, a number with its RFC name in
+`.name`, or None;
+- `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate
+(0) the refused
   one stands, and that certificate in DER.
 """
 

@@ -1,11 +1,13 @@
-"""What became of handshakes, in numbers: a snapshot for a log or a test, and a collector for Prometheus.
+"""What became of handshakes, in numbers: a snapshot for a log or a test, and a collector for
+Prometheus.
 
     from tlskit import metrics
 
-    metrics.snapshot(ctx)                                   # {"openssl_hits": 12, "resumption_resumed": 11, ...}
-    prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
+    metrics.snapshot(ctx)                                   # {"openssl_hits": 12,
+    "resumption_resumed": 11, ...} prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
 
-The collector needs the package `prometheus-client` (`pip install tlskit[prometheus]`); the snapshot needs nothing.
+The collector needs the package `prometheus-client` (`pip install tlskit[prometheus]`); the snapshot
+needs nothing.
 """
 
 from __future__ import annotations
@@ -32,25 +34,31 @@ _WORDS = {
 def snapshot(context: SSLContext) -> dict[str, int]:
     """Return every counter of one context, as it is now.
 
-    The names begin with where a number is from: `openssl_` (the twelve counters of `sessions.stats()`), `resumption_`
-    (`sessions.counters`), `store_` (of the context's session store: calls, failures, slow ones, ...) and `tickets_` (of
-    its keyring, which other contexts may share). All but `openssl_number` only grow. Any thread may ask.
+    The names begin with where a number is from: `openssl_` (the twelve counters of
+    `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
+    store: calls, failures, slow ones, ...) and `tickets_` (of its keyring, which other contexts may
+    share). All but `openssl_number` only grow. Any thread may ask.
     """
     sessions = context.sessions
     found = {f"openssl_{name}": number for name, number in asdict(sessions.stats()).items()}
-    found.update((f"resumption_{name}", number) for name, number in sorted(sessions.counters.items()))
+    found.update(
+        (f"resumption_{name}", number) for name, number in sorted(sessions.counters.items())
+    )
     found.update((f"store_{name}", number) for name, number in sessions.store_stats().items())
     keyring = context.tickets.keyring
     if keyring is not None:
-        found.update((f"tickets_{name}", number) for name, number in asdict(keyring.stats()).items())
+        found.update(
+            (f"tickets_{name}", number) for name, number in asdict(keyring.stats()).items()
+        )
     return found
 
 
 class Collector:
-    """A collector for prometheus_client: `tlskit_openssl_total`, `tlskit_resumption_total` and so on, with labels.
+    """A collector for prometheus_client: `tlskit_openssl_total`, `tlskit_resumption_total` and so
+    on, with labels.
 
-    Each sample has the labels `context`, the keyword that the context was given under, and `event`, the counter's name.
-    A context that is gone is left out; the collector does not keep it alive.
+    Each sample has the labels `context`, the keyword that the context was given under, and `event`,
+    the counter's name. A context that is gone is left out; the collector does not keep it alive.
 
     Args:
         contexts: by the names that they get in the samples.
@@ -68,8 +76,13 @@ class Collector:
     def collect(self) -> Iterator[Any]:
         """Called by prometheus_client for every scrape."""
         labels = ["context", "event"]
-        counters = {part: self._core.CounterMetricFamily(f"tlskit_{part}", words, labels=labels) for part, words in _WORDS.items()}
-        cached = self._core.GaugeMetricFamily("tlskit_cached_sessions", "Sessions in OpenSSL's own cache", labels=["context"])
+        counters = {
+            part: self._core.CounterMetricFamily(f"tlskit_{part}", words, labels=labels)
+            for part, words in _WORDS.items()
+        }
+        cached = self._core.GaugeMetricFamily(
+            "tlskit_cached_sessions", "Sessions in OpenSSL's own cache", labels=["context"]
+        )
         for name, reference in self._contexts.items():
             context = reference()
             if context is None:
@@ -84,5 +97,7 @@ class Collector:
         yield cached
 
     def describe(self) -> list[Any]:
-        """Say nothing beforehand: contexts need not have been used when the collector is registered."""
+        """Say nothing beforehand: contexts need not have been used when the collector is
+        registered.
+        """
         return []

@@ -16,10 +16,15 @@ PATIENCE = 20.0  # seconds: only a test that fails waits as long
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if sys.version_info < (3, 11):  # asyncio's old transports complain when the peer was the first to close
+    if sys.version_info < (
+        3,
+        11,
+    ):  # asyncio's old transports complain when the peer was the first to close
         for item in items:
             if item.path.parent == Path(__file__).parent:
-                item.add_marker(pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning"))
+                item.add_marker(
+                    pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+                )
 
 
 def _uvloop() -> asyncio.AbstractEventLoop:
@@ -29,15 +34,20 @@ def _uvloop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-needs_uvloop = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="there is no uvloop for this Python")
-LOOPS = [pytest.param(asyncio.new_event_loop, id="asyncio"), pytest.param(_uvloop, id="uvloop", marks=needs_uvloop)]
+needs_uvloop = pytest.mark.skipif(
+    importlib.util.find_spec("uvloop") is None, reason="there is no uvloop for this Python"
+)
+LOOPS = [
+    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(_uvloop, id="uvloop", marks=needs_uvloop),
+]
 
 
 class Runner:
     """Runs coroutines in a loop that is closed afterwards.
 
-    What the loop would have logged (exceptions that nobody awaited, protocols that raised) fails the test, unless it is
-    taken out of `complaints` before the end.
+    What the loop would have logged (exceptions that nobody awaited, protocols that raised) fails
+    the test, unless it is taken out of `complaints` before the end.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -56,8 +66,12 @@ class Runner:
         if left:
             self.loop.run_until_complete(asyncio.wait(left, timeout=PATIENCE))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
-        with contextlib.suppress(asyncio.TimeoutError):  # of a test that has failed, threads may be left
-            self.loop.run_until_complete(asyncio.wait_for(self.loop.shutdown_default_executor(), PATIENCE))
+        with contextlib.suppress(
+            asyncio.TimeoutError
+        ):  # of a test that has failed, threads may be left
+            self.loop.run_until_complete(
+                asyncio.wait_for(self.loop.shutdown_default_executor(), PATIENCE)
+            )
         asyncio.set_event_loop(None)
         self.loop.close()
 

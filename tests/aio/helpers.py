@@ -13,7 +13,9 @@ import tlskit
 
 
 class Recorder(asyncio.Protocol):
-    """Keeps what comes, and tells when it was connected, has got enough, and has lost its connection."""
+    """Keeps what comes, and tells when it was connected, has got enough, and has lost its
+    connection.
+    """
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -78,9 +80,13 @@ class Echo(Recorder):
 
 
 @contextlib.asynccontextmanager
-async def listening(protocol: Callable[[], asyncio.BaseProtocol], context: Any, **settings: Any) -> AsyncIterator[tuple[str, int]]:
+async def listening(
+    protocol: Callable[[], asyncio.BaseProtocol], context: Any, **settings: Any
+) -> AsyncIterator[tuple[str, int]]:
     """A server of the running loop on a free loopback port; its address."""
-    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=context, **settings)
+    server = await asyncio.get_running_loop().create_server(
+        protocol, "127.0.0.1", 0, ssl=context, **settings
+    )
     try:
         yield server.sockets[0].getsockname()
     except BaseException:
@@ -90,9 +96,16 @@ async def listening(protocol: Callable[[], asyncio.BaseProtocol], context: Any, 
     await server.wait_closed()
 
 
-async def connect(address: tuple[str, int], context: Any, protocol: Callable[[], Any] = Recorder, hostname: str = "localhost") -> Any:
+async def connect(
+    address: tuple[str, int],
+    context: Any,
+    protocol: Callable[[], Any] = Recorder,
+    hostname: str = "localhost",
+) -> Any:
     """A protocol with a connection that is made, over TLS."""
-    _, made = await asyncio.get_running_loop().create_connection(protocol, *address, ssl=context, server_hostname=hostname)
+    _, made = await asyncio.get_running_loop().create_connection(
+        protocol, *address, ssl=context, server_hostname=hostname
+    )
     return made
 
 

@@ -1,4 +1,6 @@
-"""`create_connection`, `create_server` and their unix kind, with contexts of tlskit on either side or both."""
+"""`create_connection`, `create_server` and their unix kind, with contexts of tlskit on either side
+or both.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ Contexts = tuple[Any, Any]
 OLD = sys.version_info < (3, 11)  # asyncio did not tell its protocols of a close_notify
 
 
-def test_a_connection_is_made_by_tlskit_on_both_sides(run: Runner, contexts: Contexts, version: tlskit.TLSVersion) -> None:
+def test_a_connection_is_made_by_tlskit_on_both_sides(
+    run: Runner, contexts: Contexts, version: tlskit.TLSVersion
+) -> None:
     client, server = contexts
 
     async def main() -> None:
@@ -96,7 +100,9 @@ def test_extra_info_says_what_was_negotiated(run: Runner, pki: PKI, contexts: Co
                 assert ask("compression") is None
                 assert ask("socket").fileno() >= 0
                 assert ask("no such thing", "instead") == "instead"
-            assert ("DNS", "localhost") in near.transport.get_extra_info("peercert")["subjectAltName"]
+            assert ("DNS", "localhost") in near.transport.get_extra_info("peercert")[
+                "subjectAltName"
+            ]
             assert far.transport.get_extra_info("peercert")["issuer"]
             near.transport.close()
             await near.lost
@@ -112,7 +118,9 @@ def test_unix_sockets(run: Runner, contexts: Contexts, tmp_path: Path) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         listener = await loop.create_unix_server(Echo, path, ssl=server)
-        transport, near = await loop.create_unix_connection(Recorder, path, ssl=client, server_hostname="localhost")
+        transport, near = await loop.create_unix_connection(
+            Recorder, path, ssl=client, server_hostname="localhost"
+        )
         assert_ours(transport)
         transport.write(b"hello")
         assert await near.take(5) == b"hello"
@@ -131,8 +139,12 @@ def test_sockets_that_were_connected_before(run: Runner, contexts: Contexts) -> 
         loop = asyncio.get_running_loop()
         near_socket, far_socket = connected_pair()
         accepted = Accepted(Echo)
-        accepting = asyncio.ensure_future(loop.connect_accepted_socket(accepted, far_socket, ssl=server))
-        transport, near = await loop.create_connection(Recorder, sock=near_socket, ssl=client, server_hostname="localhost")
+        accepting = asyncio.ensure_future(
+            loop.connect_accepted_socket(accepted, far_socket, ssl=server)
+        )
+        transport, near = await loop.create_connection(
+            Recorder, sock=near_socket, ssl=client, server_hostname="localhost"
+        )
         far = await accepted.first()
         await accepting
         assert_ours(transport)
@@ -198,7 +210,9 @@ def test_a_certificate_for_another_name_is_refused(run: Runner, contexts: Contex
     run(main())
 
 
-def test_an_authority_that_nobody_knows_is_refused(run: Runner, pki: PKI, version: tlskit.TLSVersion) -> None:
+def test_an_authority_that_nobody_knows_is_refused(
+    run: Runner, pki: PKI, version: tlskit.TLSVersion
+) -> None:
     client, server = client_context(pki), server_context(pki, identity=pki.stranger)
     only(version, client, server)
 
@@ -212,7 +226,9 @@ def test_an_authority_that_nobody_knows_is_refused(run: Runner, pki: PKI, versio
     run(main())
 
 
-def test_a_client_without_a_certificate_is_refused(run: Runner, pki: PKI, contexts: Contexts) -> None:
+def test_a_client_without_a_certificate_is_refused(
+    run: Runner, pki: PKI, contexts: Contexts
+) -> None:
     client, server = contexts
     server.load_verify_locations(pki.root)
     server.verify_mode = tlskit.CERT_REQUIRED
@@ -233,7 +249,9 @@ def test_a_client_without_a_certificate_is_refused(run: Runner, pki: PKI, contex
             assert not any(one.made.done() for one in accepted)
 
     run(main())
-    assert [getattr(fault, "reason", None) for fault in faults] == ["PEER_DID_NOT_RETURN_A_CERTIFICATE"]
+    assert [getattr(fault, "reason", None) for fault in faults] == [
+        "PEER_DID_NOT_RETURN_A_CERTIFICATE"
+    ]
 
 
 def test_a_server_that_speaks_another_version(run: Runner, pki: PKI) -> None:
@@ -307,7 +325,9 @@ def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_behind(pki: PKI) -> 
     near, far = socket.socketpair()
     near.setblocking(False)
     loop = asyncio.new_event_loop()
-    connecting = loop.create_task(loop.create_connection(Recorder, sock=near, ssl=client, server_hostname="localhost"))
+    connecting = loop.create_task(
+        loop.create_connection(Recorder, sock=near, ssl=client, server_hostname="localhost")
+    )
     with contextlib.closing(far):
         loop.run_until_complete(asyncio.sleep(0))
         connecting.cancel()

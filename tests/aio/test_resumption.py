@@ -1,4 +1,6 @@
-"""Sessions by hand through asyncio, which knows nothing of them: a context's `wrap_bio` or a class of SSLObject offers them."""
+"""Sessions by hand through asyncio, which knows nothing of them: a context's `wrap_bio` or a class
+of SSLObject offers them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ class Offering(tlskit.SSLObject):
 
 
 def client_of(way: str, pki: PKI, version: tlskit.TLSVersion) -> Any:
-    context: Any = (Resuming if way == "wrap_bio" else tlskit.SSLContext)(tlskit.PROTOCOL_TLS_CLIENT)
+    context: Any = (Resuming if way == "wrap_bio" else tlskit.SSLContext)(
+        tlskit.PROTOCOL_TLS_CLIENT
+    )
     context.load_verify_locations(pki.root)
     only(version, context)
     if way == "sslobject_class":
@@ -82,7 +86,9 @@ def test_a_session_is_resumed(run: Runner, pki: PKI, version: tlskit.TLSVersion,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_session_of_another_name_is_not_offered(run: Runner, pki: PKI, version: tlskit.TLSVersion, way: str) -> None:
+def test_a_session_of_another_name_is_not_offered(
+    run: Runner, pki: PKI, version: tlskit.TLSVersion, way: str
+) -> None:
     server, client = server_context(pki), client_of(way, pki, version)
     only(version, server)
 
@@ -100,7 +106,9 @@ def test_a_session_of_another_name_is_not_offered(run: Runner, pki: PKI, version
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_session_that_was_not_verified_is_not_offered(run: Runner, pki: PKI, version: tlskit.TLSVersion, way: str) -> None:
+def test_a_session_that_was_not_verified_is_not_offered(
+    run: Runner, pki: PKI, version: tlskit.TLSVersion, way: str
+) -> None:
     server, client = server_context(pki, identity=pki.stranger), client_of(way, pki, version)
     only(version, server)
     client.check_hostname, client.verify_mode = False, tlskit.CERT_NONE

@@ -1,4 +1,6 @@
-"""TLS that begins in the middle of a connection: `loop.start_tls` and the streams' `start_tls`, on both sides."""
+"""TLS that begins in the middle of a connection: `loop.start_tls` and the streams' `start_tls`, on
+both sides.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from .conftest import Runner
 from .helpers import Accepted, Echo, Recorder, assert_ours, connect, listening
 
 Contexts = tuple[Any, Any]
-STREAMS = pytest.mark.skipif(sys.version_info < (3, 11), reason="StreamWriter.start_tls came with Python 3.11")
+STREAMS = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="StreamWriter.start_tls came with Python 3.11"
+)
 
 
 class Upgrading(Recorder):
@@ -41,7 +45,9 @@ class Upgrading(Recorder):
     async def _upgrade(self) -> None:
         self.transport.write(b"go\n")
         try:
-            self.transport = await asyncio.get_running_loop().start_tls(self.transport, self, self.context, server_side=True)
+            self.transport = await asyncio.get_running_loop().start_tls(
+                self.transport, self, self.context, server_side=True
+            )
         except Exception as error:
             self.upgraded.set_exception(error)
         else:
@@ -69,7 +75,9 @@ def test_both_sides_go_over(run: Runner, contexts: Contexts) -> None:
         async with listening(accepted, None) as address:
             near = await ask_for_tls(address)
             plain = near.transport
-            near.transport = await asyncio.get_running_loop().start_tls(plain, near, client, server_hostname="localhost")
+            near.transport = await asyncio.get_running_loop().start_tls(
+                plain, near, client, server_hostname="localhost"
+            )
             far = await accepted.first()
             await far.upgraded
             for end, context in ((near, client), (far, server)):
@@ -91,7 +99,9 @@ def test_a_certificate_for_another_name_is_refused(run: Runner, contexts: Contex
         async with listening(accepted, None) as address:
             near = await ask_for_tls(address)
             with pytest.raises(tlskit.SSLCertVerificationError, match=r"wrong\.example"):
-                await asyncio.get_running_loop().start_tls(near.transport, near, client, server_hostname="wrong.example")
+                await asyncio.get_running_loop().start_tls(
+                    near.transport, near, client, server_hostname="wrong.example"
+                )
             far = await accepted.first()
             with pytest.raises((ConnectionError, tlskit.SSLError)):
                 await far.upgraded
@@ -106,7 +116,9 @@ def test_a_peer_that_stays_in_the_clear(run: Runner, contexts: Contexts) -> None
         async with listening(Echo, None) as address:
             _, near = await asyncio.get_running_loop().create_connection(Recorder, *address)
             with pytest.raises(tlskit.SSLError):  # it sends the ClientHello back
-                await asyncio.get_running_loop().start_tls(near.transport, near, client, server_hostname="localhost")
+                await asyncio.get_running_loop().start_tls(
+                    near.transport, near, client, server_hostname="localhost"
+                )
 
     run(main())
 
@@ -119,7 +131,11 @@ def test_a_handshake_that_does_not_come_times_out(run: Runner, contexts: Context
             _, near = await asyncio.get_running_loop().create_connection(Recorder, *address)
             with pytest.raises(ConnectionAbortedError, match=r"0\.05 seconds"):
                 await asyncio.get_running_loop().start_tls(
-                    near.transport, near, client, server_hostname="localhost", ssl_handshake_timeout=0.05
+                    near.transport,
+                    near,
+                    client,
+                    server_hostname="localhost",
+                    ssl_handshake_timeout=0.05,
                 )
 
     run(main())
@@ -130,7 +146,9 @@ def test_what_is_no_context_is_refused(run: Runner) -> None:
         async with listening(Recorder, None) as address:
             _, near = await asyncio.get_running_loop().create_connection(Recorder, *address)
             with pytest.raises(TypeError):
-                await asyncio.get_running_loop().start_tls(near.transport, near, object(), server_hostname="localhost")
+                await asyncio.get_running_loop().start_tls(
+                    near.transport, near, object(), server_hostname="localhost"
+                )
             near.transport.close()
             await near.lost
 
@@ -152,7 +170,9 @@ def test_tls_inside_tls(run: Runner, pki: PKI, contexts: Contexts) -> None:
             assert_ours(outer := near.transport)
             outer.write(b"STARTTLS\n")
             assert await near.take(3) == b"go\n"
-            inner = await asyncio.get_running_loop().start_tls(outer, near, inner_client, server_hostname="localhost")
+            inner = await asyncio.get_running_loop().start_tls(
+                outer, near, inner_client, server_hostname="localhost"
+            )
             assert assert_ours(inner) is not outer.get_extra_info("ssl_object")
             assert inner.get_extra_info("peercert") != outer.get_extra_info("peercert")
             sent = bytes(range(256)) * 1000

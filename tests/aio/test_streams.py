@@ -39,7 +39,9 @@ async def streams(
             writer.close()
 
     listener = await asyncio.start_server(serving, "127.0.0.1", 0, ssl=server)
-    reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname(), ssl=client, server_hostname="localhost", **settings)
+    reader, writer = await asyncio.open_connection(
+        *listener.sockets[0].getsockname(), ssl=client, server_hostname="localhost", **settings
+    )
     assert_ours(writer.transport)
     try:
         yield reader, writer
@@ -97,7 +99,9 @@ def test_bulk_in_both_directions_at_once(run: Runner, contexts: Contexts) -> Non
 
 
 def test_a_reader_that_does_not_read_stops_the_writer(run: Runner, contexts: Contexts) -> None:
-    """Backpressure goes through TLS: the writer is paused, its buffer stays bounded, and all arrives in the end."""
+    """Backpressure goes through TLS: the writer is paused, its buffer stays bounded, and all
+    arrives in the end.
+    """
     client, server = contexts
 
     async def main() -> None:
@@ -163,7 +167,9 @@ def test_what_was_written_before_close_arrives(run: Runner, contexts: Contexts) 
     run(main())
 
 
-def test_a_request_in_the_same_breath_as_the_handshakes_end(run: Runner, contexts: Contexts) -> None:
+def test_a_request_in_the_same_breath_as_the_handshakes_end(
+    run: Runner, contexts: Contexts
+) -> None:
     """The server finds it behind the client's Finished, whichever packet it came in."""
     client, server = contexts
 
@@ -188,7 +194,9 @@ def test_a_request_in_the_same_breath_as_the_handshakes_end(run: Runner, context
 
 
 @pytest.mark.parametrize("size", [0, 1, 300_000])
-def test_a_file_is_sent_piece_by_piece(run: Runner, contexts: Contexts, tmp_path: Path, size: int) -> None:
+def test_a_file_is_sent_piece_by_piece(
+    run: Runner, contexts: Contexts, tmp_path: Path, size: int
+) -> None:
     client, server = contexts
     path = tmp_path / "file"
     path.write_bytes(BULK[: size + 10])
@@ -200,9 +208,13 @@ def test_a_file_is_sent_piece_by_piece(run: Runner, contexts: Contexts, tmp_path
             far = await accepted.first()
             with path.open("rb") as file:
                 try:
-                    sent = await asyncio.get_running_loop().sendfile(near.transport, file, 10, size or None)
+                    sent = await asyncio.get_running_loop().sendfile(
+                        near.transport, file, 10, size or None
+                    )
                 except NotImplementedError:
-                    assert type(asyncio.get_running_loop()).__module__ == "uvloop"  # it has no sendfile
+                    assert (
+                        type(asyncio.get_running_loop()).__module__ == "uvloop"
+                    )  # it has no sendfile
                     file.seek(10)
                     near.transport.write(file.read(size))
                 else:
@@ -278,7 +290,9 @@ def test_what_is_not_bytes_is_refused(run: Runner, contexts: Contexts) -> None:
                     near.transport.write(wrong)
             near.transport.write(b"well")
             assert await far.take(4) == b"well"
-            assert assert_ours(near.transport).version() == client.maximum_version.name.replace("_", ".")
+            assert assert_ours(near.transport).version() == client.maximum_version.name.replace(
+                "_", "."
+            )
             near.transport.close()
             await near.lost
 

@@ -22,7 +22,9 @@ from .conftest import Runner
 from .helpers import Accepted, Echo, Recorder, assert_ours, connect, listening
 
 Contexts = tuple[Any, Any]
-SHUTDOWN_TIMEOUT = pytest.mark.skipif(sys.version_info < (3, 11), reason="ssl_shutdown_timeout came with Python 3.11")
+SHUTDOWN_TIMEOUT = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="ssl_shutdown_timeout came with Python 3.11"
+)
 
 
 @contextlib.contextmanager
@@ -38,7 +40,7 @@ def reset(sock: socket.socket) -> None:
     sock.close()
 
 
-# -- timeouts -----------------------------------------------------------------------------------------------------
+# -- timeouts --------------------------------------------------------------------------------------
 
 
 def test_a_clients_handshake_times_out(run: Runner, contexts: Contexts) -> None:
@@ -47,7 +49,11 @@ def test_a_clients_handshake_times_out(run: Runner, contexts: Contexts) -> None:
     async def main() -> None:
         with silent() as address, pytest.raises(ConnectionAbortedError, match=r"0\.05 seconds"):
             await asyncio.get_running_loop().create_connection(
-                Recorder, *address, ssl=client, server_hostname="localhost", ssl_handshake_timeout=0.05
+                Recorder,
+                *address,
+                ssl=client,
+                server_hostname="localhost",
+                ssl_handshake_timeout=0.05,
             )
 
     run(main())
@@ -77,7 +83,11 @@ def test_a_shutdown_that_is_not_answered_times_out(run: Runner, contexts: Contex
         near_socket.setblocking(False)
         accepting = Background(lambda: server.wrap_socket(far_socket, server_side=True))
         transport, near = await asyncio.get_running_loop().create_connection(
-            Recorder, sock=near_socket, ssl=client, server_hostname="localhost", ssl_shutdown_timeout=0.05
+            Recorder,
+            sock=near_socket,
+            ssl=client,
+            server_hostname="localhost",
+            ssl_shutdown_timeout=0.05,
         )
         with await asyncio.to_thread(accepting.result):
             transport.close()
@@ -88,7 +98,7 @@ def test_a_shutdown_that_is_not_answered_times_out(run: Runner, contexts: Contex
     run.complaints.clear()
 
 
-# -- cancellation -------------------------------------------------------------------------------------------------
+# -- cancellation ----------------------------------------------------------------------------------
 
 
 def test_a_handshake_that_is_cancelled_leaves_nothing_open(run: Runner, contexts: Contexts) -> None:
@@ -120,7 +130,9 @@ def drained(far: socket.socket) -> bool:
     return True
 
 
-def test_a_handshake_that_is_cancelled_on_both_sides_over_and_over(run: Runner, contexts: Contexts) -> None:
+def test_a_handshake_that_is_cancelled_on_both_sides_over_and_over(
+    run: Runner, contexts: Contexts
+) -> None:
     """Wherever it is cancelled, the next connection works, and the SSLObjects do not pile up."""
     client, server = contexts
     alive: list[ref[Any]] = []
@@ -157,10 +169,12 @@ def test_a_handshake_that_is_cancelled_on_both_sides_over_and_over(run: Runner, 
     gc.collect()
     assert len(alive) > 2
     left = {id(each()) for each in alive if each() is not None}
-    assert len(left) <= (2 if "uvloop" in type(run.loop).__module__ else 0)  # its timers keep the last ones
+    assert len(left) <= (
+        2 if "uvloop" in type(run.loop).__module__ else 0
+    )  # its timers keep the last ones
 
 
-# -- peers that vanish --------------------------------------------------------------------------------------------
+# -- peers that vanish -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
@@ -219,12 +233,17 @@ def test_abort_sends_no_close_notify(run: Runner, contexts: Contexts) -> None:
             await asyncio.sleep(0)
             near.transport.abort()
             await near.lost
-            assert await asyncio.to_thread(serving.result) in ("SSLEOFError", "ConnectionResetError")
+            assert await asyncio.to_thread(serving.result) in (
+                "SSLEOFError",
+                "ConnectionResetError",
+            )
 
     run(main())
 
 
-def test_records_that_were_tampered_with_end_the_connection(run: Runner, contexts: Contexts) -> None:
+def test_records_that_were_tampered_with_end_the_connection(
+    run: Runner, contexts: Contexts
+) -> None:
     client, server = contexts
 
     class Tampering(Recorder):
@@ -248,7 +267,10 @@ def test_records_that_were_tampered_with_end_the_connection(run: Runner, context
             near.transport.write(b"hello")
             lost = await near.lost
             assert isinstance(lost, tlskit.SSLError)
-            assert lost.reason in ("DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")  # the latter from OpenSSL 3.2 on
+            assert lost.reason in (
+                "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+                "RECORD_LAYER_FAILURE",
+            )  # the latter from OpenSSL 3.2 on
             assert not near.data
             await asyncio.to_thread(serving.result)
 
@@ -256,9 +278,11 @@ def test_records_that_were_tampered_with_end_the_connection(run: Runner, context
     run.complaints.clear()
 
 
-# -- renegotiation ------------------------------------------------------------------------------------------------
+# -- renegotiation ---------------------------------------------------------------------------------
 
-needs_openssl = pytest.mark.skipif(peers.version() is None, reason="there is no openssl command of OpenSSL 3 or later")
+needs_openssl = pytest.mark.skipif(
+    peers.version() is None, reason="there is no openssl command of OpenSSL 3 or later"
+)
 
 
 @needs_openssl

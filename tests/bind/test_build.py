@@ -1,4 +1,6 @@
-"""How the build finds OpenSSL, and the one sentence that it says when there is none that will do."""
+"""How the build finds OpenSSL, and the one sentence that it says when there is none that will
+do.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,26 @@ import pytest
 
 from .c.program import ROOT, build_ffi
 
-NEW = "# define OPENSSL_VERSION_MAJOR  3\n# define OPENSSL_VERSION_MINOR  5\n# define OPENSSL_VERSION_PATCH  1\n"
-OLD = '# define OPENSSL_VERSION_NUMBER  0x1010117fL\n# define OPENSSL_VERSION_TEXT    "OpenSSL 1.1.1w  11 Sep 2023"\n'
-LIBRE = '#define LIBRESSL_VERSION_NUMBER 0x3090200fL\n#define OPENSSL_VERSION_TEXT "LibreSSL 3.9.2"\n'
+NEW = (
+    "# define OPENSSL_VERSION_MAJOR  3\n# define OPENSSL_VERSION_MINOR  5\n# define "
+    "OPENSSL_VERSION_PATCH  1\n"
+)
+OLD = (
+    '# define OPENSSL_VERSION_NUMBER  0x1010117fL\n# define OPENSSL_VERSION_TEXT    "OpenSSL '
+    '1.1.1w  11 Sep 2023"\n'
+)
+LIBRE = (
+    '#define LIBRESSL_VERSION_NUMBER 0x3090200fL\n#define OPENSSL_VERSION_TEXT "LibreSSL 3.9.2"\n'
+)
 BORING = "#define OPENSSL_IS_BORINGSSL\n"
 
 
-def prefix(folder: Path, header: str | None = NEW, *, files: tuple[str, ...] = ("lib/libssl.a", "lib/libcrypto.a")) -> Path:
+def prefix(
+    folder: Path,
+    header: str | None = NEW,
+    *,
+    files: tuple[str, ...] = ("lib/libssl.a", "lib/libcrypto.a"),
+) -> Path:
     """A folder that looks like an installed OpenSSL."""
     for name in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -46,7 +61,7 @@ def refusal(build, monkeypatch, folder: Path) -> str:
     return sentence
 
 
-# -- OPENSSL_DIR -------------------------------------------------------------------------------------------------------
+# -- OPENSSL_DIR -----------------------------------------------------------------------------------
 
 
 def test_takes_the_archives_of_a_prefix_that_has_no_more(build, monkeypatch, tmp_path):
@@ -54,19 +69,27 @@ def test_takes_the_archives_of_a_prefix_that_has_no_more(build, monkeypatch, tmp
     found = build.find_openssl()
     assert found.include == tmp_path / "include"
     assert found.libraries == []
-    assert found.link_args[:2] == [str(tmp_path / "lib" / "libssl.a"), str(tmp_path / "lib" / "libcrypto.a")]
+    assert found.link_args[:2] == [
+        str(tmp_path / "lib" / "libssl.a"),
+        str(tmp_path / "lib" / "libcrypto.a"),
+    ]
 
 
 def test_links_an_archive_with_what_it_needs(build, monkeypatch, tmp_path):
     prefix(tmp_path, files=("lib64/libssl.a", "lib64/libcrypto.a", "lib64/pkgconfig/libcrypto.pc"))
-    (tmp_path / "lib64" / "pkgconfig" / "libcrypto.pc").write_text("Version: 3.5.1\nLibs: -lcrypto\nLibs.private: -lz -ldl -pthread\n")
+    (tmp_path / "lib64" / "pkgconfig" / "libcrypto.pc").write_text(
+        "Version: 3.5.1\nLibs: -lcrypto\nLibs.private: -lz -ldl -pthread\n"
+    )
     monkeypatch.setenv("OPENSSL_DIR", str(tmp_path))
     assert build.find_openssl().link_args[2:] == ["-lz", "-ldl", "-pthread"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no run path")
 def test_finds_a_shared_library_of_a_prefix_again(build, monkeypatch, tmp_path):
-    monkeypatch.setenv("OPENSSL_DIR", str(prefix(tmp_path, files=("lib/libssl.so", "lib/libssl.a", "lib/libcrypto.a"))))
+    monkeypatch.setenv(
+        "OPENSSL_DIR",
+        str(prefix(tmp_path, files=("lib/libssl.so", "lib/libssl.a", "lib/libcrypto.a"))),
+    )
     found = build.find_openssl()
     assert (found.libraries, found.library_dirs) == (["ssl", "crypto"], [str(tmp_path / "lib")])
     assert found.link_args == [f"-Wl,-rpath,{tmp_path / 'lib'}"]
@@ -75,16 +98,22 @@ def test_finds_a_shared_library_of_a_prefix_again(build, monkeypatch, tmp_path):
 
 
 def test_refuses_a_prefix_with_nothing_in_it(build, monkeypatch, tmp_path):
-    assert "there is no include/openssl/opensslv.h in it" in refusal(build, monkeypatch, tmp_path / "nowhere")
+    assert "there is no include/openssl/opensslv.h in it" in refusal(
+        build, monkeypatch, tmp_path / "nowhere"
+    )
 
 
 def test_refuses_a_prefix_without_libraries(build, monkeypatch, tmp_path):
-    assert "there is no libssl in lib or lib64" in refusal(build, monkeypatch, prefix(tmp_path, files=()))
+    assert "there is no libssl in lib or lib64" in refusal(
+        build, monkeypatch, prefix(tmp_path, files=())
+    )
 
 
 def test_refuses_a_static_build_without_archives(build, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENSSL_STATIC", "1")
-    assert "there is no libssl.a in" in refusal(build, monkeypatch, prefix(tmp_path, files=("lib/libssl.so",)))
+    assert "there is no libssl.a in" in refusal(
+        build, monkeypatch, prefix(tmp_path, files=("lib/libssl.so",))
+    )
 
 
 def test_refuses_an_old_version_by_its_name(build, monkeypatch, tmp_path):
@@ -102,7 +131,7 @@ def test_refuses_what_is_not_openssl(build, monkeypatch, tmp_path, header):
     assert "holds LibreSSL or BoringSSL" in refusal(build, monkeypatch, prefix(tmp_path, header))
 
 
-# -- without OPENSSL_DIR -----------------------------------------------------------------------------------------------
+# -- without OPENSSL_DIR ---------------------------------------------------------------------------
 
 
 def fake_pkg_config(folder: Path, prefix: Path) -> Path:
@@ -137,7 +166,9 @@ def test_refuses_an_old_version_of_pkg_config(build, monkeypatch, tmp_path):
 
 def test_looks_where_the_compiler_looks(build, monkeypatch, tmp_path):
     monkeypatch.setenv("PKG_CONFIG", str(tmp_path / "no-such-program"))
-    monkeypatch.setattr(build, "default_includes", lambda: [tmp_path / "nothing", prefix(tmp_path) / "include"])
+    monkeypatch.setattr(
+        build, "default_includes", lambda: [tmp_path / "nothing", prefix(tmp_path) / "include"]
+    )
     assert build.find_openssl().include == tmp_path / "include"
 
 
@@ -154,15 +185,17 @@ def test_knows_the_directories_of_the_compiler(build, monkeypatch):
     assert Path("/usr/include") in build.default_includes()
 
 
-# -- as a user meets it ------------------------------------------------------------------------------------------------
+# -- as a user meets it ----------------------------------------------------------------------------
 
 
 def test_the_build_ends_with_that_sentence(tmp_path):
     pytest.importorskip("setuptools")
     prefix(tmp_path / "old", OLD)
     done = subprocess.run(
-        [sys.executable, "setup.py", "--quiet", "build_ext", "--build-temp", str(tmp_path / "t"), "--build-lib", str(tmp_path / "l")],
-        cwd=ROOT, env={**os.environ, "OPENSSL_DIR": str(tmp_path / "old")}, capture_output=True, text=True, check=False,
+        [sys.executable, "setup.py", "--quiet", "build_ext", "--build-temp", str(tmp_path / "t"),
+        "--build-lib", str(tmp_path / "l")],
+        cwd=ROOT, env={**os.environ, "OPENSSL_DIR": str(tmp_path / "old")}, capture_output=True,
+        text=True, check=False,
     )  # fmt: skip
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1].startswith("tlskit: the OpenSSL in ")

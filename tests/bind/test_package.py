@@ -1,4 +1,6 @@
-"""What the packages hold: the sdist all that building and testing needs, the wheel only what running needs."""
+"""What the packages hold: the sdist all that building and testing needs, the wheel only what
+running needs.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so")
     shutil.copytree(ROOT, folder / "tree", ignore=unwanted)
     script = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], cwd=folder / "tree", capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        cwd=folder / "tree",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         return [name.partition("/")[2] for name in archive.getnames()]
@@ -33,7 +41,8 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     [
         "LICENSE", "README.md", "pyproject.toml", "setup.py", "build_ffi.py", "Makefile",
         "src/_tlsbind/_native.pyi", "src/_tlsbind/decl/constants.py", "src/tlskit/py.typed",
-        "src/tlskit/_core/native.py", "tests/conftest.py", "tests/support/pki.py", "tests/bind/c/tk_test.c", "tools/stub.py",
+        "src/tlskit/_core/native.py", "tests/conftest.py", "tests/support/pki.py",
+        "tests/bind/c/tk_test.c", "tools/stub.py",
     ],
 )  # fmt: skip
 def test_sdist_has(sdist, name):
@@ -41,7 +50,9 @@ def test_sdist_has(sdist, name):
 
 
 def test_sdist_has_all_of_the_c(sdist):
-    assert {f"src/_tlsbind/csrc/{path.name}" for path in (ROOT / "src" / "_tlsbind" / "csrc").iterdir()} <= set(sdist)
+    assert {
+        f"src/_tlsbind/csrc/{path.name}" for path in (ROOT / "src" / "_tlsbind" / "csrc").iterdir()
+    } <= set(sdist)
 
 
 def test_sdist_has_nothing_compiled(sdist):
@@ -57,6 +68,8 @@ def test_wheel_has_what_running_needs_and_no_more():
     if not any(name.startswith("tlskit/") for name in files):
         pytest.skip("tlskit is installed in place")
     assert {"tlskit/py.typed", "_tlsbind/_native.pyi", "tlskit/_core/native.py"} <= set(files)
-    assert [name for name in files if "csrc" in name or "decl" in name or name.startswith("tests")] == []
+    assert [
+        name for name in files if "csrc" in name or "decl" in name or name.startswith("tests")
+    ] == []
     top = {name.split("/")[0] for name in files if not name.startswith("..")}
     assert {name for name in top if not name.endswith(".dist-info")} == {"tlskit", "_tlsbind"}

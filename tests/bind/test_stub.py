@@ -16,17 +16,28 @@ STUB = ROOT / "src" / "_tlsbind" / "_native.pyi"
 TREE = ast.parse(STUB.read_text(encoding="utf-8"))
 CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in CLASSES["Lib"].body if isinstance(node, ast.FunctionDef)}
-CONSTANTS = [node.target.id for node in CLASSES["Lib"].body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)]
+CONSTANTS = [
+    node.target.id
+    for node in CLASSES["Lib"].body
+    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+]
 
 
 def test_is_what_the_header_says():
     pytest.importorskip("pycparser", reason="cffi has it everywhere but on PyPy")
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "stub.py"), "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "stub.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_names_are_those_of_the_library():
-    doors = {name for name in dir(lib) if name.startswith("tk_py_")}  # from C to Python: nobody calls them from here
+    doors = {
+        name for name in dir(lib) if name.startswith("tk_py_")
+    }  # from C to Python: nobody calls them from here
     assert {*FUNCTIONS, *CONSTANTS} == set(dir(lib)) - doors
 
 
@@ -37,12 +48,18 @@ def test_constants_are_numbers():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_take_as_many_arguments(name):
     arguments = FUNCTIONS[name].args
-    assert len(arguments.posonlyargs) + len(arguments.args) - 1 == len(ffi.typeof(getattr(lib, name)).args)
+    assert len(arguments.posonlyargs) + len(arguments.args) - 1 == len(
+        ffi.typeof(getattr(lib, name)).args
+    )
 
 
 def test_structs_have_those_fields():
     for name, node in CLASSES.items():
-        fields = [part.target.id for part in node.body if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)]
+        fields = [
+            part.target.id
+            for part in node.body
+            if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name)
+        ]
         if name.startswith("tk_") and fields:
             assert fields == [field for field, _ in ffi.typeof(name).fields]
 
@@ -60,5 +77,10 @@ def test_every_function_has_a_user():
 
 
 def test_the_features_are_what_the_table_says():
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "features.py"), "--check"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "features.py"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -16,8 +16,12 @@ from tlskit.cli import main
 
 
 @contextlib.contextmanager
-def serving(handle: Callable[[socket.socket], None], *, host: str = "127.0.0.1", most: int | None = None) -> Iterator[int]:
-    """A server that handles one plain connection after the other, `most` at most, and then takes no more; its port."""
+def serving(
+    handle: Callable[[socket.socket], None], *, host: str = "127.0.0.1", most: int | None = None
+) -> Iterator[int]:
+    """A server that handles one plain connection after the other, `most` at most, and then takes no
+    more; its port.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.create_server((host, 0), family=family)
     port: int = listener.getsockname()[1]
@@ -54,7 +58,9 @@ def serving(handle: Callable[[socket.socket], None], *, host: str = "127.0.0.1",
 
 @dataclass
 class Answering:
-    """Handles a connection over TLS: sends nothing by itself, notes what it is sent, and ends with the client."""
+    """Handles a connection over TLS: sends nothing by itself, notes what it is sent, and ends with
+    the client.
+    """
 
     context: Any
     heard: list[bytes] = field(default_factory=list)
@@ -70,11 +76,15 @@ class Answering:
 
 def as_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m tlskit`."""
-    return subprocess.run([sys.executable, "-m", "tlskit", *arguments], capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-m", "tlskit", *arguments], capture_output=True, text=True, timeout=120
+    )
 
 
 def as_json(capsys: Any, *arguments: str) -> dict[str, Any]:
-    """Run a command in this process with --json: its document, after it has succeeded without a word of complaint."""
+    """Run a command in this process with --json: its document, after it has succeeded without a
+    word of complaint.
+    """
     status = main([*arguments, "--json"])
     out, err = capsys.readouterr()
     assert (status, err) == (0, "")

@@ -39,7 +39,9 @@ def test_resumes(pki, version, server, capsys):
     first, again = told["connections"]
     assert (first["resumed"], again["resumed"], told["resumed"]) == (False, True, True)
     assert first["version"] == again["version"] == version.name.replace("_", ".")
-    assert again["handshake_received"] < first["handshake_received"] - 600  # the certificates (a post-quantum key share stays)
+    assert (
+        again["handshake_received"] < first["handshake_received"] - 600
+    )  # the certificates (a post-quantum key share stays)
     assert told["reason"] is told["error"] is None
     assert (told["statistics"]["connect_good"], told["statistics"]["hits"]) == (2, 1)
     assert len(told["statistics"]) == 12
@@ -82,7 +84,15 @@ def test_ipv6(pki, server, capsys):
 
 def test_another_server_name(pki, server, capsys):
     with serving(Answering(server)) as port:
-        told = as_json(capsys, "connect", f"127.0.0.1:{port}", "--cafile", str(pki.root), "--server-name", "other.example")
+        told = as_json(
+            capsys,
+            "connect",
+            f"127.0.0.1:{port}",
+            "--cafile",
+            str(pki.root),
+            "--server-name",
+            "other.example",
+        )
     assert told["server_name"] == "other.example"
     assert told["resumed"]
 
@@ -102,7 +112,17 @@ def test_insecure_shows_what_it_has_not_verified(pki, version, capsys):
 @pytest.mark.parametrize("asked", ["1.2", "1.3", "TLSv1.2"])
 def test_protocol_bounds(pki, capsys, asked):
     with serving(Answering(server_context(pki))) as port:
-        told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--min", asked, "--max", asked)
+        told = as_json(
+            capsys,
+            "connect",
+            f"localhost:{port}",
+            "--cafile",
+            str(pki.root),
+            "--min",
+            asked,
+            "--max",
+            asked,
+        )
     assert told["connections"][1]["version"][-3:] == asked[-3:]
     assert told["resumed"]
 
@@ -117,7 +137,7 @@ def test_old_protocols_when_asked_for(pki, capsys, asked):
     assert told["connections"][0]["version"] == ("TLSv1" if asked == "1.0" else "TLSv1.1")
 
 
-# -- what is said to the server -----------------------------------------------------------------------------------
+# -- what is said to the server --------------------------------------------------------------------
 
 
 def test_alpn_and_a_request_where_it_is_http(pki, capsys):
@@ -125,7 +145,15 @@ def test_alpn_and_a_request_where_it_is_http(pki, capsys):
     context.set_alpn_protocols(["http/1.1"])
     answering = Answering(context)
     with serving(answering) as port:
-        told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--alpn", "h2, http/1.1")
+        told = as_json(
+            capsys,
+            "connect",
+            f"localhost:{port}",
+            "--cafile",
+            str(pki.root),
+            "--alpn",
+            "h2, http/1.1",
+        )
     assert [c["alpn"] for c in told["connections"]] == ["http/1.1"] * 2
     request = answering.heard[0].decode().split("\r\n")
     assert request[0] == "HEAD / HTTP/1.1"
@@ -144,7 +172,7 @@ def test_the_names_of_hosts_in_a_request():
     assert b"\r\nHost: [::1]:8443\r\n" in connect._head_request("::1", 8443)
 
 
-# -- why it did not resume ----------------------------------------------------------------------------------------
+# -- why it did not resume -------------------------------------------------------------------------
 
 
 def test_no_ticket_came(pki, capsys, impatient):
@@ -164,7 +192,9 @@ def test_neither_id_nor_ticket(pki, capsys):
     context.sessions.mode = tlskit.SessionCacheMode.OFF
     with serving(Answering(context)) as port:
         told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root))
-    assert told["reason"] == "the server gave the first connection neither a session id nor a ticket"
+    assert (
+        told["reason"] == "the server gave the first connection neither a session id nor a ticket"
+    )
 
 
 def test_the_server_has_forgotten(pki, version, server, capsys):
@@ -181,36 +211,50 @@ def test_why_is_said_in_text_and_is_no_failure(pki, capsys, impatient):
     with serving(Answering(context)) as port:
         assert main(["connect", f"localhost:{port}", "--cafile", str(pki.root)]) == 0
     out, err = capsys.readouterr()
-    assert out.endswith("\nThe second connection did not resume: no ticket came within 0.05 s of the first handshake.\n")
+    assert out.endswith(
+        "\nThe second connection did not resume: no ticket came within 0.05 s of the first "
+        "handshake.\n"
+    )
     assert err == ""
 
 
 @pytest.mark.parametrize(
     ("first", "second", "reason"),
     [
-        ({"tickets": 1, "ticket_lifetime": 0}, {}, "the server said that its ticket is good for 0 seconds"),
+        (
+            {"tickets": 1, "ticket_lifetime": 0},
+            {},
+            "the server said that its ticket is good for 0 seconds",
+        ),
         ({}, {"version": "TLSv1.2"}, "the server chose TLSv1.2 this time"),
         ({}, {"reason": "the session has expired"}, "the session has expired"),
     ],
 )
 def test_other_reasons(first, second, reason):
     common = {
-        "process": "first", "address": "127.0.0.1", "port": 443, "version": "TLSv1.3", "cipher": None, "cipher_bits": 0, "group": None,
-        "alpn": None, "resumed": False, "age": None, "reason": None, "milliseconds": 1.0, "handshake_sent": 1, "handshake_received": 1,
+        "process": "first", "address": "127.0.0.1", "port": 443, "version": "TLSv1.3",
+        "cipher": None, "cipher_bits": 0, "group": None,
+        "alpn": None, "resumed": False, "age": None, "reason": None, "milliseconds": 1.0,
+        "handshake_sent": 1, "handshake_received": 1,
         "sent": 1, "received": 1, "tickets": 2, "ticket_lifetime": 7200,
     }  # fmt: skip
     visits = [connect.Visit(**{**common, **changed}) for changed in (first, second)]
-    outcome = connect.Outcome(connect.Order("localhost", 443), visits, {}, tlskit.SessionStats(*[0] * 12))
+    outcome = connect.Outcome(
+        connect.Order("localhost", 443), visits, {}, tlskit.SessionStats(*[0] * 12)
+    )
     assert outcome.reason == reason
 
 
-# -- failures -----------------------------------------------------------------------------------------------------
+# -- failures --------------------------------------------------------------------------------------
 
 
 def test_nobody_listens(capsys):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert complaint(capsys, "connect", f"127.0.0.1:{port}") == f"Cannot connect to 127.0.0.1:{port}: connection refused."
+    assert (
+        complaint(capsys, "connect", f"127.0.0.1:{port}")
+        == f"Cannot connect to 127.0.0.1:{port}: connection refused."
+    )
 
 
 def test_nobody_listens_as_a_process():
@@ -219,7 +263,10 @@ def test_nobody_listens_as_a_process():
     done = as_process("connect", f"127.0.0.1:{port}", "--json")
     assert done.returncode == 1
     assert done.stderr == f"tlskit: Cannot connect to 127.0.0.1:{port}: connection refused.\n"
-    assert json.loads(done.stdout)["error"] == f"Cannot connect to 127.0.0.1:{port}: connection refused."
+    assert (
+        json.loads(done.stdout)["error"]
+        == f"Cannot connect to 127.0.0.1:{port}: connection refused."
+    )
 
 
 def test_unknown_host(capsys, monkeypatch):
@@ -227,16 +274,24 @@ def test_unknown_host(capsys, monkeypatch):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    assert complaint(capsys, "connect", "nobody.invalid") == "Cannot find nobody.invalid:443: name or service not known."
+    assert (
+        complaint(capsys, "connect", "nobody.invalid")
+        == "Cannot find nobody.invalid:443: name or service not known."
+    )
 
 
 def test_no_host_name(capsys):
-    assert complaint(capsys, "connect", f"{'a' * 70}.example") == f"{'a' * 70}.example:443 is not a host name."
+    assert (
+        complaint(capsys, "connect", f"{'a' * 70}.example")
+        == f"{'a' * 70}.example:443 is not a host name."
+    )
 
 
 def test_no_server_name(pki, server, capsys):
     with serving(Answering(server)) as port:
-        assert "'.example' cannot be a server's name: " in complaint(capsys, "connect", f"localhost:{port}", "--server-name", ".example")
+        assert "'.example' cannot be a server's name: " in complaint(
+            capsys, "connect", f"localhost:{port}", "--server-name", ".example"
+        )
 
 
 def test_a_server_name_that_is_too_long(pki, server, capsys):
@@ -250,7 +305,10 @@ def test_a_connection_that_is_not_answered(capsys, monkeypatch):
         raise TimeoutError("timed out")
 
     monkeypatch.setattr(socket, "create_connection", unanswered)
-    assert complaint(capsys, "connect", "localhost", "--timeout", "2.5") == "Cannot connect to localhost:443: no answer within 2.5 s."
+    assert (
+        complaint(capsys, "connect", "localhost", "--timeout", "2.5")
+        == "Cannot connect to localhost:443: no answer within 2.5 s."
+    )
 
 
 def test_untrusted(pki, version, server, capsys):
@@ -262,14 +320,24 @@ def test_untrusted(pki, version, server, capsys):
 
 def test_another_name_in_the_certificate(pki, version, server, capsys):
     with serving(Answering(server)) as port:
-        said = complaint(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--server-name", "elsewhere.example")
+        said = complaint(
+            capsys,
+            "connect",
+            f"localhost:{port}",
+            "--cafile",
+            str(pki.root),
+            "--server-name",
+            "elsewhere.example",
+        )
     assert "hostname mismatch" in said
     assert "--server-name" in said
 
 
 def test_expired(pki, capsys):
     with serving(Answering(server_context(pki, identity=pki.expired))) as port:
-        assert "certificate has expired" in complaint(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root))
+        assert "certificate has expired" in complaint(
+            capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root)
+        )
 
 
 @pytest.mark.parametrize("content", [None, "no certificate here\n", ""])
@@ -282,7 +350,14 @@ def test_wrong_cafile(capsys, tmp_path, content):
     assert ("no such file" in said) == (content is None)
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", b"220 mail.example ESMTP\r\n"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n",
+        b"220 mail.example ESMTP\r\n",
+    ],
+)
 def test_not_tls(capsys, answer):
     def speak(plain):
         plain.sendall(answer)
@@ -300,7 +375,8 @@ def test_closed_in_the_handshake(capsys):
 
     with serving(close) as port:
         assert (
-            complaint(capsys, "connect", f"127.0.0.1:{port}") == f"127.0.0.1:{port} closed the connection in the middle of the handshake."
+            complaint(capsys, "connect", f"127.0.0.1:{port}")
+            == f"127.0.0.1:{port} closed the connection in the middle of the handshake."
         )
 
 
@@ -311,14 +387,18 @@ def test_silent(capsys):
 
     with serving(say_nothing) as port:
         said = complaint(capsys, "connect", f"127.0.0.1:{port}", "--timeout", "0.2")
-    assert said == f"127.0.0.1:{port} took the connection, but the handshake did not end within 0.2 s."
+    assert (
+        said == f"127.0.0.1:{port} took the connection, but the handshake did not end within 0.2 s."
+    )
 
 
 def test_no_version_in_common(pki, capsys):
     context = server_context(pki)
     only(tlskit.TLSVersion.TLSv1_2, context)
     with serving(Answering(context)) as port:
-        said = complaint(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--min", "1.3")
+        said = complaint(
+            capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--min", "1.3"
+        )
     assert said == f"localhost:{port} refused the handshake with the alert PROTOCOL_VERSION."
 
 
@@ -340,18 +420,24 @@ def test_the_second_connection_fails(pki, server, capsys):
     assert len(told["connections"]) == 1
     assert told["reason"] is None
     assert err == f"tlskit: {told['error']}\n"
-    assert told["error"].startswith("The first connection was made, the second was not. Cannot connect to localhost:")
+    assert told["error"].startswith(
+        "The first connection was made, the second was not. Cannot connect to localhost:"
+    )
 
 
 def test_versions_that_contradict_each_other(capsys):
-    assert "leave nothing to negotiate" in complaint(capsys, "connect", "localhost:1", "--min", "1.3", "--max", "1.2", status=2)
+    assert "leave nothing to negotiate" in complaint(
+        capsys, "connect", "localhost:1", "--min", "1.3", "--max", "1.2", status=2
+    )
 
 
 def test_alpn_that_is_too_long(capsys):
-    assert "no application protocols" in complaint(capsys, "connect", "localhost:1", "--alpn", "x" * 256, status=2)
+    assert "no application protocols" in complaint(
+        capsys, "connect", "localhost:1", "--alpn", "x" * 256, status=2
+    )
 
 
-# -- from a store -------------------------------------------------------------------------------------------------
+# -- from a store ----------------------------------------------------------------------------------
 
 
 def test_it_resumes_what_an_earlier_run_has_kept(pki, version, server, capsys, tmp_path):
@@ -363,7 +449,10 @@ def test_it_resumes_what_an_earlier_run_has_kept(pki, version, server, capsys, t
         text = capsys.readouterr().out
         other = as_json(capsys, "connect", f"127.0.0.1:{port}", *arguments)
     assert [c["resumed"] for c in once["connections"]] == [False, True]
-    assert once["connections"][0]["reason"] == "nothing is stored for this server name and verification policy"
+    assert (
+        once["connections"][0]["reason"]
+        == "nothing is stored for this server name and verification policy"
+    )
     assert re.search(r"\nThe first connection resumed a session from the store, \d s old\.\n", text)
     assert text.endswith("\nThe second connection resumed the session of the first.\n")
     assert not other["connections"][0]["resumed"]
@@ -371,39 +460,61 @@ def test_it_resumes_what_an_earlier_run_has_kept(pki, version, server, capsys, t
 
 
 def test_no_ticket_of_a_store_is_offered_twice(pki, capsys, tmp_path):
-    """Both connections are made from the store, so that what it has given to one is not set on the other."""
+    """Both connections are made from the store, so that what it has given to one is not set on the
+    other.
+    """
     context = server_context(pki)
     only(tlskit.TLSVersion.TLSv1_3, context)
     context.tickets.keyring = tlskit.TicketKeyring()
     offered = []
     with serving(Answering(context)) as port:
         for _ in range(3):
-            told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--store", str(tmp_path / "sessions.db"))
+            told = as_json(
+                capsys,
+                "connect",
+                f"localhost:{port}",
+                "--cafile",
+                str(pki.root),
+                "--store",
+                str(tmp_path / "sessions.db"),
+            )
             offered += [c["resumed"] for c in told["connections"]]
     assert offered == [False, True, True, True, True, True]
     with contextlib.closing(tlskit.SQLiteStore(tmp_path / "sessions.db")) as store:
         left = [tlskit.SSLSession.from_bytes(entry.value).ticket for entry in store.entries()]
-    assert len(set(left)) == len(left) == 2  # two and five times one have come, and five have been taken
+    assert (
+        len(set(left)) == len(left) == 2
+    )  # two and five times one have come, and five have been taken
 
 
-def test_a_store_that_does_not_answer_makes_a_full_handshake(pki, server, capsys, tmp_path, monkeypatch):
+def test_a_store_that_does_not_answer_makes_a_full_handshake(
+    pki, server, capsys, tmp_path, monkeypatch
+):
     monkeypatch.setenv("TLSKIT_SESSIONS_SECRET", "5a" * 32)
     pytest.importorskip("redis")
     with serving(Answering(server)) as port:
         told = as_json(
-            capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--store", f"unix://{tmp_path}/nobody?password=hidden"
+            capsys,
+            "connect",
+            f"localhost:{port}",
+            "--cafile",
+            str(pki.root),
+            "--store",
+            f"unix://{tmp_path}/nobody?password=hidden",
         )
     assert [c["reason"] for c in told["connections"]] == ["the store did not answer"] * 2
 
 
-@pytest.mark.parametrize("store", ["redis://localhost:1", "memcached://localhost:1", "ftp://localhost"])
+@pytest.mark.parametrize(
+    "store", ["redis://localhost:1", "memcached://localhost:1", "ftp://localhost"]
+)
 def test_a_store_that_cannot_be(store, capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("TLSKIT_SESSIONS_SECRET", raising=False)
     said = complaint(capsys, "connect", "localhost:1", "--store", store, status=2)
     assert "TLSKIT_SESSIONS_SECRET" in said
 
 
-# -- what the server says is only shown ---------------------------------------------------------------------------
+# -- what the server says is only shown ------------------------------------------------------------
 
 
 def test_a_certificate_cannot_steer_the_terminal(tmp_path, capsys):

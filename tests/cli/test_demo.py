@@ -18,7 +18,8 @@ from ..support.pairs import client_context, memory_pair, only, server_context
 from .servers import Answering, as_json, as_process, complaint, serving
 
 COUNTERS = {
-    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good", "accept_renegotiate",
+    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
+    "accept_renegotiate",
     "hits", "misses", "timeouts", "cache_full", "cb_hits",
 }  # fmt: skip
 
@@ -55,7 +56,9 @@ def test_every_connection_is_described(outcome):
 
 def test_a_resumed_handshake_receives_less(outcome):
     for full, again, elsewhere in (outcome["connections"][:3], outcome["connections"][3:]):
-        assert again["handshake_received"] < full["handshake_received"] - 600  # the certificates (a post-quantum key share stays)
+        assert (
+            again["handshake_received"] < full["handshake_received"] - 600
+        )  # the certificates (a post-quantum key share stays)
         assert elsewhere["handshake_received"] < full["handshake_received"] - 600
 
 
@@ -68,8 +71,14 @@ def test_all_twelve_counters_of_all_three(outcome):
     assert set(statistics) == {"server", "first process", "second process"}
     assert all(set(counters) == COUNTERS for counters in statistics.values())
     assert (statistics["server"]["accept_good"], statistics["server"]["hits"]) == (6, 4)
-    assert (statistics["first process"]["connect_good"], statistics["first process"]["hits"]) == (4, 2)
-    assert (statistics["second process"]["connect_good"], statistics["second process"]["hits"]) == (2, 2)
+    assert (statistics["first process"]["connect_good"], statistics["first process"]["hits"]) == (
+        4,
+        2,
+    )
+    assert (statistics["second process"]["connect_good"], statistics["second process"]["hits"]) == (
+        2,
+        2,
+    )
 
 
 def test_the_server_is_another_process(outcome):
@@ -94,7 +103,14 @@ def test_the_session_lies_in_a_file_for_its_owner_only_and_then_nowhere(capsys, 
     original = demo._second_process
 
     def watched(port, root, file):
-        seen.append((file, file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777, file.read_text()))
+        seen.append(
+            (
+                file,
+                file.stat().st_mode & 0o777,
+                file.parent.stat().st_mode & 0o777,
+                file.read_text(),
+            )
+        )
         return original(port, root, file)
 
     monkeypatch.setattr(demo, "_second_process", watched)
@@ -113,7 +129,9 @@ def test_without_trustme_it_says_what_to_install(capsys, monkeypatch):
 
 
 def test_a_server_that_does_not_start_is_explained(capsys, monkeypatch):
-    monkeypatch.setattr(demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing"))
+    monkeypatch.setattr(
+        demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing")
+    )
     assert "server did not start: ssl.SSLError" in complaint_of_any_end(capsys, "demo")
 
 
@@ -125,7 +143,9 @@ def complaint_of_any_end(capsys, *arguments):
 
 
 def test_a_failure_is_in_the_document_too(capsys, monkeypatch):
-    monkeypatch.setattr(demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing"))
+    monkeypatch.setattr(
+        demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing")
+    )
     assert main(["demo", "--json"]) == 1
     assert "did not start" in json.loads(capsys.readouterr().out)["error"]
 
@@ -139,7 +159,10 @@ def test_a_session_that_is_not_resumed_is_a_failure(capsys, monkeypatch):
 
     monkeypatch.setattr(demo, "call", forgetful)
     said = complaint(capsys, "demo")
-    assert said == "A connection of the first process with TLSv1.3 was to resume and did not: the session has expired."
+    assert said == (
+        "A connection of the first process with TLSv1.3 was to resume and did not: the "
+        "session has expired."
+    )
 
 
 def stale(session):
@@ -147,7 +170,7 @@ def stale(session):
     return tlskit.SSLSession._make(session._session.with_times(time=session.time - 30 * 86400))
 
 
-# -- the second process -------------------------------------------------------------------------------------------
+# -- the second process ----------------------------------------------------------------------------
 
 
 def second(port: int, root: Path, file: Path) -> subprocess.CompletedProcess[str]:
@@ -166,7 +189,9 @@ def test_the_second_process_resumes_from_the_file(pki, version, tmp_path):
     assert told["statistics"]["hits"] == 1
 
 
-def test_the_second_process_does_not_resume_what_its_root_does_not_vouch_for(pki, version, tmp_path):
+def test_the_second_process_does_not_resume_what_its_root_does_not_vouch_for(
+    pki, version, tmp_path
+):
     server = server_context(pki, identity=pki.direct)
     file = session_file(pki, version, server, tmp_path)
     with serving(Hearing(server)) as port:

@@ -19,7 +19,14 @@ from .servers import as_process
 BLOCKS = (
     report.Paragraph("Some words."),
     report.Facts([("name", "[bold]value[/]"), ("  below", "x\x1b[2J")]),
-    report.Table("Things", ("a", "bb", "n"), [("1", "x", "0"), ("22", "yyy", "1,234")], right=frozenset(["n"]), loose="bb", note="Noted."),
+    report.Table(
+        "Things",
+        ("a", "bb", "n"),
+        [("1", "x", "0"), ("22", "yyy", "1,234")],
+        right=frozenset(["n"]),
+        loose="bb",
+        note="Noted.",
+    ),
     report.Verdict("Well.", good=True),
     report.Verdict("Unwell.", good=False),
 )
@@ -81,7 +88,13 @@ def test_a_pipe_that_is_closed_early_makes_no_noise():
     read, write = os.pipe()
     os.close(read)
     try:
-        done = subprocess.run([sys.executable, "-m", "tlskit", "demo"], stdout=write, stderr=subprocess.PIPE, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-m", "tlskit", "demo"],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
     finally:
         os.close(write)
     assert done.returncode != 0
@@ -97,7 +110,7 @@ def test_an_interruption_makes_no_noise(monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-# -- layouts ------------------------------------------------------------------------------------------------------
+# -- layouts ---------------------------------------------------------------------------------------
 
 
 class Terminal(io.StringIO):
@@ -183,7 +196,12 @@ def test_the_demo_fits_a_real_terminal(columns):
     near, far = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "60"}
     environment.pop("NO_COLOR", None)
-    process = subprocess.Popen([sys.executable, "-m", "tlskit", "demo"], stdout=far, stderr=subprocess.PIPE, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tlskit", "demo"],
+        stdout=far,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
     os.close(far)
     seen = bytearray()
     try:

@@ -59,12 +59,14 @@ def count(version):
     return 4 if version is tlskit.TLSVersion.TLSv1_3 else 2
 
 
-# -- list -----------------------------------------------------------------------------------------------------------------
+# -- list ------------------------------------------------------------------------------------------
 
 
 def test_list(path, version, capsys):
     found = listed(capsys, path)
-    assert [s["kind"] for s in found] == ["client"] * (count(version) // 2) + ["server"] * (count(version) // 2)
+    assert [s["kind"] for s in found] == ["client"] * (count(version) // 2) + ["server"] * (
+        count(version) // 2
+    )
     for s in found:
         assert s["readable"]
         assert s["host"] == "localhost"
@@ -80,9 +82,22 @@ def test_list_as_a_process(path, version):
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == f"Sessions in {path}"
-    assert lines[2].split() == ["key", "kind", "host", "TLS", "cipher", "age", "expires", "in", "readable"]
+    assert lines[2].split() == [
+        "key",
+        "kind",
+        "host",
+        "TLS",
+        "cipher",
+        "age",
+        "expires",
+        "in",
+        "readable",
+    ]
     rows = lines[4 : 4 + count(version)]
-    assert all(re.fullmatch(r"[0-9a-f]{10} +(client|server) +localhost +1\.\d +\S+ +\d+ s +2 h +yes", row) for row in rows)
+    assert all(
+        re.fullmatch(r"[0-9a-f]{10} +(client|server) +localhost +1\.\d +\S+ +\d+ s +2 h +yes", row)
+        for row in rows
+    )
     assert done.stdout.isascii()
 
 
@@ -100,7 +115,8 @@ def test_what_others_have_put_there(path, version, capsys):
     *others, odd = listed(capsys, path)
     assert len(others) == count(version)
     assert odd == {
-        "key": b"odd".hex(), "kind": "?", "readable": False, "host": None, "protocol": None, "cipher": None, "age": None,
+        "key": b"odd".hex(), "kind": "?", "readable": False, "host": None, "protocol": None,
+        "cipher": None, "age": None,
         "expires_in": odd["expires_in"],
     }  # fmt: skip
     assert 0 < odd["expires_in"] <= 60
@@ -114,7 +130,7 @@ def test_looking_does_not_change_the_store(path, capsys):
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
-# -- the secret -----------------------------------------------------------------------------------------------------------
+# -- the secret ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -134,7 +150,9 @@ def secret_file(folder: Path, *secrets: bytes, mode: int = 0o600) -> str:
 
 
 def test_the_secret_from_a_file(elsewhere, version, capsys, tmp_path):
-    assert len(listed(capsys, elsewhere, "--secret-file", secret_file(tmp_path, b"x" * 32, SECRET))) == count(version)
+    assert len(
+        listed(capsys, elsewhere, "--secret-file", secret_file(tmp_path, b"x" * 32, SECRET))
+    ) == count(version)
 
 
 def test_the_secret_from_the_environment(elsewhere, version, capsys, monkeypatch):
@@ -159,7 +177,10 @@ def test_the_wrong_secret(elsewhere, version, capsys, monkeypatch):
     told = json.loads(out)
     assert [s["readable"] for s in told["sessions"]] == [False] * count(version)
     assert {s["kind"] for s in told["sessions"]} == {"client", "server"}
-    assert told["error"] == f"None of the {count(version)} entries in {elsewhere} opens with this secret."
+    assert (
+        told["error"]
+        == f"None of the {count(version)} entries in {elsewhere} opens with this secret."
+    )
     assert err == f"tlskit: {told['error']}\n"
     assert main(["sessions", "list", elsewhere]) == 1
     assert f" {count(version)} do not open with this secret.\n" in capsys.readouterr().out
@@ -182,12 +203,21 @@ def test_what_is_no_secret(elsewhere, text, words, capsys, monkeypatch, tmp_path
 
 
 def test_a_secret_file_that_is_not_there_is_not_made(elsewhere, capsys, tmp_path):
-    assert "There is no file" in complaint(capsys, "sessions", "list", elsewhere, "--secret-file", str(tmp_path / "none"), status=2)
+    assert "There is no file" in complaint(
+        capsys, "sessions", "list", elsewhere, "--secret-file", str(tmp_path / "none"), status=2
+    )
     assert not (tmp_path / "none").exists()
 
 
 def test_a_secret_file_for_everybody(elsewhere, capsys, tmp_path):
-    said = complaint(capsys, "sessions", "list", elsewhere, "--secret-file", secret_file(tmp_path, SECRET, mode=0o644))
+    said = complaint(
+        capsys,
+        "sessions",
+        "list",
+        elsewhere,
+        "--secret-file",
+        secret_file(tmp_path, SECRET, mode=0o644),
+    )
     assert "others may use this file" in said
 
 
@@ -197,7 +227,7 @@ def test_the_secret_is_no_argument(capsys):
     assert "--secret " not in capsys.readouterr().out
 
 
-# -- show -----------------------------------------------------------------------------------------------------------------
+# -- show ------------------------------------------------------------------------------------------
 
 
 def test_show(path, version, capsys, pki):
@@ -233,14 +263,20 @@ def test_nothing_shows_a_secret(pki, version, capsys, tmp_path):
 
 
 def test_a_key_that_is_not_there(path, capsys):
-    assert complaint(capsys, "sessions", "show", path, "0" * 30) == f"No key in {path} begins with {'0' * 30}."
+    assert (
+        complaint(capsys, "sessions", "show", path, "0" * 30)
+        == f"No key in {path} begins with {'0' * 30}."
+    )
 
 
 def test_a_beginning_of_many_keys(path, capsys):
     with contextlib.closing(tlskit.SQLiteStore(path)) as store:
         store.put(b"\xaa\xaa1", b"value", 60)
         store.put(b"\xaa\xaa2", b"value", 60)
-    assert complaint(capsys, "sessions", "show", path, "aaaa") == f"2 keys in {path} begin with aaaa: give more of it."
+    assert (
+        complaint(capsys, "sessions", "show", path, "aaaa")
+        == f"2 keys in {path} begin with aaaa: give more of it."
+    )
 
 
 def test_one_that_cannot_be_read(path, capsys):
@@ -252,8 +288,10 @@ def test_one_that_cannot_be_read(path, capsys):
     assert err == f"tlskit: The one entry in {path} does not open with this secret.\n"
 
 
-@pytest.mark.parametrize("arguments", [["sessions"], ["sessions", "dance"], ["sessions", "list"], ["sessions", "show", "x", "xyz"],
-                                       ["sessions", "show", "x", ""], ["sessions", "show", "x"]])  # fmt: skip
+@pytest.mark.parametrize("arguments", [
+    ["sessions"], ["sessions", "dance"], ["sessions", "list"], ["sessions", "show", "x", "xyz"],
+    ["sessions", "show", "x", ""], ["sessions", "show", "x"],
+])  # fmt: skip
 def test_what_is_wrong_is_a_usage_error(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -261,12 +299,14 @@ def test_what_is_wrong_is_a_usage_error(arguments, capsys):
     assert "usage: tlskit sessions" in capsys.readouterr().err
 
 
-# -- purge ----------------------------------------------------------------------------------------------------------------
+# -- purge -----------------------------------------------------------------------------------------
 
 
 def test_purge(elsewhere, version, capsys):
     """What has expired goes; no secret is needed for that."""
-    with contextlib.closing(tlskit.SQLiteStore(elsewhere, secret=SECRET, clock=lambda: time.time() - 30)) as store:
+    with contextlib.closing(
+        tlskit.SQLiteStore(elsewhere, secret=SECRET, clock=lambda: time.time() - 30)
+    ) as store:
         store.put(b"old", b"value", 20)
     assert as_json(capsys, "sessions", "purge", elsewhere)["removed"] == 1
     assert main(["sessions", "purge", elsewhere]) == 0
@@ -277,7 +317,9 @@ def test_purge(elsewhere, version, capsys):
 
 
 def test_purge_everything(elsewhere, version, capsys):
-    assert as_json(capsys, "sessions", "purge", elsewhere, "--all", "--yes")["removed"] == count(version)
+    assert as_json(capsys, "sessions", "purge", elsewhere, "--all", "--yes")["removed"] == count(
+        version
+    )
     with contextlib.closing(tlskit.SQLiteStore(elsewhere, secret=SECRET)) as store:
         assert list(store.entries()) == []
 
@@ -287,7 +329,10 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("answer", "removed"), [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("", False)])
+@pytest.mark.parametrize(
+    ("answer", "removed"),
+    [("y\n", True), ("yes\n", True), ("n\n", False), ("\n", False), ("", False)],
+)
 def test_everything_asks_first(path, version, answer, removed, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     assert main(["sessions", "purge", path, "--all"]) == 0
@@ -303,13 +348,20 @@ def test_nobody_to_ask(path, version, capsys, monkeypatch):
     assert len(listed(capsys, path)) == count(version)
 
 
-# -- stores that are no use -----------------------------------------------------------------------------------------------
+# -- stores that are no use ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("action", [["list"], ["show"], ["purge"], ["purge", "--all", "--yes"]])
 class TestNoStore:
     def run(self, capsys: Any, action: list[str], store: str, status: int = 1) -> str:
-        return complaint(capsys, "sessions", action[0], store, *(["ab"] if action == ["show"] else action[1:]), status=status)
+        return complaint(
+            capsys,
+            "sessions",
+            action[0],
+            store,
+            *(["ab"] if action == ["show"] else action[1:]),
+            status=status,
+        )
 
     def test_no_file(self, action, capsys, tmp_path):
         path = str(tmp_path / "none.db")
@@ -340,14 +392,18 @@ class TestNoStore:
         assert "no regular file" in self.run(capsys, action, str(tmp_path))
 
     def test_memcached(self, action, capsys, monkeypatch):
-        assert "memcached cannot list what it holds" in self.run(capsys, action, "memcached://user:hidden@localhost:11211", status=2)
+        assert "memcached cannot list what it holds" in self.run(
+            capsys, action, "memcached://user:hidden@localhost:11211", status=2
+        )
 
     def test_a_scheme_of_no_store(self, action, capsys, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
         said = self.run(capsys, action, "ftp://user:hidden@localhost/x?password=hidden", status=2)
         assert said.startswith("ftp://localhost/x names no store")
 
-    @pytest.mark.parametrize("bad", ["redis://:hidden@[::1", "redis://:hidden@localhost:port", "unix://:hidden@[::1"])
+    @pytest.mark.parametrize(
+        "bad", ["redis://:hidden@[::1", "redis://:hidden@localhost:port", "unix://:hidden@[::1"]
+    )
     def test_what_is_no_url(self, action, bad, capsys, monkeypatch):
         pytest.importorskip("redis")
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
@@ -367,18 +423,22 @@ class TestNoStore:
     def test_without_redis_py(self, action, capsys, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
         monkeypatch.setitem(sys.modules, "redis", None)
-        assert "pip install 'tlskit[redis]'" in self.run(capsys, action, "redis://localhost", status=2)
+        assert "pip install 'tlskit[redis]'" in self.run(
+            capsys, action, "redis://localhost", status=2
+        )
 
 
 def test_a_file_that_others_hold(path, capsys, monkeypatch):
     monkeypatch.setattr(sessions, "_PATIENCE", 0.05)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        assert complaint(capsys, "sessions", "list", path) == f"Cannot use {path}: database is locked."
+        assert (
+            complaint(capsys, "sessions", "list", path) == f"Cannot use {path}: database is locked."
+        )
         other.execute("ROLLBACK")
 
 
-# -- Redis ----------------------------------------------------------------------------------------------------------------
+# -- Redis -----------------------------------------------------------------------------------------
 
 
 def test_redis(pki, version, redis_server, capsys, monkeypatch):
@@ -388,15 +448,25 @@ def test_redis(pki, version, redis_server, capsys, monkeypatch):
         with contextlib.closing(tlskit.RedisStore(client, secret=SECRET, prefix=prefix)) as store:
             earn(pki, version, store)
         client.rpush(prefix + "ab" * 33, "0" * 15 + "?", "9" * 15 + "not base64")
-    assert "are encrypted: give the secret" in complaint(capsys, "sessions", "list", url, "--prefix", prefix, status=2)
+    assert "are encrypted: give the secret" in complaint(
+        capsys, "sessions", "list", url, "--prefix", prefix, status=2
+    )
     monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
     found = listed(capsys, url, "--prefix", prefix)
     assert [s["readable"] for s in found] == [True] * count(version) + [False]
-    shown = as_json(capsys, "sessions", "show", url, found[0]["key"][:10], "--prefix", prefix)["sessions"]
+    shown = as_json(capsys, "sessions", "show", url, found[0]["key"][:10], "--prefix", prefix)[
+        "sessions"
+    ]
     assert shown[0]["info"]["verified"]
     assert main(["sessions", "purge", url, "--prefix", prefix]) == 0
-    assert capsys.readouterr().out == f"{url} drops by itself what has expired: there is nothing to do.\n"
-    assert as_json(capsys, "sessions", "purge", url, "--prefix", prefix, "--all", "--yes")["removed"] == count(version) + 1
+    assert (
+        capsys.readouterr().out
+        == f"{url} drops by itself what has expired: there is nothing to do.\n"
+    )
+    assert (
+        as_json(capsys, "sessions", "purge", url, "--prefix", prefix, "--all", "--yes")["removed"]
+        == count(version) + 1
+    )
     assert listed(capsys, url, "--prefix", prefix) == []
 
 
@@ -405,7 +475,11 @@ def test_the_password_of_redis(capsys, monkeypatch):
     monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
     password = "a /?#@:b"
     with servers.redis_server(None, "--requirepass", password) as running:
-        for url in (f"redis://127.0.0.1:{running.port}", f"redis://default@127.0.0.1:{running.port}/1", f"unix://{running.path}"):
+        for url in (
+            f"redis://127.0.0.1:{running.port}",
+            f"redis://default@127.0.0.1:{running.port}/1",
+            f"unix://{running.path}",
+        ):
             monkeypatch.delenv("TLSKIT_STORE_PASSWORD", raising=False)
             assert complaint(capsys, "sessions", "list", url).startswith("Cannot use ")
             monkeypatch.setenv("TLSKIT_STORE_PASSWORD", password)
@@ -417,12 +491,21 @@ def test_the_password_of_redis(capsys, monkeypatch):
         assert listed(capsys, given) == []  # what is in the URL counts
 
 
-# -- layouts --------------------------------------------------------------------------------------------------------------
+# -- layouts ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, "-"), (0, "0 s"), (100.4, "100 s"), (120, "2 min"), (7100, "118 min"), (7199, "2 h"), (172800, "2 d"), (604800, "7 d")],
+    [
+        (None, "-"),
+        (0, "0 s"),
+        (100.4, "100 s"),
+        (120, "2 min"),
+        (7100, "118 min"),
+        (7199, "2 h"),
+        (172800, "2 d"),
+        (604800, "7 d"),
+    ],
 )
 def test_spans(seconds, text):
     assert report._span(seconds) == text
@@ -431,6 +514,11 @@ def test_spans(seconds, text):
 def test_a_name_cannot_steer_the_terminal():
     out = io.StringIO()
     order = sessions.Order("x\x1b[31m.db")
-    report.write(report.listing_layout(sessions.Listing(order, [sessions.Item("ab" * 33, "client", 5.0, None)])), out)
+    report.write(
+        report.listing_layout(
+            sessions.Listing(order, [sessions.Item("ab" * 33, "client", 5.0, None)])
+        ),
+        out,
+    )
     report.write(report.removal_layout(sessions.Removal(order, 1, True)), out)
     assert "\x1b" not in out.getvalue()

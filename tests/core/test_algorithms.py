@@ -35,7 +35,13 @@ def test_words(context, name):
 @pytest.mark.parametrize("name", SETTERS)
 @pytest.mark.parametrize(
     ("value", "error"),
-    [(None, TypeError), (b"X25519", TypeError), (1, TypeError), ("a\0b", ValueError), ("\udcff", UnicodeEncodeError)],
+    [
+        (None, TypeError),
+        (b"X25519", TypeError),
+        (1, TypeError),
+        ("a\0b", ValueError),
+        ("\udcff", UnicodeEncodeError),
+    ],
 )
 def test_what_is_no_word(context, name, value, error):
     with pytest.raises(error):
@@ -43,10 +49,17 @@ def test_what_is_no_word(context, name, value, error):
 
 
 @pytest.mark.parametrize("name", SETTERS)
-@pytest.mark.parametrize("value", ["nonsense", ":", "\xe9", "x" * 100_000], ids=["unknown", "colon", "accent", "long"])
+@pytest.mark.parametrize(
+    "value", ["nonsense", ":", "\xe9", "x" * 100_000], ids=["unknown", "colon", "accent", "long"]
+)
 def test_unknown_names(context, name, value):
-    messages = {"set_ciphersuites": "No cipher suite can be selected", "set_groups": "unrecognized group"}
-    with pytest.raises(tlskit.SSLError, match=messages.get(name, "unrecognized signature algorithm")) as caught:
+    messages = {
+        "set_ciphersuites": "No cipher suite can be selected",
+        "set_groups": "unrecognized group",
+    }
+    with pytest.raises(
+        tlskit.SSLError, match=messages.get(name, "unrecognized signature algorithm")
+    ) as caught:
         getattr(context, name)(value)
     assert caught.value.args[0] == 0
     assert caught.value.library is caught.value.reason is None
@@ -75,7 +88,9 @@ def test_suites_that_do_not_meet(pki):
     assert caught.value.reason == "NO_SHARED_CIPHER"
 
 
-@pytest.mark.parametrize(("given", "told"), [("X25519", "x25519"), ("P-256", "secp256r1"), ("P-384", "secp384r1")])
+@pytest.mark.parametrize(
+    ("given", "told"), [("X25519", "x25519"), ("P-256", "secp256r1"), ("P-384", "secp384r1")]
+)
 def test_group(pki, version, given, told):
     client, server = client_context(pki), server_context(pki, identity=pki.rsa)
     only(version, client, server)
@@ -119,12 +134,14 @@ def test_they_belong_to_the_policy_of_sessions(contexts, name):
     assert again._sslobj._attempt.objection is not None
 
 
-# -- what needs a newer OpenSSL ---------------------------------------------------------------------------------------
+# -- what needs a newer OpenSSL --------------------------------------------------------------------
 
 
 def test_get_groups(context):
     if lacks("GROUP_LIST"):
-        with pytest.raises(NotImplementedError, match=r"get_groups\(\) requires OpenSSL 3\.5 or later"):
+        with pytest.raises(
+            NotImplementedError, match=r"get_groups\(\) requires OpenSSL 3\.5 or later"
+        ):
             context.get_groups()
         return
     names, aliases = context.get_groups(), context.get_groups(include_aliases=True)
@@ -136,7 +153,9 @@ def test_get_groups(context):
 
 def test_get_sigalgs():
     if lacks("SIGALG_LIST"):
-        with pytest.raises(NotImplementedError, match=r"get_sigalgs\(\) requires OpenSSL 3\.4 or later"):
+        with pytest.raises(
+            NotImplementedError, match=r"get_sigalgs\(\) requires OpenSSL 3\.4 or later"
+        ):
             tlskit.get_sigalgs()
         return
     names = tlskit.get_sigalgs()
@@ -156,7 +175,9 @@ def test_signature_algorithms_of_a_connection(pki, version):
     if lacks("SIGALG_NAMES"):
         for end in (near, far):
             for name in ("client_sigalg", "server_sigalg"):
-                with pytest.raises(NotImplementedError, match=rf"{name}\(\) requires OpenSSL 3\.5 or later"):
+                with pytest.raises(
+                    NotImplementedError, match=rf"{name}\(\) requires OpenSSL 3\.5 or later"
+                ):
                     getattr(end, name)()
         return
     assert near.server_sigalg() == far.server_sigalg() == "ecdsa_secp256r1_sha256"
@@ -185,5 +206,7 @@ def test_kernel_tls_is_not_used(contexts):
 def test_a_socket_without_a_connection():
     import socket
 
-    with tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT).wrap_socket(socket.socket(), server_hostname="localhost") as plain:
+    with tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT).wrap_socket(
+        socket.socket(), server_hostname="localhost"
+    ) as plain:
         assert plain.group() is plain.client_sigalg() is plain.server_sigalg() is None

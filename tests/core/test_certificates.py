@@ -1,4 +1,6 @@
-"""getpeercert() and the parts of certificates that it shows, against the stdlib's own decoder, for certificates of every kind."""
+"""getpeercert() and the parts of certificates that it shows, against the stdlib's own decoder, for
+certificates of every kind.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ def name(*rdns):
         pairs = [rdn] if isinstance(rdn, tuple) else rdn
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of odd lengths
-            sets.append(x509.RelativeDistinguishedName([x509.NameAttribute(*pair, _validate=False) for pair in pairs]))
+            sets.append(
+                x509.RelativeDistinguishedName(
+                    [x509.NameAttribute(*pair, _validate=False) for pair in pairs]
+                )
+            )
     return x509.Name(sets)
 
 
@@ -47,8 +53,16 @@ PLAIN = name((NameOID.COMMON_NAME, "plain"))
 def certificate(*extensions, subject=PLAIN, issuer=PLAIN, serial=1, begins=None, ends=None):
     """A certificate in PEM with these extensions, signed by itself."""
     now = datetime.datetime(2024, 5, 7, 1, 2, 3, tzinfo=UTC)
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(KEY.public_key()).serial_number(serial)
-    builder = builder.not_valid_before(begins or now).not_valid_after(ends or now + datetime.timedelta(days=30))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(KEY.public_key())
+        .serial_number(serial)
+    )
+    builder = builder.not_valid_before(begins or now).not_valid_after(
+        ends or now + datetime.timedelta(days=30)
+    )
     for extension in extensions:
         builder = builder.add_extension(extension, critical=False)
     return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
@@ -96,10 +110,14 @@ def body(der):
 
 
 def rebuilt(pem, change):
-    """The certificate with the list of its own fields changed: version, serial, algorithm, issuer, dates, subject, key, extensions."""
+    """The certificate with the list of its own fields changed: version, serial, algorithm, issuer,
+    dates, subject, key, extensions.
+    """
     own, *rest = parts(body(stdlib.PEM_cert_to_DER_cert(pem.decode())))
     fields = change(parts(body(own)))
-    return stdlib.DER_cert_to_PEM_cert(tlv(0x30, tlv(0x30, b"".join(fields)) + b"".join(rest))).encode()
+    return stdlib.DER_cert_to_PEM_cert(
+        tlv(0x30, tlv(0x30, b"".join(fields)) + b"".join(rest))
+    ).encode()
 
 
 def with_subject(der):
@@ -121,10 +139,20 @@ ENDLESS = oid(1, 2, *[2**32 - 1] * 40)
 LONG_RDN = tlv(0x30, tlv(0x31, tlv(0x30, ENDLESS + tlv(0x0C, b"what"))))
 
 DEEP = name(
-    (NameOID.COUNTRY_NAME, "SE"), [(NameOID.ORGANIZATION_NAME, "Örg"), (NameOID.COMMON_NAME, "two in one")], (NameOID.COMMON_NAME, "日本語")
+    (NameOID.COUNTRY_NAME, "SE"),
+    [(NameOID.ORGANIZATION_NAME, "Örg"), (NameOID.COMMON_NAME, "two in one")],
+    (NameOID.COMMON_NAME, "日本語"),
 )
 UTF8, BMP, T61, UNIVERSAL, PRINTABLE, IA5 = (
-    getattr(_ASN1Type, n) for n in ("UTF8String", "BMPString", "T61String", "UniversalString", "PrintableString", "IA5String")
+    getattr(_ASN1Type, n)
+    for n in (
+        "UTF8String",
+        "BMPString",
+        "T61String",
+        "UniversalString",
+        "PrintableString",
+        "IA5String",
+    )
 )
 URL = x509.UniformResourceIdentifier
 
@@ -147,71 +175,128 @@ CASES = {
     "no issuer": lambda: certificate(issuer=x509.Name([])),
     "neither": lambda: certificate(subject=x509.Name([]), issuer=x509.Name([])),
     "several parts": lambda: certificate(subject=DEEP, issuer=DEEP),
-    "the same part twice": lambda: certificate(subject=name(*[(NameOID.ORGANIZATIONAL_UNIT_NAME, x) for x in "abcb"])),
-    "three in one": lambda: certificate(subject=name([(NameOID.COMMON_NAME, x) for x in ("c", "bb", "a")], (NameOID.COUNTRY_NAME, "DE"))),
+    "the same part twice": lambda: certificate(
+        subject=name(*[(NameOID.ORGANIZATIONAL_UNIT_NAME, x) for x in "abcb"])
+    ),
+    "three in one": lambda: certificate(
+        subject=name(
+            [(NameOID.COMMON_NAME, x) for x in ("c", "bb", "a")], (NameOID.COUNTRY_NAME, "DE")
+        )
+    ),
     "UTF-8": lambda: certificate(subject=name((NameOID.COMMON_NAME, "Grüße, 世界 🌍", UTF8))),
     "BMP": lambda: certificate(subject=name((NameOID.COMMON_NAME, "Grüße, 世界", BMP))),
     "an empty value": lambda: certificate(subject=name((NameOID.COMMON_NAME, "", UTF8))),
-    "a null in a value": lambda: certificate(subject=name((NameOID.COMMON_NAME, "good.example\0evil.example", UTF8))),
-    "a newline in a value": lambda: certificate(subject=name((NameOID.COMMON_NAME, "a\nb, CN = c/CN=d", UTF8))),
+    "a null in a value": lambda: certificate(
+        subject=name((NameOID.COMMON_NAME, "good.example\0evil.example", UTF8))
+    ),
+    "a newline in a value": lambda: certificate(
+        subject=name((NameOID.COMMON_NAME, "a\nb, CN = c/CN=d", UTF8))
+    ),
     "a long value": lambda: certificate(subject=name((NameOID.COMMON_NAME, "x" * 5000, UTF8))),
     "mail and domains": lambda: certificate(
-        subject=name((NameOID.EMAIL_ADDRESS, "a@b.example", IA5), (NameOID.DOMAIN_COMPONENT, "example", IA5))
+        subject=name(
+            (NameOID.EMAIL_ADDRESS, "a@b.example", IA5), (NameOID.DOMAIN_COMPONENT, "example", IA5)
+        )
     ),
-    "an unknown attribute": lambda: certificate(subject=name((ObjectIdentifier("1.2.3.4.5.6.7"), "what", UTF8))),
+    "an unknown attribute": lambda: certificate(
+        subject=name((ObjectIdentifier("1.2.3.4.5.6.7"), "what", UTF8))
+    ),
     "a very long unknown attribute": lambda: certificate(
         subject=name((ObjectIdentifier("1.2." + ".".join(["4294967295"] * 12)), "what", UTF8))
     ),
     "every usual attribute": lambda: certificate(
         subject=name(
             *[
-                (getattr(NameOID, n), "DE" if "COUNTRY" in n else n.lower(), PRINTABLE if "COUNTRY" in n else UTF8)
+                (
+                    getattr(NameOID, n),
+                    "DE" if "COUNTRY" in n else n.lower(),
+                    PRINTABLE if "COUNTRY" in n else UTF8,
+                )
                 for n in dir(NameOID)
                 if n.isupper()
             ]
         )
     ),
     "an attribute with an endless id": lambda: rebuilt(certificate(), with_subject(LONG_RDN)),
-    "a T.61 value": lambda: rebuilt(certificate(), with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x14, b"k\xe4se")))))),
+    "a T.61 value": lambda: rebuilt(
+        certificate(),
+        with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x14, b"k\xe4se"))))),
+    ),
     "a universal value": lambda: rebuilt(
-        certificate(), with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x1C, "käse🌍".encode("utf-32-be"))))))
+        certificate(),
+        with_subject(
+            tlv(
+                0x30,
+                tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x1C, "käse🌍".encode("utf-32-be")))),
+            )
+        ),
     ),
     "bad UTF-8 in a value": lambda: rebuilt(
-        certificate(), with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x0C, b"k\xe4se")))))
+        certificate(),
+        with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x0C, b"k\xe4se"))))),
     ),
     "odd bytes in a BMP value": lambda: rebuilt(
-        certificate(), with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x1E, b"abc")))))
+        certificate(),
+        with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x1E, b"abc"))))),
     ),
     "a value that is no string": lambda: rebuilt(
-        certificate(), with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x02, b"\5")))))
+        certificate(),
+        with_subject(tlv(0x30, tlv(0x31, tlv(0x30, oid(2, 5, 4, 3) + tlv(0x02, b"\5"))))),
     ),
     "an empty part": lambda: rebuilt(certificate(), with_subject(tlv(0x30, tlv(0x31, b"")))),
     "version 1": lambda: rebuilt(certificate(), lambda fields: fields[1:7]),
-    "version 2": lambda: rebuilt(certificate(), lambda fields: [tlv(0xA0, tlv(0x02, b"\1")), *fields[1:7]]),
-    "version 256": lambda: rebuilt(certificate(), lambda fields: [tlv(0xA0, tlv(0x02, b"\0\xff")), *fields[1:]]),
+    "version 2": lambda: rebuilt(
+        certificate(), lambda fields: [tlv(0xA0, tlv(0x02, b"\1")), *fields[1:7]]
+    ),
+    "version 256": lambda: rebuilt(
+        certificate(), lambda fields: [tlv(0xA0, tlv(0x02, b"\0\xff")), *fields[1:]]
+    ),
     # -- numbers and dates
-    "serial 0": lambda: patched(certificate(serial=0x7F), bytes.fromhex("02017f"), bytes.fromhex("020100")),
-    "serial negative": lambda: patched(certificate(serial=0x7F), bytes.fromhex("02017f"), bytes.fromhex("0201ff")),
+    "serial 0": lambda: patched(
+        certificate(serial=0x7F), bytes.fromhex("02017f"), bytes.fromhex("020100")
+    ),
+    "serial negative": lambda: patched(
+        certificate(serial=0x7F), bytes.fromhex("02017f"), bytes.fromhex("0201ff")
+    ),
     "serial of 20 bytes": lambda: certificate(serial=2**159 - 1),
     "serial with a high bit": lambda: certificate(serial=0x80),
     "serial 10": lambda: certificate(serial=10),
     "serial 256": lambda: certificate(serial=256),
-    "long ago": lambda: certificate(begins=datetime.datetime(1950, 1, 1), ends=datetime.datetime(1950, 1, 2)),
+    "long ago": lambda: certificate(
+        begins=datetime.datetime(1950, 1, 1), ends=datetime.datetime(1950, 1, 2)
+    ),
     "the last of two digits": lambda: certificate(ends=datetime.datetime(2049, 12, 31, 23, 59, 59)),
     "the first of four digits": lambda: certificate(ends=datetime.datetime(2050, 1, 1)),
     "no end": lambda: certificate(ends=datetime.datetime(9999, 12, 31, 23, 59, 59)),
     "one digit of a day": lambda: certificate(ends=datetime.datetime(2030, 2, 3, 4, 5, 6)),
     "a date that is none": lambda: patched(certificate(), b"240507010203Z", b"249907010203Z"),
     # -- alternative names
-    "DNS": lambda: certificate(san(x509.DNSName("a.example"), x509.DNSName("*.b.example"), x509.DNSName("xn--knig-5qa.example"))),
+    "DNS": lambda: certificate(
+        san(
+            x509.DNSName("a.example"),
+            x509.DNSName("*.b.example"),
+            x509.DNSName("xn--knig-5qa.example"),
+        )
+    ),
     "mail": lambda: certificate(san(x509.RFC822Name("a@b.example"))),
     "URI": lambda: certificate(san(URL("https://example.org/?a=b#c"), URL("urn:uuid:0"))),
-    "IPv4": lambda: certificate(san(x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.IPAddress(ipaddress.ip_address("255.0.10.0")))),
+    "IPv4": lambda: certificate(
+        san(
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+            x509.IPAddress(ipaddress.ip_address("255.0.10.0")),
+        )
+    ),
     "IPv6": lambda: certificate(
         san(
             *[
                 x509.IPAddress(ipaddress.ip_address(a))
-                for a in ("::1", "2001:db8::", "fe80::1:2", "::ffff:1.2.3.4", "0123:4567:89ab:cdef:fedc:ba98:7654:3210")
+                for a in (
+                    "::1",
+                    "2001:db8::",
+                    "fe80::1:2",
+                    "::ffff:1.2.3.4",
+                    "0123:4567:89ab:cdef:fedc:ba98:7654:3210",
+                )
             ]
         )
     ),
@@ -222,13 +307,19 @@ CASES = {
             x509.RegisteredID(ObjectIdentifier("2.5.29.17")),
         )
     ),
-    "directory names": lambda: certificate(san(x509.DirectoryName(DEEP), x509.DNSName("after"), x509.DirectoryName(PLAIN))),
-    "an empty directory name": lambda: certificate(san(x509.DirectoryName(x509.Name([])), x509.DNSName("after"))),
+    "directory names": lambda: certificate(
+        san(x509.DirectoryName(DEEP), x509.DNSName("after"), x509.DirectoryName(PLAIN))
+    ),
+    "an empty directory name": lambda: certificate(
+        san(x509.DirectoryName(x509.Name([])), x509.DNSName("after"))
+    ),
     "other names": lambda: certificate(
         san(
             x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), tlv(0x0C, b"user@example")),
             x509.OtherName(ObjectIdentifier("1.2.3.4"), tlv(0x02, b"\x05")),
-            x509.OtherName(ObjectIdentifier("1.3.6.1.5.5.7.8.9"), tlv(0x0C, "käse@example".encode())),
+            x509.OtherName(
+                ObjectIdentifier("1.3.6.1.5.5.7.8.9"), tlv(0x0C, "käse@example".encode())
+            ),
             x509.OtherName(ObjectIdentifier("1.3.6.1.5.5.7.8.5"), tlv(0x0C, b"jabber@example")),
         )
     ),
@@ -245,29 +336,48 @@ CASES = {
         )
     ),
     "many names": lambda: certificate(san(*[x509.DNSName(f"{n}.example") for n in range(500)])),
-    "a registered id without end": lambda: certificate(raw_sans(tlv(0x88, body(ENDLESS)), tlv(0x82, b"after"))),
+    "a registered id without end": lambda: certificate(
+        raw_sans(tlv(0x88, body(ENDLESS)), tlv(0x82, b"after"))
+    ),
     "no names at all": lambda: certificate(raw_sans()),
     "an empty DNS name": lambda: certificate(raw_sans(tlv(0x82, b""))),
-    "a null in a DNS name": lambda: certificate(raw_sans(tlv(0x82, b"good.example\0evil.example"), tlv(0x82, b"next"))),
+    "a null in a DNS name": lambda: certificate(
+        raw_sans(tlv(0x82, b"good.example\0evil.example"), tlv(0x82, b"next"))
+    ),
     "a null in mail and URI": lambda: certificate(raw_sans(tlv(0x81, b"a\0b"), tlv(0x86, b"c\0d"))),
     "UTF-8 in a DNS name": lambda: certificate(raw_sans(tlv(0x82, "käse.example".encode()))),
-    "an address of five bytes": lambda: certificate(raw_sans(tlv(0x87, b"12345"), tlv(0x82, b"after"))),
+    "an address of five bytes": lambda: certificate(
+        raw_sans(tlv(0x87, b"12345"), tlv(0x82, b"after"))
+    ),
     "an address of no bytes": lambda: certificate(raw_sans(tlv(0x87, b""))),
     "an address with its mask": lambda: certificate(raw_sans(tlv(0x87, bytes(range(8))))),
-    "an X.400 address": lambda: certificate(raw_sans(tlv(0xA3, tlv(0x30, b"")), tlv(0x82, b"after"))),
-    "an EDI party": lambda: certificate(raw_sans(tlv(0xA5, tlv(0xA1, tlv(0x0C, b"party"))), tlv(0x82, b"after"))),
+    "an X.400 address": lambda: certificate(
+        raw_sans(tlv(0xA3, tlv(0x30, b"")), tlv(0x82, b"after"))
+    ),
+    "an EDI party": lambda: certificate(
+        raw_sans(tlv(0xA5, tlv(0xA1, tlv(0x0C, b"party"))), tlv(0x82, b"after"))
+    ),
     "names that cannot be read": lambda: certificate(raw_san(b"garbage")),
     "names that break off": lambda: certificate(raw_san(tlv(0x30, tlv(0x82, b"a.example"))[:-1])),
     "names twice over": lambda: patched(
         certificate(
-            san(x509.DNSName("a.example")), x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.99"), tlv(0x30, tlv(0x82, b"b.example")))
+            san(x509.DNSName("a.example")),
+            x509.UnrecognizedExtension(
+                ObjectIdentifier("2.5.29.99"), tlv(0x30, tlv(0x82, b"b.example"))
+            ),
         ),
         bytes.fromhex("0603551d63"),
         bytes.fromhex("0603551d11"),
     ),
     # -- links
-    "OCSP": lambda: certificate(x509.AuthorityInformationAccess([access(OCSP, URL("http://a/")), access(OCSP, URL("http://b/"))])),
-    "issuers": lambda: certificate(x509.AuthorityInformationAccess([access(ISSUERS, URL("http://a/ca.crt"))])),
+    "OCSP": lambda: certificate(
+        x509.AuthorityInformationAccess(
+            [access(OCSP, URL("http://a/")), access(OCSP, URL("http://b/"))]
+        )
+    ),
+    "issuers": lambda: certificate(
+        x509.AuthorityInformationAccess([access(ISSUERS, URL("http://a/ca.crt"))])
+    ),
     "OCSP and issuers, mixed": lambda: certificate(
         x509.AuthorityInformationAccess(
             [
@@ -279,23 +389,48 @@ CASES = {
         )
     ),
     "access by other than URI": lambda: certificate(
-        x509.AuthorityInformationAccess([access(OCSP, x509.DirectoryName(DEEP)), access(ISSUERS, x509.DNSName("a"))])
+        x509.AuthorityInformationAccess(
+            [access(OCSP, x509.DirectoryName(DEEP)), access(ISSUERS, x509.DNSName("a"))]
+        )
     ),
-    "access by other ways": lambda: certificate(x509.AuthorityInformationAccess([access(ODD_METHOD, URL("http://d/"))])),
-    "CRL": lambda: certificate(x509.CRLDistributionPoints([point(URL("http://a/1.crl"), URL("ldap://a/2")), point(URL("http://b/3.crl"))])),
+    "access by other ways": lambda: certificate(
+        x509.AuthorityInformationAccess([access(ODD_METHOD, URL("http://d/"))])
+    ),
+    "CRL": lambda: certificate(
+        x509.CRLDistributionPoints(
+            [point(URL("http://a/1.crl"), URL("ldap://a/2")), point(URL("http://b/3.crl"))]
+        )
+    ),
     "CRL by other than URI": lambda: certificate(
-        x509.CRLDistributionPoints([point(x509.DirectoryName(DEEP)), point(x509.DNSName("x"), URL("http://c/"))])
+        x509.CRLDistributionPoints(
+            [point(x509.DirectoryName(DEEP)), point(x509.DNSName("x"), URL("http://c/"))]
+        )
     ),
     "CRL by a relative name": lambda: certificate(
-        x509.CRLDistributionPoints([point(relative=x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, "r")]))])
+        x509.CRLDistributionPoints(
+            [
+                point(
+                    relative=x509.RelativeDistinguishedName(
+                        [x509.NameAttribute(NameOID.COMMON_NAME, "r")]
+                    )
+                )
+            ]
+        )
     ),
-    "CRL by its issuer alone": lambda: certificate(x509.CRLDistributionPoints([point(issuer=[x509.DirectoryName(PLAIN)])])),
+    "CRL by its issuer alone": lambda: certificate(
+        x509.CRLDistributionPoints([point(issuer=[x509.DirectoryName(PLAIN)])])
+    ),
     "CRL for some reasons": lambda: certificate(
-        x509.CRLDistributionPoints([point(URL("http://a/"), reasons=frozenset([x509.ReasonFlags.key_compromise]))])
+        x509.CRLDistributionPoints(
+            [point(URL("http://a/"), reasons=frozenset([x509.ReasonFlags.key_compromise]))]
+        )
     ),
     "a null in a link": lambda: certificate(
         x509.UnrecognizedExtension(
-            ObjectIdentifier("1.3.6.1.5.5.7.1.1"), tlv(0x30, tlv(0x30, bytes.fromhex("06082b06010505073001") + tlv(0x86, b"http://a/\0b")))
+            ObjectIdentifier("1.3.6.1.5.5.7.1.1"),
+            tlv(
+                0x30, tlv(0x30, bytes.fromhex("06082b06010505073001") + tlv(0x86, b"http://a/\0b"))
+            ),
         )
     ),
     "links that cannot be read": lambda: certificate(
@@ -310,7 +445,9 @@ CASES = {
 
 
 def patched(pem, old, new):
-    """The certificate with some bytes replaced (once); the signature is no good any more, which nobody looks at here."""
+    """The certificate with some bytes replaced (once); the signature is no good any more, which
+    nobody looks at here.
+    """
     raw = stdlib.PEM_cert_to_DER_cert(pem.decode())
     assert len(old) == len(new)
     assert old in raw
@@ -346,7 +483,13 @@ def loaded(module, pem, folder):
     """A server's context with this certificate."""
     path, key = folder / "chain.pem", folder / "key.pem"
     path.write_bytes(pem)
-    key.write_bytes(KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    key.write_bytes(
+        KEY.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     server = module.SSLContext(module.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(path, key)
     return server
@@ -354,7 +497,9 @@ def loaded(module, pem, folder):
 
 @pytest.mark.parametrize("case", [case for case in CASES if case not in KEPT_OUT])
 def test_the_same_bytes_of_a_peer(case, tmp_path):
-    """All the way through a handshake, which leaves them as they are; and not a field of what was not verified."""
+    """All the way through a handshake, which leaves them as they are; and not a field of what was
+    not verified.
+    """
     pem = CASES[case]()
     for module in MODULES:
         client = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
@@ -371,9 +516,13 @@ def test_the_same_bytes_of_a_peer(case, tmp_path):
 
 @pytest.mark.parametrize("case", KEPT_OUT)
 def test_a_certificate_of_our_own_that_cannot_be_read(case, tmp_path):
-    """Nobody would take it: better said when it is loaded. (The stdlib no longer does, with an OpenSSL from 3.2 on.)"""
+    """Nobody would take it: better said when it is loaded. (The stdlib no longer does, with an
+    OpenSSL from 3.2 on.)
+    """
     pem = CASES[case]()
-    theirs, ours = (outcome(lambda module=module: loaded(module, pem, tmp_path)).raised for module in MODULES)
+    theirs, ours = (
+        outcome(lambda module=module: loaded(module, pem, tmp_path)).raised for module in MODULES
+    )
     assert ours is tlskit.SSLError
     assert theirs in (None, ours)
 
@@ -381,7 +530,15 @@ def test_a_certificate_of_our_own_that_cannot_be_read(case, tmp_path):
 def test_the_values_of_one(tmp_path):
     """Spelled out, in case both are wrong in the same way."""
     fields = Certificate.from_pem(CASES["all kinds in a row"]()).fields()
-    assert list(fields) == ["subject", "issuer", "version", "serialNumber", "notBefore", "notAfter", "subjectAltName"]
+    assert list(fields) == [
+        "subject",
+        "issuer",
+        "version",
+        "serialNumber",
+        "notBefore",
+        "notAfter",
+        "subjectAltName",
+    ]
     assert fields["subject"] == ((("commonName", "plain"),),)
     assert fields["version"] == 3
     assert fields["serialNumber"] == "01"
@@ -396,7 +553,11 @@ def test_the_values_of_one(tmp_path):
     assert kind == "DirName"
     assert [sorted(rdn) for rdn in directory] == [sorted(rdn) for rdn in deep]
     assert fields["subjectAltName"][:3] == (("DNS", "a"), ("email", "b@c"), ("URI", "d:e"))
-    assert fields["subjectAltName"][4:7] == (("Registered ID", "1.2.3"), ("IP Address", "1.2.3.4"), ("DNS", "z"))
+    assert fields["subjectAltName"][4:7] == (
+        ("Registered ID", "1.2.3"),
+        ("IP Address", "1.2.3.4"),
+        ("DNS", "z"),
+    )
     fields = Certificate.from_pem(CASES["OCSP and issuers, mixed"]()).fields()
     assert fields["OCSP"] == ("http://b/",)
     assert fields["caIssuers"] == ("http://a/", "http://c/")
@@ -405,12 +566,19 @@ def test_the_values_of_one(tmp_path):
 
 
 def test_a_registered_id_longer_than_any():
-    """OpenSSL writes ids of up to 586 bytes out (CVE-2023-2650): the stdlib gives up on the whole certificate, which a peer sends."""
-    pem = certificate(raw_sans(tlv(0x88, body(oid(1, 2, *[2**32 - 1] * 1000))), tlv(0x82, b"after")))
-    assert Certificate.from_pem(pem).fields()["subjectAltName"] == (("Registered ID", "<INVALID>"), ("DNS", "after"))
+    """OpenSSL writes ids of up to 586 bytes out (CVE-2023-2650): the stdlib gives up on the whole
+    certificate, which a peer sends.
+    """
+    pem = certificate(
+        raw_sans(tlv(0x88, body(oid(1, 2, *[2**32 - 1] * 1000))), tlv(0x82, b"after"))
+    )
+    assert Certificate.from_pem(pem).fields()["subjectAltName"] == (
+        ("Registered ID", "<INVALID>"),
+        ("DNS", "after"),
+    )
 
 
-# -- certificates that other programs made ----------------------------------------------------------------------------
+# -- certificates that other programs made ---------------------------------------------------------
 
 
 def openssl(*arguments, folder):
@@ -423,7 +591,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem", folder=folder)
     (folder / "masks.cnf").write_text(
-        "[req]\nprompt=no\nutf8=yes\ndistinguished_name=dn\n[dn]\nC=DE\n0.O=Käse & Söhne\n1.O=second\nCN=größer\n"
+        "[req]\nprompt=no\nutf8=yes\ndistinguished_name=dn\n[dn]\nC=DE\n0.O=Käse & "
+        "Söhne\n1.O=second\nCN=größer\n"
         "[mixed]\nsubjectAltName=DNS:a.example,email:b@c.example,URI:d://e,IP:1.2.3.4,IP:::1,RID:1.2.3.4,dirName:dn,otherName:1.2.3.4;UTF8:käse\n"
         "authorityInfoAccess=OCSP;URI:http://o/,caIssuers;URI:http://i/,OCSP;DNS:x.example\n"
         "crlDistributionPoints=p,q\n[p]\nfullname=URI:http://p/,URI:http://p2/\nreasons=keyCompromise\n[q]\nrelativename=r\nCRLissuer=dirName:dn\n"
@@ -431,23 +600,84 @@ def made(tmp_path_factory):
         "[copy]\nsubjectAltName=email:move\n[ns]\nnsComment=hello\nbasicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n"
     )
     new = ("req", "-new", "-x509", "-key", "key.pem", "-config", "masks.cnf", "-utf8")
-    openssl("req", "-new", "-key", "key.pem", "-config", "masks.cnf", "-utf8", "-out", "request.pem", folder=folder)
     openssl(
-        "x509", "-req", "-in", "request.pem", "-signkey", "key.pem", "-out", "v1.pem", "-set_serial", "0x123456789ABCDEF0", folder=folder
+        "req",
+        "-new",
+        "-key",
+        "key.pem",
+        "-config",
+        "masks.cnf",
+        "-utf8",
+        "-out",
+        "request.pem",
+        folder=folder,
+    )
+    openssl(
+        "x509",
+        "-req",
+        "-in",
+        "request.pem",
+        "-signkey",
+        "key.pem",
+        "-out",
+        "v1.pem",
+        "-set_serial",
+        "0x123456789ABCDEF0",
+        folder=folder,
     )
     openssl(*new, "-extensions", "mixed", "-days", "36500", "-out", "mixed.pem", folder=folder)
     openssl(*new, "-extensions", "ns", "-set_serial", "0", "-out", "authority.pem", folder=folder)
-    openssl(*new, "-subj", "/C=DE+CN=multi+O=valued/CN=last", "-multivalue-rdn", "-out", "multi.pem", folder=folder)
-    openssl(*new, "-subj", "/CN=user/emailAddress=a@b.example", "-extensions", "copy", "-out", "moved.pem", folder=folder)
+    openssl(
+        *new,
+        "-subj",
+        "/C=DE+CN=multi+O=valued/CN=last",
+        "-multivalue-rdn",
+        "-out",
+        "multi.pem",
+        folder=folder,
+    )
+    openssl(
+        *new,
+        "-subj",
+        "/CN=user/emailAddress=a@b.example",
+        "-extensions",
+        "copy",
+        "-out",
+        "moved.pem",
+        folder=folder,
+    )
     for mask in ("utf8only", "nombstr", "pkix", "default", "MASK:0x2002"):
         text = (folder / "masks.cnf").read_text().replace("[req]\n", f"[req]\nstring_mask={mask}\n")
         (folder / "mask.cnf").write_text(text)
         file = f"mask-{mask.replace(':', '-')}.pem"
-        openssl("req", "-new", "-x509", "-key", "key.pem", "-config", "mask.cnf", "-utf8", "-out", file, folder=folder)
+        openssl(
+            "req",
+            "-new",
+            "-x509",
+            "-key",
+            "key.pem",
+            "-config",
+            "mask.cnf",
+            "-utf8",
+            "-out",
+            file,
+            folder=folder,
+        )
     return folder
 
 
-MADE = ["v1", "mixed", "authority", "multi", "moved", "mask-utf8only", "mask-nombstr", "mask-pkix", "mask-default", "mask-MASK-0x2002"]
+MADE = [
+    "v1",
+    "mixed",
+    "authority",
+    "multi",
+    "moved",
+    "mask-utf8only",
+    "mask-nombstr",
+    "mask-pkix",
+    "mask-default",
+    "mask-MASK-0x2002",
+]
 
 
 @pytest.mark.parametrize("which", MADE)
@@ -465,11 +695,20 @@ def test_of_trustme(pki):
 def of_the_interpreter():
     """The certificates of CPython's own tests, where this Python has them."""
     base = Path(python_tests.__file__).parent
-    paths = sorted({*base.glob("certdata/*.pem"), *base.glob("certdata/capath/*"), *base.glob("*.pem"), *base.glob("capath/*")})
+    paths = sorted(
+        {
+            *base.glob("certdata/*.pem"),
+            *base.glob("certdata/capath/*"),
+            *base.glob("*.pem"),
+            *base.glob("capath/*"),
+        }
+    )
     return [path for path in paths if path.is_file()]
 
 
-@pytest.mark.parametrize("path", of_the_interpreter() or [None], ids=lambda path: path.name if path else "none")
+@pytest.mark.parametrize(
+    "path", of_the_interpreter() or [None], ids=lambda path: path.name if path else "none"
+)
 def test_of_the_interpreter(path, tmp_path):
     if path is None:
         pytest.skip("this Python came without its tests")
@@ -487,7 +726,7 @@ def test_of_the_machine():
     )
 
 
-# -- the peer's -------------------------------------------------------------------------------------------------------
+# -- the peer's ------------------------------------------------------------------------------------
 
 
 def test_getpeercert(pki, version):
@@ -497,7 +736,11 @@ def test_getpeercert(pki, version):
         near, far = memory_pair(client, server, module=module)
         assert near.getpeercert() == decode(str(pki.server.chain))
         assert near.getpeercert(False) == near.getpeercert(binary_form=False)
-        assert near.getpeercert(True) == near.getpeercert(binary_form=True) == stdlib.PEM_cert_to_DER_cert(first(pki.server.chain))
+        assert (
+            near.getpeercert(True)
+            == near.getpeercert(binary_form=True)
+            == stdlib.PEM_cert_to_DER_cert(first(pki.server.chain))
+        )
         assert far.getpeercert() is None
         assert far.getpeercert(True) is None
 
@@ -520,7 +763,9 @@ def test_getpeercert_on_a_server(pki, version):
 
 def test_getpeercert_too_early(pki):
     for module in MODULES:
-        near = client_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost")
+        near = client_context(pki, module=module).wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost"
+        )
         for binary in (False, True):
             with pytest.raises(ValueError, match="handshake not done yet"):
                 near.getpeercert(binary)
@@ -534,15 +779,15 @@ def test_it_can_be_changed_by_its_owner(pki):
     assert near.getpeercert()
 
 
-# -- between PEM and DER ----------------------------------------------------------------------------------------------
+# -- between PEM and DER ---------------------------------------------------------------------------
 
 
 def test_der_and_pem(pki):
     pem = first(pki.server.chain)
     for module in MODULES:
-        assert module.DER_cert_to_PEM_cert(module.PEM_cert_to_DER_cert(pem)) == stdlib.DER_cert_to_PEM_cert(
-            stdlib.PEM_cert_to_DER_cert(pem)
-        )
+        assert module.DER_cert_to_PEM_cert(
+            module.PEM_cert_to_DER_cert(pem)
+        ) == stdlib.DER_cert_to_PEM_cert(stdlib.PEM_cert_to_DER_cert(pem))
 
 
 @pytest.mark.parametrize("size", [0, 1, 47, 48, 49, 1000])
@@ -552,14 +797,29 @@ def test_der_to_pem_of_every_length(size):
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "words", stdlib.PEM_HEADER, stdlib.PEM_FOOTER, f"{stdlib.PEM_HEADER}\nAAAA\n", None, b"x", 5], ids=repr
+    "bad",
+    [
+        "",
+        "words",
+        stdlib.PEM_HEADER,
+        stdlib.PEM_FOOTER,
+        f"{stdlib.PEM_HEADER}\nAAAA\n",
+        None,
+        b"x",
+        5,
+    ],
+    ids=repr,
 )
 def test_pem_that_is_none(bad):
-    seen = [outcome(lambda module=module: module.PEM_cert_to_DER_cert(bad)).raised for module in MODULES]
+    seen = [
+        outcome(lambda module=module: module.PEM_cert_to_DER_cert(bad)).raised for module in MODULES
+    ]
     assert seen[0] is seen[1] is not None
 
 
-@pytest.mark.parametrize("bad", [b"", b"0", b"\x30\x03\x02\x01\x05", b"garbage" * 100, bytes(1000), b"\xff" * 1000])
+@pytest.mark.parametrize(
+    "bad", [b"", b"0", b"\x30\x03\x02\x01\x05", b"garbage" * 100, bytes(1000), b"\xff" * 1000]
+)
 def test_der_that_is_none(bad):
     with pytest.raises(tlskit.SSLError):
         Certificate.from_der(bad)
@@ -589,7 +849,9 @@ def test_damaged_bytes_do_no_harm(pki, tmp_path):
 
 
 def test_certificates_compare_by_their_bytes(pki):
-    one, two, other = (Certificate.from_pem(path.read_bytes()) for path in (pki.root, pki.root, pki.stranger_root))
+    one, two, other = (
+        Certificate.from_pem(path.read_bytes()) for path in (pki.root, pki.root, pki.stranger_root)
+    )
     assert one == two != other
     assert len({one, two, other}) == 2
     assert one != one.der
@@ -600,4 +862,6 @@ def test_a_certificate_shows_whose_it_is(pki):
     leaf, *_, root = near._sslobj.get_verified_chain()
     assert repr(leaf) == repr(near._sslobj.get_unverified_chain()[0]) != repr(root)
     assert re.fullmatch("<Certificate '.*O=.*'>", repr(root))
-    assert repr(Certificate.from_pem(CASES["names that cannot be read"]())).startswith("<Certificate '")
+    assert repr(Certificate.from_pem(CASES["names that cannot be read"]())).startswith(
+        "<Certificate '"
+    )

@@ -1,4 +1,5 @@
-"""SSLContext: every setting, compared with the stdlib's answer to the same input where it has one, and seen to take effect.
+"""SSLContext: every setting, compared with the stdlib's answer to the same input where it has one,
+and seen to take effect.
 
 A setting that is refused leaves the one before it in force.
 """
@@ -27,7 +28,14 @@ from ..sessions.helpers import Authority
 from ..stdlib.compare import MODULES, compared, outcome, quiet, same_openssl
 from ..support.pairs import client_context, memory_pair, only, server_context, shake, take_tickets
 
-PROTOCOLS = ["PROTOCOL_TLS", "PROTOCOL_TLS_CLIENT", "PROTOCOL_TLS_SERVER", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1", "PROTOCOL_TLSv1_2"]
+PROTOCOLS = [
+    "PROTOCOL_TLS",
+    "PROTOCOL_TLS_CLIENT",
+    "PROTOCOL_TLS_SERVER",
+    "PROTOCOL_TLSv1",
+    "PROTOCOL_TLSv1_1",
+    "PROTOCOL_TLSv1_2",
+]
 CURRENT = ["PROTOCOL_TLS_CLIENT", "PROTOCOL_TLS_SERVER"]
 ODD = [None, "1", b"1", 1.5, [], object()]
 
@@ -52,7 +60,9 @@ def client(pki):
 
 
 def set_and_read(name, value, protocol="PROTOCOL_TLS_CLIENT"):
-    """What a fresh context says after a setting: of the setting itself, and of what it might have touched."""
+    """What a fresh context says after a setting: of the setting itself, and of what it might have
+    touched.
+    """
 
     def work(module):
         fresh = make(module, protocol)
@@ -63,7 +73,7 @@ def set_and_read(name, value, protocol="PROTOCOL_TLS_CLIENT"):
     return work
 
 
-# -- making one -------------------------------------------------------------------------------------------------------
+# -- making one ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -102,7 +112,9 @@ def test_the_protocol_cannot_be_changed(context):
         context.protocol = tlskit.PROTOCOL_TLS_SERVER
 
 
-@pytest.mark.parametrize("work", [pickle.dumps, copy.copy, copy.deepcopy], ids=lambda work: work.__name__)
+@pytest.mark.parametrize(
+    "work", [pickle.dumps, copy.copy, copy.deepcopy], ids=lambda work: work.__name__
+)
 def test_it_is_neither_pickled_nor_copied(work):
     compared(lambda module: work(make(module)))
     with pytest.raises(TypeError):
@@ -128,11 +140,22 @@ def test_a_connection_outlives_its_context(pki):
     assert near.read(20) == b"still here"
 
 
-# -- options ----------------------------------------------------------------------------------------------------------
+# -- options ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("value", [0, 1, 0x4000, stdlib.OP_ALL, stdlib.OP_NO_TICKET, stdlib.OP_NO_TLSv1_2, stdlib.OP_NO_TLSv1_3 | 4])
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        1,
+        0x4000,
+        stdlib.OP_ALL,
+        stdlib.OP_NO_TICKET,
+        stdlib.OP_NO_TLSv1_2,
+        stdlib.OP_NO_TLSv1_3 | 4,
+    ],
+)
 def test_options(protocol, value):
     assert compared(set_and_read("options", value, protocol)).raised is None
 
@@ -180,7 +203,7 @@ def test_options_take_effect(pki, client, server):
     assert near.version() == "TLSv1.3"
 
 
-# -- versions ---------------------------------------------------------------------------------------------------------
+# -- versions --------------------------------------------------------------------------------------
 
 VERSIONS = [*TLSVersion, 0x0303, 0x0304, -1, -2]
 
@@ -255,7 +278,10 @@ def test_from_one_version_to_another(context):
     context.minimum_version = TLSVersion.TLSv1_3
     context.minimum_version = TLSVersion.MINIMUM_SUPPORTED
     context.maximum_version = TLSVersion.TLSv1_2
-    assert (context.minimum_version, context.maximum_version) == (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.TLSv1_2)
+    assert (context.minimum_version, context.maximum_version) == (
+        TLSVersion.MINIMUM_SUPPORTED,
+        TLSVersion.TLSv1_2,
+    )
 
 
 def test_the_highest_first_below_the_default_lowest(context):
@@ -280,7 +306,11 @@ def test_a_refused_version_changes_nothing(context, name):
 def test_versions_take_effect(client, server, version):
     only(version, client)
     near, far = memory_pair(client, server)
-    assert near.version() == far.version() == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
+    assert (
+        near.version()
+        == far.version()
+        == {"TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}[version.name]
+    )
 
 
 def test_versions_that_do_not_meet(client, server):
@@ -298,7 +328,7 @@ def test_a_protocol_that_is_one_version(name):
     assert result.raised is None
 
 
-# -- security level ---------------------------------------------------------------------------------------------------
+# -- security level --------------------------------------------------------------------------------
 
 
 def test_the_level_by_default():
@@ -314,7 +344,15 @@ def test_the_level_can_be_set(context, level):
 
 @pytest.mark.parametrize(
     ("bad", "error"),
-    [(-1, ValueError), (6, ValueError), (2**40, ValueError), (None, TypeError), ("1", TypeError), (1.0, TypeError), (True, TypeError)],
+    [
+        (-1, ValueError),
+        (6, ValueError),
+        (2**40, ValueError),
+        (None, TypeError),
+        ("1", TypeError),
+        (1.0, TypeError),
+        (True, TypeError),
+    ],
 )
 def test_a_level_out_of_range(context, bad, error):
     context.security_level = 1
@@ -327,7 +365,11 @@ def test_a_level_out_of_range(context, bad, error):
 def weak(tmp_path_factory):
     """Certificates with RSA keys of 1024 and 2048 bits, and whom to trust for them."""
     authority = Authority(tmp_path_factory.mktemp("weak"))
-    return authority, authority.issue("localhost", bits=1024)[0], authority.issue("localhost", bits=2048)[0]
+    return (
+        authority,
+        authority.issue("localhost", bits=1024)[0],
+        authority.issue("localhost", bits=2048)[0],
+    )
 
 
 def test_the_level_forbids_weak_keys_of_our_own(context, weak):
@@ -355,7 +397,12 @@ def test_the_level_forbids_weak_keys_of_the_peer(weak, version):
     client = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     client.load_verify_locations(authority.root)
     only(version, client, server)
-    for level, identity, allowed in ((0, weakest, True), (2, weakest, False), (2, middling, True), (3, middling, False)):
+    for level, identity, allowed in (
+        (0, weakest, True),
+        (2, weakest, False),
+        (2, middling, True),
+        (3, middling, False),
+    ):
         server.load_cert_chain(identity.chain, identity.key)
         client.security_level = level
         if allowed:
@@ -387,7 +434,9 @@ def test_a_level_in_the_cipher_string(context):
     assert context.security_level == 3
 
 
-@pytest.mark.parametrize("words", ["NOSUCH:@SECLEVEL=0", "@SECLEVEL=0:NOSUCH", "@SECLEVEL=9", "@SECLEVEL=0:!ALL"])
+@pytest.mark.parametrize(
+    "words", ["NOSUCH:@SECLEVEL=0", "@SECLEVEL=0:NOSUCH", "@SECLEVEL=9", "@SECLEVEL=0:!ALL"]
+)
 def test_a_level_in_a_string_that_selects_nothing(context, words):
     before = context.get_ciphers()
     with pytest.raises(tlskit.SSLError):
@@ -396,7 +445,7 @@ def test_a_level_in_a_string_that_selects_nothing(context, words):
     assert context.get_ciphers() == before
 
 
-# -- ciphers and groups -----------------------------------------------------------------------------------------------
+# -- ciphers and groups ----------------------------------------------------------------------------
 
 WORDS = [
     "ALL",
@@ -423,7 +472,9 @@ def test_ciphers(protocol, words):
     assert compared(work).raised is None
 
 
-@pytest.mark.parametrize("words", ["", "NOSUCH", "!ALL", "TLS_AES_128_GCM_SHA256", "-ALL", ":", " ", "@SECLEVEL=1"])
+@pytest.mark.parametrize(
+    "words", ["", "NOSUCH", "!ALL", "TLS_AES_128_GCM_SHA256", "-ALL", ":", " ", "@SECLEVEL=1"]
+)
 def test_ciphers_that_select_nothing(words):
     compared(lambda module: make(module).set_ciphers(words))
 
@@ -434,7 +485,9 @@ def test_ciphers_of_the_wrong_type(bad):
 
 
 def test_refused_ciphers_change_nothing(client, server):
-    """libssl empties the list first and complains afterwards: the stdlib's context is of no more use then."""
+    """libssl empties the list first and complains afterwards: the stdlib's context is of no more
+    use then.
+    """
     client.maximum_version = TLSVersion.TLSv1_2
     client.set_ciphers("ECDHE+CHACHA20")
     before = client.get_ciphers()
@@ -457,7 +510,8 @@ def test_ciphers_that_do_not_meet(client, server):
 def test_the_shape_of_get_ciphers(context):
     for suite in context.get_ciphers():
         assert list(suite) == [
-            "id", "name", "protocol", "description", "strength_bits", "alg_bits", "aead", "symmetric", "digest", "kea", "auth"
+            "id", "name", "protocol", "description", "strength_bits", "alg_bits", "aead",
+            "symmetric", "digest", "kea", "auth"
         ]  # fmt: skip
         assert isinstance(suite["aead"], bool)
         assert isinstance(suite["id"], int)
@@ -480,15 +534,25 @@ def test_curves_of_the_wrong_type(bad):
 
 def test_one_curve_only(context):
     """The documentation: "Allow one key exchange group only"."""
-    assert compared(lambda module: make(module).set_ecdh_curve("prime256v1:secp384r1")).raised is ValueError
+    assert (
+        compared(lambda module: make(module).set_ecdh_curve("prime256v1:secp384r1")).raised
+        is ValueError
+    )
 
 
-@pytest.mark.parametrize(("curve", "group"), [("prime256v1", "prime256v1"), ("secp384r1", "secp384r1"), ("X25519", "x25519")])
+@pytest.mark.parametrize(
+    ("curve", "group"),
+    [("prime256v1", "prime256v1"), ("secp384r1", "secp384r1"), ("X25519", "x25519")],
+)
 def test_curves_take_effect(client, server, version, curve, group):
     only(version, client, server)
     server.set_ecdh_curve(curve)
     near, far = memory_pair(client, server)
-    aliases = {"prime256v1": {"prime256v1", "secp256r1", "P-256"}, "secp384r1": {"secp384r1", "P-384"}, "x25519": {"x25519", "X25519"}}
+    aliases = {
+        "prime256v1": {"prime256v1", "secp256r1", "P-256"},
+        "secp384r1": {"secp384r1", "P-384"},
+        "x25519": {"x25519", "X25519"},
+    }
     assert near.group() in aliases[group]
     assert far.group() in aliases[group]
 
@@ -510,21 +574,34 @@ def test_curves_that_do_not_meet(client, server):
         memory_pair(client, server)
 
 
-# -- finite-field Diffie-Hellman --------------------------------------------------------------------------------------
+# -- finite-field Diffie-Hellman -------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def parameters(tmp_path_factory):
     """The group ffdhe3072 of RFC 7919, as a file."""
     path = tmp_path_factory.mktemp("dh") / "ffdhe3072.pem"
-    command = ["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe3072", "-out", str(path)]
+    command = [
+        "openssl",
+        "genpkey",
+        "-genparam",
+        "-algorithm",
+        "DH",
+        "-pkeyopt",
+        "group:ffdhe3072",
+        "-out",
+        str(path),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return path
 
 
 def test_dh_parameters_take_effect(pki, parameters):
     for module in MODULES:
-        client, server = client_context(pki, module=module), server_context(pki, identity=pki.rsa, module=module)
+        client, server = (
+            client_context(pki, module=module),
+            server_context(pki, identity=pki.rsa, module=module),
+        )
         only(TLSVersion.TLSv1_2, client, server)
         server.load_dh_params(parameters)
         server.set_ciphers("DHE+AESGCM")
@@ -544,20 +621,31 @@ def test_dh_parameters_that_are_none(pki, tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     for path in (pki.root, pki.server.key, tmp_path / "empty", tmp_path):
         theirs, ours = (
-            outcome(lambda module=module, path=path: make(module, "PROTOCOL_TLS_SERVER").load_dh_params(path)) for module in MODULES
+            outcome(
+                lambda module=module, path=path: make(module, "PROTOCOL_TLS_SERVER").load_dh_params(
+                    path
+                )
+            )
+            for module in MODULES
         )
         assert ours.raised is theirs.raised is not None
 
 
-# -- ALPN -------------------------------------------------------------------------------------------------------------
+# -- ALPN ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("protocols", [["h2"], ["h2", "http/1.1"], ("a", "b"), [], ["x" * 255], {"h2": 1}, "h2", iter(["h2"])], ids=str)
+@pytest.mark.parametrize(
+    "protocols",
+    [["h2"], ["h2", "http/1.1"], ("a", "b"), [], ["x" * 255], {"h2": 1}, "h2", iter(["h2"])],
+    ids=str,
+)
 def test_alpn(protocols):
     assert compared(lambda module: make(module).set_alpn_protocols(protocols)).raised is None
 
 
-@pytest.mark.parametrize("bad", [[""], ["x" * 256], ["h2", ""], ["é"], None, 5, [5], [b"h2"], [None]], ids=str)
+@pytest.mark.parametrize(
+    "bad", [[""], ["x" * 256], ["h2", ""], ["é"], None, 5, [5], [b"h2"], [None]], ids=str
+)
 def test_alpn_that_is_none(bad):
     result = compared(lambda module: make(module).set_alpn_protocols(bad))
     assert result.raised in (tlskit.SSLError, TypeError, UnicodeEncodeError)
@@ -610,7 +698,7 @@ def test_npn_is_gone(context):
         context.set_npn_protocols(["h2"])
 
 
-# -- verification -----------------------------------------------------------------------------------------------------
+# -- verification ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -630,7 +718,15 @@ def hostname_story(module):
     context, seen = make(module, "PROTOCOL_TLS_CLIENT"), []
 
     def step(name, value):
-        seen.append((name, value, outcome(lambda: setattr(context, name, value)), context.check_hostname, context.verify_mode))
+        seen.append(
+            (
+                name,
+                value,
+                outcome(lambda: setattr(context, name, value)),
+                context.check_hostname,
+                context.verify_mode,
+            )
+        )
 
     step("verify_mode", 0)  # refused while names are checked
     step("verify_mode", 1)
@@ -678,12 +774,35 @@ def test_check_hostname_needs_a_name(pki, hostname):
 
     assert compared(work).raised is ValueError
     compared(
-        lambda module: client_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="").context and 0
+        lambda module: (
+            client_context(pki, module=module)
+            .wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="")
+            .context
+            and 0
+        )
     )
 
 
-GOOD_NAMES = ["localhost", "LOCALHOST", "other.example", "127.0.0.1", "::1", "0:0:0:0:0:0:0:1", "xn--knig-5qa.example", "könig.example"]
-BAD_NAMES = ["evil.example", "127.0.0.2", "::2", "example", "localhost.", "*.example", "127.0.0.1.", "[::1]"]
+GOOD_NAMES = [
+    "localhost",
+    "LOCALHOST",
+    "other.example",
+    "127.0.0.1",
+    "::1",
+    "0:0:0:0:0:0:0:1",
+    "xn--knig-5qa.example",
+    "könig.example",
+]
+BAD_NAMES = [
+    "evil.example",
+    "127.0.0.2",
+    "::2",
+    "example",
+    "localhost.",
+    "*.example",
+    "127.0.0.1.",
+    "[::1]",
+]
 
 
 @pytest.mark.parametrize("hostname", GOOD_NAMES + BAD_NAMES)
@@ -695,14 +814,23 @@ def test_names_take_effect(pki, version, hostname):
 
     ours = outcome(lambda: work(tlskit))
     assert (ours.raised is None) is (hostname in GOOD_NAMES)
-    if stdlib.OPENSSL_VERSION == tlskit.OPENSSL_VERSION:  # OpenSSL 4.0 refuses some of these before it looks at a certificate
+    if (
+        stdlib.OPENSSL_VERSION == tlskit.OPENSSL_VERSION
+    ):  # OpenSSL 4.0 refuses some of these before it looks at a certificate
         assert compared(work) == ours
 
 
-@pytest.mark.parametrize("hostname", ["", ".example", "a\0b", b"\xff", "a" * 64 + ".example", 5, "a..b"])
+@pytest.mark.parametrize(
+    "hostname", ["", ".example", "a\0b", b"\xff", "a" * 64 + ".example", 5, "a..b"]
+)
 def test_names_that_are_none(pki, hostname):
     compared(
-        lambda module: client_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname=hostname) and 0
+        lambda module: (
+            client_context(pki, module=module).wrap_bio(
+                module.MemoryBIO(), module.MemoryBIO(), server_hostname=hostname
+            )
+            and 0
+        )
     )
 
 
@@ -712,7 +840,9 @@ def test_hostname_checks_common_name(value):
 
 
 def test_common_names_take_effect(tmp_path, version):
-    """A certificate without alternative names: its common name is good for something only when that is wanted."""
+    """A certificate without alternative names: its common name is good for something only when that
+    is wanted.
+    """
     authority = Authority(tmp_path)
     identity, _ = authority.issue(common_name="localhost")
     server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
@@ -737,7 +867,16 @@ def test_host_flags_of_the_wrong_type(bad):
     assert compared(set_and_read("_host_flags", bad)).raised is TypeError
 
 
-@pytest.mark.parametrize("value", [0, *stdlib.VerifyFlags, stdlib.VERIFY_X509_STRICT | stdlib.VERIFY_X509_PARTIAL_CHAIN, 0x8000, 0x40])
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        *stdlib.VerifyFlags,
+        stdlib.VERIFY_X509_STRICT | stdlib.VERIFY_X509_PARTIAL_CHAIN,
+        0x8000,
+        0x40,
+    ],
+)
 @pytest.mark.parametrize("protocol", CURRENT)
 def test_verify_flags(protocol, value):
     assert compared(set_and_read("verify_flags", value, protocol)).raised is None
@@ -783,7 +922,10 @@ def test_verify_depth(context, value):
     assert context.verify_depth == value
 
 
-@pytest.mark.parametrize(("bad", "error"), [(-2, ValueError), (2**31, ValueError), (None, TypeError), ("1", TypeError), (1.5, TypeError)])
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [(-2, ValueError), (2**31, ValueError), (None, TypeError), ("1", TypeError), (1.5, TypeError)],
+)
 def test_verify_depth_out_of_range(context, bad, error):
     context.verify_depth = 3
     with pytest.raises(error):
@@ -817,15 +959,21 @@ def test_a_servers_mode_takes_effect(pki, version, mode, shown):
         return memory_pair(client, server, module=module)[1].getpeercert()
 
     result = compared(work)
-    assert (result.raised is None) is (mode is stdlib.CERT_NONE or shown == "client" or (shown is None and mode is stdlib.CERT_OPTIONAL))
+    assert (result.raised is None) is (
+        mode is stdlib.CERT_NONE
+        or shown == "client"
+        or (shown is None and mode is stdlib.CERT_OPTIONAL)
+    )
 
 
-# -- its own certificate ----------------------------------------------------------------------------------------------
+# -- its own certificate ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def locked(pki, tmp_path_factory):
-    """The server's certificate with an encrypted key, beside it and in one file; the password is "pässword"."""
+    """The server's certificate with an encrypted key, beside it and in one file; the password is
+    "pässword".
+    """
     key = serialization.load_pem_private_key(pki.server.key.read_bytes(), None)
     secret = serialization.BestAvailableEncryption("pässword".encode())
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
@@ -840,7 +988,10 @@ def works(pki, context, *, shown=None):
     """Whether a client gets through, and to this certificate."""
     near, _ = memory_pair(client_context(pki), context)
     if shown is not None:
-        first = shown.chain.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+        first = (
+            shown.chain.read_text().split("-----END CERTIFICATE-----")[0]
+            + "-----END CERTIFICATE-----\n"
+        )
         assert near.getpeercert(True) == tlskit.PEM_cert_to_DER_cert(first)
 
 
@@ -877,7 +1028,14 @@ class Callable:
 
 @pytest.mark.parametrize("password", [Callable(), Callable().method], ids=["object", "method"])
 def test_passwords_from_any_callable(pki, locked, password):
-    assert compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(locked[1], password=password)).raised is None
+    assert (
+        compared(
+            lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+                locked[1], password=password
+            )
+        ).raised
+        is None
+    )
 
 
 def failing():
@@ -904,7 +1062,11 @@ BAD_PASSWORDS = {
 @pytest.mark.parametrize("which", BAD_PASSWORDS)
 def test_passwords_that_do_not_fit(pki, locked, which, server):
     password = BAD_PASSWORDS[which]
-    result = compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(pki.server.chain, locked[0], password))
+    result = compared(
+        lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+            pki.server.chain, locked[0], password
+        )
+    )
     assert result.raised is not None
     with pytest.raises(result.raised):
         server.load_cert_chain(pki.direct.chain, locked[0], password)
@@ -916,15 +1078,29 @@ def test_a_password_of_the_longest_length(pki, tmp_path):
     longest = b"x" * 1023  # cryptography's limit; OpenSSL's is one more
     path = tmp_path / "longest.pem"
     secret = serialization.BestAvailableEncryption(longest)
-    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret))
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    )
     for password in (longest, longest.decode(), lambda: longest):
-        compared(lambda module, password=password: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(pki.server.chain, path, password))
+        compared(
+            lambda module, password=password: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+                pki.server.chain, path, password
+            )
+        )
 
 
-@pytest.mark.parametrize("password", ["x" * 2000, "any", b"", lambda: 5, failing], ids=["long", "any", "empty", "odd", "failing"])
+@pytest.mark.parametrize(
+    "password",
+    ["x" * 2000, "any", b"", lambda: 5, failing],
+    ids=["long", "any", "empty", "odd", "failing"],
+)
 def test_a_password_that_nobody_asks_for(pki, password):
     """The key is not encrypted: the password is neither called nor judged."""
-    result = compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(pki.server.chain, pki.server.key, password))
+    result = compared(
+        lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+            pki.server.chain, pki.server.key, password
+        )
+    )
     assert result.raised is None
 
 
@@ -950,7 +1126,17 @@ def test_a_password_function_is_asked_once(pki, locked):
 def test_traditional_encryption(pki, tmp_path):
     """Keys as `openssl ec -aes256` writes them."""
     path = tmp_path / "traditional.pem"
-    command = ["openssl", "ec", "-in", str(pki.server.key), "-aes256", "-passout", "pass:secret", "-out", str(path)]
+    command = [
+        "openssl",
+        "ec",
+        "-in",
+        str(pki.server.key),
+        "-aes256",
+        "-passout",
+        "pass:secret",
+        "-out",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode:
         pytest.skip("this openssl has another syntax")
@@ -964,10 +1150,18 @@ def test_traditional_encryption(pki, tmp_path):
 @pytest.mark.parametrize("form", [str, pathlib.Path, os.fsencode, lambda path: str(path).encode()])
 def test_paths_of_every_type(pki, form):
     assert (
-        compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(form(pki.server.chain), form(pki.server.key))).raised
+        compared(
+            lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+                form(pki.server.chain), form(pki.server.key)
+            )
+        ).raised
         is None
     )
-    compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(certfile=form(pki.server.both), keyfile=None))
+    compared(
+        lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+            certfile=form(pki.server.both), keyfile=None
+        )
+    )
 
 
 def broken_files(folder, pki):
@@ -978,7 +1172,11 @@ def broken_files(folder, pki):
     chain, key = pki.server.chain.read_text(), pki.server.key.read_text()
     (folder / "cut").write_text(chain[:300])
     (folder / "cut.second").write_text(chain[: chain.rindex("-----BEGIN") + 200])
-    (folder / "bad.second").write_text(chain[: chain.rindex("-----BEGIN") + 100] + "****" + chain[chain.rindex("-----BEGIN") + 104 :])
+    (folder / "bad.second").write_text(
+        chain[: chain.rindex("-----BEGIN") + 100]
+        + "****"
+        + chain[chain.rindex("-----BEGIN") + 104 :]
+    )
     (folder / "bad").write_text(chain[:100] + "****" + chain[104:])
     (folder / "cut.key").write_text(key[:80])
     good, good_key = pki.server.chain, pki.server.key
@@ -1007,7 +1205,12 @@ def broken_files(folder, pki):
 def test_broken_chains(pki, tmp_path):
     for name, files in broken_files(tmp_path, pki).items():
         theirs, ours = (
-            outcome(lambda module=module, files=files: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(*files)) for module in MODULES
+            outcome(
+                lambda module=module, files=files: make(
+                    module, "PROTOCOL_TLS_SERVER"
+                ).load_cert_chain(*files)
+            )
+            for module in MODULES
         )
         assert ours.raised is theirs.raised is not None, name
 
@@ -1020,7 +1223,11 @@ def test_a_key_that_belongs_to_another(pki):
             make(tlskit, "PROTOCOL_TLS_SERVER").load_cert_chain(*files)
         assert caught.value.library == "X509"
         assert caught.value.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
-    result = compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(pki.server.chain, pki.direct.key))
+    result = compared(
+        lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+            pki.server.chain, pki.direct.key
+        )
+    )
     assert result.value == ("X509", "KEY_VALUES_MISMATCH")
 
 
@@ -1028,7 +1235,11 @@ def test_a_key_that_belongs_to_another(pki):
 def test_a_chain_that_breaks_off(pki, tmp_path, server, certfile):
     """The first certificate is good: the second is not."""
     broken_files(tmp_path, pki)
-    result = compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(tmp_path / certfile, pki.server.key))
+    result = compared(
+        lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+            tmp_path / certfile, pki.server.key
+        )
+    )
     assert result.raised is tlskit.SSLError
 
 
@@ -1057,7 +1268,11 @@ def test_a_failed_load_puts_nothing_in(pki, tmp_path):
 def test_files_of_the_wrong_type(pki, bad):
     compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(bad))
     if bad is not None:
-        compared(lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(pki.server.chain, bad))
+        compared(
+            lambda module: make(module, "PROTOCOL_TLS_SERVER").load_cert_chain(
+                pki.server.chain, bad
+            )
+        )
         with pytest.raises(TypeError):
             make(tlskit, "PROTOCOL_TLS_SERVER").load_cert_chain(bad)
 
@@ -1081,7 +1296,9 @@ def test_another_certificate_takes_the_place_of_the_first(pki, server, version):
     only(version, server)
     server.load_cert_chain(pki.direct.chain, pki.direct.key)
     near, _ = memory_pair(client_context(pki), server)
-    assert len(near._sslobj.chain(verified=False)) == 1  # and the first one's chain has gone with it
+    assert (
+        len(near._sslobj.chain(verified=False)) == 1
+    )  # and the first one's chain has gone with it
     works(pki, server, shown=pki.direct)
 
 
@@ -1114,7 +1331,9 @@ def test_other_kinds_of_keys(tmp_path, pki):
         key = serialization.load_pem_private_key(identity.key.read_bytes(), None)
         assert isinstance(key, rsa.RSAPrivateKey if bits else ec.EllipticCurvePrivateKey)
         form = serialization.PrivateFormat.TraditionalOpenSSL
-        identity.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
+        identity.key.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+        )
         context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(identity.chain, identity.key)
         client = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
@@ -1122,7 +1341,7 @@ def test_other_kinds_of_keys(tmp_path, pki):
         memory_pair(client, context)
 
 
-# -- the server name --------------------------------------------------------------------------------------------------
+# -- the server name -------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -1136,13 +1355,21 @@ def unraisable(monkeypatch):
 def test_sni_callback_is_asked(pki, client, server, version):
     only(version, client, server)
     calls = []
-    server.sni_callback = lambda connection, name, context: calls.append((connection, name, context))
+    server.sni_callback = lambda connection, name, context: calls.append(
+        (connection, name, context)
+    )
     _, far = memory_pair(client, server)
     assert calls == [(far, "localhost", server)]
 
 
 @pytest.mark.parametrize(
-    ("hostname", "name"), [("LOCALHOST", "LOCALHOST"), ("könig.example", "xn--knig-5qa.example"), ("127.0.0.1", None), (None, None)]
+    ("hostname", "name"),
+    [
+        ("LOCALHOST", "LOCALHOST"),
+        ("könig.example", "xn--knig-5qa.example"),
+        ("127.0.0.1", None),
+        (None, None),
+    ],
 )
 def test_what_sni_callback_is_told(pki, version, hostname, name):
     for module in MODULES:
@@ -1177,7 +1404,11 @@ def test_sni_callback_may_switch_contexts(pki, client, server, version):
     assert seen == [True]
 
 
-@pytest.mark.parametrize("bad", [None, 5, "context", stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)], ids=lambda bad: type(bad).__name__)
+@pytest.mark.parametrize(
+    "bad",
+    [None, 5, "context", stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)],
+    ids=lambda bad: type(bad).__name__,
+)
 def test_switching_to_what_is_no_context(pki, client, server, unraisable, bad):
     server.sni_callback = lambda connection, name, context: setattr(connection, "context", bad)
     with pytest.raises(tlskit.SSLError):
@@ -1201,7 +1432,17 @@ def sni_answers(pki, answer, version):
     return compared(work)
 
 
-@pytest.mark.parametrize("alert", [stdlib.ALERT_DESCRIPTION_ACCESS_DENIED, 112, stdlib.ALERT_DESCRIPTION_UNRECOGNIZED_NAME, 80, 0, None])
+@pytest.mark.parametrize(
+    "alert",
+    [
+        stdlib.ALERT_DESCRIPTION_ACCESS_DENIED,
+        112,
+        stdlib.ALERT_DESCRIPTION_UNRECOGNIZED_NAME,
+        80,
+        0,
+        None,
+    ],
+)
 def test_alerts_of_sni_callback(pki, version, alert):
     """None goes on; whatever number it is refuses, also 0 (close_notify)."""
     result = sni_answers(pki, lambda connection, name, context: alert, version)
@@ -1274,7 +1515,9 @@ def test_set_servername_callback_gives_encoded_names(pki):
     for module in MODULES:
         client, server = client_context(pki, module=module), server_context(pki, module=module)
         names = []
-        server.set_servername_callback(lambda connection, name, context, names=names: names.append(name))
+        server.set_servername_callback(
+            lambda connection, name, context, names=names: names.append(name)
+        )
         memory_pair(client, server, hostname="könig.example", module=module)
         assert names == ["xn--knig-5qa.example"]
         server.set_servername_callback(None)
@@ -1282,7 +1525,7 @@ def test_set_servername_callback_gives_encoded_names(pki):
         assert len(names) == 1
 
 
-# -- the key log ------------------------------------------------------------------------------------------------------
+# -- the key log -----------------------------------------------------------------------------------
 
 
 def test_keylog(tmp_path, client, server, version):
@@ -1366,11 +1609,13 @@ def test_the_keylog_of_the_environment(tmp_path, monkeypatch, value):
     path = tmp_path / "keys.log" if value else ""
     monkeypatch.setenv("SSLKEYLOGFILE", str(path))
     for factory in ("create_default_context", "_create_stdlib_context"):
-        assert compared(lambda module, factory=factory: getattr(module, factory)().keylog_filename).value == (str(path) if value else None)
+        assert compared(
+            lambda module, factory=factory: getattr(module, factory)().keylog_filename
+        ).value == (str(path) if value else None)
     assert tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT).keylog_filename is None
 
 
-# -- tickets and late certificates ------------------------------------------------------------------------------------
+# -- tickets and late certificates -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -1390,7 +1635,9 @@ def test_a_refused_number_of_tickets_changes_nothing(server):
 def test_num_tickets_takes_effect(client, server):
     for count in (0, 1, 3):
         server.num_tickets = count
-        client.sessions.on_new = (seen := []).append and (lambda connection, session, seen=seen: seen.append(session))
+        client.sessions.on_new = (seen := []).append and (
+            lambda connection, session, seen=seen: seen.append(session)
+        )
         memory_pair(client, server)
         assert len(seen) == count
 
@@ -1401,8 +1648,18 @@ def test_post_handshake_auth(protocol, value):
     assert compared(set_and_read("post_handshake_auth", value, protocol)).raised is None
 
 
-def late(pki, module, *, offered=True, version=TLSVersion.TLSv1_3, shown="client", demanded=stdlib.CERT_REQUIRED):
-    """A server that asks for a certificate after the handshake: what it sees before, of the question, and afterwards."""
+def late(
+    pki,
+    module,
+    *,
+    offered=True,
+    version=TLSVersion.TLSv1_3,
+    shown="client",
+    demanded=stdlib.CERT_REQUIRED,
+):
+    """A server that asks for a certificate after the handshake: what it sees before, of the
+    question, and afterwards.
+    """
     client, server = client_context(pki, module=module), server_context(pki, module=module)
     only(version, client, server)
     client.post_handshake_auth = offered
@@ -1433,14 +1690,21 @@ def test_a_late_certificate(pki, shown, demanded):
     assert before is None
     if demanded is not stdlib.CERT_NONE:
         assert asked == (None, None)
-        assert failed is (shown == "stranger" or (shown is None and demanded is stdlib.CERT_REQUIRED))
+        assert failed is (
+            shown == "stranger" or (shown is None and demanded is stdlib.CERT_REQUIRED)
+        )
         if shown == "client":
             assert after["subjectAltName"] == (("email", "client@example.org"),)
 
 
 def test_a_late_certificate_that_was_not_offered(pki):
     """Then the server demands it at once, in the handshake."""
-    assert compared(lambda module: late(pki, module, offered=False, demanded=stdlib.CERT_NONE)).value[1][0] is tlskit.SSLError
+    assert (
+        compared(lambda module: late(pki, module, offered=False, demanded=stdlib.CERT_NONE)).value[
+            1
+        ][0]
+        is tlskit.SSLError
+    )
     compared(lambda module: late(pki, module, offered=False))
 
 
@@ -1454,7 +1718,7 @@ def test_asking_on_the_wrong_side(pki, client, server):
         near.verify_client_post_handshake()
 
 
-# -- settings and connections -----------------------------------------------------------------------------------------
+# -- settings and connections ----------------------------------------------------------------------
 
 
 def test_settings_hold_for_later_connections(client, server):
@@ -1473,7 +1737,9 @@ def test_the_wrong_role(pki, protocol):
     def work(module):
         context = make(module, protocol)
         context.check_hostname = False
-        return context.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=protocol == "PROTOCOL_TLS_CLIENT")
+        return context.wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_side=protocol == "PROTOCOL_TLS_CLIENT"
+        )
 
     assert compared(work).raised is tlskit.SSLError
 
@@ -1489,13 +1755,19 @@ def test_a_name_that_is_to_be_checked_has_to_be_given(pki):
     assert near.version() == far.version()
 
 
-@pytest.mark.skipif(not hasattr(stdlib, "_check_sslobject_params"), reason="this Python's ssl takes them")
+@pytest.mark.skipif(
+    not hasattr(stdlib, "_check_sslobject_params"), reason="this Python's ssl takes them"
+)
 def test_what_a_client_alone_may_say(pki):
     def named(module):
-        return server_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=True, server_hostname="x")
+        return server_context(pki, module=module).wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_side=True, server_hostname="x"
+        )
 
     def resuming(module):
-        return server_context(pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_side=True, session=1)
+        return server_context(pki, module=module).wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_side=True, session=1
+        )
 
     assert compared(named).raised is compared(resuming).raised is ValueError
 
@@ -1539,7 +1811,9 @@ def test_the_server_name_of_a_connection_that_is_gone(pki):
 
 
 def test_what_a_client_trusts_completes_its_chain(pki):
-    """So does libssl for the stdlib: an intermediate authority need not be in the certificate's own file."""
+    """So does libssl for the stdlib: an intermediate authority need not be in the certificate's own
+    file.
+    """
     client, server = client_context(pki), server_context(pki)
     client.load_cert_chain(pki.client.chain, pki.client.key)
     server.load_verify_locations(pki.root)

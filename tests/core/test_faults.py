@@ -1,7 +1,8 @@
 """Every row of the error translation, against a peer that misbehaves that way.
 
-Each scenario runs twice, with tlskit and with the stdlib's ssl, and both have to say the same: class, number, library,
-reason, words. What tlskit adds (`errors`, the alerts, the refused certificate) is looked at after that.
+Each scenario runs twice, with tlskit and with the stdlib's ssl, and both have to say the same:
+class, number, library, reason, words. What tlskit adds (`errors`, the alerts, the refused
+certificate) is looked at after that.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def stage(pki: PKI, version: stdlib.TLSVersion) -> Stage:
 
 
 def failure(call: Callable[..., Any], *args: Any) -> BaseException:
-    """What a call raises, without the frames that it went through: they would keep sockets and buffers alive."""
+    """What a call raises, without the frames that it went through: they would keep sockets and
+    buffers alive.
+    """
     try:
         value = call(*args)
     except Exception as error:
@@ -55,7 +58,8 @@ def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
     """Run it with both modules, compare, and return tlskit's exception.
 
     Args:
-        since: the first Python whose own module says the right thing there; before it, tlskit's is not compared.
+        since: the first Python whose own module says the right thing there; before it, tlskit's is
+            not compared.
     """
     ours = scenario(tlskit)
     if sys.version_info >= since and ONE_OPENSSL:
@@ -63,27 +67,39 @@ def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
     return ours
 
 
-#: Before, the stdlib lost the errno of a reset on its way, and took it for an end without close_notify (gh-115627).
+#: Before, the stdlib lost the errno of a reset on its way, and took it for an end without
+#: close_notify (gh-115627).
 ERRNO_KEPT = (3, 13)
 
 
 def said(error: BaseException) -> dict[str, Any]:
-    facts = {name: getattr(error, name, None) for name in ("errno", "library", "reason", "verify_code", "verify_message")}
+    facts = {
+        name: getattr(error, name, None)
+        for name in ("errno", "library", "reason", "verify_code", "verify_message")
+    }
     # the place, and the number of an error without a text, which the stdlib gives from 3.14 on
     place = re.compile(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$| \(0x[0-9a-f]+\)(?= \(_ssl|$)")
     args = [place.sub("", value) if isinstance(value, str) else value for value in error.args]
     return {"class": type(error), "args": args, "str": place.sub("", str(error)), **facts}
 
 
-def shake_against(end: Any, puppet: raw.Puppet) -> tuple[BaseException | None, BaseException | None]:
-    """Make the handshake of both, and the first read of both after it; what each has raised, the end's first."""
+def shake_against(
+    end: Any, puppet: raw.Puppet
+) -> tuple[BaseException | None, BaseException | None]:
+    """Make the handshake of both, and the first read of both after it; what each has raised, the
+    end's first.
+    """
 
-    def talk(handshake: Callable[[], Any], write: Callable[[bytes], Any], read: Callable[[int], bytes]) -> None:
+    def talk(
+        handshake: Callable[[], Any], write: Callable[[bytes], Any], read: Callable[[int], bytes]
+    ) -> None:
         handshake()
         write(b"x")
         assert read(1) == b"x"
 
-    other = Background(lambda: talk(puppet.shake, lambda data: puppet.run(puppet.tls.write, data), puppet.read))
+    other = Background(
+        lambda: talk(puppet.shake, lambda data: puppet.run(puppet.tls.write, data), puppet.read)
+    )
     try:
         talk(end.do_handshake, end.sendall, end.recv)
     except Exception as error:
@@ -95,21 +111,30 @@ def shake_against(end: Any, puppet: raw.Puppet) -> tuple[BaseException | None, B
 
 
 def refusals(meet: Callable[[ModuleType], Any]) -> tuple[Any, Any]:
-    """Both modules in a handshake that fails, as `shake_against` tells: compared, and tlskit's pair."""
+    """Both modules in a handshake that fails, as `shake_against` tells: compared, and tlskit's
+    pair.
+    """
 
     def meeting(module: ModuleType) -> tuple[BaseException | None, BaseException | None]:
         with meet(module) as (end, puppet):
             return shake_against(end, puppet)
 
     theirs, ours = meeting(stdlib), meeting(tlskit)
-    assert not ONE_OPENSSL or [error and said(error) for error in ours] == [error and said(error) for error in theirs]
+    assert not ONE_OPENSSL or [error and said(error) for error in ours] == [
+        error and said(error) for error in theirs
+    ]
     return ours
 
 
-# -- the transport ends, or stalls --------------------------------------------------------------------------------
+# -- the transport ends, or stalls -----------------------------------------------------------------
 
 _HALF = raw.record(raw.HANDSHAKE, bytes(64))
-BEGINNINGS = {"at once": b"", "one byte": _HALF[:1], "a header": _HALF[:5], "half a record": _HALF[:30]}
+BEGINNINGS = {
+    "at once": b"",
+    "one byte": _HALF[:1],
+    "a header": _HALF[:5],
+    "half a record": _HALF[:30],
+}
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
@@ -147,7 +172,9 @@ def test_handshake_begins_after_a_reset(stage: Stage) -> None:
     assert isinstance(both(scenario), OSError)
 
 
-@pytest.mark.parametrize("prefix", [b"", b"\x16\x03\x03\x00\x40\x02"], ids=["silence", "half a record"])
+@pytest.mark.parametrize(
+    "prefix", [b"", b"\x16\x03\x03\x00\x40\x02"], ids=["silence", "half a record"]
+)
 def test_handshake_times_out(stage: Stage, prefix: bytes) -> None:
     def scenario(module: ModuleType) -> BaseException:
         with stage.alone(stage.client(module)) as (end, far):
@@ -197,7 +224,10 @@ def test_reset(stage: Stage, operation: str) -> None:
     def scenario(module: ModuleType) -> BaseException:
         with stage.connected(module) as (end, puppet):
             raw.reset(puppet.sock)
-            return failure(getattr(end, operation), *{"recv": (1,), "recv_into": (bytearray(1),), "unwrap": ()}[operation])
+            return failure(
+                getattr(end, operation),
+                *{"recv": (1,), "recv_into": (bytearray(1),), "unwrap": ()}[operation],
+            )
 
     error = both(scenario, since=ERRNO_KEPT)
     assert error.errno in (errno.ECONNRESET, errno.EPIPE)
@@ -310,11 +340,16 @@ def test_write_after_the_peer_closed(stage: Stage) -> None:
                     return error
             raise AssertionError("nobody told")
 
-    assert type(both(scenario)) in (tlskit.SSLZeroReturnError, BrokenPipeError)  # the latter from OpenSSL 3.2 on
+    assert type(both(scenario)) in (
+        tlskit.SSLZeroReturnError,
+        BrokenPipeError,
+    )  # the latter from OpenSSL 3.2 on
 
 
 def test_a_refused_peer_sees_the_alert_and_no_reset(stage: Stage) -> None:
-    """What else it has sent was never read: closed over that, the socket would reset the connection."""
+    """What else it has sent was never read: closed over that, the socket would reset the
+    connection.
+    """
     with stage.connected(tlskit) as (end, puppet):
         puppet.send(raw.flipped(puppet.seal(b"bad")) + puppet.seal(b"more") * 100)
         assert isinstance(failure(end.recv, 100), tlskit.SSLError)
@@ -325,7 +360,7 @@ def test_a_refused_peer_sees_the_alert_and_no_reset(stage: Stage) -> None:
         assert puppet.sock.recv(1000) == b""
 
 
-# -- what comes is not TLS ----------------------------------------------------------------------------------------
+# -- what comes is not TLS -------------------------------------------------------------------------
 
 GARBAGE = {
     "http": HTTP_ANSWER,
@@ -360,7 +395,10 @@ def test_handshake_meets_garbage(stage: Stage, side: str, bytes_: bytes) -> None
 
 @pytest.mark.parametrize(
     ("request_", "reason"),
-    [(b"GET / HTTP/1.0\r\n\r\n", "HTTP_REQUEST"), (b"CONNECT a:1 HTTP/1.0\r\n\r\n", "HTTPS_PROXY_REQUEST")],
+    [
+        (b"GET / HTTP/1.0\r\n\r\n", "HTTP_REQUEST"),
+        (b"CONNECT a:1 HTTP/1.0\r\n\r\n", "HTTPS_PROXY_REQUEST"),
+    ],
     ids=["GET", "CONNECT"],
 )
 def test_server_meets_plain_http(stage: Stage, request_: bytes, reason: str) -> None:
@@ -381,13 +419,25 @@ def test_client_meets_plain_http(stage: Stage) -> None:
     error = both(scenario)
     assert (error.library, error.reason) == ("SSL", "WRONG_VERSION_NUMBER")
     assert str(error) == "[SSL: WRONG_VERSION_NUMBER] wrong version number"
-    assert error.errors == (ErrorEntry(error.errors[0].code, "SSL", "WRONG_VERSION_NUMBER", "wrong version number", ""),)
+    assert error.errors == (
+        ErrorEntry(error.errors[0].code, "SSL", "WRONG_VERSION_NUMBER", "wrong version number", ""),
+    )
     assert error.errors[0].code > 0
     assert error.alert_sent is None  # whoever does not speak TLS would not understand one
     assert error.alert_received is None
 
 
-GARBAGE_LATER = {key: GARBAGE[key] for key in ("http", "zeros", "unknown type", "too long", "application data", "change cipher spec")}
+GARBAGE_LATER = {
+    key: GARBAGE[key]
+    for key in (
+        "http",
+        "zeros",
+        "unknown type",
+        "too long",
+        "application data",
+        "change cipher spec",
+    )
+}
 
 
 @pytest.mark.parametrize("bytes_", GARBAGE_LATER.values(), ids=GARBAGE_LATER)
@@ -403,7 +453,7 @@ def test_read_meets_garbage(stage: Stage, bytes_: bytes) -> None:
     assert error.alert_sent is not None
 
 
-# -- alerts -------------------------------------------------------------------------------------------------------
+# -- alerts ----------------------------------------------------------------------------------------
 
 ALERTS = [
     ALERT.HANDSHAKE_FAILURE,
@@ -430,7 +480,9 @@ def test_handshake_meets_a_fatal_alert(stage: Stage, description: int) -> None:
 
 
 def test_alert_that_the_stdlib_cannot_name(stage: Stage) -> None:
-    """The names come from OpenSSL's own headers; the stdlib's table (3.10 to 3.13) ends before this one."""
+    """The names come from OpenSSL's own headers; the stdlib's table (3.10 to 3.13) ends before this
+    one.
+    """
     with stage.alone(stage.client(tlskit)) as (end, far):
         far.sendall(raw.alert(raw.FATAL, ALERT.NO_APPLICATION_PROTOCOL))
         error = failure(end.do_handshake)
@@ -499,16 +551,24 @@ def test_bad_mac_at_the_peer(stage: Stage, server: bool) -> None:
 
 @pytest.mark.parametrize("module", [tlskit, stdlib], ids=["tlskit", "ssl"])
 def test_flipping_relay(stage: Stage, module: ModuleType) -> None:
-    """Both ends are ours, and a relay between them turns over a byte of the server's last handshake record."""
+    """Both ends are ours, and a relay between them turns over a byte of the server's last handshake
+    record.
+    """
     seen = []
 
     def alter(data: bytes) -> bytes:
         seen.append(data)
-        return raw.flipped(data) if (len(seen) == 1 and stage.version is TLS13) or len(seen) == 2 else data
+        return (
+            raw.flipped(data)
+            if (len(seen) == 1 and stage.version is TLS13) or len(seen) == 2
+            else data
+        )
 
     near, near_peer = raw.tcp_pair()
     far, far_peer = raw.tcp_pair()
-    client = stage.client(module).wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
+    client = stage.client(module).wrap_socket(
+        near, server_hostname="localhost", do_handshake_on_connect=False
+    )
     server = stage.server(module).wrap_socket(far, server_side=True, do_handshake_on_connect=False)
     client.settimeout(20)
     server.settimeout(20)
@@ -542,14 +602,16 @@ def test_application_data_read_ahead_instead_of_close_notify(stage: Stage) -> No
     assert both(scenario).reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
 
 
-# -- what the two sides do not agree on ---------------------------------------------------------------------------
+# -- what the two sides do not agree on ------------------------------------------------------------
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_no_common_version(pki: PKI, side: str, version: stdlib.TLSVersion) -> None:
     mine, theirs = Stage(pki, version), Stage(pki, TLS13 if version is TLS12 else TLS12)
     other = "server" if side == "client" else "client"
-    ours, told = refusals(lambda module: mine.meeting(getattr(mine, side)(module), getattr(theirs, other)()))
+    ours, told = refusals(
+        lambda module: mine.meeting(getattr(mine, side)(module), getattr(theirs, other)())
+    )
     assert "PROTOCOL" in ours.reason or "VERSION" in ours.reason
     assert "PROTOCOL" in told.reason or "VERSION" in told.reason
     assert ALERT.PROTOCOL_VERSION in (ours.alert_sent, ours.alert_received)
@@ -567,7 +629,10 @@ def test_no_shared_cipher(pki: PKI, side: str) -> None:
         return stage.meeting(mine, theirs)
 
     ours, told = refusals(meet)
-    assert sorted([ours.reason, told.reason]) == ["NO_SHARED_CIPHER", alert_reason("HANDSHAKE_FAILURE")]
+    assert sorted([ours.reason, told.reason]) == [
+        "NO_SHARED_CIPHER",
+        alert_reason("HANDSHAKE_FAILURE"),
+    ]
     assert (ours.alert_received if side == "client" else ours.alert_sent) == ALERT.HANDSHAKE_FAILURE
 
 
@@ -584,15 +649,21 @@ def test_no_shared_group(stage: Stage, side: str) -> None:
     assert (ours.alert_received if side == "client" else ours.alert_sent) == ALERT.HANDSHAKE_FAILURE
 
 
-# -- certificates -------------------------------------------------------------------------------------------------
+# -- certificates ----------------------------------------------------------------------------------
 
 
 def der_of(identity: Identity, depth: int = 0) -> bytes:
-    blocks = re.findall("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n", identity.chain.read_text(), re.DOTALL)
+    blocks = re.findall(
+        "-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n",
+        identity.chain.read_text(),
+        re.DOTALL,
+    )
     return stdlib.PEM_cert_to_DER_cert(blocks[depth])
 
 
-def refused_server(stage: Stage, identity: Identity, *, hostname: str = "localhost", trust: Any = None) -> tuple[Any, Any]:
+def refused_server(
+    stage: Stage, identity: Identity, *, hostname: str = "localhost", trust: Any = None
+) -> tuple[Any, Any]:
     """A client under test meets a server that shows this."""
 
     def meet(module: ModuleType) -> Any:
@@ -606,7 +677,10 @@ def refused_server(stage: Stage, identity: Identity, *, hostname: str = "localho
     assert isinstance(ours, tlskit.CertificateError)
     assert ours.args[0] == tlskit.SSL_ERROR_SSL
     assert (ours.library, ours.reason) == ("SSL", "CERTIFICATE_VERIFY_FAILED")
-    assert str(ours) == f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {ours.verify_message}"
+    assert (
+        str(ours)
+        == f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {ours.verify_message}"
+    )
     assert ours.errors[-1].reason == "CERTIFICATE_VERIFY_FAILED"
     return ours, told
 
@@ -684,12 +758,20 @@ def test_server_misses_a_certificate(stage: Stage) -> None:
     ours, told = refusals(lambda module: stage.meeting(demanding(stage, module), stage.client()))
     assert ours.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE"
     assert not isinstance(ours, tlskit.SSLCertVerificationError)
-    assert ours.alert_sent == (ALERT.CERTIFICATE_REQUIRED if stage.version is TLS13 else ALERT.HANDSHAKE_FAILURE)
-    assert told.reason == ("TLSV13_ALERT_CERTIFICATE_REQUIRED" if stage.version is TLS13 else alert_reason("HANDSHAKE_FAILURE"))
+    assert ours.alert_sent == (
+        ALERT.CERTIFICATE_REQUIRED if stage.version is TLS13 else ALERT.HANDSHAKE_FAILURE
+    )
+    assert told.reason == (
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        if stage.version is TLS13
+        else alert_reason("HANDSHAKE_FAILURE")
+    )
 
 
 def test_client_is_told_that_a_certificate_is_missing(stage: Stage) -> None:
-    """In the handshake with TLS 1.2; with TLS 1.3 the client has finished, and learns it in its first read."""
+    """In the handshake with TLS 1.2; with TLS 1.3 the client has finished, and learns it in its
+    first read.
+    """
 
     def scenario(module: ModuleType) -> BaseException:
         with stage.meeting(stage.client(module), demanding(stage, stdlib)) as (end, puppet):
@@ -704,9 +786,15 @@ def test_client_is_told_that_a_certificate_is_missing(stage: Stage) -> None:
 
     error = both(scenario)
     if stage.version is TLS13:
-        assert (error.reason, error.alert_received) == ("TLSV13_ALERT_CERTIFICATE_REQUIRED", ALERT.CERTIFICATE_REQUIRED)
+        assert (error.reason, error.alert_received) == (
+            "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+            ALERT.CERTIFICATE_REQUIRED,
+        )
     else:
-        assert (error.reason, error.alert_received) == (alert_reason("HANDSHAKE_FAILURE"), ALERT.HANDSHAKE_FAILURE)
+        assert (error.reason, error.alert_received) == (
+            alert_reason("HANDSHAKE_FAILURE"),
+            ALERT.HANDSHAKE_FAILURE,
+        )
 
 
 def test_client_is_told_that_its_certificate_is_refused(stage: Stage) -> None:
@@ -725,12 +813,16 @@ def test_client_is_told_that_its_certificate_is_refused(stage: Stage) -> None:
     assert not hasattr(error, "certificate")
 
 
-# -- Python code inside the handshake -----------------------------------------------------------------------------
+# -- Python code inside the handshake --------------------------------------------------------------
 
 
-def refused_name(stage: Stage, callback: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, list[Any]]:
+def refused_name(
+    stage: Stage, callback: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Any, Any, list[Any]]:
     shown: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: shown.append(unraisable.exc_value))
+    monkeypatch.setattr(
+        sys, "unraisablehook", lambda unraisable: shown.append(unraisable.exc_value)
+    )
 
     def meet(module: ModuleType) -> Any:
         context = stage.server(module)
@@ -760,9 +852,15 @@ def test_wrong_answer_of_sni_callback(stage: Stage, monkeypatch: pytest.MonkeyPa
     assert ours.__cause__ is shown[1]
 
 
-@pytest.mark.parametrize("answer", [0, False, -1, 256, 1 << 70], ids=["0", "False", "-1", "256", "2**70"])
-def test_senseless_number_from_sni_callback(stage: Stage, answer: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever is not None refuses, as in the stdlib, if it makes a senseless alert too: a callback must not fail open."""
+@pytest.mark.parametrize(
+    "answer", [0, False, -1, 256, 1 << 70], ids=["0", "False", "-1", "256", "2**70"]
+)
+def test_senseless_number_from_sni_callback(
+    stage: Stage, answer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is not None refuses, as in the stdlib, if it makes a senseless alert too: a callback
+    must not fail open.
+    """
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
 
     def scenario(module: ModuleType) -> BaseException:
@@ -788,8 +886,12 @@ def test_refusal_by_sni_callback(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
     assert ours.__cause__ is None
 
 
-def test_exception_stays_on_its_own_connection(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One connection's callback has raised; another one of the same context fails for its own reason."""
+def test_exception_stays_on_its_own_connection(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One connection's callback has raised; another one of the same context fails for its own
+    reason.
+    """
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)
 
     def callback(*args: Any) -> None:
@@ -797,7 +899,10 @@ def test_exception_stays_on_its_own_connection(stage: Stage, monkeypatch: pytest
 
     context = stage.server(tlskit)
     context.sni_callback = callback
-    with stage.alone(context) as (other, far), stage.meeting(context, stage.client()) as (end, puppet):
+    with (
+        stage.alone(context) as (other, far),
+        stage.meeting(context, stage.client()) as (end, puppet),
+    ):
         ours, _ = shake_against(end, puppet)
         far.sendall(HTTP_ANSWER)
         later = failure(other.do_handshake)
@@ -806,11 +911,13 @@ def test_exception_stays_on_its_own_connection(stage: Stage, monkeypatch: pytest
     assert later.__cause__ is None
 
 
-# -- nothing sticks -----------------------------------------------------------------------------------------------
+# -- nothing sticks --------------------------------------------------------------------------------
 
 
 def test_fault_of_one_connection_is_not_another_s(stage: Stage) -> None:
-    """A failure in between, on the same thread, changes nothing for a connection that only waits, or ends."""
+    """A failure in between, on the same thread, changes nothing for a connection that only waits,
+    or ends.
+    """
     with stage.connected(tlskit) as (end, puppet), stage.alone(stage.client(tlskit)) as (bad, far):
         end.setblocking(False)
         assert type(failure(end.recv, 1)) is tlskit.SSLWantReadError
@@ -834,7 +941,10 @@ def test_want_errors(stage: Stage) -> None:
             data = bytes(1 << 20)
             return failure(lambda: [end.send(data) for _ in range(100)])
 
-    reading, writing = both(lambda module: wants(module, True)), both(lambda module: wants(module, False))
+    reading, writing = (
+        both(lambda module: wants(module, True)),
+        both(lambda module: wants(module, False)),
+    )
     assert type(reading) is tlskit.SSLWantReadError
     assert type(writing) is tlskit.SSLWantWriteError
     assert reading.args[0] == tlskit.SSL_ERROR_WANT_READ
@@ -855,7 +965,8 @@ def test_looks_like_the_stdlib_s(stage: Stage) -> None:
 
 def test_classes_are_the_stdlib_s() -> None:
     for name in (
-        "SSLError", "SSLEOFError", "SSLZeroReturnError", "SSLWantReadError", "SSLWantWriteError", "SSLSyscallError",
+        "SSLError", "SSLEOFError", "SSLZeroReturnError", "SSLWantReadError", "SSLWantWriteError",
+        "SSLSyscallError",
         "SSLCertVerificationError", "CertificateError",
     ):  # fmt: skip
         assert getattr(tlskit, name) is getattr(stdlib, name)

@@ -1,4 +1,6 @@
-"""`wrap_bio` between objects of somebody else: what `pending` means there, what happens when they refuse, and what is no BIO."""
+"""`wrap_bio` between objects of somebody else: what `pending` means there, what happens when they
+refuse, and what is no BIO.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Source:
 
 
 class Sink:
-    """The least that can be written to. `room` is how much it takes at a time, None for all; `error` is raised instead."""
+    """The least that can be written to. `room` is how much it takes at a time, None for all;
+    `error` is raised instead.
+    """
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -43,7 +47,9 @@ class Sink:
 
 
 class Ends:
-    """A client of tlskit's over a Source and a Sink, or over other BIOs, and a server of the stdlib's."""
+    """A client of tlskit's over a Source and a Sink, or over other BIOs, and a server of the
+    stdlib's.
+    """
 
     def __init__(self, contexts: Any, incoming: Any = None, outgoing: Any = None) -> None:
         self.incoming, self.outgoing = incoming or Source(), outgoing or Sink()
@@ -82,14 +88,18 @@ def pair(pki: Any, version: Any) -> Any:
     return client, server
 
 
-# -- pending ----------------------------------------------------------------------------------------------------------
+# -- pending ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [1, 5, 7, 100, 16384, 65536])
 @pytest.mark.parametrize("kind", ["ssl", "own"])
 def test_whoever_asks_pending_reads_all(pair: Any, kind: str, size: int) -> None:
-    """uvloop's loop: read for as long as something is pending here or there, and then wait for the network."""
-    ends = Ends(pair, *((stdlib.MemoryBIO(), stdlib.MemoryBIO()) if kind == "ssl" else (OwnBIO(), OwnBIO()))).shake()
+    """uvloop's loop: read for as long as something is pending here or there, and then wait for the
+    network.
+    """
+    ends = Ends(
+        pair, *((stdlib.MemoryBIO(), stdlib.MemoryBIO()) if kind == "ssl" else (OwnBIO(), OwnBIO()))
+    ).shake()
     sent = EVERYTHING[: 3000 if size < 100 else None]
     for at in range(0, len(sent), 700):
         ends.far.write(sent[at : at + 700])
@@ -155,7 +165,7 @@ def test_byte_by_byte(pair: Any) -> None:
     assert got == b"slowly"
 
 
-# -- objects that do not do what they are told -------------------------------------------------------------------------
+# -- objects that do not do what they are told -----------------------------------------------------
 
 
 @pytest.mark.parametrize("room", [1, 7, 1000])
@@ -274,7 +284,7 @@ def test_other_kinds_of_bytes(pair: Any, kind: Any) -> None:
     ends.shake()
 
 
-# -- partial shapes ---------------------------------------------------------------------------------------------------
+# -- partial shapes --------------------------------------------------------------------------------
 
 
 class NoEnd:
@@ -287,15 +297,23 @@ class EndIsAMethod(NoEnd):
         return False
 
 
-@pytest.mark.parametrize("incoming", [NoEnd(), EndIsAMethod(), Sink(), None, b"bytes"], ids=lambda bio: type(bio).__name__)
+@pytest.mark.parametrize(
+    "incoming",
+    [NoEnd(), EndIsAMethod(), Sink(), None, b"bytes"],
+    ids=lambda bio: type(bio).__name__,
+)
 def test_incoming_of_another_shape(pair: Any, incoming: Any) -> None:
-    with pytest.raises(TypeError, match=rf"incoming has to be a MemoryBIO, or .* not {type(incoming).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"incoming has to be a MemoryBIO, or .* not {type(incoming).__name__}"
+    ):
         pair[0].wrap_bio(incoming, Sink(), server_hostname="localhost")
 
 
 @pytest.mark.parametrize("outgoing", [Source(), None, b"bytes"], ids=lambda bio: type(bio).__name__)
 def test_outgoing_of_another_shape(pair: Any, outgoing: Any) -> None:
-    with pytest.raises(TypeError, match=rf"outgoing has to be a MemoryBIO, or .* not {type(outgoing).__name__}"):
+    with pytest.raises(
+        TypeError, match=rf"outgoing has to be a MemoryBIO, or .* not {type(outgoing).__name__}"
+    ):
         pair[0].wrap_bio(Source(), outgoing, server_hostname="localhost")
 
 

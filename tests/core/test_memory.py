@@ -1,4 +1,6 @@
-"""MemoryBIO, and SSLObject between BIOs of three kinds: tlskit's, the stdlib's, and somebody's own."""
+"""MemoryBIO, and SSLObject between BIOs of three kinds: tlskit's, the stdlib's, and somebody's
+own.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
     return chosen
 
 
-# -- MemoryBIO ----------------------------------------------------------------------------------------------------
+# -- MemoryBIO -------------------------------------------------------------------------------------
 
 
 def test_bytes_come_out_as_they_went_in(module: ModuleType) -> None:
@@ -88,7 +90,14 @@ def test_nothing_is_written_after_the_end(module: ModuleType) -> None:
 
 def test_writes_any_buffer(module: ModuleType) -> None:
     bio = module.MemoryBIO()
-    for data in (b"bytes", bytearray(b"bytearray"), memoryview(b"view")[1:], array.array("I", [1, 2]), b"", bytearray()):
+    for data in (
+        b"bytes",
+        bytearray(b"bytearray"),
+        memoryview(b"view")[1:],
+        array.array("I", [1, 2]),
+        b"",
+        bytearray(),
+    ):
         assert bio.write(data) == len(bytes(data))
         assert bio.read() == bytes(data)
 
@@ -149,7 +158,7 @@ def test_written_in_one_thread_and_read_in_another(module: ModuleType) -> None:
     assert got == EVERYTHING
 
 
-# -- SSLObject between any two of them ----------------------------------------------------------------------------
+# -- SSLObject between any two of them -------------------------------------------------------------
 
 
 class OwnBIO:
@@ -184,7 +193,12 @@ class SubclassedBIO(tlskit.MemoryBIO):
     """tlskit's own with something more, as a program may have it."""
 
 
-KINDS: dict[str, Callable[[], Any]] = {"tlskit": tlskit.MemoryBIO, "ssl": stdlib.MemoryBIO, "own": OwnBIO, "subclass": SubclassedBIO}
+KINDS: dict[str, Callable[[], Any]] = {
+    "tlskit": tlskit.MemoryBIO,
+    "ssl": stdlib.MemoryBIO,
+    "own": OwnBIO,
+    "subclass": SubclassedBIO,
+}
 
 
 @pytest.fixture(params=list(product(KINDS, repeat=2)), ids="-".join)
@@ -197,14 +211,26 @@ def bios(request: pytest.FixtureRequest) -> tuple[Any, Any]:
 class Ends:
     """A tlskit end between two BIOs, and a stdlib end that is fed by hand."""
 
-    def __init__(self, stage: Stage, bios: tuple[Any, Any], *, server: bool = False, mine: Any = None, theirs: Any = None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        bios: tuple[Any, Any],
+        *,
+        server: bool = False,
+        mine: Any = None,
+        theirs: Any = None,
+    ) -> None:
         self.incoming, self.outgoing = bios
         self.peer_in, self.peer_out = stdlib.MemoryBIO(), stdlib.MemoryBIO()
         mine = mine or (stage.server(tlskit) if server else stage.client(tlskit))
         theirs = theirs or (stage.client() if server else stage.server())
         names = [None, "localhost"] if server else ["localhost", None]
-        self.end = mine.wrap_bio(self.incoming, self.outgoing, server_side=server, server_hostname=names[0])
-        self.peer = theirs.wrap_bio(self.peer_in, self.peer_out, server_side=not server, server_hostname=names[1])
+        self.end = mine.wrap_bio(
+            self.incoming, self.outgoing, server_side=server, server_hostname=names[0]
+        )
+        self.peer = theirs.wrap_bio(
+            self.peer_in, self.peer_out, server_side=not server, server_hostname=names[1]
+        )
 
     def carry(self) -> None:
         """Bring to each what the other has sent."""
@@ -338,7 +364,9 @@ def test_alert_leaves_a_failed_read(stage: Stage, bios: Any) -> None:
     ends.shake()
     ends.peer.write(b"x")
     ends.incoming.write(raw.flipped(ends.peer_out.read()))
-    with pytest.raises(tlskit.SSLError, match=r"DECRYPTION_FAILED_OR_BAD_RECORD_MAC|RECORD_LAYER_FAILURE"):
+    with pytest.raises(
+        tlskit.SSLError, match=r"DECRYPTION_FAILED_OR_BAD_RECORD_MAC|RECORD_LAYER_FAILURE"
+    ):
         ends.end.read(1)
     ends.carry()
     with pytest.raises(stdlib.SSLError) as told:
@@ -346,9 +374,13 @@ def test_alert_leaves_a_failed_read(stage: Stage, bios: Any) -> None:
     assert told.value.reason == alert_reason("BAD_RECORD_MAC")
 
 
-@pytest.mark.parametrize("kept", [0, 3, 12, -1], ids=["nothing", "header", "body", "all but a byte"])
+@pytest.mark.parametrize(
+    "kept", [0, 3, 12, -1], ids=["nothing", "header", "body", "all but a byte"]
+)
 def test_truncated_input(stage: Stage, bios: Any, kept: int) -> None:
-    """What is whole comes first; a record that the end cut off is an error, also for whoever asks again."""
+    """What is whole comes first; a record that the end cut off is an error, also for whoever asks
+    again.
+    """
     ends = Ends(stage, bios)
     ends.shake()
     ends.peer.write(b"whole")
@@ -390,7 +422,7 @@ def test_close_notify_and_the_end(stage: Stage, bios: Any) -> None:
         assert ends.end.read(1) == b""
 
 
-# -- what SSLObject says to the same calls as the stdlib's --------------------------------------------------------
+# -- what SSLObject says to the same calls as the stdlib's -----------------------------------------
 
 
 @pytest.fixture
@@ -444,7 +476,9 @@ def test_read_before_the_handshake_makes_it(stage: Stage, module: ModuleType) ->
 
 
 def test_unwrap_before_the_handshake(stage: Stage, module: ModuleType) -> None:
-    end = stage.client(module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost")
+    end = stage.client(module).wrap_bio(
+        module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost"
+    )
     with pytest.raises(tlskit.SSLError):
         end.unwrap()
 

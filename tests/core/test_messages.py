@@ -1,4 +1,6 @@
-"""`_msg_callback`: every protocol message, as the stdlib shows it; and what a callback may do meanwhile."""
+"""`_msg_callback`: every protocol message, as the stdlib shows it; and what a callback may do
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,17 @@ def recorded(pki, version, module=tlskit):
     seen = []
 
     def callback(connection, direction, shown, content_type, msg_type, data):
-        seen.append((connection.server_side, direction, shown, content_type, msg_type, type(data), bool(data)))
+        seen.append(
+            (
+                connection.server_side,
+                direction,
+                shown,
+                content_type,
+                msg_type,
+                type(data),
+                bool(data),
+            )
+        )
 
     client._msg_callback = server._msg_callback = callback
     near, far = memory_pair(client, server, module=module)
@@ -46,9 +58,19 @@ def test_names_of_the_stdlib(pki, version):
     directions, versions, content_types = ({row[i] for row in seen} for i in (1, 2, 3))
     assert directions == {"read", "write"}
     assert all(isinstance(value, tlskit.TLSVersion) for value in versions)
-    assert {_TLSContentType.HEADER, _TLSContentType.HANDSHAKE, _TLSContentType.ALERT, _TLSContentType.CHANGE_CIPHER_SPEC} <= content_types
+    assert {
+        _TLSContentType.HEADER,
+        _TLSContentType.HANDSHAKE,
+        _TLSContentType.ALERT,
+        _TLSContentType.CHANGE_CIPHER_SPEC,
+    } <= content_types
     messages = {row[4] for row in seen}
-    assert {_TLSMessageType.CLIENT_HELLO, _TLSMessageType.SERVER_HELLO, _TLSMessageType.FINISHED, _TLSAlertType.CLOSE_NOTIFY} <= messages
+    assert {
+        _TLSMessageType.CLIENT_HELLO,
+        _TLSMessageType.SERVER_HELLO,
+        _TLSMessageType.FINISHED,
+        _TLSAlertType.CLOSE_NOTIFY,
+    } <= messages
     assert _TLSContentType.APPLICATION_DATA in messages  # in the header of a record
 
 
@@ -96,7 +118,15 @@ def test_questions_to_its_own_connection(contexts):
     client, server = contexts
 
     def callback(connection, *message):
-        answers.append((connection.version(), connection.cipher(), connection.pending(), connection.session, connection.context))
+        answers.append(
+            (
+                connection.version(),
+                connection.cipher(),
+                connection.pending(),
+                connection.session,
+                connection.context,
+            )
+        )
 
     answers = []
     client._msg_callback = server._msg_callback = callback
@@ -123,7 +153,7 @@ def test_together_with_the_name(contexts, pki):
     assert seen
 
 
-# -- what it raises ---------------------------------------------------------------------------------------------------
+# -- what it raises --------------------------------------------------------------------------------
 
 
 def raising(problem, *, after=0):

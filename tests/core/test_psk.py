@@ -1,4 +1,6 @@
-"""Pre-shared keys: who is asked what, what is taken for an answer, and what may be resumed afterwards."""
+"""Pre-shared keys: who is asked what, what is taken for an answer, and what may be resumed
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from ..support.pairs import (
     take_tickets,
 )
 
-pytestmark = pytest.mark.skipif(not tlskit.HAS_PSK, reason="OpenSSL was built without pre-shared keys")
+pytestmark = pytest.mark.skipif(
+    not tlskit.HAS_PSK, reason="OpenSSL was built without pre-shared keys"
+)
 
 KEY = b"k" * 32
 
@@ -39,7 +43,10 @@ def asking(key=KEY, seen=None):
 @pytest.fixture
 def keyed(version):
     """Contexts without a certificate."""
-    client, server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
     only(version, client, server)
     for context in (client, server):
         context.set_ciphers("PSK")
@@ -84,7 +91,7 @@ def failed(client, server):
     return found
 
 
-# -- the handshake ----------------------------------------------------------------------------------------------------
+# -- the handshake ---------------------------------------------------------------------------------
 
 
 def test_handshake(keyed, version):
@@ -93,7 +100,11 @@ def test_handshake(keyed, version):
     client.set_psk_client_callback(lambda hint: (hints.append(hint), ("who", KEY))[1])
     server.set_psk_server_callback(asking(seen=identities), "whoever")
     near, far = memory_pair(client, server)
-    assert near.version() == far.version() == {tlskit.TLSVersion.TLSv1_2: "TLSv1.2", tlskit.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
+    assert (
+        near.version()
+        == far.version()
+        == {tlskit.TLSVersion.TLSv1_2: "TLSv1.2", tlskit.TLSVersion.TLSv1_3: "TLSv1.3"}[version]
+    )
     assert set(hints) == {"whoever" if version is tlskit.TLSVersion.TLSv1_2 else None}
     assert set(identities) == {"who"}
     assert near.getpeercert() is None
@@ -104,7 +115,9 @@ def test_handshake(keyed, version):
 def test_over_sockets_and_threads(keyed):
     client, server = keyed
     threads = set()
-    client.set_psk_client_callback(lambda hint: (threads.add(threading.get_ident()), ("who", KEY))[1])
+    client.set_psk_client_callback(
+        lambda hint: (threads.add(threading.get_ident()), ("who", KEY))[1]
+    )
     server.set_psk_server_callback(lambda identity: (threads.add(threading.get_ident()), KEY)[1])
     with socket_pair(client, server) as (near, far):
         near.sendall(b"hello")
@@ -123,7 +136,10 @@ def test_words_are_utf8(keyed):
 
 def test_without_an_identity():
     """TLS 1.2 knows an empty one; in TLS 1.3 there has to be one."""
-    client, server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
     only(tlskit.TLSVersion.TLSv1_2, client, server)
     identities = []
     for context in (client, server):
@@ -136,7 +152,13 @@ def test_without_an_identity():
 
 @pytest.mark.parametrize(
     "answer",
-    [("who", memoryview(KEY)), (b"who", KEY), ("who\0else", KEY), ("w" * 255, KEY), ("é" * 127, KEY)],
+    [
+        ("who", memoryview(KEY)),
+        (b"who", KEY),
+        ("who\0else", KEY),
+        ("w" * 255, KEY),
+        ("é" * 127, KEY),
+    ],
     ids=["memoryview", "bytes", "nul", "longest", "longest in utf-8"],
 )
 def test_answers_of_a_client(keyed, answer):
@@ -154,7 +176,7 @@ def test_sizes_of_keys(keyed, size):
     memory_pair(client, server)
 
 
-# -- what is refused --------------------------------------------------------------------------------------------------
+# -- what is refused -------------------------------------------------------------------------------
 
 
 def test_another_key(keyed):
@@ -165,7 +187,18 @@ def test_another_key(keyed):
 
 
 @pytest.mark.parametrize(
-    "answer", [None, (), ("who",), ["who", KEY], ("who", "key"), ("who", bytearray(KEY)), (5, KEY), ("\udcff", KEY), 5]
+    "answer",
+    [
+        None,
+        (),
+        ("who",),
+        ["who", KEY],
+        ("who", "key"),
+        ("who", bytearray(KEY)),
+        (5, KEY),
+        ("\udcff", KEY),
+        5,
+    ],
 )
 def test_what_is_no_answer_of_a_client(keyed, unraisable, answer):
     client, server = keyed
@@ -223,16 +256,26 @@ def test_what_a_callback_raises(keyed, unraisable, side):
 
 
 def test_roles():
-    client, server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
     for callback in (None, asking(), 5):
-        with pytest.raises(tlskit.SSLError, match="Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context"):
+        with pytest.raises(
+            tlskit.SSLError, match="Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context"
+        ):
             client.set_psk_server_callback(callback)
-        with pytest.raises(tlskit.SSLError, match="Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context"):
+        with pytest.raises(
+            tlskit.SSLError, match="Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context"
+        ):
             server.set_psk_client_callback(callback)
 
 
 def test_arguments():
-    client, server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
     for bad in (5, "callback", b""):
         with pytest.raises(TypeError, match="callback must be callable"):
             client.set_psk_client_callback(bad)
@@ -275,7 +318,10 @@ def test_unset_for_a_connection_that_is_there(keyed):
 
 def test_contexts_go_with_their_callbacks():
     """A callback that refers to its context does not keep it."""
-    client, server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
     client.set_psk_client_callback(lambda hint, _=client: None)
     server.set_psk_server_callback(lambda identity, _=server: None)
     gone = [weakref.ref(client), weakref.ref(server)]
@@ -284,7 +330,7 @@ def test_contexts_go_with_their_callbacks():
     assert [ref() for ref in gone] == [None, None]
 
 
-# -- keys and sessions ------------------------------------------------------------------------------------------------
+# -- keys and sessions -----------------------------------------------------------------------------
 
 
 def both(pki, version):
@@ -324,7 +370,9 @@ def test_a_client_with_a_key_offers_no_session(pki, version):
 
 
 def test_a_server_does_not_resume_across_callbacks(pki, version):
-    """Whoever has not shown the key does not come in by a ticket from before it was asked for; nor by an older key's."""
+    """Whoever has not shown the key does not come in by a ticket from before it was asked for; nor
+    by an older key's.
+    """
     client, server = both(pki, version)
     client.sessions.on_new = lambda connection, session: kept.append(session)
     kept = []
@@ -350,7 +398,9 @@ def test_a_server_resumes_under_the_same_callback(pki, version):
 
 
 def test_a_key_is_not_a_session(keyed, version):
-    """TLS 1.3 has one mechanism for both, and libssl calls both a reuse, as the stdlib does; `resumption` tells them apart."""
+    """TLS 1.3 has one mechanism for both, and libssl calls both a reuse, as the stdlib does;
+    `resumption` tells them apart.
+    """
     client, server = keyed
     client.set_psk_client_callback(lambda hint: ("who", KEY))
     server.set_psk_server_callback(asking())

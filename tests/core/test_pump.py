@@ -1,4 +1,6 @@
-"""BIOs that are not tlskit's: what lies in them tells the truth about what has been read, as event loops expect."""
+"""BIOs that are not tlskit's: what lies in them tells the truth about what has been read, as event
+loops expect.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def test_a_handshake_leaves_the_first_request_in_its_place(contexts: Contexts, k
         if pair.far.version():
             break
         pair.carry()
-    finished = pair._from_client.read()  # TLS 1.3: the client is done first, and may send in the same breath
+    finished = (
+        pair._from_client.read()
+    )  # TLS 1.3: the client is done first, and may send in the same breath
     request = b"".join(pair.records(b"early", b"later"))
     pair.incoming.write(finished + request)
     pair.near.do_handshake()
@@ -131,7 +135,9 @@ def test_what_has_not_been_read_is_still_there(pair: Pair, room: int) -> None:
     while left(pair.incoming) or pair.near.pending():
         got += (piece := pair.near.read(room))
         assert len(piece) <= room
-        assert len(got) + 5 * (left(pair.incoming) // len(records[0])) + pair.near.pending() <= 35 + 5
+        assert (
+            len(got) + 5 * (left(pair.incoming) // len(records[0])) + pair.near.pending() <= 35 + 5
+        )
     assert got == b"12345" * 7
     with pytest.raises(tlskit.SSLWantReadError):
         pair.near.read(room)
@@ -139,7 +145,9 @@ def test_what_has_not_been_read_is_still_there(pair: Pair, room: int) -> None:
 
 @pytest.mark.parametrize("buffered", [False, True], ids=["read", "into"])
 def test_a_close_notify_behind_data_shows_that_there_is_more(pair: Pair, buffered: bool) -> None:
-    """An event loop reads while there is something `pending`: no end of the peer's may hide in what it has read."""
+    """An event loop reads while there is something `pending`: no end of the peer's may hide in what
+    it has read.
+    """
     for text in (b"one", b"two", b"three"):
         pair.incoming.write(pair.records(text)[0])
     pair.incoming.write(pair.close_notify())
@@ -147,7 +155,9 @@ def test_a_close_notify_behind_data_shows_that_there_is_more(pair: Pair, buffere
     for _ in range(10):
         assert left(pair.incoming) or pair.near.pending()
         buffer = bytearray(65536)
-        piece = bytes(buffer[: pair.near.read(65536, buffer)]) if buffered else pair.near.read(65536)
+        piece = (
+            bytes(buffer[: pair.near.read(65536, buffer)]) if buffered else pair.near.read(65536)
+        )
         if not piece:
             break
         got += piece
@@ -210,7 +220,9 @@ def test_an_end_inside_a_record(pair: Pair) -> None:
             pair.near.read(100)
 
 
-@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 5, b"\xff" * 100, b"\x17\x03\x03\xff\xff\x00"])
+@pytest.mark.parametrize(
+    "garbage", [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 5, b"\xff" * 100, b"\x17\x03\x03\xff\xff\x00"]
+)
 def test_what_is_not_a_record_is_refused_at_once(pair: Pair, garbage: bytes) -> None:
     pair.incoming.write(garbage)
     with pytest.raises(tlskit.SSLError) as caught:

@@ -1,4 +1,6 @@
-"""A callback that turns to its own connection: questions are answered, and what would enter libssl again is refused."""
+"""A callback that turns to its own connection: questions are answered, and what would enter libssl
+again is refused.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def trying(operation):
 
 
 def refused(seen):
-    return seen and all(isinstance(found, RuntimeError) and "cannot begin another" in str(found) for found in seen)
+    return seen and all(
+        isinstance(found, RuntimeError) and "cannot begin another" in str(found) for found in seen
+    )
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -34,7 +34,10 @@ def test_the_sessions_of_a_context(pki):
     server.sessions.mode |= tlskit.SessionCacheMode.SERVER
     server.tickets.enabled = False
     memory_pair(client, server)
-    assert repr(server.sessions) == f"<ContextSessions: OpenSSL's own cache with {len(server.sessions)} sessions>"
+    assert (
+        repr(server.sessions)
+        == f"<ContextSessions: OpenSSL's own cache with {len(server.sessions)} sessions>"
+    )
     assert len(server.sessions) > 0
     client.sessions.store = tlskit.MemoryStore()
     assert repr(client.sessions) == "<ContextSessions: in a MemoryStore>"

@@ -1,6 +1,8 @@
-"""SSLSocket: waiting and not waiting, ends and leftovers, and everything that a program does with a socket.
+"""SSLSocket: waiting and not waiting, ends and leftovers, and everything that a program does with a
+socket.
 
-What is said of tlskit here is said of the stdlib's ssl too, unless the test says otherwise: most tests run with both.
+What is said of tlskit here is said of the stdlib's ssl too, unless the test says otherwise: most
+tests run with both.
 """
 
 from __future__ import annotations
@@ -74,7 +76,7 @@ def elapsed(call: Callable[..., Any], *args: Any) -> float:
     return time.monotonic() - start
 
 
-# -- timeouts -----------------------------------------------------------------------------------------------------
+# -- timeouts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("timeout", [0.001, 0.005, 0.1])
@@ -168,7 +170,7 @@ def test_waits_as_long_as_it_takes(pair: Any) -> None:
         assert reading.result() == b"at last"
 
 
-# -- non-blocking -------------------------------------------------------------------------------------------------
+# -- non-blocking ----------------------------------------------------------------------------------
 
 
 def wait_for(sock: Any, error: BaseException) -> None:
@@ -189,7 +191,9 @@ def without_blocking(sock: Any, call: Callable[..., Any], *args: Any) -> Any:
 
 def test_non_blocking_handshake_and_talk(stage: Stage, module: ModuleType) -> None:
     near, far = raw.tcp_pair(small=True)
-    client = stage.client(module).wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
+    client = stage.client(module).wrap_socket(
+        near, server_hostname="localhost", do_handshake_on_connect=False
+    )
     server = stage.server(module).wrap_socket(far, server_side=True, do_handshake_on_connect=False)
     with client, server:
         client.setblocking(False)
@@ -212,7 +216,9 @@ def test_non_blocking_handshake_and_talk(stage: Stage, module: ModuleType) -> No
         assert serving.result() == BIG
 
 
-def test_non_blocking_recv_says_want_read_until_a_record_is_whole(stage: Stage, module: ModuleType) -> None:
+def test_non_blocking_recv_says_want_read_until_a_record_is_whole(
+    stage: Stage, module: ModuleType
+) -> None:
     with stage.connected(module) as (end, puppet):
         end.setblocking(False)
         sealed = puppet.seal(b"slowly")
@@ -225,7 +231,9 @@ def test_non_blocking_recv_says_want_read_until_a_record_is_whole(stage: Stage, 
 
 
 def fill(end: Any, data: bytes) -> int:
-    """Send `data` again and again until the socket is full; how many bytes went, the unfinished call's not among them."""
+    """Send `data` again and again until the socket is full; how many bytes went, the unfinished
+    call's not among them.
+    """
     done = 0
     while True:
         try:
@@ -236,7 +244,9 @@ def fill(end: Any, data: bytes) -> int:
 
 @pytest.mark.parametrize("size", [1000, 16384, 50000, len(BIG)])
 def test_write_is_repeated_with_the_same_bytes(small_pair: Any, size: int) -> None:
-    """After SSLWantWriteError the same bytes, from a buffer at another place: each arrives exactly once."""
+    """After SSLWantWriteError the same bytes, from a buffer at another place: each arrives exactly
+    once.
+    """
     near, far = small_pair
     near.setblocking(False)
     data = BIG[:size]
@@ -309,7 +319,9 @@ def test_do_handshake_can_block_on_a_non_blocking_socket(stage: Stage, module: M
             end.recv(1)
 
 
-def test_wrap_socket_refuses_a_handshake_that_may_not_wait(stage: Stage, module: ModuleType) -> None:
+def test_wrap_socket_refuses_a_handshake_that_may_not_wait(
+    stage: Stage, module: ModuleType
+) -> None:
     near, far = raw.tcp_pair()
     with far:
         near.setblocking(False)
@@ -318,7 +330,7 @@ def test_wrap_socket_refuses_a_handshake_that_may_not_wait(stage: Stage, module:
         assert near.fileno() == -1
 
 
-# -- what select and pending tell ---------------------------------------------------------------------------------
+# -- what select and pending tell ------------------------------------------------------------------
 
 
 def test_pending(pair: Any) -> None:
@@ -332,12 +344,16 @@ def test_pending(pair: Any) -> None:
 
 
 def waiting(end: Any) -> bool:
-    """What a program asks that waits in select: is there something to read, here or in the kernel?"""
+    """What a program asks that waits in select: is there something to read, here or in the
+    kernel?
+    """
     return end.pending() > 0 or readable(end)
 
 
 def test_record_behind_the_one_that_was_read_shows(stage: Stage, module: ModuleType) -> None:
-    """Two records in one packet, and a program that reads just the first: select or pending has to tell of the other."""
+    """Two records in one packet, and a program that reads just the first: select or pending has to
+    tell of the other.
+    """
     with stage.connected(module) as (end, puppet):
         puppet.send(puppet.seal(b"first") + puppet.seal(b"second"))
         assert end.recv(5) == b"first"
@@ -382,11 +398,22 @@ def test_eof_behind_the_data_shows(stage: Stage, module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("room", [100, 65536, 1 << 20])
-@pytest.mark.parametrize("sizes", [[3], [1, 2, 3], [10, 16000], [16384] * 30 + [5]], ids=["one", "three", "unequal", "stream"])
-def test_an_end_behind_the_data_wakes_who_waits_for_the_socket(stage: Stage, module: ModuleType, room: int, sizes: list[int]) -> None:
-    # The peer waits for our close_notify: nothing more will come from it, so what it has sent has to show.
+@pytest.mark.parametrize(
+    "sizes",
+    [[3], [1, 2, 3], [10, 16000], [16384] * 30 + [5]],
+    ids=["one", "three", "unequal", "stream"],
+)
+def test_an_end_behind_the_data_wakes_who_waits_for_the_socket(
+    stage: Stage, module: ModuleType, room: int, sizes: list[int]
+) -> None:
+    # The peer waits for our close_notify: nothing more will come from it, so what it has sent has
+    # to show.
     with stage.connected(module) as (end, puppet):
-        sending = Background(lambda: puppet.send(b"".join(puppet.seal(b"x" * size) for size in sizes) + puppet.farewell()))
+        sending = Background(
+            lambda: puppet.send(
+                b"".join(puppet.seal(b"x" * size) for size in sizes) + puppet.farewell()
+            )
+        )
         end.setblocking(False)
         got = 0
         while True:
@@ -400,7 +427,9 @@ def test_an_end_behind_the_data_wakes_who_waits_for_the_socket(stage: Stage, mod
         sending.result()
 
 
-def test_a_failure_behind_the_data_wakes_who_waits_for_the_socket(stage: Stage, module: ModuleType) -> None:
+def test_a_failure_behind_the_data_wakes_who_waits_for_the_socket(
+    stage: Stage, module: ModuleType
+) -> None:
     with stage.connected(module) as (end, puppet):
         sound, spoilt = puppet.seal(b"bye"), puppet.seal(b"garbage")
         puppet.send(sound + spoilt[:-1] + bytes([spoilt[-1] ^ 1]))
@@ -421,7 +450,7 @@ def test_pending_across_big_reads(stage: Stage, module: ModuleType) -> None:
         assert not waiting(end)
 
 
-# -- reading ------------------------------------------------------------------------------------------------------
+# -- reading ---------------------------------------------------------------------------------------
 
 
 def test_recv_takes_what_there_is_and_no_more(pair: Any) -> None:
@@ -494,7 +523,9 @@ def test_recv_of_more_than_anybody_has(pair: Any) -> None:
 
 
 def until_full(call: Callable[..., Any], *args: Any) -> Exception:
-    """Call it until the socket would have to wait, and return the exception with all of its frames."""
+    """Call it until the socket would have to wait, and return the exception with all of its
+    frames.
+    """
     while True:
         try:
             call(*args)
@@ -504,7 +535,9 @@ def until_full(call: Callable[..., Any], *args: Any) -> Exception:
 
 @pytest.mark.parametrize("failing", ["recv_into", "send"])
 def test_failure_lets_go_of_the_buffer(small_pair: Any, failing: str) -> None:
-    """While the exception is kept, and its frames with it, the caller's buffer is the caller's again."""
+    """While the exception is kept, and its frames with it, the caller's buffer is the caller's
+    again.
+    """
     near, _ = small_pair
     near.setblocking(False)
     buffer = bytearray(BIG)
@@ -537,22 +570,27 @@ print("alive")
 
 
 def test_failure_in_a_reference_cycle_is_collected(module: ModuleType) -> None:
-    """CPython before 3.13 crashes when it collects a memoryview that still has a buffer of somebody's on it."""
+    """CPython before 3.13 crashes when it collects a memoryview that still has a buffer of
+    somebody's on it.
+    """
     text = _COLLECTED.format(module=module.__name__)
     code = f"import {module.__name__}\n{text}"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert (done.returncode, done.stdout) == (0, "alive\n"), done.stderr
     assert "BufferError" not in done.stderr
 
 
-# -- writing ------------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["send", "sendall", "write"])
 def test_write_of_any_buffer(pair: Any, call: str) -> None:
     near, far = pair
     for data in (
-        b"bytes", bytearray(b"bytearray"), memoryview(b"a memoryview")[2:], array.array("I", [1, 2, 3]),
+        b"bytes", bytearray(b"bytearray"), memoryview(b"a memoryview")[2:], array.array("I", [1, 2,
+        3]),
         memoryview(array.array("I", [4, 5])), memoryview(bytes(range(12))).cast("B", (3, 4)),
     ):  # fmt: skip
         raw_bytes = bytes(data)
@@ -578,7 +616,9 @@ def test_write_of_nothing(pair: Any) -> None:
     assert far.recv(10) == b"x"
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: array.array("I", data)])
+@pytest.mark.parametrize(
+    "kind", [bytes, bytearray, memoryview, lambda data: array.array("I", data)]
+)
 def test_sendall_of_much(small_pair: Any, kind: Callable[[bytes], Any]) -> None:
     near, far = small_pair
     reading = Background(lambda: collect(far, len(BIG)))
@@ -600,7 +640,12 @@ def test_sendfile(pair: Any, tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(BIG)
     with path.open("rb") as file:
-        for offset, count, expected in ((0, None, BIG), (100, 5000, BIG[100:5100]), (len(BIG) - 3, 100, BIG[-3:]), (len(BIG), None, b"")):
+        for offset, count, expected in (
+            (0, None, BIG),
+            (100, 5000, BIG[100:5100]),
+            (len(BIG) - 3, 100, BIG[-3:]),
+            (len(BIG), None, b""),
+        ):
             reading = Background(lambda expected=expected: collect(far, len(expected)))
             assert near.sendfile(file, offset, count) == len(expected)
             assert file.tell() == offset + len(expected)
@@ -612,7 +657,10 @@ def test_sendfile(pair: Any, tmp_path: Any) -> None:
 
 def test_makefile(pair: Any) -> None:
     near, far = pair
-    with near.makefile("rwb") as near_file, far.makefile("rw", encoding="utf-8", newline="\n") as far_file:
+    with (
+        near.makefile("rwb") as near_file,
+        far.makefile("rw", encoding="utf-8", newline="\n") as far_file,
+    ):
         near_file.write(b"one\ntwo\nthree")
         near_file.flush()
         assert far_file.readline() == "one\n"
@@ -635,7 +683,7 @@ def test_makefile_keeps_the_connection(pair: Any) -> None:
     assert far.recv(1) == b""
 
 
-# -- ends ---------------------------------------------------------------------------------------------------------
+# -- ends ------------------------------------------------------------------------------------------
 
 
 def test_eof(pair: Any) -> None:
@@ -658,7 +706,11 @@ def test_ragged_eof(stage: Stage, module: ModuleType, suppressed: bool) -> None:
         puppet.send(puppet.seal(b"data"))
         puppet.sock.shutdown(socket.SHUT_WR)
         assert end.recv(4) == b"data"
-        for read, nothing in ((lambda: end.recv(1), b""), (lambda: end.read(1), b""), (lambda: end.recv_into(bytearray(1)), 0)):
+        for read, nothing in (
+            (lambda: end.recv(1), b""),
+            (lambda: end.read(1), b""),
+            (lambda: end.recv_into(bytearray(1)), 0),
+        ):
             if suppressed:
                 assert read() == nothing
             else:
@@ -727,7 +779,9 @@ def _read_file(sock: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_plaintext_in_the_packet_of_close_notify(stage: Stage, module: ModuleType, read: Callable[[socket.socket], bytes]) -> None:
+def test_plaintext_in_the_packet_of_close_notify(
+    stage: Stage, module: ModuleType, read: Callable[[socket.socket], bytes]
+) -> None:
     """What was read ahead is the plain socket's, by whichever call."""
     with stage.connected(module) as (end, puppet):
         puppet.send(puppet.seal(b"last") + puppet.farewell() + b"plain text")
@@ -783,7 +837,9 @@ def test_tls_again_behind_close_notify(stage: Stage, module: ModuleType) -> None
         assert end.recv(100) == b"last"
         assert end.recv(100) == b""
         plain = end.unwrap()
-        puppet.incoming.write(puppet.sock.recv(65536))  # their answer, which ends the first connection
+        puppet.incoming.write(
+            puppet.sock.recv(65536)
+        )  # their answer, which ends the first connection
         shaking = Background(again.shake)
         plain.settimeout(2)
         with stage.server(module).wrap_socket(plain, server_side=True) as second:
@@ -877,7 +933,9 @@ def outcome(call: Callable[[Any], Any], end: Any) -> Any:
 
 
 def agree(ours: tuple[Any, Any], theirs: tuple[Any, Any]) -> None:
-    """The same, but that tlskit may raise something better where the stdlib stumbles over its own None."""
+    """The same, but that tlskit may raise something better where the stdlib stumbles over its own
+    None.
+    """
     assert ours == theirs or (theirs[0] is AttributeError and ours[0] in (OSError, ValueError))
 
 
@@ -891,11 +949,22 @@ def test_closed_socket_behaves_as_the_stdlib_s(stage: Stage, call: Callable[[Any
     agree(on_closed(tlskit), on_closed(stdlib))
 
 
-#: Without those whose answer is the kernel's: which would wait, or tell a number that is never the same.
+#: Without those whose answer is the kernel's: which would wait, or tell a number that is never the
+#: same.
 WITHOUT_TLS = {
     name: CLOSED[name]
     for name in CLOSED
-    if name not in ("accept", "detach", "fileno", "getpeername", "recv", "recv_into", "recvfrom", "recvfrom_into")
+    if name
+    not in (
+        "accept",
+        "detach",
+        "fileno",
+        "getpeername",
+        "recv",
+        "recv_into",
+        "recvfrom",
+        "recvfrom_into",
+    )
 }
 
 
@@ -912,7 +981,9 @@ def test_unwrapped_socket_behaves_as_the_stdlib_s(stage: Stage, call: Callable[[
 
 
 @pytest.mark.parametrize("call", WITHOUT_TLS.values(), ids=WITHOUT_TLS)
-def test_unconnected_socket_behaves_as_the_stdlib_s(stage: Stage, call: Callable[[Any], Any]) -> None:
+def test_unconnected_socket_behaves_as_the_stdlib_s(
+    stage: Stage, call: Callable[[Any], Any]
+) -> None:
     def on_new(module: ModuleType) -> Any:
         with stage.client(module).wrap_socket(socket.socket(), server_hostname="localhost") as end:
             return outcome(call, end)
@@ -933,7 +1004,9 @@ def test_detach(pair: Any) -> None:
 def test_forgotten_socket_warns(stage: Stage, module: ModuleType) -> None:
     with stage.pair(module):
         near, far = socket.socketpair()
-        end = stage.client(module).wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False)
+        end = stage.client(module).wrap_socket(
+            near, server_hostname="localhost", do_handshake_on_connect=False
+        )
         holding = [end]
         del end
         with pytest.warns(ResourceWarning, match="unclosed"):
@@ -942,7 +1015,7 @@ def test_forgotten_socket_warns(stage: Stage, module: ModuleType) -> None:
         far.close()
 
 
-# -- connecting and accepting -------------------------------------------------------------------------------------
+# -- connecting and accepting ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -960,9 +1033,13 @@ def refusing_address() -> Any:
 
 @pytest.mark.parametrize("method", ["connect", "connect_ex"])
 @pytest.mark.parametrize("shaking", [True, False])
-def test_connect_and_accept(stage: Stage, module: ModuleType, listener: socket.socket, method: str, shaking: bool) -> None:
+def test_connect_and_accept(
+    stage: Stage, module: ModuleType, listener: socket.socket, method: str, shaking: bool
+) -> None:
     """A listening SSLSocket gives SSLSockets, which make their handshake as it would."""
-    with stage.server(module).wrap_socket(listener, server_side=True, do_handshake_on_connect=shaking) as serving:
+    with stage.server(module).wrap_socket(
+        listener, server_side=True, do_handshake_on_connect=shaking
+    ) as serving:
 
         def serve() -> Any:
             accepted, address = serving.accept()
@@ -976,7 +1053,9 @@ def test_connect_and_accept(stage: Stage, module: ModuleType, listener: socket.s
             return address
 
         accepting = Background(serve)
-        client = stage.client(module).wrap_socket(socket.socket(), server_hostname="localhost", do_handshake_on_connect=shaking)
+        client = stage.client(module).wrap_socket(
+            socket.socket(), server_hostname="localhost", do_handshake_on_connect=shaking
+        )
         client.settimeout(20)
         with client:
             assert client.version() is None
@@ -996,24 +1075,34 @@ def test_connect_and_accept(stage: Stage, module: ModuleType, listener: socket.s
 
 def test_accept_inherits(stage: Stage, module: ModuleType, listener: socket.socket) -> None:
     with (
-        stage.server(module).wrap_socket(listener, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False) as serving,
+        stage.server(module).wrap_socket(
+            listener, server_side=True, do_handshake_on_connect=False, suppress_ragged_eofs=False
+        ) as serving,
         socket.create_connection(serving.getsockname()),
     ):
         accepted, _ = serving.accept()
         with accepted:
             assert type(accepted) is module.SSLSocket
-            assert (accepted.suppress_ragged_eofs, accepted.do_handshake_on_connect, accepted.server_side) == (False, False, True)
+            assert (
+                accepted.suppress_ragged_eofs,
+                accepted.do_handshake_on_connect,
+                accepted.server_side,
+            ) == (False, False, True)
             assert accepted.context is serving.context
 
 
-def test_failed_accept_leaves_the_listener(stage: Stage, module: ModuleType, listener: socket.socket) -> None:
+def test_failed_accept_leaves_the_listener(
+    stage: Stage, module: ModuleType, listener: socket.socket
+) -> None:
     with stage.server(module).wrap_socket(listener, server_side=True) as serving:
         with socket.create_connection(serving.getsockname()) as stranger:
             stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
             with pytest.raises(tlskit.SSLError):
                 serving.accept()
         accepting = Background(serving.accept)
-        with stage.client(module).wrap_socket(socket.create_connection(serving.getsockname(), 20), server_hostname="localhost"):
+        with stage.client(module).wrap_socket(
+            socket.create_connection(serving.getsockname(), 20), server_hostname="localhost"
+        ):
             accepted, _ = accepting.result()
             accepted.close()
 
@@ -1038,7 +1127,9 @@ def test_non_blocking_connect(stage: Stage, module: ModuleType, listener: socket
             accepted.sendall(b"welcome")
 
     serving = Background(serve)
-    client = stage.client(module).wrap_socket(socket.socket(), server_hostname="localhost", do_handshake_on_connect=False)
+    client = stage.client(module).wrap_socket(
+        socket.socket(), server_hostname="localhost", do_handshake_on_connect=False
+    )
     with client:
         client.setblocking(False)
         assert client.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
@@ -1048,14 +1139,18 @@ def test_non_blocking_connect(stage: Stage, module: ModuleType, listener: socket
         serving.result()
 
 
-def test_connect_with_a_bad_certificate(stage: Stage, module: ModuleType, listener: socket.socket) -> None:
+def test_connect_with_a_bad_certificate(
+    stage: Stage, module: ModuleType, listener: socket.socket
+) -> None:
     def serve() -> None:
         plain, _ = listener.accept()
         with pytest.raises(tlskit.SSLError):
             stage.server(module).wrap_socket(plain, server_side=True).recv(1)
 
     serving = Background(serve)
-    with stage.client(module).wrap_socket(socket.socket(), server_hostname="wrong.example") as client:
+    with stage.client(module).wrap_socket(
+        socket.socket(), server_hostname="wrong.example"
+    ) as client:
         client.settimeout(20)
         with pytest.raises(tlskit.SSLCertVerificationError):
             client.connect(listener.getsockname())
@@ -1064,12 +1159,17 @@ def test_connect_with_a_bad_certificate(stage: Stage, module: ModuleType, listen
 
 
 def test_server_cannot_connect(stage: Stage, module: ModuleType) -> None:
-    with stage.server(module).wrap_socket(socket.socket(), server_side=True) as end, pytest.raises(ValueError, match="server"):
+    with (
+        stage.server(module).wrap_socket(socket.socket(), server_side=True) as end,
+        pytest.raises(ValueError, match="server"),
+    ):
         end.connect(("127.0.0.1", 1))
 
 
 def test_bytes_before_the_connection_was_lost_are_no_tls(stage: Stage, module: ModuleType) -> None:
-    """CVE-2023-40217: what a peer has sent in the clear before it reset must not be read from an SSLSocket."""
+    """CVE-2023-40217: what a peer has sent in the clear before it reset must not be read from an
+    SSLSocket.
+    """
     near, far = raw.tcp_pair()
     far.sendall(b"in the clear")
     until(lambda: readable(near))
@@ -1088,7 +1188,7 @@ def _is_connected(sock: socket.socket) -> bool:
     return True
 
 
-# -- refusals -----------------------------------------------------------------------------------------------------
+# -- refusals --------------------------------------------------------------------------------------
 
 REFUSED: dict[str, tuple[type[Exception], Callable[[Any], Any]]] = {
     "dup": (NotImplementedError, lambda end: end.dup()),
@@ -1124,7 +1224,10 @@ def test_constructor_is_not_public(module: ModuleType) -> None:
 
 def test_wrap_socket_refusals(stage: Stage, module: ModuleType) -> None:
     client, server = stage.client(module), stage.server(module)
-    with socket.socket(type=socket.SOCK_DGRAM) as datagrams, pytest.raises(NotImplementedError, match="stream"):
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as datagrams,
+        pytest.raises(NotImplementedError, match="stream"),
+    ):
         client.wrap_socket(datagrams, server_hostname="localhost")
     with socket.socket() as sock:
         with pytest.raises(ValueError, match="server_hostname"):

@@ -1,4 +1,6 @@
-"""Whom a context trusts: files, directories, data and defaults; all or nothing; and one store for many contexts."""
+"""Whom a context trusts: files, directories, data and defaults; all or nothing; and one store for
+many contexts.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,14 @@ def hashed(pki, tmp_path_factory):
 
 
 def add_hashed(folder, certificate, suffix=".0", option="-hash"):
-    command = ["openssl", "crl" if option == "-crl" else "x509", "-hash", "-noout", "-in", str(certificate)]
+    command = [
+        "openssl",
+        "crl" if option == "-crl" else "x509",
+        "-hash",
+        "-noout",
+        "-in",
+        str(certificate),
+    ]
     name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     shutil.copy(certificate, folder / f"{name}{suffix}")
 
@@ -86,12 +95,18 @@ def der(path):
 
 
 def seen(context):
-    """All that a context says of whom it trusts, in an order that does not depend on OpenSSL's version."""
+    """All that a context says of whom it trusts, in an order that does not depend on OpenSSL's
+    version.
+    """
     assert context.get_ca_certs(True) == context.get_ca_certs(binary_form=True)
-    return context.cert_store_stats(), sorted(context.get_ca_certs(), key=repr), sorted(context.get_ca_certs(True))
+    return (
+        context.cert_store_stats(),
+        sorted(context.get_ca_certs(), key=repr),
+        sorted(context.get_ca_certs(True)),
+    )
 
 
-# -- where it comes from ----------------------------------------------------------------------------------------------
+# -- where it comes from ---------------------------------------------------------------------------
 
 
 def test_nobody_at_first(context, server):
@@ -114,7 +129,9 @@ SOURCES = {
     "two directories": lambda pki, hashed: {"capath": f"/nonexistent{os.pathsep}{hashed}"},
     "a file twice over": lambda pki, hashed: {"cadata": pki.root_pem * 3},
     "two in der": lambda pki, hashed: {"cadata": der(pki.root) + der(pki.stranger_root)},
-    "two in text": lambda pki, hashed: {"cadata": pki.stranger_root.read_text() + "\nsome words\n" + pki.root_pem},
+    "two in text": lambda pki, hashed: {
+        "cadata": pki.stranger_root.read_text() + "\nsome words\n" + pki.root_pem
+    },
 }
 
 
@@ -230,7 +247,7 @@ def test_a_directory_shows_what_was_used(hashed, server):
     assert counts == [(0, 1, 1)] * 2
 
 
-# -- what is no source ------------------------------------------------------------------------------------------------
+# -- what is no source -----------------------------------------------------------------------------
 
 
 def broken(folder, pki):
@@ -286,9 +303,14 @@ def test_broken_sources(pki, tmp_path, number):
     cases = broken(tmp_path, pki)
     assert len(cases) == 33
     name, arguments = list(cases.items())[number]
-    theirs, ours = (outcome(lambda module=module: make(module).load_verify_locations(**arguments)) for module in MODULES)
+    theirs, ours = (
+        outcome(lambda module=module: make(module).load_verify_locations(**arguments))
+        for module in MODULES
+    )
     assert ours.raised is not None, name
-    if theirs.raised is not None or not name.startswith("bytes: more"):  # Python 3.12 and later look at the rest of the bytes
+    if theirs.raised is not None or not name.startswith(
+        "bytes: more"
+    ):  # Python 3.12 and later look at the rest of the bytes
         assert ours.raised is theirs.raised, name
 
 
@@ -337,7 +359,7 @@ def test_a_failed_load_into_a_shared_store(pki, tmp_path, server):
     assert trusts(second, server)
 
 
-# -- one store for many contexts --------------------------------------------------------------------------------------
+# -- one store for many contexts -------------------------------------------------------------------
 
 
 def test_the_second_context_reads_nothing(pki, server, opened):
@@ -438,7 +460,9 @@ def test_verification_settings_do_not_leak(pki, server):
 
 
 def test_a_directory_used_by_one_does_not_show_in_another(hashed, server):
-    """What one context has looked up is not another one's to have: it may have gone from the directory."""
+    """What one context has looked up is not another one's to have: it may have gone from the
+    directory.
+    """
     first, second = make(), make()
     for context in (first, second):
         context.load_verify_locations(capath=hashed)
@@ -459,7 +483,9 @@ def test_a_directory_from_which_an_authority_has_gone(pki, tmp_path, server):
 
 
 def test_a_default_directory_from_which_an_authority_has_gone(pki, tmp_path, monkeypatch, server):
-    """A long-lived process: what the administrator has taken out must not live on in contexts made later."""
+    """A long-lived process: what the administrator has taken out must not live on in contexts made
+    later.
+    """
     add_hashed(tmp_path, pki.root)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
@@ -486,7 +512,7 @@ def test_a_relative_directory_elsewhere(pki, tmp_path, monkeypatch, server):
     assert results == [True, False]
 
 
-# -- a file that changes ----------------------------------------------------------------------------------------------
+# -- a file that changes ---------------------------------------------------------------------------
 
 
 def test_a_file_that_was_written_anew(pki, tmp_path, server, strange):
@@ -596,7 +622,7 @@ def test_a_forked_child_can_load(pki):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-# -- the defaults -----------------------------------------------------------------------------------------------------
+# -- the defaults ----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -624,7 +650,9 @@ def places(monkeypatch, tmp_path, pki, hashed):
 @pytest.mark.parametrize("directory", [None, "", "hashed", "nothing", "missing", "several"])
 @pytest.mark.parametrize("file", [None, "", "root", "missing", "empty", "words", "null", "folder"])
 def test_the_environment(monkeypatch, places, server, file, directory):
-    """SSL_CERT_FILE and SSL_CERT_DIR say whom to trust; also that it is nobody. Both count, and neither means any other place."""
+    """SSL_CERT_FILE and SSL_CERT_DIR say whom to trust; also that it is nobody. Both count, and
+    neither means any other place.
+    """
     for name, value in (("SSL_CERT_FILE", file), ("SSL_CERT_DIR", directory)):
         if value is None:
             monkeypatch.delenv(name, raising=False)
@@ -634,7 +662,11 @@ def test_the_environment(monkeypatch, places, server, file, directory):
     for module in MODULES:
         context = make(module)
         result = outcome(context.load_default_certs)
-        found[module.__name__] = result.raised, context.cert_store_stats(), trusts_with(module, context, server)
+        found[module.__name__] = (
+            result.raised,
+            context.cert_store_stats(),
+            trusts_with(module, context, server),
+        )
     assert found["tlskit"] == found["ssl"]
 
 
@@ -647,7 +679,9 @@ def trusts_with(module, context, server):
 
 
 def test_nobody_means_nobody(monkeypatch, tmp_path):
-    """Who points both at nothing wants no authority at all: the distribution's must not creep in."""
+    """Who points both at nothing wants no authority at all: the distribution's must not creep
+    in.
+    """
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "missing"))
     context = tlskit.create_default_context()
@@ -660,7 +694,12 @@ def test_missing_defaults(monkeypatch, tmp_path, server):
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     usual = stdlib.get_default_verify_paths()
-    nowhere = usual._replace(openssl_cafile=str(tmp_path / "no.pem"), openssl_capath=str(tmp_path / "no"), cafile=None, capath=None)
+    nowhere = usual._replace(
+        openssl_cafile=str(tmp_path / "no.pem"),
+        openssl_capath=str(tmp_path / "no"),
+        cafile=None,
+        capath=None,
+    )
     monkeypatch.setattr(stdlib, "get_default_verify_paths", lambda: nowhere)
     monkeypatch.setattr(_trust, "_WELL_KNOWN_FILES", ())
     monkeypatch.setattr(_trust, "_WELL_KNOWN_DIRECTORIES", ())
@@ -673,13 +712,21 @@ def test_missing_defaults(monkeypatch, tmp_path, server):
 
 
 def test_the_well_known_places(monkeypatch, tmp_path, pki, server):
-    """Where the interpreter's OpenSSL knows no place that exists, the distributions' are tried in turn."""
+    """Where the interpreter's OpenSSL knows no place that exists, the distributions' are tried in
+    turn.
+    """
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
     usual = stdlib.get_default_verify_paths()
-    nowhere = usual._replace(openssl_cafile=str(tmp_path / "no.pem"), openssl_capath=str(tmp_path / "no"))
+    nowhere = usual._replace(
+        openssl_cafile=str(tmp_path / "no.pem"), openssl_capath=str(tmp_path / "no")
+    )
     monkeypatch.setattr(stdlib, "get_default_verify_paths", lambda: nowhere)
-    monkeypatch.setattr(_trust, "_WELL_KNOWN_FILES", (str(tmp_path / "missing"), str(pki.root), str(pki.stranger_root)))
+    monkeypatch.setattr(
+        _trust,
+        "_WELL_KNOWN_FILES",
+        (str(tmp_path / "missing"), str(pki.root), str(pki.stranger_root)),
+    )
     context = make()
     context.load_default_certs()
     assert context.get_ca_certs(True) == [der(pki.root)]
@@ -699,7 +746,13 @@ def test_defaults_beside_others(monkeypatch, pki, context, server, strange):
 def test_purposes(purpose):
     def work(module):
         context = module.create_default_context(purpose)
-        return context.verify_mode, context.check_hostname, context.verify_flags, context.cert_store_stats(), context.protocol
+        return (
+            context.verify_mode,
+            context.check_hostname,
+            context.verify_flags,
+            context.cert_store_stats(),
+            context.protocol,
+        )
 
     assert compared(work).raised is None
     assert compared(lambda module: make(module).load_default_certs(purpose)).raised is None
@@ -744,12 +797,18 @@ def test_stdlib_contexts(arguments):
 
     def work(module):
         context = module._create_stdlib_context(**arguments)
-        return context.protocol, context.verify_mode, context.check_hostname, context.verify_flags, context.options
+        return (
+            context.protocol,
+            context.verify_mode,
+            context.check_hostname,
+            context.verify_flags,
+            context.options,
+        )
 
     compared(work)
 
 
-# -- what a session is bound to -------------------------------------------------------------------------------------------
+# -- what a session is bound to --------------------------------------------------------------------
 
 
 def trusting(*roots):
@@ -760,9 +819,13 @@ def trusting(*roots):
 
 
 def test_whoever_trusts_more_has_another_identity(pki):
-    """Or a session that was earned from one authority would be offered where only another is trusted."""
+    """Or a session that was earned from one authority would be offered where only another is
+    trusted.
+    """
     one, other = pki.root, pki.stranger_root
     both = trusting(one, other)
-    assert len({trusting(), trusting(one), trusting(other), both, trusting(other, one)}) == 5  # in another order is not worth finding out
+    assert (
+        len({trusting(), trusting(one), trusting(other), both, trusting(other, one)}) == 5
+    )  # in another order is not worth finding out
     assert trusting(one, other) == both
     assert trusting(one, other, one) == both

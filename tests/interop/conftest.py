@@ -11,7 +11,11 @@ import tlskit
 from ..support import servers
 from ..support.pki import PKI
 
-VERSIONS = [version for version in tlskit.TLSVersion if getattr(tlskit, f"HAS_{version.name}", False) and version.name != "SSLv3"]
+VERSIONS = [
+    version
+    for version in tlskit.TLSVersion
+    if getattr(tlskit, f"HAS_{version.name}", False) and version.name != "SSLv3"
+]
 
 
 @pytest.fixture(params=VERSIONS, ids=lambda version: version.name)

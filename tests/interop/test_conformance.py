@@ -1,5 +1,6 @@
-"""tlskit against public test tools: sslyze scans a server of tlskit's, and tlslite-ng, a TLS of its own in Python, talks
-to both sides, in many dialects and out of turn. Left out unless asked for: `make conformance`.
+"""tlskit against public test tools: sslyze scans a server of tlskit's, and tlslite-ng, a TLS of its
+own in Python, talks to both sides, in many dialects and out of turn. Left out unless asked for:
+`make conformance`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from ..support.pki import PKI, Identity
 pytestmark = [
     pytest.mark.conformance,
     pytest.mark.filterwarnings("ignore"),  # the tools' own
-    pytest.mark.skipif(importlib.util.find_spec("tlslite") is None, reason="tlslite-ng is not installed: make conformance"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("tlslite") is None,
+        reason="tlslite-ng is not installed: make conformance",
+    ),
 ]
 
 TLSv1_2, TLSv1_3 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
@@ -37,7 +41,7 @@ def version(request: pytest.FixtureRequest) -> tlskit.TLSVersion:
     return chosen
 
 
-# -- sslyze -------------------------------------------------------------------------------------------------------
+# -- sslyze ----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -47,7 +51,10 @@ def serving(context: Any) -> Iterator[int]:
 
     def one(plain: socket.socket) -> None:
         plain.settimeout(PATIENCE)
-        with contextlib.suppress(OSError, ValueError), context.wrap_socket(plain, server_side=True) as secure:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            context.wrap_socket(plain, server_side=True) as secure,
+        ):
             while secure.recv(65536):
                 secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
             secure.unwrap()
@@ -77,13 +84,32 @@ def scanned(pki: PKI, tmp_path_factory: pytest.TempPathFactory) -> Any:
         pytest.skip("sslyze is not installed: make conformance")
     context = tlskit.create_default_context(tlskit.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pki.rsa.chain, pki.rsa.key)
-    # sslyze does not say goodbye, and libssl takes a session out of its cache whose connection ended so.
+    # sslyze does not say goodbye, and libssl takes a session out of its cache whose connection
+    # ended so.
     context.options |= tlskit.OP_IGNORE_UNEXPECTED_EOF
     report = tmp_path_factory.mktemp("sslyze") / "report.json"
     with serving(context) as port:
-        scans = ("sslv2", "sslv3", "tlsv1", "tlsv1_1", "tlsv1_2", "tlsv1_3", "heartbleed", "openssl_ccs", "robot", "reneg", "resum")
+        scans = (
+            "sslv2",
+            "sslv3",
+            "tlsv1",
+            "tlsv1_1",
+            "tlsv1_2",
+            "tlsv1_3",
+            "heartbleed",
+            "openssl_ccs",
+            "robot",
+            "reneg",
+            "resum",
+        )
         more = ("compression", "fallback", "early_data", "elliptic_curves", "ems")
-        command = [sys.executable, "-m", "sslyze", f"--json_out={report}", *(f"--{scan}" for scan in (*scans, *more))]
+        command = [
+            sys.executable,
+            "-m",
+            "sslyze",
+            f"--json_out={report}",
+            *(f"--{scan}" for scan in (*scans, *more)),
+        ]
         done = subprocess.run(
             [*command, "--mozilla_config=disable", f"localhost:{port}"],
             stdin=subprocess.DEVNULL,
@@ -100,14 +126,25 @@ def scanned(pki: PKI, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_scan_versions_and_ciphers(scanned: Any) -> None:
     accepted = {
-        name: {one["cipher_suite"]["name"] for one in scanned[f"{name}_cipher_suites"]["result"]["accepted_cipher_suites"]}
+        name: {
+            one["cipher_suite"]["name"]
+            for one in scanned[f"{name}_cipher_suites"]["result"]["accepted_cipher_suites"]
+        }
         for name in ("ssl_2_0", "ssl_3_0", "tls_1_0", "tls_1_1", "tls_1_2", "tls_1_3")
     }
     assert not accepted["ssl_2_0"] | accepted["ssl_3_0"] | accepted["tls_1_0"] | accepted["tls_1_1"]
-    assert accepted["tls_1_3"] == {"TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"}
+    assert accepted["tls_1_3"] == {
+        "TLS_AES_256_GCM_SHA384",
+        "TLS_CHACHA20_POLY1305_SHA256",
+        "TLS_AES_128_GCM_SHA256",
+    }
     assert accepted["tls_1_2"]
     assert all("_ECDHE_" in name or "_DHE_" in name for name in accepted["tls_1_2"])
-    assert not any(word in name for name in accepted["tls_1_2"] for word in ("RC4", "3DES", "NULL", "anon", "EXPORT", "MD5"))
+    assert not any(
+        word in name
+        for name in accepted["tls_1_2"]
+        for word in ("RC4", "3DES", "NULL", "anon", "EXPORT", "MD5")
+    )
 
 
 def test_scan_attacks(scanned: Any) -> None:
@@ -135,10 +172,12 @@ def test_scan_resumption(scanned: Any) -> None:
 def test_scan_curves(scanned: Any) -> None:
     found = scanned["elliptic_curves"]["result"]
     assert found["supports_ecdh_key_exchange"] is True
-    assert {"X25519", "secp256r1", "secp384r1"} <= {curve["name"] for curve in found["supported_curves"]}
+    assert {"X25519", "secp256r1", "secp384r1"} <= {
+        curve["name"] for curve in found["supported_curves"]
+    }
 
 
-# -- tlslite-ng ---------------------------------------------------------------------------------------------------
+# -- tlslite-ng ------------------------------------------------------------------------------------
 
 
 def settings(version: tlskit.TLSVersion, **changes: Any) -> Any:
@@ -171,8 +210,12 @@ def identity_of(identity: Identity) -> tuple[Any, Any]:
 
 
 @contextlib.contextmanager
-def against_our_server(context: Any, serve: Callable[[Any], Any]) -> Iterator[tuple[socket.socket, Background]]:
-    """A socket to a server of ours, which runs `serve` with its end of the connection; what came of that."""
+def against_our_server(
+    context: Any, serve: Callable[[Any], Any]
+) -> Iterator[tuple[socket.socket, Background]]:
+    """A socket to a server of ours, which runs `serve` with its end of the connection; what came of
+    that.
+    """
     near, far = socket.socketpair()
     far.settimeout(PATIENCE)
 
@@ -204,7 +247,11 @@ DIALECTS: dict[str, dict[str, Any]] = {
     **{f"1.2 {name}": {"at": TLSv1_2, "cipherNames": [name]} for name in CIPHERS[TLSv1_2]},
     **{f"1.3 {name}": {"at": TLSv1_3, "cipherNames": [name]} for name in CIPHERS[TLSv1_3]},
     **{
-        f"{at.name} {group}": {"at": at, "eccCurves": [group], "keyShares": [group] if at == TLSv1_3 else []}
+        f"{at.name} {group}": {
+            "at": at,
+            "eccCurves": [group],
+            "keyShares": [group] if at == TLSv1_3 else [],
+        }
         for at in (TLSv1_2, TLSv1_3)
         for group in ("x25519", "x448", "secp256r1", "secp384r1", "secp521r1")
     },
@@ -242,7 +289,9 @@ def test_our_client_understands(pki: PKI, dialect: dict[str, Any]) -> None:
 
     def serve() -> None:
         server = lite(far)
-        server.handshakeServer(certChain=chain, privateKey=key, settings=settings(version, **changes))
+        server.handshakeServer(
+            certChain=chain, privateKey=key, settings=settings(version, **changes)
+        )
         assert server.read(min=5, max=5) == b"hello"
         server.write(b"hello")
 
@@ -260,9 +309,14 @@ def test_our_server_resumes(pki: PKI, version: tlskit.TLSVersion) -> None:
     only(version, context)
     session = None
     for resumed in (False, True):
-        with against_our_server(context, lambda secure: (echo(secure), secure.session_reused)) as (near, running):
+        with against_our_server(context, lambda secure: (echo(secure), secure.session_reused)) as (
+            near,
+            running,
+        ):
             client = lite(near)
-            client.handshakeClientCert(session=session, settings=settings(version), serverName="localhost")
+            client.handshakeClientCert(
+                session=session, settings=settings(version), serverName="localhost"
+            )
             talk(client)
             session = client.session
             assert running.result()[1] is resumed
@@ -283,7 +337,9 @@ def test_our_client_resumes(pki: PKI, version: tlskit.TLSVersion) -> None:
 
         def serve(far: socket.socket = far) -> None:
             server = lite(far)
-            server.handshakeServer(certChain=chain, privateKey=key, settings=chosen, sessionCache=cache)
+            server.handshakeServer(
+                certChain=chain, privateKey=key, settings=chosen, sessionCache=cache
+            )
             assert server.read(min=5, max=5) == b"hello"
             server.write(b"hello")
 
@@ -343,11 +399,15 @@ def test_our_client_answers_a_request_after_the_handshake(pki: PKI) -> None:
             assert running.result().getFingerprint() == chain.getFingerprint()
 
 
-# -- what must be refused, and with which alert ------------------------------------------------------------------------
+# -- what must be refused, and with which alert ----------------------------------------------------
 
 
-def refused_by_server(context: Any, misbehave: Callable[[Any], None], version: tlskit.TLSVersion) -> tuple[BaseException, Any]:
-    """Our server's error, and the alert that a client heard which misbehaved after its handshake."""
+def refused_by_server(
+    context: Any, misbehave: Callable[[Any], None], version: tlskit.TLSVersion
+) -> tuple[BaseException, Any]:
+    """Our server's error, and the alert that a client heard which misbehaved after its
+    handshake.
+    """
     from tlslite.errors import TLSRemoteAlert
 
     with against_our_server(context, lambda secure: secure.recv(100)) as (near, running):
@@ -383,28 +443,75 @@ def message(kind: int, body: bytes) -> Callable[[Any], None]:
 
 
 HANDSHAKE, CHANGE_CIPHER, ALERT, DATA = 22, 20, 21, 23
-ALERTS = {"unexpected": 10, "mac": 20, "overflow": 22, "illegal": 47, "decode": 50, "decrypt": 51, "protocol": 70, "internal": 80}
+ALERTS = {
+    "unexpected": 10,
+    "mac": 20,
+    "overflow": 22,
+    "illegal": 47,
+    "decode": 50,
+    "decrypt": 51,
+    "protocol": 70,
+    "internal": 80,
+}
 MISDEEDS: dict[str, tuple[Any, Callable[[Any], None], set[str]]] = {
-    "1.2, a record in the clear": (TLSv1_2, raw_record(DATA, b"plain"), {"mac", "decode", "internal"}),  # libssl 3.0: internal
+    "1.2, a record in the clear": (
+        TLSv1_2,
+        raw_record(DATA, b"plain"),
+        {"mac", "decode", "internal"},
+    ),  # libssl 3.0: internal
     "1.3, a record in the clear": (TLSv1_3, raw_record(DATA, b"plain" * 10), {"mac"}),
     "1.2, a record that is forged": (TLSv1_2, raw_record(DATA, bytes(64)), {"mac"}),
     "1.3, a record that is forged": (TLSv1_3, raw_record(DATA, bytes(64)), {"mac"}),
-    "1.2, a record that is too long": (TLSv1_2, raw_record(DATA, bytes((1 << 14) + 2049)), {"overflow"}),
-    "1.3, a record that is too long": (TLSv1_3, raw_record(DATA, bytes((1 << 14) + 257)), {"overflow"}),
-    "1.3, a change of ciphers afterwards": (TLSv1_3, raw_record(CHANGE_CIPHER, b"\x01"), {"unexpected"}),
+    "1.2, a record that is too long": (
+        TLSv1_2,
+        raw_record(DATA, bytes((1 << 14) + 2049)),
+        {"overflow"},
+    ),
+    "1.3, a record that is too long": (
+        TLSv1_3,
+        raw_record(DATA, bytes((1 << 14) + 257)),
+        {"overflow"},
+    ),
+    "1.3, a change of ciphers afterwards": (
+        TLSv1_3,
+        raw_record(CHANGE_CIPHER, b"\x01"),
+        {"unexpected"},
+    ),
     "1.3, a record of an unknown kind": (TLSv1_3, raw_record(99, b"what?"), {"unexpected", "mac"}),
-    "1.3, an update of keys that makes no sense": (TLSv1_3, message(HANDSHAKE, b"\x18\0\0\x01\x02"), {"illegal"}),
-    "1.3, an update of keys that is empty": (TLSv1_3, message(HANDSHAKE, b"\x18\0\0\0"), {"decode"}),
-    "1.3, a ClientHello afterwards": (TLSv1_3, message(HANDSHAKE, b"\x01\0\0\x02\x03\x03"), {"unexpected"}),
-    "1.3, a Finished afterwards": (TLSv1_3, message(HANDSHAKE, b"\x14\0\0\x20" + bytes(32)), {"unexpected"}),
+    "1.3, an update of keys that makes no sense": (
+        TLSv1_3,
+        message(HANDSHAKE, b"\x18\0\0\x01\x02"),
+        {"illegal"},
+    ),
+    "1.3, an update of keys that is empty": (
+        TLSv1_3,
+        message(HANDSHAKE, b"\x18\0\0\0"),
+        {"decode"},
+    ),
+    "1.3, a ClientHello afterwards": (
+        TLSv1_3,
+        message(HANDSHAKE, b"\x01\0\0\x02\x03\x03"),
+        {"unexpected"},
+    ),
+    "1.3, a Finished afterwards": (
+        TLSv1_3,
+        message(HANDSHAKE, b"\x14\0\0\x20" + bytes(32)),
+        {"unexpected"},
+    ),
     "1.3, a handshake message that is empty": (TLSv1_3, message(HANDSHAKE, b""), {"unexpected"}),
-    "1.2, a Finished afterwards": (TLSv1_2, message(HANDSHAKE, b"\x14\0\0\x0c" + bytes(12)), {"unexpected"}),
+    "1.2, a Finished afterwards": (
+        TLSv1_2,
+        message(HANDSHAKE, b"\x14\0\0\x0c" + bytes(12)),
+        {"unexpected"},
+    ),
     "1.3, a ticket from a client": (TLSv1_3, message(HANDSHAKE, b"\x04\0\0\x01\0"), {"unexpected"}),
 }
 
 
 @pytest.mark.parametrize(("version", "misdeed", "alerts"), MISDEEDS.values(), ids=MISDEEDS.keys())
-def test_our_server_refuses(pki: PKI, version: tlskit.TLSVersion, misdeed: Callable[[Any], None], alerts: set[str]) -> None:
+def test_our_server_refuses(
+    pki: PKI, version: tlskit.TLSVersion, misdeed: Callable[[Any], None], alerts: set[str]
+) -> None:
     context = server_context(pki, identity=pki.rsa)
     only(version, context)
     error, alert = refused_by_server(context, misdeed, version)
@@ -425,7 +532,9 @@ def test_our_server_refuses_an_old_version(pki: PKI) -> None:
 
 
 @pytest.mark.parametrize("identity", ["stranger", "expired"])
-def test_our_client_says_what_is_wrong_with_a_certificate(pki: PKI, version: tlskit.TLSVersion, identity: str) -> None:
+def test_our_client_says_what_is_wrong_with_a_certificate(
+    pki: PKI, version: tlskit.TLSVersion, identity: str
+) -> None:
     from tlslite.errors import TLSRemoteAlert
 
     context = client_context(pki)

@@ -1,4 +1,6 @@
-"""ftplib over TLS: the data connection resumes the session of the control connection, as FTP servers demand more and more."""
+"""ftplib over TLS: the data connection resumes the session of the control connection, as FTP
+servers demand more and more.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from ..support.pki import PKI
 
 
 def serve(listener: socket.socket, context: Any) -> list[bool]:
-    """A server that knows just enough for one listing; whether its two connections were resumed, the control one first."""
+    """A server that knows just enough for one listing; whether its two connections were resumed,
+    the control one first.
+    """
     plain, _ = listener.accept()
     data_listener = socket.create_server(("127.0.0.1", 0))
     control: Any = plain
@@ -38,7 +42,10 @@ def serve(listener: socket.socket, context: Any) -> list[bool]:
                 control.sendall(b"227 entering (127,0,0,1,%d,%d)\r\n" % (high, low))
             elif command == b"NLST":
                 control.sendall(b"150 here it comes\r\n")
-                with data_listener.accept()[0] as accepted, context.wrap_socket(accepted, server_side=True) as data:
+                with (
+                    data_listener.accept()[0] as accepted,
+                    context.wrap_socket(accepted, server_side=True) as data,
+                ):
                     resumed.append(data.session_reused)
                     data.sendall(b"one\r\ntwo\r\n")
                     data.unwrap()
@@ -51,7 +58,9 @@ def serve(listener: socket.socket, context: Any) -> list[bool]:
                 control.sendall(b"200 well\r\n" if command != b"USER" else b"230 come in\r\n")
 
 
-@pytest.mark.parametrize("version", [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3], ids=["tls12", "tls13"])
+@pytest.mark.parametrize(
+    "version", [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3], ids=["tls12", "tls13"]
+)
 @pytest.mark.parametrize("resume", [True, False], ids=["by itself", "off"])
 def test_the_data_connection_resumes(pki: PKI, version: Any, resume: bool) -> None:
     client, server = client_context(pki), server_context(pki, identity=pki.direct)
@@ -60,7 +69,10 @@ def test_the_data_connection_resumes(pki: PKI, version: Any, resume: bool) -> No
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = Background(lambda: serve(listener, server))
         with ftplib.FTP_TLS(context=client, timeout=20) as ftp:
-            ftp.connect("localhost" if socket.gethostbyname("localhost") == "127.0.0.1" else "127.0.0.1", listener.getsockname()[1])
+            ftp.connect(
+                "localhost" if socket.gethostbyname("localhost") == "127.0.0.1" else "127.0.0.1",
+                listener.getsockname()[1],
+            )
             ftp.login("anybody", "")
             ftp.prot_p()
             assert ftp.nlst() == ["one", "two"]

@@ -1,6 +1,8 @@
-"""tlskit in the place of `ssl`, with libraries that were imported before and after, and beside others that replace parts of it.
+"""tlskit in the place of `ssl`, with libraries that were imported before and after, and beside
+others that replace parts of it.
 
-Each test is a process of its own: what is imported first matters, and gevent, eventlet and truststore leave their traces.
+Each test is a process of its own: what is imported first matters, and gevent, eventlet and
+truststore leave their traces.
 """
 
 from __future__ import annotations
@@ -89,20 +91,38 @@ class Server(http.server.ThreadingHTTPServer):
 
 @pytest.fixture(scope="module")
 def run(pki: PKI) -> Iterator[Callable[..., None]]:
-    """Runs a script beside an HTTPS server; without a library that it needs, the test is skipped."""
+    """Runs a script beside an HTTPS server; without a library that it needs, the test is
+    skipped.
+    """
     server = Server(("127.0.0.1", 0), Handler)
-    server.socket = server_context(pki).wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    server.socket = server_context(pki).wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
+    serving = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     serving.start()
 
-    def run(script: str, *needed: str, first: str = "", files: tuple[Path, ...] = (pki.root, pki.stranger_root, pki.server.both)) -> None:
+    def run(
+        script: str,
+        *needed: str,
+        first: str = "",
+        files: tuple[Path, ...] = (pki.root, pki.stranger_root, pki.server.both),
+    ) -> None:
         for name in needed:
             if importlib.util.find_spec(name) is None:
                 pytest.skip(f"{name} is not installed")
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "SSL_CERT_FILE": str(pki.root)}
-        env["EVENTLET_NO_GREENDNS"] = "yes"  # it would import trio, which does not take what eventlet makes of sockets
+        env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "SSL_CERT_FILE": str(pki.root),
+        }
+        env["EVENTLET_NO_GREENDNS"] = (
+            "yes"  # it would import trio, which does not take what eventlet makes of sockets
+        )
         done = subprocess.run(
-            [sys.executable, "-c", first + PRELUDE + script, str(server.server_address[1]), *map(str, files)],
+            [sys.executable, "-c", first + PRELUDE + script, str(server.server_address[1]),
+            *map(str, files)],
             env=env, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -121,7 +141,7 @@ def ordered(script: str, library: str, before: bool) -> str:
 
 ORDERS = pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 
-# -- libraries --------------------------------------------------------------------------------------------------------
+# -- libraries -------------------------------------------------------------------------------------
 
 REQUESTS = """
 import requests, urllib3.util.ssl_
@@ -250,10 +270,14 @@ talk_over_asyncio(ssl.create_default_context(cafile=ROOT))  # it has kept the cl
 def test_uvloop(run: Callable[..., None], before: bool) -> None:
     """It keeps the class of the MemoryBIO that it was imported with: the stdlib's is pumped."""
     script = "old = _ssl_module.create_default_context(cafile=ROOT)\n"
-    run(script + ordered(UVLOOP.format(kind="PumpedChannel" if before else "Channel"), "uvloop", before), "uvloop")
+    run(
+        script
+        + ordered(UVLOOP.format(kind="PumpedChannel" if before else "Channel"), "uvloop", before),
+        "uvloop",
+    )
 
 
-# -- truststore -------------------------------------------------------------------------------------------------------
+# -- truststore ------------------------------------------------------------------------------------
 
 TRUSTSTORE_IN_FRONT = """
 import ssl, tlskit
@@ -336,7 +360,9 @@ assert ssl.SSLContext is ORIGINAL
 """
 
 
-@pytest.mark.parametrize("first", ["", "import tlskit"], ids=["tlskit imported last", "tlskit imported first"])
+@pytest.mark.parametrize(
+    "first", ["", "import tlskit"], ids=["tlskit imported last", "tlskit imported first"]
+)
 def test_truststore_behind_tlskit(run: Callable[..., None], first: str) -> None:
     """It stands in `ssl` until tlskit comes, and again afterwards; its own contexts go on."""
     run(TRUSTSTORE_BEHIND.format(first=first), "truststore")
@@ -361,7 +387,7 @@ def test_truststore_by_itself(run: Callable[..., None]) -> None:
     run(TRUSTSTORE_ALONE, "truststore")
 
 
-# -- gevent and eventlet ----------------------------------------------------------------------------------------------
+# -- gevent and eventlet ---------------------------------------------------------------------------
 
 GREEN = """
 import socket, ssl, tlskit
@@ -449,11 +475,25 @@ sleep, spawn, wait = eventlet.sleep, eventlet.spawn, lambda green: green.wait()
 INJECT = "import tlskit; watch(); tlskit.inject_into_ssl()\n"
 
 
-@pytest.mark.parametrize(("name", "patch"), [("gevent", GEVENT), ("eventlet", EVENTLET)], ids=["gevent", "eventlet"])
-@pytest.mark.parametrize("order", ["patch, ssl, inject", "ssl, patch, inject", "ssl, tlskit, patch, inject", "ssl, inject, patch"])
+@pytest.mark.parametrize(
+    ("name", "patch"), [("gevent", GEVENT), ("eventlet", EVENTLET)], ids=["gevent", "eventlet"]
+)
+@pytest.mark.parametrize(
+    "order",
+    [
+        "patch, ssl, inject",
+        "ssl, patch, inject",
+        "ssl, tlskit, patch, inject",
+        "ssl, inject, patch",
+    ],
+)
 def test_green_threads(run: Callable[..., None], name: str, patch: str, order: str) -> None:
-    """Patched first, tlskit's sockets wait with the replaced `select`; injected first, gevent's own go over tlskit."""
+    """Patched first, tlskit's sockets wait with the replaced `select`; injected first, gevent's own
+    go over tlskit.
+    """
     parts = {"patch": patch, "inject": INJECT, "tlskit": "import tlskit\n"}
     first, _, then = order.rpartition("ssl, ")
-    script = "".join(parts[part] for part in then.split(", ")) + GREEN.format(in_front=order.endswith("inject"))
+    script = "".join(parts[part] for part in then.split(", ")) + GREEN.format(
+        in_front=order.endswith("inject")
+    )
     run(script, name, first=patch if first else "")

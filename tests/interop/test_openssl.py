@@ -1,4 +1,6 @@
-"""tlskit against `openssl s_server` and `openssl s_client`: every version, full and resumed, and sessions that change hands."""
+"""tlskit against `openssl s_server` and `openssl s_client`: every version, full and resumed, and
+sessions that change hands.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +22,26 @@ from ..support.peers import PATIENCE, Peer, Server, s_client, s_server, speaking
 from ..support.pki import PKI, Identity
 
 pytestmark = [
-    pytest.mark.skipif(peers.version() is None, reason="there is no openssl command of OpenSSL 3 or later"),
+    pytest.mark.skipif(
+        peers.version() is None, reason="there is no openssl command of OpenSSL 3 or later"
+    ),
     pytest.mark.filterwarnings(r"ignore:ssl\.TLSVersion\.TLSv1:DeprecationWarning"),
 ]
 
-TLSv1, TLSv1_2, TLSv1_3 = tlskit.TLSVersion.TLSv1, tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
+TLSv1, TLSv1_2, TLSv1_3 = (
+    tlskit.TLSVersion.TLSv1,
+    tlskit.TLSVersion.TLSv1_2,
+    tlskit.TLSVersion.TLSv1_3,
+)
 NAMES = {"TLSv1": "TLSv1", "TLSv1_1": "TLSv1.1", "TLSv1_2": "TLSv1.2", "TLSv1_3": "TLSv1.3"}
 BOTH = pytest.mark.parametrize("version", [TLSv1_2, TLSv1_3], ids=lambda version: version.name)
-BULK = b"0123456789012345" * 65536  # 1 MiB, and no letter that s_server or s_client takes for a command
+BULK = (
+    b"0123456789012345" * 65536
+)  # 1 MiB, and no letter that s_server or s_client takes for a command
 MORE = b"<end>\n"
 
 
-# -- ends ---------------------------------------------------------------------------------------------------------
+# -- ends ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -60,7 +70,9 @@ def listener() -> Iterator[socket.socket]:
 
 def connect(context: Any, address: Any, *, hostname: str = "localhost", **settings: Any) -> Any:
     """A connected socket of tlskit's, after the handshake."""
-    return context.wrap_socket(socket.create_connection(address, timeout=PATIENCE), server_hostname=hostname, **settings)
+    return context.wrap_socket(
+        socket.create_connection(address, timeout=PATIENCE), server_hostname=hostname, **settings
+    )
 
 
 def accept(context: Any, listening: socket.socket) -> Any:
@@ -79,7 +91,9 @@ def exactly(sock: Any, size: int) -> bytes:
 
 
 def exchange(sock: Any, peer: Peer) -> None:
-    """Data both ways. What the server sent before it, tickets for one, has been read then, on either side."""
+    """Data both ways. What the server sent before it, tickets for one, has been read then, on
+    either side.
+    """
     sock.sendall(b"from tlskit\n")
     peer.expect("from tlskit")
     peer.say(b"from openssl\n")
@@ -101,7 +115,7 @@ def shown_by(identity: Identity) -> bytes:
     return stdlib.PEM_cert_to_DER_cert(identity.chain.read_text().partition(end)[0] + end)
 
 
-# -- tlskit's client and s_server ---------------------------------------------------------------------------------
+# -- tlskit's client and s_server ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [(), ("-no_ticket",)], ids=["tickets", "ids"])
@@ -136,8 +150,13 @@ def test_client_full_and_resumed(pki, version, client, options):
 @pytest.mark.parametrize("options", [(), ("-no_ticket",)], ids=["tickets", "ids"])
 def test_client_goes_on_where_the_server_has_forgotten(pki, version, client, options):
     session = None
-    for _ in range(2):  # two processes, of which the second has neither the first's sessions nor its ticket keys
-        with s_server(pki.direct, *speaking(version), *options) as peer, connect(client, peer.address, session=session) as near:
+    for _ in range(
+        2
+    ):  # two processes, of which the second has neither the first's sessions nor its ticket keys
+        with (
+            s_server(pki.direct, *speaking(version), *options) as peer,
+            connect(client, peer.address, session=session) as near,
+        ):
             assert not near.session_reused
             peer.expect("^CIPHER is")
             exchange(near, peer)
@@ -179,20 +198,32 @@ def test_client_resumes_through_a_hello_retry_request(pki):
 
 @BOTH
 def test_client_verifies_a_chain(pki, version, client, tmp_path):
-    leaf, *above = re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", pki.server.chain.read_text(), re.DOTALL)
+    leaf, *above = re.findall(
+        r"-----BEGIN.*?END CERTIFICATE-----\n", pki.server.chain.read_text(), re.DOTALL
+    )
     (tmp_path / "above.pem").write_text("".join(above))
-    with s_server(pki.server, *speaking(version), "-cert_chain", tmp_path / "above.pem") as peer, connect(client, peer.address) as near:
-        assert near.get_unverified_chain() == [stdlib.PEM_cert_to_DER_cert(pem) for pem in (leaf, *above)]
+    with (
+        s_server(pki.server, *speaking(version), "-cert_chain", tmp_path / "above.pem") as peer,
+        connect(client, peer.address) as near,
+    ):
+        assert near.get_unverified_chain() == [
+            stdlib.PEM_cert_to_DER_cert(pem) for pem in (leaf, *above)
+        ]
         assert len(near.get_verified_chain()) == 3
     with (
         s_server(pki.server, *speaking(version)) as peer,
-        pytest.raises(tlskit.SSLCertVerificationError, match="unable to get local issuer") as caught,
+        pytest.raises(
+            tlskit.SSLCertVerificationError, match="unable to get local issuer"
+        ) as caught,
     ):
         connect(client, peer.address)  # the same server, without its intermediate authority
     assert caught.value.verify_code == 20
 
 
-@pytest.mark.parametrize(("hostname", "shown"), [("localhost", "stranger"), ("nobody.example", "direct"), ("localhost", "expired")])
+@pytest.mark.parametrize(
+    ("hostname", "shown"),
+    [("localhost", "stranger"), ("nobody.example", "direct"), ("localhost", "expired")],
+)
 def test_client_refuses_a_certificate(pki, version, client, hostname, shown):
     with s_server(getattr(pki, shown), *speaking(version)) as peer:
         with pytest.raises(tlskit.SSLCertVerificationError):
@@ -200,7 +231,9 @@ def test_client_refuses_a_certificate(pki, version, client, hostname, shown):
         peer.expect("alert (unknown ca|bad certificate|certificate expired)")
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(TLSv1_2, TLSv1_3), (TLSv1_3, TLSv1_2)], ids=["1.2-1.3", "1.3-1.2"])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(TLSv1_2, TLSv1_3), (TLSv1_3, TLSv1_2)], ids=["1.2-1.3", "1.3-1.2"]
+)
 def test_client_and_server_without_a_common_version(pki, ours, theirs):
     client = client_context(pki)
     only(ours, client)
@@ -232,7 +265,11 @@ def test_client_without_the_certificate_that_is_demanded(pki, version, client):
     with s_server(pki.direct, *speaking(version), "-Verify", "1", "-CAfile", pki.root) as peer:
         with pytest.raises(tlskit.SSLError) as caught, connect(client, peer.address) as near:
             near.recv(1)  # with TLS 1.3 the client is through before it is told
-        wanted = "TLSV13_ALERT_CERTIFICATE_REQUIRED" if version == TLSv1_3 else alert_reason("HANDSHAKE_FAILURE")
+        wanted = (
+            "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+            if version == TLSv1_3
+            else alert_reason("HANDSHAKE_FAILURE")
+        )
         assert caught.value.reason == wanted
         peer.expect("peer did not return a certificate")
 
@@ -269,7 +306,9 @@ def test_client_sends_the_server_name(pki, version, client):
         sessions = {}
         for _ in range(2):
             for hostname, shown in (("localhost", pki.direct), ("other.example", pki.rsa)):
-                with connect(client, peer.address, hostname=hostname, session=sessions.get(hostname)) as near:
+                with connect(
+                    client, peer.address, hostname=hostname, session=sessions.get(hostname)
+                ) as near:
                     assert near.session_reused is (hostname in sessions)
                     assert near.getpeercert(True) == shown_by(shown)
                     if hostname not in sessions:
@@ -307,7 +346,10 @@ def test_client_moves_much(pki, version, client):
 
 
 def test_client_is_told_of_the_end(pki, version, client):
-    with s_server(pki.direct, *speaking(version), "-rev") as peer, connect(client, peer.address, suppress_ragged_eofs=False) as near:
+    with (
+        s_server(pki.direct, *speaking(version), "-rev") as peer,
+        connect(client, peer.address, suppress_ragged_eofs=False) as near,
+    ):
         near.sendall(b"desrever\n")
         assert exactly(near, 9) == b"reversed\n"
         near.sendall(b"CLOSE\n")
@@ -317,7 +359,10 @@ def test_client_is_told_of_the_end(pki, version, client):
 
 
 def test_client_is_told_of_a_ragged_end(pki, version, client):
-    with s_server(pki.direct, *speaking(version)) as peer, connect(client, peer.address, suppress_ragged_eofs=False) as near:
+    with (
+        s_server(pki.direct, *speaking(version)) as peer,
+        connect(client, peer.address, suppress_ragged_eofs=False) as near,
+    ):
         peer.expect("^CIPHER is")
         exchange(near, peer)
         peer.kill()
@@ -353,7 +398,7 @@ def test_client_follows_a_renegotiation(pki):
         exchange(near, peer)
 
 
-# -- s_client and tlskit's server ---------------------------------------------------------------------------------
+# -- s_client and tlskit's server ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [0, tlskit.OP_NO_TICKET], ids=["tickets", "ids"])
@@ -362,7 +407,10 @@ def test_server_full_and_resumed(pki, version, server, listener, tmp_path, optio
     kept, offer = tmp_path / "session.pem", ()
     for resumed in (False, True, True):
         said = (*speaking(version), "-sess_out", kept, *offer)
-        with s_client(listener.getsockname(), pki.root, *said) as peer, accept(server, listener) as far:
+        with (
+            s_client(listener.getsockname(), pki.root, *said) as peer,
+            accept(server, listener) as far,
+        ):
             assert far.session_reused is resumed
             assert far.version() == NAMES[version.name]
             new, name, cipher = peer.expect(r"^(New|Reused), (\S+), Cipher is (\S+)$").groups()
@@ -373,11 +421,17 @@ def test_server_full_and_resumed(pki, version, server, listener, tmp_path, optio
             part(far, peer)
         offer = ("-sess_in", kept)
     assert server.session_stats()["hits"] == 2
-    assert (len(server.sessions) > 0) == bool(options), "only a session without a ticket is the server's to keep"
+    assert (len(server.sessions) > 0) == bool(options), (
+        "only a session without a ticket is the server's to keep"
+    )
 
 
 @pytest.mark.parametrize("options", [0, tlskit.OP_NO_TICKET], ids=["tickets", "ids"])
-@pytest.mark.parametrize("version", [v for v in tlskit.TLSVersion if TLSv1 <= v <= TLSv1_2], ids=lambda version: version.name)
+@pytest.mark.parametrize(
+    "version",
+    [v for v in tlskit.TLSVersion if TLSv1 <= v <= TLSv1_2],
+    ids=lambda version: version.name,
+)
 def test_server_of_a_client_that_reconnects(pki, version, server, listener, options):
     """Not with TLS 1.3: there `s_client -reconnect` hangs up before it has read a ticket."""
     server.options |= options
@@ -402,7 +456,10 @@ def test_server_does_not_know_the_session(pki, version, listener, tmp_path, opti
         only(version, server)
         server.options |= options
         said = (*speaking(version), "-sess_out", kept, *offer)
-        with s_client(listener.getsockname(), pki.root, *said) as peer, accept(server, listener) as far:
+        with (
+            s_client(listener.getsockname(), pki.root, *said) as peer,
+            accept(server, listener) as far,
+        ):
             assert not far.session_reused
             peer.expect("^New, ")
             exchange(far, peer)
@@ -417,7 +474,10 @@ def test_server_asks_again_before_it_resumes(pki, listener, tmp_path):
     kept, offer = tmp_path / "session.pem", ()
     for resumed in (False, True):
         said = (*speaking(TLSv1_3), "-sess_out", kept, *offer)
-        with s_client(listener.getsockname(), pki.root, *said) as peer, accept(server, listener) as far:
+        with (
+            s_client(listener.getsockname(), pki.root, *said) as peer,
+            accept(server, listener) as far,
+        ):
             assert far.session_reused is resumed
             assert far.group() == "secp384r1"
             exchange(far, peer)
@@ -425,19 +485,28 @@ def test_server_asks_again_before_it_resumes(pki, listener, tmp_path):
         offer = ("-sess_in", kept)
 
 
-@pytest.mark.parametrize(("hostname", "shown"), [("localhost", "stranger"), ("nobody.example", "server"), ("localhost", "expired")])
+@pytest.mark.parametrize(
+    ("hostname", "shown"),
+    [("localhost", "stranger"), ("nobody.example", "server"), ("localhost", "expired")],
+)
 def test_server_is_refused(pki, version, listener, hostname, shown):
     server = server_context(pki, identity=getattr(pki, shown))
     only(version, server)
     with s_client(listener.getsockname(), pki.root, *speaking(version), hostname=hostname) as peer:
         with pytest.raises(tlskit.SSLError) as caught:
             accept(server, listener)
-        assert caught.value.reason in ("TLSV1_ALERT_UNKNOWN_CA", alert_reason("BAD_CERTIFICATE"), alert_reason("CERTIFICATE_EXPIRED"))
+        assert caught.value.reason in (
+            "TLSV1_ALERT_UNKNOWN_CA",
+            alert_reason("BAD_CERTIFICATE"),
+            alert_reason("CERTIFICATE_EXPIRED"),
+        )
         peer.expect("certificate verify failed")
         assert peer.end() == 1
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [(TLSv1_2, TLSv1_3), (TLSv1_3, TLSv1_2)], ids=["1.2-1.3", "1.3-1.2"])
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(TLSv1_2, TLSv1_3), (TLSv1_3, TLSv1_2)], ids=["1.2-1.3", "1.3-1.2"]
+)
 def test_server_and_client_without_a_common_version(pki, listener, ours, theirs):
     server = server_context(pki)
     only(ours, server)
@@ -456,8 +525,20 @@ def test_server_demands_a_certificate(pki, version, server, listener, tmp_path, 
     server.load_verify_locations(pki.root)
     kept, offer = tmp_path / "session.pem", ()
     for resumed in (False, True):
-        said = (*speaking(version), "-cert", pki.client.chain, "-key", pki.client.key, "-sess_out", kept, *offer)
-        with s_client(listener.getsockname(), pki.root, *said) as peer, accept(server, listener) as far:
+        said = (
+            *speaking(version),
+            "-cert",
+            pki.client.chain,
+            "-key",
+            pki.client.key,
+            "-sess_out",
+            kept,
+            *offer,
+        )
+        with (
+            s_client(listener.getsockname(), pki.root, *said) as peer,
+            accept(server, listener) as far,
+        ):
             assert far.session_reused is resumed
             assert far.getpeercert(True) == shown_by(pki.client)
             assert far.getpeercert()["subjectAltName"] == (("email", "client@example.org"),)
@@ -488,7 +569,10 @@ def test_server_asks_for_a_certificate_after_the_handshake(pki, listener):
     server.post_handshake_auth = True
     server.load_verify_locations(pki.root)
     own = ("-cert", pki.client.chain, "-key", pki.client.key, "-enable_pha")
-    with s_client(listener.getsockname(), pki.root, *speaking(TLSv1_3), *own) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(TLSv1_3), *own) as peer,
+        accept(server, listener) as far,
+    ):
         assert far.getpeercert(True) is None
         exchange(far, peer)
         far.verify_client_post_handshake()
@@ -507,7 +591,9 @@ def exchange_from(peer: Peer, sock: Any) -> None:
 def test_server_alpn(pki, version, server, listener):
     server.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        s_client(listener.getsockname(), pki.root, *speaking(version), "-alpn", "spdy/1,http/1.1,h2") as peer,
+        s_client(
+            listener.getsockname(), pki.root, *speaking(version), "-alpn", "spdy/1,http/1.1,h2"
+        ) as peer,
         accept(server, listener) as far,
     ):
         assert far.selected_alpn_protocol() == "h2"
@@ -516,7 +602,10 @@ def test_server_alpn(pki, version, server, listener):
 
 def test_server_alpn_without_a_common_protocol(pki, version, server, listener):
     server.set_alpn_protocols(["h2"])
-    with s_client(listener.getsockname(), pki.root, *speaking(version), "-alpn", "http/1.1") as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(version), "-alpn", "http/1.1") as peer,
+        accept(server, listener) as far,
+    ):
         assert far.selected_alpn_protocol() is None
         peer.expect("^No ALPN negotiated$")
 
@@ -534,16 +623,23 @@ def test_server_chooses_by_name(pki, version, server, listener, hostname):
 
     server.sni_callback = choose
     said = (*speaking(version), "-showcerts")
-    with s_client(listener.getsockname(), pki.root, *said, hostname=hostname) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *said, hostname=hostname) as peer,
+        accept(server, listener) as far,
+    ):
         peer.expect("Verify return code: 0")
         exchange(far, peer)
         assert asked == [hostname]
         pem = re.search(r"-----BEGIN CERTIFICATE.*?END CERTIFICATE-----", peer.output, re.DOTALL)
-        assert stdlib.PEM_cert_to_DER_cert(pem[0]) == shown_by(pki.rsa if hostname == "other.example" else pki.server)
+        assert stdlib.PEM_cert_to_DER_cert(pem[0]) == shown_by(
+            pki.rsa if hostname == "other.example" else pki.server
+        )
 
 
 def test_server_turns_a_name_away(pki, version, server, listener):
-    server.sni_callback = lambda connection, name, context: tlskit.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    server.sni_callback = lambda connection, name, context: (
+        tlskit.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    )
     with s_client(listener.getsockname(), pki.root, *speaking(version)) as peer:
         with pytest.raises(tlskit.SSLError):
             accept(server, listener)
@@ -552,7 +648,10 @@ def test_server_turns_a_name_away(pki, version, server, listener):
 
 
 def test_server_moves_much(pki, version, server, listener):
-    with s_client(listener.getsockname(), pki.root, *speaking(version), "-quiet") as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(version), "-quiet") as peer,
+        accept(server, listener) as far,
+    ):
         far.sendall(BULK + MORE)
         peer.expect(MORE.decode())
         assert BULK.decode() in peer.output
@@ -562,7 +661,10 @@ def test_server_moves_much(pki, version, server, listener):
 
 
 def test_server_ends_it(pki, version, server, listener):
-    with s_client(listener.getsockname(), pki.root, *speaking(version)) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(version)) as peer,
+        accept(server, listener) as far,
+    ):
         exchange(far, peer)
         far.unwrap()
         assert far.recv(1) == b"", "nothing follows the close_notify, and the socket is plain"
@@ -572,7 +674,10 @@ def test_server_ends_it(pki, version, server, listener):
 
 
 def test_server_is_told_of_a_ragged_end(pki, version, server, listener):
-    with s_client(listener.getsockname(), pki.root, *speaking(version)) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(version)) as peer,
+        accept(server, listener) as far,
+    ):
         far.suppress_ragged_eofs = False
         exchange(far, peer)
         peer.kill()
@@ -582,7 +687,10 @@ def test_server_is_told_of_a_ragged_end(pki, version, server, listener):
 
 @pytest.mark.parametrize("letter", ["k", "K"], ids=["one-way", "both-ways"])
 def test_server_follows_a_key_update(pki, listener, letter):
-    with s_client(listener.getsockname(), pki.root, *speaking(TLSv1_3)) as peer, accept(server_context(pki), listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(TLSv1_3)) as peer,
+        accept(server_context(pki), listener) as far,
+    ):
         for _ in range(3):
             exchange(far, peer)
             peer.say(letter.encode() + b"\n")
@@ -593,25 +701,33 @@ def test_server_follows_a_key_update(pki, listener, letter):
 def test_server_does_not_renegotiate(pki, listener):
     server = server_context(pki)
     only(TLSv1_2, server)
-    with s_client(listener.getsockname(), pki.root, *speaking(TLSv1_2)) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(TLSv1_2)) as peer,
+        accept(server, listener) as far,
+    ):
         exchange(far, peer)
         peer.say(b"R\n")
         with pytest.raises(tlskit.SSLError) as caught:
             far.recv(1)
-        assert caught.value.reason == alert_reason("HANDSHAKE_FAILURE")  # that is how s_client takes the refusal
+        assert caught.value.reason == alert_reason(
+            "HANDSHAKE_FAILURE"
+        )  # that is how s_client takes the refusal
         peer.expect("no renegotiation")
         assert server.session_stats()["accept_good"] == 1
 
 
-# -- sessions that change hands -----------------------------------------------------------------------------------
+# -- sessions that change hands --------------------------------------------------------------------
 #
-# A bug found here: a client's sessions used to carry the id context b"Python", s_client's carry none, and OpenSSL's
-# client fails the whole handshake (ATTEMPT_TO_REUSE_SESSION_IN_DIFFERENT_CONTEXT) where it resumes under another one.
+# A bug found here: a client's sessions used to carry the id context b"Python", s_client's carry
+# none, and OpenSSL's client fails the whole handshake
+# (ATTEMPT_TO_REUSE_SESSION_IN_DIFFERENT_CONTEXT) where it resumes under another one.
 
 
 @contextlib.contextmanager
 def palindrome_server(kind: str, pki: PKI, version: tlskit.TLSVersion) -> Iterator[tuple[str, int]]:
-    """The address of a server that sends each line back: tlskit's as it is, s_server reversed, a palindrome the same."""
+    """The address of a server that sends each line back: tlskit's as it is, s_server reversed, a
+    palindrome the same.
+    """
     if kind == "s_server":
         with s_server(pki.direct, *speaking(version), "-rev") as peer:
             yield peer.address
@@ -661,7 +777,10 @@ def test_a_session_of_tlskit_is_resumed_by_s_client(pki, version, client, tmp_pa
 @BOTH
 def test_what_s_client_writes_is_what_tlskit_writes(pki, version, server, listener, tmp_path):
     kept = tmp_path / "session.pem"
-    with s_client(listener.getsockname(), pki.root, *speaking(version), "-sess_out", kept) as peer, accept(server, listener) as far:
+    with (
+        s_client(listener.getsockname(), pki.root, *speaking(version), "-sess_out", kept) as peer,
+        accept(server, listener) as far,
+    ):
         exchange(far, peer)
         part(far, peer)
     assert tlskit.SSLSession.from_pem(kept.read_text()).to_pem() == kept.read_text()
@@ -670,9 +789,13 @@ def test_what_s_client_writes_is_what_tlskit_writes(pki, version, server, listen
 @BOTH
 @pytest.mark.parametrize("doubt", ["authority", "name"])
 def test_a_session_from_elsewhere_vouches_for_nobody(pki, version, client, tmp_path, doubt):
-    """s_client may trust whom it likes: tlskit offers its session only where it would have accepted the certificate."""
+    """s_client may trust whom it likes: tlskit offers its session only where it would have accepted
+    the certificate.
+    """
     kept = tmp_path / "session.pem"
-    shown, root = (pki.stranger, pki.stranger_root) if doubt == "authority" else (pki.direct, pki.root)
+    shown, root = (
+        (pki.stranger, pki.stranger_root) if doubt == "authority" else (pki.direct, pki.root)
+    )
     with s_server(shown, *speaking(version)) as server:
         with s_client(server.address, root, *speaking(version), "-sess_out", kept) as peer:
             server.expect("^CIPHER is")
@@ -691,7 +814,9 @@ def test_a_session_from_elsewhere_vouches_for_nobody(pki, version, client, tmp_p
 
 
 def test_s_server_is_gone_after_its_block(pki):
-    """The support itself: a server does not outlive its block, and what is not said fails at once when it has ended."""
+    """The support itself: a server does not outlive its block, and what is not said fails at once
+    when it has ended.
+    """
     with s_server(pki.direct) as peer:
         assert isinstance(peer, Server)
         address = peer.address

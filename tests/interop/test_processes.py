@@ -1,4 +1,6 @@
-"""Processes that share a store: what one has earned, the others resume; a ticket is offered once; a store may die."""
+"""Processes that share a store: what one has earned, the others resume; a ticket is offered once; a
+store may die.
+"""
 
 from __future__ import annotations
 
@@ -46,9 +48,22 @@ class Visitor:
 
     def __init__(self, place: str, pki: PKI, address: tuple[str, int], count: int) -> None:
         paths = os.pathsep.join([str(HERE), *filter(None, sys.path)])
-        command = [sys.executable, "-m", "tests.support.visitor", place, str(pki.root), address[0], str(address[1]), str(count)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.support.visitor",
+            place,
+            str(pki.root),
+            address[0],
+            str(address[1]),
+            str(count),
+        ]
         self.process = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": paths}, cwd=HERE, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            command,
+            env={**os.environ, "PYTHONPATH": paths},
+            cwd=HERE,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
         )
 
     def seen(self, count: int) -> bytes:
@@ -68,7 +83,9 @@ class Visitor:
 
 
 @pytest.fixture(params=["sqlite", "redis", "memcached"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Where a store is, and how to take it away."""
     if request.param == "sqlite":
 
@@ -88,7 +105,9 @@ def several(place: str) -> int:
 
 
 @pytest.mark.parametrize("version", [OLD, MODERN], ids=["tls12", "tls13"])
-def test_what_one_process_earns_the_others_resume(place: tuple[str, Any], pki: PKI, version: Any) -> None:
+def test_what_one_process_earns_the_others_resume(
+    place: tuple[str, Any], pki: PKI, version: Any
+) -> None:
     context = server_context(pki, identity=pki.direct)
     only(version, context)
     with echo_server(context) as address:
@@ -104,7 +123,11 @@ def test_no_ticket_is_offered_twice(place: tuple[str, Any], pki: PKI) -> None:
 @pytest.mark.slow
 def test_no_ticket_is_offered_twice_in_ten_thousand_connections(pki: PKI, tmp_path: Path) -> None:
     with servers.redis_server() as redis, servers.memcached_server() as memcached:
-        for place in (f"sqlite:{tmp_path / 's'}", f"redis:{redis.host}:{redis.port}", f"memcached:{memcached.host}:{memcached.port}"):
+        for place in (
+            f"sqlite:{tmp_path / 's'}",
+            f"redis:{redis.host}:{redis.port}",
+            f"memcached:{memcached.host}:{memcached.port}",
+        ):
             crowd(place, pki, 3400 // several(place))
 
 
@@ -114,12 +137,17 @@ def crowd(place: str, pki: PKI, count: int) -> None:
     only(MODERN, context)
     context.sessions.store = kept = Counting()
     with echo_server(context) as address:
-        results = [visitor.result() for visitor in [Visitor(place, pki, address, count) for _ in range(several(place))]]
+        results = [
+            visitor.result()
+            for visitor in [Visitor(place, pki, address, count) for _ in range(several(place))]
+        ]
     letters = Counter(b"".join(results))
     assert sum(letters.values()) == count * several(place)
     assert max(kept.offered.values()) == 1
     assert letters[ord("r")] == len(kept.offered)
-    assert letters[ord("f")] <= 2 * several(place)  # the first of each, and no more but for an accident of timing
+    assert letters[ord("f")] <= 2 * several(
+        place
+    )  # the first of each, and no more but for an accident of timing
 
 
 def test_a_store_that_dies_fails_nothing(place: tuple[str, Any], pki: PKI) -> None:
@@ -133,7 +161,7 @@ def test_a_store_that_dies_fails_nothing(place: tuple[str, Any], pki: PKI) -> No
             assert len(visitor.result()) == 100
 
 
-# -- servers ----------------------------------------------------------------------------------------------------------
+# -- servers ---------------------------------------------------------------------------------------
 
 SERVER = """
 import contextlib, socket, sys, time
@@ -165,10 +193,24 @@ def fleet(pki: PKI, count: int, kind: str, *more: str) -> Iterator[tuple[str, in
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
     os.set_inheritable(listener.fileno(), True)
     paths = os.pathsep.join([str(HERE), *filter(None, sys.path)])
-    command = [sys.executable, "-c", SERVER, kind, str(pki.direct.chain), str(pki.direct.key), str(listener.fileno()), *more]
+    command = [
+        sys.executable,
+        "-c",
+        SERVER,
+        kind,
+        str(pki.direct.chain),
+        str(pki.direct.key),
+        str(listener.fileno()),
+        *more,
+    ]
     processes = [
         subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": paths}, cwd=HERE, stdout=subprocess.PIPE, pass_fds=[listener.fileno()], text=True
+            command,
+            env={**os.environ, "PYTHONPATH": paths},
+            cwd=HERE,
+            stdout=subprocess.PIPE,
+            pass_fds=[listener.fileno()],
+            text=True,
         )
         for _ in range(count)
     ]
@@ -185,7 +227,9 @@ def fleet(pki: PKI, count: int, kind: str, *more: str) -> Iterator[tuple[str, in
 
 
 @pytest.mark.parametrize("version", [OLD, MODERN], ids=["tls12", "tls13"])
-def test_servers_resume_each_others_sessions(place: tuple[str, Any], pki: PKI, tmp_path: Path, version: Any) -> None:
+def test_servers_resume_each_others_sessions(
+    place: tuple[str, Any], pki: PKI, tmp_path: Path, version: Any
+) -> None:
     """Three worker processes and one store for the sessions of all."""
     with fleet(pki, 3, place[0]) as address:
         store = tmp_path / "client.db"

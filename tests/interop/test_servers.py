@@ -1,4 +1,6 @@
-"""The real servers that other tests talk to: they answer, with TLS where asked, and leave nothing behind."""
+"""The real servers that other tests talk to: they answer, with TLS where asked, and leave nothing
+behind.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,16 @@ def test_postgres_goes_over_to_tls(pki: PKI, postgres_tls: servers.Running) -> N
     with socket.create_connection(postgres_tls.address) as plain:
         assert ask(plain, struct.pack("!II", 8, 80877103)) == b"S"  # SSLRequest: yes
         with context.wrap_socket(plain, server_hostname="localhost") as secure:
-            startup = b"".join(word + b"\0" for word in (b"user", b"tlskit", b"database", b"tlskit", b""))
+            startup = b"".join(
+                word + b"\0" for word in (b"user", b"tlskit", b"database", b"tlskit", b"")
+            )
             answer = ask(secure, struct.pack("!II", 8 + len(startup), 3 << 16) + startup)
             assert answer.startswith(b"R\0\0\0\x08\0\0\0\0")  # AuthenticationOk
 
 
-@pytest.mark.parametrize("start", [servers.redis_server, servers.memcached_server], ids=["redis", "memcached"])
+@pytest.mark.parametrize(
+    "start", [servers.redis_server, servers.memcached_server], ids=["redis", "memcached"]
+)
 def test_a_server_is_gone_with_its_folder_afterwards(start: object) -> None:
     with start() as running:  # type: ignore[operator]
         home, address = Path(running.path).parent, running.address
@@ -66,10 +72,16 @@ def test_a_server_is_gone_with_its_folder_afterwards(start: object) -> None:
 
 
 def test_a_server_that_cannot_start_says_why() -> None:
-    with pytest.raises(AssertionError, match="redis-server ended without"), servers.redis_server(None, "--no-such-option", "1"):
+    with (
+        pytest.raises(AssertionError, match="redis-server ended without"),
+        servers.redis_server(None, "--no-such-option", "1"),
+    ):
         pytest.fail("it has started")
 
 
 def test_a_program_that_is_not_there_skips_the_test() -> None:
-    with pytest.raises(pytest.skip.Exception, match=r"no-such-server is not on this machine \(Debian's package: none\)"):
+    with pytest.raises(
+        pytest.skip.Exception,
+        match=r"no-such-server is not on this machine \(Debian's package: none\)",
+    ):
         servers._program("no-such-server", "none")

@@ -1,4 +1,6 @@
-"""tlskit against the stdlib's `ssl`: either as the client, over sockets and in memory, every version, full and resumed."""
+"""tlskit against the stdlib's `ssl`: either as the client, over sockets and in memory, every
+version, full and resumed.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ Modules = tuple[ModuleType, ModuleType]  # the client's and the server's
 MIXED = {"tlskit-ssl": (tlskit, stdlib), "ssl-tlskit": (stdlib, tlskit)}
 
 
-# -- ends ---------------------------------------------------------------------------------------------------------
+# -- ends ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=MIXED.values(), ids=MIXED.keys())
@@ -38,9 +40,14 @@ def modules(request: pytest.FixtureRequest) -> Modules:
     return chosen
 
 
-def contexts_of(modules: Modules, pki: PKI, version: tlskit.TLSVersion, **settings: Any) -> tuple[Any, Any]:
+def contexts_of(
+    modules: Modules, pki: PKI, version: tlskit.TLSVersion, **settings: Any
+) -> tuple[Any, Any]:
     """A client's and a server's context that speak `version` alone."""
-    client, server = client_context(pki, module=modules[0]), server_context(pki, module=modules[1], **settings)
+    client, server = (
+        client_context(pki, module=modules[0]),
+        server_context(pki, module=modules[1], **settings),
+    )
     only(version, client, server)
     return client, server
 
@@ -54,7 +61,9 @@ def contexts(modules: Modules, pki: PKI, version: tlskit.TLSVersion) -> tuple[An
 class SocketLink:
     """Two connected sockets with TLS in them."""
 
-    def __init__(self, client: Any, server: Any, *, hostname: str | None, session: Any, **settings: Any) -> None:
+    def __init__(
+        self, client: Any, server: Any, *, hostname: str | None, session: Any, **settings: Any
+    ) -> None:
         near, far = socket.socketpair()
         near.settimeout(PATIENCE)
         far.settimeout(PATIENCE)
@@ -84,18 +93,27 @@ class SocketLink:
 
 
 class MemoryLink:
-    """Two SSLObjects, and the queues between them: either the stdlib's for both, or each module's own for its end."""
+    """Two SSLObjects, and the queues between them: either the stdlib's for both, or each module's
+    own for its end.
+    """
 
-    def __init__(self, client: Any, server: Any, *, hostname: str | None, session: Any, own: bool) -> None:
+    def __init__(
+        self, client: Any, server: Any, *, hostname: str | None, session: Any, own: bool
+    ) -> None:
         if own:
-            kinds = [tlskit if isinstance(context, tlskit.SSLContext) else stdlib for context in (client, server)]
+            kinds = [
+                tlskit if isinstance(context, tlskit.SSLContext) else stdlib
+                for context in (client, server)
+            ]
             self._near_in, self._near_out = kinds[0].MemoryBIO(), kinds[0].MemoryBIO()
             self._far_in, self._far_out = kinds[1].MemoryBIO(), kinds[1].MemoryBIO()
         else:
             self._near_in = self._far_out = stdlib.MemoryBIO()
             self._near_out = self._far_in = stdlib.MemoryBIO()
         self._own = own
-        self.near = client.wrap_bio(self._near_in, self._near_out, server_hostname=hostname, session=session)
+        self.near = client.wrap_bio(
+            self._near_in, self._near_out, server_hostname=hostname, session=session
+        )
         self.far = server.wrap_bio(self._far_in, self._far_out, server_side=True)
         waiting = [self.near, self.far]
         for _ in range(20):
@@ -152,7 +170,9 @@ def link(request: pytest.FixtureRequest) -> Callable[..., contextlib.AbstractCon
     """A function that connects two contexts, in one way after the other; use it in `with`."""
 
     @contextlib.contextmanager
-    def connected(client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None) -> Iterator[Any]:
+    def connected(
+        client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None
+    ) -> Iterator[Any]:
         made = request.param(client, server, hostname=hostname, session=session)
         with contextlib.closing(made):
             yield made
@@ -160,14 +180,16 @@ def link(request: pytest.FixtureRequest) -> Callable[..., contextlib.AbstractCon
     return connected
 
 
-def in_memory(client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None) -> Any:
+def in_memory(
+    client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None
+) -> Any:
     """The two ends of a connection whose client has taken its tickets."""
     made = MemoryLink(client, server, hostname=hostname, session=session, own=False)
     assert made.carry(made.far, made.near, b"tickets first") == b"tickets first"
     return made
 
 
-# -- the main job -------------------------------------------------------------------------------------------------
+# -- the main job ----------------------------------------------------------------------------------
 
 
 @TICKETS
@@ -255,8 +277,13 @@ def test_a_ragged_end_shows(contexts, cut):
         assert made.carry(made.near, made.far, b"ping") == b"ping"
         gone, left = (made.near, made.far) if cut == "near" else (made.far, made.near)
         gone.close()
-        # With OpenSSL 3.2 and later, the stdlib's end may tell of the alert instead, which it could not send.
-        expected = stdlib.SSLEOFError if isinstance(left, tlskit.SSLSocket) else (stdlib.SSLEOFError, BrokenPipeError)
+        # With OpenSSL 3.2 and later, the stdlib's end may tell of the alert instead, which it could
+        # not send.
+        expected = (
+            stdlib.SSLEOFError
+            if isinstance(left, tlskit.SSLSocket)
+            else (stdlib.SSLEOFError, BrokenPipeError)
+        )
         with pytest.raises(expected):
             left.recv(1)
 
@@ -267,7 +294,9 @@ def test_non_blocking_sockets(contexts):
     near.setblocking(False)
     far.setblocking(False)
     with (
-        client.wrap_socket(near, server_hostname="localhost", do_handshake_on_connect=False) as near,
+        client.wrap_socket(
+            near, server_hostname="localhost", do_handshake_on_connect=False
+        ) as near,
         server.wrap_socket(far, server_side=True, do_handshake_on_connect=False) as far,
     ):
         shake(near, far)
@@ -279,7 +308,7 @@ def test_non_blocking_sockets(contexts):
             assert target.recv(100) == b"ping"
 
 
-# -- what either module makes of the same thing -------------------------------------------------------------------
+# -- what either module makes of the same thing ----------------------------------------------------
 
 
 def unchanged(client: Any, server: Any) -> None:
@@ -294,10 +323,14 @@ def as_seen(
     prepare: Callable[[Any, Any], None] = unchanged,
     **settings: Any,
 ) -> list[Any]:
-    """What `view(near, far)` says with the stdlib and then with tlskit on one side; the other one is the stdlib's."""
+    """What `view(near, far)` says with the stdlib and then with tlskit on one side; the other one
+    is the stdlib's.
+    """
     seen = []
     for module in (stdlib, tlskit):
-        client, server = contexts_of((module, stdlib) if side == "client" else (stdlib, module), pki, version, **settings)
+        client, server = contexts_of(
+            (module, stdlib) if side == "client" else (stdlib, module), pki, version, **settings
+        )
         prepare(client, server)
         made = in_memory(client, server)
         seen.append(view(made.near, made.far))
@@ -307,10 +340,18 @@ def as_seen(
 @pytest.mark.parametrize("shown", ["server", "direct", "rsa"])
 def test_the_server_s_certificate(pki, version, shown):
     identity = getattr(pki, shown)
-    theirs, ours = as_seen(lambda near, far: (near.getpeercert(), near.getpeercert(True)), pki, version, "client", identity=identity)
+    theirs, ours = as_seen(
+        lambda near, far: (near.getpeercert(), near.getpeercert(True)),
+        pki,
+        version,
+        "client",
+        identity=identity,
+    )
     assert theirs == ours
     assert ("DNS", "localhost") in ours[0]["subjectAltName"]
-    assert ours[1] == stdlib.PEM_cert_to_DER_cert(identity.chain.read_text().partition("-----END")[0] + "-----END CERTIFICATE-----")
+    assert ours[1] == stdlib.PEM_cert_to_DER_cert(
+        identity.chain.read_text().partition("-----END")[0] + "-----END CERTIFICATE-----"
+    )
 
 
 @pytest.mark.parametrize(
@@ -330,7 +371,13 @@ def test_the_client_s_certificate(pki, version, mode, shows):
         server.load_verify_locations(pki.root)
         server.verify_mode = mode
 
-    theirs, ours = as_seen(lambda near, far: (far.getpeercert(), far.getpeercert(True)), pki, version, "server", prepare)
+    theirs, ours = as_seen(
+        lambda near, far: (far.getpeercert(), far.getpeercert(True)),
+        pki,
+        version,
+        "server",
+        prepare,
+    )
     assert theirs == ours
     assert (ours[1] is None) == (mode == stdlib.CERT_NONE or not shows)
 
@@ -340,7 +387,13 @@ def test_a_certificate_that_is_not_verified(pki, version):
         client.check_hostname = False
         client.verify_mode = stdlib.CERT_NONE
 
-    theirs, ours = as_seen(lambda near, far: (near.getpeercert(), near.getpeercert(True)), pki, version, "client", prepare)
+    theirs, ours = as_seen(
+        lambda near, far: (near.getpeercert(), near.getpeercert(True)),
+        pki,
+        version,
+        "client",
+        prepare,
+    )
     assert theirs == ours
     assert ours[0] == {}
     assert ours[1] is not None
@@ -367,7 +420,9 @@ def chain(end: Any, method: str) -> list[bytes]:
     return [certificate.public_bytes(2) for certificate in getattr(end._sslobj, method)()]
 
 
-@pytest.mark.parametrize(("method", "size"), [("get_verified_chain", 3), ("get_unverified_chain", 2)])
+@pytest.mark.parametrize(
+    ("method", "size"), [("get_verified_chain", 3), ("get_unverified_chain", 2)]
+)
 def test_the_server_s_chain(pki, version, method, size):
     theirs, ours = as_seen(lambda near, far: chain(near, method), pki, version, "client")
     assert theirs == ours
@@ -376,7 +431,9 @@ def test_the_server_s_chain(pki, version, method, size):
 
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_the_suites(pki, version, side):
-    theirs, ours = as_seen(lambda near, far: (near.cipher(), far.cipher(), far.shared_ciphers()), pki, version, side)
+    theirs, ours = as_seen(
+        lambda near, far: (near.cipher(), far.cipher(), far.shared_ciphers()), pki, version, side
+    )
     assert theirs == ours
     assert len(ours[2]) > 1
 
@@ -388,7 +445,15 @@ def test_the_session(pki, version, options):
 
     def view(near: Any, far: Any) -> tuple[Any, ...]:
         s = near.session
-        return s.has_ticket, s.timeout, s.ticket_lifetime_hint, len(s.id), type(s.time), type(s.timeout), type(s.id)
+        return (
+            s.has_ticket,
+            s.timeout,
+            s.ticket_lifetime_hint,
+            len(s.id),
+            type(s.time),
+            type(s.timeout),
+            type(s.id),
+        )
 
     theirs, ours = as_seen(view, pki, version, "client", prepare)
     assert theirs == ours
@@ -399,7 +464,9 @@ def test_the_session(pki, version, options):
 def test_the_counters(pki, version, side, options):
     counted = []
     for module in (stdlib, tlskit):
-        client, server = contexts_of((module, stdlib) if side == "client" else (stdlib, module), pki, version)
+        client, server = contexts_of(
+            (module, stdlib) if side == "client" else (stdlib, module), pki, version
+        )
         server.options |= options
         session = None
         for _ in range(2):
@@ -419,7 +486,7 @@ def test_sessions_stay_in_their_module(pki, version):
             in_memory(*clients[module], session=sessions[other])
 
 
-# -- what is negotiated on top ------------------------------------------------------------------------------------
+# -- what is negotiated on top ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -478,8 +545,13 @@ def test_the_server_is_asked_by_name(modules, contexts, pki, version, hostname, 
 
 def test_one_context_for_two_names_resumes_each(contexts):
     client, server = contexts
-    server.sni_callback = lambda connection, name, context: None  # so that the server takes note of the name
-    sessions = {name: in_memory(client, server, hostname=name).near.session for name in ("localhost", "other.example")}
+    server.sni_callback = lambda connection, name, context: (
+        None
+    )  # so that the server takes note of the name
+    sessions = {
+        name: in_memory(client, server, hostname=name).near.session
+        for name in ("localhost", "other.example")
+    }
     for name, session in sessions.items():
         assert in_memory(client, server, hostname=name, session=session).near.session_reused
 
@@ -498,11 +570,13 @@ def test_post_handshake_authentication(modules, pki, link):
         assert made.far.getpeercert()["subjectAltName"] == (("email", "client@example.org"),)
 
 
-# -- what does not come about -------------------------------------------------------------------------------------
+# -- what does not come about ----------------------------------------------------------------------
 
 
 def outcome(client: Any, server: Any, hostname: str) -> dict[str, Any]:
-    """How a connection fails at each end: the exception's class and what it says in numbers; "fine" where it does not."""
+    """How a connection fails at each end: the exception's class and what it says in numbers; "fine"
+    where it does not.
+    """
     there, back = stdlib.MemoryBIO(), stdlib.MemoryBIO()
     ends = {
         "client": client.wrap_bio(back, there, server_hostname=hostname),
@@ -519,8 +593,17 @@ def outcome(client: Any, server: Any, hostname: str) -> dict[str, Any]:
             except stdlib.SSLWantReadError:
                 pass
             except stdlib.SSLError as error:
-                numbers = (error.errno, error.library, error.reason, getattr(error, "verify_code", None))
-                found[side] = (type(error).__name__, *numbers, getattr(error, "verify_message", None))
+                numbers = (
+                    error.errno,
+                    error.library,
+                    error.reason,
+                    getattr(error, "verify_code", None),
+                )
+                found[side] = (
+                    type(error).__name__,
+                    *numbers,
+                    getattr(error, "verify_message", None),
+                )
     return {side: found.get(side, "fine") for side in ends}
 
 
@@ -566,7 +649,9 @@ def _client_certificate_expired(client: Any, server: Any, pki: PKI) -> None:
 
 
 def _name_turned_away(client: Any, server: Any, pki: PKI) -> None:
-    server.sni_callback = lambda connection, name, context: stdlib.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    server.sni_callback = lambda connection, name, context: (
+        stdlib.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    )
 
 
 def _nothing(client: Any, server: Any, pki: PKI) -> None:
@@ -589,10 +674,14 @@ FAILURES = {
 
 
 @BOTH
-@pytest.mark.parametrize("modules", [*MIXED.values(), (tlskit, tlskit)], ids=[*MIXED.keys(), "tlskit-tlskit"])
+@pytest.mark.parametrize(
+    "modules", [*MIXED.values(), (tlskit, tlskit)], ids=[*MIXED.keys(), "tlskit-tlskit"]
+)
 @pytest.mark.parametrize(("prepare", "hostname"), FAILURES.values(), ids=FAILURES.keys())
 def test_failures(modules, pki, version, prepare, hostname):
-    """What fails between two of the stdlib's fails in the same way, at both ends, with tlskit at one of them."""
+    """What fails between two of the stdlib's fails in the same way, at both ends, with tlskit at
+    one of them.
+    """
     found = []
     for pair in ((stdlib, stdlib), modules):
         client, server = contexts_of(pair, pki, version)

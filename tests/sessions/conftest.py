@@ -41,7 +41,9 @@ def client(kind: Kind, pki: PKI) -> Any:
 
 @pytest.fixture
 def server(kind: Kind, pki: PKI) -> Any:
-    """A server's context for this kind; its certificate comes from the root itself, so that it can be verified alone."""
+    """A server's context for this kind; its certificate comes from the root itself, so that it can
+    be verified alone.
+    """
     return server_for(kind, pki, identity=pki.direct)
 
 

@@ -1,4 +1,6 @@
-"""Earning and spending sessions of every kind, over memory and over sockets; and an authority that revokes."""
+"""Earning and spending sessions of every kind, over memory and over sockets; and an authority that
+revokes.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ KINDS = [
 ]
 
 
-def server_for(kind: Kind, pki: PKI, *, identity: Identity | None = None, module: ModuleType = tlskit) -> Any:
+def server_for(
+    kind: Kind, pki: PKI, *, identity: Identity | None = None, module: ModuleType = tlskit
+) -> Any:
     """A server's context that gives sessions of this kind."""
     context = server_context(pki, identity=identity, module=module)
     only(kind.version, context)
@@ -75,7 +79,9 @@ class Link:
         self.transport = transport
         self._open = contextlib.ExitStack()
 
-    def connect(self, client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None) -> tuple[Any, Any]:
+    def connect(
+        self, client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None
+    ) -> tuple[Any, Any]:
         """Two ends after their handshake, the client's first, which has read its tickets."""
         if self.transport == "memory":
             return memory_pair(client, server, hostname=hostname, session=session)
@@ -84,7 +90,9 @@ class Link:
             one.settimeout(20)
         accepting = Background(lambda: server.wrap_socket(other, server_side=True))
         try:
-            near = self._open.enter_context(client.wrap_socket(plain, server_hostname=hostname, session=session))
+            near = self._open.enter_context(
+                client.wrap_socket(plain, server_hostname=hostname, session=session)
+            )
         except BaseException:
             plain.close()
             if accepting.error is None:
@@ -96,7 +104,9 @@ class Link:
         assert near.recv(1) == b"x"
         return near, far
 
-    def earn(self, client: Any, server: Any, *, hostname: str | None = "localhost") -> tlskit.SSLSession:
+    def earn(
+        self, client: Any, server: Any, *, hostname: str | None = "localhost"
+    ) -> tlskit.SSLSession:
         """The session that a full handshake leaves to the client."""
         near, _ = self.connect(client, server, hostname=hostname)
         assert not near.session_reused
@@ -149,7 +159,14 @@ def alone(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(Path(__file__).resolve().parents[2]), *filter(None, sys.path)])
     command = [sys.executable, "-c", textwrap.dedent(script), *arguments]
     try:
-        return subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=15, check=False)
+        return subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            timeout=15,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise AssertionError("the other interpreter did not end") from error
 
@@ -167,32 +184,54 @@ class Authority:
         self._issued = 0
 
     def issue(
-        self, *names: str, bits: int = 0, not_after: datetime.datetime | None = None, common_name: str | None = None
+        self,
+        *names: str,
+        bits: int = 0,
+        not_after: datetime.datetime | None = None,
+        common_name: str | None = None,
     ) -> tuple[Identity, x509.Certificate]:
         """A certificate for DNS names; with an RSA key when `bits` are given."""
-        key: Any = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(ec.SECP256R1())
+        key: Any = (
+            rsa.generate_private_key(65537, bits)
+            if bits
+            else ec.generate_private_key(ec.SECP256R1())
+        )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name or "A server")])
         certificate = self._build(subject, key.public_key(), names=names, not_after=not_after)
         self._issued += 1
-        paths = [self.folder / f"leaf{self._issued}.{part}.pem" for part in ("chain", "key", "both")]
+        paths = [
+            self.folder / f"leaf{self._issued}.{part}.pem" for part in ("chain", "key", "both")
+        ]
         text = certificate.public_bytes(serialization.Encoding.PEM)
-        secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        secret = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
         for path, content in zip(paths, (text, secret, secret + text), strict=True):
             path.write_bytes(content)
         return Identity(*paths), certificate
 
     def revoke(self, *certificates: x509.Certificate) -> Path:
-        """A file with the list of what is revoked; the longer list is the newer one, which counts."""
+        """A file with the list of what is revoked; the longer list is the newer one, which
+        counts.
+        """
         now = datetime.datetime.now(datetime.timezone.utc)
         made = now - datetime.timedelta(days=1) + datetime.timedelta(hours=len(certificates))
         builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(made)
         builder = builder.next_update(now + datetime.timedelta(days=30))
         builder = builder.add_extension(x509.CRLNumber(1 + len(certificates)), critical=False)
         for certificate in certificates:
-            one = x509.RevokedCertificateBuilder().serial_number(certificate.serial_number).revocation_date(now)
+            one = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(certificate.serial_number)
+                .revocation_date(now)
+            )
             builder = builder.add_revoked_certificate(one.build())
         path = self.folder / f"revoked{len(certificates)}.crl.pem"
-        path.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        path.write_bytes(
+            builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        )
         return path
 
     def _build(
@@ -205,14 +244,27 @@ class Authority:
         not_after: datetime.datetime | None = None,
     ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.timezone.utc)
-        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        builder = (
+            x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
+        )
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(
+            now - datetime.timedelta(days=1)
+        )
         builder = builder.not_valid_after(not_after or now + datetime.timedelta(days=30))
-        builder = builder.add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=authority, path_length=None), critical=True
+        )
         if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+            )
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key), critical=False
+        )
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
+            critical=False,
+        )
         if authority:
             usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
             builder = builder.add_extension(usage, critical=True)

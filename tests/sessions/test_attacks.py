@@ -1,4 +1,6 @@
-"""What a hostile peer, or an unlucky moment, could make of sessions: each of these got through once, or might have."""
+"""What a hostile peer, or an unlucky moment, could make of sessions: each of these got through
+once, or might have.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from .helpers import Authority
 from .test_automatic import BytesStore
 from .test_early_data import EARLY, Wire, replay, serving, warm
 
-# -- certificates that are asked for after the handshake, or in it ------------------------------------------------------
+# -- certificates that are asked for after the handshake, or in it ---------------------------------
 
 
 def verifying(pki: PKI, *, afterwards: bool) -> Any:
@@ -39,7 +41,11 @@ def verifying(pki: PKI, *, afterwards: bool) -> Any:
 @pytest.mark.parametrize("how", ["keyring", "store", "the same context"])
 def test_who_was_not_asked_yet_has_not_shown_a_certificate(pki: PKI, how: str) -> None:
     """A session from a server that asks later is none for a server that asks at once."""
-    client, asks_later, asks_at_once = client_context(pki), verifying(pki, afterwards=True), verifying(pki, afterwards=False)
+    client, asks_later, asks_at_once = (
+        client_context(pki),
+        verifying(pki, afterwards=True),
+        verifying(pki, afterwards=False),
+    )
     client.post_handshake_auth = True
     if how == "keyring":
         asks_later.tickets.keyring = asks_at_once.tickets.keyring = tlskit.TicketKeyring()
@@ -69,7 +75,7 @@ def test_who_was_asked_afterwards_has_shown_one(pki: PKI) -> None:
     assert server.sessions.counters["withheld"] == 2
 
 
-# -- early data ---------------------------------------------------------------------------------------------------------
+# -- early data ------------------------------------------------------------------------------------
 
 
 def test_early_data_of_a_session_that_a_hook_gave_is_not_taken(pki: PKI) -> None:
@@ -92,7 +98,9 @@ def test_early_data_of_a_session_that_a_hook_gave_is_not_taken(pki: PKI) -> None
 
 
 def test_a_change_of_mind_about_early_data_is_no_chance_to_replay(pki: PKI) -> None:
-    """A connection takes early data as its context did when it was made; so the session is for one use until the end."""
+    """A connection takes early data as its context did when it was made; so the session is for one
+    use until the end.
+    """
     server, client = serving(pki, store=MemoryStore()), client_context(pki)
     client.sessions.resume = True
     warm(client, server)
@@ -128,7 +136,9 @@ def test_early_data_for_the_same_name_in_other_letters(pki: PKI) -> None:
 
 @pytest.mark.parametrize("protocols", [[], ["http/1.1"], ["http/1.1", "h2"]])
 def test_early_data_under_other_application_protocols(pki: PKI, protocols: list[str]) -> None:
-    """A session from DER does not say which protocols were offered when it was made; early data is for the one it has."""
+    """A session from DER does not say which protocols were offered when it was made; early data is
+    for the one it has.
+    """
     server, first, second = serving(pki), client_context(pki), client_context(pki)
     server.set_alpn_protocols(["h2", "http/1.1"])
     first.set_alpn_protocols(["h2"])
@@ -140,10 +150,12 @@ def test_early_data_under_other_application_protocols(pki: PKI, protocols: list[
     assert not isinstance(wire.near.resumption, Refused)
     sent = wire.near.early_data_status
     assert sent is (EarlyDataStatus.ACCEPTED if "h2" in protocols else EarlyDataStatus.NOT_SENT)
-    assert (wire.far.read_early_data() if sent is EarlyDataStatus.ACCEPTED else wire.far.read(100)) == EARLY
+    assert (
+        wire.far.read_early_data() if sent is EarlyDataStatus.ACCEPTED else wire.far.read(100)
+    ) == EARLY
 
 
-# -- unlucky moments ------------------------------------------------------------------------------------------------------
+# -- unlucky moments -------------------------------------------------------------------------------
 
 
 class Interrupting(Counter[str]):
@@ -184,7 +196,9 @@ def test_a_child_of_a_busy_parent_connects(pki: PKI) -> None:
     holding = Background(hold)
     assert held.wait(10)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork with threads, which is the point
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # of a fork with threads, which is the point
         child = os.fork()
     if child == 0:  # pragma: no cover
         signal.alarm(10)
@@ -229,11 +243,13 @@ def test_protocols_change_while_others_choose(pki: PKI) -> None:
         changing.result()
 
 
-# -- certificates that end ------------------------------------------------------------------------------------------------
+# -- certificates that end -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("given", ["store", "hook"])
-def test_a_clients_certificate_that_has_ended(pki: PKI, authority: Authority, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+def test_a_clients_certificate_that_has_ended(
+    pki: PKI, authority: Authority, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
     """A session must not let a client in for longer than its certificate would."""
     identity, certificate = authority.issue("a client")
     client, server = client_context(pki), verifying(pki, afterwards=False)
@@ -256,11 +272,13 @@ def test_a_clients_certificate_that_has_ended(pki: PKI, authority: Authority, mo
         assert resumes or far.resumption == Refused(Reason.CERTIFICATE_OUT_OF_DATE)
 
 
-# -- threads --------------------------------------------------------------------------------------------------------------
+# -- threads ---------------------------------------------------------------------------------------
 
 
 def test_two_threads_in_one_handshake(pki: PKI) -> None:
-    """Both are stopped before it, and one of them answers: the other must not offer another session in its middle."""
+    """Both are stopped before it, and one of them answers: the other must not offer another session
+    in its middle.
+    """
     client, server, begun = client_context(pki), server_context(pki), threading.Event()
     client.sessions.store = store = MemoryStore()
     memory_pair(client, server)
@@ -299,7 +317,9 @@ def test_two_threads_in_one_handshake(pki: PKI) -> None:
     assert near.read(1) == b"x"
 
 
-def test_another_thread_changes_the_context_and_changes_it_back(pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_thread_changes_the_context_and_changes_it_back(
+    pki: PKI, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What libssl has copied counts, not what the context says before and after."""
     client, stranger = client_context(pki), server_context(pki, identity=pki.stranger)
     client.sessions.resume = True

@@ -1,4 +1,6 @@
-"""What a session says beyond the standard library: names, times, its text, its secret; and copies with other times."""
+"""What a session says beyond the standard library: names, times, its text, its secret; and copies
+with other times.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ def one(pki):
     return Link("memory").earn(client_for(TICKETS, pki), server_for(TICKETS, pki))
 
 
-# -- names ------------------------------------------------------------------------------------------------------------
+# -- names -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("hostname", ["localhost", "LOCALHOST", "127.0.0.1", None])
@@ -84,7 +86,7 @@ def test_the_peers_certificate(kind, memory, client, server):
     assert far.session.peer_certificate is None
 
 
-# -- times ------------------------------------------------------------------------------------------------------------
+# -- times -----------------------------------------------------------------------------------------
 
 
 def test_how_long_it_is_good_for(session, monkeypatch):
@@ -114,7 +116,9 @@ def test_a_copy_with_another_timeout(session):
     longer = session.with_times(timeout=9999)
     assert (longer.timeout, session.timeout) == (9999, 7200)
     assert longer.time == session.time
-    assert longer.expires_at == (session.expires_at if session.ticket_lifetime_hint else session.time + 9999)
+    assert longer.expires_at == (
+        session.expires_at if session.ticket_lifetime_hint else session.time + 9999
+    )
     assert session.with_times() == session
 
 
@@ -140,20 +144,31 @@ def test_any_time(one, when):
 
 
 @pytest.mark.parametrize(
-    "times", [{"time": -1}, {"time": 0}, {"timeout": 0}, {"time": 18446744074}, {"time": 2**70}, {"timeout": -1}, {"timeout": 2**31}]
+    "times",
+    [
+        {"time": -1},
+        {"time": 0},
+        {"timeout": 0},
+        {"time": 18446744074},
+        {"time": 2**70},
+        {"timeout": -1},
+        {"timeout": 2**31},
+    ],
 )
 def test_times_that_cannot_be(one, times):
     with pytest.raises(ValueError, match="lies between 1 and"):
         one.with_times(**times)
 
 
-@pytest.mark.parametrize("times", [{"time": 1.5}, {"time": "now"}, {"timeout": b"1"}, {"timeout": object()}])
+@pytest.mark.parametrize(
+    "times", [{"time": 1.5}, {"time": "now"}, {"timeout": b"1"}, {"timeout": object()}]
+)
 def test_times_of_another_kind(one, times):
     with pytest.raises(TypeError, match="whole number of seconds"):
         one.with_times(**times)
 
 
-# -- the same or another ----------------------------------------------------------------------------------------------
+# -- the same or another ---------------------------------------------------------------------------
 
 
 def test_equal_and_not(kind, memory, client, server):
@@ -188,14 +203,22 @@ def test_sessions_without_id_and_ticket_are_not_all_the_same(pki):
     assert first == near.session
 
 
-# -- text and secret --------------------------------------------------------------------------------------------------
+# -- text and secret -------------------------------------------------------------------------------
 
 
 def test_text(session):
     text = session.to_text()
     assert text.startswith("SSL-Session:\n    Protocol ")
     assert text.endswith("\n")
-    for said in (session.protocol, session.cipher, session.id.hex().upper(), "localhost", "7200 (sec)", "0 (ok)", str(session.time)):
+    for said in (
+        session.protocol,
+        session.cipher,
+        session.id.hex().upper(),
+        "localhost",
+        "7200 (sec)",
+        "0 (ok)",
+        str(session.time),
+    ):
         assert said in text
     assert session.dangerous_master_secret().hex().upper() not in text.upper()
     if session.ticket:
@@ -205,9 +228,25 @@ def test_text(session):
 
 def test_text_says_what_openssl_says(session):
     """Row by row, where both have it under one name."""
-    done = subprocess.run(["openssl", "sess_id", "-noout", "-text"], input=session.to_pem(), capture_output=True, text=True, check=True)
-    theirs, ours = (dict(re.findall(r"^ +([^:\n]+?) *: *(.*?) *$", text, re.M)) for text in (done.stdout, session.to_text()))
-    for name in ("Protocol", "Cipher", "Session-ID", "Session-ID-ctx", "Timeout", "TLS session ticket lifetime hint"):
+    done = subprocess.run(
+        ["openssl", "sess_id", "-noout", "-text"],
+        input=session.to_pem(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    theirs, ours = (
+        dict(re.findall(r"^ +([^:\n]+?) *: *(.*?) *$", text, re.M))
+        for text in (done.stdout, session.to_text())
+    )
+    for name in (
+        "Protocol",
+        "Cipher",
+        "Session-ID",
+        "Session-ID-ctx",
+        "Timeout",
+        "TLS session ticket lifetime hint",
+    ):
         if name in theirs:
             assert ours[name] == theirs[name]
     assert ours["Start Time"].split()[0] == theirs["Start Time"]
@@ -221,7 +260,13 @@ def test_text_of_one_from_der(session):
 
 def test_the_master_secret(session):
     """The same on both sides, and as openssl reads it out of the DER."""
-    done = subprocess.run(["openssl", "sess_id", "-noout", "-text"], input=session.to_pem(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["openssl", "sess_id", "-noout", "-text"],
+        input=session.to_pem(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     (shown,) = re.findall(r"(?:Master-Key|Resumption PSK):\s*([0-9A-F]+)", done.stdout)
     assert session.dangerous_master_secret() == bytes.fromhex(shown)
     assert len(session.dangerous_master_secret()) >= 32

@@ -23,7 +23,9 @@ from .helpers import Kind, Link, aged, client_for, greet, server_for
 
 
 class BytesStore:
-    """A store that says that it leaves the process, so that it gets bytes; and shows what it was asked."""
+    """A store that says that it leaves the process, so that it gets bytes; and shows what it was
+    asked.
+    """
 
     in_process = False
     sealed = True  # it says so
@@ -86,7 +88,7 @@ def stored(store: Any) -> int:
     return len(list(store.entries()))
 
 
-# -- it resumes -------------------------------------------------------------------------------------------------------
+# -- it resumes ------------------------------------------------------------------------------------
 
 
 def test_every_later_connection_resumes(automatic: Any, server: Any, link: Link) -> None:
@@ -129,7 +131,9 @@ def test_switched_off_again(automatic: Any, server: Any, memory: Link) -> None:
     assert not memory.connect(automatic, server)[0].session_reused
 
 
-def test_contexts_that_verify_alike_share(kind: Kind, pki: PKI, server: Any, store: Any, memory: Link) -> None:
+def test_contexts_that_verify_alike_share(
+    kind: Kind, pki: PKI, server: Any, store: Any, memory: Link
+) -> None:
     """A new context for each connection, as short programs make it."""
     for number in range(4):
         context = client_for(kind, pki)
@@ -137,8 +141,12 @@ def test_contexts_that_verify_alike_share(kind: Kind, pki: PKI, server: Any, sto
         assert memory.connect(context, server)[0].session_reused == (number > 0)
 
 
-def test_authorities_that_are_loaded_again(automatic: Any, server: Any, pki: PKI, memory: Link) -> None:
-    """urllib3 loads them into the context for every connection: that changes nothing, and nothing grows."""
+def test_authorities_that_are_loaded_again(
+    automatic: Any, server: Any, pki: PKI, memory: Link
+) -> None:
+    """urllib3 loads them into the context for every connection: that changes nothing, and nothing
+    grows.
+    """
     identity = automatic._core.trust.identity
     for number in range(4):
         automatic.load_verify_locations(pki.root)
@@ -150,7 +158,9 @@ def test_authorities_that_are_loaded_again(automatic: Any, server: Any, pki: PKI
     assert not memory.connect(automatic, server)[0].session_reused
 
 
-def test_the_callers_session_comes_first(automatic: Any, server: Any, memory: Link, store: Any) -> None:
+def test_the_callers_session_comes_first(
+    automatic: Any, server: Any, memory: Link, store: Any
+) -> None:
     session = memory.earn(automatic, server)
     kept = stored(store)
     near, _ = memory.connect(automatic, server, session=session)
@@ -159,7 +169,9 @@ def test_the_callers_session_comes_first(automatic: Any, server: Any, memory: Li
     assert stored(store) >= kept  # nothing was taken for it
 
 
-def test_without_a_name_nothing_is_looked_up(pki: PKI, memory: Link, kind: Kind, store: Any) -> None:
+def test_without_a_name_nothing_is_looked_up(
+    pki: PKI, memory: Link, kind: Kind, store: Any
+) -> None:
     context, server = client_for(kind, pki), server_for(kind, pki)
     context.check_hostname = False
     context.sessions.store = store
@@ -169,7 +181,9 @@ def test_without_a_name_nothing_is_looked_up(pki: PKI, memory: Link, kind: Kind,
     assert stored(store) == 0
 
 
-def test_a_connection_that_is_never_made_takes_nothing(automatic: Any, server: Any, memory: Link, store: Any) -> None:
+def test_a_connection_that_is_never_made_takes_nothing(
+    automatic: Any, server: Any, memory: Link, store: Any
+) -> None:
     memory.connect(automatic, server)
     before = stored(store)
     automatic.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
@@ -197,11 +211,13 @@ def test_ticket_numbers_and_age(automatic: Any, server: Any, memory: Link, kind:
     assert near.resumption.ticket in ((1, 2, None) if kind.modern else (1, None))
 
 
-# -- single use -------------------------------------------------------------------------------------------------------
+# -- single use ------------------------------------------------------------------------------------
 
 
 def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
-    """Each TLS 1.3 connection in flight has a ticket of its own; when they are gone, it is a full handshake."""
+    """Each TLS 1.3 connection in flight has a ticket of its own; when they are gone, it is a full
+    handshake.
+    """
     context, server = client_context(pki), server_for(KIND13, pki, identity=pki.direct)
     only(tlskit.TLSVersion.TLSv1_3, context)
     context.sessions.store = store
@@ -213,7 +229,10 @@ def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
         with pytest.raises(tlskit.SSLWantReadError):
             near.do_handshake()
         in_flight.append((near, to_server.read()))
-    offers = [b"".join(s._session.ticket for s in [near._sslobj._attempt.session] if s) for near, _ in in_flight]
+    offers = [
+        b"".join(s._session.ticket for s in [near._sslobj._attempt.session] if s)
+        for near, _ in in_flight
+    ]
     assert offers[0] != offers[1]
     assert all(offers[:2])
     assert offers[2] == b""
@@ -259,7 +278,7 @@ def test_bounds_are_checked(client: Any, bad: Any) -> None:
     assert client.sessions.per_peer == 8
 
 
-# -- never a hole -----------------------------------------------------------------------------------------------------
+# -- never a hole ----------------------------------------------------------------------------------
 
 
 def changed_name(context: Any, pki: PKI) -> str:
@@ -292,14 +311,23 @@ def changed_flags(context: Any, pki: PKI) -> str:
     return "localhost"
 
 
-CHANGES = [changed_name, changed_verification, changed_authorities, changed_certificate, changed_alpn, changed_flags]
+CHANGES = [
+    changed_name,
+    changed_verification,
+    changed_authorities,
+    changed_certificate,
+    changed_alpn,
+    changed_flags,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
 def test_what_was_earned_otherwise_is_not_offered(
     kind: Kind, pki: PKI, server: Any, store: Any, memory: Link, change: Callable[[Any, PKI], str]
 ) -> None:
-    """In both directions: neither the changed context's session to the first one, nor the other way about."""
+    """In both directions: neither the changed context's session to the first one, nor the other way
+    about.
+    """
     first, second = client_for(kind, pki), client_for(kind, pki)
     name = change(second, pki)
     for context in (first, second):
@@ -313,8 +341,12 @@ def test_what_was_earned_otherwise_is_not_offered(
     assert memory.connect(first, server)[0].session_reused
 
 
-def test_an_unverified_session_never_passes_for_a_verified_one(kind: Kind, pki: PKI, store: Any, memory: Link) -> None:
-    """A server with a stranger's certificate, visited without verification: verification must see it later."""
+def test_an_unverified_session_never_passes_for_a_verified_one(
+    kind: Kind, pki: PKI, store: Any, memory: Link
+) -> None:
+    """A server with a stranger's certificate, visited without verification: verification must see
+    it later.
+    """
     server = server_for(kind, pki, identity=pki.stranger)
     careless, careful = client_for(kind, pki), client_for(kind, pki)
     careless.check_hostname = False
@@ -345,14 +377,23 @@ def misplaced(store: Any, name: str, other: str, pki: PKI, kind: Kind) -> None:
     """Put what was earned from one name where what was earned from another is looked for."""
     context = client_for(kind, pki)
     context.sessions.store = store
-    one, two = (context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=n)._sslobj._binding.key for n in (name, other))
+    one, two = (
+        context.wrap_bio(
+            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=n
+        )._sslobj._binding.key
+        for n in (name, other)
+    )
     for entry in list(store.entries()):
         if entry.key.startswith(one):
             store.put(two + entry.key[len(one) :], entry.value, entry.seconds_left)
 
 
-def test_somebody_elses_entry(kind: Kind, pki: PKI, automatic: Any, server: Any, store: Any, memory: Link) -> None:
-    """Who can write the store moves a session under another name's key: it says itself what it is good for."""
+def test_somebody_elses_entry(
+    kind: Kind, pki: PKI, automatic: Any, server: Any, store: Any, memory: Link
+) -> None:
+    """Who can write the store moves a session under another name's key: it says itself what it is
+    good for.
+    """
     memory.connect(automatic, server)
     misplaced(store, "localhost", "other.example", pki, kind)
     near, _ = memory.connect(automatic, server, hostname="other.example")
@@ -361,20 +402,26 @@ def test_somebody_elses_entry(kind: Kind, pki: PKI, automatic: Any, server: Any,
 
 
 @pytest.mark.parametrize("seconds", [8 * 24 * 3600, 100 * 24 * 3600])
-def test_an_expired_session(kind: Kind, pki: PKI, automatic: Any, server: Any, memory: Link, seconds: int) -> None:
+def test_an_expired_session(
+    kind: Kind, pki: PKI, automatic: Any, server: Any, memory: Link, seconds: int
+) -> None:
     session = aged(memory.earn(automatic, server), seconds)
     assert not automatic.sessions.add(session)
     automatic.sessions.store.clear()
     store = automatic.sessions.store
     if isinstance(store, MemoryStore):  # as if it had expired in there
-        key = automatic.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")._sslobj._binding.key
+        key = automatic.wrap_bio(
+            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost"
+        )._sslobj._binding.key
         store.put(key + (b"\x03" if kind.modern else b"\x02"), session, 100)
         near, _ = memory.connect(automatic, server)
         assert near.resumption == NotOffered(Reason.EXPIRED)
 
 
 def test_a_failed_handshake_drops_what_was_offered(pki: PKI, store: Any, memory: Link) -> None:
-    """A TLS 1.2 session that was offered in a handshake that failed is not offered again; others stay."""
+    """A TLS 1.2 session that was offered in a handshake that failed is not offered again; others
+    stay.
+    """
     context, server = client_for(KIND12, pki), server_for(KIND12, pki, identity=pki.direct)
     context.sessions.store = store
     memory.connect(context, server)
@@ -392,11 +439,15 @@ def test_a_failed_handshake_drops_what_was_offered(pki: PKI, store: Any, memory:
     assert not memory.connect(context, server)[0].session_reused
 
 
-# -- a store in trouble -----------------------------------------------------------------------------------------------
+# -- a store in trouble ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("error", [OSError("gone"), RuntimeError("odd"), ValueError("bad"), KeyError("x"), MemoryError()])
-def test_a_store_that_raises(kind: Kind, client: Any, server: Any, memory: Link, error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [OSError("gone"), RuntimeError("odd"), ValueError("bad"), KeyError("x"), MemoryError()]
+)
+def test_a_store_that_raises(
+    kind: Kind, client: Any, server: Any, memory: Link, error: Exception
+) -> None:
     store = BytesStore()
     client.sessions.store = store
     memory.connect(client, server)
@@ -408,7 +459,19 @@ def test_a_store_that_raises(kind: Kind, client: Any, server: Any, memory: Link,
     assert client.sessions.counters["store_down"] == 5
 
 
-GARBAGE = [b"", b"\0", b"x" * 100, b"0" * 70000, "text", 5, object(), [], True, bytearray(b"ab"), float("nan")]
+GARBAGE = [
+    b"",
+    b"\0",
+    b"x" * 100,
+    b"0" * 70000,
+    "text",
+    5,
+    object(),
+    [],
+    True,
+    bytearray(b"ab"),
+    float("nan"),
+]
 
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=lambda g: f"{type(g).__name__}")
@@ -471,7 +534,7 @@ def test_plain_text_stays_in_the_process(client: Any) -> None:
     assert client.sessions.store is None
 
 
-# -- certificates of clients ------------------------------------------------------------------------------------------
+# -- certificates of clients -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -484,7 +547,9 @@ def authenticated(kind: Kind, pki: PKI) -> tuple[Any, Any]:
     return context, server
 
 
-def test_a_client_certificates_session_stays_in_the_process(authenticated: tuple[Any, Any], memory: Link) -> None:
+def test_a_client_certificates_session_stays_in_the_process(
+    authenticated: tuple[Any, Any], memory: Link
+) -> None:
     context, server = authenticated
     context.sessions.store = store = BytesStore()
     for _ in range(2):
@@ -496,7 +561,9 @@ def test_a_client_certificates_session_stays_in_the_process(authenticated: tuple
     assert memory.connect(context, server)[0].session_reused
 
 
-def test_a_client_certificates_session_in_memory(authenticated: tuple[Any, Any], memory: Link) -> None:
+def test_a_client_certificates_session_in_memory(
+    authenticated: tuple[Any, Any], memory: Link
+) -> None:
     context, server = authenticated
     context.sessions.store = MemoryStore()
     memory.connect(context, server)
@@ -505,12 +572,14 @@ def test_a_client_certificates_session_in_memory(authenticated: tuple[Any, Any],
     assert far.getpeercert()["subject"]
 
 
-# -- refused ----------------------------------------------------------------------------------------------------------
+# -- refused ---------------------------------------------------------------------------------------
 
 
 def test_a_server_that_has_forgotten(kind: Kind, automatic: Any, pki: PKI, memory: Link) -> None:
     memory.connect(automatic, server_for(kind, pki, identity=pki.direct))
-    near, _ = memory.connect(automatic, server_for(kind, pki, identity=pki.direct))  # another one, with other keys
+    near, _ = memory.connect(
+        automatic, server_for(kind, pki, identity=pki.direct)
+    )  # another one, with other keys
     assert near.resumption == Refused(Reason.NOT_ACCEPTED)
     assert not near.resumption
     assert automatic.sessions.counters["not_accepted"] == 1
@@ -530,7 +599,7 @@ def test_another_version(pki: PKI, store: Any, memory: Link) -> None:
     assert near.version() == "TLSv1.3"
 
 
-# -- many at once, and nothing left behind ----------------------------------------------------------------------------
+# -- many at once, and nothing left behind ---------------------------------------------------------
 
 
 def test_eight_threads_on_one_store(kind: Kind, pki: PKI, store: Any, server: Any) -> None:
@@ -574,7 +643,10 @@ def test_over_sockets_without_a_read(pki: PKI, store: Any) -> None:
     context.sessions.store = store
     with echo_server(server) as address:
         for number in range(3):
-            with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname="localhost") as near:
+            with (
+                socket.create_connection(address) as plain,
+                context.wrap_socket(plain, server_hostname="localhost") as near,
+            ):
                 assert near.session_reused == (number > 0)
                 near.sendall(b"x")
                 assert near.recv(1) == b"x"
@@ -584,7 +656,7 @@ KIND12 = Kind("tls12-ticket", tlskit.TLSVersion.TLSv1_2, True)
 KIND13 = Kind("tls13-ticket", tlskit.TLSVersion.TLSv1_3, True)
 
 
-# -- what a cache refuses to grow by, and to keep ---------------------------------------------------------------------------
+# -- what a cache refuses to grow by, and to keep --------------------------------------------------
 
 
 def cache_of(context: Any) -> ClientCache:
@@ -597,15 +669,23 @@ def test_a_session_of_another_binding_is_not_kept(kind: Kind, pki: PKI) -> None:
     client.sessions.store = MemoryStore()
     binding = session._binding
     cache = cache_of(client)
-    for other in (binding._replace(hostname="other.example"), binding._replace(policy=bytes(32)), binding._replace(hostname=None)):
+    for other in (
+        binding._replace(hostname="other.example"),
+        binding._replace(policy=bytes(32)),
+        binding._replace(hostname=None),
+    ):
         assert not cache.keep(other, session, with_certificate=False)
     assert not list(client.sessions)
     assert cache.keep(binding, session, with_certificate=False)
     assert len(list(client.sessions)) == 1
 
 
-def test_what_peers_spoke_is_remembered_of_so_many(kind: Kind, pki: PKI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client that visits ever new servers does not grow by each; the ones that it saw last are remembered."""
+def test_what_peers_spoke_is_remembered_of_so_many(
+    kind: Kind, pki: PKI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that visits ever new servers does not grow by each; the ones that it saw last are
+    remembered.
+    """
     client = client_for(kind, pki)
     client.sessions.store = MemoryStore()
     monkeypatch.setattr(client_cache, "PEERS_REMEMBERED", 3)

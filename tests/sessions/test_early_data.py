@@ -1,4 +1,6 @@
-"""Early data (0-RTT): what goes with the ClientHello, what a server takes of it, and that nothing is taken twice."""
+"""Early data (0-RTT): what goes with the ClientHello, what a server takes of it, and that nothing
+is taken twice.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,11 @@ from ..support.pki import PKI
 from .test_automatic import BytesStore
 
 EARLY = b"GET /early HTTP/1.1\r\n\r\n"
-ACCEPTED, REJECTED, NOT_SENT = EarlyDataStatus.ACCEPTED, EarlyDataStatus.REJECTED, EarlyDataStatus.NOT_SENT
+ACCEPTED, REJECTED, NOT_SENT = (
+    EarlyDataStatus.ACCEPTED,
+    EarlyDataStatus.REJECTED,
+    EarlyDataStatus.NOT_SENT,
+)
 
 
 @pytest.fixture
@@ -52,9 +58,23 @@ def client(pki: PKI) -> Any:
 class Wire:
     """Two ends in memory, and every byte that went from the client to the server."""
 
-    def __init__(self, client: Any, server: Any, *, early: bytes | None = EARLY, hostname: str = "localhost", session: Any = None) -> None:
-        self.to_client, self.to_server, self.out = tlskit.MemoryBIO(), tlskit.MemoryBIO(), tlskit.MemoryBIO()
-        self.near = client.wrap_bio(self.to_client, self.out, server_hostname=hostname, early_data=early, session=session)
+    def __init__(
+        self,
+        client: Any,
+        server: Any,
+        *,
+        early: bytes | None = EARLY,
+        hostname: str = "localhost",
+        session: Any = None,
+    ) -> None:
+        self.to_client, self.to_server, self.out = (
+            tlskit.MemoryBIO(),
+            tlskit.MemoryBIO(),
+            tlskit.MemoryBIO(),
+        )
+        self.near = client.wrap_bio(
+            self.to_client, self.out, server_hostname=hostname, early_data=early, session=session
+        )
         self.far = server.wrap_bio(self.to_server, self.to_client, server_side=True)
         self.sent = b""
 
@@ -94,7 +114,7 @@ def warm(client: Any, server: Any) -> None:
     memory_pair(client, server)
 
 
-# -- accepted ---------------------------------------------------------------------------------------------------------
+# -- accepted --------------------------------------------------------------------------------------
 
 
 def test_it_comes_with_the_client_hello(client: Any, server: Any) -> None:
@@ -148,7 +168,12 @@ def test_over_sockets(client: Any, server: Any, connected: bool) -> None:
             seen: list[Any] = []
             for _ in range(2):
                 plain, _address = listener.accept()
-                with plain, server.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as far:
+                with (
+                    plain,
+                    server.wrap_socket(
+                        plain, server_side=True, do_handshake_on_connect=False
+                    ) as far,
+                ):
                     early = b""
                     while data := far.read_early_data():
                         early += data
@@ -163,7 +188,11 @@ def test_over_sockets(client: Any, server: Any, connected: bool) -> None:
         serving_ = Background(serve)
         answers = []
         for _ in range(2):
-            plain = socket.socket() if not connected else socket.create_connection(listener.getsockname())
+            plain = (
+                socket.socket()
+                if not connected
+                else socket.create_connection(listener.getsockname())
+            )
             with client.wrap_socket(plain, server_hostname="localhost", early_data=EARLY) as near:
                 if not connected:
                     near.connect(listener.getsockname())
@@ -193,7 +222,7 @@ def test_with_a_session_that_was_set(client: Any, server: Any) -> None:
     assert wire.early() == EARLY
 
 
-# -- not taken, and sent again ----------------------------------------------------------------------------------------
+# -- not taken, and sent again ---------------------------------------------------------------------
 
 
 def late(wire: Wire, status: EarlyDataStatus) -> None:
@@ -258,7 +287,7 @@ def test_a_client_that_reads_first(client: Any, server: Any) -> None:
     assert wire.far.read(1000) == EARLY
 
 
-# -- nothing is taken twice -------------------------------------------------------------------------------------------
+# -- nothing is taken twice ------------------------------------------------------------------------
 
 
 def replay(first_flight: bytes, server: Any) -> bytes:
@@ -276,7 +305,9 @@ def replay(first_flight: bytes, server: Any) -> bytes:
 
 @pytest.mark.parametrize("kept", ["openssl", "objects", "bytes"])
 def test_a_replay_to_the_same_server(client: Any, pki: PKI, kept: str) -> None:
-    server = serving(pki, store={"openssl": None, "objects": MemoryStore(), "bytes": BytesStore()}[kept])
+    server = serving(
+        pki, store={"openssl": None, "objects": MemoryStore(), "bytes": BytesStore()}[kept]
+    )
     warm(client, server)
     wire = Wire(client, server)
     wire.near_step()
@@ -331,7 +362,9 @@ def test_a_store_that_is_down(client: Any, pki: PKI) -> None:
 
 
 def test_a_keyring_is_not_asked(client: Any, server: Any, pki: PKI) -> None:
-    """What was used is known to the server alone: so a fleet's keys do not help over to another machine."""
+    """What was used is known to the server alone: so a fleet's keys do not help over to another
+    machine.
+    """
     other = serving(pki)
     other.tickets.keyring = server.tickets.keyring = keyring = tlskit.TicketKeyring()
     warm(client, server)
@@ -344,7 +377,7 @@ def test_a_keyring_is_not_asked(client: Any, server: Any, pki: PKI) -> None:
     assert keyring.stats().new > 0
 
 
-# -- bounds and wrong use ---------------------------------------------------------------------------------------------
+# -- bounds and wrong use --------------------------------------------------------------------------
 
 
 def test_more_than_the_server_allows(client: Any, pki: PKI) -> None:
@@ -375,7 +408,9 @@ def test_a_client_has_no_limit_to_set(client: Any) -> None:
 @pytest.mark.parametrize("bad", ["text", 5, object()])
 def test_early_data_is_bytes(client: Any, bad: Any) -> None:
     with pytest.raises(TypeError):
-        client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost", early_data=bad)
+        client.wrap_bio(
+            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost", early_data=bad
+        )
 
 
 def test_early_data_is_a_clients(server: Any) -> None:
@@ -404,7 +439,9 @@ def test_nothing_to_send(client: Any, server: Any) -> None:
 
 
 def test_an_unverified_server_gets_nothing_early(pki: PKI, server: Any) -> None:
-    """A session that was earned without verification is not offered under it, and so carries nothing."""
+    """A session that was earned without verification is not offered under it, and so carries
+    nothing.
+    """
     careless = client_context(pki)
     careless.check_hostname = False
     careless.verify_mode = tlskit.CERT_NONE

@@ -1,4 +1,6 @@
-"""`to_bytes` and `from_bytes`: a session whole, there and back; and bytes that are damaged, forged, or from the future."""
+"""`to_bytes` and `from_bytes`: a session whole, there and back; and bytes that are damaged, forged,
+or from the future.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ from .test_info import ders
 IDS, TICKETS, STATEFUL, STATELESS = KINDS
 HEAD, DIGEST = 14, 32
 FACTS = [
-    "id", "time", "timeout", "ticket_lifetime_hint", "has_ticket", "is_resumable", "protocol", "cipher", "expires_at", "hostname", "alpn",
+    "id", "time", "timeout", "ticket_lifetime_hint", "has_ticket", "is_resumable", "protocol",
+    "cipher", "expires_at", "hostname", "alpn",
     "max_early_data", "ticket", "peer_certificate", "info",
 ]  # fmt: skip
 
@@ -54,7 +57,9 @@ def session(kind, memory, client, server):
 
 @pytest.fixture(scope="module")
 def one(pki):
-    """One session, for what does not depend on its kind; its certificate was issued by an intermediate authority."""
+    """One session, for what does not depend on its kind; its certificate was issued by an
+    intermediate authority.
+    """
     return Link("memory").earn(client_for(STATELESS, pki), server_for(STATELESS, pki))
 
 
@@ -63,7 +68,7 @@ def written(one):
     return one.to_bytes()
 
 
-# -- there and back ---------------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 def test_there_and_back(session):
@@ -85,13 +90,23 @@ def test_a_servers_session(kind, memory, client, server):
     assert again == far.session
 
 
-@pytest.mark.parametrize("form", [bytes, bytearray, memoryview, lambda data: memoryview(bytes(x for b in data for x in (b, 0)))[::2]])
+@pytest.mark.parametrize(
+    "form",
+    [
+        bytes,
+        bytearray,
+        memoryview,
+        lambda data: memoryview(bytes(x for b in data for x in (b, 0)))[::2],
+    ],
+)
 def test_from_any_buffer(one, written, form):
     assert SSLSession.from_bytes(form(written)) == one
 
 
 def test_it_is_small(pki, one, written):
-    """A certificate that stands in several chains is in there once; beside the DER, which has the peer's own."""
+    """A certificate that stands in several chains is in there once; beside the DER, which has the
+    peer's own.
+    """
     chain = [*ders(pki.server.chain), *ders(pki.root)]
     assert len(written) < len(one.to_der()) + sum(map(len, chain)) + 400
     for der in chain[1:]:
@@ -118,12 +133,16 @@ def test_der_alone_does_not(pki, link):
     """The control: the certificate cannot be verified without the one between."""
     server = server_for(STATELESS, pki)
     session = link.earn(client_for(STATELESS, pki), server)
-    near, _ = link.connect(client_for(STATELESS, pki), server, session=SSLSession.from_der(session.to_der()))
+    near, _ = link.connect(
+        client_for(STATELESS, pki), server, session=SSLSession.from_der(session.to_der())
+    )
     assert not near.session_reused
 
 
 def test_in_another_process(pki, one, written):
-    """The policy's digest means the same there; the session is offered for the same name and no other."""
+    """The policy's digest means the same there; the session is offered for the same name and no
+    other.
+    """
     script = """
     import base64, sys, tlskit
     sys.stdin.reconfigure(encoding="ascii")
@@ -146,12 +165,14 @@ def test_in_another_process(pki, one, written):
     assert done.stdout.split() == ["True", "False", "3", "True"]
 
 
-# -- what it is bound to ----------------------------------------------------------------------------------------------
+# -- what it is bound to ---------------------------------------------------------------------------
 
 
 def test_another_name(pki, kind, link, client, server):
     session = SSLSession.from_bytes(link.earn(client, server).to_bytes())
-    near, _ = link.connect(client, server, hostname="other.example", session=session)  # which the certificate has too
+    near, _ = link.connect(
+        client, server, hostname="other.example", session=session
+    )  # which the certificate has too
     assert not near.session_reused
     assert session.hostname == "localhost"
     again, _ = link.connect(client, server, session=session)
@@ -228,7 +249,9 @@ def test_an_expired_one(kind, memory, client, server):
 
 
 def test_without_a_binding(pki, link):
-    """From DER to bytes: it is still nobody's, and its certificate is verified where it is offered."""
+    """From DER to bytes: it is still nobody's, and its certificate is verified where it is
+    offered.
+    """
     server = server_for(STATELESS, pki, identity=pki.direct)
     session = SSLSession.from_der(link.earn(client_for(STATELESS, pki), server).to_der())
     again = SSLSession.from_bytes(session.to_bytes())
@@ -263,7 +286,7 @@ def test_without_a_binding_and_with_the_chain(pki, link, one, written):
         link.connect(trusting_nobody_here, server, session=session)
 
 
-# -- secrets ----------------------------------------------------------------------------------------------------------
+# -- secrets ---------------------------------------------------------------------------------------
 
 
 def test_the_secret_is_in_it_once(one, written):
@@ -296,7 +319,7 @@ def test_nothing_to_write_before_a_cipher_is_agreed_on(pki):
         near.session.to_bytes()
 
 
-# -- damage -----------------------------------------------------------------------------------------------------------
+# -- damage ----------------------------------------------------------------------------------------
 
 
 def refused(data, match=None):
@@ -330,7 +353,15 @@ def test_bytes_behind_it(written, more):
 
 
 def test_what_is_something_else(one):
-    for data in (b"", b"\0", b"tlskit", one.to_der(), one.to_pem().encode(), b"\x93tlskit\n", bytes(5000)):
+    for data in (
+        b"",
+        b"\0",
+        b"tlskit",
+        one.to_der(),
+        one.to_pem().encode(),
+        b"\x93tlskit\n",
+        bytes(5000),
+    ):
         refused(data, "not a session that tlskit wrote")
 
 
@@ -341,7 +372,10 @@ def test_a_size_that_is_not_there(written, size):
 
 @pytest.mark.parametrize("version", [2, 3, 255, 65535])
 def test_a_later_version_says_so(written, version):
-    refused(sealed(written[HEAD:-DIGEST], version), f"written in form {version} by a later version of tlskit")
+    refused(
+        sealed(written[HEAD:-DIGEST], version),
+        f"written in form {version} by a later version of tlskit",
+    )
 
 
 def test_version_nought(written):
@@ -361,7 +395,7 @@ def test_random_bytes():
         refused(sealed(source.randbytes(source.randrange(4000))))
 
 
-# -- forgery: the digest is right, the inside is not -------------------------------------------------------------------
+# -- forgery: the digest is right, the inside is not -----------------------------------------------
 
 
 def test_an_unknown_record_that_may_be_skipped(one, written):
@@ -396,10 +430,13 @@ def test_records_out_of_order_or_twice(written):
 @pytest.mark.parametrize(
     ("tag", "body"),
     [
-        (1, b""), (1, b"0\x00"), (1, bytes(100)), (2, b""), (2, bytes(31)), (2, bytes(32) + b"x"), (2, bytes(32) + b"=\xff"),
-        (2, bytes(32) + b"=" + b"a" * 2000), (3, b""), (3, b"\1\1"), (0x8001, b"1"), (0x8001, b"\xff" * 8), (0x8009, b"\0\0\0\1\0\0\0\0"),
+        (1, b""), (1, b"0\x00"), (1, bytes(100)), (2, b""), (2, bytes(31)), (2, bytes(32) + b"x"),
+        (2, bytes(32) + b"=\xff"),
+        (2, bytes(32) + b"=" + b"a" * 2000), (3, b""), (3, b"\1\1"), (0x8001, b"1"), (0x8001,
+        b"\xff" * 8), (0x8009, b"\0\0\0\1\0\0\0\0"),
         (0x8015, b"\xff\xfe"),
-        (0x801E, b"odd"), (0x8033, b"\x09"), (0x803C, b"\0\0\0\1"), (0x803C, b"\0\0\0\5hello"), (0x803C, b"\xff\xff\xff\xff0\0"),
+        (0x801E, b"odd"), (0x8033, b"\x09"), (0x803C, b"\0\0\0\1"), (0x803C, b"\0\0\0\5hello"),
+        (0x803C, b"\xff\xff\xff\xff0\0"),
         (0x803C, b"\0\0\0\x020\1"), (0x803C, b"\0\0\0\x030\x80\0"), (0x803C, b"\0\0\0\x020\x84"),
     ],
 )  # fmt: skip
@@ -408,7 +445,9 @@ def test_a_record_with_something_else_in_it(written, tag, body):
 
 
 def test_a_thousand_mutations(pki, written):
-    """With a digest that is right each time: refused, or a session that can be asked everything and offered anywhere."""
+    """With a digest that is right each time: refused, or a session that can be asked everything and
+    offered anywhere.
+    """
     source = random.Random(7)
     client = client_for(STATELESS, pki)
     server = server_for(STATELESS, pki)
@@ -434,9 +473,17 @@ def test_a_thousand_mutations(pki, written):
         read += 1
         with contextlib.suppress(tlskit.SSLError):  # of a certificate that is none
             session.info.peer_certificate_data  # noqa: B018
-        repr(session.info), repr(session), session.to_text(), hash(session), session == session.with_times(time=5)
+        (
+            repr(session.info),
+            repr(session),
+            session.to_text(),
+            hash(session),
+            session == session.with_times(time=5),
+        )
         assert SSLSession.from_bytes(session.to_bytes()).info == session.info
-        near = client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost", session=session)
+        near = client.wrap_bio(
+            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost", session=session
+        )
         with pytest.raises(tlskit.SSLWantReadError):
             near.do_handshake()
         if read % 20 == 0:
@@ -449,22 +496,32 @@ def connect(client, server, session):
     to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
     near = client.wrap_bio(to_client, to_server, server_hostname="localhost", session=session)
     far = server.wrap_bio(to_server, to_client, server_side=True)
-    with contextlib.suppress(tlskit.SSLError):  # a secret that was changed: the server says so, as it would to anybody
+    with contextlib.suppress(
+        tlskit.SSLError
+    ):  # a secret that was changed: the server says so, as it would to anybody
         shake(near, far)
         greet(near, far)
 
 
 def test_certificates_that_are_none(pki, link):
-    """In place of those that the peer sent: nothing that they help to verify, and nothing that goes wrong."""
+    """In place of those that the peer sent: nothing that they help to verify, and nothing that goes
+    wrong.
+    """
     server = server_for(STATELESS, pki)
     found = parts(link.earn(client_for(STATELESS, pki), server).to_bytes())
     del found[2]
-    pool = b"".join(len(der).to_bytes(4, "big") + der for der in (found[1][:0] + b"0\x00", b"0\x03abc"))
-    session = SSLSession.from_bytes(joined({**found, 0x8000 | 51: b"\0\1", 0x8000 | 52: b"\0\1", 0x8000 | 60: pool}))
+    pool = b"".join(
+        len(der).to_bytes(4, "big") + der for der in (found[1][:0] + b"0\x00", b"0\x03abc")
+    )
+    session = SSLSession.from_bytes(
+        joined({**found, 0x8000 | 51: b"\0\1", 0x8000 | 52: b"\0\1", 0x8000 | 60: pool})
+    )
     near, _ = link.connect(client_for(STATELESS, pki), server, session=session)
     assert not near.session_reused
     assert len(near.get_verified_chain()) == 3
-    assert session.info.peer_certificate_chain == (session.peer_certificate,)  # what does not go with the leaf does not count
+    assert session.info.peer_certificate_chain == (
+        session.peer_certificate,
+    )  # what does not go with the leaf does not count
 
 
 def test_too_much_to_write(one, monkeypatch):

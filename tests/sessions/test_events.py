@@ -38,14 +38,16 @@ def to_the_first_read(near, far):
     take_tickets(near)
 
 
-# -- on the client ----------------------------------------------------------------------------------------------------
+# -- on the client ---------------------------------------------------------------------------------
 
 
 def test_a_full_handshake(kind, link, client, server):
     client.sessions.on_new = log = Log()
     near, _ = link.connect(client, server)
     assert log.connections == [near] * kind.brought
-    assert all(isinstance(session, tlskit.SSLSession) and session.is_resumable for session in log.sessions)
+    assert all(
+        isinstance(session, tlskit.SSLSession) and session.is_resumable for session in log.sessions
+    )
     assert len(set(log.sessions)) == kind.brought
     assert log.sessions[-1] == near.session
 
@@ -120,11 +122,13 @@ def test_nothing_after_a_failed_handshake(kind, link, client, server):
     assert log.sessions == []
 
 
-# -- on the server ----------------------------------------------------------------------------------------------------
+# -- on the server ---------------------------------------------------------------------------------
 
 
 def made(kind):
-    """How many a server is told of: none where a TLS 1.2 ticket is all there is, and nothing to be cached (ssl_update_cache)."""
+    """How many a server is told of: none where a TLS 1.2 ticket is all there is, and nothing to be
+    cached (ssl_update_cache).
+    """
     return 0 if kind is KINDS[1] else kind.brought
 
 
@@ -145,7 +149,7 @@ def test_on_a_server_that_does_not_keep_them(kind, memory, client, server):
     assert len(server.sessions) == 0
 
 
-# -- setting it -------------------------------------------------------------------------------------------------------
+# -- setting it ------------------------------------------------------------------------------------
 
 
 def test_it_can_be_read_back_and_taken_off(memory, kind, client, server):
@@ -178,7 +182,9 @@ def test_it_adds_client_to_the_mode(client_only):
 
 
 def test_a_client_that_asks_for_news_does_not_fill_its_cache(kind, memory, client, server):
-    """The documentation: "and on a client's context NO_INTERNAL_STORE": nobody looks into a client's cache."""
+    """The documentation: "and on a client's context NO_INTERNAL_STORE": nobody looks into a
+    client's cache.
+    """
     client.sessions.on_new = Log()
     memory.connect(client, server)
     assert len(client.sessions) == 0
@@ -207,7 +213,7 @@ def test_taken_off_while_a_connection_lives(kind, client, server):
     assert log.sessions == []
 
 
-# -- raising, and other mischief --------------------------------------------------------------------------------------
+# -- raising, and other mischief -------------------------------------------------------------------
 
 
 def test_what_it_raises_comes_out_of_the_operation(kind, client, server):
@@ -239,7 +245,9 @@ def test_the_connection_survives_what_it_raises(kind, client, server):
 
 
 def test_no_byte_is_lost_with_what_it_raises(pki):
-    """Tickets and data come with one read: when the callback raises, the data has to come with the next."""
+    """Tickets and data come with one read: when the callback raises, the data has to come with the
+    next.
+    """
     kind = KINDS[3]
     client, server = client_for(kind, pki), server_for(kind, pki)
     client.sessions.on_new = raising
@@ -278,9 +286,13 @@ def test_raising_while_a_socket_is_wrapped(pki):
 def test_reading_inside_it(kind, client, server):
     """It is called with no lock held: so it may use its own connection."""
     seen = []
-    client.sessions.on_new = lambda connection, session: seen.append((connection.version(), connection.session_reused, connection.session))
+    client.sessions.on_new = lambda connection, session: seen.append(
+        (connection.version(), connection.session_reused, connection.session)
+    )
     memory_pair(client, server)
-    assert [row[0] for row in seen] == [{"tls12": "TLSv1.2", "tls13": "TLSv1.3"}[kind.name[:5]]] * kind.brought
+    assert [row[0] for row in seen] == [
+        {"tls12": "TLSv1.2", "tls13": "TLSv1.3"}[kind.name[:5]]
+    ] * kind.brought
 
 
 def test_another_connection_inside_it(kind, client, server):

@@ -1,4 +1,6 @@
-"""`ctx.sessions`: the settings of the cache, its counters, and what is put into it and taken out."""
+"""`ctx.sessions`: the settings of the cache, its counters, and what is put into it and taken
+out.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ def in_cache(kind):
     return 0 if kind is TICKETS_1_2 or kind is STATELESS else kind.brought
 
 
-# -- settings ---------------------------------------------------------------------------------------------------------
+# -- settings --------------------------------------------------------------------------------------
 
 
 def test_defaults(sessions):
@@ -41,7 +43,14 @@ def test_defaults(sessions):
     assert set(dataclasses.asdict(sessions.stats()).values()) == {0}
 
 
-@pytest.mark.parametrize("mode", [SessionCacheMode(0), *SessionCacheMode, SessionCacheMode.BOTH | SessionCacheMode.NO_INTERNAL_LOOKUP])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        SessionCacheMode(0),
+        *SessionCacheMode,
+        SessionCacheMode.BOTH | SessionCacheMode.NO_INTERNAL_LOOKUP,
+    ],
+)
 def test_every_mode(sessions, mode):
     sessions.mode = mode
     assert sessions.mode == mode
@@ -52,8 +61,11 @@ def test_every_mode(sessions, mode):
 
 def test_the_values_of_the_modes():
     """The numbers of <openssl/ssl.h>."""
-    assert [int(SessionCacheMode[name]) for name in ("OFF", "CLIENT", "SERVER", "BOTH", "NO_AUTO_CLEAR")] == [0, 1, 2, 3, 0x80]
-    assert [int(SessionCacheMode[name]) for name in ("NO_INTERNAL_LOOKUP", "NO_INTERNAL_STORE", "NO_INTERNAL", "UPDATE_TIME")] == [
+    assert [
+        int(SessionCacheMode[name]) for name in ("OFF", "CLIENT", "SERVER", "BOTH", "NO_AUTO_CLEAR")
+    ] == [0, 1, 2, 3, 0x80]
+    assert [int(SessionCacheMode[name]) for name in ("NO_INTERNAL_LOOKUP", "NO_INTERNAL_STORE",
+    "NO_INTERNAL", "UPDATE_TIME")] == [
         0x100, 0x200, 0x300, 0x400
     ]  # fmt: skip
 
@@ -91,7 +103,9 @@ def test_settings_of_the_wrong_type(sessions, name, bad):
     assert getattr(sessions, name) == before
 
 
-@pytest.mark.parametrize("value", [b"", b"x", bytes(range(32)), bytearray(b"application"), memoryview(b"view")])
+@pytest.mark.parametrize(
+    "value", [b"", b"x", bytes(range(32)), bytearray(b"application"), memoryview(b"view")]
+)
 def test_id_contexts(sessions, value):
     sessions.id_context = value
     assert sessions.id_context == bytes(value)
@@ -125,7 +139,7 @@ def test_the_facet_is_one(pki):
     assert tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT).sessions is not context.sessions
 
 
-# -- settings in effect -----------------------------------------------------------------------------------------------
+# -- settings in effect ----------------------------------------------------------------------------
 
 
 def test_timeout_is_what_sessions_get(kind, memory, client, server):
@@ -203,7 +217,7 @@ def test_size_zero_is_no_bound(memory, pki):
     assert server.sessions.stats().cache_full == 0
 
 
-# -- the counters -----------------------------------------------------------------------------------------------------
+# -- the counters ----------------------------------------------------------------------------------
 
 
 def test_twelve_counters():
@@ -228,14 +242,26 @@ def test_counters_of_full_and_resumed(kind, link, client, server):
     session = link.earn(client, server)
     ours, theirs = client.sessions.stats(), server.sessions.stats()
     assert (ours.connect, ours.connect_good, ours.accept, ours.hits) == (1, 1, 0, 0)
-    assert (theirs.accept, theirs.accept_good, theirs.connect, theirs.hits, theirs.misses) == (1, 1, 0, 0, 0)
+    assert (theirs.accept, theirs.accept_good, theirs.connect, theirs.hits, theirs.misses) == (
+        1,
+        1,
+        0,
+        0,
+        0,
+    )
     assert theirs.number == in_cache(kind)
     near, _ = link.connect(client, server, session=session)
     assert near.session_reused
     ours, theirs = client.sessions.stats(), server.sessions.stats()
     assert (ours.connect, ours.connect_good, ours.hits) == (2, 2, 1)
     assert (theirs.accept, theirs.accept_good, theirs.hits, theirs.misses) == (2, 2, 1, 0)
-    assert (theirs.connect_renegotiate, theirs.accept_renegotiate, theirs.timeouts, theirs.cache_full, theirs.cb_hits) == (0,) * 5
+    assert (
+        theirs.connect_renegotiate,
+        theirs.accept_renegotiate,
+        theirs.timeouts,
+        theirs.cache_full,
+        theirs.cb_hits,
+    ) == (0,) * 5
 
 
 def test_counters_of_a_failed_handshake(kind, memory, client, server):
@@ -296,7 +322,13 @@ def scenario_many(connect, client, server):
         connect(client, server)
 
 
-SCENARIOS = [scenario_full, scenario_resumed, scenario_failed, scenario_another_server, scenario_many]
+SCENARIOS = [
+    scenario_full,
+    scenario_resumed,
+    scenario_failed,
+    scenario_another_server,
+    scenario_many,
+]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
@@ -305,10 +337,14 @@ def test_eleven_counters_as_the_stdlib_has_them(kind, pki, scenario):
 
     found = []
     for module in (stdlib, tlskit):
-        client, server, another = client_for(kind, pki, module=module), *(server_for(kind, pki, module=module) for _ in "ab")
+        client, server, another = (
+            client_for(kind, pki, module=module),
+            *(server_for(kind, pki, module=module) for _ in "ab"),
+        )
         server.stranger = another
 
-        held = []  # the stdlib takes the session of a connection that was dropped for one that failed
+        # the stdlib takes the session of a connection that was dropped for one that failed
+        held = []
 
         def connect(client, server, module=module, held=held, **options):
             held.append(memory_pair(client, server, module=module, **options))
@@ -320,7 +356,7 @@ def test_eleven_counters_as_the_stdlib_has_them(kind, pki, scenario):
     assert found[0][0]["connect"] > 0
 
 
-# -- in and out of the cache ------------------------------------------------------------------------------------------
+# -- in and out of the cache -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [IDS, STATEFUL], ids=lambda kind: kind.name)
@@ -374,7 +410,17 @@ def test_flush_now_takes_what_has_expired_and_nothing_else(memory, pki):
     assert near.session_reused
 
 
-@pytest.mark.parametrize("at", [0, 0.5, -1, -1e9, datetime(1970, 1, 1, tzinfo=timezone.utc), datetime(1901, 1, 1, tzinfo=timezone.utc)])
+@pytest.mark.parametrize(
+    "at",
+    [
+        0,
+        0.5,
+        -1,
+        -1e9,
+        datetime(1970, 1, 1, tzinfo=timezone.utc),
+        datetime(1901, 1, 1, tzinfo=timezone.utc),
+    ],
+)
 def test_flush_at_the_beginning_of_time_takes_nothing(memory, pki, at):
     """OpenSSL takes 0 for "all of them": it must not mean that here."""
     client, server = client_for(IDS, pki), server_for(IDS, pki)
@@ -410,7 +456,9 @@ def test_add_and_remove_on_a_server(kind, memory, pki):
     assert server.sessions.add(theirs) is True
     assert server.sessions.add(theirs) is False
     assert len(server.sessions) == 1
-    if kind is IDS:  # the client names a TLS 1.3 session otherwise than the server, and has two of them
+    if (
+        kind is IDS
+    ):  # the client names a TLS 1.3 session otherwise than the server, and has two of them
         again, _ = memory.connect(client, server, session=session)
         assert again.session_reused
     assert server.sessions.remove(theirs) is True
@@ -474,12 +522,14 @@ def test_add_and_remove_of_the_wrong_type(sessions, name, bad):
 def test_a_session_of_the_stdlib_is_not_ours(pki, sessions):
     from ..support.pairs import memory_pair
 
-    near, _ = memory_pair(client_for(IDS, pki, module=stdlib), server_for(IDS, pki, module=stdlib), module=stdlib)
+    near, _ = memory_pair(
+        client_for(IDS, pki, module=stdlib), server_for(IDS, pki, module=stdlib), module=stdlib
+    )
     with pytest.raises(TypeError, match="SSLSession"):
         sessions.add(near.session)
 
 
-# -- id contexts ------------------------------------------------------------------------------------------------------
+# -- id contexts -----------------------------------------------------------------------------------
 
 
 def test_id_context_keeps_applications_apart(kind, link, client, server):
@@ -493,13 +543,17 @@ def test_id_context_keeps_applications_apart(kind, link, client, server):
 
 
 def test_a_clients_id_context_never_breaks_a_handshake(kind, memory, client, server):
-    """OpenSSL's client aborts when the server accepts what was made under another id context: so it is not to be offered."""
+    """OpenSSL's client aborts when the server accepts what was made under another id context: so it
+    is not to be offered.
+    """
     session = memory.earn(client, server)
     client.sessions.id_context = b"other"
     memory.connect(client, server, session=session)
 
 
-def test_a_clients_id_context_never_breaks_a_handshake_with_bytes(kind, memory, client, server, pki):
+def test_a_clients_id_context_never_breaks_a_handshake_with_bytes(
+    kind, memory, client, server, pki
+):
     session = tlskit.SSLSession.from_der(memory.earn(client, server).to_der())
     other = client_for(kind, pki)
     other.sessions.id_context = b"other"
@@ -507,7 +561,9 @@ def test_a_clients_id_context_never_breaks_a_handshake_with_bytes(kind, memory, 
 
 
 def test_an_empty_id_context_on_a_server_that_verifies(kind, memory, client, server, pki):
-    """OpenSSL refuses to resume verified clients without an id context; a full handshake goes on."""
+    """OpenSSL refuses to resume verified clients without an id context; a full handshake goes
+    on.
+    """
     server.load_verify_locations(pki.root)
     server.verify_mode = tlskit.CERT_REQUIRED
     client.load_cert_chain(pki.client.chain, pki.client.key)

@@ -1,4 +1,6 @@
-"""`conn.info` and `session.info`: everything that was negotiated, after a full handshake, a resumption, and serialisation."""
+"""`conn.info` and `session.info`: everything that was negotiated, after a full handshake, a
+resumption, and serialisation.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ TLSv1_2, TLSv1_3 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
 IDS, TICKETS, STATEFUL, STATELESS = KINDS
 CBC, GCM = "ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"
 
-#: Pike's SSL.Session, variable by variable, and where tlskit has it: on the info, or on the session.
+#: Pike's SSL.Session, variable by variable, and where tlskit has it: on the info, or on the
+#: session.
 PIKE = {
     "cert_data": lambda info, session: info.peer_certificate_data,
     "certificate_chain": lambda info, session: info.certificate_chain,
@@ -71,7 +74,12 @@ NOT_TOLD = {
 
 
 def ders(path):
-    return tuple(map(stdlib.PEM_cert_to_DER_cert, re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", path.read_text(), re.DOTALL)))
+    return tuple(
+        map(
+            stdlib.PEM_cert_to_DER_cert,
+            re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", path.read_text(), re.DOTALL),
+        )
+    )
 
 
 def lists_of(client_hello):
@@ -108,13 +116,17 @@ def ends(pki, suite):
     return near, far
 
 
-# -- row by row -------------------------------------------------------------------------------------------------------
+# -- row by row ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("how", ["full", "resumed", "resumed thrice", "from bytes", "resumed from bytes"])
+@pytest.mark.parametrize(
+    "how", ["full", "resumed", "resumed thrice", "from bytes", "resumed from bytes"]
+)
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_every_row_has_an_answer(pki, ends, suite, side, how):
-    """On both sides, however the session came about; a server that keeps its sessions has the whole of it too."""
+    """On both sides, however the session came about; a server that keeps its sessions has the whole
+    of it too.
+    """
     near, far = ends
     if side == "server":
         far.options |= tlskit.OP_NO_TICKET
@@ -159,7 +171,11 @@ def test_what_both_sides_agree_on(pki, ends, suite, resumed):
         assert end.session_reused is resumed
         assert (info.version, info.alpn, info.group) == (end.version(), "h2", end.group())
         assert (info.cipher.name, info.cipher.protocol, info.cipher.bits) == end.cipher()
-        assert info.cipher.id == info.cipher_suite == {"tls12-cbc": 0xC023, "tls12-gcm": 0xC02B, "tls13": 0x1302}[suite]
+        assert (
+            info.cipher.id
+            == info.cipher_suite
+            == {"tls12-cbc": 0xC023, "tls12-gcm": 0xC02B, "tls13": 0x1302}[suite]
+        )
         assert info.cipher.aead is (suite != "tls12-cbc")
         assert info.encrypt_then_mac is (suite == "tls12-cbc")
         assert info.extended_master_secret is True
@@ -175,13 +191,37 @@ def test_what_both_sides_agree_on(pki, ends, suite, resumed):
 def test_the_parts_of_a_cipher_suite(ends, suite):
     cipher = memory_pair(*ends)[0].info.cipher
     expected = {
-        "tls12-cbc": ("TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", "aes-128-cbc", "sha256", "kx-ecdhe", "auth-ecdsa", "SHA2-256"),
-        "tls12-gcm": ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "aes-128-gcm", None, "kx-ecdhe", "auth-ecdsa", "SHA2-256"),
+        "tls12-cbc": (
+            "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+            "aes-128-cbc",
+            "sha256",
+            "kx-ecdhe",
+            "auth-ecdsa",
+            "SHA2-256",
+        ),
+        "tls12-gcm": (
+            "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            "aes-128-gcm",
+            None,
+            "kx-ecdhe",
+            "auth-ecdsa",
+            "SHA2-256",
+        ),
         "tls13": ("TLS_AES_256_GCM_SHA384", "aes-256-gcm", None, "kx-any", "auth-any", "SHA2-384"),
     }[suite]
-    parts = [cipher.standard_name, cipher.symmetric, cipher.digest, cipher.key_exchange, cipher.authentication, cipher.handshake_digest]
+    parts = [
+        cipher.standard_name,
+        cipher.symmetric,
+        cipher.digest,
+        cipher.key_exchange,
+        cipher.authentication,
+        cipher.handshake_digest,
+    ]
     assert parts[:5] == list(expected[:5])
-    assert parts[5] in (expected[5], expected[5].replace("SHA2-", "SHA"))  # its name has changed between versions of OpenSSL
+    assert parts[5] in (
+        expected[5],
+        expected[5].replace("SHA2-", "SHA"),
+    )  # its name has changed between versions of OpenSSL
 
 
 def test_certificates(pki, ends):
@@ -204,7 +244,9 @@ def test_certificates(pki, ends):
 
 def test_the_public_key_is_the_certificates(pki, ends):
     key = x509.load_der_x509_certificate(ders(pki.server.chain)[0]).public_key()
-    assert memory_pair(*ends)[0].info.peer_public_key == key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert memory_pair(*ends)[0].info.peer_public_key == key.public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def test_certificate_data_is_getpeercert_and_more(ends):
@@ -223,7 +265,9 @@ def test_without_verification(pki, kind, memory, client, server):
     assert info.verify_code == 20
     assert "issuer" in info.verify_message
     assert near.getpeercert() == {}
-    assert info.peer_certificate_data["subject"]  # the fields are there, and say that nobody has verified them
+    assert info.peer_certificate_data[
+        "subject"
+    ]  # the fields are there, and say that nobody has verified them
     assert info.peer_certificate_data["verified"] is False
     again, _ = memory.connect(client, server_for(kind, pki, identity=pki.stranger))
     assert again.info.verified is False
@@ -281,7 +325,7 @@ def test_a_shared_suite_is_one_that_both_have(pki):
     assert info.peer_cipher_suites[:3] == (0xC023, 0xC02B, 0xC02C)
 
 
-# -- client certificates ----------------------------------------------------------------------------------------------
+# -- client certificates ---------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -301,12 +345,16 @@ def test_a_client_that_shows_a_certificate(pki, kind, link, mutual, resumed):
     own = ders(pki.client.chain)
     assert near.info.certificate_chain == own
     assert near.info.private_key == tlskit.KeyInfo("EC", 256)
-    # A server that asks always knows the certificate; the rest of the chain, when it has kept the session.
+    # A server that asks always knows the certificate; the rest of the chain, when it has kept the
+    # session.
     info = far.info
     assert info.peer_certificate_chain[:1] == own[:1]
     assert far.getpeercert(True) == own[0]
     if not resumed or not kind.tickets:
-        assert info.peer_certificate_chain == (*own, *ders(pki.root))  # libssl sends what the client trusts above its own, too
+        assert info.peer_certificate_chain == (
+            *own,
+            *ders(pki.root),
+        )  # libssl sends what the client trusts above its own, too
         assert info.verified_chain == (*own, *ders(pki.root))
         assert far.get_verified_chain() == [*own, *ders(pki.root)]
         assert info.verified is True
@@ -360,7 +408,7 @@ def test_a_certificate_after_the_handshake(pki):
     assert two.get_verified_chain() == [*own, *ders(pki.root)]
 
 
-# -- what is agreed on besides ----------------------------------------------------------------------------------------
+# -- what is agreed on besides ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resumed", [False, True])
@@ -398,7 +446,9 @@ def test_whether_the_name_was_acknowledged(kind, memory, client, server, acknowl
     for end in pair:
         assert end.info.server_name == "localhost"
         assert end.info.server_name_acknowledged is acknowledged
-    again = memory.connect(client, server, session=SSLSession.from_bytes(pair[0].session.to_bytes()))
+    again = memory.connect(
+        client, server, session=SSLSession.from_bytes(pair[0].session.to_bytes())
+    )
     assert again[0].session_reused
     assert again[0].info.server_name_acknowledged is acknowledged
     assert [end.info.server_name for end in again] == ["localhost", "localhost"]
@@ -426,7 +476,7 @@ def test_a_hello_retry_request(pki):
     assert len(set(info.peer_cipher_suites)) == len(info.peer_cipher_suites)
 
 
-# -- resumption -------------------------------------------------------------------------------------------------------
+# -- resumption ------------------------------------------------------------------------------------
 
 
 def test_the_chains_of_a_resumed_connection(pki, kind, link, client):
@@ -479,14 +529,27 @@ def test_a_session_from_der_knows_little(pki, kind, memory, client, server):
     session = memory.earn(client, server)
     info = SSLSession.from_der(session.to_der()).info
     leaf = ders(pki.direct.chain)[:1]
-    assert (info.version, info.cipher, info.identity) == (session.protocol, session.info.cipher, session.id)
+    assert (info.version, info.cipher, info.identity) == (
+        session.protocol,
+        session.info.cipher,
+        session.id,
+    )
     assert info.peer_certificate_chain == leaf
-    assert info.side is info.verified is info.group is info.last_activity is info.certificate_chain is None
+    assert (
+        info.side
+        is info.verified
+        is info.group
+        is info.last_activity
+        is info.certificate_chain
+        is None
+    )
     assert info.verified_chain == ()
 
 
 def test_a_connection_that_resumes_from_der(pki, kind, link, client, server):
-    """The certificate in it was verified before the offer, so there is a chain; and the rest comes with the handshake."""
+    """The certificate in it was verified before the offer, so there is a chain; and the rest comes
+    with the handshake.
+    """
     session = SSLSession.from_der(link.earn(client, server).to_der())
     near, _ = link.connect(client, server, session=session)
     assert near.session_reused
@@ -514,7 +577,9 @@ def test_a_servers_ticket_knows_little(pki, memory):
 
 @pytest.mark.parametrize("now", ["http/1.1", None])
 def test_another_application_protocol(pki, memory, now):
-    """Up to TLS 1.2 a resumption agrees on one anew; the session says what its own handshake did."""
+    """Up to TLS 1.2 a resumption agrees on one anew; the session says what its own handshake
+    did.
+    """
     client, server = client_for(TICKETS, pki), server_for(TICKETS, pki)
     client.set_alpn_protocols(["h2", "http/1.1"])
     server.set_alpn_protocols(["h2"])
@@ -558,7 +623,7 @@ def test_a_session_in_the_cache(memory, pki):
     assert again.info.certificate_chain == ders(pki.server.chain)
 
 
-# -- as a value -------------------------------------------------------------------------------------------------------
+# -- as a value ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -607,7 +672,9 @@ def test_its_repr_is_short(info):
 
 
 def test_none_before_there_is_anything(pki):
-    near = client_context(pki).wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
+    near = client_context(pki).wrap_bio(
+        tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost"
+    )
     assert near.info is None
     with contextlib.suppress(tlskit.SSLWantReadError):
         near.do_handshake()
@@ -615,7 +682,10 @@ def test_none_before_there_is_anything(pki):
 
 
 def test_none_without_a_connection(pki):
-    with socket.socket() as plain, client_context(pki).wrap_socket(plain, server_hostname="localhost") as sock:
+    with (
+        socket.socket() as plain,
+        client_context(pki).wrap_socket(plain, server_hostname="localhost") as sock,
+    ):
         assert sock.info is None
 
 
@@ -626,7 +696,9 @@ def test_over_sockets_too(pki, ends):
 
 
 def test_asked_for_from_several_threads(pki):
-    """One session, shared by a server's connections: notes are read and the time of the last use written at once."""
+    """One session, shared by a server's connections: notes are read and the time of the last use
+    written at once.
+    """
     client, server = client_for(IDS, pki), server_for(IDS, pki)
     session = Link("memory").earn(client, server)
     expected = (*ders(pki.server.chain), *ders(pki.root))
@@ -635,7 +707,11 @@ def test_asked_for_from_several_threads(pki):
     def work():
         for _ in range(30):
             near, far = memory_pair(client, server, session=session)
-            if not far.session_reused or near.info.verified_chain != expected or far.info.certificate_chain != expected[:2]:
+            if (
+                not far.session_reused
+                or near.info.verified_chain != expected
+                or far.info.certificate_chain != expected[:2]
+            ):
                 wrong.append(near.info)
             if session.info.verified_chain != expected:
                 wrong.append(session.info)
@@ -648,16 +724,24 @@ def test_asked_for_from_several_threads(pki):
     assert wrong == []
 
 
-# -- against openssl --------------------------------------------------------------------------------------------------
+# -- against openssl -------------------------------------------------------------------------------
 
-interop = pytest.mark.skipif(openssl_version() is None, reason="there is no openssl command of version 3 or later")
+interop = pytest.mark.skipif(
+    openssl_version() is None, reason="there is no openssl command of version 3 or later"
+)
 
 
 @interop
 @pytest.mark.parametrize("version", [TLSv1_2, TLSv1_3], ids=["1.2", "1.3"])
 def test_a_client_of_s_server(pki, version, tmp_path):
     above = tmp_path / "above.pem"
-    above.write_text("".join(re.findall(r"-----BEGIN.*?END CERTIFICATE-----\n", pki.server.chain.read_text(), re.DOTALL)[1:]))
+    above.write_text(
+        "".join(
+            re.findall(
+                r"-----BEGIN.*?END CERTIFICATE-----\n", pki.server.chain.read_text(), re.DOTALL
+            )[1:]
+        )
+    )
     client = client_context(pki)
     options = ("-cipher", CBC) if version is TLSv1_2 else ("-groups", "P-384")
     with s_server(pki.server, *speaking(version), "-cert_chain", above, *options) as peer:
@@ -688,7 +772,14 @@ def connect(context, address, session):
 def test_a_server_of_s_client(pki, version):
     """What is told to s_client on its command line is what the server notes of it."""
     server = server_context(pki)
-    offered = ("-groups", "P-256:X448", "-sigalgs", "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256", "-maxfraglen", "1024")
+    offered = (
+        "-groups",
+        "P-256:X448",
+        "-sigalgs",
+        "ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256",
+        "-maxfraglen",
+        "1024",
+    )
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         s_client(listener.getsockname(), pki.root, *speaking(version), *offered),
@@ -726,19 +817,25 @@ def test_tickets_that_come_later_do_not_change_it(pki):
     assert dataclasses.replace(after, identity=b"", ticket_expiry_time=None) == before
 
 
-# -- through stores ---------------------------------------------------------------------------------------------------
+# -- through stores --------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 def store(request, tmp_path):
-    made = tlskit.MemoryStore() if request.param == "memory" else tlskit.SQLiteStore(tmp_path / "sessions.db", timeout=10)
+    made = (
+        tlskit.MemoryStore()
+        if request.param == "memory"
+        else tlskit.SQLiteStore(tmp_path / "sessions.db", timeout=10)
+    )
     with contextlib.closing(made):
         yield made
 
 
 @pytest.mark.parametrize("kind", [IDS, STATEFUL], ids=lambda kind: kind.name)
 def test_of_another_servers_session(pki, kind, memory, store):
-    """A client has shown its certificate to one server, and resumes at another, which knows all that the first one saw."""
+    """A client has shown its certificate to one server, and resumes at another, which knows all
+    that the first one saw.
+    """
     client = client_for(kind, pki)
     client.load_cert_chain(pki.client.chain, pki.client.key)
     servers = []
@@ -775,16 +872,19 @@ def test_of_a_client_that_resumes_by_itself(pki, kind, memory, store, resumed):
     assert near.info.matched_name == "localhost"
 
 
-# -- odd ClientHellos -------------------------------------------------------------------------------------------------
+# -- odd ClientHellos ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [TLSv1_2, TLSv1_3], ids=["1.2", "1.3"])
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
-        (10, b""), (10, b"\0"), (10, b"\0\1\0"), (10, b"\0\3\0\x17\0"), (10, b"\xff\xff\0\x17"), (10, b"\x04\x00" + b"\0\x17" * 512),
-        (10, b"\x10\x00" + b"\0\x17" * 2048), (11, b""), (11, b"\xff\0"), (11, b"\1\0"), (13, b"\0\0"), (13, b"\0\2\4\3\0"),
-        (0, b""), (0, b"\0\1\0"), (0, b"\0\5\0\0\2a\0"), (0, b"\0\x0e\0\0\x0blocalhost\xff\xfe"), (0, b"\1\2\0\0\xff" + b"a" * 254),
+        (10, b""), (10, b"\0"), (10, b"\0\1\0"), (10, b"\0\3\0\x17\0"), (10, b"\xff\xff\0\x17"),
+        (10, b"\x04\x00" + b"\0\x17" * 512),
+        (10, b"\x10\x00" + b"\0\x17" * 2048), (11, b""), (11, b"\xff\0"), (11, b"\1\0"), (13,
+        b"\0\0"), (13, b"\0\2\4\3\0"),
+        (0, b""), (0, b"\0\1\0"), (0, b"\0\5\0\0\2a\0"), (0, b"\0\x0e\0\0\x0blocalhost\xff\xfe"),
+        (0, b"\1\2\0\0\xff" + b"a" * 254),
     ],
 )  # fmt: skip
 def test_a_list_that_is_odd(pki, version, kind, body):
@@ -794,7 +894,9 @@ def test_a_list_that_is_odd(pki, version, kind, body):
     client = client_context(pki)
     only(version, client)
     outgoing = tlskit.MemoryBIO()
-    said = hello(client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing)
+    said = hello(
+        client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing
+    )
     answers(server, rewritten(said, {kind: body}))
 
 
@@ -803,7 +905,9 @@ def test_more_extensions_than_are_noted(pki, version):
     client, server = client_context(pki), server_context(pki)
     only(version, client, server)
     outgoing = tlskit.MemoryBIO()
-    said = hello(client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing)
+    said = hello(
+        client.wrap_bio(tlskit.MemoryBIO(), outgoing, server_hostname="localhost"), outgoing
+    )
     assert answers(server, rewritten(said, {0x4000 + n: b"x" for n in range(1000)}))
 
 
@@ -815,10 +919,17 @@ def rewritten(client_hello, changed):
     at += 1 + body[at]
     _, extensions = lists_of(client_hello)
     joined = b"".join(
-        number.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content for number, content in ({**extensions, **changed}).items()
+        number.to_bytes(2, "big") + len(content).to_bytes(2, "big") + content
+        for number, content in ({**extensions, **changed}).items()
     )
     body = body[:at] + len(joined).to_bytes(2, "big") + joined
-    return b"\x16\x03\x01" + (len(body) + 4).to_bytes(2, "big") + b"\x01" + len(body).to_bytes(3, "big") + body
+    return (
+        b"\x16\x03\x01"
+        + (len(body) + 4).to_bytes(2, "big")
+        + b"\x01"
+        + len(body).to_bytes(3, "big")
+        + body
+    )
 
 
 def answers(server, said):
@@ -836,7 +947,7 @@ def answers(server, said):
     return False
 
 
-# -- older ways -------------------------------------------------------------------------------------------------------
+# -- older ways ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cipher", ["AES128-GCM-SHA256", "AES128-SHA"])
@@ -860,7 +971,9 @@ def test_without_curves(pki, cipher):
 def test_a_renegotiation(pki):
     """A second full handshake on one connection: the notes of the first give way to its own."""
     server = server_context(pki)
-    server.options |= tlskit.OP_ALLOW_CLIENT_RENEGOTIATION | tlskit.OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION
+    server.options |= (
+        tlskit.OP_ALLOW_CLIENT_RENEGOTIATION | tlskit.OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION
+    )
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         s_client(listener.getsockname(), pki.root, *speaking(TLSv1_2)) as peer,

@@ -19,7 +19,9 @@ from .test_envelope import joined, parts
 
 @pytest.fixture
 def revocable(tmp_path):
-    """A server, a client that asks a directory for revoked certificates, and what revokes the server's."""
+    """A server, a client that asks a directory for revoked certificates, and what revokes the
+    server's.
+    """
     authority = Authority(tmp_path, "One that changes its mind")
     identity, certificate = authority.issue("localhost")
     folder = tmp_path / "hashed"
@@ -53,7 +55,9 @@ def test_revoked_in_between(kind, revocable, reverify, through):
     client.sessions.reverify = reverify
     link = Link("memory")
     near, _ = link.connect(client, server)
-    session = near.session if through == "memory" else SSLSession.from_bytes(near.session.to_bytes())
+    session = (
+        near.session if through == "memory" else SSLSession.from_bytes(near.session.to_bytes())
+    )
     near, _ = link.connect(client, server, session=session)
     assert near.session_reused
     revoke()
@@ -85,10 +89,14 @@ def test_by_itself(pki, kind, memory):
 
 
 def test_a_chain_that_was_lost(pki, kind, memory):
-    """Bound to the right name and policy, but it cannot be verified: offered as long as nobody asks."""
+    """Bound to the right name and policy, but it cannot be verified: offered as long as nobody
+    asks.
+    """
     client, server = client_for(kind, pki), server_for(kind, pki)
     found = parts(memory.earn(client, server).to_bytes())
-    session = SSLSession.from_bytes(joined({tag: body for tag, body in found.items() if not tag & records.OPTIONAL}))
+    session = SSLSession.from_bytes(
+        joined({tag: body for tag, body in found.items() if not tag & records.OPTIONAL})
+    )
     assert memory.connect(client, server, session=session)[0].session_reused
     client.sessions.reverify = True
     near, _ = memory.connect(client, server, session=session)

@@ -1,6 +1,8 @@
-"""A session is offered only where its own handshake would have been accepted: here are the ways to get around that.
+"""A session is offered only where its own handshake would have been accepted: here are the ways to
+get around that.
 
-Every test that wants a full handshake has its counterpart in `test_unchanged_resumes`: nothing else stood in the way.
+Every test that wants a full handshake has its counterpart in `test_unchanged_resumes`: nothing else
+stood in the way.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ FOREVER = 100 * 365 * 86400
 
 
 def refused(end: Any) -> bool:
-    """Whether this connection was full although a session had been given to it, which was not offered."""
+    """Whether this connection was full although a session had been given to it, which was not
+    offered.
+    """
     return not end.session_reused and end._sslobj._attempt.objection is not None
 
 
-# -- the control ------------------------------------------------------------------------------------------------------
+# -- the control -----------------------------------------------------------------------------------
 
 
 def test_unchanged_resumes(kind, link, client, server):
@@ -58,7 +62,7 @@ def test_an_address_resumes(kind, link, client, server, hostname):
     assert near.session_reused
 
 
-# -- another name -----------------------------------------------------------------------------------------------------
+# -- another name ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -69,7 +73,10 @@ def test_an_address_resumes(kind, link, client, server, hostname):
         ("localhost", "127.0.0.1"),
         ("127.0.0.1", "localhost"),
         ("127.0.0.1", "::1"),
-        ("::1", "0:0:0:0:0:0:0:1"),  # the same address: a full handshake costs little, a mistake much
+        (
+            "::1",
+            "0:0:0:0:0:0:0:1",
+        ),  # the same address: a full handshake costs little, a mistake much
         ("localhost", "xn--knig-5qa.example"),
     ],
 )
@@ -81,7 +88,10 @@ def test_another_name_that_the_certificate_has_too(kind, link, client, server, f
     assert near.getpeercert()  # verified, not skipped
 
 
-@pytest.mark.parametrize("hostname", ["evil.example", "localhost.evil.example", "ocalhost", "127.0.0.2", "::2", "xn--knig-5qa.evil"])
+@pytest.mark.parametrize(
+    "hostname",
+    ["evil.example", "localhost.evil.example", "ocalhost", "127.0.0.2", "::2", "xn--knig-5qa.evil"],
+)
 def test_a_name_that_the_certificate_lacks(kind, link, client, server, hostname):
     session = link.earn(client, server)
     with pytest.raises(tlskit.SSLCertVerificationError):
@@ -139,7 +149,7 @@ def test_it_is_not_even_offered(kind, client, server, memory):
         assert (name in hello(near, outgoing)) is there
 
 
-# -- another policy ---------------------------------------------------------------------------------------------------
+# -- another policy --------------------------------------------------------------------------------
 
 
 class Change(NamedTuple):
@@ -172,43 +182,85 @@ def removing(name: str, bits: int) -> Callable[[Any, Any], object]:
 
 unverified = both(setting("check_hostname", False), setting("verify_mode", tlskit.CERT_NONE))
 CHANGES = [
-    Change("from CERT_NONE to CERT_REQUIRED", unverified, setting("verify_mode", tlskit.CERT_REQUIRED)),
-    Change("from CERT_NONE to all", unverified, setting("check_hostname", True)),
-    Change("from CERT_NONE to CERT_OPTIONAL", unverified, setting("verify_mode", tlskit.CERT_OPTIONAL)),
     Change(
-        "from CERT_OPTIONAL to CERT_REQUIRED", setting("verify_mode", tlskit.CERT_OPTIONAL), setting("verify_mode", tlskit.CERT_REQUIRED)
+        "from CERT_NONE to CERT_REQUIRED", unverified, setting("verify_mode", tlskit.CERT_REQUIRED)
+    ),
+    Change("from CERT_NONE to all", unverified, setting("check_hostname", True)),
+    Change(
+        "from CERT_NONE to CERT_OPTIONAL", unverified, setting("verify_mode", tlskit.CERT_OPTIONAL)
+    ),
+    Change(
+        "from CERT_OPTIONAL to CERT_REQUIRED",
+        setting("verify_mode", tlskit.CERT_OPTIONAL),
+        setting("verify_mode", tlskit.CERT_REQUIRED),
     ),
     Change("from CERT_REQUIRED to CERT_NONE", nothing, unverified),
     Change("check_hostname on", setting("check_hostname", False), setting("check_hostname", True)),
     Change("check_hostname off", nothing, setting("check_hostname", False)),
-    Change("common names no longer", setting("hostname_checks_common_name", True), setting("hostname_checks_common_name", False)),
-    Change("common names again", setting("hostname_checks_common_name", False), setting("hostname_checks_common_name", True)),
-    Change("host flags", nothing, setting("_host_flags", 0)),
-    Change("one more authority", nothing, lambda context, pki: context.load_verify_locations(pki.stranger_root)),
     Change(
-        "one more authority, as data", nothing, lambda context, pki: context.load_verify_locations(cadata=pki.stranger_root.read_text())
+        "common names no longer",
+        setting("hostname_checks_common_name", True),
+        setting("hostname_checks_common_name", False),
     ),
-    Change("a directory", nothing, lambda context, pki: context.load_verify_locations(capath=pki.folder)),
+    Change(
+        "common names again",
+        setting("hostname_checks_common_name", False),
+        setting("hostname_checks_common_name", True),
+    ),
+    Change("host flags", nothing, setting("_host_flags", 0)),
+    Change(
+        "one more authority",
+        nothing,
+        lambda context, pki: context.load_verify_locations(pki.stranger_root),
+    ),
+    Change(
+        "one more authority, as data",
+        nothing,
+        lambda context, pki: context.load_verify_locations(cadata=pki.stranger_root.read_text()),
+    ),
+    Change(
+        "a directory",
+        nothing,
+        lambda context, pki: context.load_verify_locations(capath=pki.folder),
+    ),
     Change("partial chains", nothing, adding("verify_flags", tlskit.VERIFY_X509_PARTIAL_CHAIN)),
-    Change("no partial chains", adding("verify_flags", tlskit.VERIFY_X509_PARTIAL_CHAIN), setting("verify_flags", 0x8000)),
+    Change(
+        "no partial chains",
+        adding("verify_flags", tlskit.VERIFY_X509_PARTIAL_CHAIN),
+        setting("verify_flags", 0x8000),
+    ),
     Change("proxy certificates", nothing, adding("verify_flags", tlskit.VERIFY_ALLOW_PROXY_CERTS)),
     Change("verify_depth", nothing, setting("verify_depth", 3)),
     Change("security_level up", setting("security_level", 1), setting("security_level", 2)),
     Change("security_level down", nothing, setting("security_level", 1)),
-    Change("a first certificate", nothing, lambda context, pki: context.load_cert_chain(pki.client.chain, pki.client.key)),
+    Change(
+        "a first certificate",
+        nothing,
+        lambda context, pki: context.load_cert_chain(pki.client.chain, pki.client.key),
+    ),
     Change(
         "another certificate",
         lambda context, pki: context.load_cert_chain(pki.client.chain, pki.client.key),
         lambda context, pki: context.load_cert_chain(pki.direct.chain, pki.direct.key),
     ),
-    Change("application protocols", nothing, lambda context, pki: context.set_alpn_protocols(["h2"])),
+    Change(
+        "application protocols", nothing, lambda context, pki: context.set_alpn_protocols(["h2"])
+    ),
     Change(
         "other application protocols",
         lambda context, pki: context.set_alpn_protocols(["h2", "http/1.1"]),
         lambda context, pki: context.set_alpn_protocols(["http/1.1", "h2"]),
     ),
-    Change("a lower lowest version", nothing, setting("minimum_version", tlskit.TLSVersion.MINIMUM_SUPPORTED)),
-    Change("a higher highest version", setting("maximum_version", tlskit.TLSVersion.TLSv1_3), setting("maximum_version", None)),
+    Change(
+        "a lower lowest version",
+        nothing,
+        setting("minimum_version", tlskit.TLSVersion.MINIMUM_SUPPORTED),
+    ),
+    Change(
+        "a higher highest version",
+        setting("maximum_version", tlskit.TLSVersion.TLSv1_3),
+        setting("maximum_version", None),
+    ),
 ]
 
 
@@ -262,7 +314,9 @@ def test_what_an_expired_certificate_gave_without_verification(kind, link, pki, 
 
 
 def test_a_session_resumed_under_one_policy_stays_bound_to_it(kind, link, client, server):
-    """The session of a resumed connection is as good as the one that it came from, and no better."""
+    """The session of a resumed connection is as good as the one that it came from, and no
+    better.
+    """
     client.check_hostname = False
     client.verify_mode = tlskit.CERT_NONE
     session = link.earn(client, server, hostname="other.example")
@@ -309,7 +363,7 @@ def server_with(kind: Kind, identity: Any) -> Any:
     return context
 
 
-# -- time -------------------------------------------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------------------
 
 
 def test_an_expired_session(kind, link, client, server):
@@ -342,7 +396,9 @@ def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypa
     server, end = ending
     session = link.earn(client, server)
     assert session._session.peer_not_after == end > time.time()
-    young = aged(session, int(session.time - end) + 60)  # so that the session's own end lies after the certificate's
+    young = aged(
+        session, int(session.time - end) + 60
+    )  # so that the session's own end lies after the certificate's
     for now, resumes in ((end - 10, True), (end + 10, False)):
         monkeypatch.setattr(resumption_module, "now", lambda now=now: now)
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
@@ -363,7 +419,7 @@ def test_a_certificate_that_ended_is_nobodys_business_without_verification(kind,
     assert near.session_reused
 
 
-# -- a session read from bytes: it is bound to nothing, and its certificate has to pass -------------------------------
+# -- a session read from bytes: it is bound to nothing, and its certificate has to pass ------------
 
 
 def read_again(session: tlskit.SSLSession) -> tlskit.SSLSession:
@@ -459,7 +515,9 @@ def test_bytes_where_the_key_is_too_weak(kind, link, authority, client):
 
 
 def test_bytes_whose_certificate_stands_below_an_intermediate(kind, link, pki, client):
-    """DER keeps the leaf alone: it cannot be verified, so the handshake is a full one, which has the chain."""
+    """DER keeps the leaf alone: it cannot be verified, so the handshake is a full one, which has
+    the chain.
+    """
     server = server_for(kind, pki, identity=pki.server)
     session = read_again(link.earn(client, server))
     near, far = link.connect(client, server, session=session)
@@ -486,19 +544,25 @@ def test_bytes_for_nobody_by_name(kind, link, client, server):
 def test_bytes_of_a_version_that_is_not_spoken(pki, link):
     for kind in KINDS:
         other = next(k for k in KINDS if k.modern is not kind.modern)
-        session = read_again(link.earn(client_for(kind, pki), server_for(kind, pki, identity=pki.direct)))
-        near, far = link.connect(client_for(other, pki), server_for(other, pki, identity=pki.direct), session=session)
+        session = read_again(
+            link.earn(client_for(kind, pki), server_for(kind, pki, identity=pki.direct))
+        )
+        near, far = link.connect(
+            client_for(other, pki), server_for(other, pki, identity=pki.direct), session=session
+        )
         assert not near.session_reused
         greet(near, far)
 
 
-# -- getting around it ------------------------------------------------------------------------------------------------
+# -- getting around it -----------------------------------------------------------------------------
 
 
 def ends(client: Any, server: Any, **options: Any) -> tuple[Any, Any]:
     """In-memory ends before their handshake."""
     to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
-    near = client.wrap_bio(to_client, to_server, server_hostname=options.pop("hostname", "localhost"), **options)
+    near = client.wrap_bio(
+        to_client, to_server, server_hostname=options.pop("hostname", "localhost"), **options
+    )
     return near, server.wrap_bio(to_server, to_client, server_side=True)
 
 
@@ -573,7 +637,9 @@ def test_a_revocation_between_setting_and_shaking(kind, authority, client, memor
 
 
 def test_a_switch_of_contexts_between_setting_and_shaking(kind, client, server, pki, memory):
-    """The certificate would be verified by the trust of the other context: then the session must not stand in for it."""
+    """The certificate would be verified by the trust of the other context: then the session must
+    not stand in for it.
+    """
     session = memory.earn(client, server)
     other = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     other.load_verify_locations(pki.stranger_root)
@@ -610,7 +676,9 @@ def test_a_session_earned_after_a_switch_of_contexts(kind, client, pki, memory):
 
 
 def test_a_switch_of_contexts_and_back(kind, client, pki, memory):
-    """Between the two, a stranger was verified by the other one's trust: what that has earned is not this one's."""
+    """Between the two, a stranger was verified by the other one's trust: what that has earned is
+    not this one's.
+    """
     stranger = server_for(kind, pki, identity=pki.stranger)
     gullible = client_for(kind, pki)
     gullible.load_verify_locations(pki.stranger_root)
@@ -634,7 +702,10 @@ def test_news_during_a_switch_of_contexts(kind, client, pki, memory):
     gullible.load_verify_locations(pki.stranger_root)
     news = []
     for context in (client, gullible):
-        context.sessions.on_new = lambda connection, session: (news.append(session), setattr(connection, "context", client))
+        context.sessions.on_new = lambda connection, session: (
+            news.append(session),
+            setattr(connection, "context", client),
+        )
     near, far = ends(client, stranger)
     near.context = gullible
     with contextlib.suppress(tlskit.SSLError):
@@ -663,9 +734,13 @@ def test_time_passes_between_setting_and_shaking(kind, client, ending, memory, m
     assert refused(near)
 
 
-@pytest.mark.parametrize("change", [c for c in CHANGES if c.before is nothing], ids=lambda change: change.name)
+@pytest.mark.parametrize(
+    "change", [c for c in CHANGES if c.before is nothing], ids=lambda change: change.name
+)
 def test_any_change_between_setting_and_shaking(kind, client, server, pki, memory, change):
-    """Part of a context is copied when a connection is made, part is looked up later: a session stands for no mixture."""
+    """Part of a context is copied when a connection is made, part is looked up later: a session
+    stands for no mixture.
+    """
     session = memory.earn(client, server)
     near, far = ends(client, server, session=session)
     change.after(client, pki)
@@ -680,7 +755,11 @@ def test_a_change_before_whatever_begins_the_handshake(kind, client, server, pki
     session = memory.earn(client, server)
     near, far = ends(client, server, session=session)
     client.load_verify_locations(pki.stranger_root)
-    begin = {"read": lambda: near.read(1), "write": lambda: near.write(b"x"), "do_handshake": near.do_handshake}[first]
+    begin = {
+        "read": lambda: near.read(1),
+        "write": lambda: near.write(b"x"),
+        "do_handshake": near.do_handshake,
+    }[first]
     with pytest.raises(tlskit.SSLWantReadError):
         begin()
     shake(near, far)
@@ -712,7 +791,9 @@ def test_the_context_of_another(kind, client, server, pki, memory):
 
 
 def test_an_unfinished_handshake_leaves_nothing(pki, memory):
-    """TLS 1.2 has a session id and a verified certificate before it has a secret: whoever sent both need not own the key."""
+    """TLS 1.2 has a session id and a verified certificate before it has a secret: whoever sent both
+    need not own the key.
+    """
     kind = Kind("tls12-id", tlskit.TLSVersion.TLSv1_2, False)
     client, server = client_for(kind, pki), server_for(kind, pki, identity=pki.direct)
     to_client, to_server, wire = tlskit.MemoryBIO(), tlskit.MemoryBIO(), tlskit.MemoryBIO()
@@ -799,7 +880,7 @@ def test_set_before_connecting(kind, client, server, memory):
                 assert near.session_reused is resumes
 
 
-# -- a server's side of it --------------------------------------------------------------------------------------------
+# -- a server's side of it -------------------------------------------------------------------------
 
 
 def test_a_server_that_now_demands_a_certificate(kind, link, client, server, pki):
@@ -809,7 +890,9 @@ def test_a_server_that_now_demands_a_certificate(kind, link, client, server, pki
     server.verify_mode = tlskit.CERT_REQUIRED
     with pytest.raises(tlskit.SSLError):
         link.connect(client, server)
-    with pytest.raises(tlskit.SSLError):  # and not a connection whose client has never shown anything
+    with pytest.raises(
+        tlskit.SSLError
+    ):  # and not a connection whose client has never shown anything
         link.connect(client, server, session=session)
 
 
@@ -844,7 +927,9 @@ def test_a_verifying_server_with_another_id_context(kind, link, client, server, 
 
 
 def test_a_server_that_learns_of_a_revocation_before_it_shakes(kind, client, authority, pki):
-    """Wrapped, but not yet shaken: the full handshake would look into the list that is there by then."""
+    """Wrapped, but not yet shaken: the full handshake would look into the list that is there by
+    then.
+    """
     identity, certificate = authority.issue("client.example")
     server = server_for(kind, pki)
     server.verify_mode = tlskit.CERT_REQUIRED
@@ -866,7 +951,8 @@ def test_a_server_that_learns_of_a_revocation_before_it_shakes(kind, client, aut
 
 
 def test_virtual_hosts_with_their_own_clients(kind, pki):
-    """Two names behind one socket, each with its own authorities for clients: what one has let in is not the other's.
+    """Two names behind one socket, each with its own authorities for clients: what one has let in
+    is not the other's.
 
     The client is the stdlib's, which offers a session to whatever name it is told.
     """
@@ -878,7 +964,9 @@ def test_virtual_hosts_with_their_own_clients(kind, pki):
     for context, root in ((front, pki.root), (back, pki.stranger_root)):
         context.load_verify_locations(root)
         context.verify_mode = tlskit.CERT_REQUIRED
-    front.sni_callback = lambda connection, name, context: setattr(connection, "context", back) if name == "other.example" else None
+    front.sni_callback = lambda connection, name, context: (
+        setattr(connection, "context", back) if name == "other.example" else None
+    )
     client = client_context(pki, module=stdlib)
     only(kind.version, client)
     client.load_cert_chain(pki.stranger.chain, pki.stranger.key)
@@ -905,7 +993,9 @@ def test_virtual_hosts_with_their_own_clients(kind, pki):
 
 @pytest.mark.parametrize("how", ["a list of revocations", "another context"])
 def test_a_virtual_host_that_trusts_fewer_than_before(kind, authority, pki, how):
-    """The name has stayed, and the front context too: only the context behind the name has changed."""
+    """The name has stayed, and the front context too: only the context behind the name has
+    changed.
+    """
     identity, certificate = authority.issue("client.example")
     front, strict, loose = (server_for(kind, pki) for _ in range(3))
     for context in (front, loose):
@@ -941,12 +1031,16 @@ def test_a_server_with_another_id_context(kind, link, client, server):
     greet(near, far)
 
 
-# -- a context that changes while a connection is being made ------------------------------------------------------
+# -- a context that changes while a connection is being made ---------------------------------------
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_another_thread_changes_the_context_meanwhile(kind, pki, client, memory, monkeypatch, moment):
-    """Just before or after libssl has copied its settings: what was earned under the old ones does not pass for the new ones."""
+def test_another_thread_changes_the_context_meanwhile(
+    kind, pki, client, memory, monkeypatch, moment
+):
+    """Just before or after libssl has copied its settings: what was earned under the old ones does
+    not pass for the new ones.
+    """
     from tlskit._core.connection import Connection
 
     server = server_for(kind, pki, identity=pki.stranger)
@@ -977,7 +1071,9 @@ def test_another_thread_changes_the_context_meanwhile(kind, pki, client, memory,
 
 
 def test_server_that_demands_more_than_it_did_when_the_connection_was_made(kind, pki):
-    """libssl has copied how it verifies: the session of a client that has shown nothing is not one of those who have."""
+    """libssl has copied how it verifies: the session of a client that has shown nothing is not one
+    of those who have.
+    """
     server, client = server_for(kind, pki), client_for(kind, pki)
     server.load_verify_locations(pki.root)
     server.verify_mode = tlskit.CERT_OPTIONAL

@@ -1,4 +1,6 @@
-"""Sessions as bytes: DER and PEM, there and back, here and in another process; and bytes that are no session."""
+"""Sessions as bytes: DER and PEM, there and back, here and in another process; and bytes that are
+no session.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,17 @@ from tlskit import SSLSession
 from ..support.pairs import Background, echo_server
 from .helpers import KINDS, alone, client_for, greet, server_for
 
-FACTS = ["id", "time", "timeout", "ticket_lifetime_hint", "has_ticket", "is_resumable", "protocol", "cipher", "expires_at"]
+FACTS = [
+    "id",
+    "time",
+    "timeout",
+    "ticket_lifetime_hint",
+    "has_ticket",
+    "is_resumable",
+    "protocol",
+    "cipher",
+    "expires_at",
+]
 
 
 def facts(session):
@@ -34,10 +46,12 @@ def one(pki):
     """One session, for what does not depend on its kind."""
     from .helpers import Link
 
-    return Link("memory").earn(client_for(KINDS[1], pki), server_for(KINDS[1], pki, identity=pki.direct))
+    return Link("memory").earn(
+        client_for(KINDS[1], pki), server_for(KINDS[1], pki, identity=pki.direct)
+    )
 
 
-# -- there and back ---------------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------
 
 
 def test_der_there_and_back(session):
@@ -72,7 +86,9 @@ def test_both_sides_of_a_server(kind, memory, client, server):
     assert facts(again)[1:3] == facts(far.session)[1:3]
 
 
-@pytest.mark.parametrize("form", [bytes, bytearray, memoryview, lambda data: memoryview(data).cast("B")])
+@pytest.mark.parametrize(
+    "form", [bytes, bytearray, memoryview, lambda data: memoryview(data).cast("B")]
+)
 def test_der_from_any_buffer(one, form):
     assert SSLSession.from_der(form(one.to_der())) == one
 
@@ -92,14 +108,24 @@ def test_pem_of_another_system(one, ending):
 def test_pem_among_other_things(one):
     """`openssl s_client -sess_out` files may be kept with a certificate beside them."""
     assert (
-        SSLSession.from_pem("# a comment: käse\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" + one.to_pem() + "more\n")
+        SSLSession.from_pem(
+            "# a comment: käse\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+            + one.to_pem()
+            + "more\n"
+        )
         == one
     )
 
 
 def test_a_secret_is_in_it(one):
     """What `to_der` warns of: openssl reads the master key out."""
-    done = subprocess.run(["openssl", "sess_id", "-noout", "-text"], input=one.to_pem(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["openssl", "sess_id", "-noout", "-text"],
+        input=one.to_pem(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     (key,) = re.findall(r"Master-Key: ([0-9A-F]+)", done.stdout)
     assert bytes.fromhex(key) in one.to_der()
 
@@ -119,7 +145,7 @@ def test_nothing_to_write_before_a_cipher_is_agreed_on(pki):
         near.session.to_der()
 
 
-# -- resuming from bytes ----------------------------------------------------------------------------------------------
+# -- resuming from bytes ---------------------------------------------------------------------------
 
 
 def test_in_the_same_context(kind, link, client, server):
@@ -151,7 +177,9 @@ def test_again_and_again_through_bytes(kind, link, client, server, pki):
 def test_the_certificate_is_still_there(kind, link, client, server, pki):
     near, _ = link.connect(client, server)
     full = near.getpeercert()
-    near, _ = link.connect(client_for(kind, pki), server, session=SSLSession.from_der(near.session.to_der()))
+    near, _ = link.connect(
+        client_for(kind, pki), server, session=SSLSession.from_der(near.session.to_der())
+    )
     assert near.session_reused
     assert near.getpeercert() == full
     assert near.getpeercert(True)
@@ -193,24 +221,41 @@ def test_in_another_process(kind, memory, client, server, pki, tmp_path, form):
     assert server.sessions.stats().hits == 1
 
 
-@pytest.mark.parametrize(("hostname", "how"), [("evil.example", "trusting"), ("localhost", "distrusting")])
+@pytest.mark.parametrize(
+    ("hostname", "how"), [("evil.example", "trusting"), ("localhost", "distrusting")]
+)
 def test_in_another_process_that_has_no_reason_to_trust(memory, pki, tmp_path, hostname, how):
     server = server_for(KINDS[3], pki, identity=pki.direct)
     session = memory.earn(client_for(KINDS[3], pki), server)
     path = tmp_path / "session"
     path.write_bytes(session.to_der())
     with echo_server(server) as address:
-        assert in_another_process(address, pki, path, "der", hostname, how) == ["SSLCertVerificationError"]
+        assert in_another_process(address, pki, path, "der", hostname, how) == [
+            "SSLCertVerificationError"
+        ]
     assert server.sessions.stats().hits == 0
 
 
-# -- with openssl's own client ----------------------------------------------------------------------------------------
+# -- with openssl's own client ---------------------------------------------------------------------
 
 
 def s_client(address, pki, *arguments):
-    """What s_client says, once it has had an answer (with which the tickets come) and was told to quit."""
-    command = ["openssl", "s_client", "-connect", f"{address[0]}:{address[1]}", "-servername", "localhost", "-CAfile", str(pki.root)]
-    with subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    """What s_client says, once it has had an answer (with which the tickets come) and was told to
+    quit.
+    """
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"{address[0]}:{address[1]}",
+        "-servername",
+        "localhost",
+        "-CAfile",
+        str(pki.root),
+    ]
+    with subprocess.Popen(
+        [*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         process.stdin.write("hello\n")
         process.stdin.flush()
 
@@ -239,7 +284,9 @@ def test_a_session_of_openssl_s_client(kind, pki, server, tmp_path):
         session = SSLSession.from_pem(path.read_bytes())
         assert session.protocol == ("TLSv1.3" if kind.modern else "TLSv1.2")
         plain = socket.create_connection(address, 20)
-        with client_for(kind, pki).wrap_socket(plain, server_hostname="localhost", session=session) as near:
+        with client_for(kind, pki).wrap_socket(
+            plain, server_hostname="localhost", session=session
+        ) as near:
             assert near.session_reused
             near.sendall(b"hello")
             assert near.recv(5) == b"hello"
@@ -255,7 +302,7 @@ def test_a_session_for_openssl_s_client(kind, pki, memory, client, server, tmp_p
     assert said.count("\nhello\n") == 1, "it says that it has reused the session, and then gives up"
 
 
-# -- bytes that are no session ----------------------------------------------------------------------------------------
+# -- bytes that are no session ---------------------------------------------------------------------
 
 
 def refuses(read, data):
@@ -267,7 +314,19 @@ def refuses(read, data):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\0", b"0", b"0\0", b"\x30\x80\0\0", b"garbage", bytes(1000), b"\xff" * 1000, bytearray(), memoryview(b"x")]
+    "data",
+    [
+        b"",
+        b"\0",
+        b"0",
+        b"0\0",
+        b"\x30\x80\0\0",
+        b"garbage",
+        bytes(1000),
+        b"\xff" * 1000,
+        bytearray(),
+        memoryview(b"x"),
+    ],
 )
 def test_garbage_for_der(data):
     refuses(SSLSession.from_der, data)
@@ -339,7 +398,9 @@ def test_pem_of_the_wrong_type(bad):
 
 
 def test_damaged_bytes_do_no_harm(session, client, server):
-    """Every byte changed in turn: refused, or a session that reads, writes and connects (in full, if need be) without a crash."""
+    """Every byte changed in turn: refused, or a session that reads, writes and connects (in full,
+    if need be) without a crash.
+    """
     der = session.to_der()
     chance = random.Random(1)
     taken = 0

@@ -1,4 +1,6 @@
-"""A server whose sessions are in a store: other servers resume them, hooks are called, and nothing else changes hands."""
+"""A server whose sessions are in a store: other servers resume them, hooks are called, and nothing
+else changes hands.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from ..support.pki import PKI
 from .helpers import KINDS, Kind, Link, client_for, greet, server_for
 from .test_automatic import BytesStore
 
-VERSIONS = [kind for kind in KINDS if not kind.tickets]  # ids up to TLS 1.2, stateful tickets in TLS 1.3
+VERSIONS = [
+    kind for kind in KINDS if not kind.tickets
+]  # ids up to TLS 1.2, stateful tickets in TLS 1.3
 
 
 @pytest.fixture(params=VERSIONS, ids=["tls12", "tls13"])
@@ -36,7 +40,7 @@ def serving(kind: Kind, pki: PKI, store: Any) -> Any:
     return context
 
 
-# -- shared -----------------------------------------------------------------------------------------------------------
+# -- shared ----------------------------------------------------------------------------------------
 
 
 def test_another_server_resumes(kind: Kind, pki: PKI, client: Any, store: Any, link: Link) -> None:
@@ -50,7 +54,9 @@ def test_another_server_resumes(kind: Kind, pki: PKI, client: Any, store: Any, l
         greet(near, far)
 
 
-def test_openssls_own_cache_stays_empty(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
+def test_openssls_own_cache_stays_empty(
+    kind: Kind, pki: PKI, client: Any, store: Any, memory: Link
+) -> None:
     server = serving(kind, pki, store)
     memory.earn(client, server)
     assert len(server.sessions) == 0
@@ -58,7 +64,9 @@ def test_openssls_own_cache_stays_empty(kind: Kind, pki: PKI, client: Any, store
     assert len(list(server.sessions)) == (2 if kind.modern else 1)
 
 
-def test_without_the_store_nothing_is_resumed(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
+def test_without_the_store_nothing_is_resumed(
+    kind: Kind, pki: PKI, client: Any, store: Any, memory: Link
+) -> None:
     session = memory.earn(client, serving(kind, pki, store))
     near, far = memory.connect(client, serving(kind, pki, MemoryStore()), session=session)
     assert not near.session_reused
@@ -74,8 +82,12 @@ def test_taken_off_again(kind: Kind, pki: PKI, client: Any, store: Any, memory: 
     assert memory.connect(client, server, session=session)[0].session_reused
 
 
-def test_openssls_own_cache_is_back_without_the_store(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
-    """What the store switched off is as it was before: session ids are resumed from OpenSSL's cache again."""
+def test_openssls_own_cache_is_back_without_the_store(
+    kind: Kind, pki: PKI, client: Any, store: Any, memory: Link
+) -> None:
+    """What the store switched off is as it was before: session ids are resumed from OpenSSL's cache
+    again.
+    """
     server = server_for(kind, pki, identity=pki.direct)
     server.options |= tlskit.OP_NO_TICKET
     before = server.sessions.mode
@@ -86,7 +98,9 @@ def test_openssls_own_cache_is_back_without_the_store(kind: Kind, pki: PKI, clie
     assert memory.connect(client, server, session=session)[0].session_reused
 
 
-def test_a_client_that_offers_nothing(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
+def test_a_client_that_offers_nothing(
+    kind: Kind, pki: PKI, client: Any, store: Any, memory: Link
+) -> None:
     server = serving(kind, pki, store)
     _, far = memory.connect(client, server)
     assert far.resumption == NotOffered(Reason.CLIENT_OFFERED_NOTHING)
@@ -107,7 +121,9 @@ def test_the_stdlib_as_client(kind: Kind, pki: PKI, store: Any) -> None:
 
 
 def test_hello_retry_request(pki: PKI, store: Any, memory: Link) -> None:
-    """The look-up is made once, for the first of two ClientHellos, and what it found is good for the second."""
+    """The look-up is made once, for the first of two ClientHellos, and what it found is good for
+    the second.
+    """
     kind = Kind("tls13", tlskit.TLSVersion.TLSv1_3, True)
     client, server = client_for(kind, pki), serving(kind, pki, store)
     server.set_ecdh_curve("secp521r1")
@@ -133,7 +149,7 @@ def test_why_a_ticket_was_not_taken(pki: PKI, memory: Link) -> None:
         assert far.resumption == Refused(Reason.TICKET_KEY_UNKNOWN)
 
 
-# -- policies ---------------------------------------------------------------------------------------------------------
+# -- policies --------------------------------------------------------------------------------------
 
 
 def test_another_id_context(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
@@ -157,7 +173,9 @@ def test_a_server_that_demands_certificates_takes_no_session_from_one_that_does_
     assert far.resumption == Refused(Reason.OTHER_ID_CONTEXT)
 
 
-def test_a_verified_clients_session_stays_in_the_process(kind: Kind, pki: PKI, memory: Link) -> None:
+def test_a_verified_clients_session_stays_in_the_process(
+    kind: Kind, pki: PKI, memory: Link
+) -> None:
     store = BytesStore()
     client = client_for(kind, pki)
     client.load_cert_chain(pki.client.chain, pki.client.key)
@@ -180,8 +198,12 @@ def test_a_verified_clients_session_stays_in_the_process(kind: Kind, pki: PKI, m
     assert far.getpeercert()["subject"]  # the certificate is in the session
 
 
-def test_a_server_before_other_names(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link, authority: Any) -> None:
-    """A connection that somebody diverts to a server with another certificate and the same store is not resumed there."""
+def test_a_server_before_other_names(
+    kind: Kind, pki: PKI, client: Any, store: Any, memory: Link, authority: Any
+) -> None:
+    """A connection that somebody diverts to a server with another certificate and the same store is
+    not resumed there.
+    """
     identity, _ = authority.issue("localhost")
     stranger, _ = authority.issue("stranger.example")
     renewed, _ = authority.issue("localhost")
@@ -198,7 +220,7 @@ def test_a_server_before_other_names(kind: Kind, pki: PKI, client: Any, store: A
     assert memory.connect(client, server(renewed), session=session)[0].session_reused
 
 
-# -- trouble ----------------------------------------------------------------------------------------------------------
+# -- trouble ---------------------------------------------------------------------------------------
 
 
 def test_a_store_that_raises(kind: Kind, pki: PKI, client: Any, memory: Link) -> None:
@@ -212,7 +234,9 @@ def test_a_store_that_raises(kind: Kind, pki: PKI, client: Any, memory: Link) ->
     greet(near, far)
 
 
-@pytest.mark.parametrize("garbage", [b"", b"x", b"0" * 70000, "text", 5, object()], ids=lambda g: type(g).__name__)
+@pytest.mark.parametrize(
+    "garbage", [b"", b"x", b"0" * 70000, "text", 5, object()], ids=lambda g: type(g).__name__
+)
 def test_garbage(kind: Kind, pki: PKI, client: Any, memory: Link, garbage: Any) -> None:
     store = BytesStore()
     server = serving(kind, pki, store)
@@ -248,7 +272,7 @@ def test_an_expired_session(kind: Kind, pki: PKI, client: Any, memory: Link) -> 
     assert not near.session_reused
 
 
-# -- hooks ------------------------------------------------------------------------------------------------------------
+# -- hooks -----------------------------------------------------------------------------------------
 
 
 def test_on_get(kind: Kind, pki: PKI, client: Any, link: Link) -> None:
@@ -287,7 +311,9 @@ def test_on_get_that_raises(kind: Kind, pki: PKI, client: Any, memory: Link) -> 
 
 
 @pytest.mark.parametrize("answer", [b"bytes", 5, object()])
-def test_on_get_that_returns_no_session(kind: Kind, pki: PKI, client: Any, memory: Link, answer: Any) -> None:
+def test_on_get_that_returns_no_session(
+    kind: Kind, pki: PKI, client: Any, memory: Link, answer: Any
+) -> None:
     server = server_for(kind, pki, identity=pki.direct)
     server.sessions.on_get = lambda connection, session_id: answer
     session = memory.earn(client, server)
@@ -296,7 +322,9 @@ def test_on_get_that_returns_no_session(kind: Kind, pki: PKI, client: Any, memor
 
 
 def test_on_remove(kind: Kind, pki: PKI, client: Any, memory: Link) -> None:
-    """What falls out of OpenSSL's own cache is told, with no lock held: the hook may use the cache."""
+    """What falls out of OpenSSL's own cache is told, with no lock held: the hook may use the
+    cache.
+    """
     server = server_for(kind, pki, identity=pki.direct)
     server.options |= tlskit.OP_NO_TICKET
     server.sessions.size = 3
@@ -321,7 +349,9 @@ def test_on_remove(kind: Kind, pki: PKI, client: Any, memory: Link) -> None:
 
 
 def test_on_remove_from_many_threads(kind: Kind, pki: PKI) -> None:
-    """A cache that overflows in eight threads at once, and a hook that goes back into it: nobody waits for ever."""
+    """A cache that overflows in eight threads at once, and a hook that goes back into it: nobody
+    waits for ever.
+    """
     server = server_for(kind, pki, identity=pki.direct)
     server.options |= tlskit.OP_NO_TICKET
     server.sessions.size = 2
@@ -351,7 +381,7 @@ def test_hooks_are_callable(client: Any, name: str) -> None:
     assert getattr(client.sessions, name) is None
 
 
-# -- by hand ----------------------------------------------------------------------------------------------------------
+# -- by hand ---------------------------------------------------------------------------------------
 
 
 def test_lookup_add_and_remove(kind: Kind, pki: PKI, client: Any, store: Any, memory: Link) -> None:
@@ -382,6 +412,8 @@ def test_eight_threads_and_two_servers(kind: Kind, pki: PKI, store: Any) -> None
     def visit() -> int:
         client = client_for(kind, pki)
         client.sessions.resume = True
-        return sum(bool(memory_pair(client, servers[number % 2])[0].session_reused) for number in range(10))
+        return sum(
+            bool(memory_pair(client, servers[number % 2])[0].session_reused) for number in range(10)
+        )
 
     assert sum(worker.result() for worker in [Background(visit) for _ in range(8)]) == 8 * 9

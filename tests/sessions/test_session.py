@@ -21,7 +21,7 @@ from .helpers import KINDS, aged, alone, client_for, outcome, server_for
 IDS = KINDS[0]
 
 
-# -- what it says -----------------------------------------------------------------------------------------------------
+# -- what it says ----------------------------------------------------------------------------------
 
 
 def test_the_attributes_of_the_stdlib(kind, link, client, server):
@@ -38,8 +38,17 @@ def test_the_same_as_the_stdlib_has(kind, pki):
     """The same handshake, the same facts (ids and times apart)."""
     rows = []
     for module in (stdlib, tlskit):
-        near, far = memory_pair(client_for(kind, pki, module=module), server_for(kind, pki, module=module), module=module)
-        rows.append([(len(s.id), s.timeout, s.ticket_lifetime_hint, s.has_ticket) for s in (near.session, far.session)])
+        near, far = memory_pair(
+            client_for(kind, pki, module=module),
+            server_for(kind, pki, module=module),
+            module=module,
+        )
+        rows.append(
+            [
+                (len(s.id), s.timeout, s.ticket_lifetime_hint, s.has_ticket)
+                for s in (near.session, far.session)
+            ]
+        )
         rows[-1] += [near.session_reused, far.session_reused]
     assert rows[0] == rows[1]
 
@@ -86,7 +95,9 @@ def without_hint(der):
 
 
 def test_a_hint_of_zero_is_the_end_in_tls_1_3(kind, memory, client, server):
-    """RFC 8446, 4.6.1: "The value of zero indicates that the ticket should be discarded immediately."."""
+    """RFC 8446, 4.6.1: "The value of zero indicates that the ticket should be discarded
+    immediately.".
+    """
     session = tlskit.SSLSession.from_der(without_hint(memory.earn(client, server).to_der()))
     assert session.ticket_lifetime_hint == 0
     assert session.expires_at == session.time + (0 if kind.modern else 7200)
@@ -94,7 +105,19 @@ def test_a_hint_of_zero_is_the_end_in_tls_1_3(kind, memory, client, server):
     assert near.session_reused is not kind.modern
 
 
-@pytest.mark.parametrize("name", ["id", "time", "timeout", "ticket_lifetime_hint", "has_ticket", "is_resumable", "protocol", "expires_at"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "id",
+        "time",
+        "timeout",
+        "ticket_lifetime_hint",
+        "has_ticket",
+        "is_resumable",
+        "protocol",
+        "expires_at",
+    ],
+)
 def test_it_is_immutable(memory, pki, name):
     session = memory.earn(client_for(IDS, pki), server_for(IDS, pki))
     with pytest.raises(AttributeError):
@@ -112,7 +135,9 @@ def test_it_has_no_constructor():
 
 def test_no_session_before_there_is_one(kind, pki):
     for module in (stdlib, tlskit):
-        near = client_for(kind, pki, module=module).wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost")
+        near = client_for(kind, pki, module=module).wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost"
+        )
         assert near.session is None
         assert near.session_reused is False
 
@@ -121,7 +146,9 @@ def test_no_session_on_an_unconnected_socket(pki):
     import socket
 
     for module in (stdlib, tlskit):
-        with client_for(IDS, pki, module=module).wrap_socket(socket.socket(), server_hostname="localhost") as near:
+        with client_for(IDS, pki, module=module).wrap_socket(
+            socket.socket(), server_hostname="localhost"
+        ) as near:
             assert near.session is None
             assert near.session_reused is None
 
@@ -156,7 +183,9 @@ def test_a_dropped_connection_leaves_its_session(kind, memory, client, server):
 
 
 def test_a_failed_handshake_leaves_what_was_offered(kind, pki):
-    """Anybody on the way can send an alert before the keys are there: it says nothing of the session."""
+    """Anybody on the way can send an alert before the keys are there: it says nothing of the
+    session.
+    """
     client, server = client_for(kind, pki), server_for(kind, pki)
     session = memory_pair(client, server)[0].session
     incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
@@ -170,7 +199,7 @@ def test_a_failed_handshake_leaves_what_was_offered(kind, pki):
     assert near.session_reused
 
 
-# -- where it may be set ----------------------------------------------------------------------------------------------
+# -- where it may be set ---------------------------------------------------------------------------
 
 
 def test_setting_it_as_an_attribute(kind, client, server, memory):
@@ -199,17 +228,31 @@ def refusals(module, kind, pki):
     found = {
         "after the handshake": outcome(lambda: setting(near, session)),
         "on a server": outcome(lambda: setting(fresh(server, server_side=True), theirs)),
-        "on a server, from elsewhere": outcome(lambda: setting(fresh(server, server_side=True), session)),
+        "on a server, from elsewhere": outcome(
+            lambda: setting(fresh(server, server_side=True), session)
+        ),
         "on a server, after the handshake": outcome(lambda: setting(far, theirs)),
-        "another context": outcome(lambda: setting(fresh(other, server_hostname="localhost"), session)),
-        "another context, as an argument": outcome(lambda: fresh(other, server_hostname="localhost", session=session)),
-        "a server's on a client": outcome(lambda: setting(fresh(client, server_hostname="localhost"), theirs)),
-        "as an argument of a server": outcome(lambda: fresh(server, server_side=True, session=theirs)),
+        "another context": outcome(
+            lambda: setting(fresh(other, server_hostname="localhost"), session)
+        ),
+        "another context, as an argument": outcome(
+            lambda: fresh(other, server_hostname="localhost", session=session)
+        ),
+        "a server's on a client": outcome(
+            lambda: setting(fresh(client, server_hostname="localhost"), theirs)
+        ),
+        "as an argument of a server": outcome(
+            lambda: fresh(server, server_side=True, session=theirs)
+        ),
     }
     for bad in (None, 5, b"session", "session", object):
-        found[f"{bad!r}"] = outcome(lambda bad=bad: setting(fresh(client, server_hostname="localhost"), bad))
+        found[f"{bad!r}"] = outcome(
+            lambda bad=bad: setting(fresh(client, server_hostname="localhost"), bad)
+        )
         if bad is not None:
-            argument = outcome(lambda bad=bad: fresh(client, server_hostname="localhost", session=bad))
+            argument = outcome(
+                lambda bad=bad: fresh(client, server_hostname="localhost", session=bad)
+            )
             found[f"{bad!r} as an argument"] = argument
     return found
 
@@ -241,7 +284,9 @@ def socket_refusals(module, pki):
             return near.session
 
     return {
-        "another context": outcome(lambda: wrapped(other, server_hostname="localhost", session=session)),
+        "another context": outcome(
+            lambda: wrapped(other, server_hostname="localhost", session=session)
+        ),
         "a server": outcome(lambda: wrapped(server, server_side=True, session=session)),
         "an integer": outcome(lambda: wrapped(client, server_hostname="localhost", session=5)),
         "good": outcome(lambda: wrapped(client, server_hostname="localhost", session=session)),
@@ -253,7 +298,9 @@ def socket_refusals(module, pki):
 def test_refusals_of_sockets_are_the_stdlibs(pki):
     ours = socket_refusals(tlskit, pki)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # up to 3.12, the stdlib leaves its socket open
+        warnings.simplefilter(
+            "ignore", ResourceWarning
+        )  # up to 3.12, the stdlib leaves its socket open
         assert ours == socket_refusals(stdlib, pki)
         gc.collect()
 
@@ -265,7 +312,9 @@ def test_sessions_of_the_stdlib_and_ours_do_not_mix(kind, pki, client, server, m
         memory.connect(client, server, session=foreign)
     ours = memory.earn(client, server)
     with pytest.raises(TypeError, match=r"Value is not a SSLSession\."):
-        theirs.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost", session=ours)
+        theirs.wrap_bio(
+            stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost", session=ours
+        )
 
 
 def test_a_ticketless_tls_1_3_session_is_not_offered(pki, memory):
@@ -285,7 +334,9 @@ def test_a_ticketless_tls_1_3_session_is_not_offered(pki, memory):
 
 
 def test_a_cipher_that_is_no_longer_wanted(kind, memory, client, server):
-    """OpenSSL's client names the session but not its suite, and the server aborts: so it is not to be offered."""
+    """OpenSSL's client names the session but not its suite, and the server aborts: so it is not to
+    be offered.
+    """
     if kind.modern:
         pytest.skip("the suites of TLS 1.3 are set apart")
     client.set_ciphers("ECDHE+AES128")
@@ -296,7 +347,7 @@ def test_a_cipher_that_is_no_longer_wanted(kind, memory, client, server):
     assert near.cipher()[0] != session.cipher
 
 
-# -- identity ---------------------------------------------------------------------------------------------------------
+# -- identity --------------------------------------------------------------------------------------
 
 
 def test_equality(kind, memory, client, server):
@@ -336,12 +387,18 @@ def test_copies_are_itself(memory, pki):
     assert copy.deepcopy({"key": [session]})["key"][0] is session
 
 
-# -- what it never shows ----------------------------------------------------------------------------------------------
+# -- what it never shows ---------------------------------------------------------------------------
 
 
 def secrets(session):
     """The secret as `openssl sess_id -text` shows it, and the ticket: what may never be seen."""
-    done = subprocess.run(["openssl", "sess_id", "-noout", "-text"], input=session.to_pem(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["openssl", "sess_id", "-noout", "-text"],
+        input=session.to_pem(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = re.findall(r"(?:Master-Key|Resumption PSK):\s*([0-9A-F]+)", done.stdout)
     assert len(found) == 1, done.stdout
     assert len(found[0]) >= 64
@@ -351,7 +408,11 @@ def secrets(session):
 def test_repr_shows_no_secret(kind, link, client, server):
     session = link.earn(client, server)
     master, ticket = secrets(session)
-    shown = "".join(f(x) for f in (repr, str, ascii) for x in (session, [session], {session: session}, session._session, session._binding))
+    shown = "".join(
+        f(x)
+        for f in (repr, str, ascii)
+        for x in (session, [session], {session: session}, session._session, session._binding)
+    )
     shown += f"{session}{session!r:>10}" + repr(vars(type(session)))
     for secret in filter(None, (master, ticket)):
         raw = bytes.fromhex(secret)
@@ -395,12 +456,16 @@ def test_errors_show_no_secret(kind, memory, client, server, pki):
     ):
         with pytest.raises((TypeError, ValueError, AttributeError, tlskit.SSLError)) as caught:
             work()
-        texts.append(f"{caught.value!r} {caught.value} {vars(caught.value)} {caught.value.__cause__!r}".lower())
+        texts.append(
+            (
+                f"{caught.value!r} {caught.value} {vars(caught.value)} {caught.value.__cause__!r}"
+            ).lower()
+        )
     for secret in filter(None, (master, ticket)):
         assert not any(secret.lower() in text for text in texts)
 
 
-# -- where C could go wrong -------------------------------------------------------------------------------------------
+# -- where C could go wrong ------------------------------------------------------------------------
 
 
 BEGINNING = """
@@ -417,7 +482,9 @@ BEGINNING = """
 
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[2]], ids=lambda kind: kind.name)
 def test_one_session_in_two_caches(kind):
-    """An SSL_SESSION can stand in the list of one SSL_CTX only: the second cache needs a copy, or memory is corrupted."""
+    """An SSL_SESSION can stand in the list of one SSL_CTX only: the second cache needs a copy, or
+    memory is corrupted.
+    """
     done = alone(
         BEGINNING.format(kind=kind.name)
         + """
@@ -506,7 +573,9 @@ MIDDLE = """
 
 
 def test_setting_it_in_the_middle_of_a_handshake(kind):
-    """Whatever it is and at whatever point: no crash, and the handshake that has begun goes on as it began, or fails."""
+    """Whatever it is and at whatever point: no crash, and the handshake that has begun goes on as
+    it began, or fails.
+    """
     done = alone(BEGINNING.format(kind=kind.name) + MIDDLE)
     assert done.returncode == 0, done.stderr[-2000:]
 

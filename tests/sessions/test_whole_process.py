@@ -27,7 +27,10 @@ def extracted() -> Iterator[None]:
 def visit(address: tuple[str, int], pki: PKI) -> Any:
     """What a library does that knows nothing of tlskit; whether the session was reused."""
     context = stdlib.create_default_context(cafile=str(pki.root))
-    with socket.create_connection(address) as plain, context.wrap_socket(plain, server_hostname="localhost") as wrapped:
+    with (
+        socket.create_connection(address) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as wrapped,
+    ):
         wrapped.sendall(b"x")
         assert wrapped.recv(1) == b"x"
         return wrapped.session_reused

@@ -1,4 +1,6 @@
-"""Doing the same thing with the stdlib's `ssl` and with tlskit, and putting what came of it side by side."""
+"""Doing the same thing with the stdlib's `ssl` and with tlskit, and putting what came of it side by
+side.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,18 @@ import tlskit
 
 MODULES = (stdlib, tlskit)
 
-#: For what depends on the OpenSSL beneath: the lists of suites, the reasons of errors, the default options.
-same_openssl = pytest.mark.skipif(stdlib.OPENSSL_VERSION != tlskit.OPENSSL_VERSION, reason="the stdlib has another OpenSSL")
+#: For what depends on the OpenSSL beneath: the lists of suites, the reasons of errors, the default
+#: options.
+same_openssl = pytest.mark.skipif(
+    stdlib.OPENSSL_VERSION != tlskit.OPENSSL_VERSION, reason="the stdlib has another OpenSSL"
+)
 
-#: For what a distribution may have built into its interpreter: default cipher suites, and protocol versions of its own.
-same_defaults = pytest.mark.skipif(stdlib._DEFAULT_CIPHERS != tlskit._DEFAULT_CIPHERS, reason="the stdlib was built with other defaults")
+#: For what a distribution may have built into its interpreter: default cipher suites, and protocol
+#: versions of its own.
+same_defaults = pytest.mark.skipif(
+    stdlib._DEFAULT_CIPHERS != tlskit._DEFAULT_CIPHERS,
+    reason="the stdlib was built with other defaults",
+)
 
 
 class Outcome(NamedTuple):
@@ -30,7 +39,9 @@ class Outcome(NamedTuple):
 
 
 def outcome(work: Callable[[], Any]) -> Outcome:
-    """Do it: the value, or the exception's class (and for an SSLError its library and reason), and the warnings."""
+    """Do it: the value, or the exception's class (and for an SSLError its library and reason), and
+    the warnings.
+    """
     raised, value = None, None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -42,7 +53,11 @@ def outcome(work: Callable[[], Any]) -> Outcome:
                 value = getattr(error, "library", None), getattr(error, "reason", None)
         except Exception as error:
             raised = type(error)
-    return Outcome(raised, value, tuple((w.category, str(w.message)) for w in caught if w.category is not ResourceWarning))
+    return Outcome(
+        raised,
+        value,
+        tuple((w.category, str(w.message)) for w in caught if w.category is not ResourceWarning),
+    )
 
 
 def compared(work: Callable[[ModuleType], Any]) -> Outcome:

@@ -1,6 +1,8 @@
-"""Bad input, table by table: what the stdlib raises for it, tlskit raises too; where tlskit's answer is another one, it is listed.
+"""Bad input, table by table: what the stdlib raises for it, tlskit raises too; where tlskit's
+answer is another one, it is listed.
 
-Every value goes to every place: most of them are wrong there, some are right, and both modules have to agree which.
+Every value goes to every place: most of them are wrong there, some are right, and both modules have
+to agree which.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from ..support.pairs import Background, client_context, memory_pair, server_cont
 from .compare import MODULES, compared, outcome, quiet
 
 VALUES = [
-    None, True, False, 0, 1, -1, 2, 7, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, -(2**63), 1.5, float("nan"), "", "x", "a\0b", "\xe9",
-    "\udcff", "x" * 100_000, b"", b"x", b"a\0b", bytearray(b"x"), memoryview(b"x"), [], ["x"], [b"x"], ["x" * 256], [""],
+    None, True, False, 0, 1, -1, 2, 7, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, -(2**63), 1.5,
+    float("nan"), "", "x", "a\0b", "\xe9",
+    "\udcff", "x" * 100_000, b"", b"x", b"a\0b", bytearray(b"x"), memoryview(b"x"), [], ["x"],
+    [b"x"], ["x" * 256], [""],
     ["\xe9"], (), {}, object,
     len,
 ]  # fmt: skip
@@ -50,14 +54,26 @@ def files(pki, tmp_path_factory):
     folder, chain = tmp_path_factory.mktemp("bad"), pki.server.chain.read_bytes()
     damaged = b"-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n"
     contents = {
-        "empty": b"", "garbage": bytes(range(256)), "half": chain[:200], "damaged": damaged, "second damaged": chain + damaged,
-        "hollow": damaged.replace(b"!!!!\n", b""), "crlf": chain.replace(b"\n", b"\r\n"), "between words": b"before\n" + chain + b"after\n",
+        "empty": b"", "garbage": bytes(range(256)), "half": chain[:200], "damaged": damaged,
+        "second damaged": chain + damaged,
+        "hollow": damaged.replace(b"!!!!\n", b""), "crlf": chain.replace(b"\n", b"\r\n"),
+        "between words": b"before\n" + chain + b"after\n",
     }  # fmt: skip
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     (folder / "folder").mkdir()
     for name, command in {"pkcs8": ["pkey"], "traditional": ["ec"]}.items():
-        words = ["openssl", *command, "-in", str(pki.server.key), "-aes256", "-passout", "pass:secret", "-out", str(folder / name)]
+        words = [
+            "openssl",
+            *command,
+            "-in",
+            str(pki.server.key),
+            "-aes256",
+            "-passout",
+            "pass:secret",
+            "-out",
+            str(folder / name),
+        ]
         subprocess.run(words, check=True, capture_output=True)
     return folder
 
@@ -66,11 +82,13 @@ def context(module, protocol="PROTOCOL_TLS_SERVER"):
     return quiet(lambda: module.SSLContext(getattr(module, protocol)))
 
 
-# -- contexts ---------------------------------------------------------------------------------------------------------
+# -- contexts --------------------------------------------------------------------------------------
 
 SETTINGS = [
-    "check_hostname", "hostname_checks_common_name", "keylog_filename", "maximum_version", "minimum_version", "num_tickets", "options",
-    "post_handshake_auth", "sni_callback", "verify_flags", "verify_mode", "_host_flags", "_msg_callback", "protocol",
+    "check_hostname", "hostname_checks_common_name", "keylog_filename", "maximum_version",
+    "minimum_version", "num_tickets", "options",
+    "post_handshake_auth", "sni_callback", "verify_flags", "verify_mode", "_host_flags",
+    "_msg_callback", "protocol",
 ]  # fmt: skip
 
 
@@ -78,10 +96,16 @@ def better_setting(name, value):
     """Where the stdlib takes what means nothing, or refuses what has a meaning here."""
     number = type(value) is int
     return (
-        (name == "verify_flags" and number and not 0 <= value < 2**64)  # the stdlib cuts it down to 64 bits
+        (
+            name == "verify_flags" and number and not 0 <= value < 2**64
+        )  # the stdlib cuts it down to 64 bits
         or (name == "_host_flags" and number and not 0 <= value < 2**31)  # ... or 32
-        or (name in ("minimum_version", "maximum_version") and value in (None, -(2**63)))  # None: any version
-        or (name == "options" and number and sys.version_info < (3, 12) and not 0 <= value < 2**63)  # it was signed there
+        or (
+            name in ("minimum_version", "maximum_version") and value in (None, -(2**63))
+        )  # None: any version
+        or (
+            name == "options" and number and sys.version_info < (3, 12) and not 0 <= value < 2**63
+        )  # it was signed there
     )
 
 
@@ -106,7 +130,8 @@ def test_settings(protocol, name, value):
 
 
 CALLS = [
-    "get_ca_certs", "load_cert_chain", "load_default_certs", "load_dh_params", "load_verify_locations", "set_alpn_protocols", "set_ciphers",
+    "get_ca_certs", "load_cert_chain", "load_default_certs", "load_dh_params",
+    "load_verify_locations", "set_alpn_protocols", "set_ciphers",
     "set_ecdh_curve", "set_servername_callback", "wrap_socket",
 ]  # fmt: skip
 
@@ -117,7 +142,10 @@ def test_calls(name, value):
     compared(lambda module: getattr(context(module), name)(value))
 
 
-@pytest.mark.parametrize("name", ["cert_store_stats", "get_ciphers", "session_stats", "set_default_verify_paths", "set_ciphers"])
+@pytest.mark.parametrize(
+    "name",
+    ["cert_store_stats", "get_ciphers", "session_stats", "set_default_verify_paths", "set_ciphers"],
+)
 def test_one_argument_too_many(name):
     assert compared(lambda module: getattr(context(module), name)("x", "y")).raised is TypeError
 
@@ -127,16 +155,21 @@ def test_protocols(value):
     compared(lambda module: type(module.SSLContext(value)).__name__)
 
 
-# -- files ------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 NAMES = [
-    "missing", "empty", "garbage", "folder", "half", "damaged", "second damaged", "hollow", "crlf", "between words",
+    "missing", "empty", "garbage", "folder", "half", "damaged", "second damaged", "hollow", "crlf",
+    "between words",
     "a\0b", b"a\0b", "", b"", "\udcff", "x" * 5000,
 ]  # fmt: skip
 
 
 def at(files, value):
-    return str(files / value) if isinstance(value, str) and value and "\0" not in value and len(value) < 20 else value
+    return (
+        str(files / value)
+        if isinstance(value, str) and value and "\0" not in value and len(value) < 20
+        else value
+    )
 
 
 @named(NAMES)
@@ -164,7 +197,10 @@ def test_authorities(files, how, value):
 @named(NAMES)
 def test_parameters(files, value):
     """Which words OpenSSL has for it depends on how far it came."""
-    theirs, ours = (outcome(lambda module=module: context(module).load_dh_params(at(files, value))) for module in MODULES)
+    theirs, ours = (
+        outcome(lambda module=module: context(module).load_dh_params(at(files, value)))
+        for module in MODULES
+    )
     assert ours.raised is theirs.raised is not None
 
 
@@ -173,7 +209,8 @@ def raising(*args):
 
 
 PASSWORDS = [
-    "secret", b"secret", bytearray(b"secret"), "wrong", "", b"", "x" * 1024, "x" * 1025, b"x" * 102_400, 5, [], memoryview(b"secret"), True,
+    "secret", b"secret", bytearray(b"secret"), "wrong", "", b"", "x" * 1024, "x" * 1025,
+    b"x" * 102_400, 5, [], memoryview(b"secret"), True,
     "a\0b", "\xe9", "\udcff",
 ]  # fmt: skip
 ANSWERS = [*PASSWORDS, None, raising]
@@ -193,32 +230,44 @@ def test_passwords(pki, files, kind, value):
 @named(ANSWERS)
 def test_functions_that_give_passwords(pki, files, kind, value):
     function = value if value is raising else lambda: value
-    compared(lambda module: context(module).load_cert_chain(pki.server.chain, files / kind, function))
+    compared(
+        lambda module: context(module).load_cert_chain(pki.server.chain, files / kind, function)
+    )
 
 
 @named([*PASSWORDS, raising])
 def test_passwords_that_nobody_needs(pki, value):
-    compared(lambda module: context(module).load_cert_chain(pki.server.chain, pki.server.key, value))
+    compared(
+        lambda module: context(module).load_cert_chain(pki.server.chain, pki.server.key, value)
+    )
 
 
 def test_a_chain_that_was_refused_leaves_the_one_before(pki, files, version):
     client, server = client_context(pki), server_context(pki)
-    for arguments in ((files / "garbage",), (pki.server.chain, pki.rsa.key), (pki.server.chain, files / "pkcs8", "wrong")):
+    for arguments in (
+        (files / "garbage",),
+        (pki.server.chain, pki.rsa.key),
+        (pki.server.chain, files / "pkcs8", "wrong"),
+    ):
         with pytest.raises(tlskit.SSLError):
             server.load_cert_chain(*arguments)
     near, _ = memory_pair(client, server)
     assert near.getpeercert()["subjectAltName"]
 
 
-@pytest.mark.parametrize("change", ["", "x", "+x", "twice", "cut", "bytes", "crlf", "nul", "accent", "list", "hollow"])
+@pytest.mark.parametrize(
+    "change", ["", "x", "+x", "twice", "cut", "bytes", "crlf", "nul", "accent", "list", "hollow"]
+)
 @pytest.mark.parametrize("form", ["pem", "der"])
 def test_data(pki, form, change):
     pem = pki.root_pem
     whole = pem if form == "pem" else stdlib.PEM_cert_to_DER_cert(pem)
     empty, more = whole[:0], "x" if form == "pem" else b"x"
     data = {
-        "": empty, "x": more, "+x": whole + more, "twice": whole * 2, "cut": whole[:-5], "bytes": bytearray(pem.encode()),
-        "crlf": pem.replace("\n", "\r\n"), "nul": pem + "\0", "accent": "\xe9" + pem, "list": [whole], "hollow": b"\x30\x00",
+        "": empty, "x": more, "+x": whole + more, "twice": whole * 2, "cut": whole[:-5],
+        "bytes": bytearray(pem.encode()),
+        "crlf": pem.replace("\n", "\r\n"), "nul": pem + "\0", "accent": "\xe9" + pem,
+        "list": [whole], "hollow": b"\x30\x00",
     }[change]  # fmt: skip
 
     def work(module):
@@ -229,38 +278,61 @@ def test_data(pki, form, change):
     if (form, change) == ("der", "+x") and sys.version_info < (3, 12):
         pytest.skip("took what follows a certificate for nothing")
     theirs, ours = (outcome(lambda module=module: work(module)) for module in MODULES)
-    assert (ours.raised, ours.value if ours.raised is None else None) == (theirs.raised, theirs.value if theirs.raised is None else None)
+    assert (ours.raised, ours.value if ours.raised is None else None) == (
+        theirs.raised,
+        theirs.value if theirs.raised is None else None,
+    )
 
 
-# -- functions of the module ------------------------------------------------------------------------------------------
+# -- functions of the module -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["PEM_cert_to_DER_cert", "DER_cert_to_PEM_cert", "cert_time_to_seconds", "RAND_bytes"])
+@pytest.mark.parametrize(
+    "name", ["PEM_cert_to_DER_cert", "DER_cert_to_PEM_cert", "cert_time_to_seconds", "RAND_bytes"]
+)
 @named([value for value in VALUES if not (type(value) is int and value >= 2**31 - 1)])
 def test_functions(name, value):
-    theirs, ours = (outcome(lambda module=module: getattr(module, name)(value)) for module in MODULES)
+    theirs, ours = (
+        outcome(lambda module=module: getattr(module, name)(value)) for module in MODULES
+    )
     assert ours.raised is theirs.raised
 
 
 @pytest.mark.parametrize(
-    "address", [("localhost",), 5, None, ("localhost", "x", 5), ("a\0b", 1), ("x" * 300, 1), ("127.0.0.1", 70_000)], ids=shown
+    "address",
+    [
+        ("localhost",),
+        5,
+        None,
+        ("localhost", "x", 5),
+        ("a\0b", 1),
+        ("x" * 300, 1),
+        ("127.0.0.1", 70_000),
+    ],
+    ids=shown,
 )
 def test_addresses(address):
     assert compared(lambda module: module.get_server_certificate(address)).raised is not None
 
 
-# -- host names -------------------------------------------------------------------------------------------------------
+# -- host names ------------------------------------------------------------------------------------
 
 HOSTS = [
-    "", b"", ".", ".x", "x.", "x", "localhost", b"localhost", "LOCALHOST", "a\0b", b"a\0b", "k\xf6nigsg\xe4\xdfchen.example",
-    "xn--knig-5qa.example", "x" * 63, "x" * 64, "a." + "x" * 64, "127.0.0.1", "::1", "[::1]", "fe80::1%lo", "fe80::1%25lo", "1.2.3",
-    "1.2.3.4.5", "0x7f.1", "*.example.org", "_x.example", "a b", "\xe9" * 70, "\udcff", b"\xff", 5, [], "\u2603.net", "a..b",
+    "", b"", ".", ".x", "x.", "x", "localhost", b"localhost", "LOCALHOST", "a\0b", b"a\0b",
+    "k\xf6nigsg\xe4\xdfchen.example",
+    "xn--knig-5qa.example", "x" * 63, "x" * 64, "a." + "x" * 64, "127.0.0.1", "::1", "[::1]",
+    "fe80::1%lo", "fe80::1%25lo", "1.2.3",
+    "1.2.3.4.5", "0x7f.1", "*.example.org", "_x.example", "a b", "\xe9" * 70, "\udcff", b"\xff", 5,
+    [], "\u2603.net", "a..b",
     "\u3002x", "\xdf.de", True,
 ]  # fmt: skip
 
 
 #: From 4.0 on, OpenSSL looks at a name that it is to verify.
-same_major = pytest.mark.skipif(stdlib.OPENSSL_VERSION_INFO[0] != tlskit.OPENSSL_VERSION_INFO[0], reason="the stdlib has another OpenSSL")
+same_major = pytest.mark.skipif(
+    stdlib.OPENSSL_VERSION_INFO[0] != tlskit.OPENSSL_VERSION_INFO[0],
+    reason="the stdlib has another OpenSSL",
+)
 
 
 @same_major
@@ -268,7 +340,9 @@ same_major = pytest.mark.skipif(stdlib.OPENSSL_VERSION_INFO[0] != tlskit.OPENSSL
 def test_names_over_memory(value):
     def work(module):
         client = context(module, "PROTOCOL_TLS_CLIENT")
-        return client.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname=value).server_hostname
+        return client.wrap_bio(
+            module.MemoryBIO(), module.MemoryBIO(), server_hostname=value
+        ).server_hostname
 
     compared(work)
 
@@ -279,7 +353,13 @@ def test_names_over_sockets(value):
     def work(module):
         near, far = socket.socketpair()
         client = context(module, "PROTOCOL_TLS_CLIENT")
-        with near, far, client.wrap_socket(near, do_handshake_on_connect=False, server_hostname=value) as wrapped:
+        with (
+            near,
+            far,
+            client.wrap_socket(
+                near, do_handshake_on_connect=False, server_hostname=value
+            ) as wrapped,
+        ):
             return wrapped.server_hostname
 
     compared(work)
@@ -290,7 +370,11 @@ def test_names_on_the_wire(pki, value):
     """What a server is told, if anything: an address is not (RFC 6066, section 3)."""
 
     def work(module):
-        client, server, seen = context(module, "PROTOCOL_TLS_CLIENT"), server_context(pki, module=module), []
+        client, server, seen = (
+            context(module, "PROTOCOL_TLS_CLIENT"),
+            server_context(pki, module=module),
+            [],
+        )
         client.check_hostname, client.verify_mode = False, module.CERT_NONE
         server.sni_callback = lambda connection, name, context: seen.append(name)
         to_client, to_server = module.MemoryBIO(), module.MemoryBIO()
@@ -317,7 +401,12 @@ def test_names_that_openssl_refuses(pki, name):
     with pytest.raises(tlskit.SSLError, match="as the name of a host to verify"):
         client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name)
     client.check_hostname = False
-    assert client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name).server_hostname == name
+    assert (
+        client.wrap_bio(
+            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name
+        ).server_hostname
+        == name
+    )
 
 
 @same_major
@@ -325,18 +414,25 @@ def test_a_scoped_address_is_not_in_a_certificate(pki):
     """Its zone means something on this machine only; neither module finds it."""
 
     def work(module):
-        memory_pair(client_context(pki, module=module), server_context(pki, module=module), hostname="::1%lo", module=module)
+        memory_pair(
+            client_context(pki, module=module),
+            server_context(pki, module=module),
+            hostname="::1%lo",
+            module=module,
+        )
 
     assert compared(work).raised is tlskit.SSLCertVerificationError
 
 
-# -- connections ------------------------------------------------------------------------------------------------------
+# -- connections -----------------------------------------------------------------------------------
 
 
 def buffers():
     return {
-        "none": None, "number": 5, "bytes": b"abc", "bytearray": bytearray(4), "empty": bytearray(0), "view": memoryview(bytearray(6)),
-        "read-only": memoryview(b"xx"), "array": array.array("I", [0, 0, 0]), "strided": memoryview(bytearray(8))[::2],
+        "none": None, "number": 5, "bytes": b"abc", "bytearray": bytearray(4),
+        "empty": bytearray(0), "view": memoryview(bytearray(6)),
+        "read-only": memoryview(b"xx"), "array": array.array("I", [0, 0, 0]),
+        "strided": memoryview(bytearray(8))[::2],
         "text": "x", "list": [],
     }  # fmt: skip
 
@@ -375,14 +471,20 @@ def test_a_huge_write(pki, state):
 
 
 @pytest.mark.parametrize("state", ["fresh", "made"])
-@pytest.mark.parametrize("name", ["session", "context", "server_side", "server_hostname", "session_reused"])
+@pytest.mark.parametrize(
+    "name", ["session", "context", "server_side", "server_hostname", "session_reused"]
+)
 @named([None, 5, "x"])
 def test_attributes(pki, state, name, value):
-    assert compared(lambda module: setattr(object_of(pki, module, state, b"x"), name, value)).raised is not None
+    assert (
+        compared(lambda module: setattr(object_of(pki, module, state, b"x"), name, value)).raised
+        is not None
+    )
 
 
 QUESTIONS = [
-    "pending", "version", "cipher", "compression", "shared_ciphers", "selected_alpn_protocol", "selected_npn_protocol",
+    "pending", "version", "cipher", "compression", "shared_ciphers", "selected_alpn_protocol",
+    "selected_npn_protocol",
     "get_channel_binding", "verify_client_post_handshake", "unwrap", "do_handshake",
 ]  # fmt: skip
 
@@ -391,7 +493,10 @@ QUESTIONS = [
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_questions(pki, state, name):
     compared(lambda module: type(getattr(object_of(pki, module, state, b"x"), name)()).__name__)
-    assert compared(lambda module: getattr(object_of(pki, module, state, b"x"), name)(1, 2, 3)).raised is TypeError
+    assert (
+        compared(lambda module: getattr(object_of(pki, module, state, b"x"), name)(1, 2, 3)).raised
+        is TypeError
+    )
 
 
 @pytest.mark.parametrize("kind", buffers())
@@ -414,12 +519,18 @@ def test_reading_memory(value):
 
 
 SOCKET_CALLS = [
-    ("read", ()), ("read", (0,)), ("read", (-1,)), ("write", (b"x",)), ("write", ("x",)), ("recv", (0,)), ("recv", (-1,)), ("recv", (5, 1)),
-    ("recv_into", (b"x",)), ("recv_into", ("x",)), ("recv_into", (bytearray(5), -1)), ("recv_into", (bytearray(5), 1, 1)), ("recvfrom", ()),
-    ("recvmsg", ()), ("recvmsg_into", ([],)), ("send", ("x",)), ("send", (b"x", 1)), ("send", (b"",)), ("send", (5,)), ("sendall", ("x",)),
-    ("sendall", (b"",)), ("sendall", (b"x", 1)), ("sendto", (b"x", ("127.0.0.1", 1))), ("sendmsg", ([b"x"],)), ("sendfile", (5,)),
-    ("dup", ()), ("shutdown", (99,)), ("shutdown", ("x",)), ("pending", ()), ("version", ()), ("cipher", ()), ("compression", ()),
-    ("shared_ciphers", ()), ("selected_alpn_protocol", ()), ("get_channel_binding", ("x",)), ("verify_client_post_handshake",
+    ("read", ()), ("read", (0,)), ("read", (-1,)), ("write", (b"x",)), ("write", ("x",)), ("recv",
+    (0,)), ("recv", (-1,)), ("recv", (5, 1)),
+    ("recv_into", (b"x",)), ("recv_into", ("x",)), ("recv_into", (bytearray(5), -1)), ("recv_into",
+    (bytearray(5), 1, 1)), ("recvfrom", ()),
+    ("recvmsg", ()), ("recvmsg_into", ([],)), ("send", ("x",)), ("send", (b"x", 1)), ("send",
+    (b"",)), ("send", (5,)), ("sendall", ("x",)),
+    ("sendall", (b"",)), ("sendall", (b"x", 1)), ("sendto", (b"x", ("127.0.0.1", 1))), ("sendmsg",
+    ([b"x"],)), ("sendfile", (5,)),
+    ("dup", ()), ("shutdown", (99,)), ("shutdown", ("x",)), ("pending", ()), ("version", ()),
+    ("cipher", ()), ("compression", ()),
+    ("shared_ciphers", ()), ("selected_alpn_protocol", ()), ("get_channel_binding", ("x",)),
+    ("verify_client_post_handshake",
     ()), ("connect", (5,)),
     ("settimeout", (-1,)), ("do_handshake", ()),
 ]  # fmt: skip
@@ -433,7 +544,9 @@ def socket_in(pki, module, state):
             yield wrapped
         return
     near, far = socket.socketpair()
-    accepting = Background(lambda: server_context(pki, module=module).wrap_socket(far, server_side=True))
+    accepting = Background(
+        lambda: server_context(pki, module=module).wrap_socket(far, server_side=True)
+    )
     with client.wrap_socket(near, server_hostname="localhost") as wrapped, accepting.result():
         if state == "closed":
             wrapped.close()
@@ -443,7 +556,11 @@ def socket_in(pki, module, state):
 
 
 @pytest.mark.parametrize("state", ["connected", "non-blocking", "unconnected", "closed"])
-@pytest.mark.parametrize(("name", "arguments"), SOCKET_CALLS, ids=lambda part: part if isinstance(part, str) else shown(part))
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    SOCKET_CALLS,
+    ids=lambda part: part if isinstance(part, str) else shown(part),
+)
 def test_sockets(pki, state, name, arguments):
     if not hasattr(socket.socket, name) and name in ("recvmsg", "recvmsg_into", "sendmsg"):
         pytest.skip("not on this system")

@@ -1,4 +1,6 @@
-"""`make test-stdlib`: that Python's own tests run with tlskit in the place of ssl, and that it shows where they do not pass."""
+"""`make test-stdlib`: that Python's own tests run with tlskit in the place of ssl, and that it
+shows where they do not pass.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 
 PATH = Path(__file__).parents[2] / "tools" / "stdlib_tests.py"
 #: A package `test` whose tests pass with the stdlib, and come to every other end with tlskit.
-FAKE = '''
+FAKE = """
 import os, ssl, threading, unittest
 
 ours = "tlskit" in ssl.SSLContext.__module__
@@ -51,7 +53,7 @@ class Prepared(unittest.TestCase):
 
     def test_is_never_reached(self):
         pass
-'''
+"""
 
 
 @pytest.fixture
@@ -67,7 +69,12 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def fake(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    for name, text in {"__init__": "", "support": "", "test_fake": FAKE, "test_broken": "import ssl.nowhere"}.items():
+    for name, text in {
+        "__init__": "",
+        "support": "",
+        "test_fake": FAKE,
+        "test_broken": "import ssl.nowhere",
+    }.items():
         file = tmp_path / "test" / f"{name}.py"
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
@@ -84,19 +91,29 @@ def test_python_s_own_tests(tool: ModuleType, way: str) -> None:
         pytest.skip("this Python comes without its tests")
     some = "SSLErrorTests|MemoryBIOTests|ContextTests.test_(options|constructor)"
     command = [sys.executable, str(PATH), "--way", way, "--match", some, "test_ssl"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=tool.environment(), check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, env=tool.environment(), check=False
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     passed, _, total, *_ = done.stdout.splitlines()[-1].removeprefix(f"{way}: ").split()
     assert int(passed) == int(total) > 8
 
 
 @pytest.mark.parametrize("way", ["replace", "inject"])
-def test_everything_but_passing_is_told(fake: ModuleType, way: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_everything_but_passing_is_told(
+    fake: ModuleType, way: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     results = {which: fake.run("test_fake", which, "") for which in (fake.STDLIB, way)}
     numbers, well = fake.report("test_fake", results)
     said = capsys.readouterr().out
     assert (numbers["counted"], numbers[way], well) == (7, 1, False)
-    for expected in ("a_fails: failed", "b_crashes: crashed", "c_fails_in_part: failed", "d_hangs: hung", "e_is_skipped: skipped"):
+    for expected in (
+        "a_fails: failed",
+        "b_crashes: crashed",
+        "c_fails_in_part: failed",
+        "d_hangs: hung",
+        "e_is_skipped: skipped",
+    ):
         assert expected in said
     assert "not run: test.test_fake.Prepared.test_is_never_reached" in said
     assert "f_passes" not in said
@@ -104,9 +121,14 @@ def test_everything_but_passing_is_told(fake: ModuleType, way: str, capsys: pyte
     assert 'test_fake.py", line' in said.partition("d_hangs: hung")[2]  # where it hung
 
 
-def test_what_cannot_be_imported_is_a_problem(fake: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_imported_is_a_problem(
+    fake: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = fake.run("test_broken", "replace", "")
-    numbers, well = fake.report("test_broken", {fake.STDLIB: fake.Result({"test.test_broken.T.test": "passed"}), "replace": found})
+    numbers, well = fake.report(
+        "test_broken",
+        {fake.STDLIB: fake.Result({"test.test_broken.T.test": "passed"}), "replace": found},
+    )
     assert (numbers["replace"], well) == (0, False)
     assert "nowhere" in capsys.readouterr().out
 
@@ -114,7 +136,13 @@ def test_what_cannot_be_imported_is_a_problem(fake: ModuleType, capsys: pytest.C
 def test_what_is_excluded_does_not_count(tool: ModuleType) -> None:
     excluded = dict.fromkeys((f"test.{name}" for name in tool.EXCLUDED), "passed")
     assert len(excluded) <= 10
-    expected = tool.Result({**excluded, "test.test_ssl.T.test_counts": "passed", "test.test_ssl.T.test_skipped": "skipped"})
+    expected = tool.Result(
+        {
+            **excluded,
+            "test.test_ssl.T.test_counts": "passed",
+            "test.test_ssl.T.test_skipped": "skipped",
+        }
+    )
     assert tool.counted(expected) == ["test.test_ssl.T.test_counts"]
     assert tool.missed(expected, tool.Result()) == {"test.test_ssl.T.test_counts": "not run"}
 
@@ -123,7 +151,14 @@ def test_without_python_s_tests_one_sentence_says_so(tool: ModuleType, tmp_path:
     (tmp_path / "test.py").write_text("")  # hides the package
     environment = tool.environment()
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
-    done = subprocess.run([sys.executable, str(PATH)], capture_output=True, text=True, timeout=60, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, str(PATH)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "without the package `test`" in done.stderr

@@ -1,4 +1,6 @@
-"""What a fresh context says before anybody has set anything: the stdlib's own answers, protocol by protocol."""
+"""What a fresh context says before anybody has set anything: the stdlib's own answers, protocol by
+protocol.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,20 @@ import tlskit
 
 from .compare import compared, quiet, same_defaults, same_openssl
 
-PROTOCOLS = ["PROTOCOL_TLS", "PROTOCOL_TLS_CLIENT", "PROTOCOL_TLS_SERVER", "PROTOCOL_TLSv1", "PROTOCOL_TLSv1_1", "PROTOCOL_TLSv1_2"]
+PROTOCOLS = [
+    "PROTOCOL_TLS",
+    "PROTOCOL_TLS_CLIENT",
+    "PROTOCOL_TLS_SERVER",
+    "PROTOCOL_TLSv1",
+    "PROTOCOL_TLSv1_1",
+    "PROTOCOL_TLSv1_2",
+]
 ATTRIBUTES = [
-    "_host_flags", "_msg_callback", "check_hostname", "hostname_checks_common_name", "keylog_filename", "maximum_version", "num_tickets",
+    "_host_flags", "_msg_callback", "check_hostname", "hostname_checks_common_name",
+    "keylog_filename", "maximum_version", "num_tickets",
     pytest.param("minimum_version", marks=same_defaults),
-    "post_handshake_auth", "protocol", "security_level", "sni_callback", "verify_flags", "verify_mode",
+    "post_handshake_auth", "protocol", "security_level", "sni_callback", "verify_flags",
+    "verify_mode",
 ]  # fmt: skip
 CALLS = ["cert_store_stats", "get_ca_certs", "session_stats"]
 
@@ -26,7 +37,12 @@ def fresh(module, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("name", ATTRIBUTES)
 def test_attributes(protocol, name):
-    result = compared(lambda module: (getattr(fresh(module, protocol), name), type(getattr(fresh(module, protocol), name)).__name__))
+    result = compared(
+        lambda module: (
+            getattr(fresh(module, protocol), name),
+            type(getattr(fresh(module, protocol), name)).__name__,
+        )
+    )
     assert result.raised is None
 
 
@@ -34,7 +50,12 @@ def test_attributes(protocol, name):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("name", ["options"])
 def test_options(protocol, name):
-    result = compared(lambda module: (getattr(fresh(module, protocol), name), repr(getattr(fresh(module, protocol), name))))
+    result = compared(
+        lambda module: (
+            getattr(fresh(module, protocol), name),
+            repr(getattr(fresh(module, protocol), name)),
+        )
+    )
     assert result.raised is None
 
 
@@ -54,7 +75,13 @@ def test_calls(protocol, name):
 
 @same_openssl
 @pytest.mark.parametrize(
-    "factory", ["create_default_context", "_create_unverified_context", "_create_stdlib_context", "_create_default_https_context"]
+    "factory",
+    [
+        "create_default_context",
+        "_create_unverified_context",
+        "_create_stdlib_context",
+        "_create_default_https_context",
+    ],
 )
 @pytest.mark.parametrize("name", [*ATTRIBUTES, "options"])
 def test_factories(monkeypatch, factory, name):
@@ -63,21 +90,35 @@ def test_factories(monkeypatch, factory, name):
 
 
 def test_they_are_contexts_of_ours():
-    for factory in ("create_default_context", "_create_unverified_context", "_create_stdlib_context", "_create_default_https_context"):
+    for factory in (
+        "create_default_context",
+        "_create_unverified_context",
+        "_create_stdlib_context",
+        "_create_default_https_context",
+    ):
         assert type(getattr(tlskit, factory)()) is tlskit.SSLContext
 
 
 def test_secure_whatever_openssl_this_is():
-    """Where the two OpenSSLs differ, the comparison above is left out: the least that has to hold."""
+    """Where the two OpenSSLs differ, the comparison above is left out: the least that has to
+    hold.
+    """
     context = tlskit.create_default_context()
     assert context.verify_mode is tlskit.CERT_REQUIRED
     assert context.check_hostname is True
-    assert context.minimum_version in (stdlib.create_default_context().minimum_version, tlskit.TLSVersion.TLSv1_2)
-    assert context.security_level >= 2  # at which libssl speaks nothing older than TLS 1.2, whatever the lowest version is
+    assert context.minimum_version in (
+        stdlib.create_default_context().minimum_version,
+        tlskit.TLSVersion.TLSv1_2,
+    )
+    assert (
+        context.security_level >= 2
+    )  # at which libssl speaks nothing older than TLS 1.2, whatever the lowest version is
     assert context.options & tlskit.OP_NO_COMPRESSION
     assert not context.options & tlskit.OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION
     names = {suite["name"] for suite in context.get_ciphers()}
-    assert not any(word in name for name in names for word in ("NULL", "RC4", "3DES", "EXP", "ADH", "MD5"))
+    assert not any(
+        word in name for name in names for word in ("NULL", "RC4", "3DES", "EXP", "ADH", "MD5")
+    )
 
 
 @pytest.mark.parametrize(("work", "expected"), [

@@ -40,11 +40,17 @@ def base(request):
 
 def use(context, kind):
     """Let `context` make its connections of this class."""
-    setattr(context, "sslobject_class" if issubclass(kind, stdlib.SSLObject) else "sslsocket_class", kind)
+    setattr(
+        context,
+        "sslobject_class" if issubclass(kind, stdlib.SSLObject) else "sslsocket_class",
+        kind,
+    )
 
 
 def connect(base, client, server, **kwargs):
-    """The client's end, of whichever kind `base` is, and what it has seen: (word, session, whether it was resumed)."""
+    """The client's end, of whichever kind `base` is, and what it has seen: (word, session, whether
+    it was resumed).
+    """
     if issubclass(base, stdlib.SSLObject):
         near, far = memory_pair(client, server, **kwargs)
         far.write(b"word")
@@ -54,7 +60,7 @@ def connect(base, client, server, **kwargs):
         return near, (near.recv(10), near.session, near.session_reused)
 
 
-# -- classes of somebody else -----------------------------------------------------------------------------------------
+# -- classes of somebody else ----------------------------------------------------------------------
 
 
 def test_a_derived_class_is_used(contexts, base):
@@ -78,7 +84,8 @@ def test_a_derived_class_is_used(contexts, base):
     assert isinstance(near, Derived)
     assert isinstance(near, base)
     assert isinstance(near, getattr(tlskit, base.__name__))
-    assert (type(near).__name__, type(near).__qualname__, type(near).__doc__, type(near).__module__) == (
+    assert (type(near).__name__, type(near).__qualname__, type(near).__doc__,
+    type(near).__module__) == (
         Derived.__name__, Derived.__qualname__, "Somebody's own.", __name__,
     )  # fmt: skip
     assert {"Derived", "read"} <= set(calls)
@@ -185,7 +192,7 @@ def test_a_class_of_another_kind(contexts):
     assert client.wrap_bio(1, 2, server_hostname="localhost") == (1, 2, "localhost")
 
 
-# -- two ways of taking part ------------------------------------------------------------------------------------------
+# -- two ways of taking part -----------------------------------------------------------------------
 
 
 def test_by_create(contexts, base):
@@ -230,7 +237,9 @@ def test_by_init(contexts, base):
 
 @pytest.mark.parametrize("injected", [False, True])
 def test_by_init_over_asyncio(contexts, injected):
-    """A class for each connection, as a driver for a database makes it: here its sessions are resumed."""
+    """A class for each connection, as a driver for a database makes it: here its sessions are
+    resumed.
+    """
     client, server = contexts
 
     async def connect(address, session):
@@ -241,7 +250,9 @@ def test_by_init_over_asyncio(contexts, injected):
                     self.session = session
 
         client.sslobject_class = Derived
-        reader, writer = await asyncio.open_connection(*address, ssl=client, server_hostname="localhost")
+        reader, writer = await asyncio.open_connection(
+            *address, ssl=client, server_hostname="localhost"
+        )
         writer.write(b"word")
         assert await reader.readexactly(4) == b"word"
         connection = writer.get_extra_info("ssl_object")
@@ -250,7 +261,10 @@ def test_by_init_over_asyncio(contexts, injected):
         await writer.wait_closed()
         return seen
 
-    with echo_server(server) as address, tlskit.inject_into_ssl() if injected else contextlib.nullcontext():
+    with (
+        echo_server(server) as address,
+        tlskit.inject_into_ssl() if injected else contextlib.nullcontext(),
+    ):
         session, reused, instance = asyncio.run(connect(address, None))
         assert not reused
         _, reused, instance = asyncio.run(connect(address, session))
@@ -339,14 +353,16 @@ def test_still_no_public_constructor(base):
             kind()
 
 
-# -- connections that others make with our contexts ---------------------------------------------------------------------
+# -- connections that others make with our contexts ------------------------------------------------
 
 
 def test_the_stdlibs_object_over_our_context(contexts):
     """`ssl.SSLObject._create` itself, as a class that overrides much may call it."""
     client, server = contexts
     to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
-    near = stdlib.SSLObject._create(to_client, to_server, server_hostname="localhost", context=client)
+    near = stdlib.SSLObject._create(
+        to_client, to_server, server_hostname="localhost", context=client
+    )
     far = stdlib.SSLObject._create(to_server, to_client, server_side=True, context=server)
     shake(near, far)
     assert type(near) is stdlib.SSLObject
@@ -421,11 +437,13 @@ def test_a_socket_that_is_gone(contexts):
             channel.read(1)
 
 
-# -- past tlskit --------------------------------------------------------------------------------------------------------
+# -- past tlskit -----------------------------------------------------------------------------------
 
 
 def test_past_tlskit_nothing_is_trusted(pki):
-    """The C class's own methods reach the dormant base. However permissive our context is, that one verifies."""
+    """The C class's own methods reach the dormant base. However permissive our context is, that one
+    verifies.
+    """
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(pki.root)
     context.check_hostname = False
@@ -450,7 +468,9 @@ def test_past_tlskit_there_are_no_servers(pki):
 
 
 def test_a_server_of_the_stdlibs_shows_nothing_of_ours(pki):
-    """Set in the stdlib's `sni_callback`, a context of ours stands for its dormant base, which has no certificate."""
+    """Set in the stdlib's `sni_callback`, a context of ours stands for its dormant base, which has
+    no certificate.
+    """
     ours = server_context(pki)
     theirs = server_context(pki, module=stdlib)
 
@@ -459,13 +479,15 @@ def test_a_server_of_the_stdlibs_shows_nothing_of_ours(pki):
 
     theirs.sni_callback = switch
     to_client, to_server = stdlib.MemoryBIO(), stdlib.MemoryBIO()
-    near = client_context(pki, module=stdlib).wrap_bio(to_client, to_server, server_hostname="localhost")
+    near = client_context(pki, module=stdlib).wrap_bio(
+        to_client, to_server, server_hostname="localhost"
+    )
     far = theirs.wrap_bio(to_server, to_client, server_side=True)
     with pytest.raises(stdlib.SSLError):
         shake(near, far)
 
 
-# -- beside the stdlib's class ------------------------------------------------------------------------------------------
+# -- beside the stdlib's class ---------------------------------------------------------------------
 
 
 def settable():
@@ -477,9 +499,15 @@ def settable():
 @pytest.mark.parametrize("name", settable()[0])
 def test_a_context_of_the_stdlibs_at_our_property(name):
     """This is where it arrives when `ssl.SSLContext` is tlskit's class."""
-    values = {"maximum_version": stdlib.TLSVersion.TLSv1_3, "minimum_version": stdlib.TLSVersion.TLSv1_3}
+    values = {
+        "maximum_version": stdlib.TLSVersion.TLSv1_3,
+        "minimum_version": stdlib.TLSVersion.TLSv1_3,
+    }
     value = values.get(name, 1)
-    theirs, ours = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    theirs, ours = (
+        stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+    )
     theirs.check_hostname = ours.check_hostname = False
     before = getattr(ours, name)
     getattr(super(tlskit.SSLContext, tlskit.SSLContext), name).__set__(theirs, value)
@@ -513,8 +541,13 @@ def test_derived_contexts_may_be_abstract():
 
 
 def test_instances(monkeypatch):
-    monkeypatch.setattr(ContextType, "standing_in", None)  # as in a process in which tlskit never stood in for `ssl`
-    theirs, ours = stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT), tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr(
+        ContextType, "standing_in", None
+    )  # as in a process in which tlskit never stood in for `ssl`
+    theirs, ours = (
+        stdlib.SSLContext(stdlib.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+    )
 
     class Derived(tlskit.SSLContext):
         pass
@@ -559,14 +592,24 @@ assert BENEATH == {id(theirs): 6, "called": True}
 
 
 def test_names_of_the_future():
-    """What a later Python adds to its class does not silently set up the dormant base, and goes on for the stdlib's contexts."""
+    """What a later Python adds to its class does not silently set up the dormant base, and goes on
+    for the stdlib's contexts.
+    """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run([sys.executable, "-c", FUTURE], env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", FUTURE],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 
 ERRORS = [
-    "CertificateError", "SSLCertVerificationError", "SSLEOFError", "SSLError", "SSLSyscallError", "SSLWantReadError", "SSLWantWriteError",
+    "CertificateError", "SSLCertVerificationError", "SSLEOFError", "SSLError", "SSLSyscallError",
+    "SSLWantReadError", "SSLWantWriteError",
     "SSLZeroReturnError",
 ]  # fmt: skip
 

@@ -1,4 +1,6 @@
-"""`inject_into_ssl`: what it replaces, what goes on as before, and that it leaves nothing behind."""
+"""`inject_into_ssl`: what it replaces, what goes on as before, and that it leaves nothing
+behind.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ from ..support.pairs import (
 
 @pytest.fixture(autouse=True)
 def before():
-    """Every name of `ssl`, and of its class, is after each test what it was before; but for the provision that stays."""
+    """Every name of `ssl`, and of its class, is after each test what it was before; but for the
+    provision that stays.
+    """
     tlskit.inject_into_ssl()
     tlskit.extract_from_ssl()
     names = dict(vars(ssl)), dict(vars(stdlib.SSLContext))
@@ -64,7 +68,7 @@ def stdlib_context(pki):
     return context
 
 
-# -- in and out -------------------------------------------------------------------------------------------------------
+# -- in and out ------------------------------------------------------------------------------------
 
 
 def test_contexts_are_ours():
@@ -98,7 +102,16 @@ def test_a_default_context_is_as_strict_as_before():
 
 
 def test_what_stays_the_stdlibs(before):
-    kept = ["SSLSocket", "SSLObject", "SSLError", "Purpose", "Options", "create_default_context", "get_server_certificate", "_ssl"]
+    kept = [
+        "SSLSocket",
+        "SSLObject",
+        "SSLError",
+        "Purpose",
+        "Options",
+        "create_default_context",
+        "get_server_certificate",
+        "_ssl",
+    ]
     with tlskit.inject_into_ssl():
         for name in kept:
             assert getattr(ssl, name) is before[name]
@@ -109,7 +122,11 @@ def test_answers_are_those_of_tlskit():
     """Also what the running Python has no name for."""
     with tlskit.inject_into_ssl():
         for name in tlskit.__all__:
-            if name.startswith(("HAS_", "OPENSSL_")) or name in ("OP_ENABLE_KTLS", "OP_LEGACY_SERVER_CONNECT", "CHANNEL_BINDING_TYPES"):
+            if name.startswith(("HAS_", "OPENSSL_")) or name in (
+                "OP_ENABLE_KTLS",
+                "OP_LEGACY_SERVER_CONNECT",
+                "CHANNEL_BINDING_TYPES",
+            ):
                 assert getattr(ssl, name) == getattr(tlskit, name), name
         assert not hasattr(ssl, "SessionCacheMode")
 
@@ -200,7 +217,7 @@ def test_many_threads():
     assert ssl.SSLContext is stdlib.SSLContext
 
 
-# -- copies -----------------------------------------------------------------------------------------------------------
+# -- copies ----------------------------------------------------------------------------------------
 
 
 def test_copies_of_other_modules(module):
@@ -215,7 +232,9 @@ def test_copies_of_other_modules(module):
 
 def test_copies_that_are_kept_on_purpose(module):
     """Whoever keeps the original under a name that says so needs the original."""
-    mine = module("somebody", _original_SSLContext=stdlib.SSLContext, orig_SSLContext=stdlib.SSLContext)
+    mine = module(
+        "somebody", _original_SSLContext=stdlib.SSLContext, orig_SSLContext=stdlib.SSLContext
+    )
     with tlskit.inject_into_ssl():
         assert mine._original_SSLContext is mine.orig_SSLContext is stdlib.SSLContext
 
@@ -278,7 +297,9 @@ def test_a_module_that_cannot_be_changed(monkeypatch):
 
 
 def test_somebody_else_has_come_after(before):
-    """What he put there is not ours to take away; and what he kept of ours and puts back is taken out by another call."""
+    """What he put there is not ours to take away; and what he kept of ours and puts back is taken
+    out by another call.
+    """
 
     class Theirs(stdlib.SSLContext):
         pass
@@ -312,7 +333,7 @@ def test_somebody_else_was_there_before(module):
         ssl.SSLContext = stdlib.SSLContext
 
 
-# -- contexts that a library makes when it is imported ------------------------------------------------------------------
+# -- contexts that a library makes when it is imported ---------------------------------------------
 
 
 def requests_adapters(module, pki, **more):
@@ -339,7 +360,9 @@ def test_a_preloaded_context_is_made_again(module, pki):
         assert made.check_hostname is False
         assert made.verify_mode is ssl.CERT_REQUIRED
         assert made.cert_store_stats()["x509"] == 2
-        assert [suite["name"] for suite in made.get_ciphers() if not suite["name"].startswith("TLS_")] == ["ECDHE-RSA-AES256-GCM-SHA384"]
+        assert [
+            suite["name"] for suite in made.get_ciphers() if not suite["name"].startswith("TLS_")
+        ] == ["ECDHE-RSA-AES256-GCM-SHA384"]
     assert mine._preloaded_ssl_context is theirs
 
 
@@ -359,11 +382,13 @@ def test_a_preloaded_context_that_cannot_be_made(module, pki):
         assert mine._preloaded_ssl_context is theirs
 
 
-# -- contexts from before, and from meanwhile -------------------------------------------------------------------------
+# -- contexts from before, and from meanwhile ------------------------------------------------------
 
 
 def test_old_contexts_are_instances():
-    """Some libraries take what is no instance of `ssl.SSLContext` for "no TLS", and go on in the clear."""
+    """Some libraries take what is no instance of `ssl.SSLContext` for "no TLS", and go on in the
+    clear.
+    """
     old = stdlib.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     with tlskit.inject_into_ssl():
         taken = ssl.SSLContext
@@ -376,13 +401,17 @@ def test_old_contexts_are_instances():
             pass
 
         assert not isinstance(old, Derived)
-    assert isinstance(ssl.create_default_context(), taken)  # a module that was imported meanwhile still asks this class
+    assert isinstance(
+        ssl.create_default_context(), taken
+    )  # a module that was imported meanwhile still asks this class
     assert not isinstance(object(), taken)
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("options", ssl.OP_NO_TICKET), ("verify_flags", ssl.VERIFY_X509_STRICT), ("verify_mode", ssl.CERT_OPTIONAL), ("check_hostname", False),
-    ("minimum_version", ssl.TLSVersion.TLSv1_3), ("maximum_version", ssl.TLSVersion.TLSv1_2), ("keylog_filename", None),
+    ("options", ssl.OP_NO_TICKET), ("verify_flags", ssl.VERIFY_X509_STRICT), ("verify_mode",
+    ssl.CERT_OPTIONAL), ("check_hostname", False),
+    ("minimum_version", ssl.TLSVersion.TLSv1_3), ("maximum_version", ssl.TLSVersion.TLSv1_2),
+    ("keylog_filename", None),
     ("post_handshake_auth", True), ("hostname_checks_common_name", True), ("_msg_callback", None),
     ("_msg_callback", lambda *args: None),
 ])  # fmt: skip
@@ -396,7 +425,9 @@ def test_old_contexts_can_be_set(name, value):
 
 @pytest.mark.parametrize("kinds", ["ours", "theirs", "both"])
 def test_old_contexts_take_new_bios(pki, version, kinds):
-    """asyncio makes `ssl.MemoryBIO()` for every connection, also with a context that was made long ago."""
+    """asyncio makes `ssl.MemoryBIO()` for every connection, also with a context that was made long
+    ago.
+    """
     client = stdlib_context(pki)
     client.minimum_version = client.maximum_version = version
     server = server_context(pki, module=ssl)
@@ -426,7 +457,9 @@ def test_old_contexts_take_new_bios(pki, version, kinds):
 
 
 def test_old_contexts_take_new_bios_afterwards(pki):
-    """Who has taken the class meanwhile, as compiled code does, keeps it; the stdlib's own BIOs are used as they are."""
+    """Who has taken the class meanwhile, as compiled code does, keeps it; the stdlib's own BIOs are
+    used as they are.
+    """
     with tlskit.inject_into_ssl():
         taken = ssl.MemoryBIO
     to_client, to_server = taken(), taken()
@@ -434,7 +467,9 @@ def test_old_contexts_take_new_bios_afterwards(pki):
     far = server_context(pki, module=ssl).wrap_bio(to_server, to_client, server_side=True)
     shake(near, far)
     assert near.version() == far.version()
-    plain = stdlib_context(pki).wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost")
+    plain = stdlib_context(pki).wrap_bio(
+        stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_hostname="localhost"
+    )
     assert type(plain._sslobj) is ssl._ssl._SSLSocket
 
 
@@ -505,7 +540,7 @@ def test_old_sockets_go_on(pki):
         assert client.recv(1) == b"y"
 
 
-# -- the standard library with it -------------------------------------------------------------------------------------
+# -- the standard library with it ------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -521,7 +556,9 @@ def test_asyncio(pki, injected_client):
     client = None if injected_client else stdlib_context(pki)
 
     async def talk(address):
-        reader, writer = await asyncio.open_connection(*address, ssl=client or ssl.create_default_context(cafile=pki.root))
+        reader, writer = await asyncio.open_connection(
+            *address, ssl=client or ssl.create_default_context(cafile=pki.root)
+        )
         writer.write(b"hello")
         word = await reader.readexactly(5)
         kind = type(writer.get_extra_info("ssl_object"))
@@ -537,13 +574,18 @@ def test_asyncio(pki, injected_client):
 
 def test_get_server_certificate(pki):
     with tlskit.inject_into_ssl(), echo_server(server_context(pki)) as address:
-        assert ssl.get_server_certificate(address, ca_certs=str(pki.root)) in pki.server.chain.read_text()
+        assert (
+            ssl.get_server_certificate(address, ca_certs=str(pki.root))
+            in pki.server.chain.read_text()
+        )
         with pytest.raises(ssl.SSLCertVerificationError):
             ssl.get_server_certificate(address, ca_certs=str(pki.stranger_root))
 
 
 def test_derived_contexts(pki):
-    """A class that a library derives from `ssl.SSLContext` meanwhile is one of ours, before and afterwards."""
+    """A class that a library derives from `ssl.SSLContext` meanwhile is one of ours, before and
+    afterwards.
+    """
     with tlskit.inject_into_ssl():
 
         class Derived(ssl.SSLContext):
@@ -569,7 +611,11 @@ def test_it_verifies(pki):
     with tlskit.inject_into_ssl():
         trusting = ssl.create_default_context(cafile=pki.root)
         for context, name, server in (
-            (ssl.create_default_context(cafile=pki.stranger_root), "localhost", server_context(pki)),
+            (
+                ssl.create_default_context(cafile=pki.stranger_root),
+                "localhost",
+                server_context(pki),
+            ),
             (trusting, "nobody.example", server_context(pki)),
             (trusting, "localhost", server_context(pki, identity=pki.expired)),
         ):
@@ -580,7 +626,9 @@ def test_it_verifies(pki):
 
 
 def test_somebody_who_replaces_more_than_the_classes(before, module):
-    """His functions go with his class: they would make something of our contexts. What a program has put there stays."""
+    """His functions go with his class: they would make something of our contexts. What a program
+    has put there stays.
+    """
 
     class Theirs(stdlib.SSLContext):
         pass
@@ -598,13 +646,27 @@ def test_somebody_who_replaces_more_than_the_classes(before, module):
 
     for thing in (Theirs, TheirSocket, make):
         thing.__module__ = "theirs.green"
-    ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context, ssl._create_default_https_context = Theirs, TheirSocket, make, chosen
+    ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context, ssl._create_default_https_context = (
+        Theirs,
+        TheirSocket,
+        make,
+        chosen,
+    )
     try:
         with tlskit.inject_into_ssl():
             assert type(ssl.create_default_context()) is tlskit.SSLContext
             assert ssl.SSLSocket is stdlib.SSLSocket
             assert ssl._create_default_https_context is chosen
-        assert (ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context) == (Theirs, TheirSocket, make)
+        assert (ssl.SSLContext, ssl.SSLSocket, ssl.create_default_context) == (
+            Theirs,
+            TheirSocket,
+            make,
+        )
     finally:
-        for name in ("SSLContext", "SSLSocket", "create_default_context", "_create_default_https_context"):
+        for name in (
+            "SSLContext",
+            "SSLSocket",
+            "create_default_context",
+            "_create_default_https_context",
+        ):
             setattr(ssl, name, before[name])

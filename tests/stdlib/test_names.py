@@ -1,4 +1,5 @@
-"""The names of the `ssl` module: what the running Python has is in tlskit too, with the same signature and the same value.
+"""The names of the `ssl` module: what the running Python has is in tlskit too, with the same
+signature and the same value.
 
 What is missing on purpose is listed here, name by name. A list that has become too long fails too.
 """
@@ -20,11 +21,14 @@ CLASSES = ["SSLContext", "SSLSocket", "SSLObject", "MemoryBIO", "SSLSession"]
 GONE = {"RAND_egd"}
 #: What `ssl` imports for itself, and how it is made.
 INTERNAL = {
-    "_GLOBAL_DEFAULT_TIMEOUT", "_Enum", "_IntEnum", "_IntFlag", "_SSLContext", "_SSLv2_IF_EXISTS", "_nid2obj", "_simple_enum", "_ssl",
-    "_sslcopydoc", "_txt2obj", "base64", "create_connection", "errno", "namedtuple", "os", "socket", "sys", "warnings",
+    "_GLOBAL_DEFAULT_TIMEOUT", "_Enum", "_IntEnum", "_IntFlag", "_SSLContext", "_SSLv2_IF_EXISTS",
+    "_nid2obj", "_simple_enum", "_ssl",
+    "_sslcopydoc", "_txt2obj", "base64", "create_connection", "errno", "namedtuple", "os",
+    "socket", "sys", "warnings",
     "_GiveupOnSSLSendfile", "_check_sslobject_params", "_socket",  # 3.15
 }  # fmt: skip
-#: Of the contexts: refused with a sentence, so that they do not configure the dormant base in silence.
+#: Of the contexts: refused with a sentence, so that they do not configure the dormant base in
+#: silence.
 REFUSED = {
     "_set_npn_protocols",
     "_wrap_bio",
@@ -38,11 +42,13 @@ def public(module):
 
 def constants(module):
     return {
-        name: value for name, value in vars(module).items() if name.isupper() or name.split("_")[0] in ("OP", "HAS", "PROTOCOL", "VERIFY")
+        name: value
+        for name, value in vars(module).items()
+        if name.isupper() or name.split("_")[0] in ("OP", "HAS", "PROTOCOL", "VERIFY")
     }
 
 
-# -- the module -------------------------------------------------------------------------------------------------------
+# -- the module ------------------------------------------------------------------------------------
 
 
 def test_every_name_of_the_module():
@@ -80,7 +86,10 @@ def test_values(name):
     if name.startswith(("OPENSSL", "_OPENSSL")):
         assert type(theirs) is type(ours)
         return
-    if name in ("_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"):  # a distribution may have built its own in
+    if name in (
+        "_DEFAULT_CIPHERS",
+        "_RESTRICTED_SERVER_CIPHERS",
+    ):  # a distribution may have built its own in
         assert isinstance(ours, str)
         return
     if name in ("HAS_PSK", "HAS_PSK_TLS13", "HAS_PHA", "HAS_SSLv3", "HAS_TLSv1", "HAS_TLSv1_1"):
@@ -93,18 +102,39 @@ def test_values(name):
 def test_the_constants_of_openssl_are_there():
     """Enough of them that the test above is not an empty one."""
     assert len(SHARED) > 80
-    assert {"OP_NO_TLSv1_3", "CERT_REQUIRED", "PROTOCOL_TLS_CLIENT", "SSL_ERROR_EOF", "VERIFY_X509_STRICT", "HAS_SNI"} <= set(SHARED)
+    assert {
+        "OP_NO_TLSv1_3",
+        "CERT_REQUIRED",
+        "PROTOCOL_TLS_CLIENT",
+        "SSL_ERROR_EOF",
+        "VERIFY_X509_STRICT",
+        "HAS_SNI",
+    } <= set(SHARED)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Options", "VerifyMode", "VerifyFlags", "TLSVersion", "AlertDescription", "SSLErrorNumber", "Purpose", "_SSLMethod", "_ASN1Object"],
+    [
+        "Options",
+        "VerifyMode",
+        "VerifyFlags",
+        "TLSVersion",
+        "AlertDescription",
+        "SSLErrorNumber",
+        "Purpose",
+        "_SSLMethod",
+        "_ASN1Object",
+    ],
 )
 def test_enumerations_are_the_stdlibs_own(name):
     assert getattr(tlskit, name) is getattr(stdlib, name)
 
 
-EXCEPTIONS = [name for name in public(stdlib) - INTERNAL if isinstance(kind := getattr(stdlib, name), type) and issubclass(kind, Exception)]
+EXCEPTIONS = [
+    name
+    for name in public(stdlib) - INTERNAL
+    if isinstance(kind := getattr(stdlib, name), type) and issubclass(kind, Exception)
+]
 
 
 @pytest.mark.parametrize("name", EXCEPTIONS)
@@ -122,7 +152,7 @@ def test_the_version_of_openssl():
             assert getattr(tlskit, name) == getattr(stdlib, name)
 
 
-# -- signatures -------------------------------------------------------------------------------------------------------
+# -- signatures ------------------------------------------------------------------------------------
 
 
 def signature(thing):
@@ -135,16 +165,23 @@ def signature(thing):
 
 
 def same_call(theirs, ours):
-    """Whether whoever calls the one can call the other. What tlskit adds is keyword-only, and has a default."""
+    """Whether whoever calls the one can call the other. What tlskit adds is keyword-only, and has a
+    default.
+    """
     if theirs is None or ours is None or theirs == ours:
         return True
-    if any(kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) for _, kind, _ in theirs):
+    if any(
+        kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        for _, kind, _ in theirs
+    ):
         return True
     keyword, needed = inspect.Parameter.KEYWORD_ONLY, repr(inspect.Parameter.empty)
     beyond = [row for row in ours if row[1] is keyword and row not in theirs and row[2] != needed]
     ours = [row for row in ours if row not in beyond]
     return len(theirs) == len(ours) and all(
-        b == a or (b[2] == a[2] and a[1] is inspect.Parameter.POSITIONAL_ONLY) or (b[0] == a[0] and b[2] == a[2] and b[1] is EITHER)
+        b == a
+        or (b[2] == a[2] and a[1] is inspect.Parameter.POSITIONAL_ONLY)
+        or (b[0] == a[0] and b[2] == a[2] and b[1] is EITHER)
         for a, b in zip(theirs, ours, strict=True)
     )
 
@@ -152,7 +189,9 @@ def same_call(theirs, ours):
 EITHER = inspect.Parameter.POSITIONAL_OR_KEYWORD
 
 
-FUNCTIONS = sorted(name for name in public(stdlib) & public(tlskit) if inspect.isroutine(getattr(stdlib, name)))
+FUNCTIONS = sorted(
+    name for name in public(stdlib) & public(tlskit) if inspect.isroutine(getattr(stdlib, name))
+)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -180,7 +219,7 @@ def test_methods(kind, name):
     assert same_call(signature(theirs), signature(ours)), f"{signature(theirs)}\n{signature(ours)}"
 
 
-# -- classes ----------------------------------------------------------------------------------------------------------
+# -- classes ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -220,11 +259,15 @@ def test_module_names():
         assert getattr(tlskit, kind).__module__.startswith("tlskit")
 
 
-# -- the dormant base -------------------------------------------------------------------------------------------------
+# -- the dormant base ------------------------------------------------------------------------------
 
 
 def base_names():
-    return {name for name in dir(stdlib.SSLContext) if not (name.startswith("__") and name.endswith("__"))}
+    return {
+        name
+        for name in dir(stdlib.SSLContext)
+        if not (name.startswith("__") and name.endswith("__"))
+    }
 
 
 def test_every_inherited_name_is_shadowed():
@@ -248,7 +291,9 @@ def test_what_is_refused():
 
 
 def test_the_base_trusts_nobody(pki):
-    """Whatever goes past tlskit fails closed: the base is a client that verifies and has no authority."""
+    """Whatever goes past tlskit fails closed: the base is a client that verifies and has no
+    authority.
+    """
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(pki.root)
     context.check_hostname = False
@@ -268,7 +313,9 @@ def test_a_handshake_of_the_base_fails(pki):
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(pki.root)
     to_client, to_server = stdlib.MemoryBIO(), stdlib.MemoryBIO()
-    raw = stdlib._ssl._SSLContext._wrap_bio(context, to_client, to_server, server_side=False, server_hostname="localhost")
+    raw = stdlib._ssl._SSLContext._wrap_bio(
+        context, to_client, to_server, server_side=False, server_hostname="localhost"
+    )
     far = server_context(pki, module=stdlib).wrap_bio(to_server, to_client, server_side=True)
     with pytest.raises(stdlib.SSLCertVerificationError):
         shake(raw, far)
@@ -289,12 +336,17 @@ def test_instances(pki):
         assert near.context is client
 
 
-#: What others ask of `_sslobj`: httpcore of the ALPN result, CPython's tests of the chains, truststore and gevent of the rest.
+#: What others ask of `_sslobj`: httpcore of the ALPN result, CPython's tests of the chains,
+#: truststore and gevent of the rest.
 INNER = [
-    "cipher", "compression", "context", "do_handshake", "get_channel_binding", "getpeercert", "owner", "pending", "read",
-    "selected_alpn_protocol", "server_hostname", "server_side", "session", "session_reused", "shared_ciphers", "shutdown",
-    "verify_client_post_handshake", "version", "write", "get_verified_chain", "get_unverified_chain",
-    "group", "client_sigalg", "server_sigalg", "uses_ktls_for_send", "uses_ktls_for_recv", "sendfile",
+    "cipher", "compression", "context", "do_handshake", "get_channel_binding", "getpeercert",
+    "owner", "pending", "read",
+    "selected_alpn_protocol", "server_hostname", "server_side", "session", "session_reused",
+    "shared_ciphers", "shutdown",
+    "verify_client_post_handshake", "version", "write", "get_verified_chain",
+    "get_unverified_chain",
+    "group", "client_sigalg", "server_sigalg", "uses_ktls_for_send", "uses_ktls_for_recv",
+    "sendfile",
 ]  # fmt: skip
 
 
@@ -304,9 +356,18 @@ def test_the_inner_object(pki, name):
     from ..support.pairs import client_context, memory_pair, server_context
 
     for module in (stdlib, tlskit) if hasattr(stdlib._ssl._SSLSocket, name) else (tlskit,):
-        near, _ = memory_pair(client_context(pki, module=module), server_context(pki, module=module), module=module)
+        near, _ = memory_pair(
+            client_context(pki, module=module), server_context(pki, module=module), module=module
+        )
         assert hasattr(near._sslobj, name)
-        if name in ("cipher", "compression", "getpeercert", "pending", "selected_alpn_protocol", "version"):
+        if name in (
+            "cipher",
+            "compression",
+            "getpeercert",
+            "pending",
+            "selected_alpn_protocol",
+            "version",
+        ):
             assert getattr(near._sslobj, name)() == getattr(near, name)()
 
 
@@ -316,6 +377,13 @@ def test_a_flag_for_those_who_look_into_contexts():
 
 def test_names_beyond_the_stdlib():
     """What the design promises on top."""
-    beyond = {"SessionCacheMode", "SessionStats", "ErrorEntry", "OP_ALLOW_NO_DHE_KEX", "OP_PRIORITIZE_CHACHA", "OP_NO_ENCRYPT_THEN_MAC"}
+    beyond = {
+        "SessionCacheMode",
+        "SessionStats",
+        "ErrorEntry",
+        "OP_ALLOW_NO_DHE_KEX",
+        "OP_PRIORITIZE_CHACHA",
+        "OP_NO_ENCRYPT_THEN_MAC",
+    }
     beyond |= {"SessionInfo", "CipherInfo", "KeyInfo"}
     assert beyond <= set(tlskit.__all__)

@@ -1,4 +1,6 @@
-"""What Python 3.12 has dropped, and those before have: there where the running Python's own `ssl` has it."""
+"""What Python 3.12 has dropped, and those before have: there where the running Python's own `ssl`
+has it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ pytestmark = pytest.mark.skipif(sys.version_info >= (3, 12), reason="dropped")
 
 
 def test_they_are_where_the_stdlib_has_them():
-    assert [name for name in GONE if hasattr(tlskit, name)] == [name for name in GONE if hasattr(stdlib, name)] == GONE
+    assert (
+        [name for name in GONE if hasattr(tlskit, name)]
+        == [name for name in GONE if hasattr(stdlib, name)]
+        == GONE
+    )
     assert set(GONE) <= set(tlskit.__all__)
 
 
@@ -40,7 +46,10 @@ def test_match_hostname(names, wanted):
 
 @pytest.mark.parametrize("certificate", [None, {}, 5])
 def test_no_certificate_to_match(certificate):
-    assert compared(lambda module: module.match_hostname(certificate, "example.org")).raised is not None
+    assert (
+        compared(lambda module: module.match_hostname(certificate, "example.org")).raised
+        is not None
+    )
 
 
 def test_random_bytes():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 class _Reason(str):
-    """Equal to the reason's old name and to its new one: the two ends of a connection may have two OpenSSLs."""
+    """Equal to the reason's old name and to its new one: the two ends of a connection may have two
+    OpenSSLs.
+    """
 
     __slots__ = ()
 
@@ -18,5 +20,7 @@ class _Reason(str):
 
 
 def alert_reason(name: str) -> str:
-    """The reason of an error about an alert that there was in SSL 3.0 already: OpenSSL 4.0 calls it otherwise."""
+    """The reason of an error about an alert that there was in SSL 3.0 already: OpenSSL 4.0 calls it
+    otherwise.
+    """
     return _Reason(f"SSLV3_ALERT_{name}")

@@ -1,4 +1,6 @@
-"""Two ends of a connection, in memory or over a socket pair, for any module of the shape of `ssl`."""
+"""Two ends of a connection, in memory or over a socket pair, for any module of the shape of
+`ssl`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ import tlskit
 from .pki import PKI, Identity
 
 
-def server_context(pki: PKI, *, identity: Identity | None = None, module: ModuleType = tlskit) -> Any:
+def server_context(
+    pki: PKI, *, identity: Identity | None = None, module: ModuleType = tlskit
+) -> Any:
     """A server's context with a certificate in it."""
     context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
     shown = identity or pki.server
@@ -53,9 +57,16 @@ def shake(*ends: Any, rounds: int = 10) -> None:
 
 
 def memory_pair(
-    client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None, module: ModuleType = tlskit
+    client: Any,
+    server: Any,
+    *,
+    hostname: str | None = "localhost",
+    session: Any = None,
+    module: ModuleType = tlskit,
 ) -> tuple[Any, Any]:
-    """Connected ends, the client's first, that share two MemoryBIOs; the client has read its tickets."""
+    """Connected ends, the client's first, that share two MemoryBIOs; the client has read its
+    tickets.
+    """
     to_client, to_server = module.MemoryBIO(), module.MemoryBIO()
     near = client.wrap_bio(to_client, to_server, server_hostname=hostname, session=session)
     far = server.wrap_bio(to_server, to_client, server_side=True)
@@ -99,7 +110,9 @@ class Background:
 
 
 @contextlib.contextmanager
-def socket_pair(client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None) -> Iterator[tuple[Any, Any]]:
+def socket_pair(
+    client: Any, server: Any, *, hostname: str | None = "localhost", session: Any = None
+) -> Iterator[tuple[Any, Any]]:
     """Connected SSLSockets over a socket pair, the client's first."""
     near, far = socket.socketpair()
     accepting = Background(lambda: server.wrap_socket(far, server_side=True))
@@ -111,13 +124,18 @@ def socket_pair(client: Any, server: Any, *, hostname: str | None = "localhost",
 
 @contextlib.contextmanager
 def echo_server(context: Any, *, unwrap: bool = True) -> Iterator[tuple[str, int]]:
-    """A server on a free loopback port that sends back what it gets, a thread for each connection; its address."""
+    """A server on a free loopback port that sends back what it gets, a thread for each connection;
+    its address.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     stopping = threading.Event()
     threads: list[threading.Thread] = []
 
     def serve(plain: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError), context.wrap_socket(plain, server_side=True) as wrapped:
+        with (
+            contextlib.suppress(OSError, ValueError),
+            context.wrap_socket(plain, server_side=True) as wrapped,
+        ):
             while data := wrapped.recv(65536):
                 wrapped.sendall(data)
             if unwrap:

@@ -1,4 +1,6 @@
-"""The `openssl` command as the other side: `s_server` and `s_client` as processes that are talked to and listened to."""
+"""The `openssl` command as the other side: `s_server` and `s_client` as processes that are talked
+to and listened to.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,20 @@ _VERSIONS = {
 
 @cache
 def version() -> str | None:
-    """What `openssl version` says; None where there is no such command, or it is another project's."""
+    """What `openssl version` says; None where there is no such command, or it is another
+    project's.
+    """
     path = shutil.which(COMMAND)
     if path is None:
         return None
-    said = subprocess.run([path, "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+    said = subprocess.run(
+        [path, "version"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    ).stdout
     return said.strip() if re.match(r"OpenSSL ([3-9]|\d\d)\.", said) else None
 
 
@@ -43,7 +54,9 @@ def speaking(version: tlskit.TLSVersion) -> tuple[str, ...]:
 
 
 class Peer(Process):
-    """An `openssl` process. `say` is what it sends to its peer, or a command letter ("Q" to quit) where a line begins with one."""
+    """An `openssl` process. `say` is what it sends to its peer, or a command letter ("Q" to quit)
+    where a line begins with one.
+    """
 
     def __init__(self, *arguments: str | Path) -> None:
         # the machine's own policy is none of the test's business
@@ -60,11 +73,20 @@ class Server(Peer):
 def s_server(identity: Identity, *options: str | Path) -> Iterator[Server]:
     """`openssl s_server` that listens on a free loopback port.
 
-    The process binds port 0 itself and says which port that has become, as it does since OpenSSL 1.1.1, so nobody can
-    take the port in between. It serves one connection after the other. Of the identity's chain it sends the first
-    certificate only, unless `-cert_chain` says more.
+    The process binds port 0 itself and says which port that has become, as it does since OpenSSL
+    1.1.1, so nobody can take the port in between. It serves one connection after the other. Of the
+    identity's chain it sends the first certificate only, unless `-cert_chain` says more.
     """
-    server = Server("s_server", "-accept", "127.0.0.1:0", "-cert", identity.chain, "-key", identity.key, *options)
+    server = Server(
+        "s_server",
+        "-accept",
+        "127.0.0.1:0",
+        "-cert",
+        identity.chain,
+        "-key",
+        identity.key,
+        *options,
+    )
     try:
         server.address = ("127.0.0.1", int(server.expect(r"^ACCEPT 127\.0\.0\.1:(\d+)$")[1]))
         yield server
@@ -73,9 +95,17 @@ def s_server(identity: Identity, *options: str | Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def s_client(address: Any, root: Path, *options: str | Path, hostname: str | None = "localhost") -> Iterator[Peer]:
-    """`openssl s_client` that connects there, trusts `root`, and demands that the certificate is for `hostname`."""
-    names = ("-noservername",) if hostname is None else ("-servername", hostname, "-verify_hostname", hostname)
+def s_client(
+    address: Any, root: Path, *options: str | Path, hostname: str | None = "localhost"
+) -> Iterator[Peer]:
+    """`openssl s_client` that connects there, trusts `root`, and demands that the certificate is
+    for `hostname`.
+    """
+    names = (
+        ("-noservername",)
+        if hostname is None
+        else ("-servername", hostname, "-verify_hostname", hostname)
+    )
     trust = ("-CAfile", root, "-verify_return_error")
     client = Peer("s_client", "-connect", f"{address[0]}:{address[1]}", *trust, *names, *options)
     try:

@@ -1,4 +1,6 @@
-"""A throwaway PKI: a root, an authority below it, certificates for a few names, and one root that nobody trusts."""
+"""A throwaway PKI: a root, an authority below it, certificates for a few names, and one root that
+nobody trusts.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ class PKI:
     server: Identity
     """For all of NAMES, issued by the intermediate authority."""
     direct: Identity
-    """For all of NAMES, issued by the root itself: the chain is one certificate and the trust anchor."""
+    """For all of NAMES, issued by the root itself: the chain is one certificate and the trust
+    anchor.
+    """
     narrow: Identity
     """For localhost alone: whoever asks for 127.0.0.1 has come to the wrong host."""
     rsa: Identity
@@ -51,7 +55,11 @@ def make(folder: Path) -> PKI:
     long_ago = datetime.datetime(2001, 1, 1, tzinfo=datetime.timezone.utc)
 
     def keep(name: str, leaf: trustme.LeafCert) -> Identity:
-        chain, key, both = folder / f"{name}.chain.pem", folder / f"{name}.key.pem", folder / f"{name}.pem"
+        chain, key, both = (
+            folder / f"{name}.chain.pem",
+            folder / f"{name}.key.pem",
+            folder / f"{name}.pem",
+        )
         chain.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         leaf.private_key_pem.write_to_path(str(key))
         both.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
@@ -67,7 +75,10 @@ def make(folder: Path) -> PKI:
         narrow=keep("narrow", middle.issue_cert("localhost")),
         rsa=keep("rsa", root.issue_cert(*NAMES, key_type=trustme.KeyType.RSA)),
         client=keep("client", root.issue_cert("client@example.org", common_name="client")),
-        expired=keep("expired", root.issue_cert(*NAMES, not_before=datetime.datetime(2000, 1, 1), not_after=long_ago)),
+        expired=keep(
+            "expired",
+            root.issue_cert(*NAMES, not_before=datetime.datetime(2000, 1, 1), not_after=long_ago),
+        ),
         stranger=keep("stranger", strangers.issue_cert(*NAMES)),
         stranger_root=folder / "stranger-root.pem",
     )

@@ -1,7 +1,8 @@
 """A program of somebody else's as a process that is talked to and listened to.
 
-Nothing here sleeps. What a process has written is collected by a thread, and `expect` waits until the wanted words are
-there, or the process has ended, or too much time has passed; then it fails, and shows everything that was written.
+Nothing here sleeps. What a process has written is collected by a thread, and `expect` waits until
+the wanted words are there, or the process has ended, or too much time has passed; then it fails,
+and shows everything that was written.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ class Process:
     """A running program. Its output is both of its streams, in one text."""
 
     def __init__(
-        self, command: Sequence[str | Path], *, name: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str | Path],
+        *,
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name or Path(command[0]).name
         self._written, self._ended, self._at = "", False, 0
@@ -43,7 +48,9 @@ class Process:
         while True:
             heard = os.read(self._process.stdout.fileno(), 1 << 16)
             with self._news:
-                self._written += heard.decode("latin-1")  # a character for each byte, whatever it is
+                self._written += heard.decode(
+                    "latin-1"
+                )  # a character for each byte, whatever it is
                 self._ended = not heard
                 self._news.notify_all()
             if not heard:
@@ -56,10 +63,11 @@ class Process:
             return self._written
 
     def expect(self, pattern: str, patience: float = PATIENCE) -> re.Match[str]:
-        """Wait until what it writes matches `pattern`, a regular expression in which ^ and $ are ends of lines.
+        """Wait until what it writes matches `pattern`, a regular expression in which ^ and $ are
+        ends of lines.
 
-        Each call goes on where the one before has found something, so the second of two connections is not mistaken
-        for the first.
+        Each call goes on where the one before has found something, so the second of two connections
+        is not mistaken for the first.
         """
         wanted = re.compile(pattern, re.MULTILINE)
         deadline = monotonic() + patience
@@ -69,7 +77,10 @@ class Process:
                 if self._ended or left <= 0:
                     why = "ended" if self._ended else f"has run for {patience:g} seconds more"
                     before, after = self._written[: self._at], self._written[self._at :]
-                    raise AssertionError(f"{self.name} {why} without {pattern!r}; it wrote:\n{after}\nand before:\n{before}")
+                    raise AssertionError(
+                        f"{self.name} {why} without {pattern!r}; it wrote:\n{after}\nand "
+                        f"before:\n{before}"
+                    )
                 self._news.wait(left)
             self._at = found.end()
             return found
@@ -81,7 +92,9 @@ class Process:
             self._process.stdin.write(data)
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise AssertionError(f"{self.name} has ended, and cannot be told {data[:80]!r}; it wrote:\n{self.output}") from None
+            raise AssertionError(
+                f"{self.name} has ended, and cannot be told {data[:80]!r}; it wrote:\n{self.output}"
+            ) from None
 
     def end(self, patience: float = PATIENCE) -> int:
         """Wait until it has ended of its own accord; its exit status. `output` is complete then."""

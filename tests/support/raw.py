@@ -1,4 +1,6 @@
-"""Peers that misbehave: endings, records and waits that no TLS library would give of its own accord."""
+"""Peers that misbehave: endings, records and waits that no TLS library would give of its own
+accord.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
 WARNING, FATAL = 1, 2
 
 
-# -- sockets ------------------------------------------------------------------------------------------------------
+# -- sockets ---------------------------------------------------------------------------------------
 
 
 def tcp_pair(*, small: bool = False) -> tuple[socket.socket, socket.socket]:
@@ -79,7 +81,19 @@ def waits_in_kernel(thread_id: int) -> bool:
     return call in _WAITING_CALLS
 
 
-_WAITING_CALLS = {"0", "1", "7", "44", "45", "271", "63", "64", "73", "206", "207"}  # read, write, poll, sendto, recvfrom, ppoll; ARM's
+_WAITING_CALLS = {
+    "0",
+    "1",
+    "7",
+    "44",
+    "45",
+    "271",
+    "63",
+    "64",
+    "73",
+    "206",
+    "207",
+}  # read, write, poll, sendto, recvfrom, ppoll; ARM's
 
 
 class Blocked(Background):
@@ -99,7 +113,9 @@ class Blocked(Background):
 
 @contextlib.contextmanager
 def watchdog(*socks: socket.socket, seconds: float = 30) -> Iterator[None]:
-    """End these sockets after a while, so that a call that should not have blocked does not block for ever."""
+    """End these sockets after a while, so that a call that should not have blocked does not block
+    for ever.
+    """
 
     def end() -> None:
         for sock in socks:
@@ -116,7 +132,7 @@ def watchdog(*socks: socket.socket, seconds: float = 30) -> Iterator[None]:
         timer.join()
 
 
-# -- records ------------------------------------------------------------------------------------------------------
+# -- records ---------------------------------------------------------------------------------------
 
 
 def record(kind: int, body: bytes, version: int = 0x0303) -> bytes:
@@ -147,13 +163,24 @@ def flipped(sealed: bytes) -> bytes:
 class Puppet:
     """A TLS end whose records pass through our hands. The stdlib's, whatever the other end is."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext, *, server_side: bool, hostname: str | None = None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool,
+        hostname: str | None = None,
+    ) -> None:
         self.sock = sock
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=server_side, server_hostname=hostname)
+        self.tls = context.wrap_bio(
+            self.incoming, self.outgoing, server_side=server_side, server_hostname=hostname
+        )
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Bring an operation to its end, carrying bytes as needed; what it wants sent is sent even if it fails."""
+        """Bring an operation to its end, carrying bytes as needed; what it wants sent is sent even
+        if it fails.
+        """
         while True:
             try:
                 return operation(*args)
@@ -196,7 +223,8 @@ class Puppet:
 
 
 class Sealer:
-    """The sending half of TLS 1.3 with AES-GCM (RFC 8446, 5.2), for records that no library would make.
+    """The sending half of TLS 1.3 with AES-GCM (RFC 8446, 5.2), for records that no library would
+    make.
 
     Args:
         secret: the side's application traffic secret.
@@ -210,13 +238,17 @@ class Sealer:
 
     @classmethod
     def from_keylog(cls, keylog: str, label: str, sequence: int = 0) -> Sealer:
-        secret = next(line.split()[2] for line in keylog.splitlines() if line.startswith(label + " "))
+        secret = next(
+            line.split()[2] for line in keylog.splitlines() if line.startswith(label + " ")
+        )
         return cls(bytes.fromhex(secret), sequence)
 
     def seal(self, kind: int, body: bytes, padding: int = 0) -> bytes:
         inner = body + bytes([kind]) + bytes(padding)
         header = struct.pack("!BHH", APPLICATION_DATA, 0x0303, len(inner) + 16)
-        nonce = bytes(a ^ b for a, b in zip(self._iv, self._sequence.to_bytes(12, "big"), strict=True))
+        nonce = bytes(
+            a ^ b for a, b in zip(self._iv, self._sequence.to_bytes(12, "big"), strict=True)
+        )
         self._sequence += 1
         return header + self._cipher.encrypt(nonce, inner, header)
 
@@ -239,7 +271,8 @@ class Sealer:
 
 
 class Stage:
-    """Puts an end of either module in front of a peer, over a loopback connection, in one protocol version.
+    """Puts an end of either module in front of a peer, over a loopback connection, in one protocol
+    version.
 
     Every end and every socket has a timeout of 20 seconds, so that nothing hangs.
     """
@@ -265,22 +298,42 @@ class Stage:
         server_side = context.protocol == ssl.PROTOCOL_TLS_SERVER
         near, far = tcp_pair(small=small)
         name = None if server_side else hostname
-        end = context.wrap_socket(near, server_side=server_side, server_hostname=name, do_handshake_on_connect=False, **options)
+        end = context.wrap_socket(
+            near,
+            server_side=server_side,
+            server_hostname=name,
+            do_handshake_on_connect=False,
+            **options,
+        )
         end.settimeout(20)
         far.settimeout(20)
         with end, far:
             yield end, far
 
     @contextlib.contextmanager
-    def meeting(self, mine: Any, theirs: Any, *, hostname: str = "localhost", **options: Any) -> Iterator[tuple[Any, Puppet]]:
+    def meeting(
+        self, mine: Any, theirs: Any, *, hostname: str = "localhost", **options: Any
+    ) -> Iterator[tuple[Any, Puppet]]:
         """An end before its handshake, and a puppet for the other."""
         with self.alone(mine, hostname=hostname, **options) as (end, far):
-            yield end, Puppet(far, theirs, server_side=not end.server_side, hostname=hostname if end.server_side else None)
+            yield (
+                end,
+                Puppet(
+                    far,
+                    theirs,
+                    server_side=not end.server_side,
+                    hostname=hostname if end.server_side else None,
+                ),
+            )
 
     @contextlib.contextmanager
-    def connected(self, module: Any, *, server: bool = False, tickets: int = 0, **options: Any) -> Iterator[tuple[Any, Puppet]]:
+    def connected(
+        self, module: Any, *, server: bool = False, tickets: int = 0, **options: Any
+    ) -> Iterator[tuple[Any, Puppet]]:
         """A client's (or server's) end and a puppet, after the handshake."""
-        mine, theirs = (self.server(module), self.client()) if server else (self.client(module), self.server())
+        mine, theirs = (
+            (self.server(module), self.client()) if server else (self.client(module), self.server())
+        )
         (mine if server else theirs).num_tickets = tickets
         with self.meeting(mine, theirs, **options) as (end, puppet):
             shaking = Background(puppet.shake)
@@ -290,7 +343,9 @@ class Stage:
 
     @contextlib.contextmanager
     def pair(self, module: Any, *, small: bool = False) -> Iterator[tuple[Any, Any]]:
-        """A client and a server, both of this module, after the handshake; the client has no tickets to read."""
+        """A client and a server, both of this module, after the handshake; the client has no
+        tickets to read.
+        """
         server = self.server(module)
         server.num_tickets = 0
         near, far = tcp_pair(small=small)
@@ -302,7 +357,7 @@ class Stage:
             yield client, accepted
 
 
-# -- in the middle ------------------------------------------------------------------------------------------------
+# -- in the middle ---------------------------------------------------------------------------------
 
 
 class Relay:
@@ -313,7 +368,12 @@ class Relay:
         alter: is given what goes from far to near, and returns what goes on.
     """
 
-    def __init__(self, near: socket.socket, far: socket.socket, alter: Callable[[bytes], bytes] = lambda data: data) -> None:
+    def __init__(
+        self,
+        near: socket.socket,
+        far: socket.socket,
+        alter: Callable[[bytes], bytes] = lambda data: data,
+    ) -> None:
         self._socks = (near, far)
         self._open = {"to_far": threading.Event(), "to_near": threading.Event()}
         for gate in self._open.values():
@@ -324,7 +384,12 @@ class Relay:
         )
 
     @staticmethod
-    def _carry(source: socket.socket, sink: socket.socket, gate: threading.Event, alter: Callable[[bytes], bytes]) -> None:
+    def _carry(
+        source: socket.socket,
+        sink: socket.socket,
+        gate: threading.Event,
+        alter: Callable[[bytes], bytes],
+    ) -> None:
         with contextlib.suppress(OSError):
             while True:
                 gate.wait()

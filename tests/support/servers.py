@@ -1,11 +1,14 @@
-"""Real servers for tests: redis, memcached, nginx and PostgreSQL, plain or with TLS, each a process of its own on loopback.
+"""Real servers for tests: redis, memcached, nginx and PostgreSQL, plain or with TLS, each a process
+of its own on loopback.
 
-    with servers.redis_server() as running:                     # plain: running.host, running.port, running.path
-    with servers.redis_server(pki.server) as running:           # TLS on running.port; running.path stays plain
+    with servers.redis_server() as running:                     # plain: running.host, running.port,
+    running.path with servers.redis_server(pki.server) as running:           # TLS on running.port;
+    running.path stays plain
 
-Each listens on a free port and on a unix socket in a folder of its own, keeps nothing, and is gone, with its folder, at
-the end of the block, or with the process of the tests when that dies. Where tests run as root it runs as somebody else.
-Without the program the test is skipped, and the reason says which package (Debian's name) brings it.
+Each listens on a free port and on a unix socket in a folder of its own, keeps nothing, and is gone,
+with its folder, at the end of the block, or with the process of the tests when that dies. Where
+tests run as root it runs as somebody else. Without the program the test is skipped, and the reason
+says which package (Debian's name) brings it.
 """
 
 from __future__ import annotations
@@ -28,7 +31,9 @@ import pytest
 from .pki import Identity
 from .processes import PATIENCE, Process
 
-_ATTEMPTS = 5  # to find a port that nobody takes in the moment between finding it and listening on it
+_ATTEMPTS = (
+    5  # to find a port that nobody takes in the moment between finding it and listening on it
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Running:
 
     Attributes:
         host, port: its TCP address; with TLS where an identity was given.
-        path: its unix socket, always without TLS (PostgreSQL: the folder that it lies in, which is what clients ask for).
+        path: its unix socket, always without TLS (PostgreSQL: the folder that it lies in, which is
+            what clients ask for).
         process: the program, for its output.
     """
 
@@ -61,10 +67,34 @@ def redis_server(identity: Identity | None = None, *options: str | Path) -> Iter
         def command(port: int) -> Sequence[str | Path]:
             listening: tuple[str | Path, ...] = ("--port", str(port))
             if shown is not None:
-                files = ("--tls-cert-file", shown.chain, "--tls-key-file", shown.key, "--tls-ca-cert-file", shown.chain)
-                listening = ("--port", "0", "--tls-port", str(port), "--tls-auth-clients", "no", *files)
+                files = (
+                    "--tls-cert-file",
+                    shown.chain,
+                    "--tls-key-file",
+                    shown.key,
+                    "--tls-ca-cert-file",
+                    shown.chain,
+                )
+                listening = (
+                    "--port",
+                    "0",
+                    "--tls-port",
+                    str(port),
+                    "--tls-auth-clients",
+                    "no",
+                    *files,
+                )
             quiet = ("--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", home)
-            return [program, "--bind", "127.0.0.1", "--unixsocket", home / "socket", *listening, *quiet, *options]
+            return [
+                program,
+                "--bind",
+                "127.0.0.1",
+                "--unixsocket",
+                home / "socket",
+                *listening,
+                *quiet,
+                *options,
+            ]
 
         with _started("redis-server", command, r"eady to accept connections") as (port, process):
             yield Running("127.0.0.1", port, home / "socket", process)
@@ -72,23 +102,41 @@ def redis_server(identity: Identity | None = None, *options: str | Path) -> Iter
 
 @contextlib.contextmanager
 def memcached_server(*options: str | Path) -> Iterator[Running]:
-    """A `memcached`; it cannot listen on TCP and a unix socket at once, so `path` does not exist."""
+    """A `memcached`; it cannot listen on TCP and a unix socket at once, so `path` does not
+    exist.
+    """
     program = _program("memcached", "memcached")
     with _folder() as home:
 
         def command(port: int) -> Sequence[str | Path]:
-            return [program, "-l", "127.0.0.1", "-p", str(port), "-U", "0", "-m", "16", "-v", "-v", *options]
+            return [
+                program,
+                "-l",
+                "127.0.0.1",
+                "-p",
+                str(port),
+                "-U",
+                "0",
+                "-m",
+                "16",
+                "-v",
+                "-v",
+                *options,
+            ]
 
         with _started("memcached", command, r"^<\d+ server listening") as (port, process):
             yield Running("127.0.0.1", port, home / "socket", process)
 
 
 @contextlib.contextmanager
-def nginx_server(identity: Identity, *directives: str, files: Sequence[Path] = ()) -> Iterator[Running]:
-    """An nginx that speaks TLS, and answers every request with what it knows of the session: `r` when it was resumed.
+def nginx_server(
+    identity: Identity, *directives: str, files: Sequence[Path] = ()
+) -> Iterator[Running]:
+    """An nginx that speaks TLS, and answers every request with what it knows of the session: `r`
+    when it was resumed.
 
-    `directives` are lines of its `server` block; `{home}` in them is a folder in which it finds copies of `files`. `path`
-    does not exist.
+    `directives` are lines of its `server` block; `{home}` in them is a folder in which it finds
+    copies of `files`. `path` does not exist.
     """
     program = _program("nginx", "nginx-light")
     with _folder() as home:
@@ -100,11 +148,18 @@ def nginx_server(identity: Identity, *directives: str, files: Sequence[Path] = (
         settings = home / "nginx.conf"
 
         def command(port: int) -> Sequence[str | Path]:
-            places = (f"{kind}_temp_path {home}/temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+            places = (
+                f"{kind}_temp_path {home}/temp;"
+                for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            )
             answer = 'default_type text/plain; return 200 "$ssl_session_reused\\n";'
-            listening = f"listen 127.0.0.1:{port} ssl; ssl_certificate {shown.chain}; ssl_certificate_key {shown.key};"
+            listening = (
+                f"listen 127.0.0.1:{port} ssl; ssl_certificate {shown.chain}; "
+                f"ssl_certificate_key {shown.key};"
+            )
             settings.write_text(
-                f"daemon off; worker_processes 1; pid {home}/pid; error_log stderr notice; events {{ }}\n"
+                f"daemon off; worker_processes 1; pid {home}/pid; error_log stderr notice; "
+                f"events {{ }}\n"
                 f"http {{ access_log off; {' '.join(places)}\nserver {{ {listening}\n{' '.join(lines)}\nlocation / {{ {answer} }} }} }}\n"
             )
             return [program, "-p", home, "-e", "stderr", "-c", settings]
@@ -115,29 +170,70 @@ def nginx_server(identity: Identity, *directives: str, files: Sequence[Path] = (
 
 @contextlib.contextmanager
 def postgres_server(identity: Identity | None = None, *settings: str) -> Iterator[Running]:
-    """A PostgreSQL whose user and database `tlskit` needs no password. `settings` are lines of its configuration."""
-    program, initdb = _program("postgres", "postgresql").resolve(), _program("initdb", "postgresql").resolve()
+    """A PostgreSQL whose user and database `tlskit` needs no password. `settings` are lines of its
+    configuration.
+    """
+    program, initdb = (
+        _program("postgres", "postgresql").resolve(),
+        _program("initdb", "postgresql").resolve(),
+    )
     with _folder() as home:
         data, shown = home / "data", _shown(identity, home)
-        settled = ("-U", "tlskit", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
+        settled = (
+            "-U",
+            "tlskit",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        )
         _run(home, initdb, "-D", data, *settled)
-        lines = [f"unix_socket_directories = '{home}'", "listen_addresses = '127.0.0.1'", "fsync = off", "log_line_prefix = ''"]
+        lines = [
+            f"unix_socket_directories = '{home}'",
+            "listen_addresses = '127.0.0.1'",
+            "fsync = off",
+            "log_line_prefix = ''",
+        ]
         if shown is not None:
-            lines += ["ssl = on", f"ssl_cert_file = '{shown.chain}'", f"ssl_key_file = '{shown.key}'"]
+            lines += [
+                "ssl = on",
+                f"ssl_cert_file = '{shown.chain}'",
+                f"ssl_key_file = '{shown.key}'",
+            ]
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{line}\n" for line in [*lines, *settings])
 
         def command(port: int) -> Sequence[str | Path]:
             return [program, "-D", data, "-p", str(port)]
 
-        with _started("postgres", command, r"database system is ready to accept connections") as (port, process):
-            _run(home, initdb.with_name("createdb"), "-h", home, "-p", str(port), "-U", "tlskit", "tlskit")
+        with _started("postgres", command, r"database system is ready to accept connections") as (
+            port,
+            process,
+        ):
+            _run(
+                home,
+                initdb.with_name("createdb"),
+                "-h",
+                home,
+                "-p",
+                str(port),
+                "-U",
+                "tlskit",
+                "tlskit",
+            )
             yield Running("127.0.0.1", port, home, process)
 
 
 def _program(name: str, package: str) -> Path:
     """Where a program is, or skip the test."""
-    places = [shutil.which(name), *sorted(glob.glob(f"/usr/lib/{package}/*/bin/{name}"), reverse=True), shutil.which(f"/usr/sbin/{name}")]
+    places = [
+        shutil.which(name),
+        *sorted(glob.glob(f"/usr/lib/{package}/*/bin/{name}"), reverse=True),
+        shutil.which(f"/usr/sbin/{name}"),
+    ]
     for place in places:
         if place is not None:
             return Path(place)
@@ -145,24 +241,42 @@ def _program(name: str, package: str) -> Path:
 
 
 def _nobody() -> pwd.struct_passwd | None:
-    """Whom the servers run as; None for the user of the tests. PostgreSQL refuses to run as root."""
+    """Whom the servers run as; None for the user of the tests. PostgreSQL refuses to run as
+    root.
+    """
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
 
 
 def _as_nobody() -> list[str]:
-    """What a command begins with so that it runs as `_nobody`, and ends when the tests end in whatever way (Linux)."""
+    """What a command begins with so that it runs as `_nobody`, and ends when the tests end in
+    whatever way (Linux).
+    """
     setpriv, user = shutil.which("setpriv"), _nobody()
     if setpriv is None:
         if user is not None:
-            pytest.skip("servers are not run as root, and there is no setpriv (Debian's package: util-linux)")
+            pytest.skip(
+                "servers are not run as root, and there is no setpriv (Debian's package: "
+                "util-linux)"
+            )
         return []
-    change = [] if user is None else [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    change = (
+        []
+        if user is None
+        else [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    )
     return [setpriv, *change, "--pdeathsig=INT"]
 
 
 def _run(home: Path, *command: str | Path) -> None:
     """Run a program to its end, as `_nobody`."""
-    subprocess.run([*_as_nobody(), *command], check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, cwd=home)
+    subprocess.run(
+        [*_as_nobody(), *command],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        cwd=home,
+    )
 
 
 @contextlib.contextmanager
@@ -195,7 +309,9 @@ def _give(file: Path, home: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _started(name: str, command: Callable[[int], Sequence[str | Path]], ready: str) -> Iterator[tuple[int, Process]]:
+def _started(
+    name: str, command: Callable[[int], Sequence[str | Path]], ready: str
+) -> Iterator[tuple[int, Process]]:
     """Start a server on a free port, and wait until it says that it is ready."""
     for attempt in range(_ATTEMPTS):
         with socket.create_server(("127.0.0.1", 0)) as reserved:
@@ -205,7 +321,9 @@ def _started(name: str, command: Callable[[int], Sequence[str | Path]], ready: s
             process.expect(ready, 3 * PATIENCE)
         except AssertionError:
             process.stop(signal.SIGINT)
-            if attempt + 1 == _ATTEMPTS or not any(word in process.output for word in ("in use", "Failed listening")):
+            if attempt + 1 == _ATTEMPTS or not any(
+                word in process.output for word in ("in use", "Failed listening")
+            ):
                 raise
             continue
         except BaseException:

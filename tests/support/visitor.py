@@ -1,8 +1,10 @@
-"""A client in a process of its own, that connects again and again and resumes from a store that others share.
+"""A client in a process of its own, that connects again and again and resumes from a store that
+others share.
 
     python -m tests.support.visitor STORE ROOT HOST PORT COUNT
 
-STORE is sqlite:PATH, redis:HOST:PORT or memcached:HOST:PORT. For each connection it writes a line: `r` when it was resumed,
+STORE is sqlite:PATH, redis:HOST:PORT or memcached:HOST:PORT. For each connection it writes a line:
+`r` when it was resumed,
 `f` when it was a full handshake.
 """
 
@@ -27,10 +29,15 @@ def store_at(place: str) -> Any:
     if kind == "redis":
         import redis
 
-        return tlskit.RedisStore(redis.Redis(host=host, port=int(port), socket_timeout=1, socket_connect_timeout=1), secret=SECRET)
+        return tlskit.RedisStore(
+            redis.Redis(host=host, port=int(port), socket_timeout=1, socket_connect_timeout=1),
+            secret=SECRET,
+        )
     from pymemcache.client.base import Client
 
-    return tlskit.MemcachedStore(Client((host, int(port)), timeout=1, connect_timeout=1), secret=SECRET)
+    return tlskit.MemcachedStore(
+        Client((host, int(port)), timeout=1, connect_timeout=1), secret=SECRET
+    )
 
 
 def main(place: str, root: str, host: str, port: str, count: str) -> None:

@@ -1,4 +1,6 @@
-"""close() from another thread: whoever waits is woken, and the descriptor is closed when close() has returned."""
+"""close() from another thread: whoever waits is woken, and the descriptor is closed when close()
+has returned.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ def test_close_wakes_everybody(stage: Stage) -> None:
     with stage.pair(tlskit) as (near, far):
         near.settimeout(None)
         with raw.watchdog(near, far):
-            waiting = [raw.Blocked(lambda: near.recv(1)) for _ in range(3)] + [raw.Blocked(lambda: near.sendall(BIG)) for _ in range(2)]
+            waiting = [raw.Blocked(lambda: near.recv(1)) for _ in range(3)] + [
+                raw.Blocked(lambda: near.sendall(BIG)) for _ in range(2)
+            ]
             fd = near.fileno()
             near.close()
             assert_gone(near, fd)
@@ -149,7 +153,12 @@ def test_descriptor_can_be_used_again(stage: Stage) -> None:
 def attempts(end: Any) -> list[str]:
     """What comes of an attempt to use it: neither a byte goes out, nor one comes in."""
     outcomes = []
-    for call in (lambda: end.sendall(b"secret"), lambda: end.send(b"secret"), lambda: end.recv(100), lambda: end.recv_into(bytearray(9))):
+    for call in (
+        lambda: end.sendall(b"secret"),
+        lambda: end.send(b"secret"),
+        lambda: end.recv(100),
+        lambda: end.recv_into(bytearray(9)),
+    ):
         try:
             outcomes.append(repr(call()))
         except (OSError, ValueError) as error:
@@ -165,8 +174,12 @@ WAYS_OUT: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS_OUT)
-def test_nothing_goes_past_tls_meanwhile(stage: Stage, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as the descriptor is open, whoever writes or reads does not get at the bare socket."""
+def test_nothing_goes_past_tls_meanwhile(
+    stage: Stage, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as the descriptor is open, whoever writes or reads does not get at the bare
+    socket.
+    """
     seen: list[list[str]] = []
     name, leave = WAYS_OUT[way]
     with stage.connected(tlskit) as (end, puppet):
@@ -200,7 +213,9 @@ def received(sock: socket.socket) -> bytes:
 
 
 def test_nothing_goes_past_tls_in_a_hook(pki: PKI) -> None:
-    """close() takes the last tickets in, and shows them to the program's own function, which may try to use the connection."""
+    """close() takes the last tickets in, and shows them to the program's own function, which may
+    try to use the connection.
+    """
     stage, seen = Stage(pki, tlskit.TLSVersion.TLSv1_3), []
     context = stage.client(tlskit)
     context.sessions.on_new = lambda connection, session: seen.append(attempts(connection))

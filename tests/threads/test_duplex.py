@@ -47,7 +47,11 @@ def messages(seed: int) -> list[bytes]:
 
 
 def name_of(error: OSError) -> str:
-    return f"{error}" if isinstance(error, tlskit.SSLError) else errno.errorcode.get(error.errno or 0, repr(error))
+    return (
+        f"{error}"
+        if isinstance(error, tlskit.SSLError)
+        else errno.errorcode.get(error.errno or 0, repr(error))
+    )
 
 
 def read_until_closed(end: Any, expected: int, arrived: threading.Event) -> tuple[bytes, str]:
@@ -66,7 +70,9 @@ def read_until_closed(end: Any, expected: int, arrived: threading.Event) -> tupl
 
 
 def test_full_duplex_until_closed(stage: Stage) -> None:
-    """Eight connections, a reader and a writer at both ends, ten thousand messages each way; then a third thread closes."""
+    """Eight connections, a reader and a writer at both ends, ten thousand messages each way; then a
+    third thread closes.
+    """
     streams = [b"".join(messages(seed)) for seed in range(2)]
     with contextlib.ExitStack() as stack:
         pairs = [stack.enter_context(stage.pair(tlskit)) for _ in range(CONNECTIONS)]
@@ -78,13 +84,27 @@ def test_full_duplex_until_closed(stage: Stage) -> None:
             for seed, (end, other) in enumerate((pair, pair[::-1])):
                 event = threading.Event()
                 arrived.append(event)
-                reading.append(Background(lambda other=other, seed=seed, event=event: read_until_closed(other, len(streams[seed]), event)))
-                writing.append(Background(lambda end=end, seed=seed: [end.sendall(message) for message in messages(seed)]))
+                reading.append(
+                    Background(
+                        lambda other=other, seed=seed, event=event: read_until_closed(
+                            other, len(streams[seed]), event
+                        )
+                    )
+                )
+                writing.append(
+                    Background(
+                        lambda end=end, seed=seed: [
+                            end.sendall(message) for message in messages(seed)
+                        ]
+                    )
+                )
         for thread in writing:
             thread.result(60)
         for event in arrived:
             assert event.wait(60)
-        closing = [Background(end.close) for pair in pairs for end in pair]  # their readers sit in recv
+        closing = [
+            Background(end.close) for pair in pairs for end in pair
+        ]  # their readers sit in recv
         for thread in closing:
             thread.result()
         for i, thread in enumerate(reading):
@@ -95,7 +115,8 @@ def test_full_duplex_until_closed(stage: Stage) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_closed_in_the_middle(stage: Stage) -> None:
-    """Traffic both ways, and somebody closes one end: whoever was in it hears EBADF, nothing else, and nobody hangs.
+    """Traffic both ways, and somebody closes one end: whoever was in it hears EBADF, nothing else,
+    and nobody hangs.
 
     The peer sees a connection that ends, and nothing that is not TLS.
     """
@@ -129,12 +150,18 @@ def test_closed_in_the_middle(stage: Stage) -> None:
             strange, ending = reading[1].result()
             assert strange == 0
             assert ending in ("end", "ECONNRESET")
-            assert writing[1].result().endswith(("EOF occurred in violation of protocol", "ECONNRESET", "EPIPE"))
+            assert (
+                writing[1]
+                .result()
+                .endswith(("EOF occurred in violation of protocol", "ECONNRESET", "EPIPE"))
+            )
 
 
 @pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
 def test_much_both_ways_at_once(stage: Stage, small: bool) -> None:
-    """Both ends write more than anything between them holds: it goes on only because both read meanwhile."""
+    """Both ends write more than anything between them holds: it goes on only because both read
+    meanwhile.
+    """
     data = BIG * (1 if small else 16)
     with stage.pair(tlskit, small=small) as pair:
         for end in pair:
@@ -155,7 +182,9 @@ def collect(end: Any, size: int) -> bytes:
 
 
 def test_reader_is_served_while_the_writer_is_stuck(stage: Stage) -> None:
-    """The peer does not read at all, and sends: a reader gets it, whether it came before or after the writer."""
+    """The peer does not read at all, and sends: a reader gets it, whether it came before or after
+    the writer.
+    """
     with stage.pair(tlskit, small=True) as (near, far):
         near.settimeout(None)
         with raw.watchdog(near, far):
@@ -233,7 +262,9 @@ def test_two_readers_of_records_that_came_together(stage: Stage) -> None:
 
 
 def test_handshake_in_two_threads(stage: Stage) -> None:
-    """Whoever comes second finds it made, or helps to make it; nobody is left waiting for what the other has read."""
+    """Whoever comes second finds it made, or helps to make it; nobody is left waiting for what the
+    other has read.
+    """
     for _ in range(10):
         with stage.meeting(stage.client(tlskit), stage.server()) as (end, puppet):
             shaking = [raw.Blocked(end.do_handshake) for _ in range(2)]
@@ -246,14 +277,17 @@ def test_handshake_in_two_threads(stage: Stage) -> None:
 def test_questions_while_busy(stage: Stage) -> None:
     """What is known of the connection can be asked while others are in it."""
     asked: list[Callable[[Any], Any]] = [
-        lambda end: end.version(), lambda end: end.cipher(), lambda end: end.getpeercert(), lambda end: end.session,
+        lambda end: end.version(), lambda end: end.cipher(), lambda end: end.getpeercert(),
+        lambda end: end.session,
         lambda end: end.pending(), lambda end: end.session_reused, lambda end: end.shared_ciphers(),
         lambda end: end.selected_alpn_protocol(),
     ]  # fmt: skip
     with stage.pair(tlskit) as (near, far):
         traffic = [
-            Background(lambda: near.sendall(BIG * 4)), Background(lambda: collect(far, 4 * len(BIG))),
-            Background(lambda: far.sendall(BIG * 4)), Background(lambda: collect(near, 4 * len(BIG))),
+            Background(lambda: near.sendall(BIG * 4)), Background(lambda: collect(far,
+            4 * len(BIG))),
+            Background(lambda: far.sendall(BIG * 4)), Background(lambda: collect(near,
+            4 * len(BIG))),
         ]  # fmt: skip
         before = [ask(near) for ask in asked[:3]]
         for _ in range(300):
@@ -265,13 +299,21 @@ def test_questions_while_busy(stage: Stage) -> None:
 
 
 def test_faults_are_told_to_their_own_thread(stage: Stage) -> None:
-    """Threads that fail, each on a connection of its own, at the same time and for different reasons."""
+    """Threads that fail, each on a connection of its own, at the same time and for different
+    reasons.
+    """
 
     def fail(kind: int) -> str:
         reasons = []
         for _ in range(30):
             with stage.alone(stage.client(tlskit)) as (end, far):
-                far.sendall((b"HTTP/1.0 400 Bad Request\r\n\r\n", raw.alert(raw.FATAL, 40), raw.record(99, bytes(20)))[kind])
+                far.sendall(
+                    (
+                        b"HTTP/1.0 400 Bad Request\r\n\r\n",
+                        raw.alert(raw.FATAL, 40),
+                        raw.record(99, bytes(20)),
+                    )[kind]
+                )
                 with pytest.raises(tlskit.SSLError) as caught:
                     end.do_handshake()
                 reasons.append(caught.value.reason)
@@ -279,7 +321,11 @@ def test_faults_are_told_to_their_own_thread(stage: Stage) -> None:
         return reasons[0]
 
     threads = [Background(lambda kind=kind: fail(kind)) for kind in range(3)]
-    assert [thread.result() for thread in threads] == ["WRONG_VERSION_NUMBER", alert_reason("HANDSHAKE_FAILURE"), "UNEXPECTED_MESSAGE"]
+    assert [thread.result() for thread in threads] == [
+        "WRONG_VERSION_NUMBER",
+        alert_reason("HANDSHAKE_FAILURE"),
+        "UNEXPECTED_MESSAGE",
+    ]
 
 
 def test_until_fails() -> None:

@@ -27,9 +27,13 @@ def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
 
 
 def in_child(work: Callable[[], Any]) -> int:
-    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when nothing was raised."""
+    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when
+    nothing was raised.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns where there are threads
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # Python 3.12 warns where there are threads
         pid = os.fork()
     if pid == 0:
         status = 1
@@ -81,7 +85,9 @@ def test_child_of_a_server_that_closes(stage: Stage) -> None:
 
 
 def test_child_closes_while_a_thread_of_the_parent_reads(stage: Stage) -> None:
-    """The thread is not there in the child: it cannot be waited for, and in the parent it must not be woken."""
+    """The thread is not there in the child: it cannot be waited for, and in the parent it must not
+    be woken.
+    """
     with stage.pair(tlskit) as (near, far), raw.watchdog(near):
         near.settimeout(None)
         reading = raw.Blocked(lambda: near.recv(100))

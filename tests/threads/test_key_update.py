@@ -1,4 +1,6 @@
-"""KeyUpdate of TLS 1.3 (RFC 8446, 4.6.3): the peer changes its keys, and asks us to, whatever we are doing."""
+"""KeyUpdate of TLS 1.3 (RFC 8446, 4.6.3): the peer changes its keys, and asks us to, whatever we
+are doing.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,12 @@ def stage(pki: PKI) -> Stage:
 
 
 @contextmanager
-def against_sealer(stage: Stage, folder: Path, *, small: bool = False) -> Iterator[tuple[Any, raw.Puppet, Sealer]]:
-    """A server's end, a client's puppet after the handshake, and what seals records with the client's keys."""
+def against_sealer(
+    stage: Stage, folder: Path, *, small: bool = False
+) -> Iterator[tuple[Any, raw.Puppet, Sealer]]:
+    """A server's end, a client's puppet after the handshake, and what seals records with the
+    client's keys.
+    """
     client = stage.client()
     client.keylog_filename = str(folder / "keys")
     server = stage.server(tlskit)
@@ -39,7 +45,11 @@ def against_sealer(stage: Stage, folder: Path, *, small: bool = False) -> Iterat
         shaking = Background(puppet.shake)
         end.do_handshake()
         shaking.result()
-        yield end, puppet, Sealer.from_keylog((folder / "keys").read_text(), "CLIENT_TRAFFIC_SECRET_0")
+        yield (
+            end,
+            puppet,
+            Sealer.from_keylog((folder / "keys").read_text(), "CLIENT_TRAFFIC_SECRET_0"),
+        )
 
 
 def collect(end: Any, size: int) -> bytes:
@@ -62,17 +72,26 @@ def test_keys_are_asked_for(stage: Stage, tmp_path: Path) -> None:
     """OpenSSL answers before the next thing that it sends, which is then under the next key."""
     with against_sealer(stage, tmp_path) as (end, puppet, sealer):
         for _ in range(3):
-            puppet.send(sealer.key_update(requested=True) + sealer.seal(raw.APPLICATION_DATA, b"asked"))
+            puppet.send(
+                sealer.key_update(requested=True) + sealer.seal(raw.APPLICATION_DATA, b"asked")
+            )
             assert end.recv(100) == b"asked"
             end.sendall(b"answered")
             with raw.watchdog(puppet.sock):
-                raw.until(lambda: len(puppet.sock.recv(65536, socket.MSG_PEEK)) > 22 + 22 + len(b"answered"))
+                raw.until(
+                    lambda: (
+                        len(puppet.sock.recv(65536, socket.MSG_PEEK)) > 22 + 22 + len(b"answered")
+                    )
+                )
             assert puppet.read() == b"answered"
 
 
 def test_keys_are_asked_for_while_a_write_is_stuck(stage: Stage, tmp_path: Path) -> None:
     """By a reader that is blocked, and by one that does not wait."""
-    with against_sealer(stage, tmp_path, small=True) as (end, puppet, sealer), raw.watchdog(end, puppet.sock):
+    with (
+        against_sealer(stage, tmp_path, small=True) as (end, puppet, sealer),
+        raw.watchdog(end, puppet.sock),
+    ):
         end.settimeout(None)
         reading = raw.Blocked(lambda: end.recv(100))
         writing = raw.Blocked(lambda: end.sendall(BIG))
@@ -98,7 +117,9 @@ def sent_until_full(end: Any) -> int:
             return done
 
 
-def test_keys_are_asked_for_in_the_middle_of_an_unfinished_write(stage: Stage, tmp_path: Path) -> None:
+def test_keys_are_asked_for_in_the_middle_of_an_unfinished_write(
+    stage: Stage, tmp_path: Path
+) -> None:
     """On a socket that does not block: the write is repeated after the answer has got between."""
     with against_sealer(stage, tmp_path, small=True) as (end, puppet, sealer):
         end.setblocking(False)
@@ -116,7 +137,9 @@ def test_keys_are_asked_for_in_the_middle_of_an_unfinished_write(stage: Stage, t
 
 
 def test_flood_of_requests_is_bounded(stage: Stage, tmp_path: Path) -> None:
-    """A peer that asks for ever and reads nothing is not read any more; its answers would take more than a mebibyte."""
+    """A peer that asks for ever and reads nothing is not read any more; its answers would take more
+    than a mebibyte.
+    """
     with against_sealer(stage, tmp_path, small=True) as (end, puppet, sealer):
         end.settimeout(None)
         reading = raw.Blocked(lambda: end.recv(100))
@@ -143,12 +166,19 @@ def _through_relay(address: Any, listener: socket.socket) -> raw.Relay:
 @pytest.mark.parametrize("blocked", ["reader waits", "nobody reads"])
 def test_s_client_asks_while_a_write_is_stuck(stage: Stage, blocked: str) -> None:
     """OpenSSL's own client, and a relay that lets its words through but holds back ours."""
-    with socket.create_server(("127.0.0.1", 0)) as serving, socket.create_server(("127.0.0.1", 0)) as relaying:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as serving,
+        socket.create_server(("127.0.0.1", 0)) as relaying,
+    ):
         accepting = Background(serving.accept)
         relayed = Background(lambda: _through_relay(serving.getsockname(), relaying))
         with peers.s_client(relaying.getsockname(), stage.pki.root, "-tls1_3", "-brief") as client:
             plain, _ = accepting.result()
-            with relayed.result() as relay, stage.server(tlskit).wrap_socket(plain, server_side=True) as end, raw.watchdog(end):
+            with (
+                relayed.result() as relay,
+                stage.server(tlskit).wrap_socket(plain, server_side=True) as end,
+                raw.watchdog(end),
+            ):
                 client.say(b"hello\n")
                 assert end.recv(100) == b"hello\n"
                 relay.hold("to_near")

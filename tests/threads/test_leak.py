@@ -1,4 +1,6 @@
-"""tools/leak.py in short: memory stays flat over many handshakes, and the tool notices when it does not."""
+"""tools/leak.py in short: memory stays flat over many handshakes, and the tool notices when it does
+not.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,21 @@ import pytest
 
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "leak.py"
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the resident set is read from /proc")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="the resident set is read from /proc"
+)
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.run([sys.executable, TOOL, *arguments], capture_output=True, text=True, timeout=120, env=environment, check=False)
+    return subprocess.run(
+        [sys.executable, TOOL, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=False,
+    )
 
 
 def test_memory_stays_flat() -> None:

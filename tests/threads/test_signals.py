@@ -1,4 +1,6 @@
-"""Signals that come while a call is blocked: the handler runs at once, may raise, and the connection can go on."""
+"""Signals that come while a call is blocked: the handler runs at once, may raise, and the
+connection can go on.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def handling(number: int, handler: Callable[..., Any]) -> Iterator[None]:
 
 @contextmanager
 def when_blocked(*actions: Callable[[], Any]) -> Iterator[None]:
-    """Each of these once this thread is blocked in a system call, from another thread, one after the other; all of them."""
+    """Each of these once this thread is blocked in a system call, from another thread, one after
+    the other; all of them.
+    """
     me, left = threading.get_native_id(), threading.Event()
 
     def act() -> None:
@@ -86,7 +90,7 @@ def counted() -> tuple[Callable[..., None], list[int]]:
     return (lambda number, frame: rung.append(number)), rung
 
 
-# -- a handler that returns: the call goes on (PEP 475) -----------------------------------------------------------
+# -- a handler that returns: the call goes on (PEP 475) --------------------------------------------
 
 
 def test_read_goes_on(stage: Stage, timeout: float | None) -> None:
@@ -96,7 +100,9 @@ def test_read_goes_on(stage: Stage, timeout: float | None) -> None:
         for read in (lambda: near.recv(10), lambda: _into(near)):
             rung.clear()
             seen = lambda count: lambda: until(lambda: len(rung) == count)  # noqa: E731
-            with when_blocked(interrupt(), seen(1), interrupt(), seen(2), lambda: far.sendall(b"at last")):
+            with when_blocked(
+                interrupt(), seen(1), interrupt(), seen(2), lambda: far.sendall(b"at last")
+            ):
                 assert read() == b"at last"
             assert len(rung) == 2
 
@@ -109,8 +115,15 @@ def _into(end: Any) -> bytes:
 @pytest.mark.parametrize("side", ["client", "server"])
 def test_handshake_goes_on(stage: Stage, timeout: float | None, side: str) -> None:
     handler, rung = counted()
-    mine, theirs = getattr(stage, side)(tlskit), (stage.server if side == "client" else stage.client)()
-    with stage.meeting(mine, theirs) as (end, puppet), handling(signal.SIGALRM, handler), raw.watchdog(end):
+    mine, theirs = (
+        getattr(stage, side)(tlskit),
+        (stage.server if side == "client" else stage.client)(),
+    )
+    with (
+        stage.meeting(mine, theirs) as (end, puppet),
+        handling(signal.SIGALRM, handler),
+        raw.watchdog(end),
+    ):
         end.settimeout(timeout)
         with when_blocked(interrupt(), lambda: until(lambda: rung), puppet.shake):
             end.do_handshake()
@@ -126,7 +139,11 @@ PART = 400_000  # of what is sent: more than is gathered for one system call, ho
 def test_write_goes_on(stage: Stage, timeout: float | None, call: str, part: int) -> None:
     """And send, too, sends all of it, as ever on a socket that may block."""
     handler, rung = counted()
-    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near, far):
+    with (
+        stage.pair(tlskit, small=True) as (near, far),
+        handling(signal.SIGALRM, handler),
+        raw.watchdog(near, far),
+    ):
         near.settimeout(timeout)
         got: list[bytes] = []
         reading: list[Background] = []
@@ -145,7 +162,11 @@ def test_write_goes_on(stage: Stage, timeout: float | None, call: str, part: int
 def test_write_goes_on_with_many_signals(stage: Stage) -> None:
     """One every millisecond, while the peer reads: not a byte is lost or doubled."""
     handler, rung = counted()
-    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near, far):
+    with (
+        stage.pair(tlskit, small=True) as (near, far),
+        handling(signal.SIGALRM, handler),
+        raw.watchdog(near, far),
+    ):
         near.settimeout(None)
         signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
         reading = Background(lambda: collect(far, len(BIG)))
@@ -157,14 +178,20 @@ def test_write_goes_on_with_many_signals(stage: Stage) -> None:
 
 def test_unwrap_goes_on(stage: Stage) -> None:
     handler, rung = counted()
-    with stage.connected(tlskit) as (end, puppet), handling(signal.SIGALRM, handler), raw.watchdog(end):
+    with (
+        stage.connected(tlskit) as (end, puppet),
+        handling(signal.SIGALRM, handler),
+        raw.watchdog(end),
+    ):
         end.settimeout(None)
-        with when_blocked(interrupt(), lambda: until(lambda: rung), lambda: puppet.send(puppet.farewell())):
+        with when_blocked(
+            interrupt(), lambda: until(lambda: rung), lambda: puppet.send(puppet.farewell())
+        ):
             end.unwrap()
         assert len(rung) == 1
 
 
-# -- a handler that raises: it gets out, and the connection can be used afterwards --------------------------------
+# -- a handler that raises: it gets out, and the connection can be used afterwards -----------------
 
 
 def ring(number: int, frame: Any) -> None:
@@ -181,7 +208,11 @@ def test_exception_gets_out_of_a_read(stage: Stage, timeout: float | None) -> No
 
 
 def test_exception_gets_out_of_half_a_record(stage: Stage) -> None:
-    with stage.connected(tlskit) as (end, puppet), handling(signal.SIGALRM, ring), raw.watchdog(end):
+    with (
+        stage.connected(tlskit) as (end, puppet),
+        handling(signal.SIGALRM, ring),
+        raw.watchdog(end),
+    ):
         end.settimeout(None)
         sealed = puppet.seal(b"in two halves")
         puppet.send(sealed[:10])
@@ -192,7 +223,11 @@ def test_exception_gets_out_of_half_a_record(stage: Stage) -> None:
 
 
 def test_exception_gets_out_of_a_handshake(stage: Stage, timeout: float | None) -> None:
-    with stage.meeting(stage.client(tlskit), stage.server()) as (end, puppet), handling(signal.SIGALRM, ring), raw.watchdog(end):
+    with (
+        stage.meeting(stage.client(tlskit), stage.server()) as (end, puppet),
+        handling(signal.SIGALRM, ring),
+        raw.watchdog(end),
+    ):
         end.settimeout(timeout)
         with when_blocked(interrupt()), pytest.raises(Rung):
             end.do_handshake()
@@ -203,7 +238,11 @@ def test_exception_gets_out_of_a_handshake(stage: Stage, timeout: float | None) 
 
 
 def test_ctrl_c(stage: Stage, timeout: float | None) -> None:
-    with stage.pair(tlskit) as (near, far), handling(signal.SIGINT, signal.default_int_handler), raw.watchdog(near):
+    with (
+        stage.pair(tlskit) as (near, far),
+        handling(signal.SIGINT, signal.default_int_handler),
+        raw.watchdog(near),
+    ):
         near.settimeout(timeout)
         with when_blocked(interrupt(signal.SIGINT)), pytest.raises(KeyboardInterrupt):
             near.recv(10)
@@ -212,12 +251,23 @@ def test_ctrl_c(stage: Stage, timeout: float | None) -> None:
 
 
 @pytest.mark.parametrize("part", [0, PART], ids=["nothing gone", "part gone"])
-def test_write_is_repeated_after_an_exception(stage: Stage, timeout: float | None, part: int) -> None:
-    """With the same bytes, as after SSLWantWriteError: each arrives exactly once, though nobody was told how many had gone."""
-    with stage.pair(tlskit, small=True) as (near, far), handling(signal.SIGALRM, ring), raw.watchdog(near, far):
+def test_write_is_repeated_after_an_exception(
+    stage: Stage, timeout: float | None, part: int
+) -> None:
+    """With the same bytes, as after SSLWantWriteError: each arrives exactly once, though nobody was
+    told how many had gone.
+    """
+    with (
+        stage.pair(tlskit, small=True) as (near, far),
+        handling(signal.SIGALRM, ring),
+        raw.watchdog(near, far),
+    ):
         near.settimeout(timeout)
         first: list[bytes] = []
-        with when_blocked(lambda: first.append(collect(far, part)), interrupt()), pytest.raises(Rung):
+        with (
+            when_blocked(lambda: first.append(collect(far, part)), interrupt()),
+            pytest.raises(Rung),
+        ):
             near.send(BIG)
         assert first[0] == BIG[: len(first[0])]
         reading = Background(lambda: collect(far, len(BIG) - len(first[0])))
@@ -249,7 +299,7 @@ def test_handler_may_use_the_connection(stage: Stage) -> None:
             assert near.recv(100) == b"from the handler"[::-1]
 
 
-# -- timeouts -----------------------------------------------------------------------------------------------------
+# -- timeouts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("interval", [0.03, 0.0004])
@@ -274,7 +324,9 @@ def test_timeout_is_right_though_interrupted(stage: Stage, interval: float) -> N
 
 
 def test_signal_in_another_thread_s_time(stage: Stage) -> None:
-    """A thread that is blocked in a read does not keep the main thread's handlers from running, nor the other way about."""
+    """A thread that is blocked in a read does not keep the main thread's handlers from running, nor
+    the other way about.
+    """
     handler, rung = counted()
     with stage.pair(tlskit) as (near, far), handling(signal.SIGALRM, handler), raw.watchdog(near):
         near.settimeout(None)

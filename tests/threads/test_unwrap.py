@@ -1,4 +1,6 @@
-"""unwrap() while other threads wait in recv: they get the last of the peer's data, and then its end."""
+"""unwrap() while other threads wait in recv: they get the last of the peer's data, and then its
+end.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def ends(request: pytest.FixtureRequest, stage: Stage) -> Iterator[tuple[Any, ra
 
 @pytest.mark.parametrize("readers", [1, 3])
 def test_readers_see_the_end(ends: Any, readers: int) -> None:
-    """All of them, and before the socket is closed; it is a plain one now, and none of its bytes went to them."""
+    """All of them, and before the socket is closed; it is a plain one now, and none of its bytes
+    went to them.
+    """
     end, puppet = ends
     reading = [raw.Blocked(lambda: end.recv(100)) for _ in range(readers)]
     unwrapping = raw.Blocked(end.unwrap)
@@ -50,7 +54,9 @@ def test_buffers_see_the_end(ends: Any) -> None:
 
 
 def test_what_comes_before_the_end_is_the_reader_s(ends: Any) -> None:
-    """The peer may send on until it has seen our close_notify (RFC 8446, 6.1); only without a reader is that an error."""
+    """The peer may send on until it has seen our close_notify (RFC 8446, 6.1); only without a
+    reader is that an error.
+    """
     end, puppet = ends
     got: list[bytes] = []
 
@@ -121,7 +127,9 @@ def test_connection_breaks_instead(ends: Any, cut: str) -> None:
 
 
 def test_readers_of_a_peer_s_end(ends: Any) -> None:
-    """Without unwrap, too, a close_notify that the first of several readers takes in ends the others."""
+    """Without unwrap, too, a close_notify that the first of several readers takes in ends the
+    others.
+    """
     end, puppet = ends
     reading = [raw.Blocked(lambda: end.recv(100)) for _ in range(3)]
     puppet.send(puppet.farewell())

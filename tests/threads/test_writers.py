@@ -1,4 +1,6 @@
-"""Writes that end early, and several writers: each byte goes once, in its writer's order, and each write goes whole."""
+"""Writes that end early, and several writers: each byte goes once, in its writer's order, and each
+write goes whole.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def collect(end: Any, size: int) -> bytes:
 
 
 def again_and_again(write: Callable[[], Any], gate: threading.Event) -> int:
-    """Repeat it until it does not time out; the gate is opened at the first timeout. How often it did."""
+    """Repeat it until it does not time out; the gate is opened at the first timeout. How often it
+    did.
+    """
     timeouts = 0
     while True:
         try:
@@ -51,7 +55,9 @@ def again_and_again(write: Callable[[], Any], gate: threading.Event) -> int:
 
 
 def fill(end: Any) -> int:
-    """Write short messages until one times out: that one is encrypted, but not gone. How many bytes that is."""
+    """Write short messages until one times out: that one is encrypted, but not gone. How many bytes
+    that is.
+    """
     done = 0
     while True:
         try:
@@ -116,13 +122,15 @@ def actor() -> Iterator[Actor]:
     one.end()
 
 
-# -- one writer ---------------------------------------------------------------------------------------------------
+# -- one writer ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["send", "sendall", "write"])
 @pytest.mark.parametrize("kind", [bytes, bytearray])
 def test_timeout_in_the_middle(ends: Any, call: str, kind: Any) -> None:
-    """The call says nothing of what has gone; whoever repeats it as a whole sends each byte once."""
+    """The call says nothing of what has gone; whoever repeats it as a whole sends each byte
+    once.
+    """
     near, far = ends
     data, gate = os.urandom(LONG), threading.Event()
     near.settimeout(0.05)
@@ -167,7 +175,7 @@ def test_something_else_is_refused_to_the_same_thread(ends: Any, size: int) -> N
     assert reading.result() == b"f" * before + data
 
 
-# -- two writers --------------------------------------------------------------------------------------------------
+# -- two writers -----------------------------------------------------------------------------------
 
 
 def test_each_goes_whole(ends: Any) -> None:
@@ -189,7 +197,12 @@ def test_both_time_out_and_repeat(ends: Any, size: int) -> None:
 
     def write(who: int) -> None:
         for i in range(rounds):
-            again_and_again(lambda i=i: near.sendall(bytes([who]) * 4 + b"%04d" % i + bytes([who + 2]) * (size - 8)), gates[who])
+            again_and_again(
+                lambda i=i: near.sendall(
+                    bytes([who]) * 4 + b"%04d" % i + bytes([who + 2]) * (size - 8)
+                ),
+                gates[who],
+            )
 
     writing = [Background(lambda who=who: write(who)) for who in range(2)]
     for gate in gates:
@@ -200,18 +213,27 @@ def test_both_time_out_and_repeat(ends: Any, size: int) -> None:
     numbers = [0, 0]
     for at in range(0, len(got), size):
         who = got[at]
-        assert got[at : at + size] == bytes([who]) * 4 + b"%04d" % numbers[who] + bytes([who + 2]) * (size - 8)
+        assert got[at : at + size] == bytes([who]) * 4 + b"%04d" % numbers[who] + bytes(
+            [who + 2]
+        ) * (size - 8)
         numbers[who] += 1
     assert numbers == [rounds, rounds]
 
 
 def test_second_need_not_wait_for_a_whole_one(ends: Any, actor: Actor) -> None:
-    """What timed out was encrypted to its end: another thread's write goes out behind it, before it is repeated."""
+    """What timed out was encrypted to its end: another thread's write goes out behind it, before it
+    is repeated.
+    """
     near, far = ends
     near.settimeout(0.02)
     done = fill(near)
     reading = Background(lambda: collect(far, done + 6))
-    assert actor.do(lambda: again_and_again(lambda: near.sendall(b"second"), threading.Event())).result() >= 0
+    assert (
+        actor.do(
+            lambda: again_and_again(lambda: near.sendall(b"second"), threading.Event())
+        ).result()
+        >= 0
+    )
     assert reading.result() == b"f" * done + b"second"
     assert near.send(b"f" * SHORT) == SHORT  # the repetition: it has gone already
     near.sendall(b"third")
@@ -219,7 +241,9 @@ def test_second_need_not_wait_for_a_whole_one(ends: Any, actor: Actor) -> None:
 
 
 def test_second_waits_for_the_repetition(ends: Any, actor: Actor) -> None:
-    """Its timeout comes before anything of it has gone, and the first one's message stays in one piece."""
+    """Its timeout comes before anything of it has gone, and the first one's message stays in one
+    piece.
+    """
     near, far = ends
     first, second = os.urandom(LONG), os.urandom(LONG)
     near.settimeout(0.02)
@@ -296,7 +320,7 @@ def test_one_that_does_not_wait_meets_one_that_does(ends: Any) -> None:
     assert collect(far, SHORT) == b"x" * SHORT
 
 
-# -- waiting for the turn -----------------------------------------------------------------------------------------
+# -- waiting for the turn --------------------------------------------------------------------------
 
 
 def test_close_ends_the_wait(ends: Any) -> None:

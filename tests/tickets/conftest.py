@@ -13,7 +13,8 @@ import tlskit
 from ..support import pairs
 from ..support.pki import PKI
 
-#: So long that a period hardly ever ends while a test runs, but for those that the test lets pass: seconds.
+#: So long that a period hardly ever ends while a test runs, but for those that the test lets pass:
+#: seconds.
 PERIOD, LIFETIME = 100_000, 250_000
 
 

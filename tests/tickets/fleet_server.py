@@ -2,8 +2,8 @@
 
     python -m tests.tickets.fleet_server PORT NAME CHAIN KEY PERIOD LIFETIME VERSION
 
-The secret comes as a line of hexadecimal on standard input. To each connection it says its name and whether the session
-was resumed; at the end of its input it says what it has counted.
+The secret comes as a line of hexadecimal on standard input. To each connection it says its name and
+whether the session was resumed; at the end of its input it says what it has counted.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python -m tests.tickets.prefork_server PORT CHAIN KEY PERIOD LIFETIME VERSION NAME...
 
-Each worker says its name to a connection, and whether the session was resumed. They end when standard input does, or with
-their parent, in whatever way that ends.
+Each worker says its name to a connection, and whether the session was resumed. They end when
+standard input does, or with their parent, in whatever way that ends.
 """
 
 from __future__ import annotations

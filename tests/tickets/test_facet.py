@@ -41,7 +41,9 @@ def test_disabled_tickets_hold_nothing(client, server, version):
     server.tickets.enabled = False
     near, _ = pairs.memory_pair(client, server)
     ticket = near.session._session.ticket
-    assert len(ticket) == (32 if version is tlskit.TLSVersion.TLSv1_3 else 0)  # there it is a name in the cache
+    assert len(ticket) == (
+        32 if version is tlskit.TLSVersion.TLSv1_3 else 0
+    )  # there it is a name in the cache
 
 
 def test_no_keyring_where_tickets_are_off(tickets):
@@ -78,7 +80,10 @@ def test_count(client, server, version, count):
     assert ring.stats().new == (count if version is tlskit.TLSVersion.TLSv1_3 else 1)
 
 
-@pytest.mark.parametrize(("value", "error"), [(-1, ValueError), (2**31, ValueError), (1.0, TypeError), ("2", TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(-1, ValueError), (2**31, ValueError), (1.0, TypeError), ("2", TypeError), (None, TypeError)],
+)
 def test_count_refuses(tickets, value, error):
     with pytest.raises(error):
         tickets.count = value
@@ -130,7 +135,11 @@ def test_own_keys_and_a_keyring(tickets):
 
 
 def test_client_has_no_keys(client_tickets):
-    for name, value in (("keyring", TicketKeyring()), ("count", 1), ("dangerous_keys", random_key())):
+    for name, value in (
+        ("keyring", TicketKeyring()),
+        ("count", 1),
+        ("dangerous_keys", random_key()),
+    ):
         with pytest.raises(ValueError, match="client"):
             setattr(client_tickets, name, value)
     assert client_tickets.keyring is None

@@ -22,7 +22,9 @@ MACHINES = ("one", "two", "three")
 PERIOD, LIFETIME = 1, 40
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a port that processes can share")
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="needs a port that processes can share"
+)
 
 
 @pytest.fixture
@@ -41,7 +43,16 @@ def fleet(address, secrets, pki, version):
     with contextlib.ExitStack() as stack:
         machines = []
         for name, secret in zip(MACHINES, secrets, strict=True):
-            command = [sys.executable, "-W", "error", "-m", "tests.tickets.fleet_server", str(address[1]), name, *settings]
+            command = [
+                sys.executable,
+                "-W",
+                "error",
+                "-m",
+                "tests.tickets.fleet_server",
+                str(address[1]),
+                name,
+                *settings,
+            ]
             machine = Process(command, name=name, environment=ENVIRONMENT)
             stack.callback(machine.stop)
             machine.say(secret.hex().encode() + b"\n")
@@ -63,7 +74,9 @@ def visit(client, address, session=None):
 
 
 def visit_all(client, address, ours):
-    """Come back with the first session and the newest, until each machine has resumed in three periods."""
+    """Come back with the first session and the newest, until each machine has resumed in three
+    periods.
+    """
     _, reused, first = visit(client, address)
     assert not reused
     newest, seen = first, defaultdict(set)
@@ -83,14 +96,27 @@ def test_a_client_resumes_on_any_machine_across_rotations(client, version, pki, 
     with fleet(address, [secret] * 3, pki, version) as machines:
         visit_all(client, address, TicketKeyring.fleet(secret, period=PERIOD, lifetime=LIFETIME))
         counted = [stats_of(machine) for machine in machines]
-    assert all(stats["resumed"] > 0 and stats["renewed"] > 0 and stats["rotations"] >= 2 for stats in counted)
-    assert all(stats["unknown"] == stats["retired"] == stats["refused"] == stats["tampered"] == 0 for stats in counted)
+    assert all(
+        stats["resumed"] > 0 and stats["renewed"] > 0 and stats["rotations"] >= 2
+        for stats in counted
+    )
+    assert all(
+        stats["unknown"] == stats["retired"] == stats["refused"] == stats["tampered"] == 0
+        for stats in counted
+    )
 
 
 def test_a_client_resumes_at_any_worker_across_rotations(client, version, pki, address):
     """Forked from a parent with a keyring of its own: they have nothing else in common."""
     settings = (pki.server.chain, pki.server.key, str(PERIOD), str(LIFETIME), str(int(version)))
-    command = [sys.executable, "-m", "tests.tickets.prefork_server", str(address[1]), *settings, *MACHINES]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.tickets.prefork_server",
+        str(address[1]),
+        *settings,
+        *MACHINES,
+    ]
     server = Process(command, name="server", environment=ENVIRONMENT)
     try:
         server.expect("^ready$")

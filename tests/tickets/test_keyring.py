@@ -29,7 +29,7 @@ def expand(secret: bytes, info: bytes, size: int) -> bytes:
     return done[:size]
 
 
-# -- its own keys -----------------------------------------------------------------------------------------------------
+# -- its own keys ----------------------------------------------------------------------------------
 
 
 def test_own_keys_are_random():
@@ -49,14 +49,18 @@ def test_another_key_every_period():
     seen = []
     for _ in range(8):
         seen.append(ring.names[0])
-        assert list(ring.names) == seen[::-1][:4]  # those of three periods before: for LIFETIME and more
+        assert (
+            list(ring.names) == seen[::-1][:4]
+        )  # those of three periods before: for LIFETIME and more
         shift(ring, PERIOD)
     assert len(set(seen)) == 8
     assert ring.stats().rotations == 7
 
 
 def test_clock_that_goes_back():
-    """By a little: nothing changes. By much: the keys go on changing, as if it had always been so."""
+    """By a little: nothing changes. By much: the keys go on changing, as if it had always been
+    so.
+    """
     ring = TicketKeyring(period=PERIOD, lifetime=PERIOD)
     shift(ring, 10 * PERIOD)
     names = ring.names
@@ -121,7 +125,7 @@ def test_children_make_the_same_keys_at_the_same_time():
     assert len(names) == 4
 
 
-# -- a fleet's --------------------------------------------------------------------------------------------------------
+# -- a fleet's -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [32, 33, 100])
@@ -131,8 +135,14 @@ def test_keys_of_a_fleet_are_hkdf(size):
     number = int(time.time()) // HOUR
     ring = TicketKeyring.fleet(secret, period=HOUR, lifetime=2 * HOUR)
     keys = ring.dangerous_keys()
-    number += int(int(time.time()) // HOUR != number and keys[0] != expand(secret, HOUR.to_bytes(8, "big") + number.to_bytes(8, "big"), 80))
-    wanted = [expand(secret, HOUR.to_bytes(8, "big") + (number + n).to_bytes(8, "big"), 80) for n in (0, 1, -1, -2)]
+    number += int(
+        int(time.time()) // HOUR != number
+        and keys[0] != expand(secret, HOUR.to_bytes(8, "big") + number.to_bytes(8, "big"), 80)
+    )
+    wanted = [
+        expand(secret, HOUR.to_bytes(8, "big") + (number + n).to_bytes(8, "big"), 80)
+        for n in (0, 1, -1, -2)
+    ]
     assert keys == wanted
 
 
@@ -142,7 +152,9 @@ def test_fleet_is_in_step():
     for _ in range(5):
         assert one.names == other.names
         shift(one, PERIOD)
-        assert one.names[0] in other.names  # a clock that is ahead by a period, and one that is behind
+        assert (
+            one.names[0] in other.names
+        )  # a clock that is ahead by a period, and one that is behind
         assert other.names[0] in one.names
         shift(other, PERIOD)
 
@@ -159,7 +171,11 @@ def test_other_periods_and_secrets_give_other_keys():
 
 def test_changing_the_secret_of_a_fleet():
     old, new = os.urandom(32), os.urandom(40)
-    ring, only_old, only_new = TicketKeyring.fleet(old, new), TicketKeyring.fleet(old), TicketKeyring.fleet(new)
+    ring, only_old, only_new = (
+        TicketKeyring.fleet(old, new),
+        TicketKeyring.fleet(old),
+        TicketKeyring.fleet(new),
+    )
     assert ring.names[0] == only_old.names[0]
     assert set(only_new.names) < set(ring.names)
     ring.set_secrets(new, old)
@@ -201,7 +217,7 @@ def test_secret_is_no_text():
         TicketKeyring.fleet("0123456789abcdef0123456789abcdef")
 
 
-# -- given ------------------------------------------------------------------------------------------------------------
+# -- given -----------------------------------------------------------------------------------------
 
 
 def test_keys_come_out_as_they_went_in():
@@ -252,11 +268,15 @@ def test_bad_keys_change_nothing():
         assert ring.dangerous_keys() == before
 
 
-# -- what goes with what ----------------------------------------------------------------------------------------------
+# -- what goes with what ---------------------------------------------------------------------------
 
 
 def test_what_a_kind_cannot_do():
-    own, fleet, given = TicketKeyring(), TicketKeyring.fleet(os.urandom(32)), TicketKeyring.from_keys([random_key()])
+    own, fleet, given = (
+        TicketKeyring(),
+        TicketKeyring.fleet(os.urandom(32)),
+        TicketKeyring.from_keys([random_key()]),
+    )
     with pytest.raises(ValueError, match="follow the clock"):
         fleet.rotate()
     with pytest.raises(ValueError, match="from_keys"):
@@ -275,7 +295,14 @@ def test_what_a_kind_cannot_do():
 @pytest.mark.parametrize("name", ["period", "lifetime"])
 @pytest.mark.parametrize(
     ("value", "error"),
-    [(0, ValueError), (-1, ValueError), (7 * 86400 + 1, ValueError), (1.5, TypeError), ("60", TypeError), (True, TypeError)],
+    [
+        (0, ValueError),
+        (-1, ValueError),
+        (7 * 86400 + 1, ValueError),
+        (1.5, TypeError),
+        ("60", TypeError),
+        (True, TypeError),
+    ],
 )
 def test_bounds(name, value, error):
     with pytest.raises(error):
@@ -287,19 +314,28 @@ def test_bounds(name, value, error):
 def test_number_of_keys_is_bounded():
     with pytest.raises(ValueError, match="more than 62 keys"):
         TicketKeyring(period=10, lifetime=621)
-    assert len(TicketKeyring.fleet(*(os.urandom(32) for _ in range(8)), period=10, lifetime=620).names) == 8 * 64
+    assert (
+        len(TicketKeyring.fleet(*(os.urandom(32) for _ in range(8)), period=10, lifetime=620).names)
+        == 8 * 64
+    )
 
 
-# -- secrets stay in --------------------------------------------------------------------------------------------------
+# -- secrets stay in -------------------------------------------------------------------------------
 
 
 def rings():
-    return [TicketKeyring(), TicketKeyring.fleet(os.urandom(32)), TicketKeyring.from_keys([random_key()])]
+    return [
+        TicketKeyring(),
+        TicketKeyring.fleet(os.urandom(32)),
+        TicketKeyring.from_keys([random_key()]),
+    ]
 
 
 @pytest.mark.parametrize("ring", rings(), ids=["own", "fleet", "given"])
 def test_no_secret_is_shown(ring):
-    shown = repr(ring) + str(ring) + repr(ring.stats()) + repr(ring._keys) + repr(ring._keys.in_force())
+    shown = (
+        repr(ring) + str(ring) + repr(ring.stats()) + repr(ring._keys) + repr(ring._keys.in_force())
+    )
     for key in ring.dangerous_keys():
         for start in range(16, 80, 16):
             part = key[start : start + 16]

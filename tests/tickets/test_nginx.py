@@ -31,7 +31,10 @@ def key_file(tmp_path, key):
 
 @pytest.fixture
 def nginx(pki, key_file, version):
-    directives = ("ssl_session_ticket_key {home}/ticket.key", f"ssl_protocols {version.name.replace('_', '.')}")
+    directives = (
+        "ssl_session_ticket_key {home}/ticket.key",
+        f"ssl_protocols {version.name.replace('_', '.')}",
+    )
     with servers.nginx_server(pki.server, *directives, files=[key_file]) as running:
         yield running
 
@@ -52,7 +55,9 @@ def ask(client, address, session=None):
 
 
 def opened(ticket, key):
-    """What a ticket holds, with nginx's layout of the key written down once more; RFC 5077, section 4."""
+    """What a ticket holds, with nginx's layout of the key written down once more; RFC 5077, section
+    4.
+    """
     name, rest = key[:16], key[16:]
     mac_key, aes_key = (rest[16:], rest[:16]) if len(key) == 48 else (rest[:32], rest[32:])
     assert ticket[:16] == name
@@ -68,7 +73,9 @@ def test_each_reads_the_other_s_tickets(client, make_server, nginx, key, key_fil
     inside = tlskit.SSLSession.from_der(opened(session._session.ticket, key))
     ring = TicketKeyring.from_files(key_file)
     server = make_server(ring)
-    server.sessions.id_context = inside._session.id_context  # each server has its own: who resumes has to agree on that too
+    server.sessions.id_context = (
+        inside._session.id_context
+    )  # each server has its own: who resumes has to agree on that too
     near, _ = pairs.memory_pair(client, server, session=session)
     assert near.session_reused
     assert ring.stats().resumed == 1

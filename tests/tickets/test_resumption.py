@@ -31,7 +31,7 @@ def modern(version: tlskit.TLSVersion) -> bool:
     return version is tlskit.TLSVersion.TLSv1_3
 
 
-# -- the first encrypts, the others decrypt ---------------------------------------------------------------------------
+# -- the first encrypts, the others decrypt --------------------------------------------------------
 
 
 def test_two_contexts_share_a_ring(client, make_server, ring, version):
@@ -67,7 +67,9 @@ def test_newest_key_is_not_renewed_in_tls12(client, make_server, ring, version):
     session = earned(client, server)
     near, _ = pairs.memory_pair(client, server, session=session)
     assert near.session_reused
-    assert (near.session._session.ticket != session._session.ticket) is modern(version)  # there tickets are for one use
+    assert (near.session._session.ticket != session._session.ticket) is modern(
+        version
+    )  # there tickets are for one use
 
 
 def test_retired_key_refuses(client, make_server, ring):
@@ -76,7 +78,9 @@ def test_retired_key_refuses(client, make_server, ring):
     shift(ring, 4 * PERIOD)
     near, _ = pairs.memory_pair(client, server, session=session)
     assert not near.session_reused
-    assert near.session._session.ticket[:16].hex() == ring.names[0]  # the full handshake brings another
+    assert (
+        near.session._session.ticket[:16].hex() == ring.names[0]
+    )  # the full handshake brings another
     assert (ring.stats().retired, ring.stats().unknown, ring.stats().resumed) == (1, 0, 0)
 
 
@@ -128,7 +132,9 @@ def test_same_name_and_another_secret(client, make_server):
 
 
 def test_openssl_s_own_key_is_the_same_format(client, make_server):
-    """SSL_CTX_set_tlsext_ticket_keys(3) and a keyring of the same 80 bytes read each other's tickets."""
+    """SSL_CTX_set_tlsext_ticket_keys(3) and a keyring of the same 80 bytes read each other's
+    tickets.
+    """
     key = random_key()
     plain, ringed = make_server(), make_server(TicketKeyring.from_keys([key]))
     plain.tickets.dangerous_keys = key
@@ -146,11 +152,13 @@ def test_contexts_without_a_ring_have_keys_of_their_own(client, make_server):
     assert not resumes(client, other, session)
 
 
-# -- tampering --------------------------------------------------------------------------------------------------------
+# -- tampering -------------------------------------------------------------------------------------
 
 
 def test_tampered_tickets(client, make_server, ring):
-    """A bit anywhere: in the name it is another key's, elsewhere the HMAC does not fit. Never an error."""
+    """A bit anywhere: in the name it is another key's, elsewhere the HMAC does not fit. Never an
+    error.
+    """
     server = make_server(ring)
     session = earned(client, server)
     der, ticket = session.to_der(), session._session.ticket
@@ -159,7 +167,9 @@ def test_tampered_tickets(client, make_server, ring):
     for place in places:
         changed = bytearray(der)
         changed[at + place] ^= 1
-        bad = tlskit.SSLSession._make(tlskit.SSLSession.from_der(bytes(changed))._session, session._binding, session._scope)
+        bad = tlskit.SSLSession._make(
+            tlskit.SSLSession.from_der(bytes(changed))._session, session._binding, session._scope
+        )
         assert not resumes(client, server, bad)
     stats = ring.stats()
     assert stats.unknown == 4
@@ -168,7 +178,7 @@ def test_tampered_tickets(client, make_server, ring):
     assert resumes(client, server, session)
 
 
-# -- policies ---------------------------------------------------------------------------------------------------------
+# -- policies --------------------------------------------------------------------------------------
 
 
 def demanding(server: Any, authorities: Any) -> Any:
@@ -178,7 +188,9 @@ def demanding(server: Any, authorities: Any) -> Any:
 
 
 def test_nothing_goes_from_one_policy_to_another(client, make_server, ring, pki, version):
-    """Contexts of one keyring that trust different authorities, or demand nothing: no ticket of one counts at another."""
+    """Contexts of one keyring that trust different authorities, or demand nothing: no ticket of one
+    counts at another.
+    """
     client.load_cert_chain(pki.client.chain, pki.client.key)
     servers = {
         "none": make_server(ring),
@@ -191,8 +203,12 @@ def test_nothing_goes_from_one_policy_to_another(client, make_server, ring, pki,
         for other, elsewhere in servers.items():
             session = earned(client, server)
             before = ring.stats()
-            assert resumes(client, elsewhere, session) is (name == other or {name, other} in alike), (name, other)
-            assert ring.stats().resumed + ring.stats().refused == before.resumed + before.refused + 1
+            assert resumes(client, elsewhere, session) is (
+                name == other or {name, other} in alike
+            ), (name, other)
+            assert (
+                ring.stats().resumed + ring.stats().refused == before.resumed + before.refused + 1
+            )
 
 
 def test_policy_that_changes(client, make_server, ring, pki):
@@ -215,7 +231,9 @@ def test_id_context(client, make_server, ring):
 def test_no_longer_than_the_client_s_certificate(client, make_server, tmp_path):
     """From ticket to ticket a TLS 1.3 session would outlive what it was made with."""
     authority = Authority(tmp_path)
-    identity, _ = authority.issue("client.example", not_after=datetime.now(timezone.utc) + timedelta(days=2))
+    identity, _ = authority.issue(
+        "client.example", not_after=datetime.now(timezone.utc) + timedelta(days=2)
+    )
     client.load_cert_chain(identity.chain, identity.key)
     ring = TicketKeyring.from_keys([random_key()], lifetime=7 * 86400)
     server = demanding(make_server(ring), authority.root)
@@ -228,7 +246,9 @@ def test_no_longer_than_the_client_s_certificate(client, make_server, tmp_path):
 
 
 def test_no_longer_than_a_week_after_the_full_handshake(client, make_server):
-    """A TLS 1.3 ticket is of now, but the line that it stands in is not; nor in TLS 1.2 what was renewed."""
+    """A TLS 1.3 ticket is of now, but the line that it stands in is not; nor in TLS 1.2 what was
+    renewed.
+    """
     ring = TicketKeyring.from_keys([random_key()], lifetime=7 * 86400)
     server = make_server(ring)
     session = earned(client, server)
@@ -270,7 +290,7 @@ def test_key_that_was_rotated_away_ends_between_two_periods(client, make_server)
     assert ring.stats().retired == 1
 
 
-# -- lifetimes --------------------------------------------------------------------------------------------------------
+# -- lifetimes -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seconds", [60, 7200, 7 * 86400])
@@ -294,7 +314,7 @@ def test_shorter_lifetime(client, make_server):
     assert earned(client, server).ticket_lifetime_hint == 30
 
 
-# -- connections and rings --------------------------------------------------------------------------------------------
+# -- connections and rings -------------------------------------------------------------------------
 
 
 def test_ring_of_a_connection_is_that_of_its_beginning(client, make_server, ring):

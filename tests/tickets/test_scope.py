@@ -1,5 +1,6 @@
-"""Contexts that share a keyring and are not alike: a ticket counts for the name that was asked for, before a certificate
-for the same names. The client is the stdlib's, which offers a session to anybody.
+"""Contexts that share a keyring and are not alike: a ticket counts for the name that was asked for,
+before a certificate for the same names. The client is the stdlib's, which offers a session to
+anybody.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Keys from files and from a function: read again when it is time, and those of before stay when that fails."""
+"""Keys from files and from a function: read again when it is time, and those of before stay when
+that fails.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def folder(tmp_path):
     return made
 
 
-# -- files ------------------------------------------------------------------------------------------------------------
+# -- files -----------------------------------------------------------------------------------------
 
 
 def test_files_in_their_order(folder):
@@ -95,7 +97,11 @@ def test_clients_look_at_nothing(client, make_server, folder):
     assert ring.names == before
 
 
-@pytest.mark.parametrize("content", [b"", b"x", random_key(79), random_key(81), bytes(80)], ids=["empty", "short", "79", "81", "zeros"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x", random_key(79), random_key(81), bytes(80)],
+    ids=["empty", "short", "79", "81", "zeros"],
+)
 def test_broken_file(client, make_server, folder, caplog, content):
     """Those of before go on; one warning says so, until it works again."""
     key = random_key()
@@ -163,7 +169,7 @@ def test_time_between_two_looks(folder, every):
         TicketKeyring.from_files(folder, every=every)
 
 
-# -- a function -------------------------------------------------------------------------------------------------------
+# -- a function ------------------------------------------------------------------------------------
 
 
 def test_function_is_asked_again(client, make_server):
@@ -178,7 +184,13 @@ def test_function_is_asked_again(client, make_server):
 
 
 def test_function_that_raises(client, make_server, caplog):
-    answers = [[random_key()], OSError("the vault is closed"), OSError("still"), [b"short"], [random_key()]]
+    answers = [
+        [random_key()],
+        OSError("the vault is closed"),
+        OSError("still"),
+        [b"short"],
+        [random_key()],
+    ]
 
     def function():
         answer = answers.pop(0)
@@ -237,7 +249,9 @@ def test_nobody_waits_for_whoever_asks(client, make_server):
 
 
 def test_function_that_asks_for_itself(client, make_server):
-    """It would wait for itself: an error instead. A connection that it makes uses the keys that there are."""
+    """It would wait for itself: an error instead. A connection that it makes uses the keys that
+    there are.
+    """
     keys = [random_key()]
 
     def function():

@@ -1,4 +1,6 @@
-"""Handshakes of many threads while the keys change, and children that are forked in the middle of it."""
+"""Handshakes of many threads while the keys change, and children that are forked in the middle of
+it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def test_rotation_under_load(client, make_server):
     resumed = sum(thread.result() for thread in threads)
     stats = ring.stats()
     assert stats.resumed == resumed
-    assert stats.resumed + stats.retired + stats.unknown == THREADS * ROUNDS  # the names of old keys are not kept for ever
+    assert (
+        stats.resumed + stats.retired + stats.unknown == THREADS * ROUNDS
+    )  # the names of old keys are not kept for ever
     assert stats.tampered == stats.refused == 0
     assert stats.rotations >= 100
 

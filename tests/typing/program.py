@@ -1,4 +1,6 @@
-"""A program that uses each public class, for mypy alone: `make types` checks that their types reach a user. It is never run."""
+"""A program that uses each public class, for mypy alone: `make types` checks that their types reach
+a user. It is never run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def client(address: tuple[str, int], store: ssl.SessionStore) -> bytes:
     context.sessions.store = store
     context.sessions.mode |= ssl.SessionCacheMode.CLIENT
     context.sessions.on_new = told
-    with context.wrap_socket(socket.create_connection(address), server_hostname=address[0], early_data=b"GET /") as connection:
+    with context.wrap_socket(
+        socket.create_connection(address), server_hostname=address[0], early_data=b"GET /"
+    ) as connection:
         early: ssl.EarlyDataStatus | None = connection.early_data_status
         why: ssl.Resumed | ssl.NotOffered | ssl.Refused | None = connection.resumption
         if isinstance(why, ssl.Resumed):
@@ -56,7 +60,9 @@ def server(secret: bytes) -> ssl.SSLContext:
 
 def in_memory(context: ssl.SSLContext, session: ssl.SSLSession | None) -> bytes:
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    connection: ssl.SSLObject = context.wrap_bio(incoming, outgoing, server_hostname="example.org", session=session)
+    connection: ssl.SSLObject = context.wrap_bio(
+        incoming, outgoing, server_hostname="example.org", session=session
+    )
     try:
         connection.do_handshake()
     except ssl.SSLWantReadError:
@@ -76,7 +82,11 @@ def stores(own: ssl.SessionStore, secret: bytes) -> list[ssl.SessionStore]:
     memory = ssl.MemoryStore()
     entries: list[Entry] = list(memory.entries())
     print(entries)
-    return [memory, ssl.SQLiteStore("sessions.db", secret=secret), ssl.SealedStore(own, secret=secret)]
+    return [
+        memory,
+        ssl.SQLiteStore("sessions.db", secret=secret),
+        ssl.SealedStore(own, secret=secret),
+    ]
 
 
 def whole_process() -> None:

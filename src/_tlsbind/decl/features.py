@@ -1,11 +1,13 @@
 """What not every OpenSSL has: the one table.
 
-A row names a feature, the condition under which C has it, the words for who lacks it, and the OpenSSL functions that
-come with it. From it are made
+A row names a feature, the condition under which C has it, the words for who lacks it, and the
+OpenSSL functions that come with it. From it are made
 
-- `csrc/tk_features.h` (by tools/features.py): the flags TK_HAS_..., and, for an OpenSSL that lacks a function, a
+- `csrc/tk_features.h` (by tools/features.py): the flags TK_HAS_..., and, for an OpenSSL that lacks
+a function, a
   stand-in that fails; so the helpers call it without a condition of their own;
-- the table behind `_tlsbind.FEATURES`, from which Python says what is missing instead of calling a stand-in.
+- the table behind `_tlsbind.FEATURES`, from which Python says what is missing instead of calling a
+stand-in.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ class Feature(NamedTuple):
         name: under TK_HAS_ in C, and in `_tlsbind.FEATURES`.
         condition: for the C preprocessor, where OpenSSL's headers have been read.
         since: what has it, as the end of "this requires ...".
-        functions: "name(parameters)" of what comes with it; the stand-in's value is 0, unless " -> value" says otherwise.
+        functions: "name(parameters)" of what comes with it; the stand-in's value is 0, unless " ->
+            value" says otherwise.
     """
 
     name: str
@@ -40,7 +43,11 @@ FEATURES = [
     Feature("TLS1_1", "!defined(OPENSSL_NO_TLS1_1)", "an OpenSSL that was built with TLS 1.1"),
     Feature("TLS1_2", "!defined(OPENSSL_NO_TLS1_2)", "an OpenSSL that was built with TLS 1.2"),
     Feature("TLS1_3", "!defined(OPENSSL_NO_TLS1_3)", "an OpenSSL that was built with TLS 1.3"),
-    Feature("SSL3", f"!defined(OPENSSL_NO_SSL3) && !({version(4, 0)})", "an OpenSSL before 4.0 that was built with SSL 3.0"),
+    Feature(
+        "SSL3",
+        f"!defined(OPENSSL_NO_SSL3) && !({version(4, 0)})",
+        "an OpenSSL before 4.0 that was built with SSL 3.0",
+    ),
     Feature(
         "PSK",
         "!defined(OPENSSL_NO_PSK)",
@@ -51,8 +58,18 @@ FEATURES = [
             "SSL_CTX_use_psk_identity_hint(ctx, hint)",
         ),
     ),
-    Feature("SIGALG_LIST", version(3, 4), "OpenSSL 3.4 or later", ("SSL_get1_builtin_sigalgs(library) -> NULL",)),
-    Feature("GROUP_LIST", version(3, 5), "OpenSSL 3.5 or later", ("SSL_CTX_get0_implemented_groups(ctx, aliases, out)",)),
+    Feature(
+        "SIGALG_LIST",
+        version(3, 4),
+        "OpenSSL 3.4 or later",
+        ("SSL_get1_builtin_sigalgs(library) -> NULL",),
+    ),
+    Feature(
+        "GROUP_LIST",
+        version(3, 5),
+        "OpenSSL 3.5 or later",
+        ("SSL_CTX_get0_implemented_groups(ctx, aliases, out)",),
+    ),
     Feature(
         "SIGALG_NAMES",
         version(3, 5),

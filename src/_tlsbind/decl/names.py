@@ -1,6 +1,8 @@
-"""The names of OpenSSL's libraries and reasons, read from the headers that the extension is compiled with.
+"""The names of OpenSSL's libraries and reasons, read from the headers that the extension is
+compiled with.
 
-At run time OpenSSL gives sentences ("wrong version number") and keeps the names (WRONG_VERSION_NUMBER) to its headers;
+At run time OpenSSL gives sentences ("wrong version number") and keeps the names
+(WRONG_VERSION_NUMBER) to its headers;
 `SSLError.reason` is such a name.
 """
 
@@ -23,8 +25,15 @@ def table(include: Path) -> str:
         for library, name, number in _REASON.findall(_read(header))
         if library in libraries
     }
-    rows = [f'    {{ {number}, 0, "{name}" }},' for name, number in libraries.items() if name not in ("NONE", "MASK", "OFFSET")]
-    body = [f'    {{ {library}, {reason}, "{name}" }},' for (library, reason), name in sorted(reasons.items())]
+    rows = [
+        f'    {{ {number}, 0, "{name}" }},'
+        for name, number in libraries.items()
+        if name not in ("NONE", "MASK", "OFFSET")
+    ]
+    body = [
+        f'    {{ {library}, {reason}, "{name}" }},'
+        for (library, reason), name in sorted(reasons.items())
+    ]
     return (
         "const tk_name tk_library_names[] = {\n" + "\n".join(rows) + "\n    { 0, 0, NULL }\n};\n"
         "const tk_name tk_reason_names[] = {\n" + "\n".join(body) + "\n    { 0, 0, NULL }\n};\n"

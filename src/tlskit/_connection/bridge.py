@@ -1,18 +1,22 @@
 """How any pair of BIOs becomes a transport.
 
-Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's; and any object with
-`read` and `eof` for what comes in, and `write` for what goes out. The latter two are pumped through MemoryBIOs of our own.
+Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's;
+and any object with
+`read` and `eof` for what comes in, and `write` for what goes out. The latter two are pumped through
+MemoryBIOs of our own.
 
-What a program concludes from `pending` of its objects stays true. uvloop, for one, reads for as long as something is
-pending in `incoming` or in the connection, and then waits for the network. So what comes in is moved by the record, and
-no further than the operation needs it: a whole record is in `incoming` until it is read, and in `pending()` of the
-connection once it was begun. A record that is not whole yet may be taken in, as libssl does too. A handshake leaves the first
-request behind it where it is, a read does not swallow the close_notify behind its data, and what the peer says in the
-clear after the end of TLS is there for whoever wants it.
+What a program concludes from `pending` of its objects stays true. uvloop, for one, reads for as
+long as something is pending in `incoming` or in the connection, and then waits for the network. So
+what comes in is moved by the record, and no further than the operation needs it: a whole record is
+in `incoming` until it is read, and in `pending()` of the connection once it was begun. A record
+that is not whole yet may be taken in, as libssl does too. A handshake leaves the first request
+behind it where it is, a read does not swallow the close_notify behind its data, and what the peer
+says in the clear after the end of TLS is there for whoever wants it.
 
-What goes out is moved after every operation, whether it failed or not: so an alert gets out of a handshake that failed.
-What an object refuses to take is kept, and goes out before the next operation does anything, or that one raises what the
-object raises. So an operation that has succeeded says so, and nothing that was encrypted is lost or sent twice.
+What goes out is moved after every operation, whether it failed or not: so an alert gets out of a
+handshake that failed. What an object refuses to take is kept, and goes out before the next
+operation does anything, or that one raises what the object raises. So an operation that has
+succeeded says so, and nothing that was encrypted is lost or sent twice.
 """
 
 from __future__ import annotations
@@ -37,8 +41,12 @@ if TYPE_CHECKING:
 
 _AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
-_LARGEST = _HEADER + (1 << 14) + 2048  # a record with its header (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
-_ALERT = 64  # bytes: the longest that a record with an alert in it is taken to be (TLS 1.2 with CBC and a long MAC)
+_LARGEST = (
+    _HEADER + (1 << 14) + 2048
+)  # a record with its header (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
+# bytes: the longest that a record with an alert in it is taken to be (TLS 1.2 with CBC and a long
+# MAC)
+_ALERT = 64
 
 
 class Incoming(Protocol):
@@ -50,18 +58,32 @@ class Incoming(Protocol):
 
 
 class Outgoing(Protocol):
-    """What it takes for those that go out. `write` may take a part; it returns how many bytes, or None for all."""
+    """What it takes for those that go out. `write` may take a part; it returns how many bytes, or
+    None for all.
+    """
 
     def write(self, data: bytes, /) -> int | None: ...
 
 
 class Pump:
-    """Moves bytes between the BIOs that were given and those that the connection works on. Where both are the same, none.
+    """Moves bytes between the BIOs that were given and those that the connection works on. Where
+    both are the same, none.
 
     Two threads may be in it, a reader and a writer: the bytes of each direction stay in order.
     """
 
-    __slots__ = ("_head", "_incoming", "_inner_in", "_inner_out", "_missing", "_outgoing", "_over", "_receiving", "_sending", "_unsent")
+    __slots__ = (
+        "_head",
+        "_incoming",
+        "_inner_in",
+        "_inner_out",
+        "_missing",
+        "_outgoing",
+        "_over",
+        "_receiving",
+        "_sending",
+        "_unsent",
+    )
 
     def __init__(self, inner: tuple[Any, Any], given: tuple[Any, Any]) -> None:
         self._inner_in, self._inner_out = inner
@@ -92,15 +114,24 @@ class Pump:
         return result
 
     def fill(self, room: int = 0) -> bool:
-        """Move a record in, or as many as fit into `room`, but never the last of several: it may be a close_notify, and
-        whoever looks at `pending` is to see that there is more. Return whether anything has changed."""
+        """Move a record in, or as many as fit into `room`, but never the last of several: it may be
+        a close_notify, and whoever looks at `pending` is to see that there is more. Return whether
+        anything has changed."""
         if self._incoming is self._inner_in:
             return False
         with self._receiving:
             if self._over:
                 return False
-            pending = getattr(self._incoming, "pending", 0) if room and hasattr(self._incoming, "write") else 0
-            held = self._several(room) if pending > 0 and (pending <= room or room >= _LARGEST) else self._record()
+            pending = (
+                getattr(self._incoming, "pending", 0)
+                if room and hasattr(self._incoming, "write")
+                else 0
+            )
+            held = (
+                self._several(room)
+                if pending > 0 and (pending <= room or room >= _LARGEST)
+                else self._record()
+            )
             if held or not self._incoming.eof or self._inner_in.eof:
                 return held > 0
             if self._head:
@@ -126,7 +157,9 @@ class Pump:
         return len(data)
 
     def _several(self, room: int) -> int:
-        """Move up to `room` bytes, which is faster. What has to wait goes back, and keeps its place: nothing is left there then."""
+        """Move up to `room` bytes, which is faster. What has to wait goes back, and keeps its
+        place: nothing is left there then.
+        """
         data = self._head + self._take(room)
         begin, end = 0, self._missing  # of the last record that begins in the data
         while end + _HEADER <= len(data):
@@ -161,7 +194,9 @@ class Pump:
         data: Any = self._incoming.read(size)
         if type(data) is not bytes:
             if not isinstance(data, (bytes, bytearray, memoryview)):
-                raise TypeError(f"read() of the incoming BIO returned {type(data).__name__}, and not bytes")
+                raise TypeError(
+                    f"read() of the incoming BIO returned {type(data).__name__}, and not bytes"
+                )
             data = bytes(data)
         if len(data) > size:
             raise ValueError(f"read({size}) of the incoming BIO returned {len(data)} bytes")
@@ -176,9 +211,13 @@ class Pump:
             while self._unsent:
                 n = self._outgoing.write(self._unsent)
                 if n is not None and not (isinstance(n, int) and 0 <= n <= len(self._unsent)):
-                    raise ValueError(f"write() of the outgoing BIO returned {n!r} for {len(self._unsent)} bytes")
+                    raise ValueError(
+                        f"write() of the outgoing BIO returned {n!r} for {len(self._unsent)} bytes"
+                    )
                 if n == 0:
-                    raise SSLWantWriteError("the outgoing BIO takes no more: repeat the operation when it has room")
+                    raise SSLWantWriteError(
+                        "the outgoing BIO takes no more: repeat the operation when it has room"
+                    )
                 self._unsent = b"" if n is None else self._unsent[n:]
 
 
@@ -187,7 +226,9 @@ class PumpedChannel(Channel):
 
     __slots__ = ("_full", "_pump")
 
-    def __init__(self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], pump: Pump, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], pump: Pump, **kwargs: Any
+    ) -> None:
         super().__init__(*args, bios=bios, **kwargs)
         self._pump = pump
         self._full = False  # the last read filled its room: perhaps more is decrypted already
@@ -226,7 +267,8 @@ class PumpedChannel(Channel):
 
 
 class SocketChannel(Channel):
-    """A Channel under an SSLSocket that is not tlskit's, which asks its socket for the timeout at every operation.
+    """A Channel under an SSLSocket that is not tlskit's, which asks its socket for the timeout at
+    every operation.
 
     The stdlib's own SSLSocket calls it so, and those of gevent and eventlet do.
     """
@@ -258,12 +300,17 @@ class SocketChannel(Channel):
         sock = self._socket()
         super().shutdown(self._timeout())
         if self.leftover():
-            raise SSLError("what the peer sent in the clear behind its close_notify had been read, and cannot be put back")
+            raise SSLError(
+                "what the peer sent in the clear behind its close_notify had been read, and "
+                "cannot be put back"
+            )
         return sock
 
 
 class OwnChannel(Channel):
-    """A Channel under an SSLSocket of tlskit's, which says how long to wait; for others who reach for it, it asks the socket."""
+    """A Channel under an SSLSocket of tlskit's, which says how long to wait; for others who reach
+    for it, it asks the socket.
+    """
 
     __slots__ = ()
 
@@ -286,23 +333,41 @@ class OwnChannel(Channel):
         return self.owner
 
 
-def transport(incoming: Any, outgoing: Any) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:
-    """The class of channel for this pair, the MemoryBIOs that it works on, and what else its constructor takes."""
+def transport(
+    incoming: Any, outgoing: Any
+) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:
+    """The class of channel for this pair, the MemoryBIOs that it works on, and what else its
+    constructor takes.
+    """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
         return Channel, (incoming, outgoing), {}
     if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
-        raise TypeError(f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, not {type(incoming).__name__}")
+        raise TypeError(
+            f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, "
+            f"not {type(incoming).__name__}"
+        )
     if not callable(getattr(outgoing, "write", None)):
-        raise TypeError(f"outgoing has to be a MemoryBIO, or an object with write(), not {type(outgoing).__name__}")
-    inner = tuple(bio if isinstance(bio, MemoryBIO) else MemoryBIO() for bio in (incoming, outgoing))
-    return PumpedChannel, (inner[0], inner[1]), {"pump": Pump((inner[0], inner[1]), (incoming, outgoing))}
+        raise TypeError(
+            f"outgoing has to be a MemoryBIO, or an object with write(), not "
+            f"{type(outgoing).__name__}"
+        )
+    inner = tuple(
+        bio if isinstance(bio, MemoryBIO) else MemoryBIO() for bio in (incoming, outgoing)
+    )
+    return (
+        PumpedChannel,
+        (inner[0], inner[1]),
+        {"pump": Pump((inner[0], inner[1]), (incoming, outgoing))},
+    )
 
 
-# -- the other way about: the stdlib's contexts between BIOs of tlskit's --------------------------------------------------
+# -- the other way about: the stdlib's contexts between BIOs of tlskit's ---------------------------
 
 
 class StdlibPump:
-    """The stdlib's connection object between two BIOs, of which at least one is not the stdlib's."""
+    """The stdlib's connection object between two BIOs, of which at least one is not the
+    stdlib's.
+    """
 
     __slots__ = ("_pump", "_sslobj")
 
@@ -321,8 +386,17 @@ class StdlibPump:
 _MOVING = {"do_handshake", "read", "write", "shutdown", "verify_client_post_handshake"}
 
 
-def wrap_stdlib_bio(self: Any, incoming: Any, outgoing: Any, server_side: bool, server_hostname: str | None = None, **others: Any) -> Any:
-    """`_wrap_bio` of the stdlib's contexts once `ssl.MemoryBIO` has been tlskit's: by themselves they take no BIO but their own."""
+def wrap_stdlib_bio(
+    self: Any,
+    incoming: Any,
+    outgoing: Any,
+    server_side: bool,
+    server_hostname: str | None = None,
+    **others: Any,
+) -> Any:
+    """`_wrap_bio` of the stdlib's contexts once `ssl.MemoryBIO` has been tlskit's: by themselves
+    they take no BIO but their own.
+    """
     given = incoming, outgoing
     inner = tuple(stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)
     beneath = super(stdlib.SSLContext, self)._wrap_bio

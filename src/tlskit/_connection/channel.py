@@ -1,7 +1,9 @@
-"""Channel: a connection with the rules of tlskit. It is what `SSLSocket._sslobj` and `SSLObject._sslobj` are.
+"""Channel: a connection with the rules of tlskit. It is what `SSLSocket._sslobj` and
+`SSLObject._sslobj` are.
 
-The rules: the server's name goes into the ClientHello and is what the certificate is verified against; a session is
-offered only where its own handshake would have been accepted (sessions/key.py).
+The rules: the server's name goes into the ClientHello and is what the certificate is verified
+against; a session is offered only where its own handshake would have been accepted
+(sessions/key.py).
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class Channel(Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_attempt", "_binding", "_by_key", "_context_now", "_key_given", "_owner", "_service", "_switched", "_verifies",
+        "_attempt", "_binding", "_by_key", "_context_now", "_key_given", "_owner", "_service",
+        "_switched", "_verifies",
         "server_hostname", "server_side",
     )  # fmt: skip
 
@@ -63,7 +66,9 @@ class Channel(Connection):
         self.hostname = server_hostname
         self._by_key = context._core.authenticates_by_key
         self._key_given = False
-        self._attempt = Attempt(None if server_side or self._by_key else context.sessions._client_cache)
+        self._attempt = Attempt(
+            None if server_side or self._by_key else context.sessions._client_cache
+        )
         if self._by_key:
             self._attempt.set(None, Reason.PRE_SHARED_KEY)
         self._service = Service(context.sessions._server_cache if server_side else None)
@@ -86,10 +91,16 @@ class Channel(Connection):
 
     def _bind(self, checked: bool, policy: tuple[object, ...]) -> Binding:
         name = self.server_hostname
-        return Binding(name.lower() if name else None, policy_digest(checked, self._context_now._host_flags, policy))
+        return Binding(
+            name.lower() if name else None,
+            policy_digest(checked, self._context_now._host_flags, policy),
+        )
 
     def _changed_since(self) -> bool:
-        return self._bind(self._context_now.check_hostname, self._context_now._core.policy()) != self._binding
+        return (
+            self._bind(self._context_now.check_hostname, self._context_now._core.policy())
+            != self._binding
+        )
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)
@@ -97,9 +108,11 @@ class Channel(Connection):
         if packed is None:
             self.set_hostname(raw, raw if checked else None, None)
         elif checked:
-            self.set_hostname(None, None, packed)  # RFC 6066, 3: no literal addresses in server_name
+            self.set_hostname(
+                None, None, packed
+            )  # RFC 6066, 3: no literal addresses in server_name
 
-    # -- context --------------------------------------------------------------------------------------------------
+    # -- context -----------------------------------------------------------------------------------
 
     @property
     def owner(self) -> Any:
@@ -120,15 +133,22 @@ class Channel(Connection):
         self._context_now = value
 
     def on_servername(self, name: str | None) -> object:
-        callback, owner = self._context_now._sni_callback, self._owner()  # as it was set: a subclass may show another (gevent's does)
+        callback, owner = (
+            self._context_now._sni_callback,
+            self._owner(),
+        )  # as it was set: a subclass may show another (gevent's does)
         if callback is None:
             return None
         if owner is None:
-            return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # the answer may depend on what it would be asked about
+            return int(
+                AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
+            )  # the answer may depend on what it would be asked about
         return callback(owner, name, self._context_now)
 
     def chain(self, *, verified: bool) -> list[bytes]:
-        """As in Connection; a resumed connection has them from the handshake that made its session."""
+        """As in Connection; a resumed connection has them from the handshake that made its
+        session.
+        """
         found = super().chain(verified=verified)
         info = self.info if self.session_reused else None
         if info is None:
@@ -152,13 +172,20 @@ class Channel(Connection):
         self._key_given = bool(key)
         return key
 
-    def on_message(self, direction: str, version: int, content_type: int, msg_type: int, data: bytes) -> None:
+    def on_message(
+        self, direction: str, version: int, content_type: int, msg_type: int, data: bytes
+    ) -> None:
         callback, owner = self._context_now._msg_callback, self._owner()
         if callback is None or owner is None:
             return
         kinds = {_TLSContentType.HEADER: _TLSContentType, _TLSContentType.ALERT: _TLSAlertType}
         kind = kinds.get(content_type, _TLSMessageType)
-        callback(owner, direction, *map(_member, (TLSVersion, _TLSContentType, kind), (version, content_type, msg_type)), data)
+        callback(
+            owner,
+            direction,
+            *map(_member, (TLSVersion, _TLSContentType, kind), (version, content_type, msg_type)),
+            data,
+        )
 
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""
@@ -168,7 +195,7 @@ class Channel(Connection):
         """The peer's chain as objects."""
         return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
 
-    # -- under the names of the stdlib's inner object, which libraries reach for ----------------------------------
+    # -- under the names of the stdlib's inner object, which libraries reach for -------------------
 
     def version(self) -> str | None:
         facts = self.facts()
@@ -176,7 +203,11 @@ class Channel(Connection):
 
     def cipher(self) -> tuple[str, str, int] | None:
         facts = self.facts()
-        return None if facts.cipher_name is None else (facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits)
+        return (
+            None
+            if facts.cipher_name is None
+            else (facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits)
+        )
 
     def group(self) -> str | None:
         return self.facts().group
@@ -222,11 +253,13 @@ class Channel(Connection):
     def verify_client_post_handshake(self) -> None:
         self.request_certificate()
 
-    # -- session --------------------------------------------------------------------------------------------------
+    # -- session -----------------------------------------------------------------------------------
 
     @property
     def session(self) -> SSLSession | None:
-        """The session of this connection as it is now; a server's is its own matter, as in the stdlib."""
+        """The session of this connection as it is now; a server's is its own matter, as in the
+        stdlib.
+        """
         current = self.current_session()
         return None if current is None else self._made(current)
 
@@ -247,11 +280,15 @@ class Channel(Connection):
         self._offer()
 
     def before_handshake(self) -> None:
-        """Since the session was set, or the connection made, time has passed and the context may have changed."""
+        """Since the session was set, or the connection made, time has passed and the context may
+        have changed.
+        """
         if not self.server_side:
             self._offer()
         elif wanted := self.wanted():
-            once = self._context_now.max_early_data > 0 and self.facts().offered == "psk"  # what comes early must not come twice
+            once = (
+                self._context_now.max_early_data > 0 and self.facts().offered == "psk"
+            )  # what comes early must not come twice
             found = self._service.look(self._owner(), wanted, once=once)
             if found.session is not None:
                 self.found(found.session, once=found.once)
@@ -259,8 +296,8 @@ class Channel(Connection):
             self.set_id_context(self._id_context())
 
     def _id_context(self) -> bytes:
-        """A server's id context. Where it verifies its clients, or asks them for keys, it stands for the policy too; under a
-        mixture of policies, for nothing else."""
+        """A server's id context. Where it verifies its clients, or asks them for keys, it stands
+        for the policy too; under a mixture of policies, for nothing else."""
         given = self._context_now.sessions.id_context
         if not self._verifies and not self._by_key:
             return given
@@ -269,12 +306,15 @@ class Channel(Connection):
     def _offer(self) -> None:
         if self._by_key:
             self._attempt.set(None, Reason.PRE_SHARED_KEY)
-        session = self._attempt.look(self, self._binding, verifies=self._verifies, changed=self._changed())
+        session = self._attempt.look(
+            self, self._binding, verifies=self._verifies, changed=self._changed()
+        )
         self.set_session(None if session is None else session._session)
 
     def _changed(self) -> bool:
-        """Whether the context is another than at the beginning. Part of it was copied then (mode, flags), and part is
-        looked up in the handshake (authorities): what was verified by a mixture of both stands for neither."""
+        """Whether the context is another than at the beginning. Part of it was copied then (mode,
+        flags), and part is looked up in the handshake (authorities): what was verified by a mixture
+        of both stands for neither."""
         return self._switched or self._changed_since()
 
     @property
@@ -309,7 +349,9 @@ class Channel(Connection):
     def _new_session(self, session: Session) -> None:
         made = self._made(session)
         if not self.server_side:
-            self._attempt.came(made, self._binding, with_certificate=bool(self._context_now._core.own_identity))
+            self._attempt.came(
+                made, self._binding, with_certificate=bool(self._context_now._core.own_identity)
+            )
         elif self._service.cache is not None:
             self._service.cache.keep(session)
         on_new, owner = self._context_now.sessions.on_new, self._owner()

@@ -1,4 +1,6 @@
-"""What SSLSocket and SSLObject have in common: everything that is asked of a connection, and nothing that moves bytes."""
+"""What SSLSocket and SSLObject have in common: everything that is asked of a connection, and
+nothing that moves bytes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ CHANNEL_BINDING_TYPES = ["tls-unique"]
 
 
 class _CertificateBytes(bytes):
-    """DER of a certificate that also answers as the stdlib's private Certificate does: before Python 3.13, truststore asks it to."""
+    """DER of a certificate that also answers as the stdlib's private Certificate does: before
+    Python 3.13, truststore asks it to.
+    """
 
     __slots__ = ()
 
@@ -31,11 +35,13 @@ def _chain(ders: list[bytes]) -> list[bytes]:
 
 
 class Negotiated:
-    """The questions. Before a connection exists they answer None. They do not block, and any thread may ask them."""
+    """The questions. Before a connection exists they answer None. They do not block, and any thread
+    may ask them.
+    """
 
     _sslobj: Channel | None
 
-    # -- certificates ---------------------------------------------------------------------------------------------
+    # -- certificates ------------------------------------------------------------------------------
 
     @overload
     def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
@@ -58,41 +64,53 @@ class Negotiated:
         return self._channel().getpeercert(binary_form)
 
     def get_verified_chain(self) -> list[bytes]:
-        """Return the chain that was verified, in DER, from the peer's certificate to the trust anchor.
+        """Return the chain that was verified, in DER, from the peer's certificate to the trust
+        anchor.
 
-        On a resumed connection, in which nothing is verified, the chain from the handshake that made the session; empty
-        when that is not known (a session from bare DER, or a server's ticket). Without verification, the chain as it was
-        sent. Corresponds to SSL_get0_verified_chain(3).
+        On a resumed connection, in which nothing is verified, the chain from the handshake that
+        made the session; empty when that is not known (a session from bare DER, or a server's
+        ticket). Without verification, the chain as it was sent. Corresponds to
+        SSL_get0_verified_chain(3).
         """
         return _chain(self._channel().chain(verified=True))
 
     def get_unverified_chain(self) -> list[bytes]:
-        """Return the chain as the peer sent it, in DER, its own certificate first; after a resumption too.
+        """Return the chain as the peer sent it, in DER, its own certificate first; after a
+        resumption too.
 
         Corresponds to SSL_get_peer_cert_chain(3).
         """
         return _chain(self._channel().chain(verified=False))
 
-    # -- what was agreed on ---------------------------------------------------------------------------------------
+    # -- what was agreed on ------------------------------------------------------------------------
 
     def version(self) -> str | None:
-        """Return the protocol version, "TLSv1.3" for one; None before the handshake. Corresponds to SSL_get_version(3)."""
+        """Return the protocol version, "TLSv1.3" for one; None before the handshake. Corresponds to
+        SSL_get_version(3).
+        """
         return self._sslobj.version() if self._sslobj is not None else None
 
     def cipher(self) -> tuple[str, str, int] | None:
-        """Return the cipher suite as (name, protocol, bits of secret), or None. Corresponds to SSL_get_current_cipher(3)."""
+        """Return the cipher suite as (name, protocol, bits of secret), or None. Corresponds to
+        SSL_get_current_cipher(3).
+        """
         return self._sslobj.cipher() if self._sslobj is not None else None
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
-        """Return, on a server, the suites that both sides have, as `cipher()` names them. Corresponds to SSL_get_client_ciphers(3)."""
+        """Return, on a server, the suites that both sides have, as `cipher()` names them.
+        Corresponds to SSL_get_client_ciphers(3).
+        """
         return self._sslobj.shared_ciphers() if self._sslobj is not None else None
 
     def group(self) -> str | None:
-        """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to SSL_get_negotiated_group(3)."""
+        """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to
+        SSL_get_negotiated_group(3).
+        """
         return self._sslobj.group() if self._sslobj is not None else None
 
     def client_sigalg(self) -> str | None:
-        """Return the algorithm that the client has signed with, or None where it showed no certificate.
+        """Return the algorithm that the client has signed with, or None where it showed no
+        certificate.
 
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
 
@@ -106,11 +124,15 @@ class Negotiated:
         return self._sslobj.server_sigalg() if self._sslobj is not None else None
 
     def compression(self) -> str | None:
-        """Return the name of the compression method, or None. Corresponds to SSL_get_current_compression(3)."""
+        """Return the name of the compression method, or None. Corresponds to
+        SSL_get_current_compression(3).
+        """
         return self._sslobj.compression() if self._sslobj is not None else None
 
     def selected_alpn_protocol(self) -> str | None:
-        """Return the application protocol that was agreed on, or None. Corresponds to SSL_get0_alpn_selected(3)."""
+        """Return the application protocol that was agreed on, or None. Corresponds to
+        SSL_get0_alpn_selected(3).
+        """
         return self._sslobj.selected_alpn_protocol() if self._sslobj is not None else None
 
     def selected_npn_protocol(self) -> None:
@@ -132,10 +154,12 @@ class Negotiated:
 
     @property
     def info(self) -> SessionInfo | None:
-        """Everything that was negotiated, also on a resumed connection; None before the handshake is complete."""
+        """Everything that was negotiated, also on a resumed connection; None before the handshake
+        is complete.
+        """
         return self._sslobj.info if self._sslobj is not None else None
 
-    # -- context and session --------------------------------------------------------------------------------------
+    # -- context and session -----------------------------------------------------------------------
 
     @property
     def context(self) -> SSLContext:
@@ -146,13 +170,14 @@ class Negotiated:
     def session(self) -> SSLSession | None:
         """The session of this connection; None before there is one.
 
-        With TLS 1.3 it can be resumed from the first read on, when the ticket has come. Set one before the handshake to
-        resume from it; it is offered only to the server name and under the verification policy that it was made with,
-        and otherwise the handshake is a full one.
+        With TLS 1.3 it can be resumed from the first read on, when the ticket has come. Set one
+        before the handshake to resume from it; it is offered only to the server name and under the
+        verification policy that it was made with, and otherwise the handshake is a full one.
 
         Raises (when it is set):
             TypeError: the value is not a tlskit SSLSession.
-            ValueError: it belongs to another context, or this is a server, or the handshake has been made.
+            ValueError: it belongs to another context, or this is a server, or the handshake has
+                been made.
         """
         return self._sslobj.session if self._sslobj is not None else None
 
@@ -165,12 +190,14 @@ class Negotiated:
     def resumption(self) -> Resumption | None:
         """Why the handshake resumed a session, or did not; None until it is complete.
 
-        A `Resumed`, which is true, or a `NotOffered` or `Refused`, which are not and have a `reason`.
+        A `Resumed`, which is true, or a `NotOffered` or `Refused`, which are not and have a
+        `reason`.
         """
         return self._sslobj.resumption if self._sslobj is not None else None
 
     def verify_client_post_handshake(self) -> None:
-        """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446, 4.6.2).
+        """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446,
+        4.6.2).
 
         The answer comes with a later read. Corresponds to SSL_verify_client_post_handshake(3).
 

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
-    """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes it.
+    """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes
+    it.
 
-    No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the outgoing BIO
-    after every call, also after one that failed (an alert).
+    No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the
+    outgoing BIO after every call, also after one that failed (an alert).
     """
 
     _sslobj: Channel
@@ -28,7 +29,10 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
             return
-        raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_bio().")
+        raise TypeError(
+            f"{type(self).__name__} does not have a public constructor. Instances are returned "
+            f"by SSLContext.wrap_bio()."
+        )
 
     @classmethod
     def _create(
@@ -42,16 +46,28 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
     ) -> SSLObject:
         self = cls.__new__(cls)
         assert context is not None
-        self._sslobj = context._wrap_bio(incoming, outgoing, server_side, server_hostname, owner=self, session=session)
-        arguments = {"server_side": server_side, "server_hostname": server_hostname, "session": session, "context": context}
+        self._sslobj = context._wrap_bio(
+            incoming, outgoing, server_side, server_hostname, owner=self, session=session
+        )
+        arguments = {
+            "server_side": server_side,
+            "server_hostname": server_hostname,
+            "session": session,
+            "context": context,
+        }
         initialise(self, SSLObject, incoming, outgoing, **arguments)
-        if cls.read is SSLObject.read and cls.write is SSLObject.write:  # nobody has overridden them: save a call each
+        if (
+            cls.read is SSLObject.read and cls.write is SSLObject.write
+        ):  # nobody has overridden them: save a call each
             self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
         return self
 
     def __repr__(self) -> str:
         side = "server" if self.server_side else "client"
-        return f"<{type(self).__name__}: {side}{f' of {self.server_hostname}' if self.server_hostname else ''}>"
+        return (
+            f"<{type(self).__name__}: "
+            f"{side}{f' of {self.server_hostname}' if self.server_hostname else ''}>"
+        )
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
@@ -64,7 +80,9 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session of this connection, or None. Set one before the handshake to resume from it. See `Negotiated.session`."""
+        """The session of this connection, or None. Set one before the handshake to resume from it.
+        See `Negotiated.session`.
+        """
         return self._sslobj.session
 
     @session.setter  # type: ignore[override]
@@ -91,7 +109,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         self._sslobj.do_handshake()
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of the peer's data.
+        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
+        the peer's data.
 
         Corresponds to SSL_read_ex(3), but reads over the borders of records.
 
@@ -106,7 +125,9 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         return self._sslobj.write(data)
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3)."""
+        """Return how many bytes can be read from the record that has been decrypted. Corresponds to
+        SSL_pending(3).
+        """
         return self._sslobj.pending()
 
     def unwrap(self) -> None:

@@ -1,8 +1,8 @@
 """SSLSocket: TLS over a socket.
 
-Threads may share one: one may read while another writes and a third closes. `close` ends what the others are in with
-EBADF, and returns when they have left. A connection that is not there (not yet, or no longer) makes it a plain socket,
-as in the stdlib.
+Threads may share one: one may read while another writes and a third closes. `close` ends what the
+others are in with EBADF, and returns when they have left. A connection that is not there (not yet,
+or no longer) makes it a plain socket, as in the stdlib.
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
             return
-        raise TypeError(f"{type(self).__name__} does not have a public constructor. Instances are returned by SSLContext.wrap_socket().")
+        raise TypeError(
+            f"{type(self).__name__} does not have a public constructor. Instances are returned "
+            f"by SSLContext.wrap_socket()."
+        )
 
     @classmethod
     def _create(
@@ -72,7 +75,12 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         if context.check_hostname and not server_hostname:
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
-        place = {"family": sock.family, "type": sock.type, "proto": sock.proto, "fileno": sock.fileno()}
+        place = {
+            "family": sock.family,
+            "type": sock.type,
+            "proto": sock.proto,
+            "fileno": sock.fileno(),
+        }
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
         leftover = getattr(sock, "_leftover", b"")  # of an SSLSocket that was unwrapped
@@ -92,12 +100,16 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             if self._connected:
                 self._attach()
             initialise(
-                self, SSLSocket, sock=sock, server_side=server_side, do_handshake_on_connect=do_handshake_on_connect,
-                suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname, context=context, session=session,
+                self, SSLSocket, sock=sock, server_side=server_side,
+                do_handshake_on_connect=do_handshake_on_connect,
+                suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname,
+                context=context, session=session,
             )  # fmt: skip
             if self._connected and do_handshake_on_connect:
                 if timeout == 0.0:
-                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                    raise ValueError(
+                        "do_handshake_on_connect should not be specified for non-blocking sockets"
+                    )
                 self.do_handshake()
         except BaseException:
             self._close_quietly()
@@ -112,7 +124,8 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
                 raise
         else:
             return True
-        # Bytes that came before the connection was gone must not pass for bytes that came through TLS.
+        # Bytes that came before the connection was gone must not pass for bytes that came through
+        # TLS.
         self.setblocking(False)
         try:
             early = socket.recv(self, 1)
@@ -121,14 +134,20 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
                 raise
             early = b""
         if early:
-            problem = SSLError(errno.ENOTCONN, "Closed before TLS handshake with data in recv buffer.")
+            problem = SSLError(
+                errno.ENOTCONN, "Closed before TLS handshake with data in recv buffer."
+            )
             problem.reason, problem.library = problem.args[1], None  # type: ignore[assignment]
             raise problem
         return False
 
     def _attach(self) -> None:
         self._sslobj = self._context._connection(
-            self, server_side=self.server_side, server_hostname=self.server_hostname, fd=self.fileno(), session=self._session
+            self,
+            server_side=self.server_side,
+            server_hostname=self.server_hostname,
+            fd=self.fileno(),
+            session=self._session,
         )
         if self._early_data is not None:
             self._sslobj.set_early_data(self._early_data)
@@ -147,7 +166,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             self._early_data = None
             if do_handshake_on_connect:
                 if self.gettimeout() == 0.0:
-                    raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
+                    raise ValueError(
+                        "do_handshake_on_connect should not be specified for non-blocking sockets"
+                    )
                 self.do_handshake()
         except BaseException:
             self._close_quietly()
@@ -157,7 +178,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         with suppress(OSError):
             self.close()
 
-    # -- context and session --------------------------------------------------------------------------------------
+    # -- context and session -----------------------------------------------------------------------
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
@@ -171,7 +192,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session of this connection, or None. Set one before the handshake to resume from it. See `Negotiated.session`."""
+        """The session of this connection, or None. Set one before the handshake to resume from it.
+        See `Negotiated.session`.
+        """
         return self._sslobj.session if self._sslobj is not None else None
 
     @session.setter  # type: ignore[override]
@@ -180,7 +203,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             self._sslobj.session = value
         self._session = value
 
-    # -- connecting -----------------------------------------------------------------------------------------------
+    # -- connecting --------------------------------------------------------------------------------
 
     def do_handshake(self, block: bool = False) -> None:
         """Make the handshake. Corresponds to SSL_do_handshake(3).
@@ -189,7 +212,8 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             block: wait even though the socket is non-blocking.
 
         Raises:
-            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is ready.
+            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is
+                ready.
             TimeoutError: the socket's timeout has passed.
             SSLCertVerificationError: the peer's certificate did not pass.
             SSLError: it failed otherwise.
@@ -216,7 +240,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         self._real_connect(addr, connect_ex=False)
 
     def connect_ex(self, addr: Any) -> int:
-        """Like `connect`, but return the errno of what went wrong while connecting; 0 when nothing did."""
+        """Like `connect`, but return the errno of what went wrong while connecting; 0 when nothing
+        did.
+        """
         return self._real_connect(addr, connect_ex=True)
 
     def _real_connect(self, addr: Any, connect_ex: bool) -> int:
@@ -240,7 +266,11 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         if wait.cooperative() and self.gettimeout() != 0.0:
             failed = wait.connect(socket, self, addr)
             if failed and not connect_ex:
-                raise TimeoutError("timed out") if failed == errno.EWOULDBLOCK else OSError(failed, os.strerror(failed))
+                raise (
+                    TimeoutError("timed out")
+                    if failed == errno.EWOULDBLOCK
+                    else OSError(failed, os.strerror(failed))
+                )
             return failed
         return socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0  # type: ignore[func-returns-value]
 
@@ -256,17 +286,19 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         )
         return wrapped, addr
 
-    # -- reading --------------------------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
-        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of the peer's data.
+        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
+        the peer's data.
 
         Corresponds to SSL_read_ex(3), but reads over the borders of records.
 
         Raises:
             SSLWantReadError: the socket is non-blocking, and nothing has come.
             TimeoutError: the socket's timeout has passed.
-            SSLEOFError: the connection ended without close_notify, and `suppress_ragged_eofs` is off.
+            SSLEOFError: the connection ended without close_notify, and `suppress_ragged_eofs` is
+                off.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
@@ -282,14 +314,20 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive up to `buflen` bytes; b"" at the end. See `read`."""
         if self._sslobj is None:
-            return self._take_leftover(buflen, flags) if self._leftover else socket.recv(self, buflen, flags)
+            return (
+                self._take_leftover(buflen, flags)
+                if self._leftover
+                else socket.recv(self, buflen, flags)
+            )
         if flags:
             raise self._no_flags("recv")
         data: bytes = self.read(buflen)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive into a buffer, as many as fit or as `nbytes` says, and return how many came. See `read`."""
+        """Receive into a buffer, as many as fit or as `nbytes` says, and return how many came. See
+        `read`.
+        """
         if nbytes is None:
             with memoryview(buffer) as view:
                 nbytes = view.nbytes or 1024
@@ -306,7 +344,8 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         return n
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Corresponds to SSL_pending(3).
+        """Return how many bytes can be read from the record that has been decrypted. Corresponds to
+        SSL_pending(3).
 
         After `unwrap`: how many plain bytes had been read ahead, behind the peer's close_notify.
         """
@@ -319,15 +358,17 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             self._leftover = self._leftover[n:]
         return data
 
-    # -- writing --------------------------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def write(self, data: Buffer) -> int:
-        """Write `data`, and return how many bytes of it went: all, unless the socket is non-blocking.
+        """Write `data`, and return how many bytes of it went: all, unless the socket is
+        non-blocking.
 
-        When it raises (a timeout, or what a signal's handler raised), repeat it with the same bytes: each is sent once.
-        Until then another write of this thread is refused, as OpenSSL does ("bad write retry"). Threads take turns: a write
-        goes out whole, also when it is repeated, and another thread's waits for it no longer than the timeout says.
-        Corresponds to SSL_write_ex(3).
+        When it raises (a timeout, or what a signal's handler raised), repeat it with the same
+        bytes: each is sent once. Until then another write of this thread is refused, as OpenSSL
+        does ("bad write retry"). Threads take turns: a write goes out whole, also when it is
+        repeated, and another thread's waits for it no longer than the timeout says. Corresponds to
+        SSL_write_ex(3).
 
         Raises:
             SSLWantWriteError: the socket is non-blocking and full: call again with the same bytes.
@@ -349,7 +390,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         return _write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Send all of `data`. See `write`; on a non-blocking socket, what went before an error is not told."""
+        """Send all of `data`. See `write`; on a non-blocking socket, what went before an error is
+        not told.
+        """
         channel = self._sslobj
         if channel is None:
             return socket.sendall(self, data, flags)
@@ -370,12 +413,16 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             return socket.sendfile(self, file, offset, count)
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
 
-    # -- what would go past TLS -----------------------------------------------------------------------------------
+    # -- what would go past TLS --------------------------------------------------------------------
 
     def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
         if self._sslobj is not None:
             raise ValueError(f"sendto not allowed on instances of {type(self)}")
-        return socket.sendto(self, data, flags_or_addr) if addr is None else socket.sendto(self, data, flags_or_addr, addr)
+        return (
+            socket.sendto(self, data, flags_or_addr)
+            if addr is None
+            else socket.sendto(self, data, flags_or_addr, addr)
+        )
 
     def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
         if self._sslobj is not None:
@@ -384,7 +431,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
             return self._take_leftover(buflen, flags), None
         return socket.recvfrom(self, buflen, flags)
 
-    def recvfrom_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> tuple[int, Any]:
+    def recvfrom_into(
+        self, buffer: Any, nbytes: int | None = None, flags: int = 0
+    ) -> tuple[int, Any]:
         if self._sslobj is not None:
             raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
         if self._leftover:
@@ -403,13 +452,15 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
     def dup(self) -> NoReturn:
         raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
 
-    # -- the end --------------------------------------------------------------------------------------------------
+    # -- the end -----------------------------------------------------------------------------------
 
     def unwrap(self) -> socket:
-        """Send close_notify, wait for the peer's, and return the socket, plain from now on. Corresponds to SSL_shutdown(3).
+        """Send close_notify, wait for the peer's, and return the socket, plain from now on.
+        Corresponds to SSL_shutdown(3).
 
-        What the peer sent in the clear after its close_notify can be received from the returned object, also where it
-        had been read ahead together with it: `select` does not show that, but `pending` counts it.
+        What the peer sent in the clear after its close_notify can be received from the returned
+        object, also where it had been read ahead together with it: `select` does not show that, but
+        `pending` counts it.
 
         Threads that are in `recv` get what the peer still sends, and b"" at its close_notify.
 
@@ -427,7 +478,9 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         return self
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down without close_notify. What comes is still read through TLS, and nothing goes past it."""
+        """Shut the socket down without close_notify. What comes is still read through TLS, and
+        nothing goes past it.
+        """
         socket.shutdown(self, how)
 
     def detach(self) -> int:

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 class MemoryBIO:
-    """A byte queue between a connection and whoever carries its bytes: what `wrap_bio` reads from and writes to.
+    """A byte queue between a connection and whoever carries its bytes: what `wrap_bio` reads from
+    and writes to.
 
-    Two connections may share one, each as the other's outgoing side. Any thread may use it. While it is empty it holds
-    no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.
+    Two connections may share one, each as the other's outgoing side. Any thread may use it. While
+    it is empty it holds no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.
     """
 
     __slots__ = ("__weakref__", "_mem")
@@ -24,7 +25,9 @@ class MemoryBIO:
         self._mem = owned(lib.tk_mem_new(), lib.tk_mem_free)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Take up to `size` bytes out, or all there are when it is negative; b"" when there are none."""
+        """Take up to `size` bytes out, or all there are when it is negative; b"" when there are
+        none.
+        """
         if not hasattr(size, "__index__"):
             raise TypeError(f"'{type(size).__name__}' object cannot be interpreted as an integer")
         pending: int = lib.tk_mem_pending(self._mem)

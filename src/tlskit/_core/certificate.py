@@ -15,14 +15,24 @@ _GENERAL_NAMES = {
     lib.TK_X509_ALT_URI: "URI",
     lib.TK_X509_ALT_RID: "Registered ID",
 }
-_LINKS = {lib.TK_X509_OCSP: "OCSP", lib.TK_X509_CA_ISSUERS: "caIssuers", lib.TK_X509_CRL_POINT: "crlDistributionPoints"}
-_TEXTS = {lib.TK_X509_SERIAL: "serialNumber", lib.TK_X509_NOT_BEFORE: "notBefore", lib.TK_X509_NOT_AFTER: "notAfter"}
+_LINKS = {
+    lib.TK_X509_OCSP: "OCSP",
+    lib.TK_X509_CA_ISSUERS: "caIssuers",
+    lib.TK_X509_CRL_POINT: "crlDistributionPoints",
+}
+_TEXTS = {
+    lib.TK_X509_SERIAL: "serialNumber",
+    lib.TK_X509_NOT_BEFORE: "notBefore",
+    lib.TK_X509_NOT_AFTER: "notAfter",
+}
 _ORDER = (
-    "subject", "issuer", "version", "serialNumber", "notBefore", "notAfter", "subjectAltName", "OCSP", "caIssuers", "crlDistributionPoints"
+    "subject", "issuer", "version", "serialNumber", "notBefore", "notAfter", "subjectAltName",
+    "OCSP", "caIssuers", "crlDistributionPoints"
 )  # fmt: skip
 
 _SHORT = {  # RFC 4514, 3
-    "commonName": "CN", "countryName": "C", "localityName": "L", "organizationName": "O", "organizationalUnitName": "OU",
+    "commonName": "CN", "countryName": "C", "localityName": "L", "organizationName": "O",
+    "organizationalUnitName": "OU",
     "stateOrProvinceName": "ST",
 }  # fmt: skip
 
@@ -64,7 +74,9 @@ class Certificate:
 
     @property
     def public_key(self) -> bytes:
-        """DER of the public key, as a SubjectPublicKeyInfo. Corresponds to X509_get_X509_PUBKEY(3)."""
+        """DER of the public key, as a SubjectPublicKeyInfo. Corresponds to
+        X509_get_X509_PUBKEY(3).
+        """
         return next(body for _, body in listed(lambda out: lib.tk_x509_public_key(self._x509, out)))
 
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
@@ -72,7 +84,11 @@ class Certificate:
         return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der
 
     def __repr__(self) -> str:
-        subject = ", ".join(f"{_SHORT.get(kind, kind)}={value}" for part in self.fields().get("subject", ()) for kind, value in part)
+        subject = ", ".join(
+            f"{_SHORT.get(kind, kind)}={value}"
+            for part in self.fields().get("subject", ())
+            for kind, value in part
+        )
         return f"<{type(self).__name__} {subject!r}>"
 
     def get_info(self) -> dict[str, Any]:
@@ -87,8 +103,12 @@ class Certificate:
 
 def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "subject": _name(entries, lib.TK_X509_SUBJECT_RDN, lib.TK_X509_SUBJECT_NAME, lib.TK_X509_SUBJECT_VALUE),
-        "issuer": _name(entries, lib.TK_X509_ISSUER_RDN, lib.TK_X509_ISSUER_NAME, lib.TK_X509_ISSUER_VALUE),
+        "subject": _name(
+            entries, lib.TK_X509_SUBJECT_RDN, lib.TK_X509_SUBJECT_NAME, lib.TK_X509_SUBJECT_VALUE
+        ),
+        "issuer": _name(
+            entries, lib.TK_X509_ISSUER_RDN, lib.TK_X509_ISSUER_NAME, lib.TK_X509_ISSUER_VALUE
+        ),
     }
     for tag, body in entries:
         if tag in _TEXTS:
@@ -99,10 +119,16 @@ def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
             found["version"] = memoryview(body).cast("i")[0]
     if any(tag == lib.TK_X509_ALT_BEGIN for tag, _ in entries):
         found["subjectAltName"] = list(_alternatives(entries))
-    return {key: tuple(found[key]) if type(found[key]) is list else found[key] for key in _ORDER if key in found}
+    return {
+        key: tuple(found[key]) if type(found[key]) is list else found[key]
+        for key in _ORDER
+        if key in found
+    }
 
 
-def _name(entries: list[tuple[int, bytes]], rdn: int, key: int, value: int) -> tuple[tuple[tuple[str, str], ...], ...]:
+def _name(
+    entries: list[tuple[int, bytes]], rdn: int, key: int, value: int
+) -> tuple[tuple[tuple[str, str], ...], ...]:
     """A distinguished name: a tuple of RDNs, each a tuple of (name, value) pairs."""
     rdns: list[list[tuple[str, str]]] = []
     name = ""

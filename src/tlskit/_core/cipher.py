@@ -37,4 +37,13 @@ def cipher_facts(fill: Callable[[Any], object]) -> Iterator[CipherFacts]:
     for numbers, text in suites:
         number, bits, algorithm_bits, aead = numbers
         names = (text.get(i) for i in range(4, 10))
-        yield CipherFacts(number, bits, algorithm_bits, bool(aead), text[1], text[2], text[3].removesuffix("\n"), *names)
+        yield CipherFacts(
+            number,
+            bits,
+            algorithm_bits,
+            bool(aead),
+            text[1],
+            text[2],
+            text[3].removesuffix("\n"),
+            *names,
+        )

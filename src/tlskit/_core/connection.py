@@ -1,15 +1,17 @@
 """Connection: the owner of an SSL, and the Python half of its operations.
 
-An operation is one call into C (tk_op.c has the loop: lock, step, fault, wait). What comes back is a count of bytes,
-or a status. Here only three things are left to do with it: a count is returned; an interruption by a signal lets
-Python's handlers run, which they do between two bytecodes, and calls again with the time that is left; everything
-else goes to the translator in fault.py. A timeout of 0 never waits: that is the memory transport, and non-blocking
-sockets.
+An operation is one call into C (tk_op.c has the loop: lock, step, fault, wait). What comes back is
+a count of bytes, or a status. Here only three things are left to do with it: a count is returned;
+an interruption by a signal lets Python's handlers run, which they do between two bytecodes, and
+calls again with the time that is left; everything else goes to the translator in fault.py. A
+timeout of 0 never waits: that is the memory transport, and non-blocking sockets.
 
-New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after it.
+New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after
+it.
 
-The crossing of a `read` or a `write` costs as much as a call or two of Python: the usual case is written out for that
-reason. All else goes through `_operate`, and what a signal or a pause has interrupted goes on there.
+The crossing of a `read` or a `write` costs as much as a call or two of Python: the usual case is
+written out for that reason. All else goes through `_operate`, and what a signal or a pause has
+interrupted goes on there.
 """
 
 from __future__ import annotations
@@ -40,32 +42,47 @@ Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
-_INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = lib.TK_INTERRUPTED, lib.TK_PAUSED, lib.TK_WANT_READ, lib.TK_WANT_WRITE
+_INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = (
+    lib.TK_INTERRUPTED,
+    lib.TK_PAUSED,
+    lib.TK_WANT_READ,
+    lib.TK_WANT_WRITE,
+)
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
     _EARLY: lib.tk_conn_read_early,
-    _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
+    _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write,
+    _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
 _CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
-_DOING = {_EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read"}
+_DOING = {
+    _EARLY: "handshake",
+    _HANDSHAKE: "handshake",
+    _READ: "read",
+    _WRITE: "write",
+    _SHUTDOWN: "read",
+}
 
 assert hooks  # importing it opens the door from C to Python
 
 
 class Connection(Resumable):
-    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see tk_op.c.
+    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
+    tk_op.c.
 
     Attributes:
-        reverifies: whether a session's chain has to pass verification anew before the session is offered.
+        reverifies: whether a session's chain has to pass verification anew before the session is
+            offered.
         vouched: the chain that `vouches_for` has found; empty: none.
-        on_session: called with each new Session after the operation in which it came; None: they are not queued, and
-            an operation takes the short way past `late_error`.
-        late_error: what was raised by whoever is told of sessions and messages; it comes out of the operation, or of
-            the next one where bytes come first.
-        hook_error: what Python code raised inside a hook of this connection, until it has been reported.
+        on_session: called with each new Session after the operation in which it came; None: they
+            are not queued, and an operation takes the short way past `late_error`.
+        late_error: what was raised by whoever is told of sessions and messages; it comes out of the
+            operation, or of the next one where bytes come first.
+        hook_error: what Python code raised inside a hook of this connection, until it has been
+            reported.
     """
 
     __slots__ = (
@@ -85,9 +102,18 @@ class Connection(Resumable):
         "vouched",
     )  # fmt: skip
 
-    def __init__(self, context: Context, *, server: bool, fd: int = -1, bios: tuple[MemoryBIO, MemoryBIO] | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        *,
+        server: bool,
+        fd: int = -1,
+        bios: tuple[MemoryBIO, MemoryBIO] | None = None,
+    ) -> None:
         incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
-        self._handle = ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else ffi.NULL
+        self._handle = (
+            ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else ffi.NULL
+        )
         fault = ffi.new("tk_fault *")
         pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, fault)
         if pointer == ffi.NULL:
@@ -105,25 +131,40 @@ class Connection(Resumable):
         self.reverifies = False
         self.vouched: Sequence[bytes] = ()
 
-    # -- before the handshake -------------------------------------------------------------------------------------
+    # -- before the handshake ----------------------------------------------------------------------
 
     def set_hostname(self, sni: bytes | None, host: bytes | None, address: bytes | None) -> None:
-        """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP address; None: not."""
+        """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP
+        address; None: not.
+        """
         fault = ffi.new("tk_fault *")
-        name, checked, packed = (ffi.NULL if value is None else value for value in (sni, host, address))
-        if lib.tk_conn_set_hostname(self._conn, name, checked, packed, len(address or b""), fault) < 0:
-            if fault.count == 0 and host is not None:  # OpenSSL 4.0 looks at the name, and leaves no word of it
-                raise plain_error(f"OpenSSL does not take {host.decode()!r} as the name of a host to verify")
+        name, checked, packed = (
+            ffi.NULL if value is None else value for value in (sni, host, address)
+        )
+        if (
+            lib.tk_conn_set_hostname(self._conn, name, checked, packed, len(address or b""), fault)
+            < 0
+        ):
+            if (
+                fault.count == 0 and host is not None
+            ):  # OpenSSL 4.0 looks at the name, and leaves no word of it
+                raise plain_error(
+                    f"OpenSSL does not take {host.decode()!r} as the name of a host to verify"
+                )
             raise from_queue(fault)
 
     def set_context(self, context: Context) -> None:
-        """Take the certificate and the hooks of another context. Corresponds to SSL_set_SSL_CTX(3)."""
+        """Take the certificate and the hooks of another context. Corresponds to
+        SSL_set_SSL_CTX(3).
+        """
         if lib.tk_conn_set_context(self._conn, context._ctx) < 0:
             raise MemoryError("OpenSSL could not change the context of a connection")
         self._others += (context,)
 
     def request_certificate(self) -> None:
-        """Ask a TLS 1.3 client for its certificate. Corresponds to SSL_verify_client_post_handshake(3)."""
+        """Ask a TLS 1.3 client for its certificate. Corresponds to
+        SSL_verify_client_post_handshake(3).
+        """
         fault = ffi.new("tk_fault *")
         if lib.tk_conn_request_certificate(self._conn, fault) < 0:
             raise from_queue(fault)
@@ -141,16 +182,20 @@ class Connection(Resumable):
         return b""
 
     def on_message(self, *message: Any) -> None:
-        """Shown a protocol message: "read" or "write", version, content type, message type, bytes."""
+        """Shown a protocol message: "read" or "write", version, content type, message type,
+        bytes.
+        """
 
-    # -- operations -----------------------------------------------------------------------------------------------
+    # -- operations --------------------------------------------------------------------------------
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
         self._operate(_HANDSHAKE, (), timeout)
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
-        """A server: up to `size` bytes of what the client sent early; b"" when there is no more. Corresponds to SSL_read_early_data(3)."""
+        """A server: up to `size` bytes of what the client sent early; b"" when there is no more.
+        Corresponds to SSL_read_early_data(3).
+        """
         into = ffi.new("char[]", size)
         return bytes(ffi.buffer(into, self._operate(_EARLY, (into, size), timeout)))
 
@@ -159,11 +204,17 @@ class Connection(Resumable):
         self._operate(_SHUTDOWN, (), timeout)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count when a buffer is given.
+        """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count
+        when a buffer is given.
 
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
-        if buffer is None and 0 < len <= ROOM and self.on_session is None and (timeout == 0.0 or select.select is _native_select):
+        if (
+            buffer is None
+            and 0 < len <= ROOM
+            and self.on_session is None
+            and (timeout == 0.0 or select.select is _native_select)
+        ):
             if timeout == 0.0:
                 ms = 0
             elif timeout is None:
@@ -200,7 +251,9 @@ class Connection(Resumable):
         try:
             pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
         except BufferError as error:
-            raise TypeError(f"read-write bytes-like object expected, not {type(buffer).__name__}") from error
+            raise TypeError(
+                f"read-write bytes-like object expected, not {type(buffer).__name__}"
+            ) from error
         try:
             room = len(pointer)
             if 0 < n < room:
@@ -210,14 +263,17 @@ class Connection(Resumable):
             ffi.release(pointer)  # or a traceback would hold the buffer
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
-        """Write `data`, and return how many bytes of it went: all of them, unless the transport would not wait.
+        """Write `data`, and return how many bytes of it went: all of them, unless the transport
+        would not wait.
 
-        When it raises, whatever it raises, repeat the call with the same bytes: each is sent once. Corresponds to
-        SSL_write_ex(3).
+        When it raises, whatever it raises, repeat the call with the same bytes: each is sent once.
+        Corresponds to SSL_write_ex(3).
         """
         if type(data) is not bytes:
             return self._write_from(data, timeout)
-        if self.on_session is None and (timeout == 0.0 or (select.select is _native_select and len(data) <= _RECORD)):
+        if self.on_session is None and (
+            timeout == 0.0 or (select.select is _native_select and len(data) <= _RECORD)
+        ):
             if timeout == 0.0:
                 ms = 0
             elif timeout is None:
@@ -241,7 +297,9 @@ class Connection(Resumable):
             ffi.release(pointer)
 
     def _write_all(self, pointer: Any, size: int, timeout: Timeout) -> int:
-        """All of it, however many signals come: what takes more than a record may take several calls of C."""
+        """All of it, however many signals come: what takes more than a record may take several
+        calls of C.
+        """
         if size <= _RECORD or timeout == 0.0:
             return self._operate(_WRITE, (pointer, size), timeout)
         progress = ffi.new("tk_progress *")
@@ -251,7 +309,13 @@ class Connection(Resumable):
             lib.tk_conn_write_leave(self._conn, pointer, size, progress)
             raise
 
-    def _operate(self, kind: int, arguments: tuple[Any, ...], timeout: Timeout, operation: Callable[..., int] | None = None) -> int:
+    def _operate(
+        self,
+        kind: int,
+        arguments: tuple[Any, ...],
+        timeout: Timeout,
+        operation: Callable[..., int] | None = None,
+    ) -> int:
         """One operation to its end: a count of bytes, or 1 for what counts nothing."""
         if self.late_error is not None:
             self._raise_late_error()
@@ -273,7 +337,9 @@ class Connection(Resumable):
             if n > 0 or (n == 0 and kind in (_READ, _WRITE, _EARLY)):
                 return n
             if n == _INTERRUPTED:
-                if deadline is not None and monotonic() >= deadline:  # signals may come faster than time passes
+                if (
+                    deadline is not None and monotonic() >= deadline
+                ):  # signals may come faster than time passes
                     raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
             if n == _PAUSED:
@@ -297,7 +363,9 @@ class Connection(Resumable):
             if not self.handshake_done:
                 self.handshake_failed()
             rejected = self.rejected() if fault.verify_depth >= 0 else None
-        error = translate(status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected)
+        error = translate(
+            status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected
+        )
         if self.hook_error is not None and status == lib.TK_SSL:
             error.__cause__, self.hook_error = self.hook_error, None
         return error
@@ -307,13 +375,17 @@ class Connection(Resumable):
         raise error  # type: ignore[misc]  # whoever calls this has looked
 
     def before_handshake(self) -> None:
-        """Called once before a handshake that may resume a session: the time to think better of it."""
+        """Called once before a handshake that may resume a session: the time to think better of
+        it.
+        """
 
     def handshake_failed(self) -> None:
         """Called when a handshake has come to its end without success."""
 
     def _hand_out_sessions(self, *, later: bool = False) -> None:
-        """Give away what has queued up. What a receiver raises comes out now, or, when bytes must come first, later."""
+        """Give away what has queued up. What a receiver raises comes out now, or, when bytes must
+        come first, later.
+        """
         while True:
             try:
                 return self.hand_out()
@@ -324,7 +396,10 @@ class Connection(Resumable):
 
     def hand_out(self) -> None:
         """Give the sessions that have queued up to `on_session`."""
-        while self.on_session is not None and (session := lib.tk_conn_next_session(self._conn)) != ffi.NULL:
+        while (
+            self.on_session is not None
+            and (session := lib.tk_conn_next_session(self._conn)) != ffi.NULL
+        ):
             self.on_session(Session(session))
 
     def close(self) -> None:
@@ -333,7 +408,7 @@ class Connection(Resumable):
         if self.on_session is not None:
             self._hand_out_sessions()
 
-    # -- what there is to know ------------------------------------------------------------------------------------
+    # -- what there is to know ---------------------------------------------------------------------
 
     def pending(self) -> int:
         """How many decrypted bytes wait to be read. Corresponds to SSL_pending(3)."""
@@ -346,7 +421,9 @@ class Connection(Resumable):
             raise MemoryError(f"no memory for {len(data)} bytes in a connection")
 
     def leftover(self) -> bytes:
-        """After a shutdown: what came behind the peer's close_notify and was read ahead; plain bytes of the socket."""
+        """After a shutdown: what came behind the peer's close_notify and was read ahead; plain
+        bytes of the socket.
+        """
         room = 1 << 17
         into = ffi.new("char[]", room)
         got = bytearray()
@@ -381,17 +458,30 @@ class Connection(Resumable):
         return None if x509 == ffi.NULL else Certificate(x509).der
 
     def chain(self, *, verified: bool) -> list[bytes]:
-        """DER of the peer's chain, its own certificate first: as it sent it, or as it was verified."""
+        """DER of the peer's chain, its own certificate first: as it sent it, or as it was
+        verified.
+        """
         return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
 
     def notes(self) -> list[Notes]:
-        """What was noted of handshakes: of the one that made the session, and after it of this connection's, if that is another."""
+        """What was noted of handshakes: of the one that made the session, and after it of this
+        connection's, if that is another.
+        """
         return read_notes(listed(lambda out: lib.tk_conn_info(self._conn, out)))
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
-        """On a server, what the client offered and this side has: (name, protocol, bits); None without a ClientHello."""
+        """On a server, what the client offered and this side has: (name, protocol, bits); None
+        without a ClientHello.
+        """
         found = list(listed(lambda out: lib.tk_conn_shared_ciphers(self._conn, out)))
-        rows = [(found[i + 1][1].decode(), found[i + 2][1].decode(), memoryview(found[i][1]).cast("I")[0]) for i in range(0, len(found), 3)]
+        rows = [
+            (
+                found[i + 1][1].decode(),
+                found[i + 2][1].decode(),
+                memoryview(found[i][1]).cast("I")[0],
+            )
+            for i in range(0, len(found), 3)
+        ]
         return rows or None
 
     def signature_algorithm(self, *, peer: bool) -> str | None:

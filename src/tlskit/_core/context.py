@@ -1,4 +1,6 @@
-"""Context: the owner of an SSL_CTX. Every setting is checked by OpenSSL and is in force, or raises and changes nothing."""
+"""Context: the owner of an SSL_CTX. Every setting is checked by OpenSSL and is in force, or raises
+and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ from .trust import TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 STATISTICS = (
-    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good", "accept_renegotiate",
+    "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
+    "accept_renegotiate",
     "hits", "misses", "timeouts", "cache_full", "cb_hits",
 )  # fmt: skip
 
@@ -27,7 +30,9 @@ class PasswordWanted(Exception):
 
 
 class Context:
-    """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to whoever comes later."""
+    """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to
+    whoever comes later.
+    """
 
     __slots__ = ("_ctx", "_former", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
 
@@ -40,7 +45,9 @@ class Context:
         self.role = role
         self.hooks = 0
         self.alpn = self.own_identity = b""
-        self.chosen: dict[str, bytes] = {}  # what else a policy depends on, and OpenSSL does not tell
+        self.chosen: dict[
+            str, bytes
+        ] = {}  # what else a policy depends on, and OpenSSL does not tell
         self._former: list[TrustStore] = []
         self.trust = TrustStore()
 
@@ -48,7 +55,7 @@ class Context:
         if status < 0:
             raise from_queue(fault)
 
-    # -- plain settings: a number in, a number out ----------------------------------------------------------------
+    # -- plain settings: a number in, a number out -------------------------------------------------
 
     @property
     def options(self) -> int:
@@ -72,7 +79,9 @@ class Context:
 
     @property
     def verify_depth(self) -> int:
-        """How many CA certificates a chain may have; -1: OpenSSL's own limit. Corresponds to SSL_CTX_set_verify_depth(3)."""
+        """How many CA certificates a chain may have; -1: OpenSSL's own limit. Corresponds to
+        SSL_CTX_set_verify_depth(3).
+        """
         n: int = lib.tk_ctx_verify_depth(self._ctx)
         return n
 
@@ -97,7 +106,9 @@ class Context:
 
     @property
     def versions(self) -> tuple[int, int]:
-        """The lowest and the highest protocol version; 0: whatever the library has. Set both or neither."""
+        """The lowest and the highest protocol version; 0: whatever the library has. Set both or
+        neither.
+        """
         return lib.tk_ctx_min_version(self._ctx), lib.tk_ctx_max_version(self._ctx)
 
     @versions.setter
@@ -105,7 +116,9 @@ class Context:
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_versions(self._ctx, *bounds, fault) < 0:
             lowest, highest = (f"{n:#06x}" if n else "any" for n in bounds)
-            raise ValueError(f"OpenSSL does not take the protocol versions from {lowest} to {highest}")
+            raise ValueError(
+                f"OpenSSL does not take the protocol versions from {lowest} to {highest}"
+            )
 
     @property
     def security_level(self) -> int:
@@ -119,7 +132,9 @@ class Context:
 
     @property
     def num_tickets(self) -> int:
-        """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to SSL_CTX_set_num_tickets(3)."""
+        """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to
+        SSL_CTX_set_num_tickets(3).
+        """
         n: int = lib.tk_ctx_num_tickets(self._ctx)
         return n
 
@@ -129,12 +144,16 @@ class Context:
             raise ValueError("failed to set num tickets.")
 
     def set_ring(self, ring: Ring | None) -> None:
-        """The keys for tickets; None: libssl's own. Corresponds to SSL_CTX_set_tlsext_ticket_key_evp_cb(3)."""
+        """The keys for tickets; None: libssl's own. Corresponds to
+        SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
+        """
         lib.tk_ctx_set_ring(self._ctx, ffi.NULL if ring is None else ring._ring)
 
     @property
     def ticket_keys(self) -> bytes:
-        """Libssl's own ticket key: name, HMAC, AES. Corresponds to SSL_CTX_set_tlsext_ticket_keys(3)."""
+        """Libssl's own ticket key: name, HMAC, AES. Corresponds to
+        SSL_CTX_set_tlsext_ticket_keys(3).
+        """
         room = ffi.new("uint8_t[80]")
         if lib.tk_ctx_ticket_keys(self._ctx, room) < 0:
             raise plain_error("OpenSSL did not give its ticket key")
@@ -147,7 +166,9 @@ class Context:
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes of early data a server takes; 0: none. Corresponds to SSL_CTX_set_max_early_data(3)."""
+        """How many bytes of early data a server takes; 0: none. Corresponds to
+        SSL_CTX_set_max_early_data(3).
+        """
         n: int = lib.tk_ctx_max_early_data(self._ctx)
         return n
 
@@ -157,7 +178,9 @@ class Context:
 
     @property
     def post_handshake_auth(self) -> bool:
-        """For connections to come. Corresponds to SSL_set_post_handshake_auth(3) and SSL_VERIFY_POST_HANDSHAKE."""
+        """For connections to come. Corresponds to SSL_set_post_handshake_auth(3) and
+        SSL_VERIFY_POST_HANDSHAKE.
+        """
         return bool(lib.tk_ctx_post_handshake_auth(self._ctx))
 
     @post_handshake_auth.setter
@@ -165,19 +188,24 @@ class Context:
         lib.tk_ctx_set_post_handshake_auth(self._ctx, on)
 
     def policy(self) -> tuple[object, ...]:
-        """All that a verification by this context depends on, and what it shows of itself: equal policies verify alike."""
+        """All that a verification by this context depends on, and what it shows of itself: equal
+        policies verify alike.
+        """
         p = ffi.new("tk_policy *")
         lib.tk_ctx_policy(self._ctx, p)
         return (
             copied_policy(p),
             self._trust.identity, self.own_identity, self.alpn, tuple(sorted(self.chosen.items())),
-            self.post_handshake_auth,  # a server's clients show their certificates when they are asked to, which may be never
+            # a server's clients show their certificates when they are asked to, which may be never
+            self.post_handshake_auth,
         )  # fmt: skip
 
-    # -- lists ----------------------------------------------------------------------------------------------------
+    # -- lists -------------------------------------------------------------------------------------
 
     def set_ciphers(self, words: bytes) -> None:
-        """The suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string that selects none changes nothing."""
+        """The suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string that
+        selects none changes nothing.
+        """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_ciphers(self._ctx, words, fault) < 0:
             raise plain_error("No cipher can be selected.") from from_queue(fault)
@@ -189,19 +217,28 @@ class Context:
             raise plain_error("No cipher suite can be selected.") from from_queue(fault)
 
     def set_groups(self, words: bytes) -> None:
-        """The key exchange groups, the preferred first. Corresponds to SSL_CTX_set1_groups_list(3)."""
+        """The key exchange groups, the preferred first. Corresponds to
+        SSL_CTX_set1_groups_list(3).
+        """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_groups(self._ctx, words, fault) < 0:
             raise plain_error("unrecognized group") from from_queue(fault)
         self.chosen["groups"] = words
 
     def groups(self, *, aliases: bool) -> list[str]:
-        """The groups that connections could use. Corresponds to SSL_CTX_get0_implemented_groups(3)."""
+        """The groups that connections could use. Corresponds to
+        SSL_CTX_get0_implemented_groups(3).
+        """
         require("GROUP_LIST", "get_groups()")
-        return [name.decode() for _, name in listed(lambda out: lib.tk_ctx_groups(self._ctx, aliases, out))]
+        return [
+            name.decode()
+            for _, name in listed(lambda out: lib.tk_ctx_groups(self._ctx, aliases, out))
+        ]
 
     def set_signature_algorithms(self, words: bytes, *, of_clients: bool) -> None:
-        """How a side, or only a client, may sign. Corresponds to SSL_CTX_set1_sigalgs_list(3) and SSL_CTX_set1_client_sigalgs_list(3)."""
+        """How a side, or only a client, may sign. Corresponds to SSL_CTX_set1_sigalgs_list(3) and
+        SSL_CTX_set1_client_sigalgs_list(3).
+        """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_sigalgs(self._ctx, of_clients, words, fault) < 0:
             raise plain_error("unrecognized signature algorithm") from from_queue(fault)
@@ -212,17 +249,21 @@ class Context:
         return cipher_facts(lambda out: lib.tk_ctx_ciphers(self._ctx, out))
 
     def set_dh(self, pem: bytes) -> None:
-        """Parameters for finite-field Diffie-Hellman. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""
+        """Parameters for finite-field Diffie-Hellman. Corresponds to
+        SSL_CTX_set0_tmp_dh_pkey(3).
+        """
         fault = ffi.new("tk_fault *")
         self._check(lib.tk_ctx_set_dh(self._ctx, pem, len(pem), fault), fault)
 
     def set_alpn(self, wire: bytes) -> None:
-        """The application protocols, each with its length before it. Corresponds to SSL_CTX_set_alpn_protos(3)."""
+        """The application protocols, each with its length before it. Corresponds to
+        SSL_CTX_set_alpn_protos(3).
+        """
         if lib.tk_ctx_set_alpn(self._ctx, wire, len(wire)) < 0:
             raise plain_error("OpenSSL did not take the list of application protocols")
         self.alpn = wire
 
-    # -- certificates, trust, key log -----------------------------------------------------------------------------
+    # -- certificates, trust, key log --------------------------------------------------------------
 
     def use_chain(self, chain: bytes, key: bytes, password: bytes | None) -> None:
         """Put a certificate, its chain and its private key in, all or nothing.
@@ -230,11 +271,14 @@ class Context:
         Raises:
             PasswordWanted: the key is encrypted and `password` is None.
             ValueError: the password is longer than OpenSSL takes.
-            SSLError: one of them cannot be read, is too weak for the security level, or does not go with the others.
+            SSLError: one of them cannot be read, is too weak for the security level, or does not go
+                with the others.
         """
         fault = ffi.new("tk_fault *")
         given, size = (ffi.NULL, -1) if password is None else (password, len(password))
-        status = lib.tk_ctx_use_chain(self._ctx, chain, len(chain), key, len(key), given, size, fault)
+        status = lib.tk_ctx_use_chain(
+            self._ctx, chain, len(chain), key, len(key), given, size, fault
+        )
         if status == lib.TK_PASSWORD:
             raise PasswordWanted
         if status == lib.TK_PASSWORD_LONG:
@@ -244,10 +288,14 @@ class Context:
 
     def certificate(self) -> bytes:
         """DER of the certificate that was put in last; b"" when there is none."""
-        return next((der for _, der in listed(lambda out: lib.tk_ctx_certificate(self._ctx, out))), b"")
+        return next(
+            (der for _, der in listed(lambda out: lib.tk_ctx_certificate(self._ctx, out))), b""
+        )
 
     def certificate_names(self) -> bytes:
-        """32 bytes that stand for the names in the certificate that was put in last: a new one for the same names has the same."""
+        """32 bytes that stand for the names in the certificate that was put in last: a new one for
+        the same names has the same.
+        """
         into = ffi.new("uint8_t[32]")
         lib.tk_ctx_names(self._ctx, into)
         return bytes(ffi.buffer(into))
@@ -259,29 +307,43 @@ class Context:
 
     @trust.setter
     def trust(self, store: TrustStore) -> None:
-        self._former.append(store)  # a handshake in another thread may be in the middle of one that is replaced here
+        self._former.append(
+            store
+        )  # a handshake in another thread may be in the middle of one that is replaced here
         lib.tk_ctx_set_trust(self._ctx, store._store)
         self._trust = store
 
     def set_keylog(self, path: bytes | None) -> None:
-        """Append the secrets of every connection to a file, from C. Corresponds to SSL_CTX_set_keylog_callback(3)."""
+        """Append the secrets of every connection to a file, from C. Corresponds to
+        SSL_CTX_set_keylog_callback(3).
+        """
         fault = ffi.new("tk_fault *")
-        self._check(lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if path is None else path, fault), fault)
+        self._check(
+            lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if path is None else path, fault), fault
+        )
 
     def want_sessions(self, on: bool) -> None:
-        """Whether new sessions are queued on their connections. Corresponds to SSL_CTX_sess_set_new_cb(3)."""
+        """Whether new sessions are queued on their connections. Corresponds to
+        SSL_CTX_sess_set_new_cb(3).
+        """
         self._switch(lib.TK_HOOK_SESSION, on)
 
     def want_servername(self, on: bool) -> None:
-        """Whether a server's connections are asked about the name. Corresponds to SSL_CTX_set_tlsext_servername_callback(3)."""
+        """Whether a server's connections are asked about the name. Corresponds to
+        SSL_CTX_set_tlsext_servername_callback(3).
+        """
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
     def want_lookup(self, on: bool) -> None:
-        """Whether a server asks elsewhere for sessions. Corresponds to SSL_CTX_sess_set_get_cb(3)."""
+        """Whether a server asks elsewhere for sessions. Corresponds to
+        SSL_CTX_sess_set_get_cb(3).
+        """
         self._switch(lib.TK_HOOK_LOOKUP, on)
 
     def want_removed(self, on: bool) -> None:
-        """Whether sessions that libssl removes from its cache are queued. Corresponds to SSL_CTX_sess_set_remove_cb(3)."""
+        """Whether sessions that libssl removes from its cache are queued. Corresponds to
+        SSL_CTX_sess_set_remove_cb(3).
+        """
         self._switch(lib.TK_HOOK_REMOVED, on)
 
     def removed(self) -> Iterator[Session]:
@@ -290,37 +352,47 @@ class Context:
             yield Session(session)
 
     def want_messages(self, on: bool) -> None:
-        """Whether connections show every protocol message. Corresponds to SSL_CTX_set_msg_callback(3)."""
+        """Whether connections show every protocol message. Corresponds to
+        SSL_CTX_set_msg_callback(3).
+        """
         self._switch(lib.TK_HOOK_MESSAGE, on)
 
     def want_psk(self, on: bool, *, server: bool) -> None:
-        """Whether connections ask for pre-shared keys. Corresponds to SSL_CTX_set_psk_client_callback(3) and the server's.
+        """Whether connections ask for pre-shared keys. Corresponds to
+        SSL_CTX_set_psk_client_callback(3) and the server's.
 
-        Each time it is switched on, the policy becomes one that no other context has, in this process or elsewhere:
-        what a key has authenticated must not pass for what a certificate has, or another key.
+        Each time it is switched on, the policy becomes one that no other context has, in this
+        process or elsewhere: what a key has authenticated must not pass for what a certificate has,
+        or another key.
         """
         side = "keys of clients" if server else "key"
-        if on:  # the policy changes first, and back last: a connection that comes between belongs to neither
+        # the policy changes first, and back last: a connection that comes between belongs to
+        # neither
+        if on:
             self.chosen[side] = token_bytes(16)
         self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
         if not on:
             self.chosen.pop(side, None)
 
     def set_psk_hint(self, hint: bytes | None) -> None:
-        """What a TLS 1.2 server says of the identity that it wants. Corresponds to SSL_CTX_use_psk_identity_hint(3)."""
+        """What a TLS 1.2 server says of the identity that it wants. Corresponds to
+        SSL_CTX_use_psk_identity_hint(3).
+        """
         if not lib.tk_ctx_set_psk_hint(self._ctx, ffi.NULL if hint is None else hint):
             raise ValueError("failed to set identity hint")
 
     @property
     def authenticates_by_key(self) -> bool:
-        """Whether connections to come may be authenticated by a pre-shared key instead of a certificate."""
+        """Whether connections to come may be authenticated by a pre-shared key instead of a
+        certificate.
+        """
         return bool(self.hooks & (lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER))
 
     def _switch(self, hook: int, on: bool) -> None:
         self.hooks = self.hooks | hook if on else self.hooks & ~hook
         lib.tk_ctx_set_hooks(self._ctx, self.hooks)
 
-    # -- the session cache ----------------------------------------------------------------------------------------
+    # -- the session cache -------------------------------------------------------------------------
 
     @property
     def cache_mode(self) -> int:
@@ -334,7 +406,9 @@ class Context:
 
     @property
     def cache_size(self) -> int:
-        """How many sessions the cache holds; 0: no bound. Corresponds to SSL_CTX_sess_set_cache_size(3)."""
+        """How many sessions the cache holds; 0: no bound. Corresponds to
+        SSL_CTX_sess_set_cache_size(3).
+        """
         n: int = lib.tk_ctx_cache_size(self._ctx)
         return n
 
@@ -355,7 +429,10 @@ class Context:
     def set_id_context(self, value: bytes) -> None:
         """Corresponds to SSL_CTX_set_session_id_context(3)."""
         if lib.tk_ctx_set_id_context(self._ctx, value, len(value)) < 0:
-            raise ValueError(f"a session id context has at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, not {len(value)}")
+            raise ValueError(
+                f"a session id context has at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, not "
+                f"{len(value)}"
+            )
 
     def statistics(self) -> dict[str, int]:
         """The twelve counters. Corresponds to SSL_CTX_sess_number(3)."""
@@ -378,4 +455,12 @@ class Context:
 
 def copied_policy(p: Any) -> tuple[int, ...]:
     """The part of a policy that libssl copies into each connection."""
-    return p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level, p.verify_flags, p.host_flags
+    return (
+        p.verify_mode,
+        p.verify_depth,
+        p.min_version,
+        p.max_version,
+        p.security_level,
+        p.verify_flags,
+        p.host_flags,
+    )

@@ -12,16 +12,19 @@ _OFFERED = {
 }  # fmt: skip
 _REFUSED = {
     lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
-    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired", lib.TK_TICKET_ELSEWHERE: "elsewhere",
+    lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
+    lib.TK_TICKET_ELSEWHERE: "elsewhere",
 }  # fmt: skip
 
 
 class Facts(NamedTuple):
     """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
 
-    offered: str  # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
+    # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
+    offered: str
     early: int  # SSL_EARLY_DATA_...
-    refused_ticket: str  # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired" or "elsewhere"
+    # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired" or "elsewhere"
+    refused_ticket: str
     session_time: int  # when the session in force was made, in seconds since 1970
     done: bool
     server: bool
@@ -46,11 +49,18 @@ class Facts(NamedTuple):
 
 def read_facts(f: Any) -> Facts:
     """What tk_conn_facts_of has written."""
-    alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace") if f.alpn_size else None
+    alpn = (
+        bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace")
+        if f.alpn_size
+        else None
+    )
     return Facts(
-        _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, bool(f.done), bool(f.server), bool(f.reused), f.version,
-        text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name), text_of(f.cipher_standard_name),
-        text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn, text_of(f.compression), text_of(f.server_name) or None,
+        _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, bool(f.done),
+        bool(f.server), bool(f.reused), f.version,
+        text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name),
+        text_of(f.cipher_standard_name),
+        text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn,
+        text_of(f.compression), text_of(f.server_name) or None,
         f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,
     )  # fmt: skip
 

@@ -1,7 +1,9 @@
-"""The one translator from what C says went wrong to a Python exception. Nobody else looks at OpenSSL's numbers.
+"""The one translator from what C says went wrong to a Python exception. Nobody else looks at
+OpenSSL's numbers.
 
-In this order: an exception that Python code raised inside a hook; the statuses that need no more than their name; a
-failed verification; an end of file where TLS does not allow one; the operating system's error; any other SSLError.
+In this order: an exception that Python code raised inside a hook; the statuses that need no more
+than their name; a failed verification; an end of file where TLS does not allow one; the operating
+system's error; any other SSLError.
 """
 
 from __future__ import annotations
@@ -25,7 +27,14 @@ from .native import CONST, ffi, lib
 _EOF_TEXT = "EOF occurred in violation of protocol"
 
 
-def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None = None, certificate: bytes | None = None) -> Exception:
+def translate(
+    status: int,
+    fault: Any,
+    *,
+    doing: str = "",
+    hostname: str | None = None,
+    certificate: bytes | None = None,
+) -> Exception:
     """The exception for a negative status of a tk_ call.
 
     Args:
@@ -36,36 +45,61 @@ def translate(status: int, fault: Any, *, doing: str = "", hostname: str | None 
         certificate: DER of the certificate at which verification failed, if it did.
     """
     if status == lib.TK_WANT_READ:
-        return _plain(SSLWantReadError, SSLErrorNumber.SSL_ERROR_WANT_READ, "The operation did not complete (read)")
+        return _plain(
+            SSLWantReadError,
+            SSLErrorNumber.SSL_ERROR_WANT_READ,
+            "The operation did not complete (read)",
+        )
     if status == lib.TK_WANT_WRITE:
-        return _plain(SSLWantWriteError, SSLErrorNumber.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+        return _plain(
+            SSLWantWriteError,
+            SSLErrorNumber.SSL_ERROR_WANT_WRITE,
+            "The operation did not complete (write)",
+        )
     if status == lib.TK_TIMED_OUT:
         return TimeoutError(f"The {doing} operation timed out")
     if status == lib.TK_REENTERED:
-        return RuntimeError(f"a callback of this connection cannot begin another {doing} on it, while the operation that calls it goes on")
+        return RuntimeError(
+            f"a callback of this connection cannot begin another {doing} on it, while the "
+            f"operation that calls it goes on"
+        )
     if status == lib.TK_CLOSED:
         return OSError(errno.EBADF, os.strerror(errno.EBADF))
     if status in (lib.TK_ZERO_RETURN, lib.TK_EOF):
-        return _plain(SSLZeroReturnError, SSLErrorNumber.SSL_ERROR_ZERO_RETURN, "TLS/SSL connection has been closed (EOF)")
+        return _plain(
+            SSLZeroReturnError,
+            SSLErrorNumber.SSL_ERROR_ZERO_RETURN,
+            "TLS/SSL connection has been closed (EOF)",
+        )
     # From 3.2 on libssl says of a failed write, in its queue too, that the system has failed.
-    if status == lib.TK_SYSCALL and all(entry.library == CONST.ERR_LIB_SYS for entry in _entries(fault)):
+    if status == lib.TK_SYSCALL and all(
+        entry.library == CONST.ERR_LIB_SYS for entry in _entries(fault)
+    ):
         if number := fault.sys_errno or (fault.error[0].reason if fault.count else 0):
             return OSError(number, os.strerror(number))
         return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
     return from_queue(fault, hostname=hostname, certificate=certificate)
 
 
-def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | None = None) -> SSLError:
+def from_queue(
+    fault: Any, *, hostname: str | None = None, certificate: bytes | None = None
+) -> SSLError:
     """The SSLError for a fault with an error queue."""
     last = _last(fault)
     if last is None:
-        return _with_fault(_plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"), fault)
+        return _with_fault(
+            _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"),
+            fault,
+        )
     kind: type[SSLError] = SSLError
     number, text, verify = SSLErrorNumber.SSL_ERROR_SSL, _said(last), None
     if last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_CERTIFICATE_VERIFY_FAILED:
         kind, verify = SSLCertVerificationError, _verify_message(fault.verify_code, hostname)
         text = f"{text}: {verify}"
-    elif last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_UNEXPECTED_EOF_WHILE_READING:
+    elif (
+        last.library == CONST.ERR_LIB_SSL
+        and last.reason == CONST.SSL_R_UNEXPECTED_EOF_WHILE_READING
+    ):
         kind, number, text = SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT
     library, reason = _text(last.library_name), _text(last.reason_name)
     label = f"[{library}: {reason}] " if library and reason else f"[{library}] " if library else ""
@@ -78,9 +112,14 @@ def from_queue(fault: Any, *, hostname: str | None = None, certificate: bytes | 
 
 
 def _last(fault: Any) -> Any:
-    """The entry that names the failure: the last one, but for what the system said of an alert that could not be sent."""
+    """The entry that names the failure: the last one, but for what the system said of an alert that
+    could not be sent.
+    """
     entries = _entries(fault)
-    return next((entry for entry in reversed(entries) if entry.library != CONST.ERR_LIB_SYS), entries[-1] if entries else None)
+    return next(
+        (entry for entry in reversed(entries) if entry.library != CONST.ERR_LIB_SYS),
+        entries[-1] if entries else None,
+    )
 
 
 def _entries(fault: Any) -> list[Any]:
@@ -106,7 +145,13 @@ def _with_fault(error: SSLError, fault: Any) -> SSLError:
 
 
 def _entry(entry: Any) -> ErrorEntry:
-    return ErrorEntry(entry.code, _text(entry.library_name), _text(entry.reason_name), _said(entry), _text(entry.data) or "")
+    return ErrorEntry(
+        entry.code,
+        _text(entry.library_name),
+        _text(entry.reason_name),
+        _said(entry),
+        _text(entry.data) or "",
+    )
 
 
 def _said(entry: Any) -> str:
@@ -136,5 +181,7 @@ def _verify_message(code: int, hostname: str | None) -> str:
 
 
 def verify_text(code: int) -> str:
-    """What came of a verification, in OpenSSL's words. Corresponds to X509_verify_cert_error_string(3)."""
+    """What came of a verification, in OpenSSL's words. Corresponds to
+    X509_verify_cert_error_string(3).
+    """
     return _text(lib.tk_verify_text(code)) or "unknown verification error"

@@ -1,7 +1,8 @@
 """The guarded door: where C asks Python something in the middle of a handshake.
 
-The C side (tk_hooks.c) keeps the error queue and errno as they were. On this side nothing escapes: an exception is
-shown as unraisable, as the stdlib does, and kept on its own connection, where it becomes the cause of the SSLError.
+The C side (tk_hooks.c) keeps the error queue and errno as they were. On this side nothing escapes:
+an exception is shown as unraisable, as the stdlib does, and kept on its own connection, where it
+becomes the cause of the SSLError.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ def tk_py_servername(handle: Any, name: Any) -> int:
             return lib.TK_ACKNOWLEDGED
         if isinstance(answer, int):
             return answer & 0xFF  # whatever it is, it refuses
-        connection.hook_error = TypeError(f"a hook for the server name returns None or the number of an alert, not {type(answer).__name__}")
+        connection.hook_error = TypeError(
+            f"a hook for the server name returns None or the number of an alert, not "
+            f"{type(answer).__name__}"
+        )
         show_unraisable(connection.hook_error)
         return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
     except BaseException as error:
@@ -34,7 +38,9 @@ def tk_py_servername(handle: Any, name: Any) -> int:
 
 
 @ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
-def tk_py_psk_client(handle: Any, hint: Any, identity: Any, identity_room: int, key: Any, key_room: int) -> int:
+def tk_py_psk_client(
+    handle: Any, hint: Any, identity: Any, identity_room: int, key: Any, key_room: int
+) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
         return 0
@@ -45,11 +51,23 @@ def tk_py_psk_client(handle: Any, hint: Any, identity: Any, identity_room: int, 
     try:
         answer = connection.on_psk_client(wanted)
         if not isinstance(answer, tuple) or len(answer) != 2:
-            raise TypeError(f"a PSK client callback returns a tuple of an identity and a key, not {type(answer).__name__}")
+            raise TypeError(
+                f"a PSK client callback returns a tuple of an identity and a key, not "
+                f"{type(answer).__name__}"
+            )
         name, secret = answer
-        raw = b"" if name is None else name.encode() if isinstance(name, str) else _read_only(name, "identity")
+        raw = (
+            b""
+            if name is None
+            else name.encode()
+            if isinstance(name, str)
+            else _read_only(name, "identity")
+        )
         if len(raw) + 1 > identity_room:
-            connection.hook_error = ValueError(f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {identity_room - 1} is the limit")
+            connection.hook_error = ValueError(
+                f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {identity_room - 1} "
+                f"is the limit"
+            )
             return 0
         size = _fill(connection, key, key_room, _read_only(secret, "key"))
         ffi.buffer(identity, len(raw) + 1)[:] = raw + b"\0"
@@ -70,14 +88,18 @@ def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int
     try:
         secret = connection.on_psk_server(name)
         if not isinstance(secret, bytes):
-            raise TypeError(f"a PSK server callback returns the key as bytes, not {type(secret).__name__}")
+            raise TypeError(
+                f"a PSK server callback returns the key as bytes, not {type(secret).__name__}"
+            )
         return _fill(connection, key, key_room, secret)
     except BaseException as error:
         return _refused(connection, error)
 
 
 @ffi.def_extern(error=1)  # type: ignore[untyped-decorator,unused-ignore]
-def tk_py_message(handle: Any, sent: int, version: int, content_type: int, data: Any, size: int) -> int:
+def tk_py_message(
+    handle: Any, sent: int, version: int, content_type: int, data: Any, size: int
+) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None or connection.late_error is not None:
         return 0
@@ -85,7 +107,13 @@ def tk_py_message(handle: Any, sent: int, version: int, content_type: int, data:
         body = bytes(ffi.buffer(data, size)) if size else b""
         if content_type == _TLSContentType.HEADER and len(body) >= 3:
             version = body[1] << 8 | body[2]
-        connection.on_message("write" if sent else "read", version, content_type, _message_type(content_type, body), body)
+        connection.on_message(
+            "write" if sent else "read",
+            version,
+            content_type,
+            _message_type(content_type, body),
+            body,
+        )
         return 0
     except BaseException as error:
         connection.late_error = error
@@ -96,9 +124,12 @@ def _message_type(content_type: int, body: bytes) -> int:
     """Which message of its content type this is; -1: unknown."""
     if content_type == _TLSContentType.CHANGE_CIPHER_SPEC:
         return int(_TLSMessageType.CHANGE_CIPHER_SPEC)
-    at = {_TLSContentType.ALERT: 1, _TLSContentType.HANDSHAKE: 0, _TLSContentType.HEADER: 0, _TLSContentType.INNER_CONTENT_TYPE: 0}.get(
-        content_type
-    )
+    at = {
+        _TLSContentType.ALERT: 1,
+        _TLSContentType.HANDSHAKE: 0,
+        _TLSContentType.HEADER: 0,
+        _TLSContentType.INNER_CONTENT_TYPE: 0,
+    }.get(content_type)
     return body[at] if at is not None and at < len(body) else -1
 
 
@@ -111,14 +142,19 @@ def _words(text: Any) -> str | None:
 def _read_only(value: Any, what: str) -> bytes:
     view = memoryview(value)
     if not view.readonly:
-        raise TypeError(f"the {what} of a PSK callback is bytes, not {type(value).__name__}, which could change meanwhile")
+        raise TypeError(
+            f"the {what} of a PSK callback is bytes, not {type(value).__name__}, which could "
+            f"change meanwhile"
+        )
     return bytes(view)
 
 
 def _fill(connection: Any, key: Any, room: int, secret: bytes) -> int:
     """Hand a key to libssl, and return its length; one that is too long refuses."""
     if len(secret) > room:
-        connection.hook_error = ValueError(f"a pre-shared key of {len(secret)} bytes is too long: {room} is the limit")
+        connection.hook_error = ValueError(
+            f"a pre-shared key of {len(secret)} bytes is too long: {room} is the limit"
+        )
         return 0
     ffi.buffer(key, len(secret))[:] = secret
     return len(secret)
@@ -131,7 +167,9 @@ def _refused(connection: Any, error: BaseException) -> int:
 
 
 def show_unraisable(error: BaseException) -> None:
-    """Hand an exception to sys.unraisablehook, which only the interpreter itself can call with the right argument."""
+    """Hand an exception to sys.unraisablehook, which only the interpreter itself can call with the
+    right argument.
+    """
     _Messenger(error)
 
 

@@ -18,7 +18,8 @@ def version_text() -> str:
 
 
 def require(feature: str, what: str) -> None:
-    """Raise NotImplementedError, in one sentence, when this OpenSSL lacks a feature (by its name in `_tlsbind.FEATURES`).
+    """Raise NotImplementedError, in one sentence, when this OpenSSL lacks a feature (by its name in
+    `_tlsbind.FEATURES`).
 
     Args:
         feature: a key of FEATURES.
@@ -26,7 +27,10 @@ def require(feature: str, what: str) -> None:
     """
     found = FEATURES[feature]
     if not found.there:
-        raise NotImplementedError(f"{what} requires {found.since}, and tlskit was built with an older one: it runs on {version_text()}.")
+        raise NotImplementedError(
+            f"{what} requires {found.since}, and tlskit was built with an older one: it runs on "
+            f"{version_text()}."
+        )
 
 
 def signature_algorithms() -> list[str]:

@@ -8,14 +8,27 @@ from typing import Any
 
 from _tlsbind import CONST, FEATURES, ffi, lib
 
-__all__ = ["CONST", "FEATURES", "ROOM", "Spare", "ffi", "give_back", "lib", "listed", "owned", "spare", "spares"]
+__all__ = [
+    "CONST",
+    "FEATURES",
+    "ROOM",
+    "Spare",
+    "ffi",
+    "give_back",
+    "lib",
+    "listed",
+    "owned",
+    "spare",
+    "spares",
+]
 
 
 _HEAD = Struct("=II")
 
 
 def owned(pointer: Any, free: Any) -> Any:
-    """Give `pointer` to the collector: `free` runs once, in any order and any thread, without Python.
+    """Give `pointer` to the collector: `free` runs once, in any order and any thread, without
+    Python.
 
     The only call of ffi.gc. A NULL is refused: whoever may get one says what it means first.
     """
@@ -42,10 +55,12 @@ def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
 
 
 class Spare:
-    """Room for one read, which is shorter than the room as often as not: the bytes are copied out of it.
+    """Room for one read, which is shorter than the room as often as not: the bytes are copied out
+    of it.
 
-    Kept in a pool, because an allocation costs more than the call. `list.pop` and `list.append` are atomic, with and
-    without the GIL, so a signal handler or a finaliser that comes between takes another one.
+    Kept in a pool, because an allocation costs more than the call. `list.pop` and `list.append` are
+    atomic, with and without the GIL, so a signal handler or a finaliser that comes between takes
+    another one.
     """
 
     __slots__ = ("pointer", "room", "view")
@@ -64,7 +79,9 @@ spares: list[Spare] = []
 
 
 def spare(room: int = 0) -> Spare:
-    """Take from the pool, or make a new one when it is empty or `room` bytes are more than its members hold."""
+    """Take from the pool, or make a new one when it is empty or `room` bytes are more than its
+    members hold.
+    """
     if room > ROOM:
         return Spare(min(room, _MOST_ROOM))
     try:

@@ -93,7 +93,9 @@ _CHAINS = {lib.TK_INFO_OWN: "own", lib.TK_INFO_PEERS: "peers", lib.TK_INFO_CHAIN
 
 
 def read_notes(entries: Iterable[tuple[int, bytes]]) -> list[Notes]:
-    """Read what tk_session_info and tk_conn_info write: none, the session's, or the session's and the connection's own."""
+    """Read what tk_session_info and tk_conn_info write: none, the session's, or the session's and
+    the connection's own.
+    """
     found: list[Notes] = []
     fields: dict[str, Any] = {}
     for tag, body in entries:

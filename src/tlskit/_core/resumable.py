@@ -1,4 +1,6 @@
-"""Resumable: the part of a Connection that has to do with sessions: what is offered, looked up, and in force."""
+"""Resumable: the part of a Connection that has to do with sessions: what is offered, looked up, and
+in force.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,24 @@ class Resumable:
     vouched: Sequence[bytes]
 
     def policy(self) -> tuple[int, ...]:
-        """What libssl has copied of the context's policy: the first part of `Context.policy()`, as it was at that moment."""
+        """What libssl has copied of the context's policy: the first part of `Context.policy()`, as
+        it was at that moment.
+        """
         p = ffi.new("tk_policy *")
         lib.tk_conn_policy(self._conn, p)
         return copied_policy(p)
 
     def set_session(self, session: Session | None) -> None:
-        """Offer this session, or none, in the handshake to come. Corresponds to SSL_set_session(3)."""
+        """Offer this session, or none, in the handshake to come. Corresponds to
+        SSL_set_session(3).
+        """
         fault = ffi.new("tk_fault *")
-        if lib.tk_conn_set_session(self._conn, ffi.NULL if session is None else session._session, fault) < 0:
+        if (
+            lib.tk_conn_set_session(
+                self._conn, ffi.NULL if session is None else session._session, fault
+            )
+            < 0
+        ):
             raise from_queue(fault)
 
     def pause(self) -> None:
@@ -37,7 +48,9 @@ class Resumable:
         lib.tk_conn_pause(self._conn)
 
     def use_external(self) -> None:
-        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets SSL_OP_NO_TICKET."""
+        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets
+        SSL_OP_NO_TICKET.
+        """
         lib.tk_conn_use_external(self._conn)
 
     def wanted(self) -> bytes:
@@ -46,8 +59,8 @@ class Resumable:
         return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
 
     def found(self, session: Session, *, once: bool) -> None:
-        """... and the session; `once`: nobody else will find it, so it may come with early data. Corresponds to
-        SSL_CTX_sess_set_get_cb(3)."""
+        """... and the session; `once`: nobody else will find it, so it may come with early data.
+        Corresponds to SSL_CTX_sess_set_get_cb(3)."""
         lib.tk_conn_found(self._conn, session._session, once)
 
     def offers_cipher_of(self, session: Session) -> bool:
@@ -55,21 +68,33 @@ class Resumable:
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
     def set_id_context(self, value: bytes) -> None:
-        """32 bytes that stand for a server's policy. Corresponds to SSL_set_session_id_context(3)."""
+        """32 bytes that stand for a server's policy. Corresponds to
+        SSL_set_session_id_context(3).
+        """
         if lib.tk_conn_set_id_context(self._conn, value) < 0:
             raise ValueError("OpenSSL did not take the session id context of a connection")
 
-    def vouches_for(self, certificate: Certificate, others: Sequence[bytes] = ()) -> Sequence[bytes]:
-        """The chain by which the peer's certificate passes this connection's verification now, name and dates included.
+    def vouches_for(
+        self, certificate: Certificate, others: Sequence[bytes] = ()
+    ) -> Sequence[bytes]:
+        """The chain by which the peer's certificate passes this connection's verification now, name
+        and dates included.
 
-        `others` are untrusted certificates in DER that may stand in between. Empty: it does not pass.
+        `others` are untrusted certificates in DER that may stand in between. Empty: it does not
+        pass.
         """
         given = b"".join(others)
-        self.vouched = [der for _, der in listed(lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out))]
+        self.vouched = [
+            der
+            for _, der in listed(
+                lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out)
+            )
+        ]
         return self.vouched
 
     def set_early_data(self, data: bytes) -> None:
-        """A client, before its handshake: send this with the ClientHello if the session allows it, and after it if not.
+        """A client, before its handshake: send this with the ClientHello if the session allows it,
+        and after it if not.
 
         Corresponds to SSL_write_early_data(3).
         """
@@ -82,6 +107,8 @@ class Resumable:
         return bool(lib.tk_conn_reused(self._conn))
 
     def current_session(self) -> Session | None:
-        """The session in force, made or resumed; None before there is one. Corresponds to SSL_get1_session(3)."""
+        """The session in force, made or resumed; None before there is one. Corresponds to
+        SSL_get1_session(3).
+        """
         session = lib.tk_conn_session(self._conn)
         return None if session == ffi.NULL else Session(session)

@@ -7,7 +7,8 @@ from .native import ffi, lib, owned
 
 
 class SealKey:
-    """What one secret seals and opens with. Immutable; any thread may use it. csrc/tk_seal.c says how it is done.
+    """What one secret seals and opens with. Immutable; any thread may use it. csrc/tk_seal.c says
+    how it is done.
 
     Attributes:
         id: 8 bytes that name the secret, and say nothing of it.

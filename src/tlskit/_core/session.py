@@ -17,11 +17,14 @@ class Session:
     Attributes:
         id: the session id; for TLS 1.3 a name that the client made up for the ticket.
         id_context: the server's session id context.
-        time, timeout: when it was made (seconds since 1970), and how long this side keeps it (seconds).
-        lifetime_hint: how long the server said that the ticket is good for (seconds); 0: it did not say.
+        time, timeout: when it was made (seconds since 1970), and how long this side keeps it
+            (seconds).
+        lifetime_hint: how long the server said that the ticket is good for (seconds); 0: it did not
+            say.
         has_ticket, ticket: whether there is a ticket, and its bytes.
         version: the protocol version as a number of the wire; cipher: OpenSSL's name of it.
-        alpn: the protocol that was agreed on, or None; hostname: the name that the server acknowledged, or None.
+        alpn: the protocol that was agreed on, or None; hostname: the name that the server
+            acknowledged, or None.
         max_early_data: how many bytes of early data the server would take.
         peer_not_after: when the peer's certificate ends (seconds since 1970); -1: there is none.
     """
@@ -41,23 +44,31 @@ class Session:
         self.timeout: int = facts.timeout
         self.lifetime_hint: int = facts.lifetime_hint
         self.has_ticket = bool(facts.has_ticket)
-        self.ticket = bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
+        self.ticket = (
+            bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
+        )
         self.version: int = facts.version
         self.peer_not_after: int = facts.peer_not_after
         self.cipher: str | None = ffi.string(facts.cipher).decode() if facts.cipher else None
         alpn = bytes(ffi.buffer(facts.alpn, facts.alpn_size)) if facts.alpn_size else None
         self.alpn: str | None = None if alpn is None else alpn.decode("ascii", "backslashreplace")
-        self.hostname: str | None = ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
+        self.hostname: str | None = (
+            ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
+        )
         self.max_early_data: int = facts.max_early_data
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can be offered, as it is now: OpenSSL may have withdrawn it. Corresponds to SSL_SESSION_is_resumable(3)."""
+        """Whether it can be offered, as it is now: OpenSSL may have withdrawn it. Corresponds to
+        SSL_SESSION_is_resumable(3).
+        """
         return bool(lib.tk_session_is_resumable(self._session))
 
     @classmethod
     def from_der(cls, der: bytes) -> Session:
-        """Read what `der()` wrote. Corresponds to d2i_SSL_SESSION(3); bytes after the end are refused."""
+        """Read what `der()` wrote. Corresponds to d2i_SSL_SESSION(3); bytes after the end are
+        refused.
+        """
         fault = ffi.new("tk_fault *")
         session = lib.tk_session_from_der(der, len(der), fault)
         if session == ffi.NULL:
@@ -68,13 +79,19 @@ class Session:
         """The session with its secret. Corresponds to i2d_SSL_SESSION(3)."""
         bodies = [body for _, body in listed(lambda out: lib.tk_session_der(self._session, out))]
         if not bodies:
-            raise ValueError("this session cannot be written as DER: no cipher has been agreed on yet")
+            raise ValueError(
+                "this session cannot be written as DER: no cipher has been agreed on yet"
+            )
         return bodies[0]
 
     def with_times(self, *, time: int | None = None, timeout: int | None = None) -> Session:
-        """A copy with another time of creation or another timeout. Corresponds to SSL_SESSION_set_time(3)."""
+        """A copy with another time of creation or another timeout. Corresponds to
+        SSL_SESSION_set_time(3).
+        """
         fault = ffi.new("tk_fault *")
-        copy = lib.tk_session_with_times(self._session, -1 if time is None else time, -1 if timeout is None else timeout, fault)
+        copy = lib.tk_session_with_times(
+            self._session, -1 if time is None else time, -1 if timeout is None else timeout, fault
+        )
         if copy == ffi.NULL:
             raise from_queue(fault)
         return Session(copy)
@@ -85,7 +102,9 @@ class Session:
         return int(ffi.cast("uintptr_t", self._session))
 
     def secret(self) -> bytes:
-        """The master secret; with TLS 1.3, the resumption secret. Corresponds to SSL_SESSION_get_master_key(3)."""
+        """The master secret; with TLS 1.3, the resumption secret. Corresponds to
+        SSL_SESSION_get_master_key(3).
+        """
         into = ffi.new("unsigned char[]", 256)
         return bytes(ffi.buffer(into, lib.tk_session_secret(self._session, into, len(into))))
 
@@ -104,6 +123,8 @@ class Session:
             raise MemoryError("there was no memory for what is known of a session")
 
     def peer(self) -> Certificate | None:
-        """The peer's own certificate, the one thing of its chain that an SSL_SESSION keeps through DER."""
+        """The peer's own certificate, the one thing of its chain that an SSL_SESSION keeps through
+        DER.
+        """
         x509 = lib.tk_session_peer(self._session)
         return None if x509 == ffi.NULL else Certificate(x509)

@@ -1,4 +1,6 @@
-"""Ring: the owner of a tk_ring, the keys that tickets are encrypted with. Handshakes use it in C, without Python."""
+"""Ring: the owner of a tk_ring, the keys that tickets are encrypted with. Handshakes use it in C,
+without Python.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ _PACKED: int = lib.TK_PACKED_KEY
 
 
 class TicketKey(NamedTuple):
-    """One key: its name is in every ticket, the rest is secret. AES-128 with 16 bytes each, AES-256 with 32."""
+    """One key: its name is in every ticket, the rest is secret. AES-128 with 16 bytes each, AES-256
+    with 32.
+    """
 
     name: bytes
     hmac: bytes
@@ -30,7 +34,8 @@ class Ring:
     """A ring of ticket keys, for any number of contexts, threads and forked children.
 
     Args:
-        kind: "given": `set_keys`; "own": made here, one from the other; "shared": derived from secrets, `set_secrets`.
+        kind: "given": `set_keys`; "own": made here, one from the other; "shared": derived from
+            secrets, `set_secrets`.
         period: for how many seconds a key encrypts.
         lifetime: for how many seconds a ticket is good.
     """
@@ -47,17 +52,25 @@ class Ring:
     def set_keys(self, keys: Sequence[TicketKey]) -> None:
         """Put these in place of all: the first encrypts."""
         fault = ffi.new("tk_fault *")
-        packed = (bytes([len(key.aes)]) + key.name + key.hmac.ljust(32, b"\0") + key.aes.ljust(32, b"\0") for key in keys)
+        packed = (
+            bytes([len(key.aes)]) + key.name + key.hmac.ljust(32, b"\0") + key.aes.ljust(32, b"\0")
+            for key in keys
+        )
         self._check(lib.tk_ring_set_keys(self._ring, b"".join(packed), len(keys), fault), fault)
 
     def set_secrets(self, secrets: Sequence[bytes]) -> None:
         """Derive from these in place of all: the first one's keys encrypt."""
         fault = ffi.new("tk_fault *")
         sizes = ffi.new("size_t[]", [len(secret) for secret in secrets])
-        self._check(lib.tk_ring_set_secrets(self._ring, b"".join(secrets), sizes, len(secrets), fault), fault)
+        self._check(
+            lib.tk_ring_set_secrets(self._ring, b"".join(secrets), sizes, len(secrets), fault),
+            fault,
+        )
 
     def rotate(self, *, forget: bool) -> None:
-        """Let a new random key encrypt; those of before decrypt until their last ticket has ended, or no more."""
+        """Let a new random key encrypt; those of before decrypt until their last ticket has ended,
+        or no more.
+        """
         fault = ffi.new("tk_fault *")
         self._check(lib.tk_ring_rotate(self._ring, forget, fault), fault)
 
@@ -82,7 +95,16 @@ class Ring:
         """The counters of this process."""
         out = ffi.new("tk_ring_stats *")
         lib.tk_ring_stats_of(self._ring, out)
-        names = ("made", "resumed", "renewed", "refused", "unknown", "retired", "tampered", "rotations")
+        names = (
+            "made",
+            "resumed",
+            "renewed",
+            "refused",
+            "unknown",
+            "retired",
+            "tampered",
+            "rotations",
+        )
         return {name: getattr(out, name) for name in names}
 
     def shift(self, seconds: int) -> None:
@@ -96,4 +118,8 @@ class Ring:
 
 def _unpacked(view: Any, at: int) -> TicketKey:
     size = view[at : at + 1][0]
-    return TicketKey(name=view[at + 1 : at + 17], hmac=view[at + 17 : at + 17 + size], aes=view[at + 49 : at + 49 + size])
+    return TicketKey(
+        name=view[at + 1 : at + 17],
+        hmac=view[at + 17 : at + 17 + size],
+        aes=view[at + 49 : at + 49 + size],
+    )

@@ -1,4 +1,6 @@
-"""Whether waiting in the kernel must go through Python: gevent and eventlet replace `select.select` by one of theirs."""
+"""Whether waiting in the kernel must go through Python: gevent and eventlet replace `select.select`
+by one of theirs.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,15 @@ from typing import Any
 
 from .native import lib
 
-#: The interpreter's own, unless it had been replaced already: as long as it is in its place, nothing is cooperative.
+#: The interpreter's own, unless it had been replaced already: as long as it is in its place,
+#: nothing is cooperative.
 native_select: Any = select.select if select.select.__module__ == "select" else None
 
 
 def cooperative() -> bool:
-    """True when `select` was replaced, before or after this was imported, so that a wait in C would stop every green thread."""
+    """True when `select` was replaced, before or after this was imported, so that a wait in C would
+    stop every green thread.
+    """
     return select.select.__module__ != "select"
 
 
@@ -29,7 +34,9 @@ def wait(fd: int, status: int, deadline: float | None) -> int:
 
 
 def for_accept(sock: Any) -> None:
-    """Wait until somebody has connected to a listening socket, by way of the replaced select: what comes after does not block."""
+    """Wait until somebody has connected to a listening socket, by way of the replaced select: what
+    comes after does not block.
+    """
     timeout = sock.gettimeout()
     if timeout != 0 and cooperative() and not _ready(sock, lib.TK_WANT_READ, timeout):
         raise TimeoutError("timed out")
@@ -42,11 +49,18 @@ def connect(kind: Any, sock: Any, addr: Any) -> int:
     try:
         failed: int = kind.connect_ex(sock, addr)
         if failed in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-            failed = sock.getsockopt(SOL_SOCKET, SO_ERROR) if _ready(sock, lib.TK_WANT_WRITE, timeout) else errno.EWOULDBLOCK
+            failed = (
+                sock.getsockopt(SOL_SOCKET, SO_ERROR)
+                if _ready(sock, lib.TK_WANT_WRITE, timeout)
+                else errno.EWOULDBLOCK
+            )
         return failed
     finally:
         kind.settimeout(sock, timeout)
 
 
 def _ready(sock: Any, status: int, timeout: float | None) -> bool:
-    return wait(sock.fileno(), status, None if timeout is None else monotonic() + timeout) == lib.TK_DONE
+    return (
+        wait(sock.fileno(), status, None if timeout is None else monotonic() + timeout)
+        == lib.TK_DONE
+    )

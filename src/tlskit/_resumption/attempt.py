@@ -1,4 +1,6 @@
-"""Attempt: what one client connection does about resumption, from before its handshake to its end."""
+"""Attempt: what one client connection does about resumption, from before its handshake to its
+end.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ if TYPE_CHECKING:
 
 
 class Attempt:
-    """The session that was set by hand, or else what the context's cache finds; what became of it; and what came.
+    """The session that was set by hand, or else what the context's cache finds; what became of it;
+    and what came.
 
     Attributes:
         cache: the context's, or None.
@@ -40,15 +43,29 @@ class Attempt:
         self.automatic = False
         self.session, self.objection = (session, None) if reason is None else (None, reason)
 
-    def look(self, connection: Connection, binding: Binding, *, verifies: bool, changed: bool) -> SSLSession | None:
+    def look(
+        self, connection: Connection, binding: Binding, *, verifies: bool, changed: bool
+    ) -> SSLSession | None:
         """The handshake is about to begin: the session to offer in it, or None."""
         if self.automatic and self.cache is not None:
             self._search(self.cache, connection, binding, verifies, changed)
         elif self.session is not None:
-            self.set(self.session, Reason.CONTEXT_CHANGED if changed else objection(self.session, connection, binding, verifies))
+            self.set(
+                self.session,
+                Reason.CONTEXT_CHANGED
+                if changed
+                else objection(self.session, connection, binding, verifies),
+            )
         return self.session
 
-    def _search(self, cache: ClientCache, connection: Connection, binding: Binding, verifies: bool, changed: bool) -> None:
+    def _search(
+        self,
+        cache: ClientCache,
+        connection: Connection,
+        binding: Binding,
+        verifies: bool,
+        changed: bool,
+    ) -> None:
         if binding.hostname is None:
             self.objection = Reason.NO_NAME
         elif changed:
@@ -77,11 +94,15 @@ class Attempt:
         if offered.protocol != facts.version_name:
             return Refused(Reason.OTHER_VERSION)
         if facts.version_name == "TLSv1.3" and _hash(offered.cipher) != _hash(facts.cipher_name):
-            return Refused(Reason.OTHER_CIPHER)  # RFC 8446, 4.2.11: a ticket goes with the hash of its suite
+            return Refused(
+                Reason.OTHER_CIPHER
+            )  # RFC 8446, 4.2.11: a ticket goes with the hash of its suite
         return Refused(Reason.NOT_ACCEPTED)
 
     def failed(self) -> None:
-        """The handshake has failed, and with it what was offered; other sessions of the peer stay."""
+        """The handshake has failed, and with it what was offered; other sessions of the peer
+        stay.
+        """
         if self.cache is not None and self._found is not NOTHING:
             self.cache.drop(self._found)
             self._found = NOTHING

@@ -1,21 +1,27 @@
-"""Automatic client resumption: which session a connection offers, and where those that come are kept.
+"""Automatic client resumption: which session a connection offers, and where those that come are
+kept.
 
-How it works. A context with a store has a ClientCache, and each connection that it makes to a named server goes through
-three moments:
+How it works. A context with a store has a ClientCache, and each connection that it makes to a named
+server goes through three moments:
 
-1. *Before the handshake* the connection asks for an `offer` under its binding: the server's name and a digest of all that
-   verification depends on (key.py). The binding is the key in the store, so what was earned under other rules is not even
-   found. What is found is looked at once more (resumption.objection): is it whole, in date, bound to just this?
-2. *When a session comes* (a TLS 1.3 ticket comes after the handshake, with a read) it is kept under the binding that its own
+1. *Before the handshake* the connection asks for an `offer` under its binding: the server's name
+and a digest of all that
+   verification depends on (key.py). The binding is the key in the store, so what was earned under
+   other rules is not even found. What is found is looked at once more (resumption.objection): is it
+   whole, in date, bound to just this?
+2. *When a session comes* (a TLS 1.3 ticket comes after the handshake, with a read) it is kept under
+the binding that its own
    connection had all along. If the context was changed meanwhile, it is not kept.
 3. *When the handshake fails*, the session that was offered is dropped, and no other.
 
-A TLS 1.3 ticket is for one use (RFC 8446, C.4): it is *taken*, and the store sees to it that nobody else gets it, in whichever
-process. A TLS 1.2 session may be used at once by many and is *looked at*; a resumption does not move its deadline. The two
-are kept under keys of their own, because nobody knows beforehand which version the server will speak; what it spoke last is
-remembered here, to save a question.
+A TLS 1.3 ticket is for one use (RFC 8446, C.4): it is *taken*, and the store sees to it that nobody
+else gets it, in whichever process. A TLS 1.2 session may be used at once by many and is *looked
+at*; a resumption does not move its deadline. The two are kept under keys of their own, because
+nobody knows beforehand which version the server will speak; what it spoke last is remembered here,
+to save a question.
 
-Nothing here can fail a connection. Every doubt, about a session, a store or an entry, means a full handshake, and is counted.
+Nothing here can fail a connection. Every doubt, about a session, a store or an entry, means a full
+handshake, and is counted.
 """
 
 from __future__ import annotations
@@ -60,7 +66,8 @@ NOTHING = Offer(None, Reason.NOTHING_STORED)
 
 
 class ClientCache(Forked):
-    """The sessions that the connections of one context offer and keep. Safe from any thread; it holds no lock while it asks the store.
+    """The sessions that the connections of one context offer and keep. Safe from any thread; it
+    holds no lock while it asks the store.
 
     Args:
         store: where they are kept.
@@ -73,14 +80,18 @@ class ClientCache(Forked):
         self.tally = tally
         self.per_peer = MANY
         self.client_certificates = False  # whether sessions made with one may leave the process
-        self._speaks: OrderedDict[bytes, bool] = OrderedDict()  # peers, and whether they spoke TLS 1.3 last
+        self._speaks: OrderedDict[bytes, bool] = (
+            OrderedDict()
+        )  # peers, and whether they spoke TLS 1.3 last
         self._after_fork()
         watch(self)
 
     def _after_fork(self) -> None:
-        self._lock = RLock()  # a finaliser or a signal handler may end a connection in the middle of another's lines
+        self._lock = (
+            RLock()
+        )  # a finaliser or a signal handler may end a connection in the middle of another's lines
 
-    # -- before the handshake -------------------------------------------------------------------------------------
+    # -- before the handshake ----------------------------------------------------------------------
 
     def offer(self, connection: Connection, binding: Binding, *, verifies: bool) -> Offer:
         """Find a session for this connection.
@@ -97,14 +108,20 @@ class ClientCache(Forked):
             found = self._try(connection, binding, verifies, _single(peer), self.store.take)
             if found.session is not None:
                 return found
-            reason = Reason.ALREADY_TAKEN if speaks and found.reason is Reason.NOTHING_STORED else found.reason or reason
+            reason = (
+                Reason.ALREADY_TAKEN
+                if speaks and found.reason is Reason.NOTHING_STORED
+                else found.reason or reason
+            )
         if not speaks:
             found = self._try(connection, binding, verifies, _shared(peer), self.store.get)
             if found.session is not None or reason is Reason.NOTHING_STORED:
                 return found
         return Offer(None, reason)
 
-    def _try(self, connection: Connection, binding: Binding, verifies: bool, key: bytes, ask: Any) -> Offer:
+    def _try(
+        self, connection: Connection, binding: Binding, verifies: bool, key: bytes, ask: Any
+    ) -> Offer:
         reason = Reason.NOTHING_STORED
         for _ in range(TRIES):
             answer = ask(key)
@@ -127,12 +144,14 @@ class ClientCache(Forked):
 
     def _read(self, value: Any) -> SSLSession | None:
         session = envelope.read(value)
-        if session is None or session._binding is None:  # it must say itself what it is good for: a store's key is not enough
+        if (
+            session is None or session._binding is None
+        ):  # it must say itself what it is good for: a store's key is not enough
             self.tally.count("bad_entry")
             return None
         return session
 
-    # -- afterwards -----------------------------------------------------------------------------------------------
+    # -- afterwards --------------------------------------------------------------------------------
 
     def keep(self, binding: Binding, session: SSLSession, *, with_certificate: bool) -> bool:
         """Keep a session that has come: whether it was.
@@ -140,9 +159,15 @@ class ClientCache(Forked):
         Args:
             binding: the name and the policy of its connection.
             session: one that was made under them.
-            with_certificate: whether this side has shown, or could have shown, a certificate of its own.
+            with_certificate: whether this side has shown, or could have shown, a certificate of its
+                own.
         """
-        if binding.hostname is None or session._binding != binding or not session._sound or not session.is_resumable:
+        if (
+            binding.hostname is None
+            or session._binding != binding
+            or not session._sound
+            or not session.is_resumable
+        ):
             return False
         seconds = session.expires_at - now()
         if seconds <= 0:
@@ -153,17 +178,26 @@ class ClientCache(Forked):
         peer, single = binding.key, session.protocol == "TLSv1.3"
         self._remember(peer, single)
         value = session if self._in_process else envelope.encode(session)
-        kept = self.store.put(_single(peer) if single else _shared(peer), value, seconds, most=self.per_peer if single else 1)
+        kept = self.store.put(
+            _single(peer) if single else _shared(peer),
+            value,
+            seconds,
+            most=self.per_peer if single else 1,
+        )
         if kept:
             self.tally.count("stored")
         return kept
 
     def drop(self, offer: Offer) -> None:
         """Forget the session of a handshake that failed. One that was taken is gone already."""
-        if offer.value is not None and offer.session is not None and offer.session.protocol != "TLSv1.3":
+        if (
+            offer.value is not None
+            and offer.session is not None
+            and offer.session.protocol != "TLSv1.3"
+        ):
             self.store.remove(offer.key, offer.value)
 
-    # -- what the peers speak -------------------------------------------------------------------------------------
+    # -- what the peers speak ----------------------------------------------------------------------
 
     def _remembered(self, peer: bytes) -> bool | None:
         with self._lock:

@@ -1,8 +1,9 @@
-"""Why a connection was resumed, or was not: `conn.resumption`, and the checks before a session is offered.
+"""Why a connection was resumed, or was not: `conn.resumption`, and the checks before a session is
+offered.
 
-A resumed handshake carries no certificate and verifies nothing. So before a session is offered, `objection` asks of it
-what the peer's certificate would have been asked: is it from this server name, earned under these very rules, in date?
-Any doubt ends in a full handshake.
+A resumed handshake carries no certificate and verifies nothing. So before a session is offered,
+`objection` asks of it what the peer's certificate would have been asked: is it from this server
+name, earned under these very rules, in date? Any doubt ends in a full handshake.
 """
 
 from __future__ import annotations
@@ -37,12 +38,19 @@ class Reason(str, Enum):
     OTHER_POLICY = "the session was made under another verification policy"
     CONTEXT_CHANGED = "the context was changed after the connection was made"
     NOT_RESUMABLE = "the session is not resumable: no ticket came, or it was withdrawn"
-    UNSOUND = "the session's handshake was not complete when it was taken, or its context had been changed meanwhile"
+    UNSOUND = (
+        "the session's handshake was not complete when it was taken, or its context had "
+        "been changed meanwhile"
+    )
     CERTIFICATE_OUT_OF_DATE = "the peer's certificate is no longer in date"
     NO_CERTIFICATE = "the session holds no certificate"
-    CERTIFICATE_REFUSED = "the certificate in the session does not pass this connection's verification"
+    CERTIFICATE_REFUSED = (
+        "the certificate in the session does not pass this connection's verification"
+    )
     CIPHER_NOT_OFFERED = "the session's cipher suite is not among those that this connection offers"
-    PRE_SHARED_KEY = "the connection has a pre-shared key, with which a handshake is as short as a resumption"
+    PRE_SHARED_KEY = (
+        "the connection has a pre-shared key, with which a handshake is as short as a resumption"
+    )
     TOO_LATE = "the session was set when the handshake had already begun"
 
     # A session was offered, and not accepted.
@@ -53,11 +61,16 @@ class Reason(str, Enum):
     # A server's client offered nothing, or something that was not accepted.
     CLIENT_OFFERED_NOTHING = "the client offered no session"
     UNKNOWN_SESSION = "the client offered a session that is not known here"
-    OTHER_ID_CONTEXT = "the session was made under another session id context, or another verification policy"
+    OTHER_ID_CONTEXT = (
+        "the session was made under another session id context, or another verification policy"
+    )
     TICKET_KEY_UNKNOWN = "the client's ticket is not under one of this server's keys"
     TICKET_KEY_RETIRED = "the client's ticket is under a key that is no longer in use"
     TICKET_DAMAGED = "the client's ticket is damaged, or was changed"
-    TICKET_ELSEWHERE = "the client's ticket was made for another server name, or by a server whose certificate has other names"
+    TICKET_ELSEWHERE = (
+        "the client's ticket was made for another server name, or by a server "
+        "whose certificate has other names"
+    )
 
     def __str__(self) -> str:
         return self.value
@@ -68,7 +81,8 @@ class Resumed:
     """The handshake resumed a session.
 
     Attributes:
-        age: how long before this handshake the session was made, in seconds; None: the server's ticket does not say.
+        age: how long before this handshake the session was made, in seconds; None: the server's
+            ticket does not say.
         ticket: the how-manieth ticket of its connection it was, from 1 on; None: not known.
         automatic: whether it came from the context's store.
     """
@@ -105,7 +119,9 @@ Resumption = Resumed | NotOffered | Refused
 
 
 class Tally(Forked):
-    """How often each of these happened. Safe from any thread, and from a signal handler or a finaliser in its middle."""
+    """How often each of these happened. Safe from any thread, and from a signal handler or a
+    finaliser in its middle.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -128,7 +144,9 @@ class Tally(Forked):
             return Counter(self._counts)
 
 
-def objection(session: SSLSession, connection: Connection, binding: Binding, verifies: bool) -> Reason | None:
+def objection(
+    session: SSLSession, connection: Connection, binding: Binding, verifies: bool
+) -> Reason | None:
     """Why this session must not be offered on that connection; None when it may.
 
     Args:

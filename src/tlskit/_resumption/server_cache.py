@@ -1,12 +1,14 @@
-"""A server's external cache: `ctx.sessions.store` and the hooks of the context, as one place to look a session up.
+"""A server's external cache: `ctx.sessions.store` and the hooks of the context, as one place to
+look a session up.
 
-A session that a server's handshake makes is put into the store under its id; one that a client offers is looked up there, in
-a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes and machines that share a store resume each
-other's sessions: by the session id up to TLS 1.2, by stateful tickets in TLS 1.3.
+A session that a server's handshake makes is put into the store under its id; one that a client
+offers is looked up there, in a pause at the ClientHello, with no lock held (tk_lookup.c). So the
+processes and machines that share a store resume each other's sessions: by the session id up to TLS
+1.2, by stateful tickets in TLS 1.3.
 
-What is found is still judged by libssl: the id context must be this server's (which, on a server that verifies its
-clients, stands for its policy: key.py), and the session must be in date. The client's certificate must be, too. An entry
-that cannot be read is as good as none.
+What is found is still judged by libssl: the id context must be this server's (which, on a server
+that verifies its clients, stands for its policy: key.py), and the session must be in date. The
+client's certificate must be, too. An entry that cannot be read is as good as none.
 """
 
 from __future__ import annotations
@@ -32,12 +34,15 @@ OnGet = Callable[[Any, bytes], "SSLSession | None"]
 
 _TICKETS = {
     "unknown": Reason.TICKET_KEY_UNKNOWN, "retired": Reason.TICKET_KEY_RETIRED,
-    "tampered": Reason.TICKET_DAMAGED, "expired": Reason.EXPIRED, "elsewhere": Reason.TICKET_ELSEWHERE,
+    "tampered": Reason.TICKET_DAMAGED, "expired": Reason.EXPIRED,
+    "elsewhere": Reason.TICKET_ELSEWHERE,
 }  # fmt: skip
 
 
 class Found(NamedTuple):
-    """What a look-up has found; `reason` says why nothing; `once`: it was taken, and nobody else will find it."""
+    """What a look-up has found; `reason` says why nothing; `once`: it was taken, and nobody else
+    will find it.
+    """
 
     session: Session | None
     reason: Reason | None = None
@@ -45,7 +50,8 @@ class Found(NamedTuple):
 
 
 class ServerCache:
-    """Where a server's connections keep their sessions and find those of others. Safe from any thread.
+    """Where a server's connections keep their sessions and find those of others. Safe from any
+    thread.
 
     Args:
         context: whose sessions they are.
@@ -59,7 +65,9 @@ class ServerCache:
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None
-        self.client_certificates = False  # whether sessions of verified clients may leave the process
+        self.client_certificates = (
+            False  # whether sessions of verified clients may leave the process
+        )
 
     def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
         """Look up the session of this id.
@@ -102,7 +110,9 @@ class ServerCache:
             return False
         made = SSLSession._make(session)
         value = made if self._in_process else envelope.encode(made)
-        kept = self.store.put(self._key(session.id), value, max(1.0, session.time + session.timeout - now()))
+        kept = self.store.put(
+            self._key(session.id), value, max(1.0, session.time + session.timeout - now())
+        )
         if kept:
             self.tally.count("stored")
         return kept
@@ -112,9 +122,12 @@ class ServerCache:
         return self.store is not None and self.store.remove(self._key(session_id))
 
     def _key(self, session_id: bytes) -> bytes:
-        """Where a session is kept. Servers before other names share nothing: a connection that is diverted to one of them
-        must not be resumed by it, for a client does not see the certificate then."""
-        return sha256(b"tlskit server 1\0" + self._context.certificate_names() + session_id).digest()
+        """Where a session is kept. Servers before other names share nothing: a connection that is
+        diverted to one of them must not be resumed by it, for a client does not see the certificate
+        then."""
+        return sha256(
+            b"tlskit server 1\0" + self._context.certificate_names() + session_id
+        ).digest()
 
 
 class Service:
@@ -156,7 +169,9 @@ class Service:
             return Refused(Reason.OTHER_ID_CONTEXT)
         if found.session.time + found.session.timeout <= now():
             return Refused(Reason.EXPIRED)
-        return Refused(Reason.OTHER_VERSION if found.session.version != facts.version else Reason.OTHER_CIPHER)
+        return Refused(
+            Reason.OTHER_VERSION if found.session.version != facts.version else Reason.OTHER_CIPHER
+        )
 
     def _age(self, facts: Facts) -> int | None:
         if self._found.session is not None:
@@ -169,6 +184,8 @@ class Service:
 
 
 def _in_date(found: Found) -> Found:
-    """Nothing, when the client's certificate has ended: a session lets nobody in for longer than that."""
+    """Nothing, when the client's certificate has ended: a session lets nobody in for longer than
+    that.
+    """
     ended = found.session is not None and 0 <= found.session.peer_not_after < now()
     return Found(None, Reason.CERTIFICATE_OUT_OF_DATE) if ended else found

@@ -1,4 +1,6 @@
-"""Arguments as the stdlib's C code takes them: the same types, and for all others the same exceptions."""
+"""Arguments as the stdlib's C code takes them: the same types, and for all others the same
+exceptions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ def integer(value: Any, *, bits: int = 32) -> int:
     """Take whatever can stand for a whole number, if it fits into so many bits with a sign."""
     number = operator.index(value)
     if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
-        raise OverflowError(f"Python int too large to convert to C {'int' if bits == 32 else 'long'}")
+        raise OverflowError(
+            f"Python int too large to convert to C {'int' if bits == 32 else 'long'}"
+        )
     return number
 
 

@@ -24,16 +24,19 @@ class CredentialSettings:
         self._psk_server_callback: Callable[[str | None], object] | None = None
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """Put a certificate, its chain and its private key in. Another key type may be put in beside it.
+        """Put a certificate, its chain and its private key in. Another key type may be put in
+        beside it.
 
         Args:
             certfile: a file with the certificate, and after it its chain, in PEM.
             keyfile: a file with the private key in PEM; the certificate's file when left out.
-            password: for an encrypted key: text, bytes, or a function that gives either; called only when needed.
+            password: for an encrypted key: text, bytes, or a function that gives either; called
+                only when needed.
 
         Raises:
             OSError: a file cannot be read.
-            SSLError: what it holds is no certificate or key, they do not match, or are too weak for `security_level`.
+            SSLError: what it holds is no certificate or key, they do not match, or are too weak for
+                `security_level`.
             ValueError: the password is longer than 1024 bytes.
             TypeError: an argument has the wrong type.
 
@@ -47,19 +50,29 @@ class CredentialSettings:
             return self._core.use_chain(chain, key, None)
         except PasswordWanted:
             if password is None:
-                raise SSLError(1, "the private key is encrypted, and no password was given") from None
-        return self._core.use_chain(chain, key, password_of(password(), "password callback must return a string"))
+                raise SSLError(
+                    1, "the private key is encrypted, and no password was given"
+                ) from None
+        return self._core.use_chain(
+            chain, key, password_of(password(), "password callback must return a string")
+        )
 
-    def set_psk_client_callback(self, callback: Callable[[str | None], tuple[str | None, bytes]] | None) -> None:
-        """Let a pre-shared key authenticate the connections of a client, beside or instead of certificates (RFC 4279, RFC 8446 4.2.11).
+    def set_psk_client_callback(
+        self, callback: Callable[[str | None], tuple[str | None, bytes]] | None
+    ) -> None:
+        """Let a pre-shared key authenticate the connections of a client, beside or instead of
+        certificates (RFC 4279, RFC 8446 4.2.11).
 
-        Where a key is used, the server shows no certificate: neither its name nor its chain is verified, whatever
-        `verify_mode` says. Such a context offers no sessions: a handshake with a key is as short as a resumption.
+        Where a key is used, the server shows no certificate: neither its name nor its chain is
+        verified, whatever
+        `verify_mode` says. Such a context offers no sessions: a handshake with a key is as short as
+        a resumption.
 
         Args:
-            callback: called in the handshake as `callback(hint)`, with what the server says of the identity that it
-                wants, or None (always None in TLS 1.3). It returns the identity (str, up to 255 bytes in UTF-8, or
-                None) and the key (bytes, up to 512; none at all refuses). None unsets it.
+            callback: called in the handshake as `callback(hint)`, with what the server says of the
+                identity that it wants, or None (always None in TLS 1.3). It returns the identity
+                (str, up to 255 bytes in UTF-8, or None) and the key (bytes, up to 512; none at all
+                refuses). None unsets it.
 
         Raises:
             SSLError: the context is a server's.
@@ -76,15 +89,20 @@ class CredentialSettings:
         self._psk_client_callback = callback
         self._core.want_psk(callback is not None, server=False)
 
-    def set_psk_server_callback(self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None) -> None:
-        """Let pre-shared keys authenticate the connections of a server. See `set_psk_client_callback`.
+    def set_psk_server_callback(
+        self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None
+    ) -> None:
+        """Let pre-shared keys authenticate the connections of a server. See
+        `set_psk_client_callback`.
 
         Sessions made under one callback are not resumed under another one, nor without one.
 
         Args:
-            callback: called in the handshake as `callback(identity)`, with the client's (None for an empty one). It
-                returns the key of that identity (bytes, up to 512; none at all refuses). None unsets it.
-            identity_hint: what a TLS 1.2 client is told of the identity that is wanted: up to 256 bytes in UTF-8.
+            callback: called in the handshake as `callback(identity)`, with the client's (None for
+                an empty one). It returns the key of that identity (bytes, up to 512; none at all
+                refuses). None unsets it.
+            identity_hint: what a TLS 1.2 client is told of the identity that is wanted: up to 256
+                bytes in UTF-8.
 
         Raises:
             SSLError: the context is a client's.

@@ -21,8 +21,11 @@ from .arguments import content_of, integer, unsigned, words
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_USUAL_CIPHERS = "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
-#: What the interpreter was built with. Distributions have ideas of their own, and say with them how low the versions may be.
+_USUAL_CIPHERS = (
+    "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+)
+#: What the interpreter was built with. Distributions have ideas of their own, and say with them how
+#: low the versions may be.
 DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
 
 FIXED = {  # protocols that are one version, deprecated as they are
@@ -39,9 +42,19 @@ _OPTIONS = (
     | CONST.SSL_OP_SINGLE_ECDH_USE
     | CONST.SSL_OP_ENABLE_MIDDLEBOX_COMPAT
 )
-_VERSIONS = (CONST.SSL3_VERSION, CONST.TLS1_VERSION, CONST.TLS1_1_VERSION, CONST.TLS1_2_VERSION, CONST.TLS1_3_VERSION)
+_VERSIONS = (
+    CONST.SSL3_VERSION,
+    CONST.TLS1_VERSION,
+    CONST.TLS1_1_VERSION,
+    CONST.TLS1_2_VERSION,
+    CONST.TLS1_3_VERSION,
+)
 _DEPRECATED_OPTIONS = (
-    CONST.SSL_OP_NO_SSLv3 | CONST.SSL_OP_NO_TLSv1 | CONST.SSL_OP_NO_TLSv1_1 | CONST.SSL_OP_NO_TLSv1_2 | CONST.SSL_OP_NO_TLSv1_3
+    CONST.SSL_OP_NO_SSLv3
+    | CONST.SSL_OP_NO_TLSv1
+    | CONST.SSL_OP_NO_TLSv1_1
+    | CONST.SSL_OP_NO_TLSv1_2
+    | CONST.SSL_OP_NO_TLSv1_3
 )
 _NEGATIVE_OPTIONS = ValueError if sys.version_info >= (3, 14) else OverflowError
 
@@ -56,14 +69,18 @@ class ProtocolSettings:
         self._protocol = protocol
         self._set_by_user = [False, False]  # the lowest and the highest version
         self._core.options = _OPTIONS
-        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else self._default_versions()
+        self._core.versions = (
+            (FIXED[protocol],) * 2 if protocol in FIXED else self._default_versions()
+        )
         try:
             self._core.set_ciphers(DEFAULT_CIPHERS.encode())
         except SSLError:  # the interpreter's OpenSSL knows words that tlskit's does not
             self._core.set_ciphers(_USUAL_CIPHERS.encode())
 
     def _default_versions(self) -> tuple[int, int]:
-        """Those of the dormant base, which is made with the same: 0 for the lowest, or the highest, that there is."""
+        """Those of the dormant base, which is made with the same: 0 for the lowest, or the highest,
+        that there is.
+        """
         beneath: Any = super(stdlib.SSLContext, self)
         return max(beneath.minimum_version, 0), max(beneath.maximum_version, 0)
 
@@ -81,18 +98,28 @@ class ProtocolSettings:
     def options(self, value: int) -> None:
         number = unsigned(value, negative=_NEGATIVE_OPTIONS)
         if number & ~self._core.options & _DEPRECATED_OPTIONS:
-            warnings.warn("ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated", category=DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated",
+                category=DeprecationWarning,
+                stacklevel=2,
+            )
         self._core.options = number
 
     @property
     def minimum_version(self) -> TLSVersion:
-        """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless changed.
+        """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless
+        changed.
 
         Raises (when it is set):
-            ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one; nothing changes then.
+            ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one;
+                nothing changes then.
         """
         fixed = self._protocol in FIXED
-        return TLSVersion.MINIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
+        return (
+            TLSVersion.MINIMUM_SUPPORTED
+            if fixed
+            else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
+        )
 
     @minimum_version.setter
     def minimum_version(self, value: int | None) -> None:
@@ -100,9 +127,15 @@ class ProtocolSettings:
 
     @property
     def maximum_version(self) -> TLSVersion:
-        """The highest protocol version: a TLSVersion, its number, or None for any. Corresponds to SSL_CTX_set_max_proto_version(3)."""
+        """The highest protocol version: a TLSVersion, its number, or None for any. Corresponds to
+        SSL_CTX_set_max_proto_version(3).
+        """
         fixed = self._protocol in FIXED
-        return TLSVersion.MAXIMUM_SUPPORTED if fixed else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
+        return (
+            TLSVersion.MAXIMUM_SUPPORTED
+            if fixed
+            else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
+        )
 
     @maximum_version.setter
     def maximum_version(self, value: int | None) -> None:
@@ -110,22 +143,32 @@ class ProtocolSettings:
 
     def _set_version(self, which: int, value: int | None) -> None:
         if self._protocol in FIXED:
-            raise ValueError("The context's protocol doesn't support modification of highest and lowest version.")
+            raise ValueError(
+                "The context's protocol doesn't support modification of highest and lowest version."
+            )
         number, exact = _version(which, value)
         bounds = list(self._core.versions)
         bounds[which] = number
-        # A bound that nobody set is no contradiction yet: programs set the highest first, below our default lowest.
+        # A bound that nobody set is no contradiction yet: programs set the highest first, below our
+        # default lowest.
         if exact and self._set_by_user[1 - which] and all(bounds) and bounds[0] > bounds[1]:
             names = (TLSVersion(b).name for b in bounds)
-            raise ValueError("the lowest protocol version ({}) would be above the highest ({})".format(*names))
+            raise ValueError(
+                "the lowest protocol version ({}) would be above the highest ({})".format(*names)
+            )
         if exact and number in (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1):
-            warnings.warn(f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated", category=DeprecationWarning, stacklevel=3)
+            warnings.warn(
+                f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated",
+                category=DeprecationWarning,
+                stacklevel=3,
+            )
         self._core.versions = (bounds[0], bounds[1])
         self._set_by_user[which] = exact
 
     @property
     def security_level(self) -> int:
-        """How weak keys, curves and hashes may be: 0 (all) to 5; 2 unless changed. Corresponds to SSL_CTX_set_security_level(3).
+        """How weak keys, curves and hashes may be: 0 (all) to 5; 2 unless changed. Corresponds to
+        SSL_CTX_set_security_level(3).
 
         Raises (when it is set):
             TypeError: the value is not a whole number.
@@ -150,18 +193,23 @@ class ProtocolSettings:
         self._core.set_ciphers(words(cipherlist))
 
     def get_ciphers(self) -> list[dict[str, Any]]:
-        """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows of it."""
+        """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows
+        of it.
+        """
         return [
             {
-                "id": c.id, "name": c.name, "protocol": c.protocol, "description": c.description, "strength_bits": c.bits,
-                "alg_bits": c.algorithm_bits, "aead": c.aead, "symmetric": c.symmetric, "digest": c.digest,
+                "id": c.id, "name": c.name, "protocol": c.protocol, "description": c.description,
+                "strength_bits": c.bits,
+                "alg_bits": c.algorithm_bits, "aead": c.aead, "symmetric": c.symmetric,
+                "digest": c.digest,
                 "kea": c.key_exchange, "auth": c.authentication,
             }
             for c in self._core.ciphers()
         ]  # fmt: skip
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
-        """Choose the cipher suites of TLS 1.3, by their names with colons between. Corresponds to SSL_CTX_set_ciphersuites(3).
+        """Choose the cipher suites of TLS 1.3, by their names with colons between. Corresponds to
+        SSL_CTX_set_ciphersuites(3).
 
         Raises:
             SSLError: the names select nothing; the suites stay as they were.
@@ -169,7 +217,8 @@ class ProtocolSettings:
         self._core.set_ciphersuites(words(ciphersuites))
 
     def set_groups(self, grouplist: str, /) -> None:
-        """Choose the groups of the key exchange, the preferred first, in OpenSSL's words: "X25519MLKEM768:X25519" for one.
+        """Choose the groups of the key exchange, the preferred first, in OpenSSL's words:
+        "X25519MLKEM768:X25519" for one.
 
         Corresponds to SSL_CTX_set1_groups_list(3).
 
@@ -179,7 +228,8 @@ class ProtocolSettings:
         self._core.set_groups(words(grouplist))
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
-        """Return the groups that the protocol versions of this context could use. Corresponds to SSL_CTX_get0_implemented_groups(3).
+        """Return the groups that the protocol versions of this context could use. Corresponds to
+        SSL_CTX_get0_implemented_groups(3).
 
         Args:
             include_aliases: name a group once for each of its names.
@@ -190,7 +240,8 @@ class ProtocolSettings:
         return self._core.groups(aliases=bool(include_aliases))
 
     def set_client_sigalgs(self, sigalgslist: str, /) -> None:
-        """Choose how a client may sign to authenticate itself: as a server, what it is asked for; as a client, what it does.
+        """Choose how a client may sign to authenticate itself: as a server, what it is asked for;
+        as a client, what it does.
 
         Corresponds to SSL_CTX_set1_client_sigalgs_list(3).
 
@@ -200,7 +251,8 @@ class ProtocolSettings:
         self._core.set_signature_algorithms(words(sigalgslist), of_clients=True)
 
     def set_server_sigalgs(self, sigalgslist: str, /) -> None:
-        """Choose how a server may sign to authenticate itself: as a client, what it is asked for; as a server, what it does.
+        """Choose how a server may sign to authenticate itself: as a client, what it is asked for;
+        as a server, what it does.
 
         Corresponds to SSL_CTX_set1_sigalgs_list(3).
 
@@ -222,11 +274,15 @@ class ProtocolSettings:
             raise ValueError(f"unknown elliptic curve name {name!r}") from error
 
     def load_dh_params(self, path: Any, /) -> None:
-        """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3)."""
+        """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to
+        SSL_CTX_set0_tmp_dh_pkey(3).
+        """
         self._core.set_dh(content_of("path", path))
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Name the application protocols to offer, or to choose from on a server, the preferred first (RFC 7301)."""
+        """Name the application protocols to offer, or to choose from on a server, the preferred
+        first (RFC 7301).
+        """
         wire = bytearray()
         for protocol in alpn_protocols:
             raw = bytes(protocol, "ascii")
@@ -244,19 +300,22 @@ class ProtocolSettings:
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
         raise NotImplementedError("The NPN extension requires OpenSSL 1.0.1 or later.")
 
-    # -- early data -----------------------------------------------------------------------------------------------
+    # -- early data --------------------------------------------------------------------------------
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes of early data (0-RTT, RFC 8446, 2.3) a server takes from a client that resumes; 0, unless changed: none.
+        """How many bytes of early data (0-RTT, RFC 8446, 2.3) a server takes from a client that
+        resumes; 0, unless changed: none.
 
-        What comes early can have been replayed. Each session that allows it is used once: in this process by OpenSSL's
-        cache; among all that share `sessions.store`, by taking it out of there. Servers that share neither take each
-        what the other has taken already. For that, TLS 1.3 sessions stay with the server, and its tickets only name them: a
-        keyring is not asked. See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
+        What comes early can have been replayed. Each session that allows it is used once: in this
+        process by OpenSSL's cache; among all that share `sessions.store`, by taking it out of
+        there. Servers that share neither take each what the other has taken already. For that, TLS
+        1.3 sessions stay with the server, and its tickets only name them: a keyring is not asked.
+        See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
 
         Raises (when it is set):
-            TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context is a client's.
+            TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context
+                is a client's.
         """
         return self._core.max_early_data
 
@@ -266,12 +325,16 @@ class ProtocolSettings:
         if not 0 <= number < 2**32:
             raise ValueError(f"max_early_data lies between 0 and 2**32 - 1, not at {number}")
         if number and self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
-            raise ValueError("max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio")
+            raise ValueError(
+                "max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio"
+            )
         self._core.max_early_data = number
 
 
 def _version(which: int, value: int | None) -> tuple[int, bool]:
-    """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest or the highest)."""
+    """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest
+    or the highest).
+    """
     if value is None:
         return 0, False
     number = integer(value)

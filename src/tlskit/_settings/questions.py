@@ -30,12 +30,15 @@ class QuestionSettings:
         self._message_callback: MessageCallback | None = None
 
     @property
-    def sni_callback(self) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
+    def sni_callback(
+        self,
+    ) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
         """Called in a server's handshake as `sni_callback(connection, server_name, context)`.
 
-        It may set `connection.context` to another context, whose certificate is shown then (nothing else of it takes
-        effect). It returns None to go on, or the number of an alert. It runs inside the handshake, in the thread that
-        makes it; it must not use another connection that waits for this one.
+        It may set `connection.context` to another context, whose certificate is shown then (nothing
+        else of it takes effect). It returns None to go on, or the number of an alert. It runs
+        inside the handshake, in the thread that makes it; it must not use another connection that
+        waits for this one.
         """
         return self._sni_callback
 
@@ -63,11 +66,13 @@ class QuestionSettings:
 
     @property
     def _msg_callback(self) -> MessageCallback | None:
-        """Called with every protocol message: `_msg_callback(connection, direction, version, content_type, msg_type, data)`.
+        """Called with every protocol message: `_msg_callback(connection, direction, version,
+        content_type, msg_type, data)`.
 
-        For looking at handshakes, under the stdlib's name and with its arguments. The direction is "read" or "write"; the
-        numbers are members of the stdlib's enumerations where these know them; what it raises comes out of the
-        operation. It runs inside that operation, and holds for connections made later.
+        For looking at handshakes, under the stdlib's name and with its arguments. The direction is
+        "read" or "write"; the numbers are members of the stdlib's enumerations where these know
+        them; what it raises comes out of the operation. It runs inside that operation, and holds
+        for connections made later.
         """
         return self._message_callback
 
@@ -80,14 +85,18 @@ class QuestionSettings:
 
     @property
     def keylog_filename(self) -> Any:
-        """A file to which the secrets of every connection are appended, for Wireshark; None: nowhere. For debugging only."""
+        """A file to which the secrets of every connection are appended, for Wireshark; None:
+        nowhere. For debugging only.
+        """
         return self._keylog
 
     @keylog_filename.setter
     def keylog_filename(self, value: Any) -> None:
         path = None if value is None else os.fspath(value)
         if path is not None:
-            with open(path, "ab"):  # so that what cannot be written is the operating system's own error
+            with open(
+                path, "ab"
+            ):  # so that what cannot be written is the operating system's own error
                 pass
         self._core.set_keylog(None if path is None else os.fsencode(path))
         self._keylog = value

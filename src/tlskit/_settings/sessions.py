@@ -31,13 +31,15 @@ _Callback = TypeVar("_Callback")
 
 
 class ContextSessions:
-    """The sessions of one context: its cache, the cache's settings and counters, and news of new sessions.
+    """The sessions of one context: its cache, the cache's settings and counters, and news of new
+    sessions.
 
     Safe from any thread; settings apply to handshakes that begin later.
     """
 
     __slots__ = (
-        "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get", "_on_new", "_on_remove",
+        "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get",
+        "_on_new", "_on_remove",
         "_per_peer", "_resume", "_reverify", "_server_cache", "_stores_mode", "tally",
     )  # fmt: skip
 
@@ -56,17 +58,28 @@ class ContextSessions:
         self.tally = Tally()
 
     def __repr__(self) -> str:
-        kept = f"OpenSSL's own cache with {len(self)} sessions" if self._external is None else f"in a {type(self._external).__name__}"
+        kept = (
+            f"OpenSSL's own cache with {len(self)} sessions"
+            if self._external is None
+            else f"in a {type(self._external).__name__}"
+        )
         return f"<{type(self).__name__}: {kept}>"
 
     @property
     def mode(self) -> SessionCacheMode:
-        """What the cache does; SERVER unless changed. Corresponds to SSL_CTX_set_session_cache_mode(3)."""
+        """What the cache does; SERVER unless changed. Corresponds to
+        SSL_CTX_set_session_cache_mode(3).
+        """
         return SessionCacheMode(self._context.cache_mode)
 
     @mode.setter
     def mode(self, value: SessionCacheMode | int) -> None:
-        known = int(SessionCacheMode.BOTH | SessionCacheMode.NO_AUTO_CLEAR | SessionCacheMode.NO_INTERNAL | SessionCacheMode.UPDATE_TIME)
+        known = int(
+            SessionCacheMode.BOTH
+            | SessionCacheMode.NO_AUTO_CLEAR
+            | SessionCacheMode.NO_INTERNAL
+            | SessionCacheMode.UPDATE_TIME
+        )
         if _whole(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that are no SessionCacheMode")
         self._stores_mode = SessionCacheMode(0)  # from now on, all of it is the caller's
@@ -74,7 +87,9 @@ class ContextSessions:
 
     @property
     def size(self) -> int:
-        """How many sessions the cache holds before it drops some; 0: no bound. Corresponds to SSL_CTX_sess_set_cache_size(3)."""
+        """How many sessions the cache holds before it drops some; 0: no bound. Corresponds to
+        SSL_CTX_sess_set_cache_size(3).
+        """
         return self._context.cache_size
 
     @size.setter
@@ -83,7 +98,9 @@ class ContextSessions:
 
     @property
     def timeout(self) -> int:
-        """How long a new session is good for, in seconds: 7200 unless changed. Corresponds to SSL_CTX_set_timeout(3)."""
+        """How long a new session is good for, in seconds: 7200 unless changed. Corresponds to
+        SSL_CTX_set_timeout(3).
+        """
         return self._context.session_timeout
 
     @timeout.setter
@@ -92,7 +109,8 @@ class ContextSessions:
 
     @property
     def id_context(self) -> bytes:
-        """Sessions made under one id context are not resumed under another: up to 32 bytes, b"Python" unless changed.
+        """Sessions made under one id context are not resumed under another: up to 32 bytes,
+        b"Python" unless changed.
 
         Corresponds to SSL_CTX_set_session_id_context(3).
         """
@@ -104,26 +122,29 @@ class ContextSessions:
         self._context.set_id_context(raw)
         self._id_context = raw
 
-    # -- automatic resumption -------------------------------------------------------------------------------------
+    # -- automatic resumption ----------------------------------------------------------------------
 
     @property
     def store(self) -> SessionStore | None:
         """Where sessions are kept beyond their connection; None, unless changed: nowhere.
 
-        Setting one turns `resume` on: every later connection of `wrap_socket` and `wrap_bio` to a named server offers a
-        session from it when there is one that this very connection could have earned, and puts in what comes. One store
-        may serve many contexts; they share what they would verify alike, and nothing else.
+        Setting one turns `resume` on: every later connection of `wrap_socket` and `wrap_bio` to a
+        named server offers a session from it when there is one that this very connection could have
+        earned, and puts in what comes. One store may serve many contexts; they share what they
+        would verify alike, and nothing else.
 
-        A server's connections keep their sessions in it, in the place of OpenSSL's own cache, and resume what they or
-        other processes put there: by session ids up to TLS 1.2, by stateful tickets in TLS 1.3 (SSL_OP_NO_TICKET is set
-        on each). The two kinds do not meet, so a client and a server may have one store.
+        A server's connections keep their sessions in it, in the place of OpenSSL's own cache, and
+        resume what they or other processes put there: by session ids up to TLS 1.2, by stateful
+        tickets in TLS 1.3 (SSL_OP_NO_TICKET is set on each). The two kinds do not meet, so a client
+        and a server may have one store.
 
-        The store is asked in the thread that makes the handshake, before it. One that is down or slow costs a full
-        handshake, never a failed one.
+        The store is asked in the thread that makes the handshake, before it. One that is down or
+        slow costs a full handshake, never a failed one.
 
         Raises (when it is set):
             TypeError: it lacks a method of `SessionStore`.
-            ValueError: it keeps sessions outside this process without encrypting them: wrap it in a SealedStore.
+            ValueError: it keeps sessions outside this process without encrypting them: wrap it in a
+                SealedStore.
         """
         return self._external
 
@@ -136,7 +157,9 @@ class ContextSessions:
 
     @property
     def resume(self) -> bool:
-        """Whether client connections resume by themselves. Setting it without a `store` makes a MemoryStore."""
+        """Whether client connections resume by themselves. Setting it without a `store` makes a
+        MemoryStore.
+        """
         return self._resume
 
     @resume.setter
@@ -149,7 +172,9 @@ class ContextSessions:
     def _switch_resumption(self, on: bool) -> None:
         self._resume = on
         role, store = self._context.role, self._external
-        self._client_cache = None if store is None or not on or role == "server" else ClientCache(store, self.tally)
+        self._client_cache = (
+            None if store is None or not on or role == "server" else ClientCache(store, self.tally)
+        )
         serves = role != "client" and (store is not None or self._on_get is not None)
         self._server_cache = ServerCache(self._context, store, self.tally) if serves else None
         if self._client_cache is not None:
@@ -163,7 +188,9 @@ class ContextSessions:
 
     @property
     def per_peer(self) -> int:
-        """How many TLS 1.3 tickets of one peer are kept: as many connections can be opened at once and resume. 8 unless changed."""
+        """How many TLS 1.3 tickets of one peer are kept: as many connections can be opened at once
+        and resume. 8 unless changed.
+        """
         return self._per_peer
 
     @per_peer.setter
@@ -174,9 +201,11 @@ class ContextSessions:
 
     @property
     def client_certificates(self) -> bool:
-        """Whether sessions made with a client's certificate may leave the process. False unless changed.
+        """Whether sessions made with a client's certificate may leave the process. False unless
+        changed.
 
-        Who has such a session stands for the client without its key. They always go into stores within the process.
+        Who has such a session stands for the client without its key. They always go into stores
+        within the process.
         """
         return self._client_certificates
 
@@ -189,12 +218,14 @@ class ContextSessions:
 
     @property
     def reverify(self) -> bool:
-        """Whether a client verifies the chain of a session anew each time before it offers the session. False unless changed.
+        """Whether a client verifies the chain of a session anew each time before it offers the
+        session. False unless changed.
 
-        A session is offered only under the policy that it was made under, and while the peer's certificate is in date. What
-        may have happened since is left out of that: an authority in between has expired, or a list of revoked certificates
-        has come to a directory of `load_verify_locations(capath=...)`. It costs a verification, some tenths of a
-        millisecond, for each connection. What does not pass is not offered, and the handshake is a full one.
+        A session is offered only under the policy that it was made under, and while the peer's
+        certificate is in date. What may have happened since is left out of that: an authority in
+        between has expired, or a list of revoked certificates has come to a directory of
+        `load_verify_locations(capath=...)`. It costs a verification, some tenths of a millisecond,
+        for each connection. What does not pass is not offered, and the handshake is a full one.
         """
         return self._reverify
 
@@ -205,23 +236,37 @@ class ContextSessions:
     @property
     def watched(self) -> bool:
         """Whether somebody wants to know of new sessions, or of those that are removed."""
-        return self._client_cache is not None or self._server_cache is not None or self._on_new is not None or self._on_remove is not None
+        return (
+            self._client_cache is not None
+            or self._server_cache is not None
+            or self._on_new is not None
+            or self._on_remove is not None
+        )
 
     def _want_sessions(self) -> None:
         role, mode = self._context.role, self.mode & ~self._stores_mode
         if self._on_new is not None or self._client_cache is not None:
-            mode |= SessionCacheMode.CLIENT | (SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0)
+            mode |= SessionCacheMode.CLIENT | (
+                SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0
+            )
         wanted = SessionCacheMode(0)
         if self._external is not None:
-            wanted = SessionCacheMode.NO_INTERNAL | (SessionCacheMode.SERVER if role != "client" else 0)
+            wanted = SessionCacheMode.NO_INTERNAL | (
+                SessionCacheMode.SERVER if role != "client" else 0
+            )
         self._stores_mode = wanted & ~mode  # what is taken back with the store
         self._context.cache_mode = int(mode | wanted)
-        self._context.want_sessions(self._on_new is not None or self._client_cache is not None or self._server_cache is not None)
+        self._context.want_sessions(
+            self._on_new is not None
+            or self._client_cache is not None
+            or self._server_cache is not None
+        )
 
-    # -- what became of it ----------------------------------------------------------------------------------------
+    # -- what became of it -------------------------------------------------------------------------
 
     def store_stats(self) -> dict[str, int]:
-        """How often the store was asked, failed, was slow or was left alone, for clients and servers together; {} without one.
+        """How often the store was asked, failed, was slow or was left alone, for clients and
+        servers together; {} without one.
 
         Counted anew whenever `store` or `resume` is set.
         """
@@ -235,7 +280,8 @@ class ContextSessions:
     def counters(self) -> Counter[str]:
         """What became of resumption on this context's connections, so far: a copy.
 
-        `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a store, `stored`,
+        `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a
+        store, `stored`,
         `withheld` (see `client_certificates`) and `bad_entry`. A name that never came up counts 0.
         """
         return self.tally.snapshot()
@@ -244,15 +290,17 @@ class ContextSessions:
         """All twelve counters of OpenSSL."""
         return SessionStats(**self._context.statistics())
 
-    # -- the sessions that are kept -------------------------------------------------------------------------------
+    # -- the sessions that are kept ----------------------------------------------------------------
 
     def flush(self, at: float | datetime | None = None) -> None:
-        """Remove every session that has expired by `at` (seconds since 1970, or a datetime; now by default).
+        """Remove every session that has expired by `at` (seconds since 1970, or a datetime; now by
+        default).
 
         Corresponds to SSL_CTX_flush_sessions(3).
         """
         when = now() if at is None else at.timestamp() if isinstance(at, datetime) else at
-        # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked of it.
+        # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked
+        # of it.
         if when >= 1:
             self._context.flush_sessions(int(when))
         if self._external is not None and at is None:
@@ -260,14 +308,18 @@ class ContextSessions:
         self.tell_removed()
 
     def clear(self) -> None:
-        """Remove every session, those in `store` too. Corresponds to SSL_CTX_flush_sessions(3) with a time of 0."""
+        """Remove every session, those in `store` too. Corresponds to SSL_CTX_flush_sessions(3) with
+        a time of 0.
+        """
         self._context.flush_sessions(0)
         if self._external is not None:
             self._external.clear()
         self.tell_removed()
 
     def add(self, session: SSLSession) -> bool:
-        """Put a session into the cache, or into `store`: whether it is new there. Corresponds to SSL_CTX_add_session(3)."""
+        """Put a session into the cache, or into `store`: whether it is new there. Corresponds to
+        SSL_CTX_add_session(3).
+        """
         core = _session(session)
         if self._server_cache is not None and self._external is not None:
             return self._server_cache.keep(core)
@@ -280,7 +332,8 @@ class ContextSessions:
         return added
 
     def remove(self, session: SSLSession) -> bool:
-        """Take a session out of the cache and out of a server's `store`, and withdraw it: nobody will resume from it.
+        """Take a session out of the cache and out of a server's `store`, and withdraw it: nobody
+        will resume from it.
 
         False when it was not there. Corresponds to SSL_CTX_remove_session(3).
         """
@@ -291,13 +344,18 @@ class ContextSessions:
         return removed or forgotten
 
     def lookup(self, session_id: bytes) -> SSLSession | None:
-        """Find the session that a server's connections have put into `store` under this id; None when there is none.
+        """Find the session that a server's connections have put into `store` under this id; None
+        when there is none.
 
         Raises:
-            NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from outside.
+            NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from
+                outside.
         """
         if self._server_cache is None or self._external is None:
-            raise NotImplementedError("OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a MemoryStore for one process")
+            raise NotImplementedError(
+                "OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a "
+                "MemoryStore for one process"
+            )
         found = self._server_cache.find(None, bytes(session_id)).session
         return None if found is None else SSLSession._make(found)
 
@@ -308,7 +366,10 @@ class ContextSessions:
             NotImplementedError: there is no `store`, or one that cannot list what it holds.
         """
         if self._external is None:
-            raise NotImplementedError("OpenSSL's own cache cannot be listed: set ctx.sessions.store, to a MemoryStore for one process")
+            raise NotImplementedError(
+                "OpenSSL's own cache cannot be listed: set ctx.sessions.store, to a MemoryStore "
+                "for one process"
+            )
         for one in self._external.entries():
             session = envelope.read(one.value)
             if session is not None:
@@ -321,16 +382,18 @@ class ContextSessions:
     def __bool__(self) -> bool:
         return True  # also when it is empty
 
-    # -- callbacks ------------------------------------------------------------------------------------------------
+    # -- callbacks ---------------------------------------------------------------------------------
 
     @property
     def on_new(self) -> OnNew | None:
-        """Called as `on_new(connection, session)` for each new session, after the operation in which it was made or came.
+        """Called as `on_new(connection, session)` for each new session, after the operation in
+        which it was made or came.
 
-        A full TLS 1.3 handshake brings a client two tickets, with its first read, a resumed one brings one. The call is
-        made in the thread that did the operation, with no lock held; what it raises comes out of that operation.
-        Setting it adds CLIENT to `mode`, without which OpenSSL tells a client nothing, and on a client's context
-        NO_INTERNAL_STORE. It holds for connections made later.
+        A full TLS 1.3 handshake brings a client two tickets, with its first read, a resumed one
+        brings one. The call is made in the thread that did the operation, with no lock held; what
+        it raises comes out of that operation. Setting it adds CLIENT to `mode`, without which
+        OpenSSL tells a client nothing, and on a client's context NO_INTERNAL_STORE. It holds for
+        connections made later.
         """
         return self._on_new
 
@@ -341,11 +404,13 @@ class ContextSessions:
 
     @property
     def on_get(self) -> OnGet | None:
-        """Called as `on_get(connection, id)` when a server's client offers a session that is not in `store`.
+        """Called as `on_get(connection, id)` when a server's client offers a session that is not in
+        `store`.
 
-        It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no lock held, in the
-        thread that makes it; what it raises comes out of the handshake. Early data is not taken with such a session, for
-        it may have been given before. Corresponds to SSL_CTX_sess_set_get_cb(3).
+        It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no
+        lock held, in the thread that makes it; what it raises comes out of the handshake. Early
+        data is not taken with such a session, for it may have been given before. Corresponds to
+        SSL_CTX_sess_set_get_cb(3).
         """
         return self._on_get
 
@@ -356,11 +421,13 @@ class ContextSessions:
 
     @property
     def on_remove(self) -> OnRemove | None:
-        """Called as `on_remove(session)` for each session that OpenSSL has removed from its own cache.
+        """Called as `on_remove(session)` for each session that OpenSSL has removed from its own
+        cache.
 
-        OpenSSL tells it with the cache locked; so the call is made later, with no lock held: after an operation of one of
-        this context's connections, or one of this facet's methods, in that thread. Setting it has OpenSSL put every TLS
-        1.3 session into the cache too. Corresponds to SSL_CTX_sess_set_remove_cb(3).
+        OpenSSL tells it with the cache locked; so the call is made later, with no lock held: after
+        an operation of one of this context's connections, or one of this facet's methods, in that
+        thread. Setting it has OpenSSL put every TLS 1.3 session into the cache too. Corresponds to
+        SSL_CTX_sess_set_remove_cb(3).
         """
         return self._on_remove
 

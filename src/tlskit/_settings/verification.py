@@ -41,7 +41,9 @@ class VerificationSettings:
 
     @property
     def verify_mode(self) -> VerifyMode:
-        """Whether the peer must show a certificate that passes. Corresponds to SSL_CTX_set_verify(3)."""
+        """Whether the peer must show a certificate that passes. Corresponds to
+        SSL_CTX_set_verify(3).
+        """
         return self._verify_mode
 
     @verify_mode.setter
@@ -57,7 +59,9 @@ class VerificationSettings:
 
     @property
     def check_hostname(self) -> bool:
-        """Whether the certificate has to carry the server's name; setting it demands a certificate too."""
+        """Whether the certificate has to carry the server's name; setting it demands a certificate
+        too.
+        """
         return self._check_hostname
 
     @check_hostname.setter
@@ -74,7 +78,9 @@ class VerificationSettings:
     @hostname_checks_common_name.setter
     def hostname_checks_common_name(self, value: object) -> None:
         never: int = CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
-        self._host_flags = self._flags_for_hosts & ~never if value else self._flags_for_hosts | never
+        self._host_flags = (
+            self._flags_for_hosts & ~never if value else self._flags_for_hosts | never
+        )
 
     @property
     def _host_flags(self) -> int:
@@ -97,7 +103,9 @@ class VerificationSettings:
 
     @property
     def verify_depth(self) -> int:
-        """How many authorities may stand between the peer and a trust anchor; -1: OpenSSL's own limit (100)."""
+        """How many authorities may stand between the peer and a trust anchor; -1: OpenSSL's own
+        limit (100).
+        """
         return self._core.verify_depth
 
     @verify_depth.setter
@@ -107,7 +115,9 @@ class VerificationSettings:
             raise ValueError(f"a verification depth is -1 or more, not {number}")
         self._core.verify_depth = number
 
-    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None) -> None:
+    def load_verify_locations(
+        self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
+    ) -> None:
         """Trust certificates: all that the arguments hold, or none.
 
         Args:
@@ -138,7 +148,9 @@ class VerificationSettings:
         _trust.load_windows(self._core, (storename,), purpose.oid)
 
     def set_default_verify_paths(self) -> None:
-        """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the distribution's."""
+        """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the
+        distribution's.
+        """
         _trust.load_defaults(self._core)
 
     def cert_store_stats(self) -> dict[str, int]:
@@ -146,7 +158,9 @@ class VerificationSettings:
         return self._core.trust.count()
 
     def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
-        """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a directory show once they were used."""
+        """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a
+        directory show once they were used.
+        """
         ders = self._core.trust.authorities()
         if binary_form:
             return ders
@@ -154,7 +168,9 @@ class VerificationSettings:
 
     @property
     def post_handshake_auth(self) -> bool:
-        """Whether a TLS 1.3 client offers, and a server may ask for, a certificate after the handshake."""
+        """Whether a TLS 1.3 client offers, and a server may ask for, a certificate after the
+        handshake.
+        """
         return self._core.post_handshake_auth
 
     @post_handshake_auth.setter

@@ -1,1 +1,3 @@
-"""What is here for the stdlib's sake: its own classes, its constants, and the base that lies dormant under a context."""
+"""What is here for the stdlib's sake: its own classes, its constants, and the base that lies
+dormant under a context.
+"""

@@ -1,7 +1,10 @@
-"""The stdlib's own classes, also where somebody has put others in their place before tlskit was imported.
+"""The stdlib's own classes, also where somebody has put others in their place before tlskit was
+imported.
 
-truststore and gevent replace `ssl.SSLContext` by a subclass, gevent and eventlet replace `socket.socket` and
-`ssl.SSLSocket`. What tlskit builds on are the classes beneath, which the C module `_ssl` and `isinstance` know.
+truststore and gevent replace `ssl.SSLContext` by a subclass, gevent and eventlet replace
+`socket.socket` and
+`ssl.SSLSocket`. What tlskit builds on are the classes beneath, which the C module `_ssl` and
+`isinstance` know.
 """
 
 from __future__ import annotations
@@ -15,11 +18,15 @@ if TYPE_CHECKING:
 else:
 
     def _own(kind, name):
-        """The class of this name that the module `ssl` itself has defined, among those that `kind` comes from."""
+        """The class of this name that the module `ssl` itself has defined, among those that `kind`
+        comes from.
+        """
         for base in kind.__mro__:
             if (base.__module__, base.__name__) == ("ssl", name):
                 return base
-        raise ImportError(f"ssl.{name} has been replaced by {kind!r}, and tlskit does not find the original")
+        raise ImportError(
+            f"ssl.{name} has been replaced by {kind!r}, and tlskit does not find the original"
+        )
 
     SSLContext = _own(ssl.SSLContext, "SSLContext")
     SSLSocket = _own(SSLContext.sslsocket_class, "SSLSocket")
@@ -32,4 +39,10 @@ __all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", "S
 
 def originals() -> dict[str, Any]:
     """The stdlib's own objects under the names that they have in `ssl`."""
-    return {"MemoryBIO": MemoryBIO, "SSLContext": SSLContext, "SSLObject": SSLObject, "SSLSession": SSLSession, "SSLSocket": SSLSocket}
+    return {
+        "MemoryBIO": MemoryBIO,
+        "SSLContext": SSLContext,
+        "SSLObject": SSLObject,
+        "SSLSession": SSLSession,
+        "SSLSocket": SSLSocket,
+    }

@@ -1,4 +1,6 @@
-"""The constants of the `ssl` module, on every Python and with the values of the running OpenSSL, and those beyond."""
+"""The constants of the `ssl` module, on every Python and with the values of the running OpenSSL,
+and those beyond.
+"""
 
 # ruff: noqa: I001  (names imported as themselves stay in one list, in the order of the alphabet)
 
@@ -86,7 +88,7 @@ def _newer(name: str) -> Options:
     return Options(getattr(CONST, name, 0))
 
 
-# -- options that the stdlib names from Python 3.12 on, or does not name ------------------------------------------
+# -- options that the stdlib names from Python 3.12 on, or does not name ---------------------------
 
 OP_ENABLE_KTLS = Options(CONST.SSL_OP_ENABLE_KTLS)
 OP_LEGACY_SERVER_CONNECT = Options(CONST.SSL_OP_LEGACY_SERVER_CONNECT)
@@ -101,7 +103,9 @@ OP_DONT_INSERT_EMPTY_FRAGMENTS = Options(CONST.SSL_OP_DONT_INSERT_EMPTY_FRAGMENT
 OP_NO_ANTI_REPLAY = Options(CONST.SSL_OP_NO_ANTI_REPLAY)
 OP_NO_ENCRYPT_THEN_MAC = Options(CONST.SSL_OP_NO_ENCRYPT_THEN_MAC)
 OP_NO_EXTENDED_MASTER_SECRET = Options(CONST.SSL_OP_NO_EXTENDED_MASTER_SECRET)
-OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION = Options(CONST.SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION)
+OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION = Options(
+    CONST.SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION
+)
 OP_PREFER_NO_DHE_KEX = _newer("SSL_OP_PREFER_NO_DHE_KEX")
 OP_PRIORITIZE_CHACHA = Options(CONST.SSL_OP_PRIORITIZE_CHACHA)
 OP_TLSEXT_PADDING = Options(CONST.SSL_OP_TLSEXT_PADDING)
@@ -109,7 +113,7 @@ OP_NO_TX_CERTIFICATE_COMPRESSION = _newer("SSL_OP_NO_TX_CERTIFICATE_COMPRESSION"
 OP_NO_RX_CERTIFICATE_COMPRESSION = _newer("SSL_OP_NO_RX_CERTIFICATE_COMPRESSION")
 OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE = _newer("SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE")
 
-# -- what the OpenSSL at hand is ----------------------------------------------------------------------------------
+# -- what the OpenSSL at hand is -------------------------------------------------------------------
 
 OPENSSL_VERSION = version_text()
 OPENSSL_VERSION_NUMBER = version_number()

@@ -1,15 +1,20 @@
 """How SSLContext lives with the stdlib's class beneath it.
 
-It is a real subclass of `ssl.SSLContext`, so there is an SSL_CTX of the stdlib's below every context of ours. That one
-is dormant: a client that verifies and trusts nobody. Three things keep it so, and keep the stdlib's own contexts awake:
+It is a real subclass of `ssl.SSLContext`, so there is an SSL_CTX of the stdlib's below every
+context of ours. That one is dormant: a client that verifies and trusts nobody. Three things keep it
+so, and keep the stdlib's own contexts awake:
 
-* `NotOurs` stands for every inherited name that tlskit does not define, also one of a future Python: it refuses.
-* `SharedProperty`: the stdlib's setters go on to `super(SSLContext, SSLContext).options`, where SSLContext is whatever
-  stands under that name in `ssl`. When that is tlskit's class, a context of the stdlib's own arrives at a property of
-  ours; it is sent on to where it was going. (With a plain property it would come back, and again, until a RecursionError.)
-* `ContextType`: once tlskit stands in for the stdlib, contexts that were made before are instances of `ssl.SSLContext` as
-  they have always been. There are libraries that take anything else for "no TLS wanted". It stays so when tlskit is taken
-  out again: what was imported in the meantime still asks tlskit's class, and meets contexts of the stdlib's again.
+* `NotOurs` stands for every inherited name that tlskit does not define, also one of a future
+Python: it refuses. * `SharedProperty`: the stdlib's setters go on to `super(SSLContext,
+SSLContext).options`, where SSLContext is whatever
+  stands under that name in `ssl`. When that is tlskit's class, a context of the stdlib's own
+  arrives at a property of ours; it is sent on to where it was going. (With a plain property it
+  would come back, and again, until a RecursionError.)
+* `ContextType`: once tlskit stands in for the stdlib, contexts that were made before are instances
+of `ssl.SSLContext` as
+  they have always been. There are libraries that take anything else for "no TLS wanted". It stays
+  so when tlskit is taken out again: what was imported in the meantime still asks tlskit's class,
+  and meets contexts of the stdlib's again.
 """
 
 from __future__ import annotations
@@ -25,10 +30,12 @@ _BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)
 
 
 class ContextType(ABCMeta):
-    """The class of SSLContext. An ABCMeta, so that whoever derives from SSLContext and from an ABC still can.
+    """The class of SSLContext. An ABCMeta, so that whoever derives from SSLContext and from an ABC
+    still can.
 
     Attributes:
-        standing_in: the class that stands in `ssl` for the stdlib's, or has, and takes the stdlib's instances for its own; or None.
+        standing_in: the class that stands in `ssl` for the stdlib's, or has, and takes the stdlib's
+            instances for its own; or None.
     """
 
     standing_in: type | None = None
@@ -63,7 +70,9 @@ class NotPartOfTlskit(NotImplementedError, AttributeError):
 
 
 class NotOurs:
-    """A name of the stdlib's class that would configure the dormant base, to no effect: it refuses."""
+    """A name of the stdlib's class that would configure the dormant base, to no effect: it
+    refuses.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -83,7 +92,9 @@ class NotOurs:
 
 
 class Dormant(stdlib.SSLContext, metaclass=ContextType):
-    """The stdlib's class as the last of our bases, with nothing in it that could be reached by mistake."""
+    """The stdlib's class as the last of our bases, with nothing in it that could be reached by
+    mistake.
+    """
 
 
 def settle(kind: type[Dormant]) -> None:

@@ -1,12 +1,14 @@
 """Classes of connections that somebody else has derived: from tlskit's, or from the stdlib's.
 
-`sslsocket_class` and `sslobject_class` of a context may name either kind. A class derived from the stdlib's is combined
-with tlskit's when it is first used, so that `super()` in it finds tlskit's methods, and `isinstance` says what it said.
+`sslsocket_class` and `sslobject_class` of a context may name either kind. A class derived from the
+stdlib's is combined with tlskit's when it is first used, so that `super()` in it finds tlskit's
+methods, and `isinstance` says what it said.
 
-Such a class can take part in the making of a connection in two ways: by a `_create` of its own, which is what the
-stdlib calls; and by an `__init__` of its own. The stdlib never calls that one, and there are programs that believe it
-does (they set a session in it). Here it is called, with the arguments of `_create`, when the connection has been made and
-before its handshake: nothing but the programmer's wish is at stake.
+Such a class can take part in the making of a connection in two ways: by a `_create` of its own,
+which is what the stdlib calls; and by an `__init__` of its own. The stdlib never calls that one,
+and there are programs that believe it does (they set a session in it). Here it is called, with the
+arguments of `_create`, when the connection has been made and before its handshake: nothing but the
+programmer's wish is at stake.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from inspect import signature
 from types import new_class
 from typing import Any
 
-_CACHE = "_combined_with_tlskit"  # on the class, so that both go together: a program may make one for every connection
+# on the class, so that both go together: a program may make one for every connection
+_CACHE = "_combined_with_tlskit"
 
 
 def combined(kind: type, ours: type, base: type) -> type:
@@ -32,8 +35,14 @@ def combined(kind: type, ours: type, base: type) -> type:
         return ours
     found: type | None = vars(kind).get(_CACHE)
     if found is None:
-        described = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-        found = new_class(kind.__name__, (kind, ours), exec_body=lambda namespace: namespace.update(described))
+        described = {
+            "__module__": kind.__module__,
+            "__qualname__": kind.__qualname__,
+            "__doc__": kind.__doc__,
+        }
+        found = new_class(
+            kind.__name__, (kind, ours), exec_body=lambda namespace: namespace.update(described)
+        )
         try:
             setattr(kind, _CACHE, found)
         except (AttributeError, TypeError):  # a metaclass that forbids it
@@ -42,7 +51,9 @@ def combined(kind: type, ours: type, base: type) -> type:
 
 
 def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
-    """Call the `__init__` that somebody has given to a class derived from `ours`, if it takes what `_create` takes."""
+    """Call the `__init__` that somebody has given to a class derived from `ours`, if it takes what
+    `_create` takes.
+    """
     init = type(connection).__init__
     if init is ours.__init__:  # type: ignore[misc]
         return
@@ -58,6 +69,8 @@ def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
 
 
 def _refuses(error: TypeError) -> bool:
-    """Whether an `__init__` has raised this itself, as the stdlib's do to say that there is no public constructor."""
+    """Whether an `__init__` has raised this itself, as the stdlib's do to say that there is no
+    public constructor.
+    """
     ours = error.__traceback__
     return ours is not None and ours.tb_next is not None and ours.tb_next.tb_next is None

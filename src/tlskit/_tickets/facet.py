@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class ContextTickets:
-    """The tickets of one context. Safe from any thread; settings apply to connections made later."""
+    """The tickets of one context. Safe from any thread; settings apply to connections made
+    later.
+    """
 
     __slots__ = ("_context", "_keyring")
 
@@ -29,9 +31,11 @@ class ContextTickets:
 
     @property
     def enabled(self) -> bool:
-        """Whether there are tickets that hold a session; a client that has them off asks for none up to TLS 1.2.
+        """Whether there are tickets that hold a session; a client that has them off asks for none
+        up to TLS 1.2.
 
-        Without them a server keeps sessions itself, and its TLS 1.3 tickets only name one. Corresponds to SSL_OP_NO_TICKET.
+        Without them a server keeps sessions itself, and its TLS 1.3 tickets only name one.
+        Corresponds to SSL_OP_NO_TICKET.
 
         Raises (when it is set):
             ValueError: they are to be off, and there is a keyring.
@@ -41,13 +45,16 @@ class ContextTickets:
     @enabled.setter
     def enabled(self, on: object) -> None:
         if not on and self._keyring is not None:
-            raise ValueError("tickets cannot be off while there is a keyring for them: set keyring = None first")
+            raise ValueError(
+                "tickets cannot be off while there is a keyring for them: set keyring = None first"
+            )
         options, bit = self._context.options, CONST.SSL_OP_NO_TICKET
         self._context.options = options & ~bit if on else options | bit
 
     @property
     def count(self) -> int:
-        """How many tickets a TLS 1.3 server sends after a full handshake: 2 unless changed. `num_tickets` in the stdlib.
+        """How many tickets a TLS 1.3 server sends after a full handshake: 2 unless changed.
+        `num_tickets` in the stdlib.
 
         Corresponds to SSL_CTX_set_num_tickets(3).
         """
@@ -60,13 +67,15 @@ class ContextTickets:
 
     @property
     def keyring(self) -> TicketKeyring | None:
-        """The keys for tickets; None: OpenSSL's own, made with the context, never changed, and nobody else's.
+        """The keys for tickets; None: OpenSSL's own, made with the context, never changed, and
+        nobody else's.
 
-        Setting one sets `lifetime` to the keyring's. Sessions are still resumed only under the id context, and on a server
-        that verifies its clients only under the policy, that they were made with; only for the server name, and before a
-        certificate for the names, that they were made with; and never for more than 7 days after the full handshake, nor
-        when the client's certificate has ended (also TLS 1.3, which goes from ticket to ticket). With an `sni_callback`,
-        tickets are those of the context that the connection began with.
+        Setting one sets `lifetime` to the keyring's. Sessions are still resumed only under the id
+        context, and on a server that verifies its clients only under the policy, that they were
+        made with; only for the server name, and before a certificate for the names, that they were
+        made with; and never for more than 7 days after the full handshake, nor when the client's
+        certificate has ended (also TLS 1.3, which goes from ticket to ticket). With an
+        `sni_callback`, tickets are those of the context that the connection began with.
 
         Raises (when it is set):
             TypeError: it is no TicketKeyring.
@@ -81,7 +90,10 @@ class ContextTickets:
                 raise TypeError(f"a keyring is a TicketKeyring or None, not {type(value).__name__}")
             self._servers_only()
             if not self.enabled:
-                raise ValueError("there are no tickets to have keys for: they are off (OP_NO_TICKET); set enabled = True first")
+                raise ValueError(
+                    "there are no tickets to have keys for: they are off (OP_NO_TICKET); set "
+                    "enabled = True first"
+                )
         self._context.set_ring(None if value is None else value._keys)
         self._keyring = value
         if value is not None:
@@ -89,7 +101,8 @@ class ContextTickets:
 
     @property
     def lifetime(self) -> int:
-        """How many seconds a ticket says that it is good for: the session timeout, 7 days or the keyring's, what is least.
+        """How many seconds a ticket says that it is good for: the session timeout, 7 days or the
+        keyring's, what is least.
 
         Setting it sets `ctx.sessions.timeout`. Corresponds to SSL_CTX_set_timeout(3).
 
@@ -104,18 +117,21 @@ class ContextTickets:
         number = whole(seconds, "the lifetime of tickets", 1, WEEK, "seconds")
         if self._keyring is not None and number > self._keyring.lifetime:
             raise ValueError(
-                f"the keyring keeps its keys for tickets of {self._keyring.lifetime} seconds: for {number}, make one with lifetime={number}"
+                f"the keyring keeps its keys for tickets of {self._keyring.lifetime} seconds: "
+                f"for {number}, make one with lifetime={number}"
             )
         self._context.session_timeout = number
 
     @property
     def dangerous_keys(self) -> bytes:
-        """OpenSSL's own key for tickets, where there is no keyring: 80 bytes, as for `TicketKeyring.from_keys`.
+        """OpenSSL's own key for tickets, where there is no keyring: 80 bytes, as for
+        `TicketKeyring.from_keys`.
 
         Corresponds to SSL_CTX_get_tlsext_ticket_keys(3).
 
         Raises (also when it is set):
-            ValueError: there is a keyring, or these are no 80 bytes of a key, or it is a client's context.
+            ValueError: there is a keyring, or these are no 80 bytes of a key, or it is a client's
+                context.
         """
         self._without_keyring()
         return self._context.ticket_keys

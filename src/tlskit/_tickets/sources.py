@@ -12,11 +12,15 @@ _SIZES = (48, 80)
 
 
 def key_from(raw: bytes) -> TicketKey:
-    """Read one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name, HMAC, AES-256)."""
+    """Read one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name,
+    HMAC, AES-256).
+    """
     if len(raw) not in _SIZES:
         raise ValueError(f"a ticket key has 48 or 80 bytes, not {len(raw)}")
     if len(set(raw[16:])) == 1:
-        raise ValueError("a ticket key is random behind its name: this one is one byte over and over")
+        raise ValueError(
+            "a ticket key is random behind its name: this one is one byte over and over"
+        )
     if len(raw) == 48:
         return TicketKey(name=raw[:16], aes=raw[16:32], hmac=raw[32:])
     return TicketKey(name=raw[:16], hmac=raw[16:48], aes=raw[48:])
@@ -27,7 +31,9 @@ def whole(value: int, what: str, least: int, most: int, unit: str = "") -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{what} is a whole number, not {type(value).__name__}")
     if not least <= value <= most:
-        raise ValueError(f"{what} lies between {least} and {most}{unit and ' '}{unit}, not at {value}")
+        raise ValueError(
+            f"{what} lies between {least} and {most}{unit and ' '}{unit}, not at {value}"
+        )
     return int(value)
 
 
@@ -35,7 +41,9 @@ class Source(Protocol):
     """Gives keys when it is asked."""
 
     def read(self, *, forced: bool) -> Iterable[Any] | None:
-        """Return all keys, the first encrypts; None: they are as they were, which is looked into unless `forced`."""
+        """Return all keys, the first encrypts; None: they are as they were, which is looked into
+        unless `forced`.
+        """
 
     def accept(self) -> None:
         """Remember that what was read last is in force."""
@@ -55,14 +63,25 @@ class FileSource:
         if len(self._paths) > 1 or not os.path.isdir(self._paths[0]):
             return self._paths
         with os.scandir(self._paths[0]) as entries:
-            names = sorted((entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file()), reverse=True)
+            names = sorted(
+                (
+                    entry.name
+                    for entry in entries
+                    if not entry.name.startswith(".") and entry.is_file()
+                ),
+                reverse=True,
+            )
         if not names:
             raise ValueError(f"there is no file with a ticket key in {self._paths[0]}")
         return [os.path.join(self._paths[0], name) for name in names]
 
     def read(self, *, forced: bool) -> list[bytes] | None:
         files = self._files()
-        self._now = [(path, state.st_mtime_ns, state.st_size, state.st_ino) for path in files for state in [os.stat(path)]]
+        self._now = [
+            (path, state.st_mtime_ns, state.st_size, state.st_ino)
+            for path in files
+            for state in [os.stat(path)]
+        ]
         if self._now == self._seen and not forced:
             return None
         keys = []
@@ -85,7 +104,9 @@ class CallbackSource:
 
     def __init__(self, function: Callable[[], Iterable[Any]]) -> None:
         if not callable(function):
-            raise TypeError(f"from_callback takes a function that returns keys, not {type(function).__name__}")
+            raise TypeError(
+                f"from_callback takes a function that returns keys, not {type(function).__name__}"
+            )
         self._function = function
 
     def read(self, *, forced: bool) -> Iterable[Any]:

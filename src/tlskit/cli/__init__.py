@@ -1,7 +1,9 @@
-"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]` and `tlskit sessions list|show|purge STORE`.
+"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]` and `tlskit sessions
+list|show|purge STORE`.
 
-Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2 when the command
-line itself was wrong, or something is not installed. A server that does not resume is an answer, not a failure.
+Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2
+when the command line itself was wrong, or something is not installed. A server that does not resume
+is an answer, not a failure.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         try:
-            status = {"demo": _demo, "connect": _connect, "sessions": _sessions}[asked.command](asked)
+            status = {"demo": _demo, "connect": _connect, "sessions": _sessions}[asked.command](
+                asked
+            )
         except Failure as failure:
             if asked.json:
                 report.write_json(report.failure_json(failure), sys.stdout)
@@ -44,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # what a shell says of a process that SIGINT has ended
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter does not complain at its end
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # so that the interpreter does not complain at its end
         return FAILED
 
 
@@ -104,74 +110,141 @@ def _complain(failure: Failure) -> int:
     return failure.status
 
 
-# -- arguments ----------------------------------------------------------------------------------------------------
+# -- arguments -------------------------------------------------------------------------------------
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tlskit", description="See TLS sessions at work.")
-    parser.add_argument("--version", action="version", version=f"tlskit {__version__} ({OPENSSL_VERSION})")
+    parser.add_argument(
+        "--version", action="version", version=f"tlskit {__version__} ({OPENSSL_VERSION})"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     showing = commands.add_parser(
         "demo",
         help="resume sessions on this machine, in two processes",
-        description="Start a TLS server on the loopback interface, with certificates made for this run; connect to it in full, "
-        "resume, write the session to a file and resume from it in a second process, with TLS 1.3 and with TLS 1.2.",
+        description="Start a TLS server on the loopback interface, with certificates made for "
+        "this run; connect to it in full, "
+        "resume, write the session to a file and resume from it in a second process, with TLS "
+        "1.3 and with TLS 1.2.",
     )
     showing.add_argument("--json", action="store_true", help="write one JSON document")
 
     asking = commands.add_parser(
         "connect",
         help="describe a TLS server, and whether it resumes",
-        description="Connect to a TLS server, say what was negotiated, connect again with the session of the first connection, "
+        description="Connect to a TLS server, say what was negotiated, connect again with the "
+        "session of the first connection, "
         "and say whether it was resumed, and if not, why.",
     )
-    asking.add_argument("server", type=_server, metavar="HOST[:PORT]", help="a name or an address, IPv6 as [::1]:443; port 443 by default")
+    asking.add_argument(
+        "server",
+        type=_server,
+        metavar="HOST[:PORT]",
+        help="a name or an address, IPv6 as [::1]:443; port 443 by default",
+    )
     trust = asking.add_mutually_exclusive_group()
-    trust.add_argument("--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's")
-    trust.add_argument("--insecure", action="store_true", help="verify neither certificate nor name")
-    asking.add_argument("--server-name", metavar="NAME", help="send and verify this name in place of HOST")
-    asking.add_argument("--alpn", type=_words, default=(), metavar="LIST", help="offer application protocols: h2,http/1.1")
+    trust.add_argument(
+        "--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's"
+    )
+    trust.add_argument(
+        "--insecure", action="store_true", help="verify neither certificate nor name"
+    )
+    asking.add_argument(
+        "--server-name", metavar="NAME", help="send and verify this name in place of HOST"
+    )
+    asking.add_argument(
+        "--alpn",
+        type=_words,
+        default=(),
+        metavar="LIST",
+        help="offer application protocols: h2,http/1.1",
+    )
     versions = ", ".join(connect.VERSIONS)
-    asking.add_argument("--min", type=_version, metavar="VERSION", help=f"lowest protocol version: {versions}")
+    asking.add_argument(
+        "--min", type=_version, metavar="VERSION", help=f"lowest protocol version: {versions}"
+    )
     asking.add_argument("--max", type=_version, metavar="VERSION", help="highest protocol version")
-    asking.add_argument("--timeout", type=_seconds, default=10.0, metavar="S", help="seconds for a connection, and for a handshake (10)")
-    asking.add_argument("--store", metavar="STORE", help="resume from this store, and keep there what comes: a file, redis://HOST, memcached://HOST")
+    asking.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds for a connection, and for a handshake (10)",
+    )
+    asking.add_argument(
+        "--store",
+        metavar="STORE",
+        help=(
+            "resume from this store, and keep there what comes: a file, redis://HOST, "
+            "memcached://HOST"
+        ),
+    )
     _secret_file(asking)
     asking.add_argument("--json", action="store_true", help="write one JSON document")
 
     keeping = commands.add_parser(
         "sessions",
         help="look into a store of sessions",
-        description="Look into a store of sessions. STORE is an SQLite file, or redis://HOST:PORT/DB, rediss:// (the same with TLS), "
-        f"unix:///PATH. The secret that it is sealed with is read from --secret-file, from the variable {places.ENVIRONMENT}, or from "
-        "the file beside the SQLite file. It is in hexadecimal digits; several are tried in turn. Redis's password is read from "
+        description="Look into a store of sessions. STORE is an SQLite file, or "
+        "redis://HOST:PORT/DB, rediss:// (the same with TLS), "
+        f"unix:///PATH. The secret that it is sealed with is read from --secret-file, from the "
+        f"variable {places.ENVIRONMENT}, or from "
+        "the file beside the SQLite file. It is in hexadecimal digits; several are tried in "
+        "turn. Redis's password is read from "
         f"{places.PASSWORD} where the URL has none.",
     )
     actions = keeping.add_subparsers(dest="action", required=True, metavar="ACTION")
-    lists = actions.add_parser("list", help="one line for each entry", description="List what is in a store, without any secret.")
-    shows = actions.add_parser("show", help="all about one entry", description="Show all that was negotiated, without any secret.")
-    drops = actions.add_parser("purge", help="drop what has expired", description="Drop what has expired, or everything.")
+    lists = actions.add_parser(
+        "list",
+        help="one line for each entry",
+        description="List what is in a store, without any secret.",
+    )
+    shows = actions.add_parser(
+        "show",
+        help="all about one entry",
+        description="Show all that was negotiated, without any secret.",
+    )
+    drops = actions.add_parser(
+        "purge", help="drop what has expired", description="Drop what has expired, or everything."
+    )
     for action in (lists, shows, drops):
         action.add_argument("store", metavar="STORE", help="a file, or a URL")
         if action is shows:
-            action.add_argument("key", type=_digits, metavar="KEY", help="the first digits of its key, as `list` shows it")
+            action.add_argument(
+                "key",
+                type=_digits,
+                metavar="KEY",
+                help="the first digits of its key, as `list` shows it",
+            )
         if action is drops:
-            action.add_argument("--all", action="store_true", help="drop also what has not expired; asks first")
+            action.add_argument(
+                "--all", action="store_true", help="drop also what has not expired; asks first"
+            )
             action.add_argument("--yes", action="store_true", help="do not ask")
         _secret_file(action)
-        action.add_argument("--prefix", default=places.PREFIX, help=f"what the keys in Redis begin with ({places.PREFIX})")
+        action.add_argument(
+            "--prefix",
+            default=places.PREFIX,
+            help=f"what the keys in Redis begin with ({places.PREFIX})",
+        )
         action.add_argument("--json", action="store_true", help="write one JSON document")
     return parser
 
 
 def _secret_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--secret-file", metavar="FILE", help=f"the store's secret; or in the variable {places.ENVIRONMENT}")
+    parser.add_argument(
+        "--secret-file",
+        metavar="FILE",
+        help=f"the store's secret; or in the variable {places.ENVIRONMENT}",
+    )
 
 
 def _digits(text: str) -> str:
     if not text or not set(text.lower()) <= set("0123456789abcdef"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the beginning of a key, in hexadecimal digits")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the beginning of a key, in hexadecimal digits"
+        )
     return text.lower()
 
 
@@ -200,7 +273,9 @@ def _version(text: str) -> TLSVersion:
     try:
         return connect.VERSIONS[text.lower().removeprefix("tlsv").removeprefix("tls")]
     except KeyError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(connect.VERSIONS)}") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one of {', '.join(connect.VERSIONS)}"
+        ) from None
 
 
 def _seconds(text: str) -> float:

@@ -1,4 +1,6 @@
-"""A layout on a terminal, by rich. Nothing else imports this module, so that rich may be missing."""
+"""A layout on a terminal, by rich. Nothing else imports this module, so that rich may be
+missing.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def write_rich(blocks: Iterable[Block], out: TextIO) -> None:
         elif isinstance(block, Paragraph):
             console.print(Text(printable(block.text)))
         else:
-            console.print(Text(printable(block.text), style="bold green" if block.good else "bold yellow"))
+            console.print(
+                Text(printable(block.text), style="bold green" if block.good else "bold yellow")
+            )
 
 
 def _facts(block: Facts) -> RichTable:

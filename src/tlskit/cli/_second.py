@@ -1,6 +1,7 @@
 """The demo's second client: `python -m tlskit.cli._second PORT ROOT SESSION`.
 
-It reads a session that another process has written, resumes from it, and writes what it saw as JSON.
+It reads a session that another process has written, resumes from it, and writes what it saw as
+JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ def main() -> int:
     except Failure as failure:
         print(failure.sentence, file=sys.stderr)
         return failure.status
-    print(json.dumps({"connection": asdict(guest.visit), "statistics": asdict(context.sessions.stats())}))
+    print(
+        json.dumps(
+            {"connection": asdict(guest.visit), "statistics": asdict(context.sessions.stats())}
+        )
+    )
     return 0
 
 

@@ -1,7 +1,7 @@
 """The demo's server, in a process of its own: `python -m tlskit.cli._server CERTIFICATE`.
 
-It writes {"port": ...} when it listens, answers one connection after the other, stops when its input ends, and then
-writes its session counters.
+It writes {"port": ...} when it listens, answers one connection after the other, stops when its
+input ends, and then writes its session counters.
 """
 
 from __future__ import annotations

@@ -20,12 +20,19 @@ from . import failure, places
 from .failure import Failure
 from .visit import Guest, Visit, visit
 
-VERSIONS = {"1.0": TLSVersion.TLSv1, "1.1": TLSVersion.TLSv1_1, "1.2": TLSVersion.TLSv1_2, "1.3": TLSVersion.TLSv1_3}
+VERSIONS = {
+    "1.0": TLSVersion.TLSv1,
+    "1.1": TLSVersion.TLSv1_1,
+    "1.2": TLSVersion.TLSv1_2,
+    "1.3": TLSVersion.TLSv1_3,
+}
 HTTPS_PORTS = (443, 8443)
 
 _TICKETS_WITHIN = 1.0  # seconds
 _STORE_WITHIN = 1.0  # seconds
-_SIBLINGS_WITHIN = 0.1  # seconds that a second ticket may come after the first: many servers send two
+_SIBLINGS_WITHIN = (
+    0.1  # seconds that a second ticket may come after the first: many servers send two
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,9 @@ class Order:
 
     @property
     def name(self) -> str:
-        return self.server_name or self.host.partition("%")[0]  # without the zone of an IPv6 address
+        return (
+            self.server_name or self.host.partition("%")[0]
+        )  # without the zone of an IPv6 address
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,9 @@ def run(order: Order) -> Outcome:
     context = _context(order)
     if order.store is None:
         return _visits(order, context)
-    with closing(places.to_use(order.store, places.given_secret(order.secret_file), timeout=_STORE_WITHIN)) as store:
+    with closing(
+        places.to_use(order.store, places.given_secret(order.secret_file), timeout=_STORE_WITHIN)
+    ) as store:
         context.sessions.store = store
         return _visits(order, context)
 
@@ -122,15 +133,21 @@ def _visits(order: Order, context: SSLContext) -> Outcome:
     first = _visit(order, context, (order.host, order.port), None)
     visits, failed = [first.visit], None
     try:
-        # The same machine: another one behind the same name need not know the session. Where there is a store, it has it.
+        # The same machine: another one behind the same name need not know the session. Where there
+        # is a store, it has it.
         by_hand = first.session if order.store is None else None
         visits.append(_visit(order, context, (first.visit.address, order.port), by_hand).visit)
     except Failure as error:
-        failed = Failure(f"The first connection was made, the second was not. {error.sentence}", status=error.status)
+        failed = Failure(
+            f"The first connection was made, the second was not. {error.sentence}",
+            status=error.status,
+        )
     return Outcome(order, visits, first.certificate, context.sessions.stats(), failed)
 
 
-def _visit(order: Order, context: SSLContext, address: tuple[str, int], session: SSLSession | None) -> Guest:
+def _visit(
+    order: Order, context: SSLContext, address: tuple[str, int], session: SSLSession | None
+) -> Guest:
     try:
         return visit(
             address,
@@ -143,7 +160,10 @@ def _visit(order: Order, context: SSLContext, address: tuple[str, int], session:
         )
     except Failure as error:
         if isinstance(error.__cause__, SSLCertVerificationError):
-            hint = "--cafile trusts another authority, --server-name expects another name, --insecure verifies nothing"
+            hint = (
+                "--cafile trusts another authority, --server-name expects another name, "
+                "--insecure verifies nothing"
+            )
             raise Failure(f"{error.sentence[:-1]} ({hint}).", status=error.status) from error
         raise
 
@@ -160,7 +180,10 @@ def _context(order: Order) -> SSLContext:
         try:
             context.set_alpn_protocols(order.alpn)
         except (SSLError, UnicodeError) as error:
-            raise Failure(f"These are no application protocols: {', '.join(order.alpn)}.", status=failure.MISUSED) from error
+            raise Failure(
+                f"These are no application protocols: {', '.join(order.alpn)}.",
+                status=failure.MISUSED,
+            ) from error
     _bound(context, order.lowest, order.highest)
     return context
 
@@ -170,13 +193,17 @@ def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion |
         lowest = min(highest, TLSVersion.TLSv1_2)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the user has asked for the old version by its name
+            warnings.simplefilter(
+                "ignore", DeprecationWarning
+            )  # the user has asked for the old version by its name
             if lowest is not None:
                 context.minimum_version = lowest
             if highest is not None:
                 context.maximum_version = highest
     except ValueError as error:
-        raise Failure(f"These protocol versions leave nothing to negotiate: {error}.", status=failure.MISUSED) from error
+        raise Failure(
+            f"These protocol versions leave nothing to negotiate: {error}.", status=failure.MISUSED
+        ) from error
     if lowest is not None and lowest < TLSVersion.TLSv1_2:
         context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 3 has TLS 1.0 and 1.1 at this level only
 
@@ -193,8 +220,8 @@ def _conversation(order: Order) -> Callable[[SSLSocket, list[SSLSession]], None]
                 connection.sendall(_head_request(connection.server_hostname or "", order.port))
             _await_session(connection, fresh)
         except OSError as error:
-            # A TLS 1.3 server may refuse the client only now (it wants a certificate, for one). How else it ends a
-            # connection that has been negotiated is not the matter here.
+            # A TLS 1.3 server may refuse the client only now (it wants a certificate, for one). How
+            # else it ends a connection that has been negotiated is not the matter here.
             if getattr(error, "alert_received", None) is not None:
                 raise failure.handshaking(error, order.where, order.timeout) from error
 
@@ -205,7 +232,9 @@ def _head_request(name: str, port: int) -> bytes:
     host = f"[{name}]" if ":" in name else name
     if port != 443:
         host += f":{port}"
-    return f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tlskit\r\nConnection: close\r\n\r\n".encode("ascii")
+    return (
+        f"HEAD / HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tlskit\r\nConnection: close\r\n\r\n"
+    ).encode("ascii")
 
 
 def _await_session(connection: SSLSocket, fresh: list[SSLSession]) -> None:

@@ -1,8 +1,9 @@
-"""`tlskit demo`: resumption on this machine, between processes, with certificates that nobody will need again.
+"""`tlskit demo`: resumption on this machine, between processes, with certificates that nobody will
+need again.
 
-Three kinds of processes: this one, which connects twice with each protocol version and sets the session before the
-second handshake; the server (`_server.py`); and another client (`_second.py`), which knows no more than a file with a
-session in it, and the throwaway root.
+Three kinds of processes: this one, which connects twice with each protocol version and sets the
+session before the second handshake; the server (`_server.py`); and another client (`_second.py`),
+which knows no more than a file with a session in it, and the throwaway root.
 """
 
 from __future__ import annotations
@@ -52,7 +53,10 @@ class Outcome:
         """A sentence when a connection with a session was not resumed; None when all were."""
         for v in self.visits:
             if v.reason is not None:
-                return f"A connection of the {v.process} process with {v.version} was to resume and did not: {v.reason}."
+                return (
+                    f"A connection of the {v.process} process with {v.version} was to resume "
+                    f"and did not: {v.reason}."
+                )
         return None
 
 
@@ -72,7 +76,9 @@ def run() -> Outcome:
 
 
 def client_context(root: Path, version: TLSVersion) -> SSLContext:
-    """A client's context for one protocol version, that trusts the throwaway root and nobody else."""
+    """A client's context for one protocol version, that trusts the throwaway root and nobody
+    else.
+    """
     context = create_default_context(cafile=root)
     context.minimum_version = context.maximum_version = version
     return context
@@ -102,7 +108,7 @@ def _greet(connection: SSLSocket, fresh: list[SSLSession]) -> None:
         raise Failure(f"The demo's server did not answer: {error}.") from error
 
 
-# -- the two clients ----------------------------------------------------------------------------------------------
+# -- the two clients -------------------------------------------------------------------------------
 
 
 def _connections(server: _Server, folder: Path) -> tuple[list[Visit], dict[str, SessionStats]]:
@@ -123,7 +129,9 @@ def _connections(server: _Server, folder: Path) -> tuple[list[Visit], dict[str, 
 
 def _kept(guest: Guest) -> SSLSession:
     if guest.session is None:
-        raise Failure(f"No session came with the {guest.visit.version} connection to the demo's server.")
+        raise Failure(
+            f"No session came with the {guest.visit.version} connection to the demo's server."
+        )
     return guest.session
 
 
@@ -137,7 +145,9 @@ def _write(file: Path, pem: str) -> None:
 def _second_process(port: int, root: Path, file: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "tlskit.cli._second", str(port), str(root), str(file)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE * 2, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE * 2, stdin=subprocess.DEVNULL
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failure(f"The second process did not come to its end: {error}.") from error
     if done.returncode != 0:
@@ -151,19 +161,21 @@ def _sum(several: list[SessionStats]) -> SessionStats:
     return SessionStats(**{name: sum(c[name] for c in counters) for name in counters[0]})
 
 
-# -- the server and its certificate -------------------------------------------------------------------------------
+# -- the server and its certificate ----------------------------------------------------------------
 
 
 def _make_pki(folder: Path) -> None:
     """A root, and a certificate for the server that the root itself has issued.
 
-    No authority stands between them: a session read from a file is offered only when the one certificate in it leads
-    to a trusted root by itself.
+    No authority stands between them: a session read from a file is offered only when the one
+    certificate in it leads to a trusted root by itself.
     """
     try:
         import trustme
     except ImportError as error:
-        raise Failure("The demo needs trustme for its certificates: pip install 'tlskit[cli]'", status=MISUSED) from error
+        raise Failure(
+            "The demo needs trustme for its certificates: pip install 'tlskit[cli]'", status=MISUSED
+        ) from error
     root = trustme.CA(organization_name="tlskit demo")
     leaf = root.issue_cert(NAME, HOST, organization_name="tlskit demo")
     root.cert_pem.write_to_path(str(folder / "root.pem"))
@@ -171,7 +183,9 @@ def _make_pki(folder: Path) -> None:
 
 
 class _Server:
-    """The server's process: it writes its port, stops when its input ends, and then writes its counters."""
+    """The server's process: it writes its port, stops when its input ends, and then writes its
+    counters.
+    """
 
     def __init__(self, process: subprocess.Popen[str], errors: Path) -> None:
         self._process = process
@@ -183,7 +197,10 @@ class _Server:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise Failure(f"The demo's server did not start: {_last_line(self._errors.read_text(errors='replace'))}")
+            raise Failure(
+                f"The demo's server did not start: "
+                f"{_last_line(self._errors.read_text(errors='replace'))}"
+            )
         self.port = json.loads(line)["port"]
 
     def stop(self) -> SessionStats:
@@ -201,7 +218,9 @@ def _server(folder: Path) -> Iterator[_Server]:
     errors = folder / "server.log"
     command = [sys.executable, "-m", "tlskit.cli._server", str(folder / "server.pem")]
     with errors.open("w") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
     with process:
         try:
             server = _Server(process, errors)

@@ -1,7 +1,8 @@
-"""The store that a user names on the command line, a file or a server's URL, and the secret that it is sealed with.
+"""The store that a user names on the command line, a file or a server's URL, and the secret that it
+is sealed with.
 
-The secret is never an argument: arguments show in the list of processes, and stay in the shell's history. For the same
-reason Redis's password need not be in the URL.
+The secret is never an argument: arguments show in the list of processes, and stay in the shell's
+history. For the same reason Redis's password need not be in the URL.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _REDIS = ("redis", "rediss", "unix")
 
 
 class Witness(Seal):
-    """A seal that shows what it cannot open as a value of no bytes, so that a list of a store's entries is complete."""
+    """A seal that shows what it cannot open as a value of no bytes, so that a list of a store's
+    entries is complete.
+    """
 
     __slots__ = ()
 
@@ -69,16 +72,25 @@ def given_secret(file: str | None) -> list[bytes] | None:
         return _checked(found, f"The secret file {file}")
     text = os.environ.get(ENVIRONMENT, "").replace(",", " ").split()
     try:
-        return _checked([bytes.fromhex(word) for word in text], f"The variable {ENVIRONMENT}") if text else None
+        return (
+            _checked([bytes.fromhex(word) for word in text], f"The variable {ENVIRONMENT}")
+            if text
+            else None
+        )
     except ValueError as error:
-        raise Failure(f"The variable {ENVIRONMENT} is no secret: a secret is in hexadecimal digits.", status=MISUSED) from error
+        raise Failure(
+            f"The variable {ENVIRONMENT} is no secret: a secret is in hexadecimal digits.",
+            status=MISUSED,
+        ) from error
 
 
 def _checked(found: list[bytes], where: str) -> list[bytes]:
     try:
         Seal(found)
     except ValueError as error:
-        raise Failure(f"{where} has no secret of use: {spoken(str(error))}.", status=MISUSED) from error
+        raise Failure(
+            f"{where} has no secret of use: {spoken(str(error))}.", status=MISUSED
+        ) from error
     return found
 
 
@@ -87,8 +99,11 @@ def to_use(name: str, secret: list[bytes] | None, *, timeout: float) -> Store:
     return _opened(name, secret, PREFIX, timeout)
 
 
-def to_look_into(name: str, secret: list[bytes] | None, *, prefix: str, timeout: float, sealed: bool = False) -> SQLiteStore | RedisStore:
-    """The store of this name, as it is: nothing is made, and what does not open is there as a value of no bytes.
+def to_look_into(
+    name: str, secret: list[bytes] | None, *, prefix: str, timeout: float, sealed: bool = False
+) -> SQLiteStore | RedisStore:
+    """The store of this name, as it is: nothing is made, and what does not open is there as a value
+    of no bytes.
 
     Args:
         name: of a store that can list what it holds.
@@ -107,7 +122,9 @@ def to_look_into(name: str, secret: list[bytes] | None, *, prefix: str, timeout:
     if secret is None and not sealed:
         beside = "" if "://" in name else f", and there is no {name}.key"
         raise Failure(
-            f"The sessions in {shown(name)} are encrypted{beside}: give the secret by --secret-file, or in {ENVIRONMENT}.", status=MISUSED
+            f"The sessions in {shown(name)} are encrypted{beside}: give the secret by "
+            f"--secret-file, or in {ENVIRONMENT}.",
+            status=MISUSED,
         )
     secret = secret or [secrets.token_bytes(32)]
     store = _opened(name, secret, prefix, timeout)
@@ -121,16 +138,26 @@ def _opened(name: str, secret: list[bytes] | None, prefix: str, timeout: float) 
         if "://" not in name:
             return SQLiteStore(name, secret=secret, timeout=timeout)
         if secret is None:
-            raise Failure(f"What is in {shown(name)} is encrypted: give the secret by --secret-file, or in {ENVIRONMENT}.", status=MISUSED)
+            raise Failure(
+                f"What is in {shown(name)} is encrypted: give the secret by --secret-file, or in "
+                f"{ENVIRONMENT}.",
+                status=MISUSED,
+            )
         if name.partition("://")[0] in _REDIS:
-            return RedisStore.from_url(_with_password(name), secret=secret, prefix=prefix, timeout=timeout)
+            return RedisStore.from_url(
+                _with_password(name), secret=secret, prefix=prefix, timeout=timeout
+            )
         if is_memcached(name):
             return _memcached(name, secret, prefix, timeout)
     except ImportError as error:
         raise Failure(f"{error}.", status=MISUSED) from error
     except troubles() as error:
         raise unusable(error, shown(name)) from error
-    raise Failure(f"{shown(name)} names no store: that is a file, redis://, rediss://, unix:// or memcached://.", status=MISUSED)
+    raise Failure(
+        f"{shown(name)} names no store: that is a file, redis://, rediss://, unix:// or "
+        f"memcached://.",
+        status=MISUSED,
+    )
 
 
 def _with_password(url: str) -> str:
@@ -138,16 +165,23 @@ def _with_password(url: str) -> str:
     password, parts = os.environ.get(PASSWORD), urlsplit(url)
     if not password or parts.password:
         return url
-    return parts._replace(netloc=f"{parts.username or ''}:{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}").geturl()
+    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
 def _memcached(name: str, secret: list[bytes], prefix: str, timeout: float) -> MemcachedStore:
     try:
         import pymemcache
     except ImportError:
-        raise ImportError("a store in memcached needs pymemcache: pip install 'tlskit[memcached]'") from None
+        raise ImportError(
+            "a store in memcached needs pymemcache: pip install 'tlskit[memcached]'"
+        ) from None
     parts = urlsplit(name)
-    client = pymemcache.PooledClient((parts.hostname or "localhost", parts.port or 11211), timeout=timeout, connect_timeout=timeout)
+    client = pymemcache.PooledClient(
+        (parts.hostname or "localhost", parts.port or 11211),
+        timeout=timeout,
+        connect_timeout=timeout,
+    )
     return MemcachedStore(client, secret=secret, prefix=prefix)
 
 
@@ -162,5 +196,7 @@ def troubles() -> tuple[type[Exception], ...]:
 
 def unusable(error: Exception, what: str) -> Failure:
     """The failure to open a store, to read it or to write to it."""
-    why = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
+    why = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(
+        error
+    ).__name__
     return Failure(why.rstrip(".") + "." if what in why else f"Cannot use {what}: {spoken(why)}.")

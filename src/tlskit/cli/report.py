@@ -1,7 +1,8 @@
-"""How the outcomes look: a layout, written as plain text, as tables for a terminal (rich), or as JSON.
+"""How the outcomes look: a layout, written as plain text, as tables for a terminal (rich), or as
+JSON.
 
-A layout is a list of paragraphs, facts, tables and a verdict. What a server says (names in certificates, for one) is
-shown without the characters that could steer a terminal.
+A layout is a list of paragraphs, facts, tables and a verdict. What a server says (names in
+certificates, for one) is shown without the characters that could steer a terminal.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class Verdict:
 Block = Paragraph | Facts | Table | Verdict
 
 
-# -- the outcomes -------------------------------------------------------------------------------------------------
+# -- the outcomes ----------------------------------------------------------------------------------
 
 
 def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
@@ -101,8 +102,10 @@ def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
     server = outcome.server
     yield Paragraph(_versions())
     yield Paragraph(
-        f"A server on {server['host']}:{server['port']} (process {server['pid']}), with a certificate that was made for this run. "
-        "For each protocol version the first process connects, takes the session, sets it before the next handshake, and "
+        f"A server on {server['host']}:{server['port']} (process {server['pid']}), with a "
+        f"certificate that was made for this run. "
+        "For each protocol version the first process connects, takes the session, sets it before "
+        "the next handshake, and "
         "writes the newest one to a file; the second process resumes from that file."
     )
     yield _connections("Connections", outcome.visits, processes=True)
@@ -116,7 +119,11 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
     """What `tlskit connect` shows."""
     order, first = outcome.order, outcome.visits[0]
     yield Paragraph(_versions())
-    address = f"[{first.address}]:{first.port}" if ":" in first.address else f"{first.address}:{first.port}"
+    address = (
+        f"[{first.address}]:{first.port}"
+        if ":" in first.address
+        else f"{first.address}:{first.port}"
+    )
     certificate = outcome.certificate
     names = [value for _, value in certificate.get("subjectAltName", ())]
     yield Facts(
@@ -127,8 +134,15 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
             ("cipher", f"{first.cipher or _NOTHING} ({first.cipher_bits} bits)"),
             ("group", first.group or _NOTHING),
             ("ALPN", first.alpn or ("none of those offered" if order.alpn else "not asked for")),
-            ("certificate", _distinguished(certificate.get("subject", ())) if certificate else "none"),
-            ("  names", ", ".join(names[:_MOST_NAMES]) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")),
+            (
+                "certificate",
+                _distinguished(certificate.get("subject", ())) if certificate else "none",
+            ),
+            (
+                "  names",
+                ", ".join(names[:_MOST_NAMES])
+                + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""),
+            ),
             ("  issued by", _distinguished(certificate.get("issuer", ()))),
             ("  good until", certificate.get("notAfter", _NOTHING)),
             ("  verified", "no (--insecure)" if order.insecure else "yes"),
@@ -137,7 +151,10 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
     )
     yield _connections("Connections", outcome.visits, processes=False)
     if order.store is not None and first.resumed:
-        yield Verdict(f"The first connection resumed a session from the store, {_span(first.age)} old.", good=True)
+        yield Verdict(
+            f"The first connection resumed a session from the store, {_span(first.age)} old.",
+            good=True,
+        )
     elif order.store is not None:
         yield Verdict(f"The first connection did not resume: {first.reason}.", good=False)
     if outcome.resumed:
@@ -181,7 +198,10 @@ def failure_json(failure: Failure) -> dict[str, Any]:
 
 
 def _versions() -> str:
-    return f"tlskit {__version__}, {OPENSSL_VERSION}, {platform.python_implementation()} {platform.python_version()}"
+    return (
+        f"tlskit {__version__}, {OPENSSL_VERSION}, {platform.python_implementation()} "
+        f"{platform.python_version()}"
+    )
 
 
 def _json_versions() -> dict[str, str]:
@@ -194,15 +214,38 @@ def _connections(title: str, visits: list[Visit], *, processes: bool) -> Table:
         who = v.process if processes else str(number)
         kind = "resumed" if v.resumed else "full"
         sizes = (f"{n:,}" for n in (v.handshake_sent, v.handshake_received, v.sent + v.received))
-        rows.append((who, v.version.removeprefix("TLSv"), v.cipher or _NOTHING, v.group or _NOTHING, kind, f"{v.milliseconds:.1f}", *sizes))
+        rows.append(
+            (
+                who,
+                v.version.removeprefix("TLSv"),
+                v.cipher or _NOTHING,
+                v.group or _NOTHING,
+                kind,
+                f"{v.milliseconds:.1f}",
+                *sizes,
+            )
+        )
     return Table(
         title,
-        ("process" if processes else "#", "TLS", "cipher", "group", "kind", "ms", "sent", "received", "total"),
+        (
+            "process" if processes else "#",
+            "TLS",
+            "cipher",
+            "group",
+            "kind",
+            "ms",
+            "sent",
+            "received",
+            "total",
+        ),
         rows,
         loose="cipher",
         right=frozenset(("ms", "sent", "received", "total")),
         good=frozenset(i for i, v in enumerate(visits) if v.resumed),
-        note="ms, sent and received: the handshake's milliseconds and bytes on the wire; total: bytes of the whole connection, both ways",
+        note=(
+            "ms, sent and received: the handshake's milliseconds and bytes on the wire; total: "
+            "bytes of the whole connection, both ways"
+        ),
     )
 
 
@@ -225,10 +268,13 @@ def _sessions(first: Visit) -> str:
 
 
 def _distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    return ", ".join(f"{_SHORT.get(key, key)}={value}" for rdn in name for key, value in rdn) or _NOTHING
+    return (
+        ", ".join(f"{_SHORT.get(key, key)}={value}" for rdn in name for key, value in rdn)
+        or _NOTHING
+    )
 
 
-# -- what is in a store -------------------------------------------------------------------------------------------
+# -- what is in a store ----------------------------------------------------------------------------
 
 
 def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
@@ -237,7 +283,14 @@ def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
         yield Paragraph(f"There is nothing in {listing.order.where}.")
         return
     rows: list[tuple[str, ...]] = [
-        (item.key[:10], item.kind, *_row(item.session), _span(item.age), _span(item.seconds_left), "yes" if item.session else "no")
+        (
+            item.key[:10],
+            item.kind,
+            *_row(item.session),
+            _span(item.age),
+            _span(item.seconds_left),
+            "yes" if item.session else "no",
+        )
         for item in listing.items
     ]
     yield Table(
@@ -246,7 +299,10 @@ def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
         rows,
         right=frozenset(("age", "expires in")),
         loose="cipher",
-        note="client: to offer to a server; server: to resume a client's. Several under one key: tickets of one server."
+        note=(
+            "client: to offer to a server; server: to resume a client's. Several under one key: "
+            "tickets of one server."
+        )
         + (f" {listing.unreadable} do not open with this secret." if listing.unreadable else ""),
     )
 
@@ -262,10 +318,15 @@ def found_layout(listing: sessions.Listing) -> Iterator[Block]:
 def removal_layout(removal: sessions.Removal) -> Iterator[Block]:
     """What `tlskit sessions purge` shows."""
     if removal.removed is None:
-        yield Paragraph(f"{removal.order.where} drops by itself what has expired: there is nothing to do.")
+        yield Paragraph(
+            f"{removal.order.where} drops by itself what has expired: there is nothing to do."
+        )
     else:
         what = "session" if removal.everything else "expired session"
-        yield Paragraph(f"Removed {removal.removed} {what}{'' if removal.removed == 1 else 's'} from {removal.order.where}.")
+        yield Paragraph(
+            f"Removed {removal.removed} {what}{'' if removal.removed == 1 else 's'} from "
+            f"{removal.order.where}."
+        )
 
 
 def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
@@ -293,13 +354,22 @@ def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
 
 def removal_json(removal: sessions.Removal) -> dict[str, Any]:
     """What `purge` writes with --json."""
-    return {**_json_versions(), "store": removal.order.where, "removed": removal.removed, "error": None}
+    return {
+        **_json_versions(),
+        "store": removal.order.where,
+        "removed": removal.removed,
+        "error": None,
+    }
 
 
 def _row(session: SSLSession | None) -> tuple[str, str, str]:
     if session is None:
         return (_NOTHING, _NOTHING, _NOTHING)
-    return (session.hostname or _NOTHING, session.protocol.removeprefix("TLSv"), session.cipher or _NOTHING)
+    return (
+        session.hostname or _NOTHING,
+        session.protocol.removeprefix("TLSv"),
+        session.cipher or _NOTHING,
+    )
 
 
 def _described(session: SSLSession) -> list[tuple[str, str]]:
@@ -307,11 +377,14 @@ def _described(session: SSLSession) -> list[tuple[str, str]]:
     certificate = info.peer_certificate_data or {}
     names = [value for _, value in certificate.get("subjectAltName", ())]
     texts = session.to_text().splitlines()[1:]
-    pairs = [(name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in texts)]
+    pairs = [
+        (name.strip(), value.strip()) for name, _, value in (line.partition(":") for line in texts)
+    ]
     offers = {
         "Peer's groups": info.peer_group_names,
         "Peer's signature algorithms": info.peer_signature_algorithm_names,
-        "Peer's cipher suites": info.peer_cipher_suites and [f"{number:#06x}" for number in info.peer_cipher_suites],
+        "Peer's cipher suites": info.peer_cipher_suites
+        and [f"{number:#06x}" for number in info.peer_cipher_suites],
         "Peer's extensions": info.peer_extensions and map(str, info.peer_extensions),
     }
     pairs += [
@@ -348,13 +421,17 @@ def _span(seconds: float | None) -> str:
     return f"{seconds:.0f} s"
 
 
-# -- writing ------------------------------------------------------------------------------------------------------
+# -- writing ---------------------------------------------------------------------------------------
 
 
 def write(blocks: Iterable[Block], out: TextIO) -> None:
-    """Write a layout: with rich where `out` is a terminal and rich is installed, as plain text otherwise."""
+    """Write a layout: with rich where `out` is a terminal and rich is installed, as plain text
+    otherwise.
+    """
     if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(errors="backslashreplace")  # a name in a certificate may have letters that `out` has not
+        out.reconfigure(
+            errors="backslashreplace"
+        )  # a name in a certificate may have letters that `out` has not
     if out.isatty():
         try:
             from ._rich import write_rich

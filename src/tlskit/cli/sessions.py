@@ -1,4 +1,6 @@
-"""`tlskit sessions`: what is in a store, one entry of it, and its removal. No secret of a session is shown."""
+"""`tlskit sessions`: what is in a store, one entry of it, and its removal. No secret of a session
+is shown.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from . import places
 from .failure import MISUSED, Failure
 
 _PATIENCE = 5.0  # seconds
-_CLIENT, _SERVER = 33, 32  # bytes of the keys: a client's say also whether a session may be used more than once
+_CLIENT, _SERVER = (
+    33,
+    32,
+)  # bytes of the keys: a client's say also whether a session may be used more than once
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,9 @@ def purged(order: Order, *, everything: bool, sure: bool) -> Removal:
     """
     with _looking(order, sealed=True) as store:
         if not everything:
-            return Removal(order, store.purge() if isinstance(store, SQLiteStore) else None, everything)
+            return Removal(
+                order, store.purge() if isinstance(store, SQLiteStore) else None, everything
+            )
         if not sure and not _asked(f"Remove every session from {order.where}? [y/N] "):
             return Removal(order, 0, everything)
         count = sum(1 for _ in store.entries())
@@ -144,11 +151,16 @@ def purged(order: Order, *, everything: bool, sure: bool) -> Removal:
 def _looking(order: Order, *, sealed: bool = False) -> Iterator[SQLiteStore | RedisStore]:
     if places.is_memcached(order.store):
         raise Failure(
-            f"memcached cannot list what it holds, and drops by itself what has expired: ask the programs that use {order.where}.",
+            f"memcached cannot list what it holds, and drops by itself what has expired: ask the "
+            f"programs that use {order.where}.",
             status=MISUSED,
         )
     secret = places.given_secret(order.secret_file)
-    with closing(places.to_look_into(order.store, secret, prefix=order.prefix, timeout=_PATIENCE, sealed=sealed)) as store:
+    with closing(
+        places.to_look_into(
+            order.store, secret, prefix=order.prefix, timeout=_PATIENCE, sealed=sealed
+        )
+    ) as store:
         try:
             yield store
         except places.troubles() as error:
@@ -162,13 +174,17 @@ def _items(store: SQLiteStore | RedisStore) -> Iterator[Item]:
 
 
 def _place(item: Item) -> tuple[object, ...]:
-    """What entries are sorted by: those of one name together, the newest first, what cannot be read last."""
+    """What entries are sorted by: those of one name together, the newest first, what cannot be read
+    last.
+    """
     hostname = "" if item.session is None else item.session.hostname or ""
     return (item.session is None, hostname, item.kind, item.key, -item.seconds_left)
 
 
 def _asked(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise Failure("--all asks first, and there is nobody to ask: say --yes too.", status=MISUSED)
+        raise Failure(
+            "--all asks first, and there is nobody to ask: say --yes too.", status=MISUSED
+        )
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,7 +1,7 @@
 """One connection, measured: what the demo, its second process and `tlskit connect` all do.
 
-A visit connects, sets the session if there is one, makes the handshake, and then converses until the tickets are in:
-with TLS 1.3 they come after the handshake, with the first read.
+A visit connects, sets the session if there is one, makes the handshake, and then converses until
+the tickets are in: with TLS 1.3 they come after the handshake, with the first read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Visit:
     Attributes:
         process: who made it: "first" or "second".
         address, port: the server's, as numbers.
-        version, cipher, cipher_bits, group, alpn: what was negotiated; a TLS 1.2 resumption shows its session's group.
+        version, cipher, cipher_bits, group, alpn: what was negotiated; a TLS 1.2 resumption shows
+            its session's group.
         resumed: whether the handshake resumed a session.
         age: how long before that the session was made, in seconds; None: it did not resume.
         reason: why the handshake was a full one although it was to resume; None otherwise.
@@ -62,7 +63,9 @@ class Visit:
 
 @dataclass(frozen=True)
 class Guest:
-    """A connection after its visit, before it is closed: the report, the session for the next visit, the certificate."""
+    """A connection after its visit, before it is closed: the report, the session for the next
+    visit, the certificate.
+    """
 
     visit: Visit
     session: SSLSession | None
@@ -106,11 +109,18 @@ def visit(
     with plain:
         try:
             host, port = _peer(plain)
-            wrapped = context.wrap_socket(plain, server_hostname=server_hostname, do_handshake_on_connect=False, session=session)
+            wrapped = context.wrap_socket(
+                plain,
+                server_hostname=server_hostname,
+                do_handshake_on_connect=False,
+                session=session,
+            )
         except OSError as error:
             raise failure.handshaking(error, where, timeout) from error
         except (TypeError, ValueError) as error:
-            raise failure.Failure(f"{server_hostname!r} cannot be a server's name: {error}.") from error
+            raise failure.Failure(
+                f"{server_hostname!r} cannot be a server's name: {error}."
+            ) from error
         with wrapped:
             begun = perf_counter()
             try:
@@ -137,7 +147,9 @@ def visit(
         alpn=end.alpn,
         resumed=end.reused,
         age=resumption.age if isinstance(resumption, Resumed) else None,
-        reason=str(resumption.reason) if wanted and isinstance(resumption, (NotOffered, Refused)) else None,
+        reason=str(resumption.reason)
+        if wanted and isinstance(resumption, (NotOffered, Refused))
+        else None,
         milliseconds=round(took * 1000, 3),
         handshake_sent=after.bytes_written,
         handshake_received=after.bytes_read,
@@ -153,7 +165,8 @@ def _peer(plain: socket.socket) -> Address:
     """The server's address, in a form to which `create_connection` connects again."""
     host, port, *rest = plain.getpeername()
     if len(rest) == 2 and rest[1]:
-        host = f"{host.partition('%')[0]}%{rest[1]}"  # a link-local address means nothing without its zone
+        # a link-local address means nothing without its zone
+        host = f"{host.partition('%')[0]}%{rest[1]}"
     return host, port
 
 

@@ -1,4 +1,6 @@
-"""Sessions: what a session is, what binds it, and how it is written down. The stores are here under their first names."""
+"""Sessions: what a session is, what binds it, and how it is written down. The stores are here under
+their first names.
+"""
 
 from ..stores import MemcachedStore, MemoryStore, RedisStore, SealedStore, SessionStore, SQLiteStore
 from .info import CipherInfo, KeyInfo, SessionInfo

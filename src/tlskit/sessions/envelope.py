@@ -6,8 +6,9 @@
     records   DER of the session, binding, state, notes of the handshake: see records.py
     digest   32 bytes, SHA-256 of everything before it
 
-The digest finds accidents: a flipped bit, a cut. It is no protection against whoever can write these bytes, who can as
-well write another digest; against that the stores that leave the process encrypt what they keep.
+The digest finds accidents: a flipped bit, a cut. It is no protection against whoever can write
+these bytes, who can as well write another digest; against that the stores that leave the process
+encrypt what they keep.
 """
 
 from __future__ import annotations
@@ -34,13 +35,21 @@ def encode(session: SSLSession) -> bytes:
     """Write a session, **with its secret**."""
     core = session._session
     withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER would forget it
-    must = [(_DER, core.der()), (_STATE, bytes([_SOUND if session._sound and not withdrawn else 0]))]
+    must = [
+        (_DER, core.der()),
+        (_STATE, bytes([_SOUND if session._sound and not withdrawn else 0])),
+    ]
     if session._binding is not None:
         name = session._binding.hostname
-        must.append((_BINDING, session._binding.policy + (b"" if name is None else b"=" + name.encode())))
+        must.append(
+            (_BINDING, session._binding.policy + (b"" if name is None else b"=" + name.encode()))
+        )
     body = records.write(must) + records.write_notes(session._notes())
     if len(body) > records.MOST:
-        raise ValueError(f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are the most that is written")
+        raise ValueError(
+            f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are "
+            f"the most that is written"
+        )
     data = _MAGIC + _VERSION.to_bytes(2, "big") + len(body).to_bytes(4, "big") + body
     return data + sha256(data).digest()
 
@@ -56,20 +65,26 @@ def decode(data: bytes) -> SSLSession:
         found = dict(records.read(body))
         unknown = [tag for tag in found if tag > _STATE and not tag & OPTIONAL]
         if unknown or _DER not in found or len(found.get(_STATE, b"")) != 1:
-            raise Malformed("a record that is needed is missing, or there is one that cannot be left aside")
+            raise Malformed(
+                "a record that is needed is missing, or there is one that cannot be left aside"
+            )
         records.read_notes(found)  # now, so that nobody finds it out later
         notes = records.write([(tag, content) for tag, content in found.items() if tag & OPTIONAL])
         core = Session.from_der(found[_DER])
         binding = _binding(found[_BINDING]) if _BINDING in found else None
     except (Malformed, SSLError) as error:
-        raise unreadable("these bytes have the outside of a session that tlskit wrote, and not the inside") from error
+        raise unreadable(
+            "these bytes have the outside of a session that tlskit wrote, and not the inside"
+        ) from error
     if notes:
         core.set_notes(notes)
     return SSLSession._make(core, binding, sound=bool(found[_STATE][0] & _SOUND))
 
 
 def read(value: object) -> SSLSession | None:
-    """The session in a store's value: in an envelope, or, from a store within the process, itself; None when it is neither."""
+    """The session in a store's value: in an envelope, or, from a store within the process, itself;
+    None when it is neither.
+    """
     if isinstance(value, SSLSession):
         return value
     try:
@@ -84,7 +99,10 @@ def _opened(data: bytes) -> bytes:
         raise unreadable("these bytes are not a session that tlskit wrote")
     version = int.from_bytes(data[len(_MAGIC) : len(_MAGIC) + 2], "big")
     if version > _VERSION:
-        raise unreadable(f"this session was written in form {version} by a later version of tlskit; this one reads form {_VERSION}")
+        raise unreadable(
+            f"this session was written in form {version} by a later version of tlskit; this one "
+            f"reads form {_VERSION}"
+        )
     size = int.from_bytes(data[len(_MAGIC) + 2 : _HEAD], "big")
     if size > records.MOST or version < 1 or len(data) != _HEAD + size + _DIGEST:
         raise unreadable("these bytes are a session that tlskit wrote, but not the whole of it")

@@ -1,8 +1,8 @@
 """SessionInfo: everything that was negotiated, `conn.info` and `session.info`.
 
-Two handshakes may have a say. The full one in which the session was made showed certificates; notes of it stay with the
-session, through resumptions and through bytes. The one of a resumed connection showed none, but the peer made its
-offers anew. What is known from neither is None.
+Two handshakes may have a say. The full one in which the session was made showed certificates; notes
+of it stay with the session, through resumptions and through bytes. The one of a resumed connection
+showed none, but the peer made its offers anew. What is known from neither is None.
 """
 
 from __future__ import annotations
@@ -27,12 +27,20 @@ from .registry import (
 )
 
 LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
-VERSIONS = {0x0300: "SSLv3", 0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
+VERSIONS = {
+    0x0300: "SSLv3",
+    0x0301: "TLSv1",
+    0x0302: "TLSv1.1",
+    0x0303: "TLSv1.2",
+    0x0304: "TLSv1.3",
+}
 
 
 @dataclass(frozen=True)
 class CipherInfo:
-    """What a cipher suite is made of. Corresponds to SSL_CIPHER_get_name(3) and the functions beside it."""
+    """What a cipher suite is made of. Corresponds to SSL_CIPHER_get_name(3) and the functions
+    beside it.
+    """
 
     id: int
     """IANA's number, of 16 bits."""
@@ -70,9 +78,9 @@ class KeyInfo:
 class SessionInfo:
     """Everything that was negotiated.
 
-    It holds no secret and nothing by which one could resume: it may be logged, pickled and sent about. Lists of what the
-    peer offered are numbers of IANA's registries, with the peer's own order. None always means: not to be known from
-    here.
+    It holds no secret and nothing by which one could resume: it may be logged, pickled and sent
+    about. Lists of what the peer offered are numbers of IANA's registries, with the peer's own
+    order. None always means: not to be known from here.
     """
 
     side: str | None
@@ -84,9 +92,13 @@ class SessionInfo:
     cipher_suite: int | None
     """IANA's number of the cipher suite."""
     compression_method: int | None
-    """IANA's number of the compression method: 0, none, unless an OpenSSL with zlib was told otherwise."""
+    """IANA's number of the compression method: 0, none, unless an OpenSSL with zlib was told
+    otherwise.
+    """
     group: str | None
-    """The group of the key exchange, "x25519" for one. For a session: of the handshake that made it."""
+    """The group of the key exchange, "x25519" for one. For a session: of the handshake that made
+    it.
+    """
     alpn: str | None
     """The application protocol that was agreed on."""
     server_name: str | None
@@ -98,23 +110,33 @@ class SessionInfo:
     encrypt_then_mac: bool | None
     """RFC 7366; always False with TLS 1.3 and with an AEAD, where there is no order to choose."""
     max_fragment_length: int | None
-    """How many bytes of plaintext a record holds at most: 16384, or what the client asked for (RFC 6066, 4)."""
+    """How many bytes of plaintext a record holds at most: 16384, or what the client asked for (RFC
+    6066, 4).
+    """
     point_format: int | None
-    """How points of elliptic curves are written: 0, uncompressed, the only way OpenSSL speaks; None where there are none to write."""
+    """How points of elliptic curves are written: 0, uncompressed, the only way OpenSSL speaks; None
+    where there are none to write.
+    """
 
     identity: bytes
     """The session id. With TLS 1.3 a name that the client derives from its ticket."""
     id_context: bytes
     """The session id context under which a server would resume it."""
     created: int
-    """When the full handshake was over, in seconds since 1970: so old is what the certificates showed."""
+    """When the full handshake was over, in seconds since 1970: so old is what the certificates
+    showed.
+    """
     last_activity: int | None = field(compare=False)
-    """When a handshake of this session was over last, in seconds since 1970, as far as this process knows."""
+    """When a handshake of this session was over last, in seconds since 1970, as far as this process
+    knows.
+    """
     ticket_expiry_time: int | None
     """Until when its ticket is good, in seconds since 1970; None: there is no ticket."""
 
     peer_extensions: tuple[int, ...] | None = field(repr=False)
-    """The extensions that the peer sent: on a server, of the ClientHello; on a client, those that OpenSSL knows."""
+    """The extensions that the peer sent: on a server, of the ClientHello; on a client, those that
+    OpenSSL knows.
+    """
     peer_cipher_suites: tuple[int, ...] | None = field(repr=False)
     """The cipher suites that the client offered; None on a client."""
     shared_cipher_suites: tuple[int, ...] | None = field(repr=False)
@@ -127,8 +149,8 @@ class SessionInfo:
     """How the peer can read points. It does not matter to TLS 1.3."""
 
     certificate_chain: tuple[bytes, ...] | None = field(repr=False)
-    """The chain that this side showed, in DER, its own certificate first; empty when it showed none. As it was
-    configured: what OpenSSL added from the trust store is not in it."""
+    """The chain that this side showed, in DER, its own certificate first; empty when it showed
+    none. As it was configured: what OpenSSL added from the trust store is not in it."""
     private_key: KeyInfo | None = field(compare=False)
     """Of what kind the key of that certificate is. Never written with the session."""
     peer_certificate_chain: tuple[bytes, ...] = field(repr=False)
@@ -142,7 +164,7 @@ class SessionInfo:
     matched_name: str | None
     """The name in the certificate that the server's name matched."""
 
-    # -- what follows from these ----------------------------------------------------------------------------------
+    # -- what follows from these -------------------------------------------------------------------
 
     @property
     def peer_certificate(self) -> bytes | None:
@@ -152,7 +174,11 @@ class SessionInfo:
     @property
     def peer_public_key(self) -> bytes | None:
         """The peer's public key in DER (a SubjectPublicKeyInfo): what pins are made of."""
-        return Certificate.from_der(self.peer_certificate).public_key if self.peer_certificate else None
+        return (
+            Certificate.from_der(self.peer_certificate).public_key
+            if self.peer_certificate
+            else None
+        )
 
     @property
     def verify_message(self) -> str | None:
@@ -161,11 +187,18 @@ class SessionInfo:
 
     @property
     def peer_certificate_data(self) -> dict[str, Any] | None:
-        """The fields of the peer's certificate, as `getpeercert()` has them, verified or not; and what came of verification."""
+        """The fields of the peer's certificate, as `getpeercert()` has them, verified or not; and
+        what came of verification.
+        """
         if self.peer_certificate is None:
             return None
         fields = Certificate.from_der(self.peer_certificate).fields()
-        return {**fields, "verified": self.verified, "verify_code": self.verify_code, "verify_message": self.verify_message}
+        return {
+            **fields,
+            "verified": self.verified,
+            "verify_code": self.verify_code,
+            "verify_message": self.verify_message,
+        }
 
     @property
     def peer_group_names(self) -> tuple[str, ...] | None:
@@ -175,7 +208,11 @@ class SessionInfo:
     @property
     def peer_ffdhe_groups(self) -> tuple[int, ...] | None:
         """Those of `peer_groups` that are finite fields (RFC 7919)."""
-        return None if self.peer_groups is None else tuple(n for n in self.peer_groups if FFDHE_FIRST <= n <= FFDHE_LAST)
+        return (
+            None
+            if self.peer_groups is None
+            else tuple(n for n in self.peer_groups if FFDHE_FIRST <= n <= FFDHE_LAST)
+        )
 
     @property
     def peer_signature_algorithm_names(self) -> tuple[str, ...] | None:
@@ -184,12 +221,16 @@ class SessionInfo:
 
     @property
     def heartbeat(self) -> bool:
-        """False: OpenSSL 3 has no heartbeat (RFC 6520). `peer_extensions` tells whether a client offered it."""
+        """False: OpenSSL 3 has no heartbeat (RFC 6520). `peer_extensions` tells whether a client
+        offered it.
+        """
         return False
 
     @property
     def truncated_hmac(self) -> bool:
-        """False: OpenSSL never had truncated MACs (RFC 6066, 7). `peer_extensions` tells whether a client offered them."""
+        """False: OpenSSL never had truncated MACs (RFC 6066, 7). `peer_extensions` tells whether a
+        client offered them.
+        """
         return False
 
     @property
@@ -203,14 +244,19 @@ class SessionInfo:
         return self._offered(TRUNCATED_HMAC)
 
     def _offered(self, extension: int) -> bool | None:
-        return None if self.side != "server" or self.peer_extensions is None else extension in self.peer_extensions
+        return (
+            None
+            if self.side != "server" or self.peer_extensions is None
+            else extension in self.peer_extensions
+        )
 
 
-# -- making one -------------------------------------------------------------------------------------------------------
+# -- making one ------------------------------------------------------------------------------------
 
 #: Of these a resumed handshake says nothing, or nothing new.
 _OF_THE_FULL_ONE = {
-    "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own", "peers", "chain", "key_type", "key_bits",
+    "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own",
+    "peers", "chain", "key_type", "key_bits",
 }  # fmt: skip
 
 
@@ -219,34 +265,43 @@ def notes_of(session: Session) -> Notes:
     return _opened(session.notes())
 
 
-def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequence[bytes] = ()) -> SessionInfo:
+def info_of(
+    session: Session, said: Sequence[Notes] | None = None, vouched: Sequence[bytes] = ()
+) -> SessionInfo:
     """Put into words what is known of a session.
 
     Args:
         session: the session.
         said: for a connection: what `Connection.notes()` gave.
-        vouched: for a connection: the chain by which the certificate in a session without notes was verified.
+        vouched: for a connection: the chain by which the certificate in a session without notes was
+            verified.
     """
     if said is None:
         notes, agreed = notes_of(session), session.alpn
     else:
         full, *rest = said or [Notes()]
         notes = _merged(_opened(full), rest[0]) if rest else _opened(full)
-        agreed = notes.alpn if said else session.alpn  # up to TLS 1.2 a resumption agrees on another
+        agreed = (
+            notes.alpn if said else session.alpn
+        )  # up to TLS 1.2 a resumption agrees on another
     peers, chain = _chains(session, notes)
     if vouched and not chain and peers and vouched[0] == peers[0]:
         chain, notes = tuple(vouched), replace(notes, verified=1, verify_code=0)
     cipher = session.cipher_facts()
     version = VERSIONS.get(session.version, f"{session.version:#06x}")
-    curves = version != "TLSv1.3" and notes.group is not None and not notes.group.startswith("ffdhe")
+    curves = (
+        version != "TLSv1.3" and notes.group is not None and not notes.group.startswith("ffdhe")
+    )
     return SessionInfo(
         side=None if notes.server is None else "server" if notes.server else "client",
         version=version,
         cipher=None
         if cipher is None
         else CipherInfo(
-            cipher.id & 0xFFFF, cipher.name, cipher.standard_name, cipher.protocol, cipher.bits, cipher.algorithm_bits, cipher.aead,
-            cipher.symmetric, cipher.digest, cipher.key_exchange, cipher.authentication, cipher.handshake_digest,
+            cipher.id & 0xFFFF, cipher.name, cipher.standard_name, cipher.protocol, cipher.bits,
+            cipher.algorithm_bits, cipher.aead,
+            cipher.symmetric, cipher.digest, cipher.key_exchange, cipher.authentication,
+            cipher.handshake_digest,
         ),
         cipher_suite=None if cipher is None else cipher.id & 0xFFFF,
         compression_method=notes.compression,
@@ -255,7 +310,9 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
         server_name=notes.server_name if notes.server_name is not None else session.hostname,
         server_name_acknowledged=True if session.hostname else _yes(notes.acknowledged),
         extended_master_secret=True if version == "TLSv1.3" else _yes(notes.extended_master_secret),
-        encrypt_then_mac=False if version == "TLSv1.3" or (cipher is not None and cipher.aead) else _yes(notes.encrypt_then_mac),
+        encrypt_then_mac=False
+        if version == "TLSv1.3" or (cipher is not None and cipher.aead)
+        else _yes(notes.encrypt_then_mac),
         max_fragment_length=notes.fragment,
         point_format=0 if curves else None,
         identity=session.id,
@@ -270,7 +327,8 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
         peer_signature_algorithms=notes.signature_algorithms,
         peer_point_formats=notes.point_formats,
         certificate_chain=notes.own,
-        private_key=None if notes.key_type is None else KeyInfo(notes.key_type, notes.key_bits or 0),
+        private_key=None if notes.key_type is None else KeyInfo(notes.key_type,
+        notes.key_bits or 0),
         peer_certificate_chain=peers,
         verified_chain=chain,
         verified=_yes(notes.verified),
@@ -281,7 +339,9 @@ def info_of(session: Session, said: Sequence[Notes] | None = None, vouched: Sequ
 
 def expiry(session: Session) -> int:
     """When offering it becomes pointless, in seconds since 1970."""
-    thrown_away = session.has_ticket and VERSIONS.get(session.version) == "TLSv1.3"  # so says a hint of 0 there
+    thrown_away = (
+        session.has_ticket and VERSIONS.get(session.version) == "TLSv1.3"
+    )  # so says a hint of 0 there
     lifetime = session.lifetime_hint if session.lifetime_hint or thrown_away else session.timeout
     return session.time + min(lifetime, LONGEST)
 
@@ -310,7 +370,9 @@ def _merged(full: Notes, live: Notes) -> Notes:
 
 
 def _chains(session: Session, notes: Notes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The peer's chain and the verified one. A certificate that came later (TLS 1.3 lets a server ask) has none noted."""
+    """The peer's chain and the verified one. A certificate that came later (TLS 1.3 lets a server
+    ask) has none noted.
+    """
     leaf = session.peer()
     if leaf is None:
         return (), ()

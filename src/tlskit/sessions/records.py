@@ -1,9 +1,9 @@
-"""Records: what a session is written as. Each is a tag (2 bytes), a size (4 bytes) and as many bytes, in the order of the
-tags, each tag once; numbers have their highest byte first. A reader skips a record that it does not know when the tag's
-highest bit is set, and refuses it otherwise.
+"""Records: what a session is written as. Each is a tag (2 bytes), a size (4 bytes) and as many
+bytes, in the order of the tags, each tag once; numbers have their highest byte first. A reader
+skips a record that it does not know when the tag's highest bit is set, and refuses it otherwise.
 
-The second half of this module writes the notes of a handshake as records. A certificate that stands in several chains is
-written once.
+The second half of this module writes the notes of a handshake as records. A certificate that stands
+in several chains is written once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ def write(records: Sequence[tuple[int, bytes]]) -> bytes:
     """Put records one behind the other."""
     data = b"".join(_HEAD.pack(tag, len(body)) + body for tag, body in sorted(records))
     if len(data) > MOST:
-        raise ValueError(f"a session with its certificates takes {len(data)} bytes, and {MOST} are the most that is written")
+        raise ValueError(
+            f"a session with its certificates takes {len(data)} bytes, and {MOST} are the most "
+            f"that is written"
+        )
     return data
 
 
@@ -49,20 +52,29 @@ def read(data: bytes) -> Iterator[tuple[int, bytes]]:
         at, last = at + size, tag
 
 
-# -- the notes of a handshake -----------------------------------------------------------------------------------------
+# -- the notes of a handshake ----------------------------------------------------------------------
 
 _NUMBERS = {
-    "made": 1, "used": 2, "server": 3, "extended_master_secret": 4, "encrypt_then_mac": 5, "fragment": 6, "compression": 7,
+    "made": 1, "used": 2, "server": 3, "extended_master_secret": 4, "encrypt_then_mac": 5,
+    "fragment": 6, "compression": 7,
     "verified": 8, "verify_code": 9, "acknowledged": 10,
 }  # fmt: skip
 _TEXTS = {"group": 20, "server_name": 21, "matched": 22}
-_PAIRS = {"groups": 30, "signature_algorithms": 31, "cipher_suites": 32, "shared_cipher_suites": 33, "extensions": 34}
+_PAIRS = {
+    "groups": 30,
+    "signature_algorithms": 31,
+    "cipher_suites": 32,
+    "shared_cipher_suites": 33,
+    "extensions": 34,
+}
 _BYTES = {"point_formats": 40}
 _CHAINS = {"own": 50, "peers": 51, "chain": 52}
 _POOL = 60
 
 _NAMES: dict[int, tuple[str, dict[str, int]]] = {
-    OPTIONAL | number: (name, table) for table in (_NUMBERS, _TEXTS, _PAIRS, _BYTES, _CHAINS) for name, number in table.items()
+    OPTIONAL | number: (name, table)
+    for table in (_NUMBERS, _TEXTS, _PAIRS, _BYTES, _CHAINS)
+    for name, number in table.items()
 }
 
 
@@ -75,7 +87,9 @@ def write_notes(notes: Notes) -> bytes:
         if value is not None:
             records.append((tag, _body(value, table, pool)))
     if pool:
-        records.append((OPTIONAL | _POOL, b"".join(len(der).to_bytes(4, "big") + der for der in pool)))
+        records.append(
+            (OPTIONAL | _POOL, b"".join(len(der).to_bytes(4, "big") + der for der in pool))
+        )
     return write(records)
 
 
@@ -86,7 +100,9 @@ def _body(value: Any, table: dict[str, int], pool: dict[bytes, int]) -> bytes:
         return str(value).encode("utf-8", "backslashreplace")
     if table is _PAIRS:
         return pack(f">{len(value)}H", *value)
-    return bytes(value) if table is _BYTES else bytes(pool.setdefault(der, len(pool)) for der in value)
+    return (
+        bytes(value) if table is _BYTES else bytes(pool.setdefault(der, len(pool)) for der in value)
+    )
 
 
 def read_notes(found: Mapping[int, bytes]) -> Notes:
@@ -96,7 +112,13 @@ def read_notes(found: Mapping[int, bytes]) -> Notes:
         Malformed: a record does not hold what its tag says.
     """
     pool = tuple(_certificates(found.get(OPTIONAL | _POOL, b"")))
-    notes = Notes(**{_NAMES[tag][0]: _value(body, _NAMES[tag][1], pool) for tag, body in found.items() if tag in _NAMES})
+    notes = Notes(
+        **{
+            _NAMES[tag][0]: _value(body, _NAMES[tag][1], pool)
+            for tag, body in found.items()
+            if tag in _NAMES
+        }
+    )
     if (notes.verify_code or 0) >= 1 << 31:  # it will be asked of OpenSSL, for which it is a C int
         raise Malformed("the result of the verification in a session is not one")
     return notes

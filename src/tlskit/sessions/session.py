@@ -16,20 +16,26 @@ from ..errors import SSLError
 from .binding import Binding
 from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
 
-_PEM = re.compile(rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION PARAMETERS-----")
+_PEM = re.compile(
+    rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION "
+    rb"PARAMETERS-----"
+)
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
 
 
 @final
 class SSLSession:
-    """A TLS session: the parameters and the secret of a handshake, from which later connections resume.
+    """A TLS session: the parameters and the secret of a handshake, from which later connections
+    resume.
 
-    Read it off a connection (`sock.session`), or from bytes; set it before another connection's handshake
-    (`sock.session = ...`, `wrap_socket(session=...)`). It is immutable and may be used by any thread.
+    Read it off a connection (`sock.session`), or from bytes; set it before another connection's
+    handshake (`sock.session = ...`, `wrap_socket(session=...)`). It is immutable and may be used by
+    any thread.
 
-    It holds a secret: whoever reads it can resume in your place, and whoever changes it can pretend to be the server.
-    Neither shows in its repr, and it refuses to be pickled; `to_bytes`, `to_der` and `to_pem` write it. Two sessions are equal
-    when they have the same id, ticket, secret and time.
+    It holds a secret: whoever reads it can resume in your place, and whoever changes it can pretend
+    to be the server. Neither shows in its repr, and it refuses to be pickled; `to_bytes`, `to_der`
+    and `to_pem` write it. Two sessions are equal when they have the same id, ticket, secret and
+    time.
     """
 
     __slots__ = ("__weakref__", "_binding", "_number", "_scope", "_session", "_sound")
@@ -41,20 +47,32 @@ class SSLSession:
     _sound: bool
 
     def __init__(self) -> None:
-        raise TypeError("SSLSession has no public constructor: read a connection's session, or use from_bytes(), from_der() or from_pem()")
+        raise TypeError(
+            "SSLSession has no public constructor: read a connection's session, or use "
+            "from_bytes(), from_der() or from_pem()"
+        )
 
     @classmethod
-    def _make(cls, session: Session, binding: Binding | None = None, scope: object = None, *, sound: bool = True) -> SSLSession:
+    def _make(
+        cls,
+        session: Session,
+        binding: Binding | None = None,
+        scope: object = None,
+        *,
+        sound: bool = True,
+    ) -> SSLSession:
         self = object.__new__(cls)
         self._session, self._binding, self._scope, self._sound = session, binding, scope, sound
         self._number = None  # the how-manieth of its connection
         return self
 
-    # -- what the stdlib has --------------------------------------------------------------------------------------
+    # -- what the stdlib has -----------------------------------------------------------------------
 
     @property
     def id(self) -> bytes:
-        """The session id: the server's in TLS 1.2; in TLS 1.3 one that the client derives from the ticket."""
+        """The session id: the server's in TLS 1.2; in TLS 1.3 one that the client derives from the
+        ticket.
+        """
         return self._session.id
 
     @property
@@ -64,7 +82,9 @@ class SSLSession:
 
     @property
     def timeout(self) -> int:
-        """How long this side keeps it, in seconds. It says nothing about the peer: see `ticket_lifetime_hint`."""
+        """How long this side keeps it, in seconds. It says nothing about the peer: see
+        `ticket_lifetime_hint`.
+        """
         return self._session.timeout
 
     @property
@@ -74,10 +94,12 @@ class SSLSession:
 
     @property
     def has_ticket(self) -> bool:
-        """Whether there is a ticket. With TLS 1.3 it comes after the handshake, with the first read."""
+        """Whether there is a ticket. With TLS 1.3 it comes after the handshake, with the first
+        read.
+        """
         return self._session.has_ticket
 
-    # -- and beyond -----------------------------------------------------------------------------------------------
+    # -- and beyond --------------------------------------------------------------------------------
 
     @property
     def info(self) -> SessionInfo:
@@ -86,12 +108,16 @@ class SSLSession:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can be offered: it has an id or a ticket, its handshake was complete, and it was not withdrawn."""
+        """Whether it can be offered: it has an id or a ticket, its handshake was complete, and it
+        was not withdrawn.
+        """
         return self._sound and self._session.is_resumable
 
     @property
     def hostname(self) -> str | None:
-        """The server name that it was made with, in lower case; None: no name was given, or it is not known."""
+        """The server name that it was made with, in lower case; None: no name was given, or it is
+        not known.
+        """
         if self._binding is not None:
             return self._binding.hostname
         return self._session.hostname or notes_of(self._session).server_name
@@ -113,7 +139,9 @@ class SSLSession:
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes the server would take before the handshake is complete (TLS 1.3); 0: none."""
+        """How many bytes the server would take before the handshake is complete (TLS 1.3); 0:
+        none.
+        """
         return self._session.max_early_data
 
     @property
@@ -126,8 +154,8 @@ class SSLSession:
     def ticket(self) -> bytes:
         """The ticket, which the server alone can read; b"" when there is none.
 
-        Without the session's secret nobody can resume by it. But it goes over the wire as it is, and tells who is who: do
-        not log it. Corresponds to SSL_SESSION_get0_ticket(3).
+        Without the session's secret nobody can resume by it. But it goes over the wire as it is,
+        and tells who is who: do not log it. Corresponds to SSL_SESSION_get0_ticket(3).
         """
         return self._session.ticket
 
@@ -135,7 +163,8 @@ class SSLSession:
     def expires_at(self) -> int:
         """When offering it becomes pointless, in seconds since 1970.
 
-        The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave none, and on a server,
+        The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave
+        none, and on a server,
         `timeout` does.
         """
         return expiry(self._session)
@@ -145,17 +174,19 @@ class SSLSession:
         """How many seconds are left until `expires_at`; 0.0 when it is over."""
         return max(0.0, self.expires_at - now())
 
-    def with_times(self, *, time: int | datetime | None = None, timeout: int | timedelta | None = None) -> SSLSession:
+    def with_times(
+        self, *, time: int | datetime | None = None, timeout: int | timedelta | None = None
+    ) -> SSLSession:
         """Make a copy that says another time or timeout; the session itself never changes.
 
         Args:
-            time: when it was made: seconds since 1970, or a datetime that knows its time zone. A TLS 1.3 server compares it
-                with its own clock when early data is sent.
+            time: when it was made: seconds since 1970, or a datetime that knows its time zone. A
+                TLS 1.3 server compares it with its own clock when early data is sent.
             timeout: how long this side keeps it, in seconds.
 
         Raises:
-            ValueError: a time before the first second of 1970 or after the year 2554, or a timeout of less than a second
-                or more than 68 years.
+            ValueError: a time before the first second of 1970 or after the year 2554, or a timeout
+                of less than a second or more than 68 years.
             TypeError: not a whole number.
 
         Corresponds to SSL_SESSION_set_time(3).
@@ -164,28 +195,38 @@ class SSLSession:
             time = int(time.timestamp())
         if isinstance(timeout, timedelta):
             timeout = int(timeout.total_seconds())
-        for value, most, what in ((time, _LATEST, "a session's time"), (timeout, 2**31 - 1, "a session's timeout")):
+        for value, most, what in (
+            (time, _LATEST, "a session's time"),
+            (timeout, 2**31 - 1, "a session's timeout"),
+        ):
             if value is not None and not isinstance(value, int):
                 raise TypeError(f"{what} is a whole number of seconds, not {type(value).__name__}")
             if value is not None and not 1 <= value <= most:  # DER takes 0 for nothing said
                 raise ValueError(f"{what} lies between 1 and {most} seconds, not at {value}")
-        return SSLSession._make(self._session.with_times(time=time, timeout=timeout), self._binding, self._scope, sound=self._sound)
+        return SSLSession._make(
+            self._session.with_times(time=time, timeout=timeout),
+            self._binding,
+            self._scope,
+            sound=self._sound,
+        )
 
     def dangerous_master_secret(self) -> bytes:
         """Return the secret: the master secret, with TLS 1.3 the one to resume by.
 
-        Who has it can decrypt what was sent with it (not so with TLS 1.3) and resume in your place. For debugging, and for
-        protocols that demand it; to derive keys, use an exporter. Corresponds to SSL_SESSION_get_master_key(3).
+        Who has it can decrypt what was sent with it (not so with TLS 1.3) and resume in your place.
+        For debugging, and for protocols that demand it; to derive keys, use an exporter.
+        Corresponds to SSL_SESSION_get_master_key(3).
         """
         return self._session.secret()
 
-    # -- as bytes -------------------------------------------------------------------------------------------------
+    # -- as bytes ----------------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
-        """Write the session whole, **with its secret**: all that DER has, the name and policy it is bound to, and its info.
+        """Write the session whole, **with its secret**: all that DER has, the name and policy it is
+        bound to, and its info.
 
-        A checksum in it finds accidents. It does not protect against whoever can write these bytes: keep them as you keep
-        a private key, or in a store that encrypts.
+        A checksum in it finds accidents. It does not protect against whoever can write these bytes:
+        keep them as you keep a private key, or in a store that encrypts.
 
         Raises:
             ValueError: no cipher has been agreed on yet.
@@ -196,10 +237,12 @@ class SSLSession:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SSLSession:
-        """Read what `to_bytes` wrote, here or in another process, in this version of tlskit or an earlier one.
+        """Read what `to_bytes` wrote, here or in another process, in this version of tlskit or an
+        earlier one.
 
-        Read only what you trust: who can write these bytes can pretend to be the server. The result belongs to no
-        context, and is offered under the name and the policy that it was made with, and nowhere else.
+        Read only what you trust: who can write these bytes can pretend to be the server. The result
+        belongs to no context, and is offered under the name and the policy that it was made with,
+        and nowhere else.
 
         Raises:
             SSLError: `data` is not one whole session, was damaged, or is of a later version.
@@ -210,17 +253,28 @@ class SSLSession:
         return decode(bytes(memoryview(data)))
 
     def to_text(self) -> str:
-        """Describe the session over several lines, as `openssl sess_id -text` does, without the secret and the ticket."""
+        """Describe the session over several lines, as `openssl sess_id -text` does, without the
+        secret and the ticket.
+        """
         s, info = self._session, self.info
         ticket = f"{len(s.ticket)} bytes" if s.ticket else "none"
-        verified = "not known" if info.verify_code is None else f"{info.verify_code} ({info.verify_message})"
+        verified = (
+            "not known"
+            if info.verify_code is None
+            else f"{info.verify_code} ({info.verify_message})"
+        )
         rows = [
-            ("Protocol", self.protocol), ("Cipher", s.cipher or "none"), ("Session-ID", s.id.hex().upper()),
-            ("Session-ID-ctx", s.id_context.hex().upper()), ("Server name", self.hostname or "none"), ("ALPN protocol", s.alpn or "none"),
+            ("Protocol", self.protocol), ("Cipher", s.cipher or "none"), ("Session-ID",
+            s.id.hex().upper()),
+            ("Session-ID-ctx", s.id_context.hex().upper()), ("Server name",
+            self.hostname or "none"), ("ALPN protocol", s.alpn or "none"),
             ("Key exchange group", info.group or "not known"), ("TLS session ticket", ticket),
-            ("TLS session ticket lifetime hint", f"{s.lifetime_hint} (seconds)"), ("Start Time", _moment(s.time)),
-            ("Timeout", f"{s.timeout} (sec)"), ("Expires", _moment(self.expires_at)), ("Verify return code", verified),
-            ("Extended master secret", _word(info.extended_master_secret)), ("Encrypt-then-MAC", _word(info.encrypt_then_mac)),
+            ("TLS session ticket lifetime hint", f"{s.lifetime_hint} (seconds)"), ("Start Time",
+            _moment(s.time)),
+            ("Timeout", f"{s.timeout} (sec)"), ("Expires", _moment(self.expires_at)),
+            ("Verify return code", verified),
+            ("Extended master secret", _word(info.extended_master_secret)), ("Encrypt-then-MAC",
+            _word(info.encrypt_then_mac)),
             ("Max Early Data", str(s.max_early_data)), ("Resumable", _word(self.is_resumable)),
         ]  # fmt: skip
         return "SSL-Session:\n" + "".join(f"    {name:<32}: {value}\n" for name, value in rows)
@@ -233,9 +287,10 @@ class SSLSession:
     def from_der(cls, data: bytes) -> SSLSession:
         """Read what `to_der` wrote, here or in another process.
 
-        Read only what you trust: who can write these bytes can pretend to be the server. The result belongs to no
-        context. DER does not say under which name and policy the session was made, so before it is offered its
-        certificate is verified again by the connection that is to resume; when that fails, the handshake is a full one.
+        Read only what you trust: who can write these bytes can pretend to be the server. The result
+        belongs to no context. DER does not say under which name and policy the session was made, so
+        before it is offered its certificate is verified again by the connection that is to resume;
+        when that fails, the handshake is a full one.
 
         Raises:
             SSLError: `data` is not one whole session.
@@ -247,14 +302,25 @@ class SSLSession:
             raise _unreadable("DER") from error
 
     def to_pem(self) -> str:
-        """The session as PEM, **with its secret**: what `openssl s_client -sess_out` writes, and `-sess_in` reads."""
+        """The session as PEM, **with its secret**: what `openssl s_client -sess_out` writes, and
+        `-sess_in` reads.
+        """
         text = base64.encodebytes(self.to_der()).decode().replace("\n", "")
         lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-        return "\n".join(["-----BEGIN SSL SESSION PARAMETERS-----", *lines, "-----END SSL SESSION PARAMETERS-----", ""])
+        return "\n".join(
+            [
+                "-----BEGIN SSL SESSION PARAMETERS-----",
+                *lines,
+                "-----END SSL SESSION PARAMETERS-----",
+                "",
+            ]
+        )
 
     @classmethod
     def from_pem(cls, data: str | bytes) -> SSLSession:
-        """Read what `to_pem` or `openssl s_client -sess_out` wrote. All that `from_der` says holds here too."""
+        """Read what `to_pem` or `openssl s_client -sess_out` wrote. All that `from_der` says holds
+        here too.
+        """
         raw = data.encode("ascii", "replace") if isinstance(data, str) else bytes(memoryview(data))
         found = _PEM.search(raw)
         if found is None:
@@ -264,19 +330,20 @@ class SSLSession:
         except ValueError as error:
             raise _unreadable("PEM") from error
 
-    # -- being offered --------------------------------------------------------------------------------------------
+    # -- being offered -----------------------------------------------------------------------------
 
     def _notes(self) -> Notes:
         return notes_of(self._session)
 
     def _passes(self, connection: Connection) -> bool:
-        """Whether the peer's certificate passes that connection's verification now: by its own authorities, name and dates,
-        and with the help of the chain that the peer once sent, which is not trusted for that. What a binding stands for."""
+        """Whether the peer's certificate passes that connection's verification now: by its own
+        authorities, name and dates, and with the help of the chain that the peer once sent, which
+        is not trusted for that. What a binding stands for."""
         peer = self._session.peer()
         others = self._notes().peers or ()
         return peer is not None and bool(connection.vouches_for(peer, others[1:]))
 
-    # -- identity -------------------------------------------------------------------------------------------------
+    # -- identity ----------------------------------------------------------------------------------
 
     def _key(self) -> tuple[object, ...]:
         s = self._session
@@ -293,10 +360,16 @@ class SSLSession:
 
     def __repr__(self) -> str:
         what = "a ticket" if self.has_ticket else "an id" if self.id else "nothing to resume by"
-        return f"<SSLSession {self.protocol} {self.cipher} with {what}, id {self.id.hex()[:16] or 'none'}>"
+        return (
+            f"<SSLSession {self.protocol} {self.cipher} with {what}, id "
+            f"{self.id.hex()[:16] or 'none'}>"
+        )
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an SSLSession holds a secret, and is not pickled: write it with to_bytes() or to_pem() where that is meant")
+        raise TypeError(
+            "an SSLSession holds a secret, and is not pickled: write it with to_bytes() or "
+            "to_pem() where that is meant"
+        )
 
     def __copy__(self) -> SSLSession:
         return self

@@ -2,13 +2,16 @@
 
     from tlskit.sessions import contract
 
-    contract.check(lambda: MyStore(...))                     # raises AssertionError with what is wrong, all of it
+    contract.check(lambda: MyStore(...))                     # raises AssertionError with what is
+    wrong, all of it
 
-    class TestMyStore(contract.StoreContract):               # or: for pytest; with unittest.TestCase beside it, for unittest
+    class TestMyStore(contract.StoreContract):               # or: for pytest; with
+    unittest.TestCase beside it, for unittest
         def make_store(self):
             return MyStore(...)
 
-Each test asks for a store of its own, and uses keys that no other test uses, so the place itself may be shared.
+Each test asks for a store of its own, and uses keys that no other test uses, so the place itself
+may be shared.
 """
 
 from __future__ import annotations
@@ -30,12 +33,15 @@ _HOUR = 3600.0
 
 
 class StoreContract:
-    """The contract, a method for each clause. Override `make_store`, and what follows it where it does not fit.
+    """The contract, a method for each clause. Override `make_store`, and what follows it where it
+    does not fit.
 
     Attributes:
-        tick: the shortest time that the store can tell from another, in seconds: 1 or more where it counts whole seconds.
+        tick: the shortest time that the store can tell from another, in seconds: 1 or more where it
+            counts whole seconds.
         largest: how large a value is tried, in bytes.
-        threads, each: how many threads are let loose on one store, and how many values each of them brings.
+        threads, each: how many threads are let loose on one store, and how many values each of them
+            brings.
     """
 
     tick: float = 0.05
@@ -44,20 +50,28 @@ class StoreContract:
     each: int = 25
 
     def make_store(self) -> SessionStore:
-        """Give a store that is open; called once or more in each test, always for the same place or always for a new one."""
+        """Give a store that is open; called once or more in each test, always for the same place or
+        always for a new one.
+        """
         raise NotImplementedError("make_store() has to give the store that is to be tested")
 
     def wait(self, seconds: float) -> None:
         """Let that time pass for the store; override it where the store's clock is yours."""
         time.sleep(seconds)
 
-    # -- one value ----------------------------------------------------------------------------------------------------
+    # -- one value ---------------------------------------------------------------------------------
 
     def test_it_has_the_shape(self) -> None:
         """The attributes and methods of SessionStore are there."""
         store = self.make_store()
-        expect(isinstance(store, SessionStore), f"{type(store).__name__} lacks a method or an attribute of SessionStore")
-        expect(isinstance(store.in_process, bool) and isinstance(store.sealed, bool), "in_process and sealed are booleans")
+        expect(
+            isinstance(store, SessionStore),
+            f"{type(store).__name__} lacks a method or an attribute of SessionStore",
+        )
+        expect(
+            isinstance(store.in_process, bool) and isinstance(store.sealed, bool),
+            "in_process and sealed are booleans",
+        )
         store.close()
 
     def test_what_was_put_is_there(self) -> None:
@@ -83,7 +97,16 @@ class StoreContract:
     def test_bytes_stay_what_they_are(self) -> None:
         """Every byte comes back, in values and in keys."""
         with _opened(self) as store:
-            for value in (bytes(range(256)), b"\0", b"\r\n", b"\xff\xfe", b"a\0b", b" x ", b"'\"%s{}", b"\0" * 300):
+            for value in (
+                bytes(range(256)),
+                b"\0",
+                b"\r\n",
+                b"\xff\xfe",
+                b"a\0b",
+                b" x ",
+                b"'\"%s{}",
+                b"\0" * 300,
+            ):
                 key = _key()
                 store.put(key, value, _HOUR)
                 _same(store.take(key), value, f"a value of {len(value)} bytes")
@@ -114,7 +137,7 @@ class StoreContract:
             for key in others:
                 _same(store.take(key), b"of " + key, "take() of a similar key")
 
-    # -- several values under a key -----------------------------------------------------------------------------------
+    # -- several values under a key ----------------------------------------------------------------
 
     def test_the_newest_is_first(self) -> None:
         """`take` and `get` begin with what was put last."""
@@ -123,7 +146,11 @@ class StoreContract:
             for value in (b"1", b"2", b"3"):
                 store.put(key, value, _HOUR, most=3)
             _same(store.get(key), b"3", "get() of three values")
-            _same([store.take(key) for _ in range(4)], [b"3", b"2", b"1", None], "take() of three values, in turn")
+            _same(
+                [store.take(key) for _ in range(4)],
+                [b"3", b"2", b"1", None],
+                "take() of three values, in turn",
+            )
 
     def test_a_key_is_bounded(self) -> None:
         """`most` holds after every put, and the oldest go."""
@@ -131,11 +158,17 @@ class StoreContract:
             key = _key()
             for number in range(10):
                 store.put(key, b"%d" % number, _HOUR, most=4)
-            _same([store.take(key) for _ in range(5)], [b"9", b"8", b"7", b"6", None], "take() after ten puts with most=4")
+            _same(
+                [store.take(key) for _ in range(5)],
+                [b"9", b"8", b"7", b"6", None],
+                "take() after ten puts with most=4",
+            )
             for value in (b"1", b"2", b"3"):
                 store.put(key, value, _HOUR, most=3)
             store.put(key, b"4", _HOUR)
-            _same([store.take(key) for _ in range(2)], [b"4", None], "take() after a put with most=1")
+            _same(
+                [store.take(key) for _ in range(2)], [b"4", None], "take() after a put with most=1"
+            )
 
     def test_one_value_is_removed(self) -> None:
         """`remove` with a value removes that one; without, all."""
@@ -146,13 +179,17 @@ class StoreContract:
             _same(store.remove(key, b"2"), True, "remove() of a value that is there")
             _same(store.remove(key, b"2"), False, "remove() of a value that is gone")
             _same(store.remove(key, b"4"), False, "remove() of a value that never was")
-            _same([store.take(key) for _ in range(3)], [b"3", b"1", None], "take() after remove() of the middle one")
+            _same(
+                [store.take(key) for _ in range(3)],
+                [b"3", b"1", None],
+                "take() after remove() of the middle one",
+            )
             store.put(key, b"1", _HOUR, most=2)
             store.put(key, b"2", _HOUR, most=2)
             _same(store.remove(key), True, "remove() of all")
             _same(store.take(key), None, "take() after remove() of all")
 
-    # -- time ---------------------------------------------------------------------------------------------------------
+    # -- time --------------------------------------------------------------------------------------
 
     def test_values_expire(self) -> None:
         """After their seconds, not before; each value by itself."""
@@ -166,7 +203,11 @@ class StoreContract:
             _same(store.get(short), None, "get() of what has expired")
             _same(store.take(short), None, "take() of what has expired")
             _same(store.get(long), b"long", "get() of what has not expired")
-            _same(store.take(both), b"long", "take() where the newest has expired, and an older one has not")
+            _same(
+                store.take(both),
+                b"long",
+                "take() where the newest has expired, and an older one has not",
+            )
             expect(isinstance(store.purge(), int), "purge() returns how many it dropped")
             _same(store.take(long), b"long", "take() after purge()")
 
@@ -186,7 +227,7 @@ class StoreContract:
                 store.put(key, b"x", days * 24 * _HOUR)
                 _same(store.take(key), b"x", f"a value that was put for {days} days")
 
-    # -- everything ---------------------------------------------------------------------------------------------------
+    # -- everything --------------------------------------------------------------------------------
 
     def test_entries_tell_what_there_is(self) -> None:
         """All live entries, with the time that is left; or NotImplementedError."""
@@ -203,8 +244,14 @@ class StoreContract:
                 if not isinstance(entry, Entry):
                     raise AssertionError("entries() gives an Entry for each value")
                 _same(entry.value, b"of " + key, "the value of an entry")
-                expect(_HOUR - 60 < entry.seconds_left <= _HOUR + 2, f"seconds_left is {entry.seconds_left} of {_HOUR}")
-                expect(key.hex() not in repr(entry) and repr(entry.value)[2:-1] not in repr(entry), "the repr of an entry shows its value")
+                expect(
+                    _HOUR - 60 < entry.seconds_left <= _HOUR + 2,
+                    f"seconds_left is {entry.seconds_left} of {_HOUR}",
+                )
+                expect(
+                    key.hex() not in repr(entry) and repr(entry.value)[2:-1] not in repr(entry),
+                    "the repr of an entry shows its value",
+                )
                 _same(store.take(key), b"of " + key, "take() after entries()")
 
     def test_it_can_be_closed(self) -> None:
@@ -214,7 +261,8 @@ class StoreContract:
         store.close()
         store.close()
         calls: list[Callable[[], object]] = [
-            lambda: store.put(_key(), b"x", _HOUR), lambda: store.take(_key()), lambda: store.get(_key()), lambda: store.remove(_key()),
+            lambda: store.put(_key(), b"x", _HOUR), lambda: store.take(_key()),
+            lambda: store.get(_key()), lambda: store.remove(_key()),
         ]  # fmt: skip
         for call in calls:
             _raises(ValueError, call, "a call after close()")
@@ -226,19 +274,27 @@ class StoreContract:
             store.put(key, b"before", _HOUR)
             odd: Any = store
             for seconds in (float("nan"), float("inf"), -float("inf")):
-                _raises(ValueError, partial(store.put, key, b"x", seconds), f"put() for {seconds} seconds")
+                _raises(
+                    ValueError,
+                    partial(store.put, key, b"x", seconds),
+                    f"put() for {seconds} seconds",
+                )
             _raises(ValueError, lambda: store.put(key, b"x", _HOUR, most=0), "put() with most=0")
-            _raises(TypeError, lambda: odd.put("text", b"x", _HOUR), "put() under a key that is text")
+            _raises(
+                TypeError, lambda: odd.put("text", b"x", _HOUR), "put() under a key that is text"
+            )
             _raises(TypeError, lambda: odd.take("text"), "take() of a key that is text")
             _raises(TypeError, lambda: odd.put(key, b"x", "soon"), "put() for a time that is text")
             if not store.in_process:
                 _raises(TypeError, lambda: odd.put(key, "text", _HOUR), "put() of text")
             _same(store.take(key), b"before", "take() after calls that were refused")
 
-    # -- at once ------------------------------------------------------------------------------------------------------
+    # -- at once -----------------------------------------------------------------------------------
 
     def test_threads_take_each_value_once(self) -> None:
-        """Several threads put and take under one key: nothing comes twice, nothing comes that was not put."""
+        """Several threads put and take under one key: nothing comes twice, nothing comes that was
+        not put.
+        """
         with _opened(self) as store:
             key, total = _key(), self.threads * self.each
 
@@ -249,13 +305,22 @@ class StoreContract:
                     got.append(store.take(key))
                 return got
 
-            taken = [value for one in _together(self.threads, work) for value in one if value is not None]
+            taken = [
+                value for one in _together(self.threads, work) for value in one if value is not None
+            ]
             for _ in range(total):
                 if (value := store.take(key)) is None:
                     break
                 taken.append(value)
-            put = {b"%d/%d" % (number, turn) for number in range(self.threads) for turn in range(self.each)}
-            expect(len(taken) == len(set(taken)), f"{len(taken) - len(set(taken))} of {total} values were taken twice")
+            put = {
+                b"%d/%d" % (number, turn)
+                for number in range(self.threads)
+                for turn in range(self.each)
+            }
+            expect(
+                len(taken) == len(set(taken)),
+                f"{len(taken) - len(set(taken))} of {total} values were taken twice",
+            )
             expect(set(taken) <= put, "a value was taken that nobody has put")
             expect(len(taken) >= total * 0.9, f"{total - len(taken)} of {total} values were lost")
 
@@ -273,7 +338,9 @@ class StoreContract:
             _together(self.threads, work)
 
     def test_a_forked_child_takes_nothing_twice(self) -> None:
-        """Parent and child use the store they had before the fork; no value comes to both. (Left out where there is no fork.)"""
+        """Parent and child use the store they had before the fork; no value comes to both. (Left
+        out where there is no fork.)
+        """
         if not hasattr(os, "fork") or threading.active_count() > 1:
             return
         with _opened(self) as store:
@@ -285,10 +352,15 @@ class StoreContract:
             with os.fdopen(pipe, "rb") as reader:
                 lines = reader.read().split(b"\n")
             os.waitpid(child, 0)
-            expect(lines[-1] == b"done", "the child could not use the store: " + b" ".join(lines).decode(errors="replace"))
+            expect(
+                lines[-1] == b"done",
+                "the child could not use the store: " + b" ".join(lines).decode(errors="replace"),
+            )
             of_parent, of_child = {value for value in taken if value is not None}, set(lines[:-1])
             expect(not of_parent & of_child, "the same value came to the parent and to the child")
-            expect(len(of_parent | of_child) == 20, "values were lost between the parent and the child")
+            expect(
+                len(of_parent | of_child) == 20, "values were lost between the parent and the child"
+            )
 
 
 def check(make_store: Callable[[], SessionStore], **attributes: Any) -> None:
@@ -325,9 +397,16 @@ def expect(holds: bool, sentence: str) -> None:
 
 def _same(got: object, wanted: object, where: str) -> None:
     def shown(value: object) -> str:
-        return f"{len(value)} bytes, {value[:20]!r}..." if isinstance(value, bytes) and len(value) > 20 else repr(value)
+        return (
+            f"{len(value)} bytes, {value[:20]!r}..."
+            if isinstance(value, bytes) and len(value) > 20
+            else repr(value)
+        )
 
-    expect(type(got) is type(wanted) and got == wanted, f"{where} gave {shown(got)} instead of {shown(wanted)}")
+    expect(
+        type(got) is type(wanted) and got == wanted,
+        f"{where} gave {shown(got)} instead of {shown(wanted)}",
+    )
 
 
 def _raises(kind: type[Exception], call: Callable[[], object], what: str) -> None:
@@ -336,7 +415,9 @@ def _raises(kind: type[Exception], call: Callable[[], object], what: str) -> Non
     except kind:
         return
     except Exception as error:
-        raise AssertionError(f"{what} raised {type(error).__name__} instead of {kind.__name__}: {error}") from error
+        raise AssertionError(
+            f"{what} raised {type(error).__name__} instead of {kind.__name__}: {error}"
+        ) from error
     raise AssertionError(f"{what} did not raise {kind.__name__}")
 
 
@@ -358,7 +439,9 @@ class _opened:
 
 
 def _together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Let threads begin at once, and give what they return; an exception of one of them is raised."""
+    """Let threads begin at once, and give what they return; an exception of one of them is
+    raised.
+    """
     barrier, results, errors = threading.Barrier(count), [None] * count, []
 
     def run(number: int) -> None:
@@ -380,10 +463,14 @@ def _together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 def _forked(work: Callable[[], list[bytes]]) -> tuple[int, int]:
-    """Run `work` in a child; its process id, and a pipe with a line for each thing that `work` returns."""
+    """Run `work` in a child; its process id, and a pipe with a line for each thing that `work`
+    returns.
+    """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other threads may be there that Python does not count
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # other threads may be there that Python does not count
         child = os.fork()
     if child:
         os.close(writing)

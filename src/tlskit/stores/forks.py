@@ -1,4 +1,6 @@
-"""What becomes of stores when a process forks: the child must not use its parent's locks, connections and claims."""
+"""What becomes of stores when a process forks: the child must not use its parent's locks,
+connections and claims.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,17 @@ class Forked:
     __slots__ = ()
 
     def _before_fork(self) -> None:
-        """Run in the parent, in the thread that forks: make an end of what must not be cut in two."""
+        """Run in the parent, in the thread that forks: make an end of what must not be cut in
+        two.
+        """
 
     def _after_fork_in_parent(self) -> None:
         """Undo `_before_fork`."""
 
     def _after_fork(self) -> None:
-        """Run in the child before anything else of it, while it has one thread. It takes no lock, and does not block."""
+        """Run in the child before anything else of it, while it has one thread. It takes no lock,
+        and does not block.
+        """
 
 
 _watched: weakref.WeakSet[Forked] = weakref.WeakSet()

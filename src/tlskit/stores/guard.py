@@ -1,18 +1,21 @@
-"""Guard: what stands between a handshake and a store, so that nothing the store does can fail the handshake.
+"""Guard: what stands between a handshake and a store, so that nothing the store does can fail the
+handshake.
 
-The caches talk to a store through a Guard alone. Whatever the store raises is caught (but for what ends a program or a
-task: KeyboardInterrupt, SystemExit, a cancellation), and whatever it returns that is no value counts as nothing.
+The caches talk to a store through a Guard alone. Whatever the store raises is caught (but for what
+ends a program or a task: KeyboardInterrupt, SystemExit, a cancellation), and whatever it returns
+that is no value counts as nothing.
 
-A store that fails, or takes longer than `patience`, is left alone for a while: after three bad calls in a row, or bad
-calls that took a second together. While it rests, handshakes do not wait for it. Then one call is let through; if that
-goes well the store is in use again, if not the rest lasts twice as long, up to a minute. A call that hangs cannot be
-ended from here: stores give up by themselves (see SessionStore), and this bounds how often somebody waits for that.
+A store that fails, or takes longer than `patience`, is left alone for a while: after three bad
+calls in a row, or bad calls that took a second together. While it rests, handshakes do not wait for
+it. Then one call is let through; if that goes well the store is in use again, if not the rest lasts
+twice as long, up to a minute. A call that hangs cannot be ended from here: stores give up by
+themselves (see SessionStore), and this bounds how often somebody waits for that.
 
-A store may itself make TLS connections, to its server, under a context that has the store: such a connection does not ask
-it again, from within the question, but makes a full handshake.
+A store may itself make TLS connections, to its server, under a context that has the store: such a
+connection does not ask it again, from within the question, but makes a full handshake.
 
-The first failure is told to the logger `tlskit`, and no other one until the store has recovered, and a minute later at
-the earliest. What the logger is told does not depend on keys or values.
+The first failure is told to the logger `tlskit`, and no other one until the store has recovered,
+and a minute later at the earliest. What the logger is told does not depend on keys or values.
 """
 
 from __future__ import annotations
@@ -43,8 +46,10 @@ class Answer(NamedTuple):
 
     Attributes:
         value: what was found; None: nothing.
-        trouble: why nothing is known of what the store has, as a sentence; None: the store has answered.
-        bad: the store has answered, with something that is no value, or that it could not open itself.
+        trouble: why nothing is known of what the store has, as a sentence; None: the store has
+            answered.
+        bad: the store has answered, with something that is no value, or that it could not open
+            itself.
     """
 
     value: Any
@@ -64,7 +69,8 @@ class GuardStats:
         failures: ... of those, that raised.
         slow: ... that came back, but took longer than the patience.
         skipped: calls that were not made, because the store was being left alone.
-        bad_entries: values that were no values, or that the store itself could not open (sealed stores).
+        bad_entries: values that were no values, or that the store itself could not open (sealed
+            stores).
     """
 
     calls: int = 0
@@ -84,13 +90,19 @@ class Guard:
 
     __slots__ = ("_health", "_now", "_patience", "_seen", "_unreadable_before", "store")
 
-    def __init__(self, store: SessionStore, *, patience: float = 0.25, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        *,
+        patience: float = 0.25,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.store, self._patience, self._now = store, patience, clock
         self._health = _health_of(store, clock)
         self._seen = {"calls": 0, "failures": 0, "slow": 0, "skipped": 0, "bad_entries": 0}
         self._unreadable_before = self._unreadable()
 
-    # -- what the caches ask ------------------------------------------------------------------------------------------
+    # -- what the caches ask -----------------------------------------------------------------------
 
     def take(self, key: bytes) -> Answer:
         """`SessionStore.take`."""
@@ -102,7 +114,9 @@ class Guard:
 
     def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> bool:
         """`SessionStore.put`; whether the store was asked, and did not complain."""
-        return self._ask("put", lambda: self.store.put(key, value, seconds, most=most)).trouble is None
+        return (
+            self._ask("put", lambda: self.store.put(key, value, seconds, most=most)).trouble is None
+        )
 
     def remove(self, key: bytes, value: Any = None) -> bool:
         """`SessionStore.remove`; False also when the store did not answer."""
@@ -126,9 +140,11 @@ class Guard:
         return GuardStats(**seen)
 
     def __repr__(self) -> str:
-        return f"<Guard of {_name(self.store)}{', which is being left alone' if self.resting else ''}>"
+        return (
+            f"<Guard of {_name(self.store)}{', which is being left alone' if self.resting else ''}>"
+        )
 
-    # -- how ----------------------------------------------------------------------------------------------------------
+    # -- how ---------------------------------------------------------------------------------------
 
     def _value(self, what: str, key: bytes) -> Answer:
         unreadable = self._unreadable()
@@ -141,37 +157,62 @@ class Guard:
             return answer
         self._health.count(self._seen, "bad_entries")
         _dispose(answer.value)
-        return Answer(None, f"the store gave a {type(answer.value).__name__} where bytes were expected", True)
+        return Answer(
+            None, f"the store gave a {type(answer.value).__name__} where bytes were expected", True
+        )
 
     def _ask(self, what: str, call: Callable[[], Any]) -> Answer:
         begin, health, me = self._now(), self._health, get_ident()
         if me in health.inside:
             health.count(self._seen, "skipped")
-            return Answer(None, f"{_name(self.store)} is being asked already, and this connection is a part of that")
+            return Answer(
+                None,
+                (
+                    f"{_name(self.store)} is being asked already, and this connection is a part of "
+                    f"that"
+                ),
+            )
         if not health.admits(begin, self._seen):
-            return Answer(None, f"{_name(self.store)} does not answer, and is being left alone for a while")
+            return Answer(
+                None, f"{_name(self.store)} does not answer, and is being left alone for a while"
+            )
         value, error = None, None
         health.inside.add(me)
         try:
             value = call()
         except Exception as raised:
             error = raised
-        except BaseException:  # the task is being cancelled, or the program ends: that says nothing of the store
+        except (
+            BaseException
+        ):  # the task is being cancelled, or the program ends: that says nothing of the store
             health.withdraw()
             raise
         finally:
             health.inside.discard(me)
         took = self._now() - begin
         slow = error is None and took > self._patience
-        if health.learns(took, "failures" if error is not None else "slow" if slow else None, self._seen):
-            happened = f"took {took:.1f} seconds" if error is None else f"raised {_said(error, self.store)}"
+        if health.learns(
+            took, "failures" if error is not None else "slow" if slow else None, self._seen
+        ):
+            happened = (
+                f"took {took:.1f} seconds"
+                if error is None
+                else f"raised {_said(error, self.store)}"
+            )
             if slow or error is not None:
                 _log.warning(
-                    "The session store %s %s in %s(): until it is well, handshakes are full ones.", _name(self.store), happened, what
+                    "The session store %s %s in %s(): until it is well, handshakes are full ones.",
+                    _name(self.store),
+                    happened,
+                    what,
                 )
             else:
                 _log.info("The session store %s is well again.", _name(self.store))
-        return Answer(value) if error is None else Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
+        return (
+            Answer(value)
+            if error is None
+            else Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
+        )
 
     def _in_process(self) -> bool:
         return _attribute(self.store, "in_process") is True
@@ -182,7 +223,9 @@ class Guard:
 
 
 class _Light(Guard):
-    """A Guard of a MemoryStore, which takes no time, and fails only when it is closed: it just counts, nearly exactly."""
+    """A Guard of a MemoryStore, which takes no time, and fails only when it is closed: it just
+    counts, nearly exactly.
+    """
 
     __slots__ = ("_made",)
 
@@ -223,7 +266,9 @@ def guarded(store: SessionStore) -> Guard:
 
 
 class _Health(Forked):
-    """Whether a store is well, and who may ask it. Its lock is held for a few lines at a time, and never while a store is asked."""
+    """Whether a store is well, and who may ask it. Its lock is held for a few lines at a time, and
+    never while a store is asked.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._now = clock
@@ -232,7 +277,9 @@ class _Health(Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        self._lock = RLock()  # a finaliser or a signal handler may come in the middle, with a connection of its own
+        self._lock = (
+            RLock()
+        )  # a finaliser or a signal handler may come in the middle, with a connection of its own
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
         self._rest, self._resting_until, self._probing = 0.0, 0.0, False
         self.inside: set[int] = set()  # threads that are asking
@@ -250,7 +297,9 @@ class _Health(Forked):
             return dict(seen)
 
     def admits(self, now: float, seen: dict[str, int]) -> bool:
-        """Whether a call may be made: none while the store rests, one when it has rested, all when it is well."""
+        """Whether a call may be made: none while the store rests, one when it has rested, all when
+        it is well.
+        """
         with self._lock:
             if self._rest and (self._probing or now < self._resting_until):
                 seen["skipped"] += 1
@@ -265,7 +314,9 @@ class _Health(Forked):
             self._probing = False
 
     def learns(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
-        """Draw the conclusions from a call, and say whether that is news: the first bad one, or a recovery that was waited for."""
+        """Draw the conclusions from a call, and say whether that is news: the first bad one, or a
+        recovery that was waited for.
+        """
         with self._lock:
             probed, self._probing = self._probing, False
             if bad is None:
@@ -289,11 +340,15 @@ _known: weakref.WeakKeyDictionary[object, _Health] = weakref.WeakKeyDictionary()
 
 
 def _health_of(store: object, clock: Callable[[], float]) -> _Health:
-    """What all guards of a store share; for one that cannot be a key, or with a clock of its own, a new one."""
+    """What all guards of a store share; for one that cannot be a key, or with a clock of its own, a
+    new one.
+    """
     if clock is not time.monotonic:
         return _Health(clock)
     try:
-        return _known.get(store) or _known.setdefault(store, _Health(clock))  # no lock: a child may be forked in between
+        return _known.get(store) or _known.setdefault(
+            store, _Health(clock)
+        )  # no lock: a child may be forked in between
     except Exception:
         return _Health(clock)
 

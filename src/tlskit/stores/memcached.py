@@ -1,11 +1,13 @@
 """MemcachedStore: sessions for many processes on many machines, in memcached.
 
-Under each key there is one item with all its values, the newest first, each with the time at which it expires:
+Under each key there is one item with all its values, the newest first, each with the time at which
+it expires:
 
     version 1 || (milliseconds since 1970 8 || length 4 || sealed value) ...
 
-Who changes an item reads it, and writes it back if nobody else has done so meanwhile (`gets` and `cas`); so a value is
-taken once, in two round trips, or a few more when several take under one key at the same time.
+Who changes an item reads it, and writes it back if nobody else has done so meanwhile (`gets` and
+`cas`); so a value is taken once, in two round trips, or a few more when several take under one key
+at the same time.
 """
 
 from __future__ import annotations
@@ -54,40 +56,67 @@ class MemcachedClient(Protocol):
 
 
 class MemcachedStore(Held, Forked):
-    """Keep sessions in memcached. They expire there by themselves, and the oldest go when it is full.
+    """Keep sessions in memcached. They expire there by themselves, and the oldest go when it is
+    full.
 
-    Any thread may use it: one at a time through a `Client`, all at once through a `PooledClient`. A forked child makes
-    connections of its own. A call is two round trips, and blocks for those. memcached cannot list what it has: `entries`
-    and `clear` say so. Times are those of the machines' clocks, in whole seconds.
+    Any thread may use it: one at a time through a `Client`, all at once through a `PooledClient`. A
+    forked child makes connections of its own. A call is two round trips, and blocks for those.
+    memcached cannot list what it has: `entries` and `clear` say so. Times are those of the
+    machines' clocks, in whole seconds.
 
     Args:
         client: of pymemcache, with a timeout: a `Client`, `PooledClient` or `HashClient`.
-        secret: one secret or several, of 16 random bytes or more each: the first seals, all open. All machines need the same.
+        secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
+            All machines need the same.
         prefix: what the store's keys begin with: up to 100 printable ASCII characters, no spaces.
 
     Attributes:
         unreadable: how many values were left out because they did not open.
 
     Raises:
-        ValueError: the client would wait for ever for a server that hangs, or would do a call twice.
+        ValueError: the client would wait for ever for a server that hangs, or would do a call
+            twice.
     """
 
-    __slots__ = ("__weakref__", "_client", "_closed", "_inherited", "_lock", "_now", "_patience", "_prefix", "_seal", "unreadable")
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_closed",
+        "_inherited",
+        "_lock",
+        "_now",
+        "_patience",
+        "_prefix",
+        "_seal",
+        "unreadable",
+    )
 
     in_process = False
     sealed = True
 
     def __init__(
-        self, client: MemcachedClient, *, secret: Secrets, prefix: str = "tlskit:", clock: Callable[[], float] = time.time
+        self,
+        client: MemcachedClient,
+        *,
+        secret: Secrets,
+        prefix: str = "tlskit:",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if inspect.iscoroutinefunction(getattr(client, "gets", None)):
-            raise TypeError("a session store is asked in the middle of a handshake: it needs a client that is not asynchronous")
+            raise TypeError(
+                "a session store is asked in the middle of a handshake: it needs a client that "
+                "is not asynchronous"
+            )
         if type(client).__name__ == "RetryingClient":
             raise ValueError(
-                "a client that does a call again could put a session twice, to be taken twice: give the store the client inside"
+                "a client that does a call again could put a session twice, to be taken twice: "
+                "give the store the client inside"
             )
         if len(prefix) > 100 or not all("!" <= letter <= "~" for letter in prefix):
-            raise ValueError("a prefix of memcached's keys is up to 100 printable ASCII characters without spaces")
+            raise ValueError(
+                "a prefix of memcached's keys is up to 100 printable ASCII characters without "
+                "spaces"
+            )
         self._patience = _timeout_of(client)
         self._client, self._seal, self._prefix, self._now = client, Seal(secret), prefix, clock
         self._closed, self.unreadable, self._inherited = False, 0, False
@@ -103,12 +132,15 @@ class MemcachedStore(Held, Forked):
     def _use(self) -> Iterator[MemcachedClient]:
         """The client, which this thread has for itself where it has to."""
         if self._lock is not None and not self._lock.acquire(timeout=self._patience):
-            raise TimeoutError(f"other threads have been using the memcached client for {self._patience} seconds")
+            raise TimeoutError(
+                f"other threads have been using the memcached client for {self._patience} seconds"
+            )
         try:
             if self._closed:
                 closed()
             if self._inherited:
-                self._client.close()  # the connections are the parent's: two processes would read each other's answers
+                # the connections are the parent's: two processes would read each other's answers
+                self._client.close()
                 self._inherited = False
             yield self._client
         finally:
@@ -116,7 +148,9 @@ class MemcachedStore(Held, Forked):
                 self._lock.release()
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
+        oldest go.
+        """
         check_value(value, _LARGEST)
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:
@@ -151,7 +185,10 @@ class MemcachedStore(Held, Forked):
         wanted = None if value is None else self._seal.every(key, value)
 
         def change(held: _Held) -> tuple[_Held | None, bool]:
-            at = next((at for at, (_, sealed) in enumerate(held) if wanted is None or sealed in wanted), None)
+            at = next(
+                (at for at, (_, sealed) in enumerate(held) if wanted is None or sealed in wanted),
+                None,
+            )
             if at is None:
                 return None, False
             return [] if wanted is None else held[:at] + held[at + 1 :], True
@@ -164,7 +201,9 @@ class MemcachedStore(Held, Forked):
 
     def clear(self) -> None:
         """Say that this cannot be done."""
-        raise NotImplementedError("memcached cannot list its keys, and to flush it would be to empty it for everybody")
+        raise NotImplementedError(
+            "memcached cannot list its keys, and to flush it would be to empty it for everybody"
+        )
 
     def entries(self) -> Iterator[Entry]:
         """Say that this cannot be done."""
@@ -175,14 +214,21 @@ class MemcachedStore(Held, Forked):
         self._closed = True
 
     def __repr__(self) -> str:
-        return f"<MemcachedStore {self._prefix!r} through a {type(self._client).__name__}{', closed' if self._closed else ''}>"
+        return (
+            f"<MemcachedStore {self._prefix!r} through a "
+            f"{type(self._client).__name__}{', closed' if self._closed else ''}>"
+        )
 
     def _name(self, key: bytes) -> str:
         check_key(key)
-        return self._prefix + sha256(key).hexdigest()  # a key of memcached has 250 characters at most
+        return (
+            self._prefix + sha256(key).hexdigest()
+        )  # a key of memcached has 250 characters at most
 
     def _held(self, client: MemcachedClient, name: str) -> tuple[_Held, Any]:
-        """What is under a key and has not expired, and the item's version; None: there is no item."""
+        """What is under a key and has not expired, and the item's version; None: there is no
+        item.
+        """
         item, version = client.gets(name)
         if version is None:
             return [], None
@@ -194,24 +240,35 @@ class MemcachedStore(Held, Forked):
         return [pair for pair in found if pair[0] > now], version
 
     def _change(self, name: str, change: Callable[[_Held], tuple[_Held | None, Any]]) -> Any:
-        """Let `change` say what is to be there and what the answer is; again while others are faster. None: leave it."""
+        """Let `change` say what is to be there and what the answer is; again while others are
+        faster. None: leave it.
+        """
         with self._use() as client:
             for _ in range(_ATTEMPTS):
                 held, version = self._held(client, name)
                 wanted, answer = change(held)
                 if wanted is None:
                     return answer
-                item, seconds = _VERSION + b"".join(_HEAD.pack(at, len(sealed)) + sealed for at, sealed in wanted), self._seconds(wanted)
+                item, seconds = (
+                    _VERSION
+                    + b"".join(_HEAD.pack(at, len(sealed)) + sealed for at, sealed in wanted),
+                    self._seconds(wanted),
+                )
                 if version is None:
                     written = client.add(name, item, expire=seconds, noreply=False)
                 else:
                     written = client.cas(name, item, version, expire=seconds, noreply=False)
                 if written:
                     return answer
-        raise TimeoutError(f"others have changed the same item of memcached {_ATTEMPTS} times while it was being changed")
+        raise TimeoutError(
+            f"others have changed the same item of memcached {_ATTEMPTS} times while it was "
+            f"being changed"
+        )
 
     def _seconds(self, held: _Held) -> int:
-        """How long an item is of use: a second for an empty one, whose only purpose is that nobody writes the old one."""
+        """How long an item is of use: a second for an empty one, whose only purpose is that nobody
+        writes the old one.
+        """
         last = max((deadline for deadline, _ in held), default=0)
         return min(max(1, math.ceil(last / 1000 - self._now()) + 1), _LONGEST)
 
@@ -253,7 +310,14 @@ def _timeout_of(client: object) -> float:
     """How long a client waits for an answer."""
     settings = getattr(client, "default_kwargs", None)  # HashClient's
     unknown = object()
-    found = settings.get("timeout") if isinstance(settings, dict) else getattr(client, "timeout", unknown)
+    found = (
+        settings.get("timeout")
+        if isinstance(settings, dict)
+        else getattr(client, "timeout", unknown)
+    )
     if found is None:
-        raise ValueError("this client waits for ever when memcached hangs, and handshakes with it: give it a timeout, of 0.25 seconds say")
+        raise ValueError(
+            "this client waits for ever when memcached hangs, and handshakes with it: give it a "
+            "timeout, of 0.25 seconds say"
+        )
     return float(found) if isinstance(found, (int, float)) else 1.0

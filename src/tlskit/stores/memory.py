@@ -12,15 +12,20 @@ from typing import Any
 from .forks import Forked, watch
 from .store import Entry, Held, check_key, closed, lifetime
 
-#: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody sets.
-_clock: Callable[[], float] = partial(time.clock_gettime, time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+#: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody
+#: sets.
+_clock: Callable[[], float] = (
+    partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    if hasattr(time, "CLOCK_BOOTTIME")
+    else time.monotonic
+)
 
 
 class MemoryStore(Held, Forked):
     """Keep sessions in this process. The key that was not used for longest goes first.
 
-    Any object may be a value. A forked child begins with an empty store, or else parent and child would both take the
-    same ticket. Any thread may use it; no call blocks.
+    Any object may be a value. A forked child begins with an empty store, or else parent and child
+    would both take the same ticket. Any thread may use it; no call blocks.
 
     Args:
         size: how many values there may be in all.
@@ -42,8 +47,9 @@ class MemoryStore(Held, Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        # Reentrant: a signal handler or a finaliser that comes in the middle of a call may make a connection of its own.
-        # What it changes meanwhile is why the methods below assume nothing of what they saw a line before.
+        # Reentrant: a signal handler or a finaliser that comes in the middle of a call may make a
+        # connection of its own. What it changes meanwhile is why the methods below assume nothing
+        # of what they saw a line before.
         self._lock = RLock()
         self._count = 0
         self._kept = None if self._kept is None else OrderedDict()
@@ -52,9 +58,13 @@ class MemoryStore(Held, Forked):
         return closed() if self._kept is None else self._kept
 
     def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
+        oldest go.
+        """
         if value is None:
-            raise TypeError("None is no value: it is what take() and get() say of a key with nothing under it")
+            raise TypeError(
+                "None is no value: it is what take() and get() say of a key with nothing under it"
+            )
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:
             return
@@ -117,7 +127,12 @@ class MemoryStore(Held, Forked):
         check_key(key)
         with self._lock:
             kept = self._open()
-            held, now, stay, found = kept.pop(key, ()), self._now(), deque[tuple[float, Any]](), False
+            held, now, stay, found = (
+                kept.pop(key, ()),
+                self._now(),
+                deque[tuple[float, Any]](),
+                False,
+            )
             for deadline, kept_value in held:
                 if value is None or kept_value is value or kept_value == value:
                     self._count -= 1
@@ -156,7 +171,11 @@ class MemoryStore(Held, Forked):
         """What there is, as of the moment of the call, the oldest use first."""
         with self._lock:
             now = self._now()
-            found = [Entry(key, value, deadline - now) for key, held in self._open().items() for deadline, value in held]
+            found = [
+                Entry(key, value, deadline - now)
+                for key, held in self._open().items()
+                for deadline, value in held
+            ]
         return (entry for entry in found if entry.seconds_left > 0)
 
     def __len__(self) -> int:
@@ -167,4 +186,8 @@ class MemoryStore(Held, Forked):
         return True
 
     def __repr__(self) -> str:
-        return "<MemoryStore, closed>" if self._kept is None else f"<MemoryStore with {self._count} of {self._size} values>"
+        return (
+            "<MemoryStore, closed>"
+            if self._kept is None
+            else f"<MemoryStore with {self._count} of {self._size} values>"
+        )

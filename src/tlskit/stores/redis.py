@@ -1,8 +1,9 @@
 """RedisStore: sessions for many processes on many machines, in Redis or Valkey.
 
-Under each key there is a list, the newest value first: the time at which it expires in 15 digits (milliseconds, by the
-server's own clock), and the sealed value in base64, so that clients that decode answers get what the others get. Each
-call is one script, which the server runs as a whole: so a value is taken once, and one round trip does it.
+Under each key there is a list, the newest value first: the time at which it expires in 15 digits
+(milliseconds, by the server's own clock), and the sealed value in base64, so that clients that
+decode answers get what the others get. Each call is one script, which the server runs as a whole:
+so a value is taken once, and one round trip does it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ _PUT = (
     + """
     redis.call('LPUSH', KEYS[1], string.format('%015d', now + ARGV[2]) .. ARGV[1])
     redis.call('LTRIM', KEYS[1], 0, ARGV[3] - 1)
-    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    end
     """
 )
 _TAKE = (
@@ -99,16 +102,19 @@ class RedisClient(Protocol):
 class RedisStore(Held):
     """Keep sessions in Redis 5 or later, or in Valkey. They expire there by themselves.
 
-    Of a plain client the store takes the address and the credentials, and makes connections of its own: they wait
-    for `timeout` seconds, and send nothing a second time when an answer stays away, since a session that is put twice could
-    be taken twice. A cluster's or a sentinel's client is used as it is: turn its retries off, and set its timeouts.
+    Of a plain client the store takes the address and the credentials, and makes connections of its
+    own: they wait for `timeout` seconds, and send nothing a second time when an answer stays away,
+    since a session that is put twice could be taken twice. A cluster's or a sentinel's client is
+    used as it is: turn its retries off, and set its timeouts.
 
-    What all keys together may need is for the server to bound (`maxmemory`, with the policy `volatile-ttl`). Any thread
-    may use the store, and so may a forked child; a call is one round trip, and blocks for that.
+    What all keys together may need is for the server to bound (`maxmemory`, with the policy
+    `volatile-ttl`). Any thread may use the store, and so may a forked child; a call is one round
+    trip, and blocks for that.
 
     Args:
         client: of redis-py or valkey-py, not an asynchronous one.
-        secret: one secret or several, of 16 random bytes or more each: the first seals, all open. All machines need the same.
+        secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
+            All machines need the same.
         prefix: what the store's keys begin with.
         timeout: how many seconds to wait for the server.
 
@@ -116,38 +122,74 @@ class RedisStore(Held):
         unreadable: how many values were left out because they did not open.
     """
 
-    __slots__ = ("__weakref__", "_client", "_closed", "_get", "_list", "_own", "_prefix", "_put", "_remove", "_seal", "_take", "unreadable")
+    __slots__ = (
+        "__weakref__",
+        "_client",
+        "_closed",
+        "_get",
+        "_list",
+        "_own",
+        "_prefix",
+        "_put",
+        "_remove",
+        "_seal",
+        "_take",
+        "unreadable",
+    )
 
     in_process = False
     sealed = True
 
-    def __init__(self, client: RedisClient, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        *,
+        secret: Secrets,
+        prefix: str = "tlskit:",
+        timeout: float = 0.25,
+    ) -> None:
         if inspect.iscoroutinefunction(getattr(client, "execute_command", None)):
-            raise TypeError("a session store is asked in the middle of a handshake: it needs a client that is not asynchronous")
+            raise TypeError(
+                "a session store is asked in the middle of a handshake: it needs a client that "
+                "is not asynchronous"
+            )
         self._seal, self._prefix = Seal(secret), prefix
         own = _own_client(client, timeout)
         self._own = own is not None
         self._client: Any = client if own is None else own
         self._closed, self.unreadable = False, 0
-        scripts = (self._client.register_script(script) for script in (_PUT, _TAKE, _GET, _REMOVE, _LIST))
+        scripts = (
+            self._client.register_script(script) for script in (_PUT, _TAKE, _GET, _REMOVE, _LIST)
+        )
         self._put, self._take, self._get, self._remove, self._list = scripts
 
     @classmethod
-    def from_url(cls, url: str, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25) -> RedisStore:
-        """Make the client too: `redis://host:6379/0`, `rediss://` with TLS, `unix:///path`. It needs redis-py."""
+    def from_url(
+        cls, url: str, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25
+    ) -> RedisStore:
+        """Make the client too: `redis://host:6379/0`, `rediss://` with TLS, `unix:///path`. It
+        needs redis-py.
+        """
         try:
             import redis
         except ImportError:
-            raise ImportError("RedisStore.from_url() needs redis-py: pip install 'tlskit[redis]'") from None
+            raise ImportError(
+                "RedisStore.from_url() needs redis-py: pip install 'tlskit[redis]'"
+            ) from None
         return cls(redis.Redis.from_url(url), secret=secret, prefix=prefix, timeout=timeout)
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
+        oldest go.
+        """
         check_value(value, _LARGEST)
         milliseconds = int(lifetime(key, seconds, most) * 1000)
         name = self._name(key)
         if milliseconds > 0:
-            self._put(keys=[name], args=[base64.b64encode(self._seal.close(key, value)), milliseconds, most])
+            self._put(
+                keys=[name],
+                args=[base64.b64encode(self._seal.close(key, value)), milliseconds, most],
+            )
 
     def take(self, key: bytes) -> bytes | None:
         """Remove the newest value under `key`, and return it; None also when it does not open."""
@@ -160,7 +202,11 @@ class RedisStore(Held):
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
         """Remove one value, or all that there is under `key`; False when it was not there."""
         name = self._name(key)
-        values = [] if value is None else [base64.b64encode(sealed) for sealed in self._seal.every(key, value)]
+        values = (
+            []
+            if value is None
+            else [base64.b64encode(sealed) for sealed in self._seal.every(key, value)]
+        )
         return bool(self._remove(keys=[name], args=values))
 
     def purge(self) -> int:
@@ -193,7 +239,10 @@ class RedisStore(Held):
                     yield Entry(key, value, int(milliseconds) / 1000)
 
     def __repr__(self) -> str:
-        return f"<RedisStore {self._prefix!r} through a {type(self._client).__name__}{', closed' if self._closed else ''}>"
+        return (
+            f"<RedisStore {self._prefix!r} through a "
+            f"{type(self._client).__name__}{', closed' if self._closed else ''}>"
+        )
 
     def _name(self, key: bytes) -> str:
         check_key(key)
@@ -204,13 +253,17 @@ class RedisStore(Held):
     def _names(self) -> Any:
         if self._closed:
             closed()
-        return self._client.scan_iter(match=re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + "*", count=1000)
+        return self._client.scan_iter(
+            match=re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + "*", count=1000
+        )
 
     def _opened(self, key: bytes, said: object) -> bytes | None:
         if said is None:
             return None
         try:
-            sealed = base64.b64decode(said, validate=True) if isinstance(said, (bytes, str)) else None
+            sealed = (
+                base64.b64decode(said, validate=True) if isinstance(said, (bytes, str)) else None
+            )
         except (binascii.Error, ValueError):
             sealed = None
         value = self._seal.open(key, sealed)
@@ -220,18 +273,25 @@ class RedisStore(Held):
 
 
 def _own_client(client: RedisClient, timeout: float) -> Any:
-    """A client for the same server, without retries, and with this timeout; None where there is more to it than a server."""
+    """A client for the same server, without retries, and with this timeout; None where there is
+    more to it than a server.
+    """
     kinds = [
         kind
         for kind in type(client).__mro__
-        if kind.__module__ in ("redis.client", "valkey.client") and kind.__name__ in ("Redis", "Valkey")
+        if kind.__module__ in ("redis.client", "valkey.client")
+        and kind.__name__ in ("Redis", "Valkey")
     ]
     pool: Any = getattr(client, "connection_pool", None)
     if not kinds or type(pool).__name__ not in ("ConnectionPool", "BlockingConnectionPool"):
         return None
     plain = next(kind for kind in type(pool).__mro__ if kind.__name__ == "ConnectionPool")
     about_the_pool = ("maint_", "oss_", "orig_", "cache", "event_dispatcher")
-    settings = {name: value for name, value in pool.connection_kwargs.items() if not name.startswith(about_the_pool)}
+    settings = {
+        name: value
+        for name, value in pool.connection_kwargs.items()
+        if not name.startswith(about_the_pool)
+    }
     settings.update(retry=None, retry_on_timeout=False, retry_on_error=[], socket_timeout=timeout)
     if "path" not in settings:
         settings["socket_connect_timeout"] = timeout

@@ -1,15 +1,18 @@
-"""Encryption of what a store keeps: `Seal`, which all stores outside the process use, and `SealedStore` for one of your own.
+"""Encryption of what a store keeps: `Seal`, which all stores outside the process use, and
+`SealedStore` for one of your own.
 
 A sealed value is
 
     version 1 || id of the secret 8 || salt 32 || ciphertext || tag 16
 
-(csrc/tk_seal.c) and opens under the store's key that it was put under, and under no other: the version, the id and the
-key are authenticated with it. The first secret seals, all of them open; so a new secret goes to the front of the list on
-all machines first as the second one, and an old one is taken away when what it sealed has expired.
+(csrc/tk_seal.c) and opens under the store's key that it was put under, and under no other: the
+version, the id and the key are authenticated with it. The first secret seals, all of them open; so
+a new secret goes to the front of the list on all machines first as the second one, and an old one
+is taken away when what it sealed has expired.
 
-Who can read the place learns keys, sizes and times, and can guess: a key is a digest of a server name and a policy. Who
-can write it can remove values, and put back what was there before, also what had been taken; no more than that.
+Who can read the place learns keys, sizes and times, and can guess: a key is a digest of a server
+name and a policy. Who can write it can remove values, and put back what was there before, also what
+had been taken; no more than that.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ class Seal(Held):
     """Seal and open values with one secret or several. Immutable; any thread may use it.
 
     Args:
-        secrets: of 16 bytes or more each, and of that much chance: `secrets.token_bytes(32)`, not a password.
+        secrets: of 16 bytes or more each, and of that much chance: `secrets.token_bytes(32)`, not a
+            password.
     """
 
     __slots__ = ("_keys",)
@@ -39,7 +43,10 @@ class Seal(Held):
     def __init__(self, secrets: Secrets) -> None:
         listed = [secrets] if isinstance(secrets, (bytes, bytearray, memoryview)) else secrets
         if isinstance(listed, str) or not isinstance(listed, Sequence):
-            raise TypeError(f"a secret is bytes, or there is a list of them; this is of type {type(secrets).__name__}")
+            raise TypeError(
+                f"a secret is bytes, or there is a list of them; this is of type "
+                f"{type(secrets).__name__}"
+            )
         if not listed:
             raise ValueError("there has to be a secret: secrets.token_bytes(32) makes one")
         self._keys: dict[bytes, SealKey] = {}
@@ -56,7 +63,9 @@ class Seal(Held):
         return [self._sealed(seal, key, value) for seal in self._keys.values()]
 
     def open(self, key: bytes, sealed: object) -> bytes | None:
-        """The value; None when `sealed` was not made by `close` for this key, with one of the secrets."""
+        """The value; None when `sealed` was not made by `close` for this key, with one of the
+        secrets.
+        """
         if type(sealed) is not bytes or sealed[:1] != _VERSION:
             return None
         head = sealed[:_HEAD]
@@ -78,11 +87,12 @@ class SealedStore(Held):
 
     Args:
         store: keeps bytes; it sees keys as they are, and sealed values.
-        secret: one or a list of several, of 16 random bytes or more each: the first seals, all open.
+        secret: one or a list of several, of 16 random bytes or more each: the first seals, all
+            open.
 
     Attributes:
-        unreadable: how many values were left out because they did not open: damaged, changed, moved from another key,
-            or sealed with a secret that is not among these.
+        unreadable: how many values were left out because they did not open: damaged, changed, moved
+            from another key, or sealed with a secret that is not among these.
     """
 
     __slots__ = ("__weakref__", "_inner", "_seal", "unreadable")
@@ -92,7 +102,9 @@ class SealedStore(Held):
 
     def __init__(self, store: SessionStore, secret: Secrets) -> None:
         if store.in_process:
-            raise ValueError(f"a {type(store).__name__} keeps objects in this process: there is nothing to seal")
+            raise ValueError(
+                f"a {type(store).__name__} keeps objects in this process: there is nothing to seal"
+            )
         self._inner, self._seal, self.unreadable = store, Seal(secret), 0
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
@@ -153,5 +165,8 @@ def _key(secret: object) -> SealKey:
         raise TypeError(f"a secret is bytes, not {type(secret).__name__}")
     raw = bytes(secret)
     if len(raw) < _SHORTEST:
-        raise ValueError(f"a secret has {_SHORTEST} random bytes or more, and this one has {len(raw)}: secrets.token_bytes(32) makes one")
+        raise ValueError(
+            f"a secret has {_SHORTEST} random bytes or more, and this one has {len(raw)}: "
+            f"secrets.token_bytes(32) makes one"
+        )
     return SealKey(raw)

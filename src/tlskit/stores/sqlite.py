@@ -2,14 +2,20 @@
 
 Why it is done so:
 
-- The journal is a rollback journal, not WAL: a WAL's shared memory does not survive a fork, and between two calls a
-  rollback journal holds no lock at all. `synchronous` is off: a crash of the system may damage the file, a crash of the
-  process may not; a cache that is damaged is set aside, and that is cheaper than a flush to the disk in each handshake.
-- To take a value is to look for it and to delete it by its number: whose DELETE has removed the row, owns it. Numbers
-  are never used again (AUTOINCREMENT), or else somebody could delete another row than the one he saw.
-- Each process has one connection, and its threads take turns. At a fork the parent's is idle (it waits for the end of a
+- The journal is a rollback journal, not WAL: a WAL's shared memory does not survive a fork, and
+between two calls a
+  rollback journal holds no lock at all. `synchronous` is off: a crash of the system may damage the
+  file, a crash of the process may not; a cache that is damaged is set aside, and that is cheaper
+  than a flush to the disk in each handshake.
+- To take a value is to look for it and to delete it by its number: whose DELETE has removed the
+row, owns it. Numbers
+  are never used again (AUTOINCREMENT), or else somebody could delete another row than the one he
+  saw.
+- Each process has one connection, and its threads take turns. At a fork the parent's is idle (it
+waits for the end of a
   call), and the child leaves its copy alone and opens its own.
-- Time is the system's clock, which may be set. What was put in its future is not used, so no step of the clock lets
+- Time is the system's clock, which may be set. What was put in its future is not used, so no step
+of the clock lets
   a value live longer than it was meant to, by more than a minute.
 """
 
@@ -39,8 +45,12 @@ _log = logging.getLogger("tlskit")
 _APPLICATION = 0x746C736B  # "tlsk", in the file's header
 _VERSION = 1
 _LARGEST = 1 << 20  # bytes in a value
-_LARGEST_FILE = 256 << 20  # about as many bytes in all: peers have a say in how large their certificates are
-_PAUSE = 0.01  # seconds for SQLite to wait: the longer it does, the longer its pauses, and others always come first
+_LARGEST_FILE = (
+    256 << 20
+)  # about as many bytes in all: peers have a say in how large their certificates are
+# seconds for SQLite to wait: the longer it does, the longer its pauses, and others always come
+# first
+_PAUSE = 0.01
 _SKEW = 60.0  # seconds that clocks may differ, where several machines share a file
 _SCHEMA = """
 CREATE TABLE entry (
@@ -59,22 +69,25 @@ _abandoned: list[object] = []
 
 
 class SQLiteStore(Held, Forked):
-    """Keep sessions in an SQLite file that many processes and threads may use at once. What was put first goes first.
+    """Keep sessions in an SQLite file that many processes and threads may use at once. What was put
+    first goes first.
 
-    The file is created for its owner alone (mode 0600), and refused when others may read or write it. Values are
-    encrypted, with a secret that is given, or else with one that is kept in a file beside it (`PATH.key`, mode 0600).
-    That keeps the sessions from those who get hold of the database alone (a backup without the key, freed blocks of the
-    disk), not from those who can read both files; for that, give a secret from elsewhere.
+    The file is created for its owner alone (mode 0600), and refused when others may read or write
+    it. Values are encrypted, with a secret that is given, or else with one that is kept in a file
+    beside it (`PATH.key`, mode 0600). That keeps the sessions from those who get hold of the
+    database alone (a backup without the key, freed blocks of the disk), not from those who can read
+    both files; for that, give a secret from elsewhere.
 
-    Any thread may use it. A call takes some tenths of a millisecond. It waits while other threads use the connection, and
-    while other processes read or write, for `timeout` seconds at most each time, and raises TimeoutError or
-    sqlite3.OperationalError then. A file that turns out to be damaged is renamed to `PATH.damaged`, and a new one begun.
-    The file belongs on a local disk.
+    Any thread may use it. A call takes some tenths of a millisecond. It waits while other threads
+    use the connection, and while other processes read or write, for `timeout` seconds at most each
+    time, and raises TimeoutError or sqlite3.OperationalError then. A file that turns out to be
+    damaged is renamed to `PATH.damaged`, and a new one begun. The file belongs on a local disk.
 
     Args:
         path: where the file is, or is to be; its folder has to exist.
         secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
-        size: how many values there may be in all, and a quarter of a GiB at most; now and then it may be a little more.
+        size: how many values there may be in all, and a quarter of a GiB at most; now and then it
+            may be a little more.
         timeout: how many seconds to wait for other threads, and for other processes.
 
     Attributes:
@@ -82,12 +95,14 @@ class SQLiteStore(Held, Forked):
         unreadable: how many values were left out because they did not open.
 
     Raises:
-        PermissionError: the file, or that of the secret, belongs to somebody else, or others may use it.
+        PermissionError: the file, or that of the secret, belongs to somebody else, or others may
+            use it.
         ValueError: the file is something else than a store of sessions.
     """
 
     __slots__ = (
-        "__weakref__", "_closed", "_connection", "_file", "_lock", "_locked_for_fork", "_now", "_puts", "_seal", "_size", "_timeout",
+        "__weakref__", "_closed", "_connection", "_file", "_lock", "_locked_for_fork", "_now",
+        "_puts", "_seal", "_size", "_timeout",
         "path", "unreadable",
     )  # fmt: skip
 
@@ -112,17 +127,21 @@ class SQLiteStore(Held, Forked):
         self.path = os.path.abspath(os.fspath(path))
         self._size, self._timeout, self._now = size, timeout, clock
         self._lock, self._locked_for_fork = Lock(), False
-        self._puts = size  # since the number of values was seen to: the first one of each process sees to it
+        self._puts = (
+            size  # since the number of values was seen to: the first one of each process sees to it
+        )
         self._file: tuple[int, int] | None = None
         private_file(self.path)
         self._seal = Seal(secret_file(self.path + ".key") if secret is None else secret)
         watch(self)
         self._use(lambda connection: None)
 
-    # -- the protocol -------------------------------------------------------------------------------------------------
+    # -- the protocol ------------------------------------------------------------------------------
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the oldest go."""
+        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
+        oldest go.
+        """
         check_value(value, _LARGEST)
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:
@@ -134,9 +153,13 @@ class SQLiteStore(Held, Forked):
         def work(connection: sqlite3.Connection) -> None:
             now = self._now()
             with _transaction(connection, "IMMEDIATE"):
-                connection.execute("INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)", (key, sealed, now, now + seconds))
                 connection.execute(
-                    "DELETE FROM entry WHERE key = ? AND id <= (SELECT id FROM entry WHERE key = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                    "INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)",
+                    (key, sealed, now, now + seconds),
+                )
+                connection.execute(
+                    "DELETE FROM entry WHERE key = ? AND id <= (SELECT id FROM entry WHERE key = "
+                    "? ORDER BY id DESC LIMIT 1 OFFSET ?)",
                     (key, key, most),
                 )
                 self._puts += 1
@@ -171,12 +194,20 @@ class SQLiteStore(Held, Forked):
             where, what = _LIVE, [key]
         else:
             sealed = self._seal.every(key, value)
-            newest = f"SELECT id FROM entry WHERE {_LIVE} AND value IN ({', '.join('?' * len(sealed))}) ORDER BY id DESC LIMIT 1"
+            newest = (
+                f"SELECT id FROM entry WHERE {_LIVE} AND value IN "
+                f"({', '.join('?' * len(sealed))}) ORDER BY id DESC LIMIT 1"
+            )
             where, what = f"id = ({newest})", [key, *sealed]
 
         def work(connection: sqlite3.Connection) -> bool:
             now = self._now()
-            return connection.execute(f"DELETE FROM entry WHERE {where}", [what[0], now, now + _SKEW, *what[1:]]).rowcount > 0
+            return (
+                connection.execute(
+                    f"DELETE FROM entry WHERE {where}", [what[0], now, now + _SKEW, *what[1:]]
+                ).rowcount
+                > 0
+            )
 
         return self._use(work)
 
@@ -195,7 +226,9 @@ class SQLiteStore(Held, Forked):
             self._disconnect()
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, the oldest first, without what does not open; each hundred as of another moment."""
+        """What there is, the oldest first, without what does not open; each hundred as of another
+        moment.
+        """
         rows: list[tuple[int, bytes, Any, float]] = [(0, b"", None, 0.0)]
         while rows := self._use(partial(self._some, after=rows[-1][0])):
             for _, key, sealed, seconds_left in rows:
@@ -206,17 +239,24 @@ class SQLiteStore(Held, Forked):
     def __repr__(self) -> str:
         return f"<SQLiteStore {self.path!r}{', closed' if self._closed else ''}>"
 
-    # -- what it is made of -------------------------------------------------------------------------------------------
+    # -- what it is made of ------------------------------------------------------------------------
 
     def _newest(self, connection: sqlite3.Connection, key: bytes) -> tuple[int, Any] | None:
         now = self._now()
         query = f"SELECT id, value FROM entry WHERE {_LIVE} ORDER BY id DESC LIMIT 1"
-        rows = connection.execute(query, (key, now, now + _SKEW)).fetchall()  # all of them: a query with more to come holds a lock
+        rows = connection.execute(
+            query, (key, now, now + _SKEW)
+        ).fetchall()  # all of them: a query with more to come holds a lock
         return rows[0] if rows else None
 
-    def _some(self, connection: sqlite3.Connection, after: int) -> list[tuple[int, bytes, Any, float]]:
+    def _some(
+        self, connection: sqlite3.Connection, after: int
+    ) -> list[tuple[int, bytes, Any, float]]:
         now = self._now()
-        query = "SELECT id, key, value, CASE WHEN put <= ? THEN deadline - ? ELSE 0 END FROM entry WHERE id > ? ORDER BY id LIMIT 100"
+        query = (
+            "SELECT id, key, value, CASE WHEN put <= ? THEN deadline - ? ELSE 0 END FROM "
+            "entry WHERE id > ? ORDER BY id LIMIT 100"
+        )
         return connection.execute(query, (now + _SKEW, now, after)).fetchall()
 
     def _trim(self, connection: sqlite3.Connection, now: float) -> None:
@@ -228,23 +268,33 @@ class SQLiteStore(Held, Forked):
             count -= self._drop_oldest(connection, 1 + count // 8)
 
     def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> int:
-        return connection.execute("DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", (number,)).rowcount
+        return connection.execute(
+            "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", (number,)
+        ).rowcount
 
     def _drop_expired(self, connection: sqlite3.Connection, now: float) -> int:
-        return connection.execute("DELETE FROM entry WHERE deadline <= ? OR put > ?", (now, now + _SKEW)).rowcount
+        return connection.execute(
+            "DELETE FROM entry WHERE deadline <= ? OR put > ?", (now, now + _SKEW)
+        ).rowcount
 
     def _opened(self, key: bytes, sealed: object) -> bytes | None:
-        value = None if sealed is None or not isinstance(key, bytes) else self._seal.open(key, sealed)
+        value = (
+            None if sealed is None or not isinstance(key, bytes) else self._seal.open(key, sealed)
+        )
         if sealed is not None and value is None:
             self.unreadable += 1
         return value
 
-    # -- the connection -----------------------------------------------------------------------------------------------
+    # -- the connection ----------------------------------------------------------------------------
 
     def _use(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Let `work` have the connection, with a file that is whole, and the one that has the name now."""
+        """Let `work` have the connection, with a file that is whole, and the one that has the name
+        now.
+        """
         if not self._lock.acquire(timeout=self._timeout):
-            raise TimeoutError(f"other threads have been using {self.path} for {self._timeout} seconds")
+            raise TimeoutError(
+                f"other threads have been using {self.path} for {self._timeout} seconds"
+            )
         try:
             if self._closed:
                 closed()
@@ -263,7 +313,9 @@ class SQLiteStore(Held, Forked):
             self._lock.release()
 
     def _current(self) -> sqlite3.Connection:
-        """The connection. A file that was removed or replaced is not used any more: SQLite would not notice."""
+        """The connection. A file that was removed or replaced is not used any more: SQLite would
+        not notice.
+        """
         if self._connection is not None:
             try:
                 found = os.stat(self.path)
@@ -283,7 +335,9 @@ class SQLiteStore(Held, Forked):
             connection.close()
 
     def _set_aside(self, error: Exception) -> None:
-        """Give a damaged file another name, its journal first: a new file must not find the old one's."""
+        """Give a damaged file another name, its journal first: a new file must not find the old
+        one's.
+        """
         self._disconnect()
         with contextlib.suppress(FileNotFoundError):
             found = os.stat(self.path)
@@ -292,7 +346,11 @@ class SQLiteStore(Held, Forked):
                     with contextlib.suppress(FileNotFoundError):
                         os.replace(self.path + ending, f"{self.path}.damaged{ending}")
                 _log.warning(
-                    "The session store %s is damaged (%s): it was renamed to %s.damaged, and a new one begun.", self.path, error, self.path
+                    "The session store %s is damaged (%s): it was renamed to %s.damaged, and a "
+                    "new one begun.",
+                    self.path,
+                    error,
+                    self.path,
                 )
 
     def _before_fork(self) -> None:
@@ -318,7 +376,9 @@ def _connect(path: str, timeout: float) -> sqlite3.Connection:
     """A connection to a store's file, which is made one when it is empty."""
     import sqlite3  # not at the top: some Pythons are built without it
 
-    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=timeout, isolation_level=None, check_same_thread=False
+    )
     try:
         if _version(connection, path) == 0:
             with _transaction(connection, "IMMEDIATE"):
@@ -327,7 +387,12 @@ def _connect(path: str, timeout: float) -> sqlite3.Connection:
                         connection.execute(statement)
                     connection.execute(f"PRAGMA application_id = {_APPLICATION}")
                     connection.execute(f"PRAGMA user_version = {_VERSION}")
-        for setting in ("journal_mode = TRUNCATE", "synchronous = OFF", "secure_delete = FAST", "cache_size = -512"):
+        for setting in (
+            "journal_mode = TRUNCATE",
+            "synchronous = OFF",
+            "secure_delete = FAST",
+            "cache_size = -512",
+        ):
             connection.execute(f"PRAGMA {setting}").fetchall()
     except BaseException:
         connection.close()
@@ -345,11 +410,16 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     except Exception as error:
         if not _damaged(error) or _is_ours(connection):
             raise
-        raise ValueError(f"{path} is no SQLite database, or a damaged one: it is left as it is") from None
+        raise ValueError(
+            f"{path} is no SQLite database, or a damaged one: it is left as it is"
+        ) from None
     if application == _APPLICATION and version == _VERSION:
         return _VERSION
     if application == _APPLICATION:
-        raise ValueError(f"{path} has version {version} of the session store, and this tlskit knows version {_VERSION}: use another file")
+        raise ValueError(
+            f"{path} has version {version} of the session store, and this tlskit knows version "
+            f"{_VERSION}: use another file"
+        )
     if application or version or tables:
         raise ValueError(f"{path} is a database of another program: it is left as it is")
     return 0
@@ -357,7 +427,10 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
 
 def _bytes_used(connection: sqlite3.Connection) -> int:
     """How much of the file is in use; what was deleted is free for what comes."""
-    pages, free, size = (connection.execute(f"PRAGMA {name}").fetchall()[0][0] for name in ("page_count", "freelist_count", "page_size"))
+    pages, free, size = (
+        connection.execute(f"PRAGMA {name}").fetchall()[0][0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
     return int((pages - free) * size)
 
 
@@ -371,7 +444,9 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
 
 @contextlib.contextmanager
 def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """All or nothing. IMMEDIATE: from its beginning on nobody else writes. Inside another one it is a part of that."""
+    """All or nothing. IMMEDIATE: from its beginning on nobody else writes. Inside another one it is
+    a part of that.
+    """
     if connection.in_transaction:
         yield
         return
@@ -390,7 +465,9 @@ def _busy(error: Exception) -> bool:
 
 
 def _damaged(error: Exception) -> bool:
-    """Whether SQLite says that the file's content is at fault. (Python 3.10 has no error codes: SQLite's words, then.)"""
+    """Whether SQLite says that the file's content is at fault. (Python 3.10 has no error codes:
+    SQLite's words, then.)
+    """
     return (
         type(error).__module__ == "sqlite3"
         and type(error).__name__ == "DatabaseError"

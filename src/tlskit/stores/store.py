@@ -1,7 +1,9 @@
 """The protocol of session stores: bytes and seconds, under keys that mean nothing to the store.
 
-A store knows nothing of TLS. Whoever has another place to keep sessions in writes a class of this shape, runs
-`tlskit.sessions.contract` against it, and, if others can read or write that place, wraps it in `SealedStore`.
+A store knows nothing of TLS. Whoever has another place to keep sessions in writes a class of this
+shape, runs
+`tlskit.sessions.contract` against it, and, if others can read or write that place, wraps it in
+`SealedStore`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,11 @@ class Entry(NamedTuple):
     seconds_left: float
 
     def __repr__(self) -> str:
-        what = f"{len(self.value)} bytes" if isinstance(self.value, bytes) else f"a {type(self.value).__name__}"
+        what = (
+            f"{len(self.value)} bytes"
+            if isinstance(self.value, bytes)
+            else f"a {type(self.value).__name__}"
+        )
         return f"<Entry {what} under {self.key.hex()[:16]}, {self.seconds_left:.0f} seconds left>"
 
 
@@ -31,21 +37,26 @@ class Entry(NamedTuple):
 class SessionStore(Protocol):
     """Where sessions are kept between connections.
 
-    Every method may be called by any thread at any time. A method may block, in the thread that is making a handshake
-    and under asyncio in the loop's thread: so it should come back within milliseconds, with one round trip at most
-    where that can be done, and give up by itself when its other side hangs. It may raise any Exception: no handshake
-    fails of it.
+    Every method may be called by any thread at any time. A method may block, in the thread that is
+    making a handshake and under asyncio in the loop's thread: so it should come back within
+    milliseconds, with one round trip at most where that can be done, and give up by itself when its
+    other side hangs. It may raise any Exception: no handshake fails of it.
 
-    Values are kept for a time, not for good: a store may drop any of them at any moment, and holds a bounded number.
+    Values are kept for a time, not for good: a store may drop any of them at any moment, and holds
+    a bounded number.
     """
 
     @property
     def in_process(self) -> bool:
-        """Whether values never leave this process. Then any object may be a value, and a forked child begins with nothing."""
+        """Whether values never leave this process. Then any object may be a value, and a forked
+        child begins with nothing.
+        """
 
     @property
     def sealed(self) -> bool:
-        """Whether what is kept cannot be read, nor changed unnoticed, by those who can read and write the place."""
+        """Whether what is kept cannot be read, nor changed unnoticed, by those who can read and
+        write the place.
+        """
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
         """Keep `value` under `key`.
@@ -60,7 +71,8 @@ class SessionStore(Protocol):
     def take(self, key: bytes) -> bytes | None:
         """Remove the newest value under `key`, and return it; None when there is none.
 
-        What has been taken is gone: of all callers in all processes and on all machines, one gets it.
+        What has been taken is gone: of all callers in all processes and on all machines, one gets
+        it.
         """
 
     def get(self, key: bytes) -> bytes | None:
@@ -70,20 +82,27 @@ class SessionStore(Protocol):
         """Remove one value, or all that there is under `key`; False when it was not there."""
 
     def purge(self) -> int:
-        """Drop what has expired, and return how many that were. Stores that do so by themselves return 0."""
+        """Drop what has expired, and return how many that were. Stores that do so by themselves
+        return 0.
+        """
 
     def clear(self) -> None:
         """Drop everything."""
 
     def close(self) -> None:
-        """Let go of files and connections. A second time is allowed; other calls raise ValueError from now on."""
+        """Let go of files and connections. A second time is allowed; other calls raise ValueError
+        from now on.
+        """
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, in no certain order, and not as of one moment. NotImplementedError where a store cannot tell."""
+        """What there is, in no certain order, and not as of one moment. NotImplementedError where a
+        store cannot tell.
+        """
 
 
 def lifetime(key: bytes, seconds: float, most: int) -> float:
-    """Check what `put` was given beside its value, and return the seconds, ten years at most: for the stores of this package.
+    """Check what `put` was given beside its value, and return the seconds, ten years at most: for
+    the stores of this package.
 
     Raises:
         TypeError: the key is no bytes.
@@ -98,7 +117,9 @@ def lifetime(key: bytes, seconds: float, most: int) -> float:
 
 
 def check_key(key: bytes) -> None:
-    """Refuse what is no bytes: text would be found under one store's key and not under another's."""
+    """Refuse what is no bytes: text would be found under one store's key and not under
+    another's.
+    """
     if not isinstance(key, bytes):
         raise TypeError(f"a key of a session store is bytes, not {type(key).__name__}")
 
@@ -108,7 +129,10 @@ def check_value(value: bytes, largest: int | None = None) -> None:
     if not isinstance(value, bytes):
         raise TypeError(f"this session store keeps bytes, not {type(value).__name__}")
     if largest is not None and len(value) > largest:
-        raise ValueError(f"this session store takes values of up to {largest} bytes, and this one has {len(value)}")
+        raise ValueError(
+            f"this session store takes values of up to {largest} bytes, and this one has "
+            f"{len(value)}"
+        )
 
 
 def closed() -> NoReturn:
@@ -117,18 +141,33 @@ def closed() -> NoReturn:
 
 
 class Held:
-    """What the stores of this package have in common: they hold secrets, and a place of their own, and are not pickled."""
+    """What the stores of this package have in common: they hold secrets, and a place of their own,
+    and are not pickled.
+    """
 
     __slots__ = ()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(f"a {type(self).__name__} is not pickled: make one in each process, for the same place")
+        raise TypeError(
+            f"a {type(self).__name__} is not pickled: make one in each process, for the same place"
+        )
 
 
 def check_store(store: SessionStore) -> None:
-    """Refuse what is no store (TypeError), or leaves the process without being sealed (ValueError)."""
+    """Refuse what is no store (TypeError), or leaves the process without being sealed
+    (ValueError).
+    """
     if not isinstance(store, SessionStore):
-        missing = [name for name in dir(SessionStore) if not name.startswith("_") and not hasattr(store, name)]
-        raise TypeError(f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not")
+        missing = [
+            name
+            for name in dir(SessionStore)
+            if not name.startswith("_") and not hasattr(store, name)
+        ]
+        raise TypeError(
+            f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not"
+        )
     if not store.in_process and not store.sealed:
-        raise ValueError(f"this {type(store).__name__} keeps sessions outside this process as they are: wrap it in a SealedStore")
+        raise ValueError(
+            f"this {type(store).__name__} keeps sessions outside this process as they are: wrap "
+            f"it in a SealedStore"
+        )

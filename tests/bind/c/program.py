@@ -1,7 +1,8 @@
-"""Make the C test program, and run it: `python -m tests.bind.c.program [--valgrind | --sanitize KIND] [GROUP...]`.
+"""Make the C test program, and run it: `python -m tests.bind.c.program [--valgrind | --sanitize
+KIND] [GROUP...]`.
 
-It is compiled with the helpers' own sources, the tables that build_ffi.py makes, and the OpenSSL that build_ffi.py
-finds: so OPENSSL_DIR, CC and TLSKIT_CFLAGS work here too.
+It is compiled with the helpers' own sources, the tables that build_ffi.py makes, and the OpenSSL
+that build_ffi.py finds: so OPENSSL_DIR, CC and TLSKIT_CFLAGS work here too.
 """
 
 from __future__ import annotations
@@ -17,12 +18,25 @@ from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
-VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect,possible", "--error-exitcode=1"]
+VALGRIND = [
+    "valgrind",
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect,possible",
+    "--error-exitcode=1",
+]
 SANITIZE = {
-    "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"],
+    "address": [
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+        "-fno-omit-frame-pointer",
+    ],
     "thread": ["-fsanitize=thread"],
 }
-FIXED_ADDRESSES = ["setarch", "-R"]  # gcc's thread sanitizer gives up where the kernel moves things about too much
+FIXED_ADDRESSES = [
+    "setarch",
+    "-R",
+]  # gcc's thread sanitizer gives up where the kernel moves things about too much
 
 
 def build_ffi() -> ModuleType:
@@ -45,8 +59,10 @@ def make(folder: Path, flags: list[str]) -> Path:
     subprocess.run(
         [
             *shlex.split(os.environ.get("CC", "cc")), *build.compile_args(), "-O1", "-g", *flags,
-            f"-I{ROOT / build.CSRC}", f"-I{openssl.include}", f"-I{HERE}", *map(str, sources), "-o", str(program),
-            *(f"-L{d}" for d in openssl.library_dirs), *(f"-l{name}" for name in openssl.libraries), *openssl.link_args, "-pthread",
+            f"-I{ROOT / build.CSRC}", f"-I{openssl.include}", f"-I{HERE}", *map(str, sources),
+            "-o", str(program),
+            *(f"-L{d}" for d in openssl.library_dirs),
+            *(f"-l{name}" for name in openssl.libraries), *openssl.link_args, "-pthread",
         ],
         check=True,
     )  # fmt: skip
@@ -61,11 +77,26 @@ def can_run(*command: str) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bind.c.program", description="Make the C test program, and run it.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bind.c.program", description="Make the C test program, and run it."
+    )
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--valgrind", action="store_true", help="run it under valgrind, and fail on any error or leak")
-    how.add_argument("--sanitize", choices=SANITIZE, help="compile it with gcc's sanitizers of addresses (and behaviour), or of threads")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help="blocks, objects, memory, sockets, tickets, seal; all when none is")
+    how.add_argument(
+        "--valgrind",
+        action="store_true",
+        help="run it under valgrind, and fail on any error or leak",
+    )
+    how.add_argument(
+        "--sanitize",
+        choices=SANITIZE,
+        help="compile it with gcc's sanitizers of addresses (and behaviour), or of threads",
+    )
+    parser.add_argument(
+        "groups",
+        nargs="*",
+        metavar="GROUP",
+        help="blocks, objects, memory, sockets, tickets, seal; all when none is",
+    )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -1,6 +1,8 @@
-"""`python -m tests.interop.libraries {own,before,after} JSON [NAME...]`: the scenarios of one way, in one process.
+"""`python -m tests.interop.libraries {own,before,after} JSON [NAME...]`: the scenarios of one way,
+in one process.
 
-Writes a line of JSON for each: its name and what went wrong, if anything did. JSON has the files and the addresses.
+Writes a line of JSON for each: its name and what went wrong, if anything did. JSON has the files
+and the addresses.
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ def requests(stage: Stage) -> None:
 
         def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
             host, attributes = super().build_connection_pool_key_attributes(*args, **kwargs)
-            attributes.pop("ca_certs", None)  # certifi's, which would be added to what the context trusts
+            attributes.pop(
+                "ca_certs", None
+            )  # certifi's, which would be added to what the context trusts
             return host, attributes
 
     def get(host: str, root: Any, context: Any) -> str:
@@ -48,7 +50,11 @@ def requests(stage: Stage) -> None:
         with stage.proven(clients=1, servers=1):
             assert get(RIGHT, stage.root, stage.client()) == "hello"
         for host, root, context, why in troubles(stage):
-            refused(lambda h=host, r=root, c=context: get(h, r, c), requests.exceptions.SSLError, because=why)
+            refused(
+                lambda h=host, r=root, c=context: get(h, r, c),
+                requests.exceptions.SSLError,
+                because=why,
+            )
 
 
 def troubles(stage: Stage) -> Any:
@@ -64,7 +70,9 @@ def urllib3(stage: Stage) -> None:
     import urllib3
 
     def get(host: str, root: Any, context: Any) -> bytes:
-        settings: dict[str, Any] = {"ssl_context": context} if stage.own else {"ca_certs": str(root)}
+        settings: dict[str, Any] = (
+            {"ssl_context": context} if stage.own else {"ca_certs": str(root)}
+        )
         with urllib3.PoolManager(retries=False, timeout=20, **settings) as pool:
             data: bytes = pool.request("GET", f"https://{host}:{port}/").data
             return data
@@ -73,7 +81,11 @@ def urllib3(stage: Stage) -> None:
         with stage.proven(clients=1, servers=1):
             assert get(RIGHT, stage.root, stage.client()) == b"hello"
         for host, root, context, why in troubles(stage):
-            refused(lambda h=host, r=root, c=context: get(h, r, c), urllib3.exceptions.SSLError, because=why)
+            refused(
+                lambda h=host, r=root, c=context: get(h, r, c),
+                urllib3.exceptions.SSLError,
+                because=why,
+            )
 
 
 def urllib3_tls_in_tls(stage: Stage) -> None:
@@ -82,7 +94,9 @@ def urllib3_tls_in_tls(stage: Stage) -> None:
 
     def get(host: str, outer: Any, inner: Any) -> bytes:
         url = f"https://localhost:{proxy}"
-        with urllib3.ProxyManager(url, proxy_ssl_context=outer, ssl_context=inner, retries=False, timeout=20) as pool:
+        with urllib3.ProxyManager(
+            url, proxy_ssl_context=outer, ssl_context=inner, retries=False, timeout=20
+        ) as pool:
             data: bytes = pool.request("GET", f"https://{host}:{port}/").data
             return data
 
@@ -90,8 +104,16 @@ def urllib3_tls_in_tls(stage: Stage) -> None:
         with stage.proven(clients=2, servers=2):
             assert get(RIGHT, stage.client(), stage.client()) == b"hello"
         for host, _, context, why in troubles(stage):
-            refused(lambda h=host, c=context: get(h, stage.client(), c), urllib3.exceptions.HTTPError, because=why)
-        refused(lambda: get(RIGHT, stage.distrusting(), stage.client()), urllib3.exceptions.HTTPError, because=UNKNOWN_CA)
+            refused(
+                lambda h=host, c=context: get(h, stage.client(), c),
+                urllib3.exceptions.HTTPError,
+                because=why,
+            )
+        refused(
+            lambda: get(RIGHT, stage.distrusting(), stage.client()),
+            urllib3.exceptions.HTTPError,
+            because=UNKNOWN_CA,
+        )
 
 
 def httpx(stage: Stage) -> None:
@@ -112,7 +134,9 @@ def httpx(stage: Stage) -> None:
             assert asyncio.run(aget(RIGHT, stage.client())) == "hello"
         for host, _, context, why in troubles(stage):
             refused(lambda h=host, c=context: get(h, c), httpx.ConnectError, because=why)
-            refused(lambda h=host, c=context: asyncio.run(aget(h, c)), httpx.ConnectError, because=why)
+            refused(
+                lambda h=host, c=context: asyncio.run(aget(h, c)), httpx.ConnectError, because=why
+            )
 
 
 def aiohttp_client(stage: Stage) -> None:
@@ -120,14 +144,21 @@ def aiohttp_client(stage: Stage) -> None:
     import aiohttp
 
     async def get(host: str, context: Any) -> str:
-        async with aiohttp.ClientSession() as session, session.get(f"https://{host}:{port}/", ssl=context) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"https://{host}:{port}/", ssl=context) as answer,
+        ):
             return await answer.text()
 
     with http_server(stage) as port:
         with stage.proven(clients=1, servers=1):
             assert asyncio.run(get(RIGHT, stage.client())) == "hello"
         for host, _, context, why in troubles(stage):
-            refused(lambda h=host, c=context: asyncio.run(get(h, c)), aiohttp.ClientConnectorCertificateError, because=why)
+            refused(
+                lambda h=host, c=context: asyncio.run(get(h, c)),
+                aiohttp.ClientConnectorCertificateError,
+                because=why,
+            )
 
 
 def tornado_client(stage: Stage) -> None:
@@ -137,7 +168,11 @@ def tornado_client(stage: Stage) -> None:
     async def get(host: str, context: Any) -> bytes:
         client = AsyncHTTPClient(force_instance=True)
         try:
-            body: bytes = (await client.fetch(f"https://{host}:{port}/", ssl_options=context, request_timeout=20)).body
+            body: bytes = (
+                await client.fetch(
+                    f"https://{host}:{port}/", ssl_options=context, request_timeout=20
+                )
+            ).body
             return body
         finally:
             client.close()
@@ -146,7 +181,11 @@ def tornado_client(stage: Stage) -> None:
         with stage.proven(clients=1, servers=1):
             assert asyncio.run(get(RIGHT, stage.client())) == b"hello"
         for host, _, context, why in troubles(stage):
-            refused(lambda h=host, c=context: asyncio.run(get(h, c)), stage.ssl.SSLCertVerificationError, because=why)
+            refused(
+                lambda h=host, c=context: asyncio.run(get(h, c)),
+                stage.ssl.SSLCertVerificationError,
+                because=why,
+            )
 
 
 def asyncpg(stage: Stage) -> None:
@@ -156,20 +195,30 @@ def asyncpg(stage: Stage) -> None:
     port = stage.port("postgres")
 
     async def ask(host: str, context: Any) -> Any:
-        connection = await asyncpg.connect(host=host, port=port, user="tlskit", database="tlskit", ssl=context, timeout=20)
+        connection = await asyncpg.connect(
+            host=host, port=port, user="tlskit", database="tlskit", ssl=context, timeout=20
+        )
         try:
-            return await connection.fetchval("select version from pg_stat_ssl where pid = pg_backend_pid() and ssl")
+            return await connection.fetchval(
+                "select version from pg_stat_ssl where pid = pg_backend_pid() and ssl"
+            )
         finally:
             await connection.close()
 
     with stage.proven(clients=1):
         assert asyncio.run(ask(RIGHT, stage.client())) == "TLSv1.3"
     for host, _, context, why in troubles(stage):
-        refused(lambda h=host, c=context: asyncio.run(ask(h, c)), stage.ssl.SSLCertVerificationError, because=why)
+        refused(
+            lambda h=host, c=context: asyncio.run(ask(h, c)),
+            stage.ssl.SSLCertVerificationError,
+            because=why,
+        )
 
 
 def redis_client(stage: Stage) -> None:
-    """`ssl=True` and `ssl_ca_certs=` through injection; its way to a context of one's own is a connection class."""
+    """`ssl=True` and `ssl_ca_certs=` through injection; its way to a context of one's own is a
+    connection class.
+    """
     import redis
 
     port = stage.port("redis")
@@ -183,16 +232,24 @@ def redis_client(stage: Stage) -> None:
     def ping(host: str, root: Any, context: Any) -> bool:
         if stage.own:
             Connection.context = context
-            pool = redis.ConnectionPool(connection_class=Connection, host=host, port=port, socket_timeout=20)
+            pool = redis.ConnectionPool(
+                connection_class=Connection, host=host, port=port, socket_timeout=20
+            )
             with redis.Redis(connection_pool=pool, retry=None) as client:
                 return bool(client.ping())
-        with redis.Redis(host=host, port=port, ssl=True, ssl_ca_certs=str(root), socket_timeout=20, retry=None) as client:
+        with redis.Redis(
+            host=host, port=port, ssl=True, ssl_ca_certs=str(root), socket_timeout=20, retry=None
+        ) as client:
             return bool(client.ping())
 
     with stage.proven(clients=1):
         assert ping(RIGHT, stage.root, stage.client())
     for host, root, context, why in troubles(stage):
-        refused(lambda h=host, r=root, c=context: ping(h, r, c), redis.exceptions.ConnectionError, because=why)
+        refused(
+            lambda h=host, r=root, c=context: ping(h, r, c),
+            redis.exceptions.ConnectionError,
+            because=why,
+        )
 
 
 def redis_asyncio(stage: Stage) -> None:
@@ -204,7 +261,14 @@ def redis_asyncio(stage: Stage) -> None:
     port = stage.port("redis")
 
     async def ping(host: str, root: Any) -> bool:
-        client = redis.asyncio.Redis(host=host, port=port, ssl=True, ssl_ca_certs=str(root), ssl_check_hostname=True, retry=None)
+        client = redis.asyncio.Redis(
+            host=host,
+            port=port,
+            ssl=True,
+            ssl_ca_certs=str(root),
+            ssl_check_hostname=True,
+            retry=None,
+        )
         try:
             return bool(await client.ping())
         finally:

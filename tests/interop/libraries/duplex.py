@@ -13,7 +13,10 @@ BULK = bytes(range(256)) * 4096  # 1 MiB
 
 
 def troubles(stage: Stage) -> Any:
-    return [(WRONG, stage.client(), "IP address mismatch"), (RIGHT, stage.distrusting(), "unable to get local issuer certificate")]
+    return [
+        (WRONG, stage.client(), "IP address mismatch"),
+        (RIGHT, stage.distrusting(), "unable to get local issuer certificate"),
+    ]
 
 
 def trio(stage: Stage) -> None:
@@ -70,7 +73,9 @@ def anyio(backend: str) -> Any:
                     await stream.send(data)
 
         async def ask(port: int, host: str, context: Any) -> None:
-            async with await anyio.connect_tcp("127.0.0.1", port, tls=True, ssl_context=context, tls_hostname=host) as stream:
+            async with await anyio.connect_tcp(
+                "127.0.0.1", port, tls=True, ssl_context=context, tls_hostname=host
+            ) as stream:
                 assert stream.extra(TLSAttribute.tls_version) == "TLSv1.3"
                 async with anyio.create_task_group() as group:
                     group.start_soon(stream.send, BULK)
@@ -82,7 +87,10 @@ def anyio(backend: str) -> Any:
         async def main() -> None:
             tcp = await anyio.create_tcp_listener(local_host="127.0.0.1")
             port = tcp.extra(anyio.abc.SocketAttribute.local_port)
-            async with TLSListener(tcp, stage.server()) as listener, anyio.create_task_group() as group:
+            async with (
+                TLSListener(tcp, stage.server()) as listener,
+                anyio.create_task_group() as group,
+            ):
                 group.start_soon(listener.serve, serve)
                 with stage.proven(clients=1, servers=1):
                     await ask(port, RIGHT, stage.client())
@@ -101,7 +109,9 @@ def anyio(backend: str) -> Any:
 
 
 def websockets_sync(stage: Stage) -> None:
-    """`ssl=` of the threaded client and server; one thread receives while another sends, on both sides."""
+    """`ssl=` of the threaded client and server; one thread receives while another sends, on both
+    sides.
+    """
     from websockets.sync.client import connect
     from websockets.sync.server import serve
 
@@ -115,10 +125,15 @@ def websockets_sync(stage: Stage) -> None:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            with stage.proven(clients=1, servers=1), connect(f"wss://{RIGHT}:{port}/", ssl=stage.client(), proxy=None) as connection:
+            with (
+                stage.proven(clients=1, servers=1),
+                connect(f"wss://{RIGHT}:{port}/", ssl=stage.client(), proxy=None) as connection,
+            ):
                 assert isinstance(connection.socket, stage.ssl.SSLSocket)
                 messages = [bytes([n % 256]) * (n * 37 % 5000) for n in range(500)]
-                sending = threading.Thread(target=lambda: [connection.send(message) for message in messages], daemon=True)
+                sending = threading.Thread(
+                    target=lambda: [connection.send(message) for message in messages], daemon=True
+                )
                 sending.start()
                 assert [connection.recv(20) for _ in messages] == messages
                 sending.join(20)
@@ -149,7 +164,9 @@ def websockets_asyncio(stage: Stage) -> None:
         port = sock.getsockname()[1]
         async with serve(echo, sock=sock, ssl=stage.server()):
             with stage.proven(clients=1, servers=1):
-                async with connect(f"wss://{RIGHT}:{port}/", ssl=stage.client(), proxy=None) as connection:
+                async with connect(
+                    f"wss://{RIGHT}:{port}/", ssl=stage.client(), proxy=None
+                ) as connection:
                     messages = [bytes([n % 256]) * (n * 37 % 5000) for n in range(200)]
                     sending = asyncio.ensure_future(send_all(connection, messages))
                     assert [await connection.recv() for _ in messages] == messages

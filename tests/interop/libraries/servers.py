@@ -37,7 +37,9 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
             if message["type"] == "lifespan.shutdown":
                 return
     assert scope["scheme"] == "https"
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]}
+    )
     await send({"type": "http.response.body", "body": b"hello"})
 
 
@@ -48,7 +50,9 @@ def wsgi_hello(environ: Any, start: Any) -> list[bytes]:
     return [b"hello"]
 
 
-async def beside(serve: Callable[[], Awaitable[Any]], work: Callable[[], Any], stop: Callable[[], Any]) -> None:
+async def beside(
+    serve: Callable[[], Awaitable[Any]], work: Callable[[], Any], stop: Callable[[], Any]
+) -> None:
     """Run blocking work in a thread while a server runs in this loop."""
     serving = asyncio.ensure_future(serve())
     working = asyncio.ensure_future(asyncio.get_running_loop().run_in_executor(None, work))
@@ -66,7 +70,13 @@ def uvicorn(stage: Stage) -> None:
 
     settings: dict[str, Any] = {"ssl_certfile": str(stage.chain), "ssl_keyfile": str(stage.key)}
     for loop in ("asyncio", "uvloop"):
-        config = uvicorn.Config(hello, loop="asyncio", log_level="critical", lifespan="on", **({} if stage.own else settings))
+        config = uvicorn.Config(
+            hello,
+            loop="asyncio",
+            log_level="critical",
+            lifespan="on",
+            **({} if stage.own else settings),
+        )
         if stage.own:
             if not hasattr(config, "ssl_context_factory"):
                 raise Skipped("this uvicorn takes no context")
@@ -79,7 +89,14 @@ def uvicorn(stage: Stage) -> None:
             def end(server: Any = server) -> None:
                 server.should_exit = True
 
-            run_with(loop, beside(lambda s=server, k=sock: s.serve(sockets=[k]), lambda p=port: check(stage, p), end))
+            run_with(
+                loop,
+                beside(
+                    lambda s=server, k=sock: s.serve(sockets=[k]),
+                    lambda p=port: check(stage, p),
+                    end,
+                ),
+            )
 
 
 def run_with(loop: str, main: Any) -> None:
@@ -144,8 +161,14 @@ def httpx_http2(stage: Stage) -> None:
                 assert (answer.text, answer.http_version) == ("hello", "HTTP/2")
             over = answer.extensions["network_stream"].get_extra_info("ssl_object")
             assert over.selected_alpn_protocol() == "h2"
-        with httpx.Client(verify=stage.distrusting(), http2=True, trust_env=False, timeout=20) as client:
-            refused(lambda: client.get(f"https://{RIGHT}:{port}/"), httpx.ConnectError, because="unable to get local issuer")
+        with httpx.Client(
+            verify=stage.distrusting(), http2=True, trust_env=False, timeout=20
+        ) as client:
+            refused(
+                lambda: client.get(f"https://{RIGHT}:{port}/"),
+                httpx.ConnectError,
+                because="unable to get local issuer",
+            )
 
     with stage.proven(clients=1, servers=1), hypercorn_config(stage) as (config, port):
         asyncio.run(hypercorn_serve(config, ask))
@@ -167,7 +190,9 @@ def aiohttp_server(stage: Stage) -> None:
         sock = listening()
         await web.SockSite(runner, sock, ssl_context=stage.server()).start()
         try:
-            await asyncio.get_running_loop().run_in_executor(None, check, stage, sock.getsockname()[1])
+            await asyncio.get_running_loop().run_in_executor(
+                None, check, stage, sock.getsockname()[1]
+            )
         finally:
             await runner.cleanup()
 
@@ -185,7 +210,9 @@ def tornado_server(stage: Stage) -> None:
             self.write("hello")
 
     async def main() -> None:
-        server = tornado.httpserver.HTTPServer(tornado.web.Application([("/", Hello)]), ssl_options=stage.server())
+        server = tornado.httpserver.HTTPServer(
+            tornado.web.Application([("/", Hello)]), ssl_options=stage.server()
+        )
         sock = listening()
         sock.setblocking(False)
         server.add_socket(sock)
@@ -296,7 +323,9 @@ Application().run()
 
 def gunicorn(worker: str) -> Callable[[Stage], None]:
     def scenario(stage: Stage) -> None:
-        """`ssl_context` of its settings; files through injection. It forks, so it is a process of its own."""
+        """`ssl_context` of its settings; files through injection. It forks, so it is a process of
+        its own.
+        """
         from gunicorn import SERVER_SOFTWARE
         from gunicorn.util import load_class
 
@@ -305,7 +334,10 @@ def gunicorn(worker: str) -> Callable[[Stage], None]:
         except RuntimeError as error:
             raise Skipped(f"{SERVER_SOFTWARE} has no worker {worker!r}") from error
         if worker == "gevent" and stage.way == "before":
-            raise Skipped("gevent replaces what is in ssl in each worker: tlskit has to come after it, in post_worker_init")
+            raise Skipped(
+                "gevent replaces what is in ssl in each worker: tlskit has to come after it, in "
+                "post_worker_init"
+            )
         with listening() as sock, tempfile.TemporaryDirectory() as folder:
             settings = {
                 "bind": f"fd://{sock.fileno()}",
@@ -319,12 +351,22 @@ def gunicorn(worker: str) -> Callable[[Stage], None]:
             }
             from gunicorn.config import Config
 
-            settings = {name: value for name, value in settings.items() if name in Config().settings}
+            settings = {
+                name: value for name, value in settings.items() if name in Config().settings
+            }
             script = Path(folder) / "serve.py"
             inject = "" if stage.own else stage.way
-            values = {"inject": inject, "chain": str(stage.chain), "key": str(stage.key), "settings": settings, "worker": worker}
+            values = {
+                "inject": inject,
+                "chain": str(stage.chain),
+                "key": str(stage.key),
+                "settings": settings,
+                "worker": worker,
+            }
             script.write_text(GUNICORN.format(**values))
-            server = subprocess.Popen([sys.executable, str(script)], pass_fds=[sock.fileno()], start_new_session=True)
+            server = subprocess.Popen(
+                [sys.executable, str(script)], pass_fds=[sock.fileno()], start_new_session=True
+            )
             try:
                 with stage.proven(clients=2):
                     check(stage, sock.getsockname()[1])

@@ -1,4 +1,5 @@
-"""What the scenarios of libraries share: the module that is to be tlskit's, peers for clients and for servers, and proof.
+"""What the scenarios of libraries share: the module that is to be tlskit's, peers for clients and
+for servers, and proof.
 
 A scenario is a function of a Stage. It uses a library as its users do, in one of three ways:
 
@@ -6,7 +7,8 @@ A scenario is a function of a Stage. It uses a library as its users do, in one o
     before    with `ssl` alone, and tlskit injected into it before the library was imported
     after     the same, but injected when the library had been imported
 
-`stage.ssl` is the module to take contexts from: tlskit in the first, the stdlib's `ssl` in the others.
+`stage.ssl` is the module to take contexts from: tlskit in the first, the stdlib's `ssl` in the
+others.
 """
 
 from __future__ import annotations
@@ -22,8 +24,14 @@ from typing import Any
 import tlskit
 from tlskit._connection.channel import Channel
 
-NAMES = ("localhost", "127.0.0.1")  # the right name of every server here, and one that its certificate is not for
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+NAMES = (
+    "localhost",
+    "127.0.0.1",
+)  # the right name of every server here, and one that its certificate is not for
+ANSWER = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\nConnection: "
+    b"close\r\n\r\nhello"
+)
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -41,9 +49,15 @@ class Stage:
         addresses: of the servers that the tests started, by name.
     """
 
-    def __init__(self, way: str, ssl: ModuleType, files: dict[str, str], addresses: dict[str, int]) -> None:
+    def __init__(
+        self, way: str, ssl: ModuleType, files: dict[str, str], addresses: dict[str, int]
+    ) -> None:
         self.way, self.ssl, self.addresses = way, ssl, addresses
-        self.root, self.chain, self.key = Path(files["root"]), Path(files["chain"]), Path(files["key"])
+        self.root, self.chain, self.key = (
+            Path(files["root"]),
+            Path(files["chain"]),
+            Path(files["key"]),
+        )
         self.stranger_root = Path(files["stranger_root"])
 
     @property
@@ -87,12 +101,18 @@ class Stage:
             yield
         finally:
             Channel.do_handshake = genuine  # type: ignore[method-assign]
-        assert made[False] >= clients, f"tlskit made {made[False]} handshakes of clients, not {clients}"
-        assert made[True] >= servers, f"tlskit made {made[True]} handshakes of servers, not {servers}"
+        assert made[False] >= clients, (
+            f"tlskit made {made[False]} handshakes of clients, not {clients}"
+        )
+        assert made[True] >= servers, (
+            f"tlskit made {made[True]} handshakes of servers, not {servers}"
+        )
 
 
 def refused(work: Callable[[], Any], *expected: type[BaseException], because: str) -> BaseException:
-    """The library's own exception, with a certificate error of ssl's somewhere behind it, for the right reason."""
+    """The library's own exception, with a certificate error of ssl's somewhere behind it, for the
+    right reason.
+    """
     try:
         work()
     except expected as error:
@@ -103,7 +123,9 @@ def refused(work: Callable[[], Any], *expected: type[BaseException], because: st
 def check_refusal(error: BaseException, *, because: str) -> BaseException:
     found = [each for each in chained(error) if isinstance(each, tlskit.SSLCertVerificationError)]
     if not found:
-        assert because in str(error) or "CERTIFICATE_VERIFY_FAILED" in str(error), f"not a certificate error: {error!r}"
+        assert because in str(error) or "CERTIFICATE_VERIFY_FAILED" in str(error), (
+            f"not a certificate error: {error!r}"
+        )
     else:
         assert because in str(found[0]), f"another certificate error: {found[0]!r}"
     return error
@@ -123,16 +145,24 @@ def chained(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(one))
         yield one
-        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), getattr(one, "certificate_error", None), *one.args]
+        waiting += [
+            one.__cause__,
+            one.__context__,
+            getattr(one, "reason", None),
+            getattr(one, "certificate_error", None),
+            *one.args,
+        ]
         waiting += getattr(one, "exceptions", ())
 
 
-# -- peers --------------------------------------------------------------------------------------------------------
+# -- peers -----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def threads(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A listener on a free loopback port, each connection served in a thread of its own; its port."""
+    """A listener on a free loopback port, each connection served in a thread of its own; its
+    port.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     running: list[threading.Thread] = []
 
@@ -227,7 +257,9 @@ def visit(stage: Stage, port: int, request: bytes = REQUEST) -> bytes:
 
 
 def visit_in_vain(port: int) -> None:
-    """A client that does not trust the server ends the handshake, and one that speaks no TLS is not served."""
+    """A client that does not trust the server ends the handshake, and one that speaks no TLS is not
+    served.
+    """
     for speak in (True, False):
         with socket.create_connection(("127.0.0.1", port), 20) as plain:
             if speak:

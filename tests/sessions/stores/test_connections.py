@@ -1,4 +1,6 @@
-"""Connections through real stores: they resume; and whatever becomes of the store, every connection comes about."""
+"""Connections through real stores: they resume; and whatever becomes of the store, every connection
+comes about.
+"""
 
 from __future__ import annotations
 
@@ -60,14 +62,21 @@ def test_clients_resume(kind, contexts, tmp_path, request):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_servers_that_share_a_store_resume_each_others_sessions(kind, pki, version, tmp_path, request):
+def test_servers_that_share_a_store_resume_each_others_sessions(
+    kind, pki, version, tmp_path, request
+):
     with opened(kind, tmp_path, request) as (store, _):
         client = client_context(pki)
         one, other = server_context(pki), server_context(pki)
         only(version, client, one, other)
         client.sessions.store = MemoryStore()
         one.sessions.store = other.sessions.store = store
-        assert [connect(client, server) for server in (one, other, other, one)] == [False, True, True, True]
+        assert [connect(client, server) for server in (one, other, other, one)] == [
+            False,
+            True,
+            True,
+            True,
+        ]
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
@@ -132,7 +141,9 @@ def test_garbage_under_every_key_is_no_session(contexts):
         store.close()
 
 
-@pytest.mark.parametrize("store", [MemoryStore, lambda: SealedStore(Wrapped(), SECRET)], ids=["opens", "does not open"])
+@pytest.mark.parametrize(
+    "store", [MemoryStore, lambda: SealedStore(Wrapped(), SECRET)], ids=["opens", "does not open"]
+)
 def test_it_is_said_that_an_entry_could_not_be_read(contexts, store):
     """On both sides: whether the store cannot open it, or gives something that is no session."""
     client, server = contexts
@@ -183,12 +194,17 @@ def test_a_second_process_resumes_what_the_first_has_left(pki, version, tmp_path
             print(sock.session_reused)
     """
     with echo_server(server) as (host, port):
-        said = [alone(script, str(pki.root), str(tmp_path / "s.db"), host, str(port)).stdout.strip() for _ in range(3)]
+        said = [
+            alone(script, str(pki.root), str(tmp_path / "s.db"), host, str(port)).stdout.strip()
+            for _ in range(3)
+        ]
     assert said == ["False", "True", "True"]
 
 
 def test_a_store_behind_tls_in_a_process_where_every_connection_has_that_store(pki, contexts):
-    """The store's own connections are made by the context that has the store; they do not wait for themselves."""
+    """The store's own connections are made by the context that has the store; they do not wait for
+    themselves.
+    """
     pytest.importorskip("redis")
     script = """
         import socket, ssl, sys, tlskit

@@ -115,7 +115,9 @@ class TakesText(Wrapped):
 
 
 class TakesInTwoSteps(Wrapped):
-    """Looks first, and removes then. Its threads, two of them, keep step: so both see the same value."""
+    """Looks first, and removes then. Its threads, two of them, keep step: so both see the same
+    value.
+    """
 
     def __init__(self):
         super().__init__()

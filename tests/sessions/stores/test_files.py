@@ -1,4 +1,6 @@
-"""Private files: created whole with mode 0600, whatever the umask, and refused when others may use them."""
+"""Private files: created whole with mode 0600, whatever the umask, and refused when others may use
+them.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_what_others_may_use_is_refused(path, bits):
     assert mode(path) == bits
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away"
+)
 def test_what_belongs_to_somebody_else_is_refused(path):
     files.private_file(path)
     os.chown(path, 12345, -1)
@@ -112,7 +116,9 @@ def test_secrets_rotate_by_lines(path):
     assert files.secret_file(path) == [b"\x11" * 32, b"\x22" * 32]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n# nothing\n", b"not hexadecimal", b"abc", b"\xff\xfe", b"11" * 32 + b"\nx"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n# nothing\n", b"not hexadecimal", b"abc", b"\xff\xfe", b"11" * 32 + b"\nx"]
+)
 def test_a_file_that_holds_no_secrets_is_refused_without_being_shown(path, content):
     files.private_file(path, content)
     with pytest.raises(ValueError, match="secret") as caught:

@@ -1,4 +1,6 @@
-"""Guard: whatever a store does, nobody who asks it gets an exception, or waits more than a few times."""
+"""Guard: whatever a store does, nobody who asks it gets an exception, or waits more than a few
+times.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,14 @@ def raising(error):
 
 
 def all_calls(guard):
-    return [guard.take(b"k"), guard.get(b"k"), guard.put(b"k", b"v", 1), guard.remove(b"k"), guard.remove(b"k", b"v"), guard.purge()]
+    return [
+        guard.take(b"k"),
+        guard.get(b"k"),
+        guard.put(b"k", b"v", 1),
+        guard.remove(b"k"),
+        guard.remove(b"k", b"v"),
+        guard.purge(),
+    ]
 
 
 def test_a_store_that_is_well():
@@ -58,7 +67,16 @@ def test_a_store_that_is_well():
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(111, "refused"), ValueError(), TimeoutError(), KeyError("k"), RecursionError(), MemoryError(), StopIteration(), Exception()],
+    [
+        OSError(111, "refused"),
+        ValueError(),
+        TimeoutError(),
+        KeyError("k"),
+        RecursionError(),
+        MemoryError(),
+        StopIteration(),
+        Exception(),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_what_it_raises_is_caught_and_counted(error):
@@ -70,7 +88,9 @@ def test_what_it_raises_is_caught_and_counted(error):
     assert guard.stats() == GuardStats(calls=3, failures=3, skipped=3)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit], ids=lambda error: error.__name__)
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt, SystemExit, GeneratorExit], ids=lambda error: error.__name__
+)
 def test_what_ends_the_program_goes_through_and_says_nothing_of_the_store(error):
     guard = Guard(Broken(raising(error())))
     for _ in range(5):
@@ -80,7 +100,11 @@ def test_what_ends_the_program_goes_through_and_says_nothing_of_the_store(error)
     assert guard.stats() == GuardStats(calls=5)
 
 
-@pytest.mark.parametrize("value", [0, 1, True, "text", bytearray(b"x"), memoryview(b"x"), [b"x"], object(), (b"x",)], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [0, 1, True, "text", bytearray(b"x"), memoryview(b"x"), [b"x"], object(), (b"x",)],
+    ids=repr,
+)
 def test_garbage_is_ignored_and_counted(value):
     guard = Guard(Broken(lambda: value))
     for answer in (guard.take(b"k"), guard.get(b"k")):
@@ -104,7 +128,9 @@ def test_a_coroutine_is_closed_and_never_warned_of():
         return b"x"
 
     guard = Guard(Broken(lambda: take()))
-    assert guard.take(b"k") == Answer(None, "the store gave a coroutine where bytes were expected", True)
+    assert guard.take(b"k") == Answer(
+        None, "the store gave a coroutine where bytes were expected", True
+    )
 
 
 def test_any_object_comes_from_a_store_in_the_process():
@@ -147,7 +173,7 @@ def test_entries_that_the_store_could_not_open_are_told_and_counted():
     assert guard.stats() == GuardStats(calls=2, bad_entries=1)
 
 
-# -- leaving alone ------------------------------------------------------------------------------------------------------
+# -- leaving alone ---------------------------------------------------------------------------------
 
 
 def test_a_store_that_is_down_is_asked_three_times_and_then_left_alone():
@@ -364,7 +390,7 @@ def test_eight_threads_count_right():
     assert guard.stats() == GuardStats(calls=8000)
 
 
-# -- what is logged -------------------------------------------------------------------------------------------------------
+# -- what is logged --------------------------------------------------------------------------------
 
 
 def test_it_is_told_once_until_it_has_recovered(caplog):
@@ -376,7 +402,10 @@ def test_it_is_told_once_until_it_has_recovered(caplog):
         guard.take(b"k")
         clock.sleep(1)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "Broken raised ConnectionRefusedError ([Errno 111] Connection refused) in take()" in caplog.text
+    assert (
+        "Broken raised ConnectionRefusedError ([Errno 111] Connection refused) in take()"
+        in caplog.text
+    )
     store.act = lambda: None
     clock.sleep(60)
     for _ in range(5):

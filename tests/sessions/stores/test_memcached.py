@@ -1,4 +1,6 @@
-"""MemcachedStore, with a real memcached: the contract, each kind of client, a server that dies, hangs, or holds garbage."""
+"""MemcachedStore, with a real memcached: the contract, each kind of client, a server that dies,
+hangs, or holds garbage.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ CLIENTS = {
     "Client": lambda address: pymemcache.Client(address, **PATIENT),
     "PooledClient": lambda address: pymemcache.PooledClient(address, **PATIENT),
     "HashClient": lambda address: pymemcache.HashClient([address], **PATIENT),
-    "HashClient with pools": lambda address: pymemcache.HashClient([address], use_pooling=True, **PATIENT),
+    "HashClient with pools": lambda address: pymemcache.HashClient(
+        [address], use_pooling=True, **PATIENT
+    ),
 }
 
 
@@ -91,7 +95,10 @@ def test_it_lasts_in_the_server(client):
 
 
 def test_prefixes_do_not_meet(client):
-    one, other = MemcachedStore(client, secret=ONE, prefix="a:"), MemcachedStore(client, secret=ONE, prefix="b:")
+    one, other = (
+        MemcachedStore(client, secret=ONE, prefix="a:"),
+        MemcachedStore(client, secret=ONE, prefix="b:"),
+    )
     one.put(KEY, b"v", 60)
     assert other.take(KEY) is None
     assert one.take(KEY) == b"v"
@@ -154,11 +161,24 @@ def test_values_of_any_size_that_memcached_takes(store):
 def test_several_large_values_push_the_oldest_out(store):
     for number in range(6):
         store.put(KEY, b"%d" % number * 300_000, 60, most=6)
-    assert [value and value[:1] for value in (store.take(KEY) for _ in range(4))] == [b"5", b"4", b"3", None]
+    assert [value and value[:1] for value in (store.take(KEY) for _ in range(4))] == [
+        b"5",
+        b"4",
+        b"3",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"\x02", b"text", b"\x01x", b"\x01" + bytes(12) + b"x", b"\x01" + struct.pack(">QI", 1, 2**32 - 1)]
+    "garbage",
+    [
+        b"",
+        b"\x02",
+        b"text",
+        b"\x01x",
+        b"\x01" + bytes(12) + b"x",
+        b"\x01" + struct.pack(">QI", 1, 2**32 - 1),
+    ],
 )
 def test_garbage_is_left_out_and_counted(client, store, garbage):
     replace(client, garbage)
@@ -228,7 +248,10 @@ def test_clients_that_would_hang_or_repeat_are_refused(server):
         with pytest.raises(ValueError, match="waits for ever"):
             MemcachedStore(waiting, secret=ONE)
     with pytest.raises(ValueError, match="put a session twice"):
-        MemcachedStore(pymemcache.client.retrying.RetryingClient(pymemcache.Client(server.address, **PATIENT)), secret=ONE)
+        MemcachedStore(
+            pymemcache.client.retrying.RetryingClient(pymemcache.Client(server.address, **PATIENT)),
+            secret=ONE,
+        )
 
     class Asynchronous:
         async def gets(self, key):
@@ -246,7 +269,7 @@ def test_a_clock_that_is_set_forward_expires_what_there_is(client):
     assert store.take(KEY) is None
 
 
-# -- a server in trouble ------------------------------------------------------------------------------------------------
+# -- a server in trouble ---------------------------------------------------------------------------
 
 
 def test_a_server_that_is_killed_and_comes_back():
@@ -267,7 +290,9 @@ def test_a_server_that_is_killed_and_comes_back():
     client.close()
 
 
-@pytest.mark.parametrize("kind", [pymemcache.Client, pymemcache.PooledClient], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [pymemcache.Client, pymemcache.PooledClient], ids=lambda kind: kind.__name__
+)
 def test_a_server_that_does_not_answer_costs_the_timeout_a_few_times(server, kind):
     with proxy(server.host, server.port) as between:
         client = kind(("127.0.0.1", between.port), timeout=0.05, connect_timeout=5)
@@ -343,13 +368,19 @@ def test_processes_and_threads_never_take_the_same_value_twice(server):
         """
     )
     command = [sys.executable, "-c", program, server.host, str(server.port)]
-    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    children = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
+    ]
     for child in children:
         child.stdin.write(b"x")
         child.stdin.flush()
 
     def work():
-        return [int(value) for key in reversed(keys) for value in iter(lambda key=key: store.take(key), None)]
+        return [
+            int(value)
+            for key in reversed(keys)
+            for value in iter(lambda key=key: store.take(key), None)
+        ]
 
     threads = [Background(work) for _ in range(3)]
     taken = [int(word) for child in children for word in child.communicate(timeout=100)[0].split()]
@@ -370,7 +401,11 @@ def test_a_child_does_not_read_the_answers_of_its_parent(server, kind):
     pid = os.fork()
     if not pid:
         try:
-            os._exit(0 if all(store.get(b"%d" % number) == b"%d" % number for number in range(100)) else 1)
+            os._exit(
+                0
+                if all(store.get(b"%d" % number) == b"%d" % number for number in range(100))
+                else 1
+            )
         finally:
             os._exit(2)
     assert all(store.get(b"%d" % number) == b"%d" % number for number in range(100))

@@ -1,4 +1,6 @@
-"""MemoryStore: the contract, its bounds, its clock, and what it does when a signal or a finaliser comes between."""
+"""MemoryStore: the contract, its bounds, its clock, and what it does when a signal or a finaliser
+comes between.
+"""
 
 from __future__ import annotations
 
@@ -172,7 +174,10 @@ def test_signal_handlers_may_use_it():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.skipif(sys.version_info >= (3, 12) and threading.active_count() > 1, reason="Python warns of a fork beside threads")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12) and threading.active_count() > 1,
+    reason="Python warns of a fork beside threads",
+)
 def test_a_child_does_not_wait_for_a_lock_of_its_parent():
     """Forked while the store is in use: the child starts empty, with a lock of its own."""
     store = MemoryStore()

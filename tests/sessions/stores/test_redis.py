@@ -1,4 +1,6 @@
-"""RedisStore, with a real redis-server: the contract, other clients, a server that dies, hangs, or holds garbage."""
+"""RedisStore, with a real redis-server: the contract, other clients, a server that dies, hangs, or
+holds garbage.
+"""
 
 from __future__ import annotations
 
@@ -78,8 +80,14 @@ class TestContractWithAClientThatIsUsedAsItIs(TestContract):
     def _client(self, server):
         class Other:
             def __init__(self):
-                self.inner = redis.Redis(server.host, server.port, decode_responses=True, socket_timeout=5)
-                self.register_script, self.scan_iter, self.delete = self.inner.register_script, self.inner.scan_iter, self.inner.delete
+                self.inner = redis.Redis(
+                    server.host, server.port, decode_responses=True, socket_timeout=5
+                )
+                self.register_script, self.scan_iter, self.delete = (
+                    self.inner.register_script,
+                    self.inner.scan_iter,
+                    self.inner.delete,
+                )
 
         self.client = Other()
         yield
@@ -98,13 +106,19 @@ def test_one_line_makes_the_client_too(server):
 
 
 def test_the_settings_of_the_client_are_kept_but_for_retries_and_timeouts(server):
-    pool = redis.BlockingConnectionPool(host=server.host, port=server.port, db=3, socket_timeout=77, client_name="somebody")
+    pool = redis.BlockingConnectionPool(
+        host=server.host, port=server.port, db=3, socket_timeout=77, client_name="somebody"
+    )
     client = redis.Redis(connection_pool=pool)
     store = RedisStore(client, secret=ONE, timeout=0.5)
     store.put(KEY, b"v", 60)
     assert client.dbsize() == 1
     settings = store._client.connection_pool.connection_kwargs
-    assert (settings["db"], settings["client_name"], settings["socket_timeout"]) == (3, "somebody", 0.5)
+    assert (settings["db"], settings["client_name"], settings["socket_timeout"]) == (
+        3,
+        "somebody",
+        0.5,
+    )
     assert store._client.connection_pool.make_connection().retry._retries == 0
     assert pool.connection_kwargs["socket_timeout"] == 77
     store.close()
@@ -178,7 +192,9 @@ def test_clear_leaves_the_others_alone(client, store):
     assert store.purge() == 0
 
 
-@pytest.mark.parametrize("garbage", [b"", b"x", b"not base64 !!", b"\xff\xfe", base64.b64encode(b"garbage"), b"9" * 100])
+@pytest.mark.parametrize(
+    "garbage", [b"", b"x", b"not base64 !!", b"\xff\xfe", base64.b64encode(b"garbage"), b"9" * 100]
+)
 def test_garbage_is_left_out_and_counted(client, store, garbage):
     client.lpush("tlskit:" + KEY.hex(), b"%015d" % (10**14) + garbage)
     guard = Guard(store)
@@ -237,7 +253,7 @@ def test_arguments_that_cannot_be_right(client):
     store.close()
 
 
-# -- a server in trouble ------------------------------------------------------------------------------------------------
+# -- a server in trouble ---------------------------------------------------------------------------
 
 
 def test_a_server_that_is_killed_and_comes_back():
@@ -322,7 +338,9 @@ def test_processes_and_threads_never_take_the_same_value_twice(client, server):
         """
     )
     command = [sys.executable, "-c", program, server.host, str(server.port)]
-    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)]
+    children = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(3)
+    ]
     for child in children:
         child.stdin.write(b"x")
         child.stdin.flush()
@@ -344,8 +362,16 @@ def test_processes_and_threads_never_take_the_same_value_twice(client, server):
 
 
 def test_it_is_imported_without_the_client_library():
-    program = "import sys, tlskit; tlskit.RedisStore; print(sorted({'redis', 'pymemcache', 'sqlite3'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True).stdout.strip() == "[]"
+    program = (
+        "import sys, tlskit; tlskit.RedisStore; print(sorted({'redis', 'pymemcache', "
+        "'sqlite3'} & set(sys.modules)))"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, check=True, text=True
+        ).stdout.strip()
+        == "[]"
+    )
 
 
 def test_the_library_is_named_when_it_is_not_there(monkeypatch):
@@ -361,7 +387,11 @@ def test_a_child_does_not_read_the_answers_of_its_parent(store):
     pid = os.fork()
     if not pid:
         try:
-            os._exit(0 if all(store.get(b"%d" % number) == b"%d" % number for number in range(100)) else 1)
+            os._exit(
+                0
+                if all(store.get(b"%d" % number) == b"%d" % number for number in range(100))
+                else 1
+            )
         finally:
             os._exit(2)
     assert all(store.get(b"%d" % number) == b"%d" % number for number in range(100))

@@ -75,7 +75,9 @@ def test_every_truncation_and_every_addition_is_found():
 
 
 @pytest.mark.parametrize(
-    "garbage", [None, "text", 7, b"", b"\x01", bytearray(b"x" * 100), b"\x01" * 200, object()], ids=lambda v: type(v).__name__
+    "garbage",
+    [None, "text", 7, b"", b"\x01", bytearray(b"x" * 100), b"\x01" * 200, object()],
+    ids=lambda v: type(v).__name__,
 )
 def test_garbage_does_not_open(garbage):
     assert Seal(ONE).open(KEY, garbage) is None
@@ -148,7 +150,11 @@ def test_secrets_that_are_none_are_refused(given, error, sentence):
 
 
 def test_a_secret_may_be_any_buffer():
-    assert Seal(bytearray(ONE)).close(KEY, b"x") == Seal(memoryview(ONE)).close(KEY, b"x") == Seal(ONE).close(KEY, b"x")
+    assert (
+        Seal(bytearray(ONE)).close(KEY, b"x")
+        == Seal(memoryview(ONE)).close(KEY, b"x")
+        == Seal(ONE).close(KEY, b"x")
+    )
 
 
 def test_no_secret_shows():
@@ -174,7 +180,7 @@ def test_eight_threads_on_one_seal():
         one.result()
 
 
-# -- a store of one's own -----------------------------------------------------------------------------------------------
+# -- a store of one's own --------------------------------------------------------------------------
 
 
 def test_the_inner_store_sees_no_value():
@@ -186,7 +192,14 @@ def test_the_inner_store_sees_no_value():
 
 
 @pytest.mark.parametrize(
-    "change", [lambda v: v[:-1], lambda v: b"", lambda v: b"garbage", lambda v: v[:20] + b"\xff" + v[21:], lambda v: "text"]
+    "change",
+    [
+        lambda v: v[:-1],
+        lambda v: b"",
+        lambda v: b"garbage",
+        lambda v: v[:20] + b"\xff" + v[21:],
+        lambda v: "text",
+    ],
 )
 def test_what_was_changed_in_the_store_is_left_out_and_counted(change):
     inner = Wrapped()

@@ -64,7 +64,7 @@ def change(path, statement, *arguments):
     connection.close()
 
 
-# -- the file -----------------------------------------------------------------------------------------------------------
+# -- the file --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o777], ids=oct)
@@ -75,7 +75,10 @@ def test_all_files_are_private(path, umask):
         store.put(KEY, b"v", 60)
         names = sorted(os.listdir(os.path.dirname(path)))
         assert names == ["sessions.db", "sessions.db-journal", "sessions.db.key"]
-        assert {stat.S_IMODE(os.stat(os.path.join(os.path.dirname(path), name)).st_mode) for name in names} == {0o600}
+        assert {
+            stat.S_IMODE(os.stat(os.path.join(os.path.dirname(path), name)).st_mode)
+            for name in names
+        } == {0o600}
         store.close()
     finally:
         os.umask(before)
@@ -147,7 +150,7 @@ def test_what_is_dropped_is_closed_quietly(path):
     os.remove(path)
 
 
-# -- what may be in its place -------------------------------------------------------------------------------------------
+# -- what may be in its place ----------------------------------------------------------------------
 
 
 def test_a_file_of_another_program_is_left_as_it_is(path):
@@ -237,7 +240,9 @@ def test_a_file_that_was_cut_off_is_set_aside(path, size):
 
 
 def test_every_byte_of_a_small_file_flipped(path):
-    """Whatever is damaged: what comes out is what was put in, or nothing, or an error that a guard catches."""
+    """Whatever is damaged: what comes out is what was put in, or nothing, or an error that a guard
+    catches.
+    """
     store = SQLiteStore(path)
     store.put(KEY, b"v", 3600)
     store.close()
@@ -272,7 +277,10 @@ def test_entries_that_were_changed_are_left_out_and_counted(path):
         assert list(store.entries()) == []
         assert store.take(KEY) is None
     assert store.unreadable == 15
-    change(path, "INSERT INTO entry (key, value, put, deadline) VALUES ('text', 'text', 'text', 'text')")
+    change(
+        path,
+        "INSERT INTO entry (key, value, put, deadline) VALUES ('text', 'text', 'text', 'text')",
+    )
     assert list(store.entries()) == []
     store.close()
 
@@ -312,7 +320,7 @@ def test_a_secret_that_is_gone_is_no_error(path):
     store.close()
 
 
-# -- what may happen to it ----------------------------------------------------------------------------------------------
+# -- what may happen to it -------------------------------------------------------------------------
 
 
 def test_a_file_that_was_removed_is_made_again(path):
@@ -352,7 +360,13 @@ def test_while_another_one_writes_it_waits_for_its_timeout(path):
     store.put(KEY, b"v", 60)
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
-    for call in (lambda: store.take(KEY), lambda: store.get(KEY), lambda: store.put(KEY, b"w", 60), lambda: store.remove(KEY), store.purge):
+    for call in (
+        lambda: store.take(KEY),
+        lambda: store.get(KEY),
+        lambda: store.put(KEY, b"w", 60),
+        lambda: store.remove(KEY),
+        store.purge,
+    ):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             call()
     writer.execute("ROLLBACK")
@@ -417,7 +431,7 @@ def test_a_file_that_cannot_be_written_gives_nothing_away(path):
     store.close()
 
 
-# -- bounds and time ----------------------------------------------------------------------------------------------------
+# -- bounds and time -------------------------------------------------------------------------------
 
 
 def test_the_number_of_values_is_bounded_and_the_newest_stay(path):
@@ -536,13 +550,17 @@ def test_a_clock_that_is_set_forward_expires_what_there_is(path):
     store.close()
 
 
-# -- many at once -------------------------------------------------------------------------------------------------------
+# -- many at once ----------------------------------------------------------------------------------
 
 
 def child(source, *arguments):
     """A Python of its own; what it prints is for the test."""
     program = "import sys\nfrom tlskit import SQLiteStore\n" + textwrap.dedent(source)
-    return subprocess.Popen([sys.executable, "-W", "error", "-c", program, *arguments], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program, *arguments],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+    )
 
 
 def outputs(children):
@@ -563,7 +581,10 @@ def test_processes_never_take_the_same_value_twice(path):
         for number in range(10_000):
             key = b"%d" % (number % 5)
             sealed = store._seal.close(key, b"%d" % number)
-            connection.execute("INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)", (key, sealed, 0, 1e12))
+            connection.execute(
+                "INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)",
+                (key, sealed, 0, 1e12),
+            )
         connection.execute("COMMIT")
     children = [
         child(
@@ -612,7 +633,9 @@ def test_processes_that_begin_at_once_share_one_file_and_one_secret(path):
         one.stdin.flush()
     outputs(children)
     store = SQLiteStore(path)
-    assert {store.take(b"key") for _ in range(7)} == {b"%d" % number for number in range(6)} | {None}
+    assert {store.take(b"key") for _ in range(7)} == {b"%d" % number for number in range(6)} | {
+        None
+    }
     assert store.unreadable == 0
     store.close()
 
@@ -644,7 +667,9 @@ def test_a_process_that_dies_in_the_middle_damages_nothing(path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_waits_for_the_end_of_a_call_and_the_child_has_its_own_connection(path):
-    """Threads write while the process forks again and again; children use the store, and end in the ordinary way."""
+    """Threads write while the process forks again and again; children use the store, and end in the
+    ordinary way.
+    """
     program = child(
         """
         import os, threading, warnings
@@ -682,7 +707,10 @@ def test_a_fork_waits_for_the_end_of_a_call_and_the_child_has_its_own_connection
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.skipif(sys.version_info >= (3, 12) and threading.active_count() > 1, reason="Python warns of a fork beside threads")
+@pytest.mark.skipif(
+    sys.version_info >= (3, 12) and threading.active_count() > 1,
+    reason="Python warns of a fork beside threads",
+)
 def test_a_fork_in_the_middle_of_a_call_of_the_same_thread_does_not_hang(path):
     """As a signal handler may do."""
     store = SQLiteStore(path)
