@@ -5,6 +5,7 @@ PYTHON ?= python3
 VERSIONS ?= 3.10 3.11 3.12 3.13 3.14 3.15
 PYTEST_ARGS ?=
 STDLIB_ARGS ?=
+TARGETS ?=
 FAST ?=
 
 ask = $(shell $(PYTHON) -c 'import sys; i = sys.implementation.name; print((i if i != "cpython" else "") + "%d.%d" % sys.version_info[:2] + getattr(sys, "abiflags", ""))' 2>/dev/null)
@@ -24,7 +25,8 @@ SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -n
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub clean FORCE
+.PHONY: help setup demo test conformance test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub \
+	wheel wheel-test sdist-test clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -77,6 +79,12 @@ sanitize: $(VENV)/.tools ## the C helpers with gcc's sanitizers
 stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api*.h
 	@$(BIN)/python tools/stub.py
 
+wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS=manylinux-aarch64 ...)
+	@PYTHON=$(BIN)/python tools/wheels/build.sh $(TARGETS)
+
+wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is here, in empty environments
+	@VERSIONS='$(VERSIONS)' PYTEST_ARGS="$(PYTEST_ARGS)" bash tools/wheels/test.sh
+
 clean: ## remove all that this file made
 	@rm -rf .venv build dist __pycache__ src/*.egg-info .mypy_cache .pytest_cache .ruff_cache
 	@find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
@@ -96,6 +104,10 @@ $(VENV)/.interop: $(VENV)/.tools pyproject.toml
 	@$(PIP) install --prefer-binary --group interop
 	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiohttp, asyncpg and uvloop are left out: no wheels"
 	@$(PIP) install --only-binary :all: --group interop-green || echo "tests of gevent and eventlet are left out: no wheels"
+	@touch $@
+
+$(VENV)/.wheel: $(VENV)/.tools pyproject.toml
+	@$(PIP) install --group wheel
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.tools pyproject.toml

@@ -3,7 +3,7 @@ helpers into one extension.
 
 Where OpenSSL is looked for, in this order: the environment variable OPENSSL_DIR (a prefix with
 include/ and lib/), pkg-config, the compiler's default paths. OPENSSL_STATIC=1 links libssl.a and
-libcrypto.a into the extension.
+libcrypto.a into the extension. What the build needs and does not find is named in one sentence, all of it at once.
 """
 
 from __future__ import annotations
@@ -27,6 +27,23 @@ from decl import constants, features, names  # noqa: E402  (build-only text besi
 
 OLDEST = (3, 0)
 CSRC = Path("src", "_tlsbind", "csrc")
+BREW = tuple(
+    Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")
+)
+
+
+class Need(NamedTuple):
+    """Something that the build cannot do without, and the packages that have it."""
+
+    what: str
+    debian: str
+    fedora: str
+    homebrew: str
+
+
+COMPILER = Need("a C compiler", "gcc libc6-dev", "gcc", "gcc")
+PYTHON_HEADERS = Need("Python's headers", "python3-dev", "python3-devel", "python@3")
+OPENSSL_HEADERS = Need("OpenSSL's headers", "libssl-dev", "openssl-devel", "openssl@3")
 
 
 class OpenSSL(NamedTuple):
@@ -40,6 +57,51 @@ class OpenSSL(NamedTuple):
 
 def fail(sentence: str) -> NoReturn:
     raise SystemExit(f"tlskit: {sentence}")
+
+
+def fail_for(needs: list[Need]) -> NoReturn:
+    """Name all that is missing, and the packages that have it."""
+    *most, last = [need.what for need in needs]
+    things = f"{', '.join(most)} and {last}" if most else last
+    debian, fedora, homebrew = (" ".join(names) for names in list(zip(*needs))[1:])
+    otherwise = (
+        ", or set OPENSSL_DIR to the prefix of OpenSSL 3.0 or later"
+        if OPENSSL_HEADERS in needs
+        else ""
+    )
+    fail(
+        f"building needs {things}, not found here: install them (Debian, Ubuntu: apt install {debian}; "
+        f"Fedora: dnf install {fedora}; Homebrew: brew install {homebrew}){otherwise}."
+    )
+
+
+def compiler() -> list[str]:
+    return shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+
+
+def preprocesses(program: str) -> bool:
+    """Whether there is a compiler that gets as far as the C library's headers."""
+    command = [*compiler(), "-E", "-xc", "-"]
+    try:
+        return (
+            subprocess.run(
+                command, input=program, capture_output=True, text=True, check=False
+            ).returncode
+            == 0
+        )
+    except OSError:
+        return False
+
+
+def missing() -> list[Need]:
+    """What the build lacks beside OpenSSL. On Windows, setuptools looks for the compiler, and Python has its headers."""
+    if sys.platform == "win32":
+        return []
+    needs = [] if preprocesses("#include <stdio.h>\n") else [COMPILER]
+    headers = {sysconfig.get_path(name) for name in ("include", "platinclude")}
+    if not any(Path(folder, "Python.h").exists() for folder in headers if folder):
+        needs.append(PYTHON_HEADERS)
+    return needs
 
 
 def pkg_config(*args: str) -> list[str] | None:
@@ -60,8 +122,7 @@ def from_prefix(prefix: Path) -> OpenSSL:
     include, multiarch = prefix / "include", sysconfig.get_config_var("MULTIARCH") or ""
     if not (include / "openssl" / "opensslv.h").exists():
         fail(
-            f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must "
-            f"be the prefix of an installed OpenSSL."
+            f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must be the prefix of an installed OpenSSL."
         )
     check_version(include)
     places = [
@@ -73,8 +134,7 @@ def from_prefix(prefix: Path) -> OpenSSL:
     dirs = list(dict.fromkeys(str(d) for d in places if any(d.glob("libssl.*"))))
     if not dirs:
         fail(
-            f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib "
-            f"or lib64."
+            f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib or lib64."
         )
     found = with_libraries(include, dirs)
     if sys.platform == "win32" or "ssl" not in found.libraries:
@@ -107,15 +167,12 @@ def archive(name: str, library_dirs: list[str]) -> Path:
         if Path(directory, name).exists():
             return Path(directory, name)
     fail(
-        f"a static build was asked for, but there is no {name} in "
-        f"{' or '.join(library_dirs) or 'any known directory'}."
+        f"a static build was asked for, but there is no {name} in {' or '.join(library_dirs) or 'any known directory'}."
     )
 
 
 def needed_by(libcrypto: Path) -> list[str]:
-    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive,
-    or the linker drops it.
-    """
+    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive, or the linker drops it."""
     described = libcrypto.parent / "pkgconfig" / "libcrypto.pc"
     said = (
         re.search(r"^Libs\.private:(.*)$", described.read_text(encoding="utf-8"), re.MULTILINE)
@@ -129,14 +186,13 @@ def needed_by(libcrypto: Path) -> list[str]:
 
 def default_includes() -> list[Path]:
     """The directories that the compiler searches, from what it says of itself."""
-    brew = [
-        Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")
-    ]
-    places = [Path("/usr/local/include"), Path("/usr/include"), *brew]
-    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    places = [Path("/usr/local/include"), Path("/usr/include"), *BREW]
     try:
         said = subprocess.run(
-            [*compiler, "-E", "-v", "-xc", os.devnull], capture_output=True, text=True, check=False
+            [*compiler(), "-E", "-v", "-xc", os.devnull],
+            capture_output=True,
+            text=True,
+            check=False,
         ).stderr
     except OSError:
         return places
@@ -150,13 +206,24 @@ def default_includes() -> list[Path]:
 
 def find_openssl() -> OpenSSL:
     """The OpenSSL to build against, of a version that will do; or one sentence, and the end."""
+    lacking = missing()
     if os.environ.get("OPENSSL_DIR"):
-        return from_prefix(Path(os.environ["OPENSSL_DIR"]))
+        found: OpenSSL | None = from_prefix(Path(os.environ["OPENSSL_DIR"]))
+    else:
+        found = from_system()
+    if found is None:
+        fail_for([*lacking, OPENSSL_HEADERS])
+    if lacking:
+        fail_for(lacking)
+    return found
+
+
+def from_system() -> OpenSSL | None:
+    """The OpenSSL that pkg-config names, or else one where the compiler looks."""
     flags = pkg_config("--cflags", "--libs")
     if flags is not None:
-        includes = [Path(f[2:]) for f in flags if f.startswith("-I")] + [
-            Path(p) for p in pkg_config("--variable=includedir") or []
-        ]
+        includes = [Path(f[2:]) for f in flags if f.startswith("-I")]
+        includes += [Path(p) for p in pkg_config("--variable=includedir") or []]
         dirs = [f[2:] for f in flags if f.startswith("-L")] + (
             pkg_config("--variable=libdir") or []
         )
@@ -169,12 +236,7 @@ def find_openssl() -> OpenSSL:
             check_version(include)
             near = include.parent / "lib"
             return with_libraries(include, [str(near)] if list(near.glob("libssl.*")) else [])
-    fail(
-        "the headers of OpenSSL were not found. Install them (Debian and Ubuntu: libssl-dev; "
-        "Fedora: openssl-devel; "
-        "macOS: brew install openssl@3), or set OPENSSL_DIR to the prefix of an OpenSSL 3.0 or "
-        "later."
-    )
+    return None
 
 
 def check_version(include: Path) -> None:
@@ -182,8 +244,7 @@ def check_version(include: Path) -> None:
     text = (include / "openssl" / "opensslv.h").read_text(encoding="utf-8", errors="replace")
     if "LIBRESSL_VERSION_NUMBER" in text or "OPENSSL_IS_BORINGSSL" in text:
         fail(
-            f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set "
-            f"OPENSSL_DIR to the prefix of one."
+            f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set OPENSSL_DIR to the prefix of one."
         )
     parts = [
         re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")
@@ -193,15 +254,12 @@ def check_version(include: Path) -> None:
         old = re.search(r'OPENSSL_VERSION_TEXT\s+"(?:OpenSSL )?(\S+)', text)
         found = ".".join(map(str, version)) or (old.group(1) if old else "of an unknown version")
         fail(
-            f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set "
-            f"OPENSSL_DIR to the prefix of a newer one."
+            f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set OPENSSL_DIR to the prefix of a newer one."
         )
 
 
 def border() -> str:
-    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and
-    cdef at once.
-    """
+    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and cdef at once."""
     headers = [HERE / CSRC / "tk_api.h", *sorted((HERE / CSRC).glob("tk_api_*.h"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     doors = (HERE / CSRC / "tk_doors.h").read_text(encoding="utf-8")
@@ -216,37 +274,29 @@ def limited_api() -> bool:
 
 
 def compile_args() -> list[str]:
+    # cffi defines it on the command line, and again in the source with another value: a warning.
+    twice = [] if limited_api() else ["-U_CFFI_NO_LIMITED_API"]
     if sys.platform == "win32":
-        return ["/W3"]
-    return [
-        "-std=gnu11",
-        "-pthread",
-        "-fvisibility=hidden",
-        "-Wall",
-        "-Wextra",
-        *shlex.split(os.environ.get("TLSKIT_CFLAGS", "")),
-    ]
+        return ["/W3", "/std:c11", *(f"/{flag[1:]}" for flag in twice)]
+    warnings = ["-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
+    return ["-std=gnu11", "-pthread", "-fvisibility=hidden", *twice, *warnings]
 
 
 def link_args() -> list[str]:
-    """A static libcrypto must not show its symbols: the interpreter's own may be in the same
-    process.
+    """On Linux, show the init function alone.
+
+    The interpreter's own OpenSSL may be in the same process as a static one of ours.
     """
-    return (
-        ["-pthread", "-Wl,--exclude-libs,ALL", "-Wl,-Bsymbolic"]
-        if sys.platform.startswith("linux")
-        else []
-    )
+    if not sys.platform.startswith("linux"):
+        return []
+    shown = CSRC / "exports.map"
+    hardened = ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
+    return ["-pthread", f"-Wl,--version-script={shown}", "-Wl,-Bsymbolic", *hardened]
 
 
 def tables(include: Path) -> str:
-    """C source of the tables that csrc/tk_tables.h names: constants, features, and OpenSSL's names
-    of libraries and reasons.
-    """
-    headers = (
-        "#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "
-        '"tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
-    )
+    """C source of the tables that tk.h names: constants, features, and OpenSSL's names of libraries and reasons."""
+    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n'
     return headers + constants.table() + features.table() + names.table(include)
 
 
@@ -261,6 +311,7 @@ def make_ffi() -> FFI:
         sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
         depends=[
             "build_ffi.py",
+            str(CSRC / "exports.map"),
             *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h"))),
         ],
         include_dirs=[str(CSRC), str(openssl.include)],

@@ -1,37 +1,81 @@
 #!/usr/bin/env bash
-# build_openssl.sh SERIES DIR: put the newest OpenSSL known here of that series (3.0, 3.5, 4.0) into DIR, as static
-# libraries with headers: OPENSSL_DIR=DIR builds tlskit with it. Does nothing when DIR has it already.
-# OPENSSL_TARBALL names a tarball that is on the machine; without it, it comes from OpenSSL's own releases.
+# build_openssl.sh SERIES DIR [TARGET]: OpenSSL of that series (3.0, 3.5, ...: see tools/sources.txt) in
+# DIR, as static libraries with headers. OPENSSL_DIR=DIR then builds tlskit with it. Does nothing when
+# DIR has that very build already.
+#
+# TARGET is a name of OpenSSL's Configure (linux-x86_64, mingw64, darwin64-arm64-cc, VC-WIN64A); without
+# it, Configure looks at the machine. CC, AR, RANLIB and CROSS_COMPILE are handed on.
+# OPENSSL_TARBALL names a tarball on this machine; it must be the pinned one.
 set -euo pipefail
 
-series=${1:?usage: build_openssl.sh SERIES DIR}
-mkdir -p "${2:?usage: build_openssl.sh SERIES DIR}"
+series=${1:?usage: build_openssl.sh SERIES DIR [TARGET]} target=${3:-}
+mkdir -p "${2:?usage: build_openssl.sh SERIES DIR [TARGET]}"
 dir=$(cd "$2" && pwd)
-case $series in
-    3.0) version=3.0.20 sum=c80a01dfc70ece4dc21168932c37739042d404d46ccc81a5986dd75314ecda6f ;;
-    3.5) version=3.5.7 sum=a8c0d28a529ca480f9f36cf5792e2cd21984552a3c8e4aa11a24aa31aeac98e8 ;;
-    4.0) version=4.0.2 sum=736b467530f916737b7031310ccb21d8218c6229e61e8e160cd1d3458cd543a8 ;;
-    *) echo "build_openssl.sh: no version of the series $series is written down here" >&2; exit 2 ;;
+top=$(cd "$(dirname "$0")/../.." && pwd)
+read -r _ version sum _ <<<"$(grep -E "^openssl-$series[[:space:]]" "$top/tools/sources.txt" || true)"
+if [ -z "${version:-}" ]; then
+    echo "build_openssl.sh: tools/sources.txt has no version of the series $series" >&2
+    exit 2
+fi
+
+# Paths that end up in the library are the same wherever it is built. OPENSSLDIR and MODULESDIR lie where
+# only an administrator can write, and nobody does by accident: an openssl.cnf or a provider at a path
+# of the machine that built a wheel would be anybody's to plant (CVE-2019-1552).
+case ${target:-$(uname -s)} in
+    mingw* | VC-* | MINGW* | MSYS*) prefix='C:/Program Files/Common Files/tlskit' conf=$prefix ;;
+    *) prefix=/usr/lib/tlskit conf=/etc/tlskit ;;
 esac
-if [ "$(cat "$dir/.version" 2>/dev/null)" = "$version" ]; then
+
+options=(
+    no-shared no-tests no-apps no-docs
+    no-module no-legacy     # no providers beside the default one; another can still be loaded by path
+    no-ssl3 no-ssl3-method  # TLS 1.0 and later; what a context allows is its own affair
+    no-weak-ssl-ciphers no-zlib
+    no-atexit               # Python's daemon threads may still be in libcrypto when the process ends
+    no-afalgeng
+)
+case $series in 3.*) options+=(no-engine) ;; esac # 4.0 has none left
+case ${target:-$(uname -m)} in # constant-time P-224 and P-521 in 64-bit arithmetic
+    *x86_64 | *aarch64 | *arm64* | mingw64) options+=(enable-ec_nistp_64_gcc_128) ;;
+esac
+case $target in VC-*) ;; *) options+=(-fvisibility=hidden) ;; esac
+
+stamp=$(printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}" | sha256sum)
+if [ "$(cat "$dir/.built" 2>/dev/null)" = "$stamp" ]; then
     echo "$dir has OpenSSL $version"
     exit 0
 fi
 
+tarball=${OPENSSL_TARBALL:-$(bash "$top/tools/source.sh" "openssl-$series")}
+echo "$sum  $tarball" | sha256sum --check --quiet
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tarball=${OPENSSL_TARBALL:-$work/openssl.tar.gz}
-if [ -z "${OPENSSL_TARBALL:-}" ]; then
-    curl -fsSL --retry 3 -o "$tarball" "https://github.com/openssl/openssl/releases/download/openssl-$version/openssl-$version.tar.gz"
-fi
-echo "$sum  $tarball" | sha256sum --check --quiet
 mkdir "$work/source"
 tar -xzf "$tarball" -C "$work/source" --strip-components=1
 cd "$work/source"
-{
-    ./Configure no-shared no-tests --prefix="$dir" --libdir=lib --openssldir=/etc/ssl
-    make -j"$(getconf _NPROCESSORS_ONLN)" build_libs
-    make install_dev
-} >"$work/log" 2>&1 || { tail -n 50 "$work/log" >&2; exit 1; }
-echo "$version" >"$dir/.version"
+
+# The date and the compiler's path are part of what OpenSSL tells of itself: keep both out of it.
+SOURCE_DATE_EPOCH=$(stat -c %Y VERSION.dat 2>/dev/null || stat -f %m VERSION.dat)
+export SOURCE_DATE_EPOCH
+build() {
+    case $target in
+        VC-*)
+            perl Configure "$target" "${options[@]}" "--prefix=$prefix" "--openssldir=$conf"
+            nmake build_libs
+            nmake install_dev "DESTDIR=$work/staged"
+            ;;
+        *)
+            # shellcheck disable=SC2086  # an unset target is no argument
+            ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} "${options[@]}" \
+                "--prefix=$prefix" --libdir=lib "--openssldir=$conf"
+            make -s -j"${JOBS:-$(getconf _NPROCESSORS_ONLN)}" build_libs
+            make -s install_dev "DESTDIR=$work/staged"
+            ;;
+    esac
+}
+build >"$work/log" 2>&1 || { tail -n 50 "$work/log" >&2; exit 1; }
+staged=$(find "$work/staged" -type d -name include -path '*tlskit/include' -prune)
+rm -rf "$dir/include" "$dir/lib"
+cp -R "$(dirname "$staged")/." "$dir/"
+echo "$stamp" >"$dir/.built"
 echo "$dir has OpenSSL $version"

@@ -172,11 +172,49 @@ def test_looks_where_the_compiler_looks(build, monkeypatch, tmp_path):
     assert build.find_openssl().include == tmp_path / "include"
 
 
+@pytest.fixture
+def bare(build, monkeypatch, tmp_path):
+    """A machine with nothing on it: no compiler, no headers of Python, none of OpenSSL."""
+    monkeypatch.setenv("PKG_CONFIG", str(tmp_path / "no-such-program"))
+    monkeypatch.setenv("CC", str(tmp_path / "no-such-compiler"))
+    monkeypatch.setattr(build, "default_includes", list)
+    monkeypatch.setattr(build.sysconfig, "get_path", lambda name: str(tmp_path / name))
+    return build
+
+
+def sentence_of(build) -> str:
+    with pytest.raises(SystemExit) as caught:
+        build.find_openssl()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="setuptools looks for the compiler there")
+def test_names_all_that_is_missing_at_once(bare):
+    assert sentence_of(bare) == (
+        "tlskit: building needs a C compiler, Python's headers and OpenSSL's headers, not found here: install them "
+        "(Debian, Ubuntu: apt install gcc libc6-dev python3-dev libssl-dev; Fedora: dnf install gcc python3-devel "
+        "openssl-devel; Homebrew: brew install gcc python@3 openssl@3), "
+        "or set OPENSSL_DIR to the prefix of OpenSSL 3.0 or later."
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="setuptools looks for the compiler there")
+def test_names_nothing_that_is_there(bare, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENSSL_DIR", str(prefix(tmp_path)))
+    sentence = sentence_of(bare)
+    assert "needs a C compiler and Python's headers, not found" in sentence
+    assert "OPENSSL" not in sentence.upper()
+    (tmp_path / "include" / "Python.h").touch()
+    assert "needs a C compiler, not found" in sentence_of(bare)
+
+
 def test_says_what_to_install(build, monkeypatch, tmp_path):
     monkeypatch.setenv("PKG_CONFIG", str(tmp_path / "no-such-program"))
     monkeypatch.setattr(build, "default_includes", list)
-    with pytest.raises(SystemExit, match="libssl-dev; Fedora: openssl-devel"):
-        build.find_openssl()
+    sentence = sentence_of(build)
+    assert "needs OpenSSL's headers, not found" in sentence
+    assert "apt install libssl-dev;" in sentence
 
 
 def test_knows_the_directories_of_the_compiler(build, monkeypatch):

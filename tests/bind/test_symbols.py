@@ -71,3 +71,12 @@ def test_is_not_executable_on_the_stack():
     stack = [line for line in done.stdout.splitlines() if "GNU_STACK" in line]
     assert stack
     assert "RWE" not in stack[0]
+
+
+def test_has_nothing_writable_that_the_linker_has_filled_in():
+    if sys.platform != "linux" or shutil.which("readelf") is None:
+        pytest.skip("needs readelf, and ELF")
+    command = ["readelf", "--program-headers", "--dynamic", "--wide", FILE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "GNU_RELRO" in done.stdout
+    assert "BIND_NOW" in done.stdout

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# build.sh [TARGET...]: wheels for Linux in dist/, with an OpenSSL inside, for any CPython from 3.10 on.
+# TARGET: manylinux-x86_64 (the default), manylinux-aarch64, musllinux-x86_64, musllinux-aarch64.
+# No container: PyPI's ziglang compiles for an old glibc, for musl, and for the other machine. Run it by
+# `make wheel`, with PYTHON of an environment that has the dependency group `wheel`.
+#
+# SERIES: OpenSSL's, 3.5 by default. TLSKIT_CACHE: where OpenSSL's builds are kept.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+python=${PYTHON:-python3} series=${SERIES:-3.5}
+cache=${TLSKIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tlskit}
+bin=$(dirname "$("$python" -c 'import sys; print(sys.executable)')")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+ZIG=$("$python" -c 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))')
+export ZIG ZIG_TARGET PATH="$PWD/tools/wheels:$bin:$PATH"
+export ZIG_GLOBAL_CACHE_DIR=$cache/zig
+export CC=zig-cc AR=zig-ar RANLIB=zig-ranlib
+
+# Debian's pyconfig.h leads to the one of the machine that compiles. What the limited API needs of it is
+# the same for all of our targets: sizes of 64-bit Linux.
+python_headers() {
+    mkdir -p "$work/include"
+    "$python" - "$work/include" <<'PY'
+import pathlib, shutil, sys, sysconfig
+home = pathlib.Path(sysconfig.get_path("include"))
+shutil.copytree(home, sys.argv[1], dirs_exist_ok=True)
+multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+real = home.parent / multiarch / home.name / "pyconfig.h"
+if multiarch and real.exists():
+    shutil.copy(real, pathlib.Path(sys.argv[1], "pyconfig.h"))
+PY
+}
+
+wheel() {
+    local target=$1 machine=${1#*linux-} openssl configure platform
+    case $target in
+        manylinux-*) ZIG_TARGET=$machine-linux-gnu.2.17 platform=manylinux_2_17_$machine ;;
+        musllinux-*) ZIG_TARGET=$machine-linux-musl platform=musllinux_1_2_$machine ;;
+        *) echo "build.sh: no target $target" >&2; exit 2 ;;
+    esac
+    openssl=$cache/openssl-$series-$ZIG_TARGET configure=linux-$machine
+    .github/bin/build_openssl.sh "$series" "$openssl" "$configure"
+    rm -rf "$work/build" "$work/dist"
+    mkdir -p "$work/build" "$work/dist"
+    printf '[build]\nbuild_base = %s/build\n[egg_info]\negg_base = %s/build\n' "$work" "$work" >"$work/build.cfg"
+    OPENSSL_DIR=$openssl OPENSSL_STATIC=1 CFLAGS="-g0 -fstack-protector-strong -ffile-prefix-map=$work=. -I$work/include" \
+        LDSHARED="zig-cc -shared" LDFLAGS="-Wl,-s" DIST_EXTRA_CONFIG=$work/build.cfg \
+        _PYTHON_HOST_PLATFORM=linux-$machine \
+        "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . >"$work/log" 2>&1 ||
+        { tail -n 60 "$work/log" >&2; exit 1; }
+    mkdir -p dist
+    "$python" -m auditwheel repair --only-plat --plat "$platform" --wheel-dir "$work/repaired" "$work"/dist/*.whl >"$work/log" 2>&1 ||
+        { tail -n 30 "$work/log" >&2; exit 1; }
+}
+
+python_headers
+for target in "${@:-manylinux-x86_64}"; do
+    wheel "$target"
+done
+for made in "$work"/repaired/*.whl; do
+    "$python" tools/wheels/check.py "$made"
+    rm -f "dist/$(basename "$made")"
+    mv "$made" dist/
+done
