@@ -3,7 +3,7 @@ helpers into one extension.
 
 Where OpenSSL is looked for, in this order: the environment variable OPENSSL_DIR (a prefix with
 include/ and lib/), pkg-config, the compiler's default paths. OPENSSL_STATIC=1 links libssl.a and
-libcrypto.a into the extension. What the build needs and does not find is named in one sentence, all of it at once.
+libcrypto.a into the extension. One sentence names everything that the build needs and lacks.
 """
 
 from __future__ import annotations
@@ -63,15 +63,16 @@ def fail_for(needs: list[Need]) -> NoReturn:
     """Name all that is missing, and the packages that have it."""
     *most, last = [need.what for need in needs]
     things = f"{', '.join(most)} and {last}" if most else last
-    debian, fedora, homebrew = (" ".join(names) for names in list(zip(*needs))[1:])
+    debian, fedora, homebrew = (" ".join(names) for names in list(zip(*needs, strict=True))[1:])
     otherwise = (
         ", or set OPENSSL_DIR to the prefix of OpenSSL 3.0 or later"
         if OPENSSL_HEADERS in needs
         else ""
     )
     fail(
-        f"building needs {things}, not found here: install them (Debian, Ubuntu: apt install {debian}; "
-        f"Fedora: dnf install {fedora}; Homebrew: brew install {homebrew}){otherwise}."
+        f"building needs {things}, not found here: install them "
+        f"(Debian, Ubuntu: apt install {debian}; Fedora: dnf install {fedora}; "
+        f"Homebrew: brew install {homebrew}){otherwise}."
     )
 
 
@@ -94,7 +95,7 @@ def preprocesses(program: str) -> bool:
 
 
 def missing() -> list[Need]:
-    """What the build lacks beside OpenSSL. On Windows, setuptools looks for the compiler, and Python has its headers."""
+    """What the build lacks, OpenSSL aside. On Windows, setuptools looks for the compiler."""
     if sys.platform == "win32":
         return []
     needs = [] if preprocesses("#include <stdio.h>\n") else [COMPILER]
@@ -122,7 +123,8 @@ def from_prefix(prefix: Path) -> OpenSSL:
     include, multiarch = prefix / "include", sysconfig.get_config_var("MULTIARCH") or ""
     if not (include / "openssl" / "opensslv.h").exists():
         fail(
-            f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must be the prefix of an installed OpenSSL."
+            f"OPENSSL_DIR is {prefix}, but there is no include/openssl/opensslv.h in it: it must "
+            f"be the prefix of an installed OpenSSL."
         )
     check_version(include)
     places = [
@@ -134,7 +136,8 @@ def from_prefix(prefix: Path) -> OpenSSL:
     dirs = list(dict.fromkeys(str(d) for d in places if any(d.glob("libssl.*"))))
     if not dirs:
         fail(
-            f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib or lib64."
+            f"OPENSSL_DIR is {prefix}, and its headers are there, but there is no libssl in lib "
+            f"or lib64."
         )
     found = with_libraries(include, dirs)
     if sys.platform == "win32" or "ssl" not in found.libraries:
@@ -167,12 +170,15 @@ def archive(name: str, library_dirs: list[str]) -> Path:
         if Path(directory, name).exists():
             return Path(directory, name)
     fail(
-        f"a static build was asked for, but there is no {name} in {' or '.join(library_dirs) or 'any known directory'}."
+        f"a static build was asked for, but there is no {name} in "
+        f"{' or '.join(library_dirs) or 'any known directory'}."
     )
 
 
 def needed_by(libcrypto: Path) -> list[str]:
-    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive, or the linker drops it."""
+    """What a static libcrypto is linked with, as its own pkg-config file says; behind the archive,
+    or the linker drops it.
+    """
     described = libcrypto.parent / "pkgconfig" / "libcrypto.pc"
     said = (
         re.search(r"^Libs\.private:(.*)$", described.read_text(encoding="utf-8"), re.MULTILINE)
@@ -244,7 +250,8 @@ def check_version(include: Path) -> None:
     text = (include / "openssl" / "opensslv.h").read_text(encoding="utf-8", errors="replace")
     if "LIBRESSL_VERSION_NUMBER" in text or "OPENSSL_IS_BORINGSSL" in text:
         fail(
-            f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set OPENSSL_DIR to the prefix of one."
+            f"{include} holds LibreSSL or BoringSSL, and tlskit needs OpenSSL 3.0 or later: set "
+            f"OPENSSL_DIR to the prefix of one."
         )
     parts = [
         re.search(rf"define\s+OPENSSL_VERSION_{part}\s+(\d+)", text) for part in ("MAJOR", "MINOR")
@@ -254,12 +261,15 @@ def check_version(include: Path) -> None:
         old = re.search(r'OPENSSL_VERSION_TEXT\s+"(?:OpenSSL )?(\S+)', text)
         found = ".".join(map(str, version)) or (old.group(1) if old else "of an unknown version")
         fail(
-            f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set OPENSSL_DIR to the prefix of a newer one."
+            f"the OpenSSL in {include} is {found}, and tlskit needs 3.0 or later: set "
+            f"OPENSSL_DIR to the prefix of a newer one."
         )
 
 
 def border() -> str:
-    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and cdef at once."""
+    """The declarations that Python sees: tk_api.h, tk_api_*.h after it, and tk_doors.h are C and
+    cdef at once.
+    """
     headers = [HERE / CSRC / "tk_api.h", *sorted((HERE / CSRC).glob("tk_api_*.h"))]
     text = "\n".join(path.read_text(encoding="utf-8") for path in headers)
     doors = (HERE / CSRC / "tk_doors.h").read_text(encoding="utf-8")
@@ -295,8 +305,13 @@ def link_args() -> list[str]:
 
 
 def tables(include: Path) -> str:
-    """C source of the tables that tk.h names: constants, features, and OpenSSL's names of libraries and reasons."""
-    headers = '#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "tk.h"\n'
+    """C source of the tables that csrc/tk_tables.h names: constants, features, and OpenSSL's names
+    of libraries and reasons.
+    """
+    headers = (
+        "#include <openssl/pem.h>\n#include <openssl/x509v3.h>\n#include "
+        '"tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
+    )
     return headers + constants.table() + features.table() + names.table(include)
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # source.sh NAME: the path of the tarball that tools/sources.txt pins as NAME, on standard output.
-# It is fetched once into the cache: from its origin, or else from Debian's source packages by way of
-# this machine's apt. Whatever its way here, its SHA-256 is checked each time.
-# TLSKIT_CACHE: the cache, ~/.cache/tlskit by default. TLSKIT_SOURCES: a folder to look in first.
+# It is fetched once into the cache: from its origin, or else from Debian's source packages by way
+# of this machine's apt. Whatever its way here, its SHA-256 is checked each time. TLSKIT_CACHE:
+# the cache, ~/.cache/tlskit by default. TLSKIT_SOURCES: a folder to look in first.
 set -euo pipefail
 cd "$(dirname "$0")"
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# build_openssl.sh SERIES DIR [TARGET]: OpenSSL of that series (3.0, 3.5, ...: see tools/sources.txt) in
-# DIR, as static libraries with headers. OPENSSL_DIR=DIR then builds tlskit with it. Does nothing when
-# DIR has that very build already.
+# build_openssl.sh SERIES DIR [TARGET]: OpenSSL of that series (3.0, 3.5, ...: see
+# tools/sources.txt) in DIR, as static libraries with headers. OPENSSL_DIR=DIR then builds tlskit
+# with it. Does nothing when DIR has that very build already.
 #
-# TARGET is a name of OpenSSL's Configure (linux-x86_64, mingw64, darwin64-arm64-cc, VC-WIN64A); without
-# it, Configure looks at the machine. CC, AR, RANLIB and CROSS_COMPILE are handed on.
+# TARGET is a name of OpenSSL's Configure (linux-x86_64, mingw64, darwin64-arm64-cc, VC-WIN64A);
+# without it, Configure looks at the machine. CC, AR, RANLIB and CROSS_COMPILE are handed on.
 # OPENSSL_TARBALL names a tarball on this machine; it must be the pinned one.
 set -euo pipefail
 
@@ -18,9 +18,10 @@ if [ -z "${version:-}" ]; then
     exit 2
 fi
 
-# Paths that end up in the library are the same wherever it is built. OPENSSLDIR and MODULESDIR lie where
-# only an administrator can write, and nobody does by accident: an openssl.cnf or a provider at a path
-# of the machine that built a wheel would be anybody's to plant (CVE-2019-1552).
+# Paths that end up in the library are the same wherever it is built. OPENSSLDIR and MODULESDIR
+# lie where only an administrator can write, and nobody does by accident: an openssl.cnf or a
+# provider at a path of the machine that built a wheel would be anybody's to plant
+# (CVE-2019-1552).
 case ${target:-$(uname -s)} in
     mingw* | VC-* | MINGW* | MSYS*) prefix='C:/Program Files/Common Files/tlskit' conf=$prefix ;;
     *) prefix=/usr/lib/tlskit conf=/etc/tlskit ;;
@@ -40,7 +41,8 @@ case ${target:-$(uname -m)} in # constant-time P-224 and P-521 in 64-bit arithme
 esac
 case $target in VC-*) ;; *) options+=(-fvisibility=hidden) ;; esac
 
-stamp=$(printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}" | sha256sum)
+stamp=$(printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}" |
+    sha256sum)
 if [ "$(cat "$dir/.built" 2>/dev/null)" = "$stamp" ]; then
     echo "$dir has OpenSSL $version"
     exit 0
@@ -66,8 +68,8 @@ build() {
             ;;
         *)
             # shellcheck disable=SC2086  # an unset target is no argument
-            ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} "${options[@]}" \
-                "--prefix=$prefix" --libdir=lib "--openssldir=$conf"
+            ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} \
+                "${options[@]}" "--prefix=$prefix" --libdir=lib "--openssldir=$conf"
             make -s -j"${JOBS:-$(getconf _NPROCESSORS_ONLN)}" build_libs
             make -s install_dev "DESTDIR=$work/staged"
             ;;

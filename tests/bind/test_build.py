@@ -192,10 +192,10 @@ def sentence_of(build) -> str:
 @pytest.mark.skipif(sys.platform == "win32", reason="setuptools looks for the compiler there")
 def test_names_all_that_is_missing_at_once(bare):
     assert sentence_of(bare) == (
-        "tlskit: building needs a C compiler, Python's headers and OpenSSL's headers, not found here: install them "
-        "(Debian, Ubuntu: apt install gcc libc6-dev python3-dev libssl-dev; Fedora: dnf install gcc python3-devel "
-        "openssl-devel; Homebrew: brew install gcc python@3 openssl@3), "
-        "or set OPENSSL_DIR to the prefix of OpenSSL 3.0 or later."
+        "tlskit: building needs a C compiler, Python's headers and OpenSSL's headers, not found "
+        "here: install them (Debian, Ubuntu: apt install gcc libc6-dev python3-dev libssl-dev; "
+        "Fedora: dnf install gcc python3-devel openssl-devel; Homebrew: brew install gcc "
+        "python@3 openssl@3), or set OPENSSL_DIR to the prefix of OpenSSL 3.0 or later."
     )
 
 

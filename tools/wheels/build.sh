@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# build.sh [TARGET...]: wheels for Linux in dist/, with an OpenSSL inside, for any CPython from 3.10 on.
-# TARGET: manylinux-x86_64 (the default), manylinux-aarch64, musllinux-x86_64, musllinux-aarch64.
-# No container: PyPI's ziglang compiles for an old glibc, for musl, and for the other machine. Run it by
-# `make wheel`, with PYTHON of an environment that has the dependency group `wheel`.
+# build.sh [TARGET...]: wheels for Linux in dist/, with an OpenSSL inside, for any CPython from
+# 3.10 on. TARGET: manylinux-x86_64 (the default), manylinux-aarch64, musllinux-x86_64, musllinux-
+# aarch64. No container: PyPI's ziglang compiles for an old glibc, for musl, and for the other
+# machine. Run it by `make wheel`, with PYTHON of an environment that has the dependency group
+# `wheel`.
 #
 # SERIES: OpenSSL's, 3.5 by default. TLSKIT_CACHE: where OpenSSL's builds are kept.
 set -euo pipefail
@@ -18,8 +19,8 @@ export ZIG ZIG_TARGET PATH="$PWD/tools/wheels:$bin:$PATH"
 export ZIG_GLOBAL_CACHE_DIR=$cache/zig
 export CC=zig-cc AR=zig-ar RANLIB=zig-ranlib
 
-# Debian's pyconfig.h leads to the one of the machine that compiles. What the limited API needs of it is
-# the same for all of our targets: sizes of 64-bit Linux.
+# Debian's pyconfig.h leads to the one of the machine that compiles. What the limited API needs of
+# it is the same for all of our targets: sizes of 64-bit Linux.
 python_headers() {
     mkdir -p "$work/include"
     "$python" - "$work/include" <<'PY'
@@ -44,15 +45,16 @@ wheel() {
     .github/bin/build_openssl.sh "$series" "$openssl" "$configure"
     rm -rf "$work/build" "$work/dist"
     mkdir -p "$work/build" "$work/dist"
-    printf '[build]\nbuild_base = %s/build\n[egg_info]\negg_base = %s/build\n' "$work" "$work" >"$work/build.cfg"
-    OPENSSL_DIR=$openssl OPENSSL_STATIC=1 CFLAGS="-g0 -fstack-protector-strong -ffile-prefix-map=$work=. -I$work/include" \
-        LDSHARED="zig-cc -shared" LDFLAGS="-Wl,-s" DIST_EXTRA_CONFIG=$work/build.cfg \
-        _PYTHON_HOST_PLATFORM=linux-$machine \
-        "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . >"$work/log" 2>&1 ||
-        { tail -n 60 "$work/log" >&2; exit 1; }
+    printf '[build]\nbuild_base = %s/build\n[egg_info]\negg_base = %s/build\n' "$work" "$work" \
+        >"$work/build.cfg"
+    OPENSSL_DIR=$openssl OPENSSL_STATIC=1 DIST_EXTRA_CONFIG=$work/build.cfg \
+        CFLAGS="-g0 -fstack-protector-strong -ffile-prefix-map=$work=. -I$work/include" \
+        LDSHARED="zig-cc -shared" LDFLAGS="-Wl,-s" _PYTHON_HOST_PLATFORM=linux-$machine \
+        "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . \
+        >"$work/log" 2>&1 || { tail -n 60 "$work/log" >&2; exit 1; }
     mkdir -p dist
-    "$python" -m auditwheel repair --only-plat --plat "$platform" --wheel-dir "$work/repaired" "$work"/dist/*.whl >"$work/log" 2>&1 ||
-        { tail -n 30 "$work/log" >&2; exit 1; }
+    "$python" -m auditwheel repair --only-plat --plat "$platform" --wheel-dir "$work/repaired" \
+        "$work"/dist/*.whl >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
 }
 
 python_headers

@@ -2,9 +2,9 @@
 
     python tools/wheels/check.py dist/tlskit-*.whl
 
-Small, with nothing in it but the packages and the licence; one extension that shows its init function
-alone, with nothing of the machine that compiled it in it; on Linux no executable stack and full RELRO;
-of Python nothing but the limited API, where the wheel says so.
+A wheel is small, and holds the packages and the licence alone. Its one extension shows its init
+function and nothing else, and no path of the machine that compiled it. On Linux it has no
+executable stack, and full RELRO. Of Python it uses the limited API alone, where the wheel says so.
 """
 
 from __future__ import annotations
