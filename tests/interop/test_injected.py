@@ -34,7 +34,7 @@ OURS = []
 
 def watch():
     "From now on OURS has an entry for every connection of tlskit's."
-    from tlskit._channel import Channel
+    from tlskit._connection.channel import Channel
     begin = Channel.__init__
     def noted(self, *args, **kwargs):
         OURS.append(type(self).__name__)
