@@ -265,6 +265,10 @@ def test_inject(world: World) -> None:
     run("docs/inject.md", {})
 
 
+def test_bindings(world: World) -> None:
+    run("docs/bindings.md", {})
+
+
 def test_sessions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     kept: list[Any] = []
 

@@ -22,7 +22,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,10 +169,13 @@ def nginx_server(
 
 
 @contextlib.contextmanager
-def postgres_server(identity: Identity | None = None, *settings: str) -> Iterator[Running]:
+def postgres_server(
+    identity: Identity | None = None, *settings: str, passwords: Mapping[str, str] | None = None
+) -> Iterator[Running]:
     """A PostgreSQL whose user and database `tlskit` needs no password. `settings` are lines of its
-    configuration.
+    configuration; `passwords` makes further users, who come over TLS and prove theirs by SCRAM.
     """
+    known = passwords or {}
     program, initdb = (
         _program("postgres", "postgresql").resolve(),
         _program("initdb", "postgresql").resolve(),
@@ -205,6 +208,9 @@ def postgres_server(identity: Identity | None = None, *settings: str) -> Iterato
             ]
         with (data / "postgresql.conf").open("a") as file:
             file.writelines(f"{line}\n" for line in [*lines, *settings])
+        access = data / "pg_hba.conf"
+        proven = [f"hostssl all {user} 127.0.0.1/32 scram-sha-256\n" for user in known]
+        access.write_text("".join(proven) + access.read_text())
 
         def command(port: int) -> Sequence[str | Path]:
             return [program, "-D", data, "-p", str(port)]
@@ -224,6 +230,9 @@ def postgres_server(identity: Identity | None = None, *settings: str) -> Iterato
                 "tlskit",
                 "tlskit",
             )
+            asked = (initdb.with_name("psql"), "-h", home, "-p", str(port), "-U", "tlskit")
+            for user, password in known.items():
+                _run(home, *asked, "-c", f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
             yield Running("127.0.0.1", port, home, process)
 
 

@@ -12,6 +12,7 @@ from .._core.certificate import Certificate
 from .._resumption.reasons import Resumption
 from ..sessions import SessionInfo, SSLSession
 from .channel import Channel
+from .exporting import Exporting
 
 if TYPE_CHECKING:
     from .._context import SSLContext
@@ -34,7 +35,7 @@ def _chain(ders: list[bytes]) -> list[bytes]:
     return ders if sys.version_info >= (3, 13) else [_CertificateBytes(der) for der in ders]
 
 
-class Negotiated:
+class Negotiated(Exporting):
     """The questions. Before a connection exists they answer None. They do not block, and any thread
     may ask them.
     """
@@ -140,7 +141,10 @@ class Negotiated:
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """Return channel binding data, or None when there is none yet.
+        """Return channel binding data as the stdlib does, or None when there is none yet.
+
+        With TLS 1.3, "tls-unique" is not defined, and what this returns is not unique to the
+        connection's keys in a way that has been studied. Use `channel_binding`.
 
         Args:
             cb_type: "tls-unique" (RFC 5929, 3), the only one so far.

@@ -79,6 +79,14 @@ class Certificate:
         """
         return next(body for _, body in listed(lambda out: lib.tk_x509_public_key(self._x509, out)))
 
+    @property
+    def end_point(self) -> bytes | None:
+        """The digest for the channel binding tls-server-end-point; None where RFC 5929, 4.1 leaves
+        it undefined. Corresponds to X509_digest(3).
+        """
+        into = ffi.new("char[]", 64)
+        return bytes(ffi.buffer(into, lib.tk_x509_end_point(self._x509, into))) or None
+
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
         """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""
         return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der

@@ -28,6 +28,7 @@ from . import hooks, wait
 from .bio import MemoryBIO
 from .certificate import Certificate
 from .context import Context
+from .exporter import Exporter
 from .facts import Facts, read_facts, text_of
 from .fault import from_queue, plain_error, translate
 from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
@@ -69,7 +70,7 @@ _DOING = {
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Resumable):
+class Connection(Resumable, Exporter):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -490,8 +491,3 @@ class Connection(Resumable):
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
         """
         return text_of(lib.tk_conn_signature(self._conn, peer))
-
-    def finished(self, *, peer: bool) -> bytes:
-        """The Finished message of a side. Corresponds to SSL_get_finished(3)."""
-        into = ffi.new("char[]", 64)
-        return bytes(ffi.buffer(into, lib.tk_conn_finished(self._conn, peer, into, 64)))
