@@ -155,8 +155,8 @@ from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._connection.negotiated import CHANNEL_BINDING_TYPES
 from ._connection.object import SSLObject
-from ._settings.protocol import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from ._connection.socket import SSLSocket
+from ._stdlib.observed import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from .enums import (
     AlertDescription,
     EarlyDataStatus,

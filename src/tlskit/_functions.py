@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._context import SSLContext
 from ._core.library import signature_algorithms
+from ._stdlib.observed import flags_of_default_context
 from .enums import VerifyMode, _SSLMethod
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def create_default_context(
             authorities when left out.
     """
     context = SSLContext(_protocol_for(purpose))
-    if sys.version_info >= (3, 13):
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    context.verify_flags |= flags_of_default_context()
     _trust_and_log(context, purpose, cafile, capath, cadata)
     return context
 

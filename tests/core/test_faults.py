@@ -36,7 +36,7 @@ Scenario = Callable[[ModuleType], BaseException]
 
 @pytest.fixture
 def stage(pki: PKI, version: stdlib.TLSVersion) -> Stage:
-    return Stage(pki, version)
+    return Stage(pki, version, ignores_eof=False)
 
 
 def failure(call: Callable[..., Any], *args: Any) -> BaseException:
@@ -80,7 +80,13 @@ def said(error: BaseException) -> dict[str, Any]:
     # the place, and the number of an error without a text, which the stdlib gives from 3.14 on
     place = re.compile(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$| \(0x[0-9a-f]+\)(?= \(_ssl|$)")
     args = [place.sub("", value) if isinstance(value, str) else value for value in error.args]
-    return {"class": type(error), "args": args, "str": place.sub("", str(error)), **facts}
+    kind, text = type(error), place.sub("", str(error))
+    if (kind, facts["reason"]) == (stdlib.SSLError, "UNEXPECTED_EOF_WHILE_READING"):
+        # as a stdlib that ignores such an end by default calls it when it is told not to
+        kind, facts["errno"] = stdlib.SSLEOFError, stdlib.SSL_ERROR_EOF
+        text = "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"
+        args = [facts["errno"], text]
+    return {"class": kind, "args": args, "str": text, **facts}
 
 
 def shake_against(
@@ -298,6 +304,39 @@ def test_data_before_a_truncation_comes_first(stage: Stage, size: int) -> None:
             return failure(end.recv, 100)
 
     assert type(both(scenario)) is tlskit.SSLEOFError
+
+
+@pytest.mark.parametrize("suppressed", [True, False])
+@pytest.mark.parametrize("size", TRUNCATIONS.values(), ids=TRUNCATIONS)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_an_end_that_is_ignored(
+    pki: PKI, version: stdlib.TLSVersion, side: str, size: int, suppressed: bool
+) -> None:
+    """With OP_IGNORE_UNEXPECTED_EOF, which Debian's 3.11 sets by itself, both modules agree on
+    every step after a truncation: reading, reading again, and writing.
+    """
+    stage = Stage(pki, version, ignores_eof=True)
+
+    def attempt(call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except OSError as error:
+            return said(error)
+
+    def scenario(module: ModuleType) -> list[Any]:
+        with stage.connected(module, server=side == "server", suppress_ragged_eofs=suppressed) as (
+            end,
+            puppet,
+        ):
+            puppet.send(puppet.seal(b"first") + puppet.seal(b"second")[:size])
+            puppet.sock.shutdown(socket.SHUT_WR)
+            calls = [(end.recv, 100)] * 3 + [(end.send, b"x"), (end.pending,)]
+            return [attempt(*call) for call in calls]
+
+    ours = scenario(tlskit)
+    assert ours[:2] == [b"first", b""]
+    if ONE_OPENSSL:
+        assert ours == scenario(stdlib)
 
 
 def test_failure_is_told_again(stage: Stage) -> None:

@@ -148,8 +148,14 @@ def test_the_version_of_openssl():
     major, minor, *_ = tlskit.OPENSSL_VERSION_INFO
     assert f" {major}.{minor}." in tlskit.OPENSSL_VERSION
     if tlskit.OPENSSL_VERSION == stdlib.OPENSSL_VERSION:
-        for name in ("OPENSSL_VERSION_NUMBER", "OPENSSL_VERSION_INFO", "_OPENSSL_API_VERSION"):
+        for name in ("OPENSSL_VERSION_NUMBER", "OPENSSL_VERSION_INFO"):
             assert getattr(tlskit, name) == getattr(stdlib, name)
+
+
+def test_the_version_of_the_headers():
+    """A distribution goes on with its OpenSSL after it has built Python: they need not be one."""
+    assert len(tlskit._OPENSSL_API_VERSION) == len(stdlib._OPENSSL_API_VERSION)
+    assert (3, 0) <= tlskit._OPENSSL_API_VERSION[:2] <= tlskit.OPENSSL_VERSION_INFO[:2]
 
 
 # -- signatures ------------------------------------------------------------------------------------

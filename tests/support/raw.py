@@ -13,6 +13,7 @@ import ssl
 import struct
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -275,19 +276,30 @@ class Stage:
     version.
 
     Every end and every socket has a timeout of 20 seconds, so that nothing hangs.
+
+    Args:
+        ignores_eof: whether an end without close_notify is an ordinary end; None: as the running
+            Python has it.
     """
 
-    def __init__(self, pki: PKI, version: ssl.TLSVersion) -> None:
-        self.pki, self.version = pki, version
+    def __init__(
+        self, pki: PKI, version: ssl.TLSVersion, *, ignores_eof: bool | None = None
+    ) -> None:
+        self.pki, self.version, self.ignores_eof = pki, version, ignores_eof
 
     def client(self, module: Any = ssl) -> Any:
-        context = client_context(self.pki, module=module)
-        only(self.version, context)
-        return context
+        return self._set(client_context(self.pki, module=module))
 
     def server(self, module: Any = ssl, identity: Identity | None = None) -> Any:
-        context = server_context(self.pki, identity=identity, module=module)
+        return self._set(server_context(self.pki, identity=identity, module=module))
+
+    def _set(self, context: Any) -> Any:
         only(self.version, context)
+        ignores = bool(context.options & ssl.OP_IGNORE_UNEXPECTED_EOF)
+        if self.ignores_eof not in (None, ignores):
+            with warnings.catch_warnings():  # of Python 3.11: setting any option sets them all
+                warnings.simplefilter("ignore", DeprecationWarning)
+                context.options ^= ssl.OP_IGNORE_UNEXPECTED_EOF
         return context
 
     @contextlib.contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
-import sys
 import warnings
 from collections.abc import Iterable
 from operator import index
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from _tlsbind import CONST
 
 from .._core.context import Context
-from .._stdlib import classes as stdlib
+from .._stdlib.observed import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
 from .arguments import content_of, integer, unsigned, words
@@ -21,27 +19,11 @@ from .arguments import content_of, integer, unsigned, words
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_USUAL_CIPHERS = (
-    "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
-)
-#: What the interpreter was built with. Distributions have ideas of their own, and say with them how
-#: low the versions may be.
-DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
-
 FIXED = {  # protocols that are one version, deprecated as they are
     _SSLMethod.PROTOCOL_TLSv1: CONST.TLS1_VERSION,
     _SSLMethod.PROTOCOL_TLSv1_1: CONST.TLS1_1_VERSION,
     _SSLMethod.PROTOCOL_TLSv1_2: CONST.TLS1_2_VERSION,
 }
-_OPTIONS = (
-    CONST.SSL_OP_ALL & ~getattr(CONST, "SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS", 0)
-    | CONST.SSL_OP_NO_SSLv3
-    | CONST.SSL_OP_NO_COMPRESSION
-    | CONST.SSL_OP_CIPHER_SERVER_PREFERENCE
-    | CONST.SSL_OP_SINGLE_DH_USE
-    | CONST.SSL_OP_SINGLE_ECDH_USE
-    | CONST.SSL_OP_ENABLE_MIDDLEBOX_COMPAT
-)
 _VERSIONS = (
     CONST.SSL3_VERSION,
     CONST.TLS1_VERSION,
@@ -56,7 +38,6 @@ _DEPRECATED_OPTIONS = (
     | CONST.SSL_OP_NO_TLSv1_2
     | CONST.SSL_OP_NO_TLSv1_3
 )
-_NEGATIVE_OPTIONS = ValueError if sys.version_info >= (3, 14) else OverflowError
 
 
 class ProtocolSettings:
@@ -68,21 +49,13 @@ class ProtocolSettings:
     def _setup_protocol(self, protocol: _SSLMethod) -> None:
         self._protocol = protocol
         self._set_by_user = [False, False]  # the lowest and the highest version
-        self._core.options = _OPTIONS
-        self._core.versions = (
-            (FIXED[protocol],) * 2 if protocol in FIXED else self._default_versions()
-        )
-        try:
-            self._core.set_ciphers(DEFAULT_CIPHERS.encode())
-        except SSLError:  # the interpreter's OpenSSL knows words that tlskit's does not
-            self._core.set_ciphers(_USUAL_CIPHERS.encode())
-
-    def _default_versions(self) -> tuple[int, int]:
-        """Those of the dormant base, which is made with the same: 0 for the lowest, or the highest,
-        that there is.
-        """
-        beneath: Any = super(stdlib.SSLContext, self)
-        return max(beneath.minimum_version, 0), max(beneath.maximum_version, 0)
+        seen = defaults(protocol)
+        self._core.options = seen.options
+        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else seen.versions
+        self._core.set_ciphers(seen.ciphers)
+        if seen.ciphersuites:
+            self._core.set_ciphersuites(seen.ciphersuites)
+        self._core.security_level = seen.security_level
 
     @property
     def protocol(self) -> _SSLMethod:
@@ -96,7 +69,7 @@ class ProtocolSettings:
 
     @options.setter
     def options(self, value: int) -> None:
-        number = unsigned(value, negative=_NEGATIVE_OPTIONS)
+        number = unsigned(value, negative=negative_options_raise())
         if number & ~self._core.options & _DEPRECATED_OPTIONS:
             warnings.warn(
                 "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated",

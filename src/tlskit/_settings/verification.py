@@ -11,7 +11,8 @@ from _tlsbind import CONST
 from .. import _trust
 from .._core.certificate import Certificate
 from .._core.context import Context
-from ..enums import VerifyFlags, VerifyMode
+from .._stdlib.observed import defaults
+from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned
 
 if TYPE_CHECKING:
@@ -28,15 +29,17 @@ class VerificationSettings:
     """Mode, flags, names and trust."""
 
     _core: Context
+    _protocol: _SSLMethod
     _windows_cert_stores = ("CA", "ROOT")
 
     def _setup_verification(self, *, strict: bool) -> None:
         """Begin with nobody trusted; and with peers verified by name, or not at all."""
         self._check_hostname = strict
         self._verify_mode = VerifyMode.CERT_REQUIRED if strict else VerifyMode.CERT_NONE
-        self._flags_for_hosts: int = CONST.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
+        seen = defaults(self._protocol)
+        self._flags_for_hosts = seen.host_flags
         self._core.verify_mode = _MODES[self._verify_mode]
-        self._core.verify_flags = CONST.X509_V_FLAG_TRUSTED_FIRST
+        self._core.verify_flags = seen.verify_flags
         self._core.set_host_flags(self._flags_for_hosts)
 
     @property

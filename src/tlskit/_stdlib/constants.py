@@ -88,6 +88,17 @@ def _newer(name: str) -> Options:
     return Options(getattr(CONST, name, 0))
 
 
+def _parts(version: int) -> tuple[int, int, int, int, int]:
+    """A version number as the stdlib takes it apart."""
+    return (
+        version >> 28 & 0xFF,
+        version >> 20 & 0xFF,
+        version >> 12 & 0xFF,
+        version >> 4 & 0xFF,
+        version & 0xF,
+    )
+
+
 # -- options that the stdlib names from Python 3.12 on, or does not name ---------------------------
 
 OP_ENABLE_KTLS = Options(CONST.SSL_OP_ENABLE_KTLS)
@@ -117,14 +128,8 @@ OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE = _newer("SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SEN
 
 OPENSSL_VERSION = version_text()
 OPENSSL_VERSION_NUMBER = version_number()
-OPENSSL_VERSION_INFO = (
-    OPENSSL_VERSION_NUMBER >> 28 & 0xFF,
-    OPENSSL_VERSION_NUMBER >> 20 & 0xFF,
-    OPENSSL_VERSION_NUMBER >> 12 & 0xFF,
-    OPENSSL_VERSION_NUMBER >> 4 & 0xFF,
-    OPENSSL_VERSION_NUMBER & 0xF,
-)
-_OPENSSL_API_VERSION = OPENSSL_VERSION_INFO
+OPENSSL_VERSION_INFO = _parts(OPENSSL_VERSION_NUMBER)
+_OPENSSL_API_VERSION = _parts(CONST.OPENSSL_VERSION_NUMBER)  # of the headers
 
 HAS_ALPN = True
 HAS_ECDH = True

@@ -1,0 +1,139 @@
+"""What the contexts of the running Python are made with, found by looking at one.
+
+Python's version does not tell: distributions patch it. Debian's 3.11.2, for one, ignores an end
+without close_notify, and python.org's 3.11.7 does not. Each answer comes from a context that the
+stdlib has made, once in a process.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from functools import cache
+from typing import Any, NamedTuple
+
+from _tlsbind import CONST
+
+from .._core.context import Context
+from ..errors import SSLError
+from . import classes as stdlib
+
+_USUAL_CIPHERS = (
+    "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
+)
+#: The words that the interpreter was built with.
+DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
+
+
+class Defaults(NamedTuple):
+    """What a new context of one protocol begins with, in the numbers of tlskit's OpenSSL.
+
+    Attributes:
+        options: SSL_OP_ bits.
+        verify_flags: X509_V_FLAG_ bits.
+        host_flags: X509_CHECK_FLAG_ bits.
+        versions: the lowest and the highest protocol version; 0: whatever the library has.
+        security_level: 0 to 5.
+        ciphers: the suites up to TLS 1.2, in OpenSSL's words.
+        ciphersuites: those of TLS 1.3; b"" for what OpenSSL begins with.
+    """
+
+    options: int
+    verify_flags: int
+    host_flags: int
+    versions: tuple[int, int]
+    security_level: int
+    ciphers: bytes
+    ciphersuites: bytes
+
+
+@cache
+def defaults(protocol: int) -> Defaults:
+    """Look at a context of the stdlib's own for this protocol."""
+    seen = _made(protocol)
+    beneath: Any = super(stdlib.SSLContext, seen)
+    level = int(beneath.security_level)
+    ciphers, ciphersuites = _ciphers([c["name"] for c in beneath.get_ciphers()], level)
+    return Defaults(
+        options=_translated(int(beneath.options)),
+        verify_flags=int(beneath.verify_flags),
+        host_flags=int(beneath._host_flags),
+        versions=(max(beneath.minimum_version, 0), max(beneath.maximum_version, 0)),
+        security_level=level,
+        ciphers=ciphers,
+        ciphersuites=ciphersuites,
+    )
+
+
+@cache
+def flags_of_default_context() -> int:
+    """The X509_V_FLAG_ bits that `ssl.create_default_context` adds to those of a new context."""
+    plain = _made(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # which loads no authorities
+        return int(made.verify_flags) & ~int(plain.verify_flags)
+    except Exception:  # SSLKEYLOGFILE that cannot be written, or somebody's own function
+        newer = sys.version_info >= (3, 13)
+        return ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT if newer else 0
+
+
+@cache
+def negative_options_raise() -> type[Exception]:
+    """What a context raises for options below 0."""
+    try:
+        super(stdlib.SSLContext, stdlib.SSLContext).options.__set__(
+            _made(ssl.PROTOCOL_TLS_SERVER), -1
+        )
+    except (OverflowError, ValueError) as error:
+        return type(error)
+    return OverflowError
+
+
+def _made(protocol: int) -> ssl.SSLContext:
+    """A context of the stdlib's own. Those for one version alone are deprecated, and differ in the
+    versions only.
+    """
+    known = protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER)
+    return stdlib.SSLContext.__new__(
+        stdlib.SSLContext, protocol if known else ssl.PROTOCOL_TLS_SERVER
+    )
+
+
+def _translated(options: int) -> int:
+    """Options of the stdlib's OpenSSL by name, for its numbers may be another version's."""
+    all_of_theirs = int(ssl.OP_ALL)
+    ours = CONST.SSL_OP_ALL & ~CONST.SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS
+    found = ours if options & all_of_theirs & ours == ours else 0
+    options &= ~all_of_theirs
+    for name in dir(ssl):
+        theirs = int(getattr(ssl, name)) if name.startswith("OP_") and name != "OP_ALL" else 0
+        if theirs and options & theirs == theirs:
+            found |= getattr(CONST, f"SSL_{name}", 0)
+    return int(found)
+
+
+def _ciphers(theirs: list[str], level: int) -> tuple[bytes, bytes]:
+    """The words that select the same suites. They are the interpreter's own, unless a
+    configuration file or another OpenSSL makes something else of them.
+    """
+    trial = Context("any")
+    words = DEFAULT_CIPHERS.encode()
+    try:
+        trial.set_ciphers(words)
+    except SSLError:  # they are of a version that tlskit's OpenSSL does not know
+        words = _USUAL_CIPHERS.encode()
+        trial.set_ciphers(words)
+    trial.security_level = level
+    if [c.name for c in trial.ciphers()] == theirs:
+        return words, b""
+    known = {c.name: c.protocol for c in trial.ciphers()}
+    trial.set_ciphers(b"ALL:COMPLEMENTOFALL")
+    known |= {c.name: c.protocol for c in trial.ciphers()}
+    older = ":".join(n for n in theirs if n in known and known[n] != "TLSv1.3").encode()
+    newer = ":".join(n for n in theirs if known.get(n) == "TLSv1.3").encode()
+    try:
+        trial.set_ciphers(older)
+        trial.set_ciphersuites(newer)
+    except SSLError:
+        return words, b""
+    return older, newer
