@@ -80,10 +80,9 @@ def flags_of_default_context() -> int:
 @cache
 def negative_options_raise() -> type[Exception]:
     """What a context raises for options below 0."""
+    beneath: Any = super(stdlib.SSLContext, stdlib.SSLContext)
     try:
-        super(stdlib.SSLContext, stdlib.SSLContext).options.__set__(
-            _made(ssl.PROTOCOL_TLS_SERVER), -1
-        )
+        beneath.options.__set__(_made(ssl.PROTOCOL_TLS_SERVER), -1)
     except (OverflowError, ValueError) as error:
         return type(error)
     return OverflowError
