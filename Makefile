@@ -25,7 +25,7 @@ SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -n
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance test-all test-stdlib lint types bench bench-quick leak valgrind sanitize stub \
+.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize stub \
 	wheel wheel-test sdist-test clean FORCE
 .DELETE_ON_ERROR:
 
@@ -55,6 +55,10 @@ lint: $(VENV)/.lint ## ruff
 
 types: $(VENV)/.lint ## mypy, strict: the library, and a program that uses it
 	@$(BIN)/mypy
+
+docs: $(VENV)/.built $(VENV)/.docs ## the documentation's site, in build/docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "the site is in build/docs/index.html"
 
 bench: $(VENV)/.built ## the benchmarks
 	@$(BIN)/python -m bench
@@ -108,6 +112,10 @@ $(VENV)/.interop: $(VENV)/.tools pyproject.toml
 
 $(VENV)/.wheel: $(VENV)/.tools pyproject.toml
 	@$(PIP) install --group wheel
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.tools pyproject.toml
+	@$(PIP) install --group docs
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.tools pyproject.toml

@@ -178,7 +178,7 @@ class Negotiated(Exporting):
         before the handshake to resume from it; it is offered only to the server name and under the
         verification policy that it was made with, and otherwise the handshake is a full one.
 
-        Raises (when it is set):
+        Raises:
             TypeError: the value is not a tlskit SSLSession.
             ValueError: it belongs to another context, or this is a server, or the handshake has
                 been made.

@@ -64,7 +64,7 @@ class ProtocolSettings:
 
     @property
     def options(self) -> Options:
-        """The SSL_OP_ bits. Corresponds to SSL_CTX_set_options(3)."""
+        """The `SSL_OP_` bits. Corresponds to SSL_CTX_set_options(3)."""
         return Options(self._core.options)
 
     @options.setter
@@ -83,7 +83,7 @@ class ProtocolSettings:
         """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless
         changed.
 
-        Raises (when it is set):
+        Raises:
             ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one;
                 nothing changes then.
         """
@@ -143,7 +143,7 @@ class ProtocolSettings:
         """How weak keys, curves and hashes may be: 0 (all) to 5; 2 unless changed. Corresponds to
         SSL_CTX_set_security_level(3).
 
-        Raises (when it is set):
+        Raises:
             TypeError: the value is not a whole number.
             ValueError: it is below 0 or above 5.
         """
@@ -286,7 +286,7 @@ class ProtocolSettings:
         1.3 sessions stay with the server, and its tickets only name them: a keyring is not asked.
         See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
 
-        Raises (when it is set):
+        Raises:
             TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context
                 is a client's.
         """

@@ -141,7 +141,7 @@ class ContextSessions:
         The store is asked in the thread that makes the handshake, before it. One that is down or
         slow costs a full handshake, never a failed one.
 
-        Raises (when it is set):
+        Raises:
             TypeError: it lacks a method of `SessionStore`.
             ValueError: it keeps sessions outside this process without encrypting them: wrap it in a
                 SealedStore.

@@ -37,7 +37,7 @@ class ContextTickets:
         Without them a server keeps sessions itself, and its TLS 1.3 tickets only name one.
         Corresponds to SSL_OP_NO_TICKET.
 
-        Raises (when it is set):
+        Raises:
             ValueError: they are to be off, and there is a keyring.
         """
         return not self._context.options & CONST.SSL_OP_NO_TICKET
@@ -77,7 +77,7 @@ class ContextTickets:
         certificate has ended (also TLS 1.3, which goes from ticket to ticket). With an
         `sni_callback`, tickets are those of the context that the connection began with.
 
-        Raises (when it is set):
+        Raises:
             TypeError: it is no TicketKeyring.
             ValueError: this is a client's context, or tickets are off.
         """
@@ -106,7 +106,7 @@ class ContextTickets:
 
         Setting it sets `ctx.sessions.timeout`. Corresponds to SSL_CTX_set_timeout(3).
 
-        Raises (when it is set):
+        Raises:
             ValueError: it is longer than 7 days, or than the keyring keeps its keys for.
         """
         most = WEEK if self._keyring is None else self._keyring.lifetime

@@ -162,7 +162,7 @@ class TicketKeyring:
         Args:
             paths: files of 80 or 48 bytes, as for `from_keys`: the first encrypts. Or one
                 directory: the file whose name sorts last encrypts (names that begin with a date
-                    make it the newest); hidden ones are passed over.
+                make it the newest); hidden ones are passed over.
             every: after how many seconds, at the earliest, to look whether they have changed. That
                 is done where a server's connection is made, by whoever makes it, before the
                 handshake.

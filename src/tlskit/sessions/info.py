@@ -160,7 +160,7 @@ class SessionInfo:
     verified: bool | None
     """Whether the peer's certificate was demanded or asked for, and passed."""
     verify_code: int | None
-    """What came of the verification: an X509_V_ number, 0 for none to complain of."""
+    """The result of verification: an `X509_V_` number, 0 when nothing was wrong."""
     matched_name: str | None
     """The name in the certificate that the server's name matched."""
 
