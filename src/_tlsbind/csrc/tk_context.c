@@ -166,10 +166,6 @@ int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault)
     tk_fault_begin();
     if (path != NULL && (now = BIO_new_file(path, "a")) == NULL)
         return tk_fail(fault);
-    if (now != NULL && BIO_tell(now) == 0)
-        BIO_puts(now, "# TLS secrets log file, written by tlskit\n");
-    if (now != NULL)
-        (void)BIO_flush(now);
     tk_lock(&c->keylog_mutex);
     before = c->keylog;
     c->keylog = now;

@@ -9,7 +9,7 @@
 
 static const uint8_t HEAD[4] = { 't', 'k', 'T', '1' };
 
-enum { SIZE = sizeof HEAD + 8 + TK_SCOPE };
+enum { MARK_SIZE = sizeof HEAD + 8 + TK_SCOPE };
 
 /* Stands for the names in a certificate: a new one for the same names is the same identity. */
 static int names_of(X509 *x, uint8_t *out)
@@ -67,7 +67,7 @@ int64_t tk_mark_begun(SSL_SESSION *s)
     size_t size, i;
     int64_t n = 0;
 
-    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != SIZE ||
+    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != MARK_SIZE ||
         memcmp(data, HEAD, sizeof HEAD) != 0)
         return -1;
     for (i = 0; i < 8; i++)
@@ -79,7 +79,7 @@ int64_t tk_mark_begun(SSL_SESSION *s)
 int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun)
 {
     const char *name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
-    uint8_t data[SIZE];
+    uint8_t data[MARK_SIZE];
     int i;
 
     memcpy(data, HEAD, sizeof HEAD);

@@ -11,7 +11,12 @@
 #include <winsock2.h>
 #include <windows.h>
 
-#define TK_THREAD __declspec(thread) /* a variable that each thread has one of */
+/* a variable that each thread has one of; gcc takes the other spelling and does nothing */
+#ifdef _MSC_VER
+#define TK_THREAD __declspec(thread)
+#else
+#define TK_THREAD _Thread_local
+#endif
 
 typedef SOCKET tk_fd;
 typedef CRITICAL_SECTION tk_mutex; /* always recursive */
@@ -35,19 +40,24 @@ static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
 }
 static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 
-/* Windows has no flag for one call: the socket itself becomes non-blocking when it is wrapped. */
-static inline int tk_fd_prepare(tk_fd fd)
+/* Windows has no flag for one call: the socket itself must not block. Python makes it block again
+   with each `settimeout`, so it is told so before each call. */
+static inline void tk_fd_unblock(tk_fd fd)
 {
     u_long on = 1;
-    return ioctlsocket(fd, FIONBIO, &on) == 0;
+    ioctlsocket(fd, FIONBIO, &on);
 }
+static inline int tk_fd_size(size_t n) { return n > INT_MAX ? INT_MAX : (int)n; }
+static inline int tk_fd_prepare(tk_fd fd) { (void)fd; return 1; }
 static inline int tk_fd_recv(tk_fd fd, void *p, size_t n)
 {
-    return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0);
+    tk_fd_unblock(fd);
+    return recv(fd, p, tk_fd_size(n), 0);
 }
 static inline int tk_fd_peek(tk_fd fd, void *p, size_t n)
 {
-    return recv(fd, p, n > INT_MAX ? INT_MAX : (int)n, MSG_PEEK);
+    tk_fd_unblock(fd);
+    return recv(fd, p, tk_fd_size(n), MSG_PEEK);
 }
 static inline int tk_fd_peek_waiting(tk_fd fd, void *p, size_t n) { return tk_fd_peek(fd, p, n); }
 static inline int64_t tk_fd_available(tk_fd fd)
@@ -57,12 +67,14 @@ static inline int64_t tk_fd_available(tk_fd fd)
 }
 static inline int tk_fd_send(tk_fd fd, const void *p, size_t n)
 {
-    return send(fd, p, n > INT_MAX ? INT_MAX : (int)n, 0);
+    tk_fd_unblock(fd);
+    return send(fd, p, tk_fd_size(n), 0);
 }
 static inline int tk_fd_errno(void) { return WSAGetLastError(); }
 static inline int tk_fd_would_block(int e) { return e == WSAEWOULDBLOCK; }
 static inline int tk_fd_poll(struct pollfd *p, int ms) { return WSAPoll(p, 1, ms); }
 static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
+#define TK_POLL_MOST 50 /* milliseconds: nothing that another thread does ends WSAPoll for sure */
 #define TK_EINTR WSAEINTR
 
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
@@ -187,6 +199,7 @@ static inline int tk_fd_errno(void) { return errno; }
 static inline int tk_fd_would_block(int e) { return e == EAGAIN || e == EWOULDBLOCK; }
 static inline int tk_fd_poll(struct pollfd *p, int ms) { return poll(p, 1, ms); }
 static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
+#define TK_POLL_MOST INT_MAX
 #define TK_EINTR EINTR
 
 static inline int32_t tk_atomic_add(int32_t *n, int32_t more)

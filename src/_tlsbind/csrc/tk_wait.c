@@ -13,15 +13,15 @@ enum { SLICE_MS = 50 };
 static int wait_for_socket(const tk_conn *c, int reading, int writing, int64_t ms)
 {
     struct pollfd p = { 0 };
-    int n;
+    int whole = ms >= 0 && ms <= TK_POLL_MOST, n;
 
     p.fd = (tk_fd)c->fd;
     p.events = (short)((reading ? POLLIN : 0) | (writing ? POLLOUT : 0));
-    n = tk_fd_poll(&p, ms < 0 ? -1 : ms > INT_MAX ? INT_MAX : (int)ms);
+    n = tk_fd_poll(&p, whole ? (int)ms : TK_POLL_MOST);
     if (n > 0)
         return TK_DONE; /* also on POLLERR and POLLHUP: the next read or write tells what it is */
-    if (n == 0)
-        return TK_TIMED_OUT;
+    if (n == 0) /* part of the time: the caller comes back, after a look at its signals */
+        return whole ? TK_TIMED_OUT : TK_INTERRUPTED;
     return tk_fd_errno() == TK_EINTR ? TK_INTERRUPTED : TK_SYSCALL;
 }
 

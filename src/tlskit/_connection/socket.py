@@ -475,7 +475,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         channel.shutdown(self.gettimeout())
         self._leftover = channel.leftover()
         self._sslobj = None
-        return self
+        return wait.restored(self)
 
     def shutdown(self, how: int) -> None:
         """Shut the socket down without close_notify. What comes is still read through TLS, and
@@ -485,7 +485,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
 
     def detach(self) -> int:
         """Give the descriptor up, without closing it."""
-        fd = socket.detach(self)
+        fd = socket.detach(wait.restored(self))
         self._sslobj = None  # only now: see _real_close
         return fd
 

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import errno
 import select
-from socket import SO_ERROR, SOL_SOCKET
+import sys
+from socket import SO_ERROR, SOL_SOCKET, socket
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from .native import lib
+
+_Socket = TypeVar("_Socket", bound=socket)
 
 #: The interpreter's own, unless it had been replaced already: as long as it is in its place,
 #: nothing is cooperative.
@@ -57,6 +60,15 @@ def connect(kind: Any, sock: Any, addr: Any) -> int:
         return failed
     finally:
         kind.settimeout(sock, timeout)
+
+
+def restored(sock: _Socket) -> _Socket:
+    """The socket, blocking again if it was before TLS: on Windows, C makes the descriptor itself
+    non-blocking.
+    """
+    if sys.platform == "win32" and sock.fileno() >= 0:
+        sock.settimeout(sock.gettimeout())
+    return sock
 
 
 def _ready(sock: Any, status: int, timeout: float | None) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MessageCallback = Callable[..., object]
 
+_KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
+
 
 class QuestionSettings:
     """The callbacks of a handshake, and the key log."""
@@ -94,9 +96,10 @@ class QuestionSettings:
     def keylog_filename(self, value: Any) -> None:
         path = None if value is None else os.fspath(value)
         if path is not None:
-            with open(
-                path, "ab"
-            ):  # so that what cannot be written is the operating system's own error
-                pass
+            # Here, not in C: what cannot be written is the operating system's own error, and C
+            # libraries differ in where a file stands that was opened to append to.
+            with open(path, "ab") as file:
+                if file.seekable() and file.tell() == 0:
+                    file.write(_KEYLOG_BEGINS)
         self._core.set_keylog(None if path is None else os.fsencode(path))
         self._keylog = value
