@@ -18,7 +18,7 @@ import pytest
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
 from tlskit._core.connection import Connection
-from tlskit._resumption import server_cache
+from tlskit._resumption import server as server_module
 
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI
@@ -266,7 +266,7 @@ def test_a_clients_certificate_that_has_ended(
     for late, resumes in ((-10, True), (10, False)):
         session = memory_pair(client, server)[0].session
         with monkeypatch.context() as patch:
-            patch.setattr(server_cache, "now", lambda late=late: end + late)
+            patch.setattr(server_module, "now", lambda late=late: end + late)
             near, far = memory_pair(client, server, session=session)
         assert near.session_reused is resumes
         assert resumes or far.resumption == Refused(Reason.CERTIFICATE_OUT_OF_DATE)
@@ -299,7 +299,7 @@ def test_two_threads_in_one_handshake(pki: PKI) -> None:
 
     other_is_there = threading.Event()
     slow = Slow()
-    near._sslobj._attempt.cache.store.store = slow
+    near._sslobj._resumption._cache.store.store = slow
 
     def begin() -> None:
         with contextlib.suppress(tlskit.SSLWantReadError):

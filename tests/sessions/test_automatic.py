@@ -14,8 +14,8 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
-from tlskit._resumption import client_cache
-from tlskit._resumption.client_cache import ClientCache
+from tlskit._resumption import client as client_module
+from tlskit._resumption.client import ClientCache
 
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only
 from ..support.pki import PKI
@@ -230,13 +230,13 @@ def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
             near.do_handshake()
         in_flight.append((near, to_server.read()))
     offers = [
-        b"".join(s._session.ticket for s in [near._sslobj._attempt.session] if s)
+        b"".join(s._session.ticket for s in [near._sslobj._resumption.offered.session] if s)
         for near, _ in in_flight
     ]
     assert offers[0] != offers[1]
     assert all(offers[:2])
     assert offers[2] == b""
-    assert in_flight[2][0]._sslobj._attempt.objection is Reason.ALREADY_TAKEN
+    assert in_flight[2][0]._sslobj._resumption.offered.reason is Reason.ALREADY_TAKEN
 
 
 def test_a_tls12_session_is_shared(pki: PKI, store: Any) -> None:
@@ -368,8 +368,8 @@ def test_a_context_that_changes_between_making_and_shaking(
     change(automatic, pki)
     with contextlib.suppress(tlskit.SSLWantReadError):
         near.do_handshake()
-    assert near._sslobj._attempt.session is None
-    assert near._sslobj._attempt.objection is Reason.CONTEXT_CHANGED
+    assert near._sslobj._resumption.offered.session is None
+    assert near._sslobj._resumption.offered.reason is Reason.CONTEXT_CHANGED
     assert stored(store) == before
 
 
@@ -380,7 +380,7 @@ def misplaced(store: Any, name: str, other: str, pki: PKI, kind: Kind) -> None:
     one, two = (
         context.wrap_bio(
             tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=n
-        )._sslobj._binding.key
+        )._sslobj._policy.binding.key
         for n in (name, other)
     )
     for entry in list(store.entries()):
@@ -412,7 +412,7 @@ def test_an_expired_session(
     if isinstance(store, MemoryStore):  # as if it had expired in there
         key = automatic.wrap_bio(
             tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost"
-        )._sslobj._binding.key
+        )._sslobj._policy.binding.key
         store.put(key + (b"\x03" if kind.modern else b"\x02"), session, 100)
         near, _ = memory.connect(automatic, server)
         assert near.resumption == NotOffered(Reason.EXPIRED)
@@ -500,7 +500,7 @@ def test_every_flipped_bit_of_an_entry(pki: PKI) -> None:
         near = context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
         with pytest.raises(tlskit.SSLWantReadError):
             near.do_handshake()
-        assert near._sslobj._attempt.session is None, position
+        assert near._sslobj._resumption.offered.session is None, position
 
 
 def test_an_endless_supply_of_garbage_ends(client: Any, server: Any, memory: Link) -> None:
@@ -613,7 +613,7 @@ def test_eight_threads_on_one_store(kind: Kind, pki: PKI, store: Any, server: An
         reused = 0
         for _ in range(12):
             near, _ = memory_pair(context, server)
-            session = near._sslobj._attempt.session
+            session = near._sslobj._resumption.offered.session
             if session is not None:
                 reused += 1
                 with lock:
@@ -674,9 +674,9 @@ def test_a_session_of_another_binding_is_not_kept(kind: Kind, pki: PKI) -> None:
         binding._replace(policy=bytes(32)),
         binding._replace(hostname=None),
     ):
-        assert not cache.keep(other, session, with_certificate=False)
+        assert not cache.keep(session, other, shows_certificate=False)
     assert not list(client.sessions)
-    assert cache.keep(binding, session, with_certificate=False)
+    assert cache.keep(session, binding, shows_certificate=False)
     assert len(list(client.sessions)) == 1
 
 
@@ -688,7 +688,7 @@ def test_what_peers_spoke_is_remembered_of_so_many(
     """
     client = client_for(kind, pki)
     client.sessions.store = MemoryStore()
-    monkeypatch.setattr(client_cache, "PEERS_REMEMBERED", 3)
+    monkeypatch.setattr(client_module, "PEERS_REMEMBERED", 3)
     cache = cache_of(client)
     peers = [bytes([n]) * 32 for n in range(5)]
     for peer in peers:

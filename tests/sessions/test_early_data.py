@@ -450,4 +450,4 @@ def test_an_unverified_server_gets_nothing_early(pki: PKI, server: Any) -> None:
     memory_pair(careless, server)
     wire = Wire(careful, server)
     wire.near_step()
-    assert wire.near._sslobj._attempt.session is None
+    assert wire.near._sslobj._resumption.offered.session is None

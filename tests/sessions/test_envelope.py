@@ -13,7 +13,7 @@ import pytest
 
 import tlskit
 from tlskit import SSLSession
-from tlskit.sessions import envelope, records
+from tlskit.sessions import records
 
 from ..support.pairs import client_context, only, server_context, shake
 from .helpers import KINDS, Link, aged, alone, client_for, greet, server_for
@@ -529,7 +529,7 @@ def test_too_much_to_write(one, monkeypatch):
     with pytest.raises(ValueError, match="1000 are the most"):
         one.to_bytes()
     monkeypatch.undo()
-    data = envelope.encode(one)
+    data = one.to_bytes()
     monkeypatch.setattr(records, "MOST", 1000)
     refused(data)
 

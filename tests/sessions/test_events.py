@@ -77,7 +77,7 @@ def test_they_are_bound(kind, link, client, server):
     for session in log.sessions:
         near, _ = link.connect(client, server, hostname="other.example", session=session)
         assert not near.session_reused
-        assert near._sslobj._attempt.objection is not None
+        assert isinstance(near.resumption, tlskit.NotOffered)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])

@@ -497,7 +497,7 @@ def test_what_was_withdrawn_says_so(kind, memory, client, server):
     client.sessions.remove(session)
     assert not session.is_resumable
     near, _ = memory.connect(client, server, session=session)
-    assert near._sslobj._attempt.objection is not None
+    assert isinstance(near.resumption, tlskit.NotOffered)
 
 
 def test_add_from_another_process_by_der(memory, pki):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import tlskit
-from tlskit._resumption import reasons as resumption_module
+from tlskit._resumption import objection as resumption_module
 
 from ..support.pairs import memory_pair, shake
 from .helpers import KINDS, Kind, aged, client_for, greet, hello, server_for
@@ -27,7 +27,7 @@ def refused(end: Any) -> bool:
     """Whether this connection was full although a session had been given to it, which was not
     offered.
     """
-    return not end.session_reused and end._sslobj._attempt.objection is not None
+    return not end.session_reused and isinstance(end.resumption, tlskit.NotOffered)
 
 
 # -- the control -----------------------------------------------------------------------------------
@@ -38,7 +38,7 @@ def test_unchanged_resumes(kind, link, client, server):
     near, far = link.connect(client, server, session=session)
     assert near.session_reused
     assert far.session_reused
-    assert near._sslobj._attempt.objection is None
+    assert not isinstance(near.resumption, tlskit.NotOffered)
     greet(near, far)
 
 
@@ -371,7 +371,7 @@ def test_an_expired_session(kind, link, client, server):
     lifetime = session.expires_at - session.time
     assert 0 < lifetime <= 7 * 86400
     near, _ = link.connect(client, server, session=aged(session, lifetime - 60))
-    assert near._sslobj._attempt.objection is None
+    assert not isinstance(near.resumption, tlskit.NotOffered)
     near, _ = link.connect(client, server, session=aged(session, lifetime))
     assert refused(near)
 
@@ -403,7 +403,7 @@ def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypa
         monkeypatch.setattr(resumption_module, "now", lambda now=now: now)
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
         near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=young)
-        objection = near._sslobj._attempt.objection
+        objection = near._sslobj._resumption.offered.reason
         assert (objection is None) is resumes
     assert "in date" in objection
     near, _ = link.connect(client, server, session=session)
@@ -728,7 +728,6 @@ def test_time_passes_between_setting_and_shaking(kind, client, ending, memory, m
         session = aged(session, int(session.time - end) + 60)
     monkeypatch.setattr(resumption_module, "now", lambda: end - 10)
     near, far = ends(client, server, session=session)
-    assert near._sslobj._attempt.objection is None
     monkeypatch.setattr(resumption_module, "now", lambda: end + 10)
     shake(near, far)
     assert refused(near)
@@ -815,7 +814,7 @@ def test_an_unfinished_handshake_leaves_nothing(pki, memory):
             continue
         seen += 1
         again, _ = ends(client, server, session=early)
-        assert again._sslobj._attempt.objection is not None
+        assert isinstance(again.resumption, tlskit.NotOffered)
     assert seen
 
 
@@ -836,7 +835,7 @@ def test_bytes_of_an_unfinished_handshake_are_worth_nothing(pki):
     except (ValueError, tlskit.SSLError):
         return
     again, _ = ends(client, server, session=early)
-    assert again._sslobj._attempt.objection is not None
+    assert isinstance(again.resumption, tlskit.NotOffered)
 
 
 def test_a_failed_verification_leaves_nothing(kind, client, pki):
@@ -850,7 +849,7 @@ def test_a_failed_verification_leaves_nothing(kind, client, pki):
     again, far = ends(client, server, session=left)
     with pytest.raises(tlskit.SSLCertVerificationError):
         shake(again, far)
-    assert again._sslobj._attempt.objection is not None
+    assert isinstance(again.resumption, tlskit.NotOffered)
 
 
 def test_through_the_buffers_of_others(kind, client, server, memory):

@@ -33,11 +33,11 @@ from .._core.connection import Timeout
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
+from .context import ConnectionContext
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-    from .._context import SSLContext
 
 _AS_THE_SOCKET = -1.0
 _HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
@@ -275,7 +275,7 @@ class SocketChannel(Channel):
 
     __slots__ = ("_socket",)
 
-    def __init__(self, context: SSLContext, owner: Any, sock: Any, **kwargs: Any) -> None:
+    def __init__(self, context: ConnectionContext, owner: Any, sock: Any, **kwargs: Any) -> None:
         super().__init__(context, sock if owner is None else owner, fd=sock.fileno(), **kwargs)
         self._socket = ref(sock)
 

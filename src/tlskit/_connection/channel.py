@@ -3,16 +3,16 @@
 
 The rules: the server's name goes into the ClientHello and is what the certificate is verified
 against; a session is offered only where its own handshake would have been accepted
-(sessions/key.py).
+(sessions/binding.py). What it does about resumption is its strategy's business
+(_resumption/strategy.py).
 """
 
 from __future__ import annotations
 
 import socket
 from enum import Enum
-from secrets import token_bytes
 from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 from .._core.bio import MemoryBIO
@@ -22,30 +22,27 @@ from .._core.context import Context
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.session import Session
-from .._resumption.attempt import Attempt
-from .._resumption.reasons import NotOffered, Reason, Resumption
-from .._resumption.server_cache import Service
+from .._resumption.client import ClientResumption
+from .._resumption.reasons import Reason, Resumption
+from .._resumption.server import ServerResumption
+from .._resumption.strategy import NoResumption, Strategy
 from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
-from ..sessions.binding import Binding, policy_digest
 from ..sessions.info import info_of
-
-if TYPE_CHECKING:
-    from .._context import SSLContext
+from .context import ConnectionContext
+from .policy import ConnectionPolicy
 
 
 class Channel(Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_attempt", "_binding", "_by_key", "_context_now", "_key_given", "_owner", "_service",
-        "_switched", "_verifies",
-        "server_hostname", "server_side",
+        "_context_now", "_owner", "_policy", "_resumption", "server_hostname", "server_side",
     )  # fmt: skip
 
     def __init__(
         self,
-        context: SSLContext,
+        context: ConnectionContext,
         owner: Any,
         *,
         server_side: bool,
@@ -59,48 +56,27 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        checked, policy = context.check_hostname, context._core.policy()
-        self._binding = self._bind(checked, policy)
+        self._policy = ConnectionPolicy(context, server_hostname)
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
-        self._by_key = context._core.authenticates_by_key
-        self._key_given = False
-        self._attempt = Attempt(
-            None if server_side or self._by_key else context.sessions._client_cache
-        )
-        if self._by_key:
-            self._attempt.set(None, Reason.PRE_SHARED_KEY)
-        self._service = Service(context.sessions._server_cache if server_side else None)
-        copied = self.policy()
-        self._verifies = bool(copied[0])
-        self.reverifies = context.sessions.reverify
         if server_hostname is not None and not server_side:
-            self._name_server(server_hostname, checked)
-        # By another thread, and maybe back again: libssl may have copied either, or a mixture.
-        self._switched = copied != policy[0] or self._changed_since()
-        if server_side and (self._verifies or self._by_key):
-            self.set_id_context(self._id_context())
-        if self._attempt.cache is not None:
-            self.pause()
-        if self._service.cache is not None:
-            self.use_external()
+            self._name_server(server_hostname, self._policy.checks_name)
+        self._policy.confirm(self.policy())
+        self._resumption = self._strategy()
+        self._resumption.prepare(self)
         if context.sessions.watched or context._msg_callback is not None:
-            self.on_session = self._new_session
+            self.on_session = self._session_arrived
             self.always_hands_out = context.sessions.on_remove is not None
 
-    def _bind(self, checked: bool, policy: tuple[object, ...]) -> Binding:
-        name = self.server_hostname
-        return Binding(
-            name.lower() if name else None,
-            policy_digest(checked, self._context_now._host_flags, policy),
-        )
-
-    def _changed_since(self) -> bool:
-        return (
-            self._bind(self._context_now.check_hostname, self._context_now._core.policy())
-            != self._binding
-        )
+    def _strategy(self) -> Strategy:
+        """What this connection does about resumption."""
+        sessions = self._context_now.sessions
+        if self.server_side:
+            return ServerResumption(sessions._server_cache, self._policy)
+        if self._policy.by_key:
+            return NoResumption(Reason.PRE_SHARED_KEY)
+        return ClientResumption(sessions._client_cache, self._policy)
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)
@@ -120,29 +96,25 @@ class Channel(Connection):
         return self._owner()
 
     @property
-    def context(self) -> SSLContext:
+    def context(self) -> Any:
         """The context in force; in a server's `sni_callback` it may be set."""
         return self._context_now
 
     @context.setter
-    def context(self, value: SSLContext) -> None:
+    def context(self, value: Any) -> None:
         if not isinstance(getattr(value, "_core", None), Context):
             raise TypeError("The value must be a SSLContext")
         self.set_context(value._core)
-        self._switched = self._switched or value is not self._context_now
+        self._policy.switch(value)
         self._context_now = value
 
     def on_servername(self, name: str | None) -> object:
-        callback, owner = (
-            self._context_now._sni_callback,
-            self._owner(),
-        )  # as it was set: a subclass may show another (gevent's does)
+        # As it was set: a subclass may show another (gevent's does).
+        callback, owner = self._context_now._sni_callback, self._owner()
         if callback is None:
             return None
-        if owner is None:
-            return int(
-                AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR
-            )  # the answer may depend on what it would be asked about
+        if owner is None:  # the answer may depend on what it would be asked about
+            return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
         return callback(owner, name, self._context_now)
 
     def chain(self, *, verified: bool) -> list[bytes]:
@@ -169,7 +141,8 @@ class Channel(Connection):
     def on_psk_server(self, identity: str | None) -> object:
         callback = self._context_now._psk_server_callback
         key = b"" if callback is None else callback(identity)
-        self._key_given = bool(key)
+        if key:
+            self._resumption.key_given()
         return key
 
     def on_message(
@@ -242,7 +215,7 @@ class Channel(Connection):
         peer = self.peer()
         if peer is None:
             return None
-        return peer.der if binary_form else peer.fields() if self._verifies else {}
+        return peer.der if binary_form else peer.fields() if self._policy.verifies else {}
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":
@@ -273,87 +246,41 @@ class Channel(Connection):
             raise ValueError("Cannot set session for server-side SSLSocket.")
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
-        if self.handshake_begun:
-            self._attempt.set(None, Reason.TOO_LATE)
-            return
-        self._attempt.set(value, None)
-        self._offer()
-
-    def before_handshake(self) -> None:
-        """Since the session was set, or the connection made, time has passed and the context may
-        have changed.
-        """
-        if not self.server_side:
-            self._offer()
-        elif wanted := self.wanted():
-            once = (
-                self._context_now.max_early_data > 0 and self.facts().offered == "psk"
-            )  # what comes early must not come twice
-            found = self._service.look(self._owner(), wanted, once=once)
-            if found.session is not None:
-                self.found(found.session, once=found.once)
-        elif self._verifies or self._by_key:
-            self.set_id_context(self._id_context())
-
-    def _id_context(self) -> bytes:
-        """A server's id context. Where it verifies its clients, or asks them for keys, it stands
-        for the policy too; under a mixture of policies, for nothing else."""
-        given = self._context_now.sessions.id_context
-        if not self._verifies and not self._by_key:
-            return given
-        return token_bytes(32) if self._changed() else self._binding.id_context(given)
-
-    def _offer(self) -> None:
-        if self._by_key:
-            self._attempt.set(None, Reason.PRE_SHARED_KEY)
-        session = self._attempt.look(
-            self, self._binding, verifies=self._verifies, changed=self._changed()
-        )
-        self.set_session(None if session is None else session._session)
-
-    def _changed(self) -> bool:
-        """Whether the context is another than at the beginning. Part of it was copied then (mode,
-        flags), and part is looked up in the handshake (authorities): what was verified by a mixture
-        of both stands for neither."""
-        return self._switched or self._changed_since()
+        given = None if self.handshake_begun else value
+        self._resumption.offer(self, given, Reason.TOO_LATE)
 
     @property
     def resumption(self) -> Resumption | None:
         """Why the handshake resumed a session, or did not; None until it is complete."""
-        if not self.handshake_done:
-            return None
-        if self._key_given:  # in TLS 1.3, libssl treats such a handshake as a resumption
-            return NotOffered(Reason.PRE_SHARED_KEY)
-        if self.server_side:
-            return self._service.conclude(self.facts(), self._id_context())
-        return self._attempt.conclude(self)
+        return self._resumption.outcome(self) if self.handshake_done else None
+
+    def before_handshake(self) -> None:
+        """Since the session was set, or the connection made, time has passed and the context may
+        have changed: decide now what to resume.
+        """
+        self._resumption.before_handshake(self)
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)
-        if self._attempt.cache is not None or self._service.cache is not None:
-            _ = self.resumption  # counted now, if nobody asks for it
+        self._resumption.conclude(self)
 
     def handshake_failed(self) -> None:
-        self._attempt.failed()
+        self._resumption.handshake_failed()
 
     def _made(self, session: Session) -> SSLSession:
         if self.server_side:
             return SSLSession._make(session, None, self._context_now._scope)
-        sound = self.handshake_done and not self._changed()
-        return SSLSession._make(session, self._binding, self._context_now._scope, sound=sound)
+        sound = self.handshake_done and not self._policy.has_changed()
+        scope, binding = self._context_now._scope, self._policy.binding
+        return SSLSession._make(session, binding, scope, sound=sound)
 
     def hand_out(self) -> None:
         super().hand_out()
         self._context_now.sessions.tell_removed()
 
-    def _new_session(self, session: Session) -> None:
+    def _session_arrived(self, session: Session) -> None:
         made = self._made(session)
-        if not self.server_side:
-            self._attempt.came(
-                made, self._binding, with_certificate=bool(self._context_now._core.own_identity)
-            )
-        elif self._service.cache is not None:
-            self._service.cache.keep(session)
+        self._resumption.session_arrived(made)
         on_new, owner = self._context_now.sessions.on_new, self._owner()
         if on_new is not None and owner is not None:
             on_new(owner, made)

@@ -168,7 +168,8 @@ class Negotiated(Exporting):
     @property
     def context(self) -> SSLContext:
         """The context in force. A server may set another one in `sni_callback`."""
-        return self._channel().context
+        context: SSLContext = self._channel().context
+        return context
 
     @property
     def session(self) -> SSLSession | None:

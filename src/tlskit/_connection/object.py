@@ -72,7 +72,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
         """The context in force. A server may set another one in `sni_callback`."""
-        return self._sslobj.context
+        context: SSLContext = self._sslobj.context
+        return context
 
     @context.setter
     def context(self, value: SSLContext) -> None:

@@ -75,8 +75,6 @@ class Connection(Resumable, Exporter):
     tk_op.c.
 
     Attributes:
-        reverifies: whether a session's chain has to pass verification anew before the session is
-            offered.
         vouched: the chain that `vouches_for` has found; empty: none.
         on_session: called with each new Session after the operation in which it came; None: they
             are not queued, and an operation takes the short way past `late_error`.
@@ -99,7 +97,6 @@ class Connection(Resumable, Exporter):
         "hostname",
         "late_error",
         "on_session",
-        "reverifies",
         "vouched",
     )  # fmt: skip
 
@@ -129,7 +126,6 @@ class Connection(Resumable, Exporter):
         self.hook_error: BaseException | None = None
         self.late_error: BaseException | None = None
         self.hostname: str | None = None
-        self.reverifies = False
         self.vouched: Sequence[bytes] = ()
 
     # -- before the handshake ----------------------------------------------------------------------

@@ -1,26 +1,9 @@
-"""Why a connection was resumed, or was not: `conn.resumption`, and the checks before a session is
-offered.
-
-A resumed handshake carries no certificate and verifies nothing. So before a session is offered,
-`objection` asks of it what the peer's certificate would have been asked: is it from this server
-name, earned under these very rules, in date? Any doubt ends in a full handshake.
-"""
+"""Why a connection was resumed, or was not: what `conn.resumption` says."""
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
-from threading import RLock
-from time import time as now
-from typing import TYPE_CHECKING
-
-from .._core.connection import Connection
-from ..sessions.binding import Binding
-from ..stores.forks import Forked, watch
-
-if TYPE_CHECKING:
-    from ..sessions.session import SSLSession
 
 
 class Reason(str, Enum):
@@ -83,7 +66,7 @@ class Resumed:
     Attributes:
         age: how long before this handshake the session was made, in seconds; None: the server's
             ticket does not say.
-        ticket: the how-manieth ticket of its connection it was, from 1 on; None: not known.
+        ticket: which of its connection's tickets it was, counting from 1; None: not known.
         automatic: whether it came from the context's store.
     """
 
@@ -107,7 +90,7 @@ class NotOffered:
 
 @dataclass(frozen=True)
 class Refused:
-    """The handshake was a full one: a session was offered, and the server did not go into it."""
+    """The handshake was a full one: a session was offered, and the server did not accept it."""
 
     reason: Reason
 
@@ -116,69 +99,3 @@ class Refused:
 
 
 Resumption = Resumed | NotOffered | Refused
-
-
-class Tally(Forked):
-    """How often each of these happened. Safe from any thread, and from a signal handler or a
-    finaliser in its middle.
-    """
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._after_fork()
-        watch(self)
-
-    def _after_fork(self) -> None:
-        self._lock = RLock()
-
-    def add(self, outcome: Resumption) -> None:
-        name = type(outcome).__name__ if isinstance(outcome, Resumed) else outcome.reason.name
-        self.count(name.lower())
-
-    def count(self, name: str, by: int = 1) -> None:
-        with self._lock:
-            self._counts[name] += by
-
-    def snapshot(self) -> Counter[str]:
-        with self._lock:
-            return Counter(self._counts)
-
-
-def objection(
-    session: SSLSession, connection: Connection, binding: Binding, verifies: bool
-) -> Reason | None:
-    """Why this session must not be offered on that connection; None when it may.
-
-    Args:
-        session: what would be offered.
-        connection: where; its handshake has not begun.
-        binding: the name and the policy that the connection's handshake is made under.
-        verifies: whether the connection verifies its peer.
-    """
-    core = session._session
-    connection.vouched = ()
-    if not session._sound:
-        return Reason.UNSOUND
-    if not core.is_resumable:
-        return Reason.NOT_RESUMABLE
-    if now() >= session.expires_at:
-        return Reason.EXPIRED
-    if verifies and core.peer_not_after < now():
-        return Reason.CERTIFICATE_OUT_OF_DATE if core.peer_not_after >= 0 else Reason.NO_CERTIFICATE
-    if session.protocol != "TLSv1.3" and not connection.offers_cipher_of(core):
-        return Reason.CIPHER_NOT_OFFERED
-    if session._binding is not None:
-        reason = _difference(session._binding, binding)
-        if reason is not None or not (verifies and connection.reverifies):
-            return reason
-    elif core.hostname is not None and core.hostname.lower() != binding.hostname:
-        return Reason.OTHER_HOST
-    if verifies and not session._passes(connection):
-        return Reason.CERTIFICATE_REFUSED
-    return None
-
-
-def _difference(earned: Binding, wanted: Binding) -> Reason | None:
-    if earned.hostname != wanted.hostname:
-        return Reason.OTHER_HOST
-    return None if earned.policy == wanted.policy else Reason.OTHER_POLICY

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .._core.context import Context
 from .._core.session import Session
-from .._resumption.client_cache import MANY, ClientCache
-from .._resumption.reasons import Tally
-from .._resumption.server_cache import OnGet, ServerCache
+from .._resumption import client, server
+from .._resumption.client import MANY, ClientCache
+from .._resumption.server import OnGet, ServerCache
+from .._resumption.tally import Tally
 from ..enums import SessionCacheMode
-from ..sessions import envelope
 from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
 from ..stores.memory import MemoryStore
@@ -48,8 +48,8 @@ class ContextSessions:
         self.id_context = b"Python"  # the stdlib's
         self._on_new: OnNew | None = None
         self._external: SessionStore | None = None
-        self._client_cache: ClientCache | None = None
-        self._server_cache: ServerCache | None = None
+        self._client_cache: ClientCache | client.NoCache = client.NO_CACHE
+        self._server_cache: ServerCache | server.NoCache = server.NO_CACHE
         self._on_get: OnGet | None = None
         self._on_remove: OnRemove | None = None
         self._per_peer, self._client_certificates = MANY, False
@@ -172,15 +172,14 @@ class ContextSessions:
     def _switch_resumption(self, on: bool) -> None:
         self._resume = on
         role, store = self._context.role, self._external
-        self._client_cache = (
-            None if store is None or not on or role == "server" else ClientCache(store, self.tally)
-        )
-        serves = role != "client" and (store is not None or self._on_get is not None)
-        self._server_cache = ServerCache(self._context, store, self.tally) if serves else None
-        if self._client_cache is not None:
+        self._client_cache, self._server_cache = client.NO_CACHE, server.NO_CACHE
+        if store is not None and on and role != "server":
+            self._client_cache = ClientCache(store, self.tally)
             self._client_cache.per_peer = self._per_peer
             self._client_cache.client_certificates = self._client_certificates
-        if self._server_cache is not None:
+        serves = role != "client" and (store is not None or self._on_get is not None)
+        if serves:
+            self._server_cache = ServerCache(self._context, store, self.tally)
             self._server_cache.on_get = self._on_get
             self._server_cache.client_certificates = self._client_certificates
         self._context.want_lookup(serves)
@@ -196,7 +195,7 @@ class ContextSessions:
     @per_peer.setter
     def per_peer(self, value: int) -> None:
         self._per_peer = _whole(value, "a number of tickets", least=1, most=1000)
-        if self._client_cache is not None:
+        if isinstance(self._client_cache, ClientCache):
             self._client_cache.per_peer = self._per_peer
 
     @property
@@ -213,7 +212,7 @@ class ContextSessions:
     def client_certificates(self, value: bool) -> None:
         self._client_certificates = bool(value)
         for cache in (self._client_cache, self._server_cache):
-            if cache is not None:
+            if isinstance(cache, (ClientCache, ServerCache)):
                 cache.client_certificates = self._client_certificates
 
     @property
@@ -237,15 +236,15 @@ class ContextSessions:
     def watched(self) -> bool:
         """Whether somebody wants to know of new sessions, or of those that are removed."""
         return (
-            self._client_cache is not None
-            or self._server_cache is not None
+            self._client_cache.automatic
+            or self._server_cache.external
             or self._on_new is not None
             or self._on_remove is not None
         )
 
     def _want_sessions(self) -> None:
         role, mode = self._context.role, self.mode & ~self._stores_mode
-        if self._on_new is not None or self._client_cache is not None:
+        if self._on_new is not None or self._client_cache.automatic:
             mode |= SessionCacheMode.CLIENT | (
                 SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0
             )
@@ -257,9 +256,7 @@ class ContextSessions:
         self._stores_mode = wanted & ~mode  # what is taken back with the store
         self._context.cache_mode = int(mode | wanted)
         self._context.want_sessions(
-            self._on_new is not None
-            or self._client_cache is not None
-            or self._server_cache is not None
+            self._on_new is not None or self._client_cache.automatic or self._server_cache.external
         )
 
     # -- what became of it -------------------------------------------------------------------------
@@ -272,7 +269,7 @@ class ContextSessions:
         """
         found: Counter[str] = Counter()
         for cache in (self._client_cache, self._server_cache):
-            if cache is not None and cache.store is not None:
+            if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:
                 found.update(asdict(cache.store.stats()))
         return dict(found)
 
@@ -321,11 +318,11 @@ class ContextSessions:
         SSL_CTX_add_session(3).
         """
         core = _session(session)
-        if self._server_cache is not None and self._external is not None:
+        if isinstance(self._server_cache, ServerCache) and self._external is not None:
             return self._server_cache.keep(core)
-        if self._client_cache is not None:
+        if isinstance(self._client_cache, ClientCache):
             return session._binding is not None and self._client_cache.keep(
-                session._binding, session, with_certificate=bool(self._context.own_identity)
+                session, session._binding, shows_certificate=bool(self._context.own_identity)
             )
         added = self._context.add_session(core)
         self.tell_removed()
@@ -339,7 +336,7 @@ class ContextSessions:
         """
         core = _session(session)
         removed = self._context.remove_session(core)
-        forgotten = self._server_cache is not None and self._server_cache.forget(core.id)
+        forgotten = self._server_cache.forget(core.id)
         self.tell_removed()
         return removed or forgotten
 
@@ -351,7 +348,7 @@ class ContextSessions:
             NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from
                 outside.
         """
-        if self._server_cache is None or self._external is None:
+        if not isinstance(self._server_cache, ServerCache) or self._external is None:
             raise NotImplementedError(
                 "OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a "
                 "MemoryStore for one process"
@@ -371,7 +368,7 @@ class ContextSessions:
                 "for one process"
             )
         for one in self._external.entries():
-            session = envelope.read(one.value)
+            session = SSLSession._from_value(one.value)
             if session is not None:
                 yield session
 

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from time import time as now
 
-from ..sessions import RedisStore, SQLiteStore, SSLSession, envelope
+from ..sessions import RedisStore, SQLiteStore, SSLSession
 from . import places
 from .failure import MISUSED, Failure
 
@@ -170,7 +170,7 @@ def _looking(order: Order, *, sealed: bool = False) -> Iterator[SQLiteStore | Re
 def _items(store: SQLiteStore | RedisStore) -> Iterator[Item]:
     for key, value, seconds_left in store.entries():
         kind = {_CLIENT: "client", _SERVER: "server"}.get(len(key), "?")
-        yield Item(key.hex(), kind, seconds_left, envelope.read(value))
+        yield Item(key.hex(), kind, seconds_left, SSLSession._from_value(value))
 
 
 def _place(item: Item) -> tuple[object, ...]:

@@ -14,13 +14,14 @@ encrypt what they keep.
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import NamedTuple
 
+from .._core.notes import Notes
 from .._core.session import Session
 from ..errors import SSLError
 from . import records
 from .binding import Binding
 from .records import OPTIONAL, Malformed
-from .session import SSLSession
 
 _MAGIC = b"\x93tlskit\n"
 _VERSION = 1
@@ -31,20 +32,32 @@ _DER, _BINDING, _STATE = 1, 2, 3
 _SOUND = 1  # of _STATE: it may be offered
 
 
-def encode(session: SSLSession) -> bytes:
-    """Write a session, **with its secret**."""
-    core = session._session
+class Contents(NamedTuple):
+    """What is in an envelope.
+
+    Attributes:
+        core: the session itself.
+        binding: what it is bound to; None: not known.
+        sound: whether it may be offered.
+    """
+
+    core: Session
+    binding: Binding | None
+    sound: bool
+
+    def __repr__(self) -> str:
+        return f"<Contents of an envelope, {'' if self.sound else 'not '}sound>"
+
+
+def encode(contents: Contents, notes: Notes) -> bytes:
+    """Write a session with the notes of the handshake that made it, **with its secret**."""
+    core, binding, sound = contents
     withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER would forget it
-    must = [
-        (_DER, core.der()),
-        (_STATE, bytes([_SOUND if session._sound and not withdrawn else 0])),
-    ]
-    if session._binding is not None:
-        name = session._binding.hostname
-        must.append(
-            (_BINDING, session._binding.policy + (b"" if name is None else b"=" + name.encode()))
-        )
-    body = records.write(must) + records.write_notes(session._notes())
+    must = [(_DER, core.der()), (_STATE, bytes([_SOUND if sound and not withdrawn else 0]))]
+    if binding is not None:
+        name = binding.hostname
+        must.append((_BINDING, binding.policy + (b"" if name is None else b"=" + name.encode())))
+    body = records.write(must) + records.write_notes(notes)
     if len(body) > records.MOST:
         raise ValueError(
             f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are "
@@ -54,7 +67,7 @@ def encode(session: SSLSession) -> bytes:
     return data + sha256(data).digest()
 
 
-def decode(data: bytes) -> SSLSession:
+def decode(data: bytes) -> Contents:
     """Read what `encode` wrote, here or elsewhere, in this version or an earlier one.
 
     Raises:
@@ -78,19 +91,7 @@ def decode(data: bytes) -> SSLSession:
         ) from error
     if notes:
         core.set_notes(notes)
-    return SSLSession._make(core, binding, sound=bool(found[_STATE][0] & _SOUND))
-
-
-def read(value: object) -> SSLSession | None:
-    """The session in a store's value: in an envelope, or, from a store within the process, itself;
-    None when it is neither.
-    """
-    if isinstance(value, SSLSession):
-        return value
-    try:
-        return decode(value) if isinstance(value, bytes) else None
-    except SSLError:
-        return None
+    return Contents(core, binding, bool(found[_STATE][0] & _SOUND))
 
 
 def _opened(data: bytes) -> bytes:

@@ -9,10 +9,10 @@ from hashlib import sha256
 from time import time as now
 from typing import Any, NoReturn, final
 
-from .._core.connection import Connection
 from .._core.notes import Notes
 from .._core.session import Session
 from ..errors import SSLError
+from . import envelope
 from .binding import Binding
 from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
 
@@ -63,7 +63,7 @@ class SSLSession:
     ) -> SSLSession:
         self = object.__new__(cls)
         self._session, self._binding, self._scope, self._sound = session, binding, scope, sound
-        self._number = None  # the how-manieth of its connection
+        self._number = None  # which of its connection's sessions this is, counting from 1
         return self
 
     # -- what the stdlib has -----------------------------------------------------------------------
@@ -231,9 +231,8 @@ class SSLSession:
         Raises:
             ValueError: no cipher has been agreed on yet.
         """
-        from .envelope import encode
-
-        return encode(self)
+        contents = envelope.Contents(self._session, self._binding, self._sound)
+        return envelope.encode(contents, self._notes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SSLSession:
@@ -248,9 +247,7 @@ class SSLSession:
             SSLError: `data` is not one whole session, was damaged, or is of a later version.
             TypeError: `data` is not bytes-like.
         """
-        from .envelope import decode
-
-        return decode(bytes(memoryview(data)))
+        return cls._of(envelope.decode(bytes(memoryview(data))))
 
     def to_text(self) -> str:
         """Describe the session over several lines, as `openssl sess_id -text` does, without the
@@ -330,18 +327,28 @@ class SSLSession:
         except ValueError as error:
             raise _unreadable("PEM") from error
 
-    # -- being offered -----------------------------------------------------------------------------
+    # -- in a store --------------------------------------------------------------------------------
+
+    def _to_value(self, *, in_process: bool) -> Any:
+        """What a store keeps of it: itself, or bytes where the store leaves the process."""
+        return self if in_process else self.to_bytes()
+
+    @classmethod
+    def _from_value(cls, value: object) -> SSLSession | None:
+        """The session in a store's value; None when it is none."""
+        if isinstance(value, SSLSession):
+            return value
+        try:
+            return cls.from_bytes(value) if isinstance(value, bytes) else None
+        except SSLError:
+            return None
+
+    @classmethod
+    def _of(cls, contents: envelope.Contents) -> SSLSession:
+        return cls._make(contents.core, contents.binding, sound=contents.sound)
 
     def _notes(self) -> Notes:
         return notes_of(self._session)
-
-    def _passes(self, connection: Connection) -> bool:
-        """Whether the peer's certificate passes that connection's verification now: by its own
-        authorities, name and dates, and with the help of the chain that the peer once sent, which
-        is not trusted for that. What a binding stands for."""
-        peer = self._session.peer()
-        others = self._notes().peers or ()
-        return peer is not None and bool(connection.vouches_for(peer, others[1:]))
 
     # -- identity ----------------------------------------------------------------------------------
 

@@ -1,13 +1,14 @@
-"""A server's external cache: `ctx.sessions.store` and the hooks of the context, as one place to
-look a session up.
+"""A server's resumption: which session of its client a connection resumes, and where the sessions
+that it makes are kept.
 
-A session that a server's handshake makes is put into the store under its id; one that a client
-offers is looked up there, in a pause at the ClientHello, with no lock held (tk_lookup.c). So the
-processes and machines that share a store resume each other's sessions: by the session id up to TLS
-1.2, by stateful tickets in TLS 1.3.
+`ctx.sessions.store` and the hooks of the context are one place to look a session up: ServerCache.
+A session that a handshake makes is put into the store under its id; one that a client offers is
+looked up there, in a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes
+and machines that share a store resume each other's sessions: by the session id up to TLS 1.2, by
+stateful tickets in TLS 1.3.
 
 What is found is still judged by libssl: the id context must be this server's (which, on a server
-that verifies its clients, stands for its policy: key.py), and the session must be in date. The
+that verifies its clients, stands for its policy: binding.py), and the session must be in date. The
 client's certificate must be, too. An entry that cannot be read is as good as none.
 """
 
@@ -16,18 +17,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 from time import time as now
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .._core.context import Context
+from .._core.facts import Facts
 from .._core.session import Session
-from ..sessions import envelope
 from ..sessions.session import SSLSession
 from ..stores.guard import guarded
-from .reasons import NotOffered, Reason, Refused, Resumed, Resumption, Tally
-
-if TYPE_CHECKING:
-    from .._core.facts import Facts
-    from ..stores.store import SessionStore
+from ..stores.store import SessionStore
+from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
+from .strategy import Policy, Resumable
+from .tally import Tally
 
 OnGet = Callable[[Any, bytes], "SSLSession | None"]
 
@@ -40,13 +40,37 @@ _TICKETS = {
 
 
 class Found(NamedTuple):
-    """What a look-up has found; `reason` says why nothing; `once`: it was taken, and nobody else
-    will find it.
+    """What a lookup found.
+
+    Attributes:
+        session: the session; None: nothing.
+        reason: why nothing.
+        once: the session was taken, and nobody else will find it.
     """
 
     session: Session | None
     reason: Reason | None = None
     once: bool = False
+
+
+class NoCache:
+    """Stand in for the cache of a context that keeps its sessions nowhere else."""
+
+    external = False
+
+    def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
+        return Found(None, Reason.UNKNOWN_SESSION)
+
+    def keep(self, session: Session) -> bool:
+        return False
+
+    def forget(self, session_id: bytes) -> bool:
+        return False
+
+    def count(self, outcome: Resumption) -> None: ...
+
+
+NO_CACHE = NoCache()
 
 
 class ServerCache:
@@ -56,8 +80,10 @@ class ServerCache:
     Args:
         context: whose sessions they are.
         store: None: there are only the hooks.
-        tally: where it is counted what became of them.
+        tally: where the outcomes are counted.
     """
+
+    external = True
 
     def __init__(self, context: Context, store: SessionStore | None, tally: Tally) -> None:
         self._context = context
@@ -65,9 +91,8 @@ class ServerCache:
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None
-        self.client_certificates = (
-            False  # whether sessions of verified clients may leave the process
-        )
+        # Whether sessions of verified clients may leave the process.
+        self.client_certificates = False
 
     def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
         """Look up the session of this id.
@@ -95,21 +120,20 @@ class ServerCache:
             return Found(None, Reason.UNREADABLE)
         if answer.value is None:
             return Found(None, Reason.STORE_DOWN if answer.trouble else Reason.UNKNOWN_SESSION)
-        session = envelope.read(answer.value)
+        session = SSLSession._from_value(answer.value)
         if session is None:
             self.tally.count("bad_entry")
             return Found(None, Reason.UNREADABLE)
         return Found(session._session, once=once)
 
     def keep(self, session: Session) -> bool:
-        """Put a new session into the store: whether it is there now."""
+        """Put a new session into the store, and return whether it is there now."""
         if self.store is None or not session.id:
             return False
         if session.peer_not_after >= 0 and not self._in_process and not self.client_certificates:
             self.tally.count("withheld")
             return False
-        made = SSLSession._make(session)
-        value = made if self._in_process else envelope.encode(made)
+        value = SSLSession._make(session)._to_value(in_process=self._in_process)
         kept = self.store.put(
             self._key(session.id), value, max(1.0, session.time + session.timeout - now())
         )
@@ -118,8 +142,12 @@ class ServerCache:
         return kept
 
     def forget(self, session_id: bytes) -> bool:
-        """Take the session of this id out of the store: whether it was there."""
+        """Take the session of this id out of the store, and return whether it was there."""
         return self.store is not None and self.store.remove(self._key(session_id))
+
+    def count(self, outcome: Resumption) -> None:
+        """Count what became of a connection."""
+        self.tally.add(outcome)
 
     def _key(self, session_id: bytes) -> bytes:
         """Where a session is kept. Servers before other names share nothing: a connection that is
@@ -130,32 +158,65 @@ class ServerCache:
         ).digest()
 
 
-class Service:
-    """What one server connection does about resumption: the counterpart of attempt.Attempt."""
+class ServerResumption:
+    """Look up the session that the client offers, and keep those that the handshake makes.
 
-    __slots__ = ("_found", "cache", "outcome")
+    Args:
+        cache: the context's.
+        policy: the connection's.
+    """
 
-    def __init__(self, cache: ServerCache | None) -> None:
-        self.cache = cache
-        self.outcome: Resumption | None = None
+    __slots__ = ("_cache", "_found", "_outcome", "_policy")
+
+    def __init__(self, cache: ServerCache | NoCache, policy: Policy) -> None:
+        self._cache, self._policy = cache, policy
         self._found = Found(None)
+        self._outcome: Resumption | None = None  # once it is concluded
 
-    def look(self, owner: Any, session_id: bytes, *, once: bool) -> Found:
-        """The client has named a session: find it."""
-        if self.cache is not None:
-            self._found = _in_date(self.cache.find(owner, session_id, once=once))
-        return self._found
+    def prepare(self, connection: Resumable) -> None:
+        self._bind(connection)
+        if self._cache.external:
+            connection.use_external()
 
-    def conclude(self, facts: Facts, id_context: bytes) -> Resumption:
-        """The handshake is complete."""
-        if self.outcome is None:
-            self.outcome = self._judge(facts, id_context)
+    def before_handshake(self, connection: Resumable) -> None:
+        wanted = connection.wanted()
+        if not wanted:
+            self._bind(connection)
+            return
+        # Early data must not be accepted twice.
+        once = self._policy.takes_early_data and connection.facts().offered == "psk"
+        self._found = _in_date(self._cache.find(connection.owner, wanted, once=once))
+        if self._found.session is not None:
+            connection.found(self._found.session, once=self._found.once)
+
+    def _bind(self, connection: Resumable) -> None:
+        """OpenSSL resumes under the id context that a session was made with: where clients are
+        authenticated, it stands for the policy too.
+        """
+        if self._policy.verifies or self._policy.by_key:
+            connection.set_id_context(self._policy.id_context())
+
+    def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None: ...
+
+    def handshake_failed(self) -> None: ...
+
+    def session_arrived(self, session: SSLSession) -> None:
+        self._cache.keep(session._session)
+
+    def key_given(self) -> None:
+        # In TLS 1.3, libssl treats such a handshake as a resumption.
+        self._outcome = NotOffered(Reason.PRE_SHARED_KEY)
+
+    def conclude(self, connection: Resumable) -> None:
+        if self._outcome is None and self._cache.external:
+            self._outcome = self.outcome(connection)
             self._found = Found(None)
-            if self.cache is not None:
-                self.cache.tally.add(self.outcome)
-        return self.outcome
+            self._cache.count(self._outcome)
 
-    def _judge(self, facts: Facts, id_context: bytes) -> Resumption:
+    def outcome(self, connection: Resumable) -> Resumption:
+        return self._judge(connection.facts()) if self._outcome is None else self._outcome
+
+    def _judge(self, facts: Facts) -> Resumption:
         found = self._found
         if facts.reused:
             return Resumed(self._age(facts), None, found.session is not None)
@@ -165,13 +226,12 @@ class Service:
             return Refused(_TICKETS[facts.refused_ticket])
         if found.session is None:
             return Refused(found.reason or Reason.UNKNOWN_SESSION)
-        if found.session.id_context != id_context:
+        if found.session.id_context != self._policy.id_context():
             return Refused(Reason.OTHER_ID_CONTEXT)
         if found.session.time + found.session.timeout <= now():
             return Refused(Reason.EXPIRED)
-        return Refused(
-            Reason.OTHER_VERSION if found.session.version != facts.version else Reason.OTHER_CIPHER
-        )
+        other_version = found.session.version != facts.version
+        return Refused(Reason.OTHER_VERSION if other_version else Reason.OTHER_CIPHER)
 
     def _age(self, facts: Facts) -> int | None:
         if self._found.session is not None:
@@ -184,7 +244,7 @@ class Service:
 
 
 def _in_date(found: Found) -> Found:
-    """Nothing, when the client's certificate has ended: a session lets nobody in for longer than
+    """Nothing, when the client's certificate has ended: a session admits nobody for longer than
     that.
     """
     ended = found.session is not None and 0 <= found.session.peer_not_after < now()

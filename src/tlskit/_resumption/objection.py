@@ -1,0 +1,61 @@
+"""The checks before a session is offered.
+
+A resumed handshake carries no certificate and verifies nothing. So before a session is offered,
+`objection` asks of it what the peer's certificate would have been asked: is it from this server
+name, earned under these very rules, in date? Any doubt ends in a full handshake.
+"""
+
+from __future__ import annotations
+
+from time import time as now
+
+from ..sessions.binding import Binding
+from ..sessions.session import SSLSession
+from .reasons import Reason
+from .strategy import Policy, Resumable
+
+
+def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Reason | None:
+    """Return why this session must not be offered on that connection; None when it may.
+
+    Args:
+        session: what would be offered.
+        connection: where; its handshake has not begun.
+        policy: the connection's.
+    """
+    core = session._session
+    connection.vouched = ()
+    if not session._sound:
+        return Reason.UNSOUND
+    if not core.is_resumable:
+        return Reason.NOT_RESUMABLE
+    if now() >= session.expires_at:
+        return Reason.EXPIRED
+    if policy.verifies and core.peer_not_after < now():
+        return Reason.CERTIFICATE_OUT_OF_DATE if core.peer_not_after >= 0 else Reason.NO_CERTIFICATE
+    if session.protocol != "TLSv1.3" and not connection.offers_cipher_of(core):
+        return Reason.CIPHER_NOT_OFFERED
+    if session._binding is not None:
+        reason = _difference(session._binding, policy.binding)
+        if reason is not None or not (policy.verifies and policy.reverifies):
+            return reason
+    elif core.hostname is not None and core.hostname.lower() != policy.binding.hostname:
+        return Reason.OTHER_HOST
+    if policy.verifies and not _passes(session, connection):
+        return Reason.CERTIFICATE_REFUSED
+    return None
+
+
+def _difference(earned: Binding, wanted: Binding) -> Reason | None:
+    if earned.hostname != wanted.hostname:
+        return Reason.OTHER_HOST
+    return None if earned.policy == wanted.policy else Reason.OTHER_POLICY
+
+
+def _passes(session: SSLSession, connection: Resumable) -> bool:
+    """Whether the peer's certificate passes that connection's verification now: by its own
+    authorities, name and dates. The chain that the peer once sent may help, and is not trusted.
+    """
+    peer = session._session.peer()
+    others = session._notes().peers or ()
+    return peer is not None and bool(connection.vouches_for(peer, others[1:]))
