@@ -301,7 +301,7 @@ def link_args() -> list[str]:
         return []
     shown = CSRC / "exports.map"
     hardened = ["-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack"]
-    return ["-pthread", f"-Wl,--version-script={shown}", "-Wl,-Bsymbolic", *hardened]
+    return ["-pthread", "-ldl", f"-Wl,--version-script={shown}", "-Wl,-Bsymbolic", *hardened]
 
 
 def tables(include: Path) -> str:

@@ -61,6 +61,19 @@ def default_locations() -> tuple[str | None, str | None]:
     return file, directory
 
 
+def places() -> list[tuple[str, str]]:
+    """Where the default authorities are looked for, in order: whose place it is, and its path."""
+    usual = ssl.get_default_verify_paths()
+    named = [usual.openssl_cafile_env, usual.openssl_capath_env]
+    own = [("interpreter's file", usual.openssl_cafile)]
+    own += [("interpreter's directory", usual.openssl_capath)]
+    found = [(name, os.environ[name]) for name in named if name in os.environ]
+    found += [(whose, path) for whose, path in own if path]
+    found += [("well known file", path) for path in _WELL_KNOWN_FILES]
+    found += [("well known directory", path) for path in _WELL_KNOWN_DIRECTORIES]
+    return found
+
+
 def _if_there(path: str | None, exists: Callable[[str], bool]) -> str | None:
     try:
         return path if path and exists(path) else None

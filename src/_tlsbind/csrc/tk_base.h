@@ -16,6 +16,7 @@
 #include "tk_features.h"
 #include "tk_os.h"
 #include "tk_api.h"
+#include "tk_api_about.h"
 #include "tk_api_algorithms.h"
 #include "tk_api_conn.h"
 #include "tk_api_context.h"

@@ -1,5 +1,5 @@
-"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]` and `tlskit sessions
-list|show|purge STORE`.
+"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]`, `tlskit sessions
+list|show|purge STORE` and `tlskit info`.
 
 Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2
 when the command line itself was wrong, or something is not installed. A server that does not resume
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from .. import OPENSSL_VERSION, __version__
 from ..enums import TLSVersion
-from . import connect, demo, places, report, sessions
+from . import connect, demo, info, places, report, sessions
 from .failure import FAILED, Failure
 
 __all__ = ["main"]
@@ -36,9 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         try:
-            status = {"demo": _demo, "connect": _connect, "sessions": _sessions}[asked.command](
-                asked
-            )
+            status = _COMMANDS[asked.command](asked)
         except Failure as failure:
             if asked.json:
                 report.write_json(report.failure_json(failure), sys.stdout)
@@ -102,6 +100,18 @@ def _sessions(asked: argparse.Namespace) -> int:
     else:
         report.write((report.found_layout if whole else report.listing_layout)(listing), sys.stdout)
     return _complain(listing.failed) if listing.failed is not None else 0
+
+
+def _info(asked: argparse.Namespace) -> int:
+    found = info.gather()
+    if asked.json:
+        report.write_json(info.as_json(found), sys.stdout)
+    else:
+        report.write(info.layout(found), sys.stdout)
+    return 0
+
+
+_COMMANDS = {"demo": _demo, "connect": _connect, "sessions": _sessions, "info": _info}
 
 
 def _complain(failure: Failure) -> int:
@@ -229,6 +239,15 @@ def _parser() -> argparse.ArgumentParser:
             help=f"what the keys in Redis begin with ({places.PREFIX})",
         )
         action.add_argument("--json", action="store_true", help="write one JSON document")
+
+    telling = commands.add_parser(
+        "info",
+        help="say which OpenSSL this is, what it has, and what it finds on this machine",
+        description="Say which OpenSSL runs and where it comes from, what it has and lacks, which "
+        "providers are loaded, where authorities were looked for and found, and which stores and "
+        "extras can be used. A bug report begins with it.",
+    )
+    telling.add_argument("--json", action="store_true", help="write one JSON document")
     return parser
 
 

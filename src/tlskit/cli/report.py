@@ -100,7 +100,7 @@ Block = Paragraph | Facts | Table | Verdict
 def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
     """What `tlskit demo` shows."""
     server = outcome.server
-    yield Paragraph(_versions())
+    yield Paragraph(versions())
     yield Paragraph(
         f"A server on {server['host']}:{server['port']} (process {server['pid']}), with a "
         f"certificate that was made for this run. "
@@ -118,7 +118,7 @@ def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
 def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
     """What `tlskit connect` shows."""
     order, first = outcome.order, outcome.visits[0]
-    yield Paragraph(_versions())
+    yield Paragraph(versions())
     address = (
         f"[{first.address}]:{first.port}"
         if ":" in first.address
@@ -166,7 +166,7 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
 def demo_json(outcome: demo.Outcome) -> dict[str, Any]:
     """What `tlskit demo --json` writes."""
     return {
-        **_json_versions(),
+        **json_versions(),
         "server": outcome.server,
         "connections": [asdict(v) for v in outcome.visits],
         "statistics": {name: asdict(counters) for name, counters in outcome.statistics.items()},
@@ -178,7 +178,7 @@ def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
     """What `tlskit connect --json` writes."""
     order = outcome.order
     return {
-        **_json_versions(),
+        **json_versions(),
         "host": order.host,
         "port": order.port,
         "server_name": order.name,
@@ -194,17 +194,17 @@ def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
 
 def failure_json(failure: Failure) -> dict[str, Any]:
     """What either writes when there is nothing else to tell."""
-    return {**_json_versions(), "error": failure.sentence}
+    return {**json_versions(), "error": failure.sentence}
 
 
-def _versions() -> str:
+def versions() -> str:
     return (
         f"tlskit {__version__}, {OPENSSL_VERSION}, {platform.python_implementation()} "
         f"{platform.python_version()}"
     )
 
 
-def _json_versions() -> dict[str, str]:
+def json_versions() -> dict[str, str]:
     return {"tlskit": __version__, "openssl": OPENSSL_VERSION, "python": platform.python_version()}
 
 
@@ -332,7 +332,7 @@ def removal_layout(removal: sessions.Removal) -> Iterator[Block]:
 def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
     """What `list` and `show` write with --json; `whole`: with all that was negotiated."""
     return {
-        **_json_versions(),
+        **json_versions(),
         "store": listing.order.where,
         "sessions": [
             {
@@ -355,7 +355,7 @@ def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
 def removal_json(removal: sessions.Removal) -> dict[str, Any]:
     """What `purge` writes with --json."""
     return {
-        **_json_versions(),
+        **json_versions(),
         "store": removal.order.where,
         "removed": removal.removed,
         "error": None,

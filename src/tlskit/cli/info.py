@@ -1,0 +1,222 @@
+"""`tlskit info`: what this tlskit is made of and what it finds on the machine. A bug report begins
+with it.
+
+Nothing here is secret: of what the environment holds, only the variables that OpenSSL and tlskit
+read are shown, and of those that name a secret, only that they are set.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from typing import Any
+
+from .. import _trust, create_default_context
+from .._core import library
+from . import places, report
+
+_VARIABLES = (
+    "OPENSSL_CONF",
+    "OPENSSL_MODULES",
+    "OPENSSL_ia32cap",
+    "OPENSSL_armcap",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+)
+_PREFIXES = {"built": "built on: ", "platform": "platform: ", "compiler": "compiler: "}
+_SECRET = (places.ENVIRONMENT, places.PASSWORD)
+_STORES = {  # and what each needs beside tlskit: a distribution, and the module it brings
+    "MemoryStore": None,
+    "SQLiteStore": None,
+    "RedisStore": "redis",
+    "MemcachedStore": "pymemcache",
+}
+_EXTRAS = {
+    "cli": ("rich", "trustme"),
+    "prometheus": ("prometheus-client",),
+    "redis": ("redis",),
+    "memcached": ("pymemcache",),
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """What not every OpenSSL has.
+
+    Attributes:
+        name: as in the build's table.
+        there: whether it was there when tlskit was compiled.
+        since: what has it.
+    """
+
+    name: str
+    there: bool
+    since: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where authorities are looked for.
+
+    Attributes:
+        whose: the variable, or the kind of place.
+        path: one path, or several of a variable.
+        found: what is there, in a few words.
+        used: whether a default context trusts what is there.
+    """
+
+    whose: str
+    path: str
+    found: str
+    used: bool
+
+
+@dataclass(frozen=True)
+class Info:
+    """All that `tlskit info` says."""
+
+    python: dict[str, str]
+    openssl: dict[str, str]
+    providers: list[tuple[str, str, str]]
+    features: list[Feature]
+    trust: list[Place]
+    authorities: int
+    environment: dict[str, str]
+    stores: dict[str, str]
+    extras: dict[str, str]
+
+
+def gather() -> Info:
+    """Look at all of it. Reads the authorities, and writes nothing."""
+    return Info(
+        python=_python(),
+        openssl=_openssl(),
+        providers=library.providers(),
+        features=[Feature(*row) for row in library.features()],
+        trust=_places(),
+        authorities=create_default_context().cert_store_stats()["x509_ca"],
+        environment=_environment(),
+        stores={name: _usable(needs) for name, needs in _STORES.items()},
+        extras={name: _missing(needs) for name, needs in _EXTRAS.items()},
+    )
+
+
+def _python() -> dict[str, str]:
+    gil = getattr(sys, "_is_gil_enabled", None)
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "gil": "on" if gil is None or gil() else "off",
+        "executable": sys.executable or "",
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cffi": _version("cffi") or "?",
+        "tlskit": os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+    }
+
+
+def _openssl() -> dict[str, str]:
+    """What OpenSSL says, and whether it is inside tlskit or a library of the machine's."""
+    said = library.about()
+    linked = "static, inside tlskit" if library.is_inside() else "shared, the machine's"
+    read = said.pop("configuration", "")
+    there = "read" if read and os.path.isfile(read) else "not there"
+    return {
+        "version": said.pop("version"),
+        "linked": linked,
+        **{name: value.removeprefix(_PREFIXES.get(name, "")) for name, value in said.items()},
+        "configuration": f"{read} ({there})",
+    }
+
+
+def _places() -> list[Place]:
+    file, directory = _trust.default_locations()
+    used = {file, directory} - {None}
+    found = [
+        Place(whose, path, _found(path), path in used and bool(path))
+        for whose, path in _trust.places()
+    ]
+    if sys.platform == "win32":
+        found += [Place("Windows", f"store {n}", "asked", True) for n in ("CA", "ROOT")]
+    return found
+
+
+def _found(paths: str) -> str:
+    """What is at a path, or at several of a variable."""
+    parts = []
+    for path in paths.split(os.pathsep):
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                count = file.read().count(b"-----BEGIN ")
+            parts.append(f"{count} certificates")
+        elif os.path.isdir(path):
+            parts.append(f"{len(os.listdir(path))} files")
+        else:
+            parts.append("not there")
+    return ", ".join(parts)
+
+
+def _environment() -> dict[str, str]:
+    shown = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+    return shown | {name: "(set)" for name in _SECRET if name in os.environ}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _usable(needs: str | None) -> str:
+    if needs is None:
+        return "yes"
+    version = _version(needs)
+    return f"yes, with {needs} {version}" if version else f"needs {needs}, not installed"
+
+
+def _missing(needs: tuple[str, ...]) -> str:
+    lacking = [name for name in needs if _version(name) is None]
+    return f"lacks {', '.join(lacking)}" if lacking else "installed"
+
+
+# -- how it looks ----------------------------------------------------------------------------------
+
+
+def layout(info: Info) -> Iterator[report.Block]:
+    """What `tlskit info` shows."""
+    yield report.Paragraph(report.versions())
+    yield report.Facts(list(info.python.items()))
+    yield report.Facts([(f"OpenSSL {name}", value) for name, value in info.openssl.items()])
+    yield _table("Providers", ("name", "version", "build"), info.providers)
+    had = [(f.name, "yes" if f.there else "no", f.since) for f in info.features]
+    yield _table("What not every OpenSSL has", ("feature", "there", "what has it"), had)
+    rows = [(p.whose, p.path, p.found, "yes" if p.used else "") for p in info.trust]
+    note = f"A default context trusts {info.authorities} authorities."
+    yield _table("Trust", ("place", "path", "found", "used"), rows, note)
+    yield _table("Stores", ("store", "usable"), list(info.stores.items()))
+    yield _table("Extras", ("extra", "installed"), list(info.extras.items()))
+    if info.environment:
+        yield report.Facts(list(info.environment.items()))
+
+
+def _table(title: str, columns: tuple[str, ...], rows: list[Any], note: str = "") -> report.Table:
+    return report.Table(title, columns, rows, right=frozenset(), loose=columns[-1], note=note)
+
+
+def as_json(info: Info) -> dict[str, Any]:
+    """What `tlskit info --json` writes."""
+    return {
+        **report.json_versions(),
+        **asdict(info),
+        "python": info.python,
+        "openssl": info.openssl,
+        "providers": [
+            dict(zip(("name", "version", "build"), p, strict=True)) for p in info.providers
+        ],
+        "error": None,
+    }
