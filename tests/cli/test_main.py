@@ -12,14 +12,14 @@ import sys
 import pytest
 
 import tlskit
-from tlskit.cli import _server, main, report
+from tlskit.cli import _server, blocks, main, output, report
 
 from .servers import as_process
 
 BLOCKS = (
-    report.Paragraph("Some words."),
-    report.Facts([("name", "[bold]value[/]"), ("  below", "x\x1b[2J")]),
-    report.Table(
+    blocks.Paragraph("Some words."),
+    blocks.Facts([("name", "[bold]value[/]"), ("  below", "x\x1b[2J")]),
+    blocks.Table(
         "Things",
         ("a", "bb", "n"),
         [("1", "x", "0"), ("22", "yyy", "1,234")],
@@ -27,8 +27,8 @@ BLOCKS = (
         loose="bb",
         note="Noted.",
     ),
-    report.Verdict("Well.", good=True),
-    report.Verdict("Unwell.", good=False),
+    blocks.Verdict("Well.", good=True),
+    blocks.Verdict("Unwell.", good=False),
 )
 
 
@@ -131,7 +131,7 @@ def terminal(monkeypatch):
 
 def test_plain():
     out = io.StringIO()
-    report.write(BLOCKS, out)
+    output.write(BLOCKS, out)
     assert out.getvalue().splitlines() == [
         "Some words.",
         "",
@@ -154,7 +154,7 @@ def test_plain():
 
 
 def test_a_terminal_gets_colour(terminal):
-    report.write(BLOCKS, terminal)
+    output.write(BLOCKS, terminal)
     text = terminal.getvalue()
     assert "\x1b[1;32mWell." in text
     assert "\x1b[2J" not in text
@@ -168,7 +168,7 @@ def test_a_terminal_without_rich_gets_plain_text(terminal, monkeypatch):
     monkeypatch.delitem(sys.modules, "tlskit.cli._rich", raising=False)
     monkeypatch.setitem(sys.modules, "rich", None)
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    report.write(BLOCKS, terminal)
+    output.write(BLOCKS, terminal)
     assert "\x1b" not in terminal.getvalue()
     assert "22  yyy  1,234\n" in terminal.getvalue()
 
@@ -176,14 +176,14 @@ def test_a_terminal_without_rich_gets_plain_text(terminal, monkeypatch):
 def test_letters_that_the_output_has_not():
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="ascii")
-    report.write([report.Paragraph("caf\u00e9")], out)
+    output.write([blocks.Paragraph("caf\u00e9")], out)
     out.flush()
     assert raw.getvalue() == b"caf\\xe9\n"
 
 
 def test_json_is_ascii():
     out = io.StringIO()
-    report.write_json({"a": "\u00e9\x1b"}, out)
+    output.write_json({"a": "\u00e9\x1b"}, out)
     assert out.getvalue() == '{\n  "a": "\\u00e9\\u001b"\n}\n'
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 
 import tlskit
-from tlskit.cli import main, report, sessions
+from tlskit.cli import main, output, report, sessions
 
 from ..support import servers
 from ..support.pairs import client_context, memory_pair, only, server_context
@@ -514,11 +514,11 @@ def test_spans(seconds, text):
 def test_a_name_cannot_steer_the_terminal():
     out = io.StringIO()
     order = sessions.Order("x\x1b[31m.db")
-    report.write(
+    output.write(
         report.listing_layout(
             sessions.Listing(order, [sessions.Item("ab" * 33, "client", 5.0, None)])
         ),
         out,
     )
-    report.write(report.removal_layout(sessions.Removal(order, 1, True)), out)
+    output.write(report.removal_layout(sessions.Removal(order, 1, True)), out)
     assert "\x1b" not in out.getvalue()

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 from .. import OPENSSL_VERSION, __version__
 from ..enums import TLSVersion
-from . import connect, demo, info, places, report, sessions
+from . import connect, demo, info, output, places, report, sessions
+from .blocks import printable
 from .failure import FAILED, Failure
 
 __all__ = ["main"]
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = _COMMANDS[asked.command](asked)
         except Failure as failure:
             if asked.json:
-                report.write_json(report.failure_json(failure), sys.stdout)
+                output.write_json(report.failure_json(failure), sys.stdout)
             status = _complain(failure)
         sys.stdout.flush()
         return status
@@ -55,9 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _demo(asked: argparse.Namespace) -> int:
     outcome = demo.run()
     if asked.json:
-        report.write_json(report.demo_json(outcome), sys.stdout)
+        output.write_json(report.demo_json(outcome), sys.stdout)
     else:
-        report.write(report.demo_layout(outcome), sys.stdout)
+        output.write(report.demo_layout(outcome), sys.stdout)
     return _complain(Failure(outcome.complaint)) if outcome.complaint is not None else 0
 
 
@@ -78,9 +79,9 @@ def _connect(asked: argparse.Namespace) -> int:
     )
     outcome = connect.run(order)
     if asked.json:
-        report.write_json(report.connect_json(outcome), sys.stdout)
+        output.write_json(report.connect_json(outcome), sys.stdout)
     else:
-        report.write(report.connect_layout(outcome), sys.stdout)
+        output.write(report.connect_layout(outcome), sys.stdout)
     return _complain(outcome.failed) if outcome.failed is not None else 0
 
 
@@ -89,25 +90,25 @@ def _sessions(asked: argparse.Namespace) -> int:
     if asked.action == "purge":
         removal = sessions.purged(order, everything=asked.all, sure=asked.yes)
         if asked.json:
-            report.write_json(report.removal_json(removal), sys.stdout)
+            output.write_json(report.removal_json(removal), sys.stdout)
         else:
-            report.write(report.removal_layout(removal), sys.stdout)
+            output.write(report.removal_layout(removal), sys.stdout)
         return 0
     whole = asked.action == "show"
     listing = sessions.found(order, asked.key) if whole else sessions.listing(order)
     if asked.json:
-        report.write_json(report.listing_json(listing, whole=whole), sys.stdout)
+        output.write_json(report.listing_json(listing, whole=whole), sys.stdout)
     else:
-        report.write((report.found_layout if whole else report.listing_layout)(listing), sys.stdout)
+        output.write((report.found_layout if whole else report.listing_layout)(listing), sys.stdout)
     return _complain(listing.failed) if listing.failed is not None else 0
 
 
 def _info(asked: argparse.Namespace) -> int:
     found = info.gather()
     if asked.json:
-        report.write_json(info.as_json(found), sys.stdout)
+        output.write_json(info.as_json(found), sys.stdout)
     else:
-        report.write(info.layout(found), sys.stdout)
+        output.write(info.layout(found), sys.stdout)
     return 0
 
 
@@ -116,7 +117,7 @@ _COMMANDS = {"demo": _demo, "connect": _connect, "sessions": _sessions, "info": 
 
 def _complain(failure: Failure) -> int:
     sys.stdout.flush()
-    print(f"tlskit: {report.printable(failure.sentence)}", file=sys.stderr)
+    print(f"tlskit: {printable(failure.sentence)}", file=sys.stderr)
     return failure.status
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from .report import Block, Facts, Paragraph, Table, printable
+from .blocks import Block, Facts, Paragraph, Table, printable
 
 _ROOMY = 100  # columns
 

@@ -18,6 +18,7 @@ from typing import Any
 from .. import _trust, create_default_context
 from .._core import library
 from . import places, report
+from .blocks import Block, Facts, Paragraph, Table
 
 _VARIABLES = (
     "OPENSSL_CONF",
@@ -187,11 +188,11 @@ def _missing(needs: tuple[str, ...]) -> str:
 # -- how it looks ----------------------------------------------------------------------------------
 
 
-def layout(info: Info) -> Iterator[report.Block]:
+def layout(info: Info) -> Iterator[Block]:
     """What `tlskit info` shows."""
-    yield report.Paragraph(report.versions())
-    yield report.Facts(list(info.python.items()))
-    yield report.Facts([(f"OpenSSL {name}", value) for name, value in info.openssl.items()])
+    yield Paragraph(report.versions())
+    yield Facts(list(info.python.items()))
+    yield Facts([(f"OpenSSL {name}", value) for name, value in info.openssl.items()])
     yield _table("Providers", ("name", "version", "build"), info.providers)
     had = [(f.name, "yes" if f.there else "no", f.since) for f in info.features]
     yield _table("What not every OpenSSL has", ("feature", "there", "what has it"), had)
@@ -201,11 +202,11 @@ def layout(info: Info) -> Iterator[report.Block]:
     yield _table("Stores", ("store", "usable"), list(info.stores.items()))
     yield _table("Extras", ("extra", "installed"), list(info.extras.items()))
     if info.environment:
-        yield report.Facts(list(info.environment.items()))
+        yield Facts(list(info.environment.items()))
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[Any], note: str = "") -> report.Table:
-    return report.Table(title, columns, rows, right=frozenset(), loose=columns[-1], note=note)
+def _table(title: str, columns: tuple[str, ...], rows: list[Any], note: str = "") -> Table:
+    return Table(title, columns, rows, right=frozenset(), loose=columns[-1], note=note)
 
 
 def as_json(info: Info) -> dict[str, Any]:

@@ -1,22 +1,16 @@
-"""How the outcomes look: a layout, written as plain text, as tables for a terminal (rich), or as
-JSON.
-
-A layout is a list of paragraphs, facts, tables and a verdict. What a server says (names in
-certificates, for one) is shown without the characters that could steer a terminal.
-"""
+"""How the outcomes of the commands look: as layouts (see blocks.py), and as JSON."""
 
 from __future__ import annotations
 
-import io
-import json
 import platform
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, TextIO
+from dataclasses import asdict
+from typing import Any
 
 from .. import OPENSSL_VERSION, __version__
 from ..sessions import SessionInfo, SessionStats, SSLSession
 from . import connect, demo, sessions
+from .blocks import Block, Facts, Paragraph, Table, Verdict
 from .failure import Failure
 from .visit import Visit
 
@@ -45,53 +39,6 @@ _SHORT = {
     "stateOrProvinceName": "ST",
     "countryName": "C",
 }
-
-
-@dataclass(frozen=True)
-class Paragraph:
-    """Text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Names with their values, one below the other."""
-
-    pairs: list[tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        right: the columns of numbers.
-        loose: the column that may take several lines where the others leave too little room.
-        faint: the columns that are there only to explain.
-        good: the rows that are to stand out.
-        note: a remark below the table.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    right: frozenset[str]
-    loose: str
-    faint: frozenset[str] = frozenset()
-    good: frozenset[int] = frozenset()
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The last sentence: what it all came to."""
-
-    text: str
-    good: bool
-
-
-Block = Paragraph | Facts | Table | Verdict
 
 
 # -- the outcomes ----------------------------------------------------------------------------------
@@ -419,59 +366,3 @@ def _span(seconds: float | None) -> str:
         if seconds >= 1.99 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-# -- writing ---------------------------------------------------------------------------------------
-
-
-def write(blocks: Iterable[Block], out: TextIO) -> None:
-    """Write a layout: with rich where `out` is a terminal and rich is installed, as plain text
-    otherwise.
-    """
-    if isinstance(out, io.TextIOWrapper):
-        out.reconfigure(
-            errors="backslashreplace"
-        )  # a name in a certificate may have letters that `out` has not
-    if out.isatty():
-        try:
-            from ._rich import write_rich
-        except ImportError:
-            pass
-        else:
-            write_rich(blocks, out)
-            return
-    out.write("\n".join(_plain(block) for block in blocks))
-
-
-def write_json(value: dict[str, Any], out: TextIO) -> None:
-    """Write one JSON document."""
-    out.write(json.dumps(value, indent=2) + "\n")
-
-
-def printable(text: str) -> str:
-    """`text` with escapes in place of what is not to be printed: control characters, above all."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _plain(block: Block) -> str:
-    if isinstance(block, Table):
-        return _plain_table(block)
-    if isinstance(block, Facts):
-        width = max(len(name) for name, _ in block.pairs)
-        return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in block.pairs)
-    return printable(block.text) + "\n"
-
-
-def _plain_table(table: Table) -> str:
-    cells = [[printable(cell) for cell in row] for row in (table.columns, *table.rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
-    aligned = [
-        "  ".join(
-            cell.rjust(width) if column in table.right else cell.ljust(width)
-            for cell, width, column in zip(row, widths, table.columns, strict=True)
-        ).rstrip()
-        for row in cells
-    ]
-    rule = "  ".join("-" * width for width in widths)
-    note = ["", printable(table.note)] if table.note else []
-    return "\n".join([printable(table.title), "", aligned[0], rule, *aligned[1:], *note, ""])

@@ -1,0 +1,86 @@
+"""The parts of a layout: paragraphs, facts, tables and a verdict, and how each looks as plain text.
+
+What a server says (names in certificates, for one) is shown without the characters that could steer
+a terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names with their values, one below the other."""
+
+    pairs: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        right: the columns of numbers.
+        loose: the column that may take several lines where the others leave too little room.
+        faint: the columns that are there only to explain.
+        good: the rows that are to stand out.
+        note: a remark below the table.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    right: frozenset[str]
+    loose: str
+    faint: frozenset[str] = frozenset()
+    good: frozenset[int] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The last sentence: what it all came to."""
+
+    text: str
+    good: bool
+
+
+Block = Paragraph | Facts | Table | Verdict
+
+
+def printable(text: str) -> str:
+    """`text` with escapes in place of what is not to be printed: control characters, above all."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def plain(block: Block) -> str:
+    """A block as plain text."""
+    if isinstance(block, Table):
+        return _plain_table(block)
+    if isinstance(block, Facts):
+        width = max(len(name) for name, _ in block.pairs)
+        return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in block.pairs)
+    return printable(block.text) + "\n"
+
+
+def _plain_table(table: Table) -> str:
+    cells = [[printable(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(table.columns))]
+    aligned = [
+        "  ".join(
+            cell.rjust(width) if column in table.right else cell.ljust(width)
+            for cell, width, column in zip(row, widths, table.columns, strict=True)
+        ).rstrip()
+        for row in cells
+    ]
+    rule = "  ".join("-" * width for width in widths)
+    note = ["", printable(table.note)] if table.note else []
+    return "\n".join([printable(table.title), "", aligned[0], rule, *aligned[1:], *note, ""])
