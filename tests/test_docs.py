@@ -269,6 +269,10 @@ def test_bindings(world: World) -> None:
     run("docs/bindings.md", {})
 
 
+def test_errors(world: World) -> None:
+    run("docs/errors.md", {})
+
+
 def test_sessions(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     kept: list[Any] = []
 

@@ -6,9 +6,12 @@ Beside `library`, `reason`, `verify_code` and `verify_message`, an SSLError rais
 - `errors`: the whole of OpenSSL's error queue, the oldest first, as `ErrorEntry`s;
 - `alert_sent`, `alert_received`: the fatal alert of this connection, a number with its RFC name in
 `.name`, or None;
+- `hint`: what happened, on whose side, and what to try; the end of the message too. An OSError or a
+  TimeoutError of a handshake has one as well;
 - `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate
-(0) the refused
-  one stands, and that certificate in DER.
+  (0) the refused one stands, and that certificate in DER;
+- `peer_chain`, `verified_so_far`: the certificates that the peer sent, and the chain as far as it
+  could be built from them, in DER, the peer's own first.
 """
 
 from __future__ import annotations

@@ -150,11 +150,8 @@ def test_closed_in_the_middle(stage: Stage) -> None:
             strange, ending = reading[1].result()
             assert strange == 0
             assert ending in ("end", "ECONNRESET")
-            assert (
-                writing[1]
-                .result()
-                .endswith(("EOF occurred in violation of protocol", "ECONNRESET", "EPIPE"))
-            )
+            told = writing[1].result()
+            assert told in ("ECONNRESET", "EPIPE") or "EOF occurred in violation of pro" in told
 
 
 @pytest.mark.parametrize("small", [True, False], ids=["small", "large"])

@@ -25,6 +25,7 @@
 #include "tk_api_seal.h"
 #include "tk_api_sessions.h"
 #include "tk_api_tickets.h"
+#include "tk_api_trouble.h"
 #include "tk_api_trust.h"
 #include "tk_api_x509.h"
 

@@ -74,7 +74,10 @@ struct tk_conn {
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
     tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
-    X509 *rejected;         /* the certificate that verification failed at */
+    X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
+    STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
+    uint8_t first[16];      /* the first bytes that came */
+    uint8_t shaken;         /* a handshake has been completed, whatever failed after it */
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
     /* before the handshake begins, Python has to look once more at what it may resume */

@@ -6,6 +6,7 @@
 #include "tk_notes.h"
 #include "tk_ticket.h"
 #include "tk_transport.h"
+#include "tk_trouble.h"
 
 /* ---- life ---- */
 
@@ -101,7 +102,7 @@ void tk_conn_free(tk_conn *c)
     free(c->owed);
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
-    X509_free(c->rejected);
+    tk_trouble_end(c);
     tk_ring_free(c->ring);
     tk_mem_free(c->incoming);
     tk_mem_free(c->outgoing);

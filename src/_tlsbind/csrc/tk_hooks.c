@@ -10,6 +10,7 @@
 #include "tk_notes.h"
 #include "tk_psk.h"
 #include "tk_ticket.h"
+#include "tk_trouble.h"
 
 /* ---- per connection: alerts, the end of the handshake, and where verification failed ---- */
 
@@ -27,8 +28,10 @@ static void on_info(const SSL *ssl, int where, int value)
         tk_notes_take(c);
     else if (where == SSL_CB_HANDSHAKE_START)
         tk_info_begin(c);
-    if (where == SSL_CB_HANDSHAKE_DONE)
+    if (where == SSL_CB_HANDSHAKE_DONE) {
+        c->shaken = 1;
         tk_tickets_settle(c);
+    }
     if (!(where & SSL_CB_ALERT))
         return;
     if ((value >> 8) != SSL3_AL_FATAL)
@@ -43,14 +46,10 @@ static int on_verify(int ok, X509_STORE_CTX *v)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
     tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
-    X509 *x = X509_STORE_CTX_get_current_cert(v);
 
     ok = tk_distrust(ok, v);
-    if (!ok && c != NULL && c->rejected == NULL) {
-        c->verify_depth = (int16_t)X509_STORE_CTX_get_error_depth(v);
-        if (x != NULL && X509_up_ref(x))
-            c->rejected = x;
-    }
+    if (!ok && c != NULL)
+        tk_trouble_refused(c, v);
     return ok;
 }
 

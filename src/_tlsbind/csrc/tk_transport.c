@@ -7,6 +7,7 @@
    else's unfinished SSL_write with "bad write retry".) */
 #include "tk_transport.h"
 #include "tk_ahead.h"
+#include "tk_trouble.h"
 
 enum { BEHIND_MOST = 1 << 20 }; /* a peer that makes us answer, but does not read, stops here */
 
@@ -30,8 +31,10 @@ static int transport_read(BIO *b, char *into, int size)
     if (into == NULL || size <= 0 || (c->closed && c->fd >= 0))
         return 0;
     n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_ahead_read(c, into, (size_t)size);
-    if (n > 0)
+    if (n > 0) {
+        tk_trouble_came(c, into, (size_t)n);
         c->received += (uint64_t)n;
+    }
     if (n == -2 || (n == 0 && !c->at_end)) {
         BIO_set_retry_read(b);
         return -1;

@@ -35,6 +35,7 @@ from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spar
 from .notes import Notes, read_notes
 from .resumable import Resumable
 from .session import Session
+from .trouble import explain
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -49,6 +50,7 @@ _INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = (
     lib.TK_WANT_READ,
     lib.TK_WANT_WRITE,
 )
+_WAITS = (_WANT_READ, _WANT_WRITE)
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
@@ -363,6 +365,8 @@ class Connection(Resumable, Exporter):
         error = translate(
             status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected
         )
+        if status not in _WAITS:
+            explain(self, error, fault, _DOING[kind])
         if self.hook_error is not None and status == lib.TK_SSL:
             error.__cause__, self.hook_error = self.hook_error, None
         return error

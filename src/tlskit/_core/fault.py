@@ -85,7 +85,7 @@ def from_queue(
     fault: Any, *, hostname: str | None = None, certificate: bytes | None = None
 ) -> SSLError:
     """The SSLError for a fault with an error queue."""
-    last = _last(fault)
+    last = last_entry(fault)
     if last is None:
         return _with_fault(
             _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"),
@@ -111,7 +111,7 @@ def from_queue(
     return _with_fault(error, fault)
 
 
-def _last(fault: Any) -> Any:
+def last_entry(fault: Any) -> Any:
     """The entry that names the failure: the last one, but for what the system said of an alert that
     could not be sent.
     """
@@ -138,9 +138,10 @@ def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
 
 
 def _with_fault(error: SSLError, fault: Any) -> SSLError:
+    error.hint = ""  # type: ignore[attr-defined]  # see trouble.py
     error.errors = tuple(map(_entry, _entries(fault)))  # type: ignore[attr-defined]
-    error.alert_sent = _alert(fault.alert_sent)  # type: ignore[attr-defined]
-    error.alert_received = _alert(fault.alert_received)  # type: ignore[attr-defined]
+    error.alert_sent = alert_of(fault.alert_sent)  # type: ignore[attr-defined]
+    error.alert_received = alert_of(fault.alert_received)  # type: ignore[attr-defined]
     return error
 
 
@@ -158,7 +159,7 @@ def _said(entry: Any) -> str:
     return _text(entry.text) or f"unknown error ({entry.code:#x})"
 
 
-def _alert(description: int) -> int | None:
+def alert_of(description: int) -> int | None:
     """The alert by its RFC name; stdlib's AlertDescription lacks the newer ones."""
     if description < 0:
         return None

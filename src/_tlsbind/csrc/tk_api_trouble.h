@@ -1,0 +1,21 @@
+/* What is known of a connection when an operation on it has failed, beside the fault. */
+
+typedef struct {
+    int32_t server, done;
+    int32_t asked;           /* a client: the server has asked for a certificate */
+    int32_t own_certificate; /* this side has one */
+    int32_t min_version, max_version, security_level;
+    uint32_t came_size;
+    uint64_t received;       /* bytes, from the peer */
+    uint8_t came[64];        /* the first that came; little more than libssl has taken */
+    char server_name[256];   /* in the ClientHello; "" when there was none */
+} tk_trouble;
+
+/* A client whose write met a closed connection, before it has read anything: look for the alert
+   that the server may have sent before, as one that refuses a certificate in TLS 1.3 does. A reader
+   will be told too. */
+int64_t tk_conn_glance(tk_conn *c);
+void tk_conn_trouble(tk_conn *c, tk_trouble *out);
+/* DER of the chain that did not pass, its leaf first: as the peer sent it, or (`built`) as far as
+   verification came with it. */
+void tk_conn_refused(tk_conn *c, int built, tk_records *out);

@@ -1,0 +1,19 @@
+/* Notes for whoever has to explain a failure: tk_trouble.c. */
+#ifndef TK_TROUBLE_H
+#define TK_TROUBLE_H
+
+#include "tk_conn.h"
+
+void tk_trouble_refused(tk_conn *c, X509_STORE_CTX *v); /* verification fails here */
+void tk_trouble_end(tk_conn *c);                        /* the connection is freed */
+
+/* What the transport has given to libssl. */
+static inline void tk_trouble_came(tk_conn *c, const void *data, size_t size)
+{
+    size_t room = c->received < sizeof c->first ? sizeof c->first - (size_t)c->received : 0;
+
+    if (room > 0)
+        memcpy(c->first + c->received, data, size < room ? size : room);
+}
+
+#endif

@@ -1,0 +1,121 @@
+"""Trouble: puts into an exception what is known about the connection that failed.
+
+It runs when something has failed for good, never for an operation that merely has to wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SSLCertVerificationError, SSLEOFError, SSLError, SSLZeroReturnError
+from .fault import alert_of, last_entry
+from .native import CONST, ffi, lib, listed
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+_HAS_NO_ISSUER = ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_VERIFY_LEAF_SIGNATURE")
+_NO_ISSUER = {getattr(CONST, f"X509_V_ERR_{name}", -1) for name in _HAS_NO_ISSUER}
+
+
+def explain(connection: Connection, error: Exception, fault: Any, doing: str) -> None:
+    """Give an exception its hint, and append the hint to its message.
+
+    Args:
+        connection: the one that the operation failed on.
+        error: an SSLError, an OSError or a TimeoutError that is about to be raised.
+        fault: the tk_fault of the operation, or None.
+        doing: "handshake", "read" or "write".
+    """
+    kind = _kind(error)
+    if kind is None:
+        return
+    if isinstance(error, SSLCertVerificationError):
+        error.peer_chain = tuple(_refused(connection, built=False))  # type: ignore[attr-defined]
+        error.verified_so_far = tuple(_refused(connection, built=True))  # type: ignore[attr-defined]
+    if kind == "reset" and doing == "write":
+        fault = _alert_before(connection, error, fault)
+    hint = _hint(connection, error, fault, doing, kind)
+    error.hint = hint  # type: ignore[attr-defined]
+    if hint:
+        _append(error, hint)
+
+
+def _alert_before(connection: Connection, error: Exception, fault: Any) -> Any:
+    """The fault of a server's last word, where it closed the connection before it was read."""
+    if lib.tk_conn_glance(connection._conn) != lib.TK_SSL:
+        return fault
+    said = ffi.new("tk_fault *")
+    lib.tk_conn_fault(connection._conn, lib.TK_READ, said)
+    if said.alert_received < 0:
+        return fault
+    error.alert_received = alert_of(said.alert_received)  # type: ignore[attr-defined]
+    return said
+
+
+def _kind(error: Exception) -> str | None:
+    """How the operation failed, as a Situation has it; None: nothing has to be explained."""
+    if isinstance(error, SSLZeroReturnError):
+        return None
+    if isinstance(error, SSLEOFError):
+        return "eof"
+    if isinstance(error, SSLError):
+        return "ssl"
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "reset" if isinstance(error, ConnectionError) else None
+
+
+def _refused(connection: Connection, *, built: bool) -> list[bytes]:
+    return [der for _, der in listed(lambda out: lib.tk_conn_refused(connection._conn, built, out))]
+
+
+def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind: str) -> str:
+    from .hints import Situation, hint_for  # so much text is loaded when it is needed
+
+    t = ffi.new("tk_trouble *")
+    lib.tk_conn_trouble(connection._conn, t)
+    verify_code = getattr(error, "verify_code", 0)
+    last = None if fault is None else last_entry(fault)
+    name = ffi.string(t.server_name).decode("ascii", "backslashreplace")
+    return hint_for(
+        Situation(
+            server=bool(t.server),
+            doing=doing,
+            done=bool(t.done),
+            kind=kind,
+            library=0 if last is None else last.library,
+            reason=0 if last is None else last.reason,
+            hostname=connection.hostname,
+            server_name=name or None,
+            received=t.received,
+            came=bytes(ffi.buffer(t.came, t.came_size)),
+            alert_sent=-1 if fault is None else fault.alert_sent,
+            alert_received=-1 if fault is None else fault.alert_received,
+            verify_code=verify_code,
+            verify_depth=getattr(error, "verify_depth", -1),
+            certificate=getattr(error, "certificate", None),
+            sent=getattr(error, "peer_chain", ()),
+            authorities=_authorities(connection) if verify_code in _NO_ISSUER else None,
+            own_certificate=bool(t.own_certificate),
+            asked=bool(t.asked),
+            lowest=t.min_version,
+            highest=t.max_version,
+            security_level=t.security_level,
+        )
+    )
+
+
+def _authorities(connection: Connection) -> int | None:
+    """How many CA certificates are trusted; None where a directory may hold any number."""
+    trust = connection._context.trust
+    return None if trust.directories else trust.count()["x509_ca"]
+
+
+def _append(error: Exception, hint: str) -> None:
+    """Add the hint to the message. What comes first stays: programs look for words in it."""
+    *first, text = error.args
+    said = f"{str(text).rstrip('.')}. {hint}"
+    error.args = (*first, said)
+    if isinstance(error, OSError) and first:
+        error.strerror = said
