@@ -5,7 +5,7 @@ Beside `library`, `reason`, `verify_code` and `verify_message`, an SSLError rais
 
 - `errors`: the whole of OpenSSL's error queue, the oldest first, as `ErrorEntry`s;
 - `alert_sent`, `alert_received`: the fatal alert of this connection, a number with its RFC name in
-`.name`, or None;
+  `.name`, or None;
 - `hint`: what happened, on whose side, and what to try; the end of the message too. An OSError or a
   TimeoutError of a handshake has one as well;
 - `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate

@@ -4,10 +4,9 @@ A row names a feature, the condition under which C has it, the words for who lac
 OpenSSL functions that come with it. From it are made
 
 - `csrc/tk_features.h` (by tools/features.py): the flags TK_HAS_..., and, for an OpenSSL that lacks
-a function, a
-  stand-in that fails; so the helpers call it without a condition of their own;
+  a function, a stand-in that fails; so the helpers call it without a condition of their own;
 - the table behind `_tlsbind.FEATURES`, from which Python says what is missing instead of calling a
-stand-in.
+  stand-in.
 """
 
 from __future__ import annotations

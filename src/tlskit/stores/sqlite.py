@@ -3,20 +3,16 @@
 Why it is done so:
 
 - The journal is a rollback journal, not WAL: a WAL's shared memory does not survive a fork, and
-between two calls a
-  rollback journal holds no lock at all. `synchronous` is off: a crash of the system may damage the
-  file, a crash of the process may not; a cache that is damaged is set aside, and that is cheaper
-  than a flush to the disk in each handshake.
+  between two calls a rollback journal holds no lock at all. `synchronous` is off: a crash of the
+  system may damage the file, a crash of the process may not; a cache that is damaged is set aside,
+  and that is cheaper than a flush to the disk in each handshake.
 - To take a value is to look for it and to delete it by its number: whose DELETE has removed the
-row, owns it. Numbers
-  are never used again (AUTOINCREMENT), or else somebody could delete another row than the one he
-  saw.
+  row, owns it. Numbers are never used again (AUTOINCREMENT), or else somebody could delete another
+  row than the one he saw.
 - Each process has one connection, and its threads take turns. At a fork the parent's is idle (it
-waits for the end of a
-  call), and the child leaves its copy alone and opens its own.
+  waits for the end of a call), and the child leaves its copy alone and opens its own.
 - Time is the system's clock, which may be set. What was put in its future is not used, so no step
-of the clock lets
-  a value live longer than it was meant to, by more than a minute.
+  of the clock lets a value live longer than it was meant to, by more than a minute.
 """
 
 from __future__ import annotations
