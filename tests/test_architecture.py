@@ -35,8 +35,6 @@ LONG: dict[str, tuple[int, str]] = {
     "tlskit/_core/connection.py": (497, "to be split by noun"),
     "tlskit/_core/context.py": (466, "to be split by noun"),
     "tlskit/_settings/sessions.py": (464, "to be split by noun"),
-    "tlskit/stores/contract.py": (494, "to be split by noun"),
-    "tlskit/stores/sqlite.py": (475, "to be split by noun"),
 }
 LONGEST = {".py": 450, ".c": 300, ".h": 300}
 

@@ -20,12 +20,13 @@ import os
 import secrets
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from .expectations import expect, raises, same
 from .store import Entry, SessionStore
+from .workers import forked, together
 
 __all__ = ["StoreContract", "check"]
 
@@ -79,20 +80,20 @@ class StoreContract:
         with _opened(self) as store:
             key = _key()
             store.put(key, b"one", _HOUR)
-            _same(store.get(key), b"one", "get() after put()")
-            _same(store.get(key), b"one", "get() after get()")
-            _same(store.take(key), b"one", "take() after get()")
-            _same(store.take(key), None, "take() after take()")
-            _same(store.get(key), None, "get() after take()")
+            same(store.get(key), b"one", "get() after put()")
+            same(store.get(key), b"one", "get() after get()")
+            same(store.take(key), b"one", "take() after get()")
+            same(store.take(key), None, "take() after take()")
+            same(store.get(key), None, "get() after take()")
 
     def test_nothing_is_there_at_first(self) -> None:
         """A key that nobody has used has nothing under it."""
         with _opened(self) as store:
             key = _key()
-            _same(store.take(key), None, "take() of an unused key")
-            _same(store.get(key), None, "get() of an unused key")
-            _same(store.remove(key), False, "remove() of an unused key")
-            _same(store.remove(key, b"x"), False, "remove() of a value of an unused key")
+            same(store.take(key), None, "take() of an unused key")
+            same(store.get(key), None, "get() of an unused key")
+            same(store.remove(key), False, "remove() of an unused key")
+            same(store.remove(key, b"x"), False, "remove() of a value of an unused key")
 
     def test_bytes_stay_what_they_are(self) -> None:
         """Every byte comes back, in values and in keys."""
@@ -109,11 +110,11 @@ class StoreContract:
             ):
                 key = _key()
                 store.put(key, value, _HOUR)
-                _same(store.take(key), value, f"a value of {len(value)} bytes")
+                same(store.take(key), value, f"a value of {len(value)} bytes")
             for tail in (b"", b"\0", b"\r\n", b" ", b"\xff", b"*", b"x" * 300):
                 key = _key() + tail
                 store.put(key, b"v", _HOUR)
-                _same(store.take(key), b"v", f"a key that ends with {tail[:4]!r}")
+                same(store.take(key), b"v", f"a key that ends with {tail[:4]!r}")
 
     def test_values_may_be_empty_or_large(self) -> None:
         """From nothing to 64 KiB."""
@@ -121,8 +122,8 @@ class StoreContract:
             for value in (b"", b"x", secrets.token_bytes(self.largest)):
                 key = _key()
                 store.put(key, value, _HOUR)
-                _same(store.get(key), value, f"a value of {len(value)} bytes")
-                _same(store.take(key), value, f"a value of {len(value)} bytes")
+                same(store.get(key), value, f"a value of {len(value)} bytes")
+                same(store.take(key), value, f"a value of {len(value)} bytes")
 
     def test_keys_do_not_meet(self) -> None:
         """What is done under one key leaves the others alone, however alike they are."""
@@ -131,11 +132,11 @@ class StoreContract:
             others = [one + b"\0", one + b"0", one[:-1], one[::-1], b"x" + one]
             for key in (one, *others):
                 store.put(key, b"of " + key, _HOUR)
-            _same(store.take(one), b"of " + one, "take() among similar keys")
+            same(store.take(one), b"of " + one, "take() among similar keys")
             store.put(one, b"again", _HOUR)
-            _same(store.remove(one), True, "remove() among similar keys")
+            same(store.remove(one), True, "remove() among similar keys")
             for key in others:
-                _same(store.take(key), b"of " + key, "take() of a similar key")
+                same(store.take(key), b"of " + key, "take() of a similar key")
 
     # -- several values under a key ----------------------------------------------------------------
 
@@ -145,8 +146,8 @@ class StoreContract:
             key = _key()
             for value in (b"1", b"2", b"3"):
                 store.put(key, value, _HOUR, most=3)
-            _same(store.get(key), b"3", "get() of three values")
-            _same(
+            same(store.get(key), b"3", "get() of three values")
+            same(
                 [store.take(key) for _ in range(4)],
                 [b"3", b"2", b"1", None],
                 "take() of three values, in turn",
@@ -158,7 +159,7 @@ class StoreContract:
             key = _key()
             for number in range(10):
                 store.put(key, b"%d" % number, _HOUR, most=4)
-            _same(
+            same(
                 [store.take(key) for _ in range(5)],
                 [b"9", b"8", b"7", b"6", None],
                 "take() after ten puts with most=4",
@@ -166,7 +167,7 @@ class StoreContract:
             for value in (b"1", b"2", b"3"):
                 store.put(key, value, _HOUR, most=3)
             store.put(key, b"4", _HOUR)
-            _same(
+            same(
                 [store.take(key) for _ in range(2)], [b"4", None], "take() after a put with most=1"
             )
 
@@ -176,18 +177,18 @@ class StoreContract:
             key = _key()
             for value in (b"1", b"2", b"3"):
                 store.put(key, value, _HOUR, most=3)
-            _same(store.remove(key, b"2"), True, "remove() of a value that is there")
-            _same(store.remove(key, b"2"), False, "remove() of a value that is gone")
-            _same(store.remove(key, b"4"), False, "remove() of a value that never was")
-            _same(
+            same(store.remove(key, b"2"), True, "remove() of a value that is there")
+            same(store.remove(key, b"2"), False, "remove() of a value that is gone")
+            same(store.remove(key, b"4"), False, "remove() of a value that never was")
+            same(
                 [store.take(key) for _ in range(3)],
                 [b"3", b"1", None],
                 "take() after remove() of the middle one",
             )
             store.put(key, b"1", _HOUR, most=2)
             store.put(key, b"2", _HOUR, most=2)
-            _same(store.remove(key), True, "remove() of all")
-            _same(store.take(key), None, "take() after remove() of all")
+            same(store.remove(key), True, "remove() of all")
+            same(store.take(key), None, "take() after remove() of all")
 
     # -- time --------------------------------------------------------------------------------------
 
@@ -200,16 +201,16 @@ class StoreContract:
             store.put(both, b"short", 2 * self.tick, most=2)
             store.put(short, b"short", 2 * self.tick)
             self.wait(4 * self.tick)
-            _same(store.get(short), None, "get() of what has expired")
-            _same(store.take(short), None, "take() of what has expired")
-            _same(store.get(long), b"long", "get() of what has not expired")
-            _same(
+            same(store.get(short), None, "get() of what has expired")
+            same(store.take(short), None, "take() of what has expired")
+            same(store.get(long), b"long", "get() of what has not expired")
+            same(
                 store.take(both),
                 b"long",
                 "take() where the newest has expired, and an older one has not",
             )
             expect(isinstance(store.purge(), int), "purge() returns how many it dropped")
-            _same(store.take(long), b"long", "take() after purge()")
+            same(store.take(long), b"long", "take() after purge()")
 
     def test_no_time_is_no_time(self) -> None:
         """Nothing is kept for 0 seconds or fewer."""
@@ -217,7 +218,7 @@ class StoreContract:
             key = _key()
             for seconds in (0, -1, -_HOUR):
                 store.put(key, b"x", seconds)
-                _same(store.get(key), None, f"get() of what was put for {seconds} seconds")
+                same(store.get(key), None, f"get() of what was put for {seconds} seconds")
 
     def test_a_week_is_long_enough(self) -> None:
         """TLS keeps tickets for seven days at most; stores may be asked for more."""
@@ -225,7 +226,7 @@ class StoreContract:
             for days in (7, 31, 366, 1e9, 1e300):
                 key = _key()
                 store.put(key, b"x", days * 24 * _HOUR)
-                _same(store.take(key), b"x", f"a value that was put for {days} days")
+                same(store.take(key), b"x", f"a value that was put for {days} days")
 
     # -- everything --------------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class StoreContract:
                 entry = found.get(key)
                 if not isinstance(entry, Entry):
                     raise AssertionError("entries() gives an Entry for each value")
-                _same(entry.value, b"of " + key, "the value of an entry")
+                same(entry.value, b"of " + key, "the value of an entry")
                 expect(
                     _HOUR - 60 < entry.seconds_left <= _HOUR + 2,
                     f"seconds_left is {entry.seconds_left} of {_HOUR}",
@@ -252,7 +253,7 @@ class StoreContract:
                     key.hex() not in repr(entry) and repr(entry.value)[2:-1] not in repr(entry),
                     "the repr of an entry shows its value",
                 )
-                _same(store.take(key), b"of " + key, "take() after entries()")
+                same(store.take(key), b"of " + key, "take() after entries()")
 
     def test_it_can_be_closed(self) -> None:
         """Twice, and is not used afterwards."""
@@ -265,7 +266,7 @@ class StoreContract:
             lambda: store.get(_key()), lambda: store.remove(_key()),
         ]  # fmt: skip
         for call in calls:
-            _raises(ValueError, call, "a call after close()")
+            raises(ValueError, call, "a call after close()")
 
     def test_bad_arguments_are_refused(self) -> None:
         """A TypeError or a ValueError, and nothing is changed."""
@@ -274,20 +275,20 @@ class StoreContract:
             store.put(key, b"before", _HOUR)
             odd: Any = store
             for seconds in (float("nan"), float("inf"), -float("inf")):
-                _raises(
+                raises(
                     ValueError,
                     partial(store.put, key, b"x", seconds),
                     f"put() for {seconds} seconds",
                 )
-            _raises(ValueError, lambda: store.put(key, b"x", _HOUR, most=0), "put() with most=0")
-            _raises(
+            raises(ValueError, lambda: store.put(key, b"x", _HOUR, most=0), "put() with most=0")
+            raises(
                 TypeError, lambda: odd.put("text", b"x", _HOUR), "put() under a key that is text"
             )
-            _raises(TypeError, lambda: odd.take("text"), "take() of a key that is text")
-            _raises(TypeError, lambda: odd.put(key, b"x", "soon"), "put() for a time that is text")
+            raises(TypeError, lambda: odd.take("text"), "take() of a key that is text")
+            raises(TypeError, lambda: odd.put(key, b"x", "soon"), "put() for a time that is text")
             if not store.in_process:
-                _raises(TypeError, lambda: odd.put(key, "text", _HOUR), "put() of text")
-            _same(store.take(key), b"before", "take() after calls that were refused")
+                raises(TypeError, lambda: odd.put(key, "text", _HOUR), "put() of text")
+            same(store.take(key), b"before", "take() after calls that were refused")
 
     # -- at once -----------------------------------------------------------------------------------
 
@@ -306,7 +307,7 @@ class StoreContract:
                 return got
 
             taken = [
-                value for one in _together(self.threads, work) for value in one if value is not None
+                value for one in together(self.threads, work) for value in one if value is not None
             ]
             for _ in range(total):
                 if (value := store.take(key)) is None:
@@ -332,10 +333,10 @@ class StoreContract:
                 for turn in range(self.each):
                     key, value = _key(), b"%d/%d" % (number, turn)
                     store.put(key, value, _HOUR)
-                    _same(store.get(key), value, "get() beside other threads")
-                    _same(store.take(key), value, "take() beside other threads")
+                    same(store.get(key), value, "get() beside other threads")
+                    same(store.take(key), value, "take() beside other threads")
 
-            _together(self.threads, work)
+            together(self.threads, work)
 
     def test_a_forked_child_takes_nothing_twice(self) -> None:
         """Parent and child use the store they had before the fork; no value comes to both. (Left
@@ -347,7 +348,7 @@ class StoreContract:
             key, own = _key(), _key()
             for number in range(20):
                 store.put(key, b"%d" % number, _HOUR, most=20)
-            child, pipe = _forked(lambda: _in_child(store, key, own))
+            child, pipe = forked(lambda: _in_child(store, key, own))
             taken: list[bytes | None] = [store.take(key) for _ in range(20)]
             with os.fdopen(pipe, "rb") as reader:
                 lines = reader.read().split(b"\n")
@@ -389,38 +390,6 @@ def check(make_store: Callable[[], SessionStore], **attributes: Any) -> None:
         raise AssertionError("the store does not keep its contract:\n  " + "\n  ".join(failures))
 
 
-def expect(holds: bool, sentence: str) -> None:
-    """An assertion that stays when Python leaves assertions out."""
-    if not holds:
-        raise AssertionError(sentence)
-
-
-def _same(got: object, wanted: object, where: str) -> None:
-    def shown(value: object) -> str:
-        return (
-            f"{len(value)} bytes, {value[:20]!r}..."
-            if isinstance(value, bytes) and len(value) > 20
-            else repr(value)
-        )
-
-    expect(
-        type(got) is type(wanted) and got == wanted,
-        f"{where} gave {shown(got)} instead of {shown(wanted)}",
-    )
-
-
-def _raises(kind: type[Exception], call: Callable[[], object], what: str) -> None:
-    try:
-        call()
-    except kind:
-        return
-    except Exception as error:
-        raise AssertionError(
-            f"{what} raised {type(error).__name__} instead of {kind.__name__}: {error}"
-        ) from error
-    raise AssertionError(f"{what} did not raise {kind.__name__}")
-
-
 def _key() -> bytes:
     return secrets.token_bytes(32)
 
@@ -436,54 +405,6 @@ class _opened:
 
     def __exit__(self, *exception: object) -> None:
         self._opened.close()
-
-
-def _together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Let threads begin at once, and give what they return; an exception of one of them is
-    raised.
-    """
-    barrier, results, errors = threading.Barrier(count), [None] * count, []
-
-    def run(number: int) -> None:
-        try:
-            barrier.wait(30)
-            results[number] = work(number)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    if errors:
-        raise errors[0]
-    expect(not any(thread.is_alive() for thread in threads), "a thread did not come to an end")
-    return results
-
-
-def _forked(work: Callable[[], list[bytes]]) -> tuple[int, int]:
-    """Run `work` in a child; its process id, and a pipe with a line for each thing that `work`
-    returns.
-    """
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # other threads may be there that Python does not count
-        child = os.fork()
-    if child:
-        os.close(writing)
-        return child, reading
-    try:
-        lines = work()
-    except BaseException as error:
-        lines = [f"{type(error).__name__}: {error}".encode()]
-    finally:
-        try:
-            os.write(writing, b"\n".join(lines))
-        finally:
-            os._exit(0)
 
 
 def _in_child(store: SessionStore, key: bytes, own: bytes) -> list[bytes]:

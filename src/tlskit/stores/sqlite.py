@@ -1,18 +1,18 @@
-"""SQLiteStore: sessions in a file, for many processes and over reboots.
+"""SQLiteStore: sessions in a file, shared by many processes and kept over reboots.
 
-Why it is done so:
+Why it works the way it does:
 
-- The journal is a rollback journal, not WAL: a WAL's shared memory does not survive a fork, and
+- The journal is a rollback journal, not WAL. A WAL's shared memory does not survive a fork, and
   between two calls a rollback journal holds no lock at all. `synchronous` is off: a crash of the
-  system may damage the file, a crash of the process may not; a cache that is damaged is set aside,
-  and that is cheaper than a flush to the disk in each handshake.
-- To take a value is to look for it and to delete it by its number: whose DELETE has removed the
-  row, owns it. Numbers are never used again (AUTOINCREMENT), or else somebody could delete another
-  row than the one he saw.
-- Each process has one connection, and its threads take turns. At a fork the parent's is idle (it
-  waits for the end of a call), and the child leaves its copy alone and opens its own.
-- Time is the system's clock, which may be set. What was put in its future is not used, so no step
-  of the clock lets a value live longer than it was meant to, by more than a minute.
+  system may damage the file, a crash of the process may not. A damaged cache is set aside, which is
+  cheaper than flushing to the disk in every handshake.
+- Taking a value means finding its row and deleting the row by its number: the caller whose DELETE
+  removed the row owns the value. Row numbers are never reused (AUTOINCREMENT); otherwise a caller
+  could delete a row that it has not seen.
+- Each process has one connection, and its threads take turns. A fork waits until the parent's
+  connection is idle; the child leaves its copy alone and opens its own.
+- Times come from the system's clock, which may be set. An entry put in the future is not used, so
+  no change of the clock makes a value live more than a minute too long.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .database import busy, bytes_used, connect, damaged, transaction
 from .files import private_file, secret_file
 from .forks import Forked, watch
 from .seal import Seal, Secrets
@@ -38,8 +39,6 @@ _T = TypeVar("_T")
 
 _log = logging.getLogger("tlskit")
 
-_APPLICATION = 0x746C736B  # "tlsk", in the file's header
-_VERSION = 1
 _LARGEST = 1 << 20  # bytes in a value
 _LARGEST_FILE = (
     256 << 20
@@ -47,18 +46,8 @@ _LARGEST_FILE = (
 # seconds for SQLite to wait: the longer it does, the longer its pauses, and others always come
 # first
 _PAUSE = 0.01
+_LIVE = "key = ? AND deadline > ? AND put <= ?"
 _SKEW = 60.0  # seconds that clocks may differ, where several machines share a file
-_SCHEMA = """
-CREATE TABLE entry (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key BLOB NOT NULL,
-    value BLOB NOT NULL,
-    put REAL NOT NULL,
-    deadline REAL NOT NULL
-);
-CREATE INDEX entry_key ON entry (key, id);
-CREATE INDEX entry_deadline ON entry (deadline);
-"""
 
 #: Connections of a parent process, which must neither be used nor closed here.
 _abandoned: list[object] = []
@@ -148,7 +137,7 @@ class SQLiteStore(Held, Forked):
 
         def work(connection: sqlite3.Connection) -> None:
             now = self._now()
-            with _transaction(connection, "IMMEDIATE"):
+            with transaction(connection, "IMMEDIATE"):
                 connection.execute(
                     "INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)",
                     (key, sealed, now, now + seconds),
@@ -260,7 +249,7 @@ class SQLiteStore(Held, Forked):
         ((count,),) = connection.execute("SELECT count(*) FROM entry").fetchall()
         if count > self._size:
             count -= self._drop_oldest(connection, count - self._size)
-        while count > 1 and _bytes_used(connection) > _LARGEST_FILE:
+        while count > 1 and bytes_used(connection) > _LARGEST_FILE:
             count -= self._drop_oldest(connection, 1 + count // 8)
 
     def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> int:
@@ -299,9 +288,9 @@ class SQLiteStore(Held, Forked):
                 try:
                     return work(self._current())
                 except Exception as error:
-                    if _busy(error) and time.monotonic() < deadline:
+                    if busy(error) and time.monotonic() < deadline:
                         continue  # SQLite has waited already, but for a moment only
-                    if not _damaged(error) or not whole:
+                    if not damaged(error) or not whole:
                         raise
                     whole = False
                     self._set_aside(error)
@@ -322,7 +311,7 @@ class SQLiteStore(Held, Forked):
         if self._connection is None:
             found = private_file(self.path)
             self._file = found.st_dev, found.st_ino
-            self._connection = _connect(self.path, min(self._timeout, _PAUSE))
+            self._connection = connect(self.path, min(self._timeout, _PAUSE))
         return self._connection
 
     def _disconnect(self) -> None:
@@ -363,109 +352,3 @@ class SQLiteStore(Held, Forked):
     def __del__(self) -> None:
         if getattr(self, "_connection", None) is not None:
             self._disconnect()
-
-
-_LIVE = "key = ? AND deadline > ? AND put <= ?"
-
-
-def _connect(path: str, timeout: float) -> sqlite3.Connection:
-    """A connection to a store's file, which is made one when it is empty."""
-    import sqlite3  # not at the top: some Pythons are built without it
-
-    connection = sqlite3.connect(
-        path, timeout=timeout, isolation_level=None, check_same_thread=False
-    )
-    try:
-        if _version(connection, path) == 0:
-            with _transaction(connection, "IMMEDIATE"):
-                if _version(connection, path) == 0:
-                    for statement in _SCHEMA.split(";")[:-1]:
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    connection.execute(f"PRAGMA user_version = {_VERSION}")
-        for setting in (
-            "journal_mode = TRUNCATE",
-            "synchronous = OFF",
-            "secure_delete = FAST",
-            "cache_size = -512",
-        ):
-            connection.execute(f"PRAGMA {setting}").fetchall()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _version(connection: sqlite3.Connection, path: str) -> int:
-    """The version of a store's file; 0: it is empty."""
-    try:
-        with _transaction(connection, "DEFERRED"):  # as of one moment
-            ((application,),) = connection.execute("PRAGMA application_id").fetchall()
-            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-            ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
-    except Exception as error:
-        if not _damaged(error) or _is_ours(connection):
-            raise
-        raise ValueError(
-            f"{path} is no SQLite database, or a damaged one: it is left as it is"
-        ) from None
-    if application == _APPLICATION and version == _VERSION:
-        return _VERSION
-    if application == _APPLICATION:
-        raise ValueError(
-            f"{path} has version {version} of the session store, and this tlskit knows version "
-            f"{_VERSION}: use another file"
-        )
-    if application or version or tables:
-        raise ValueError(f"{path} is a database of another program: it is left as it is")
-    return 0
-
-
-def _bytes_used(connection: sqlite3.Connection) -> int:
-    """How much of the file is in use; what was deleted is free for what comes."""
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchall()[0][0]
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)
-
-
-def _is_ours(connection: sqlite3.Connection) -> bool:
-    """Whether a damaged file was a store: SQLite reads what it can when it may write the schema."""
-    with contextlib.suppress(Exception):
-        connection.execute("PRAGMA writable_schema = ON")
-        return bool(connection.execute("PRAGMA application_id").fetchall() == [(_APPLICATION,)])
-    return False
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """All or nothing. IMMEDIATE: from its beginning on nobody else writes. Inside another one it is
-    a part of that.
-    """
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _busy(error: Exception) -> bool:
-    """Whether another process was reading or writing. Nothing has been changed then."""
-    return type(error).__module__ == "sqlite3" and "is locked" in str(error)
-
-
-def _damaged(error: Exception) -> bool:
-    """Whether SQLite says that the file's content is at fault. (Python 3.10 has no error codes:
-    SQLite's words, then.)
-    """
-    return (
-        type(error).__module__ == "sqlite3"
-        and type(error).__name__ == "DatabaseError"
-        and any(words in str(error) for words in ("malformed", "not a database"))
-    )
