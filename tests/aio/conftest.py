@@ -1,4 +1,6 @@
-"""Every test of asyncio runs with asyncio's own event loop and with uvloop's."""
+"""Every test of asyncio runs with asyncio's own event loop and with uvloop's, each with its own
+transport and with tlskit's.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tlskit import aio
 
 PATIENCE = 20.0  # seconds: only a test that fails waits as long
 
@@ -76,9 +80,19 @@ class Runner:
         self.loop.close()
 
 
+@pytest.fixture(params=["memory", "own"])
+def installed(request: pytest.FixtureRequest) -> Any:
+    """Whether the loops use tlskit's transport, or go through memory as they do by themselves."""
+    if request.param == "memory":
+        yield False
+        return
+    with aio.install():
+        yield True
+
+
 @pytest.fixture(params=LOOPS)
-def run(request: pytest.FixtureRequest) -> Any:
-    """Run a coroutine to its end, with either loop, and return its result."""
+def run(request: pytest.FixtureRequest, installed: bool) -> Any:
+    """Run a coroutine to its end, with either loop and either transport; return its result."""
     runner = Runner(request.param())
     yield runner
     runner.close()

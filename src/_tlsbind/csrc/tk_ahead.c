@@ -22,9 +22,7 @@ static int is_record(const uint8_t *p)
 }
 static size_t record_size(const uint8_t *p) { return HEADER + ((size_t)p[3] << 8 | p[4]); }
 
-/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket
-   is empty. */
-static int received(tk_conn *c, int n)
+int tk_received(tk_conn *c, int n)
 {
     int e;
 
@@ -45,17 +43,17 @@ static int take(tk_conn *c, void *into, size_t size)
 {
     c->look = NULL;
     c->taken++;
-    return received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+    return tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
 }
 
-/* What the socket holds, and keeps: as `received`. Who has waited for it may have seen it
+/* What the socket holds, and keeps: as tk_received. Who has waited for it may have seen it
    already. */
 static int look(tk_conn *c, void *into, size_t size)
 {
     const tk_look *seen = c->look;
 
     if (seen == NULL || (seen->size == sizeof seen->bytes && size > seen->size))
-        return received(c, (int)tk_fd_peek((tk_fd)c->fd, into, size));
+        return tk_received(c, (int)tk_fd_peek((tk_fd)c->fd, into, size));
     size = size < seen->size ? size : seen->size;
     memcpy(into, seen->bytes, size);
     return (int)size;
@@ -96,7 +94,7 @@ static size_t to_be_taken(const tk_conn *c, const uint8_t *p, size_t size)
     return end == size && before > 0 ? before : end;
 }
 
-/* Read ahead up to `reach` bytes: as `received`. */
+/* Read ahead up to `reach` bytes: as tk_received. */
 static int receive_ahead(tk_conn *c, size_t reach)
 {
     uint8_t *room = tk_queue_reserve(&c->ahead, reach);

@@ -6,7 +6,10 @@
 
 enum { TK_STRIDE_LEAST = 16384 + 512 }; /* a whole record */
 
-int tk_ahead_read(tk_conn *c, char *into, size_t size); /* as `received` in tk_ahead.c */
+/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket
+   is empty. */
+int tk_received(tk_conn *c, int n);
+int tk_ahead_read(tk_conn *c, char *into, size_t size); /* as tk_received */
 int tk_ahead_holds_record(const tk_conn *c);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tk_library.h"
 #include "tk_records.h"
 #include "tk_ring.h"
+#include "tk_stage.h"
 #include "tk_tables.h"
 #include "tk_transport.h"
 
@@ -20,8 +21,8 @@ int tk_init(void)
     if (tk_conn_index >= 0)
         return 1;
     tk_ring_init();
-    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_info_init() ||
-        !tk_at_fork(tk_ring_lock, tk_ring_unlock, in_child))
+    if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
+        !tk_info_init() || !tk_at_fork(tk_ring_lock, tk_ring_unlock, in_child))
         return 0;
     tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

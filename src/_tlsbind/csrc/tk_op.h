@@ -17,6 +17,7 @@ typedef struct tk_op {
     int may_wait, limited, waited; /* limited: not for ever */
     int kind;            /* TK_HANDSHAKE ... */
     int zeros;           /* shutdown: answers of 0 so far */
+    int again;           /* stream: the next call has something to say without waiting */
     int ssl_error;
 } tk_op;
 

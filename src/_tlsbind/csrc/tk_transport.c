@@ -9,8 +9,6 @@
 #include "tk_ahead.h"
 #include "tk_trouble.h"
 
-enum { BEHIND_MOST = 1 << 20 }; /* a peer that makes us answer, but does not read, stops here */
-
 static BIO_METHOD *method;
 
 static int read_memory(tk_conn *c, char *into, size_t size)
@@ -42,8 +40,9 @@ static int transport_read(BIO *b, char *into, int size)
     return n;
 }
 
-static int write_socket(tk_conn *c, const char *data, size_t size)
+int tk_transport_send(tk_conn *c, const void *from, size_t size)
 {
+    const uint8_t *data = from;
     size_t done = 0;
 
     if (c->send_failed != 0) { /* part of a record may be lost: nothing can follow it */
@@ -80,18 +79,18 @@ static int transport_write(BIO *b, const char *data, int size)
             return -1;
         c->sent += (uint64_t)size;
     } else {
-        if (c->behind.size > BEHIND_MOST) {
+        if (c->behind.size > TK_BEHIND_MOST) {
             BIO_set_retry_write(b);
             return -1;
         }
-        if (write_socket(c, data, (size_t)size) < 0)
+        if (tk_transport_send(c, data, (size_t)size) < 0)
             return -1;
     }
     c->queued += (uint64_t)size;
     return size;
 }
 
-static long transport_ctrl(BIO *b, int what, long number, void *pointer)
+long tk_transport_ctrl(BIO *b, int what, long number, void *pointer)
 {
     (void)number;
     (void)pointer;
@@ -118,7 +117,7 @@ int tk_transport_init(void)
     return method != NULL
         && BIO_meth_set_read(method, transport_read)
         && BIO_meth_set_write(method, transport_write)
-        && BIO_meth_set_ctrl(method, transport_ctrl)
+        && BIO_meth_set_ctrl(method, tk_transport_ctrl)
         && BIO_meth_set_destroy(method, transport_destroy);
 }
 
@@ -136,6 +135,8 @@ BIO *tk_transport_new(tk_conn *c)
 
 int tk_transport_flush(tk_conn *c)
 {
+    if (c->fd < 0) /* somebody else carries it */
+        return 1;
     if (c->send_failed != 0) {
         c->write_errno = EPIPE;
         return -1;

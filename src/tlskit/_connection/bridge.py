@@ -34,6 +34,7 @@ from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
 from .context import ConnectionContext
+from .stream import StreamChannel, Wire
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -335,12 +336,15 @@ class OwnChannel(Channel):
 
 def transport(
     incoming: Any, outgoing: Any
-) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO], dict[str, Any]]:
+) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO] | None, dict[str, Any]]:
     """The class of channel for this pair, the MemoryBIOs that it works on, and what else its
     constructor takes.
     """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
         return Channel, (incoming, outgoing), {}
+    if isinstance(incoming, Wire):
+        unused = (MemoryBIO(), MemoryBIO()) if incoming.fd < 0 else None
+        return StreamChannel, unused, {"wire": incoming}
     if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
         raise TypeError(
             f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, "

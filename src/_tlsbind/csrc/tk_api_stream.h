@@ -1,0 +1,36 @@
+/* The border, as tk_api.h: connections whose bytes go through a stage, for event loops. */
+
+typedef struct tk_stage tk_stage; /* rooms that all connections of one thread's loop share */
+
+/* bytes: the most that one call receives, and the room for what it decrypts */
+enum { TK_STAGE_ROOM = 262144 };
+
+/* What tk_stream_receive says beside the statuses of an operation. */
+enum {
+    TK_NOTHING = 0,  /* nothing has come; call again when the socket has something to read */
+    TK_ENDED = -13   /* the transport has ended between two records, without close_notify */
+};
+
+/* What comes back when an operation has not failed: a count in the low 32 bits, how many bytes of
+   ciphertext wait to be sent in the next 24, and these. */
+enum {
+    TK_STREAM_EVENTS = 1, /* sessions are in the queue */
+    TK_STREAM_AGAIN = 2,  /* receive: call again without waiting; send: receive first */
+    TK_STREAM_UNSENT_SHIFT = 32, TK_STREAM_FLAGS_SHIFT = 56
+};
+
+tk_stage *tk_stage_new(void);
+void tk_stage_free(tk_stage *s);
+void *tk_stage_plain(tk_stage *s); /* TK_STAGE_ROOM bytes: a place to decrypt to */
+
+int tk_stream_open(tk_conn *c, tk_stage *s); /* once, before the handshake */
+int64_t tk_stream_handshake(tk_conn *c, int64_t timeout); /* as tk_conn_handshake */
+int64_t tk_stream_receive(tk_conn *c, void *into, size_t room);
+/* the bytes data[start] to data[end - 1], or a first part of them; none: send on what waits */
+int64_t tk_stream_send(tk_conn *c, const void *data, size_t start, size_t end);
+int64_t tk_stream_finish(tk_conn *c); /* send close_notify */
+/* whether tk_stream_receive has something to say without the socket */
+int tk_stream_waiting(tk_conn *c);
+size_t tk_stream_unsent(tk_conn *c);  /* how many bytes of ciphertext wait to be sent */
+/* of a connection without a socket: take out what is to be sent, for somebody else to carry */
+size_t tk_stream_take(tk_conn *c, void *into, size_t room);

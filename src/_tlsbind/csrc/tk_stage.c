@@ -1,0 +1,218 @@
+/* The rooms that the connections of an event loop share, and the BIO under them.
+
+   A loop has one thread, so its connections can share their rooms: the stage. What one `recv`
+   brings lands in the stage, libssl takes its records from there, and the plain bytes go to the
+   caller's room. What libssl writes is gathered in the stage, and one `send` takes it. When an
+   operation ends, its connection keeps only what could not go on: bytes that libssl has not asked
+   for (`ahead`), and ciphertext that the socket refused (`behind`). An idle connection has neither.
+
+   An operation receives once. A loop that is level-triggered says so if there is more, and other
+   connections have their turn before. (The rule of tk_ahead.c, to leave in the socket what the
+   caller has not asked for, is for programs that call `select` by themselves; a loop's transport
+   asks again when it is told to: TK_STREAM_AGAIN.)
+
+   The end of the transport is hidden from libssl as long as no record is torn: libssl would take
+   it for a fatal error, and could not write any more, to a peer that still reads.
+
+   The stage is busy while an operation runs. If Python, behind a door of that operation, uses
+   another connection of the same loop, that one does without: it receives and sends directly. So
+   do operations that are not of this file. */
+#include "tk_stage.h"
+#include "tk_ahead.h"
+#include "tk_transport.h"
+
+enum {
+    RECORD_MOST = 16384,
+    RECORD_ROOM = RECORD_MOST + 512,   /* a record with all that may be added to it */
+    IN_ROOM = TK_STAGE_ROOM,           /* so what it decrypts to has room in the stage, too */
+    OUT_ROOM = 8 * RECORD_ROOM,        /* what one send takes */
+};
+
+struct tk_stage {
+    int32_t busy;
+    size_t start, end; /* of what was received, and is not taken yet */
+    size_t size;       /* of what is to be sent */
+    uint8_t in[IN_ROOM], out[OUT_ROOM], plain[TK_STAGE_ROOM];
+};
+
+static BIO_METHOD *method;
+
+tk_stage *tk_stage_new(void)
+{
+    tk_stage *s = malloc(sizeof *s); /* a page of it that nobody touches costs nothing */
+
+    if (s != NULL)
+        s->busy = 0;
+    return s;
+}
+
+void tk_stage_free(tk_stage *s) { free(s); }
+void *tk_stage_plain(tk_stage *s) { return s->plain; }
+
+/* ---- the stage, while an operation runs ---- */
+
+void tk_stage_begin(tk_conn *c)
+{
+    tk_stage *s = c->stage;
+
+    c->receives = 1;
+    if (s == NULL || tk_atomic_add(&s->busy, 1) != 1) {
+        if (s != NULL)
+            (void)tk_atomic_add(&s->busy, -1);
+        return;
+    }
+    s->start = s->end = s->size = 0;
+    c->on_stage = s;
+}
+
+/* Send what was gathered: as tk_transport_flush. */
+static int push(tk_conn *c)
+{
+    tk_stage *s = c->on_stage;
+    size_t size = s != NULL ? s->size : 0;
+
+    if (size > 0) {
+        s->size = 0;
+        if (c->fd < 0 || c->behind.size > 0)
+            return tk_queue_put(&c->behind, s->out, size) ? c->behind.size == 0 : -1;
+        if (tk_transport_send(c, s->out, size) < 0)
+            return -1;
+        return c->behind.size == 0;
+    }
+    return c->behind.size > 0 ? tk_transport_flush(c) : 1;
+}
+
+int64_t tk_stage_end(tk_conn *c, tk_op *op, int64_t status)
+{
+    tk_stage *s = c->on_stage;
+    int pushed = push(c);
+
+    if (pushed < 0 && op->kind != TK_READ && !tk_is_failure(status)) {
+        op->ssl_error = SSL_ERROR_SYSCALL;
+        status = TK_SYSCALL;
+    }
+    c->on_stage = NULL;
+    c->receives = 0;
+    if (s == NULL)
+        return status;
+    if (s->end > s->start && !tk_queue_put(&c->ahead, s->in + s->start, s->end - s->start)) {
+        ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
+        op->ssl_error = SSL_ERROR_SSL;
+        status = TK_SSL;
+    }
+    (void)tk_atomic_add(&s->busy, -1);
+    return status;
+}
+
+int tk_stage_holds_bytes(const tk_conn *c)
+{
+    const tk_stage *s = c->on_stage;
+
+    return c->ahead.size > 0 || (s != NULL && s->end > s->start);
+}
+
+/* ---- the BIO ---- */
+
+/* As tk_ahead_read. */
+static int take(tk_conn *c, char *into, size_t size)
+{
+    tk_stage *s = c->on_stage;
+    size_t there, reach;
+    int n;
+
+    if (c->ahead.size > 0)
+        return (int)tk_queue_take(&c->ahead, into, size);
+    if (c->fd < 0)
+        return c->at_end ? 0 : -2;
+    if (s == NULL)
+        return tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+    if (s->start == s->end) {
+        if (c->receives-- <= 0)
+            return c->at_end ? 0 : -2;
+        reach = c->reader_room + RECORD_ROOM < IN_ROOM ? c->reader_room + RECORD_ROOM : IN_ROOM;
+        if ((n = tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, s->in, reach))) <= 0)
+            return n;
+        s->start = 0;
+        s->end = (size_t)n;
+    }
+    there = s->end - s->start;
+    size = size < there ? size : there;
+    memcpy(into, s->in + s->start, size);
+    s->start += size;
+    return (int)size;
+}
+
+static int stream_read(BIO *b, char *into, int size)
+{
+    tk_conn *c = BIO_get_data(b);
+    int n;
+
+    BIO_clear_retry_flags(b);
+    if (into == NULL || size <= 0 || c->closed)
+        return 0;
+    n = take(c, into, (size_t)size);
+    if (n > 0)
+        c->received += (uint64_t)n;
+    if (n == -2 || (n == 0 && c->end_hidden)) {
+        BIO_set_retry_read(b);
+        return -1;
+    }
+    return n;
+}
+
+static int gather(tk_conn *c, const uint8_t *data, size_t size)
+{
+    tk_stage *s = c->on_stage;
+
+    if (s == NULL || size > OUT_ROOM) {
+        if (c->fd < 0)
+            return tk_queue_put(&c->behind, data, size) ? (int)size : -1;
+        return push(c) < 0 ? -1 : tk_transport_send(c, data, size);
+    }
+    if (s->size + size > OUT_ROOM && push(c) < 0)
+        return -1;
+    memcpy(s->out + s->size, data, size);
+    s->size += size;
+    return (int)size;
+}
+
+static int stream_write(BIO *b, const char *data, int size)
+{
+    tk_conn *c = BIO_get_data(b);
+
+    BIO_clear_retry_flags(b);
+    if (data == NULL || size <= 0)
+        return 0;
+    if (c->behind.size > TK_BEHIND_MOST) {
+        BIO_set_retry_write(b);
+        return -1;
+    }
+    if (gather(c, (const uint8_t *)data, (size_t)size) < 0)
+        return -1;
+    c->queued += (uint64_t)size;
+    return size;
+}
+
+int tk_stage_init(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tlskit stream");
+    return method != NULL
+        && BIO_meth_set_read(method, stream_read)
+        && BIO_meth_set_write(method, stream_write)
+        && BIO_meth_set_ctrl(method, tk_transport_ctrl);
+}
+
+int tk_stream_open(tk_conn *c, tk_stage *s)
+{
+    BIO *b = BIO_new(method);
+
+    if (b == NULL)
+        return 0;
+    BIO_set_data(b, c);
+    BIO_set_init(b, 1);
+    tk_lock(&c->mutex);
+    SSL_set_bio(c->ssl, b, b);
+    c->stage = s;
+    tk_unlock(&c->mutex);
+    return 1;
+}

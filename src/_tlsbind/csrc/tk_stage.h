@@ -1,0 +1,13 @@
+/* The rooms of an event loop's connections: tk_stage.c. */
+#ifndef TK_STAGE_H
+#define TK_STAGE_H
+
+#include "tk_op.h"
+
+int tk_stage_init(void);
+void tk_stage_begin(tk_conn *c); /* an operation goes on the stage, and has to leave it */
+/* the status is the step's, or a failure to send or to keep what is left */
+int64_t tk_stage_end(tk_conn *c, tk_op *op, int64_t status);
+int tk_stage_holds_bytes(const tk_conn *c); /* whether libssl could have more without the socket */
+
+#endif

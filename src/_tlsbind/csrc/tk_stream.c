@@ -1,0 +1,221 @@
+/* Operations of an event loop's connections: one crossing receives and decrypts, one encrypts and
+   sends. tk_stage.c says where the bytes are meanwhile, tk_op.c how an operation runs.
+
+   None of them waits. "Nothing has come" is an answer, not a failure, and what else there is to
+   tell (ciphertext that the socket refused, sessions in the queue, more to read) comes back beside
+   the count. */
+#include "tk_stage.h"
+#include "tk_fault.h"
+#include "tk_handshake.h"
+#include "tk_transport.h"
+
+enum {
+    RECORD_MOST = 16384,
+    SLICE = 2 * TK_STAGE_ROOM, /* how much one call encrypts, for the others' sake */
+    UNSENT_MOST = (1 << 24) - 1
+};
+
+/* ---- the steps ---- */
+
+static int64_t handshake(tk_conn *c, tk_op *op)
+{
+    int64_t status;
+
+    tk_stage_begin(c);
+    status = tk_stage_end(c, op, tk_handshake_step(c, op));
+    return status == TK_DONE && c->behind.size > 0 && c->fd >= 0 ? TK_WANT_WRITE : status;
+}
+
+/* Once more, for libssl to say what is wrong with an end in the middle of a record. */
+static int64_t torn(tk_conn *c, tk_op *op)
+{
+    uint8_t byte;
+    size_t n;
+
+    c->end_hidden = 0;
+    return tk_op_classify(c, op, SSL_read_ex(c->ssl, &byte, 1, &n));
+}
+
+/* Read until the room is full, or all that was received is used up. */
+static int64_t decrypt(tk_conn *c, tk_op *op)
+{
+    int64_t status;
+    size_t n;
+    int result;
+
+    c->end_hidden = 1;
+    do {
+        n = 0;
+        c->reader_room = op->size - op->done;
+        result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
+        op->done += n;
+    } while (result == 1 && op->done < op->size &&
+             (SSL_pending(c->ssl) > 0 || tk_stage_holds_bytes(c)));
+    if (result == 1)
+        return TK_DONE;
+    status = tk_op_classify(c, op, result);
+    if (status == TK_WANT_READ && c->at_end)
+        status = SSL_has_pending(c->ssl) ? torn(c, op) : TK_ENDED;
+    c->end_hidden = 0;
+    return status;
+}
+
+static int64_t receive(tk_conn *c, tk_op *op)
+{
+    int64_t status = TK_DONE;
+    int first = !c->has_read;
+
+    if (c->parked != 0)
+        return c->parked;
+    tk_stage_begin(c);
+    if (tk_handshake_first(c))
+        status = tk_handshake_step(c, op);
+    if (status == TK_DONE)
+        status = decrypt(c, op);
+    status = tk_stage_end(c, op, status);
+    c->has_read |= op->done > 0;
+    if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
+        (void)SSL_free_buffers(c->ssl); /* as in tk_conn.c */
+    if (op->done == 0 || status == TK_DONE)
+        return status;
+    if (tk_is_failure(status)) { /* the bytes come first */
+        tk_op_take_fault(c, op);
+        c->parked = status;
+    }
+    op->again = status != TK_WANT_READ && status != TK_WANT_WRITE; /* it is told in the next call */
+    return TK_DONE;
+}
+
+static int64_t encrypt(tk_conn *c, tk_op *op)
+{
+    size_t n;
+    int result;
+
+    while (op->taken < op->size && op->done < SLICE && c->behind.size == 0) {
+        size_t left = op->size - op->taken;
+
+        n = 0;
+        result = tk_handshake_write(c, op->data + op->taken,
+                                    left < RECORD_MOST ? left : RECORD_MOST, &n);
+        if (result != 1)
+            return tk_op_classify(c, op, result);
+        op->taken += n;
+        op->done += n;
+    }
+    return TK_DONE;
+}
+
+static int64_t post(tk_conn *c, tk_op *op)
+{
+    int64_t status = TK_DONE;
+
+    tk_stage_begin(c);
+    if (c->behind.size > 0 && c->fd >= 0 && tk_transport_flush(c) < 0) {
+        op->ssl_error = SSL_ERROR_SYSCALL;
+        return tk_stage_end(c, op, TK_SYSCALL);
+    }
+    if (tk_handshake_first(c))
+        status = tk_handshake_step(c, op);
+    return tk_stage_end(c, op, status == TK_DONE ? encrypt(c, op) : status);
+}
+
+static int64_t finish(tk_conn *c, tk_op *op)
+{
+    int result = 1;
+
+    tk_stage_begin(c);
+    if (!c->shutdown_sent) {
+        result = SSL_shutdown(c->ssl);
+        c->shutdown_sent = result >= 0;
+    }
+    return tk_stage_end(c, op, result >= 0 ? TK_DONE : tk_op_classify(c, op, result));
+}
+
+/* ---- the operations ---- */
+
+/* The status of a step, or what it has done: see tk_api_stream.h. */
+static int64_t packed(const tk_conn *c, int64_t status, size_t count, int again)
+{
+    size_t unsent = c->behind.size < UNSENT_MOST ? c->behind.size : UNSENT_MOST;
+    int64_t flags = (c->events > 0 ? TK_STREAM_EVENTS : 0) | (again ? TK_STREAM_AGAIN : 0);
+
+    if (status != TK_DONE && status != TK_WANT_READ && status != TK_WANT_WRITE)
+        return status == TK_EOF ? TK_ZERO_RETURN : status;
+    return (int64_t)count | (int64_t)unsent << TK_STREAM_UNSENT_SHIFT |
+           flags << TK_STREAM_FLAGS_SHIFT;
+}
+
+int64_t tk_stream_handshake(tk_conn *c, int64_t timeout)
+{
+    tk_op op = { .step = handshake, .kind = TK_HANDSHAKE };
+
+    return tk_op_do(c, &op, timeout);
+}
+
+int64_t tk_stream_receive(tk_conn *c, void *into, size_t room)
+{
+    tk_op op = { .step = receive, .into = into, .size = room, .kind = TK_READ };
+    int64_t result;
+
+    tk_lock(&c->mutex);
+    result = tk_op_run(c, &op, 0);
+    result = packed(c, result, op.done, op.again || (op.done > 0 && op.done == room));
+    tk_unlock(&c->mutex);
+    return result;
+}
+
+int64_t tk_stream_send(tk_conn *c, const void *data, size_t start, size_t end)
+{
+    tk_op op = { .step = post, .data = data, .size = end, .taken = start, .kind = TK_WRITE };
+    int64_t result;
+
+    tk_lock(&c->mutex);
+    result = tk_op_run(c, &op, 0);
+    result = packed(c, result, op.done, result == TK_WANT_READ);
+    tk_unlock(&c->mutex);
+    return result;
+}
+
+int64_t tk_stream_finish(tk_conn *c)
+{
+    tk_op op = { .step = finish, .kind = TK_SHUTDOWN };
+    int64_t result;
+
+    tk_lock(&c->mutex);
+    result = packed(c, tk_op_run(c, &op, 0), 0, 0);
+    tk_unlock(&c->mutex);
+    return result;
+}
+
+/* ---- small questions ---- */
+
+int tk_stream_waiting(tk_conn *c)
+{
+    int waiting;
+
+    tk_lock(&c->mutex);
+    waiting = c->ahead.size > 0 || c->parked != 0 || SSL_has_pending(c->ssl) ||
+              (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+    tk_unlock(&c->mutex);
+    return waiting;
+}
+
+size_t tk_stream_unsent(tk_conn *c)
+{
+    size_t size;
+
+    tk_lock(&c->mutex);
+    size = c->behind.size;
+    tk_unlock(&c->mutex);
+    return size;
+}
+
+size_t tk_stream_take(tk_conn *c, void *into, size_t room)
+{
+    size_t n;
+
+    tk_lock(&c->mutex);
+    n = tk_queue_take(&c->behind, into, room);
+    tk_unlock(&c->mutex);
+    return n;
+}

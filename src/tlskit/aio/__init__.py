@@ -1,0 +1,29 @@
+"""TLS for asyncio: a transport of tlskit's own, faster and smaller than the one through memory.
+
+`await tlskit.aio.open_connection(...)` and its siblings take asyncio's arguments. `install()` makes
+the methods of the event loops use it, for every library. See docs/asyncio.md.
+"""
+
+from ._connect import create_connection, create_unix_connection
+from ._install import Installation, install, uninstall
+from ._sendfile import sendfile
+from ._server import Server, create_server, create_unix_server
+from ._streams import open_connection, start_server
+from ._transport import Transport
+from ._upgrade import start_tls
+
+__all__ = [
+    "Installation",
+    "Server",
+    "Transport",
+    "create_connection",
+    "create_server",
+    "create_unix_connection",
+    "create_unix_server",
+    "install",
+    "open_connection",
+    "sendfile",
+    "start_server",
+    "start_tls",
+    "uninstall",
+]

@@ -1,0 +1,183 @@
+"""install: the methods of the event loops make tlskit's transports, for whoever calls them.
+
+Only a context of tlskit's makes a difference; every other call goes the way it went. What is
+replaced are methods of two classes, asyncio's selector loop and uvloop's Loop. A loop for Windows'
+proactor cannot watch descriptors, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import ssl as module_ssl
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+from .._context import SSLContext
+from . import _connect, _sendfile, _server, _upgrade
+from ._connect import takes
+from ._transport import Transport
+
+_lock = threading.RLock()
+_places: list[tuple[type, str, Any, Any]] = []  # where, its name, what stood there, what does now
+_calls = 0
+_MISSING = object()
+
+_LEVELS: dict[str, Callable[..., Any]] = {
+    "create_connection": _connect.create_connection,
+    "create_server": _server.create_server,
+    "create_unix_connection": _connect.create_unix_connection,
+    "create_unix_server": _server.create_unix_server,
+}
+
+
+def install() -> Installation:
+    """Let the event loops use this transport wherever they are given a context of tlskit's.
+
+    It holds for loops of asyncio and uvloop, those that exist too, and for connections and
+    servers made from now on. A second call does no harm. Called in a `with` statement, it ends
+    with the block; else `uninstall` takes it back.
+
+    Returns:
+        The context manager. There is no need to keep it.
+
+    Thread-safe.
+    """
+    global _calls
+    with _lock:
+        _calls += 1
+        if not _places:
+            for kind in _loops():
+                _put_in(kind)
+        return Installation()
+
+
+def uninstall() -> None:
+    """Give the event loops their methods back, however often `install` was called. Connections and
+    servers go on. Thread-safe.
+    """
+    global _calls
+    with _lock:
+        _calls = 0
+        _take_out()
+
+
+class Installation:
+    """What `install` returns: `with` it, the installation ends with the block."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> Installation:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        global _calls
+        with _lock:
+            if _calls:
+                _calls -= 1
+                if not _calls:
+                    _take_out()
+
+
+def _loops() -> list[type]:
+    found: list[type] = []
+    with suppress(ImportError):
+        from asyncio import selector_events
+
+        found.append(selector_events.BaseSelectorEventLoop)
+    uvloop: Any = sys.modules.get("uvloop")
+    if uvloop is None:
+        with suppress(Exception):
+            import uvloop
+    if uvloop is not None and hasattr(uvloop, "Loop"):
+        found.append(uvloop.Loop)
+    return found
+
+
+def _put_in(kind: type) -> None:
+    for name, ours in _LEVELS.items():
+        _replace(kind, name, _by_context(getattr(kind, name, None), ours))
+    _replace(kind, "connect_accepted_socket", _accepting(kind.connect_accepted_socket))  # type: ignore[attr-defined]
+    _replace(kind, "start_tls", _upgrading(kind.start_tls))  # type: ignore[attr-defined]
+    _replace(kind, "sendfile", _file_sending(kind.sendfile))  # type: ignore[attr-defined]
+
+
+def _replace(kind: type, name: str, now: Any) -> None:
+    if now is not None:
+        _places.append((kind, name, vars(kind).get(name, _MISSING), now))
+        setattr(kind, name, now)
+
+
+def _take_out() -> None:
+    for kind, name, before, now in reversed(_places):
+        if vars(kind).get(name) is not now:
+            continue  # somebody else has been here since
+        if before is _MISSING:
+            delattr(kind, name)
+        else:
+            setattr(kind, name, before)
+    _places.clear()
+
+
+def _chosen(ssl: Any) -> Any:
+    """`ssl=True` stands for the default context: tlskit's, where it has taken the place of ssl."""
+    if ssl is True and issubclass(module_ssl.SSLContext, SSLContext):
+        return module_ssl.create_default_context()
+    return ssl
+
+
+def _by_context(theirs: Any, ours: Callable[..., Any]) -> Any:
+    if theirs is None:
+        return None
+
+    @wraps(theirs)
+    async def method(self: Any, *args: Any, ssl: Any = None, **kwargs: Any) -> Any:
+        if takes(self, context := _chosen(ssl)):
+            return await ours(*args, ssl=context, **kwargs)
+        if ssl is not None:
+            kwargs["ssl"] = ssl
+        return await theirs(self, *args, **kwargs)
+
+    return method
+
+
+def _accepting(theirs: Any) -> Any:
+    @wraps(theirs)
+    async def connect_accepted_socket(
+        self: Any, protocol_factory: Any, sock: Any, *, ssl: Any = None, **timeouts: Any
+    ) -> Any:
+        if not takes(self, ssl):
+            return await theirs(self, protocol_factory, sock, ssl=ssl, **timeouts)
+        _connect.check_plain(sock)
+        return await _connect.over_socket(
+            self, sock, protocol_factory, ssl, None, server_side=True, **timeouts
+        )
+
+    return connect_accepted_socket
+
+
+def _upgrading(theirs: Any) -> Any:
+    @wraps(theirs)
+    async def start_tls(
+        self: Any, transport: Any, protocol: Any, sslcontext: Any, **kwargs: Any
+    ) -> Any:
+        if takes(self, sslcontext) or isinstance(transport, Transport):
+            return await _upgrade.start_tls(transport, protocol, sslcontext, **kwargs)
+        return await theirs(self, transport, protocol, sslcontext, **kwargs)
+
+    return start_tls
+
+
+def _file_sending(theirs: Any) -> Any:
+    @wraps(theirs)
+    async def sendfile(
+        self: Any, transport: Any, file: Any, offset: int = 0, count: Any = None, **kwargs: Any
+    ) -> int:
+        if isinstance(transport, Transport):
+            return await _sendfile.sendfile(transport, file, offset, count, **kwargs)
+        sent: int = await theirs(self, transport, file, offset, count, **kwargs)
+        return sent
+
+    return sendfile

@@ -1,0 +1,5 @@
+"""asyncio's logger: what concerns its transports is expected there."""
+
+import logging
+
+logger = logging.getLogger("asyncio")

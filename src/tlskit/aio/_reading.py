@@ -1,0 +1,196 @@
+"""The reading half of the transport: from the socket to the protocol's callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import protocols
+from typing import Any
+
+from .._core.stream import CLEAN_END, NOTHING, RAGGED_END
+from ._log import logger
+from ._writing import LOST, OPEN, WritingTransport
+
+_CHUNKS = 64  # how often a protocol with a small buffer is called in one turn of the loop
+
+
+class ReadingTransport(WritingTransport):
+    """Everything between the socket and `data_received` or `buffer_updated`.
+
+    One event is one crossing: receive, decrypt, hand over. What could not be handed over (a
+    protocol that has paused, a buffer that was full) stays in the connection, and `_read_again`
+    comes for it.
+    """
+
+    __slots__ = ("_buffered", "_ended", "_paused", "_reader_on", "_receive")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
+        super().__init__(loop, extra)
+        self._paused = False
+        self._reader_on = False
+        self._ended = False  # the peer will say no more
+        self._buffered = False
+
+    # -- for the protocol --------------------------------------------------------------------------
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Let `protocol` be called from the next delivery on."""
+        self._protocol = protocol
+        self._buffered = isinstance(protocol, protocols.BufferedProtocol)
+
+    def get_protocol(self) -> asyncio.BaseProtocol:
+        """The current protocol."""
+        protocol: asyncio.BaseProtocol = self._protocol
+        return protocol
+
+    def is_reading(self) -> bool:
+        """Whether the protocol is given what comes."""
+        return self._state is OPEN and not self._paused
+
+    def pause_reading(self) -> None:
+        """Deliver nothing until `resume_reading` is called; an end of the peer waits, too."""
+        if self._state is OPEN and not self._paused:
+            self._paused = True
+            self._stop_reader()
+
+    def resume_reading(self) -> None:
+        """Deliver again: first what has come already."""
+        if self._state is OPEN and self._paused:
+            self._paused = False
+            self._start_reading()
+
+    def get_read_buffer_size(self) -> int:
+        """Return 0: a transport of tlskit's holds no data that it could deliver."""
+        return 0
+
+    # -- registering -------------------------------------------------------------------------------
+
+    def _start_reading(self) -> None:
+        """Watch the socket for the protocol, and look for what is here already."""
+        if self._paused or self._state is not OPEN or self._ended:
+            return
+        self._start_reader(self._read_ready)
+        if self._channel.holds_bytes():
+            self._loop.call_soon(self._read_again)
+
+    def _start_reader(self, callback: Any) -> None:
+        self._reader_on = True
+        self._loop.add_reader(self._fd, callback)
+
+    def _stop_reader(self) -> None:
+        if self._reader_on:
+            self._reader_on = False
+            self._loop.remove_reader(self._fd)
+
+    # -- delivering --------------------------------------------------------------------------------
+
+    def _read_ready(self) -> None:
+        """The socket has something: receive, decrypt, deliver."""
+        if self._buffered:
+            self._read_into_protocol()
+            return
+        try:
+            data = self._receive()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._read_failed(error)
+            return
+        if data.__class__ is bytes:
+            try:
+                self._protocol.data_received(data)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
+                return
+        elif data != NOTHING:
+            self._peer_ended(data)
+            return
+        channel = self._channel
+        if channel.again or channel.unsent or self._stalled:
+            self._read_on()
+
+    def _read_into_protocol(self) -> None:
+        """As `_read_ready`, straight into the buffer of a BufferedProtocol."""
+        channel = self._channel
+        for _ in range(_CHUNKS):
+            protocol = self._protocol
+            try:
+                buffer = protocol.get_buffer(-1)
+                if not len(buffer):
+                    raise RuntimeError("get_buffer() returned an empty buffer")
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._fatal_error(error, "Fatal error: protocol.get_buffer() call failed.")
+                return
+            try:
+                n = channel.receive_into(buffer)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._read_failed(error)
+                return
+            if n < 0:
+                self._peer_ended(n)
+                return
+            if n:
+                try:
+                    protocol.buffer_updated(n)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    self._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
+                    return
+            if not channel.again or not self.is_reading() or self._protocol is not protocol:
+                break
+            channel.again = False
+        if channel.again or channel.unsent or self._stalled:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """There was more to a read than its bytes."""
+        if self._state is LOST:
+            return
+        if self._channel.again and self.is_reading():
+            self._loop.call_soon(self._read_again)
+        self._after_receive()
+
+    def _read_again(self) -> None:
+        """Deliver what the loop does not know of."""
+        if self._state is OPEN and not self._paused and not self._ended:
+            self._channel.again = False
+            self._read_ready()
+
+    # -- the end of what the peer says -------------------------------------------------------------
+
+    def _peer_ended(self, how: int) -> None:
+        """The peer has said its last: tell the protocol, then close. See the theory in
+        `_transport.py` for what the protocol hears of an end without close_notify.
+        """
+        self._ended = True
+        self._stop_reader()
+        if self._loop.get_debug():
+            logger.debug("%r received EOF", self)
+        if how == CLEAN_END:
+            try:
+                keep_open = self._protocol.eof_received()
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._fatal_error(error, "Fatal error: protocol.eof_received() call failed.")
+                return
+            if keep_open:
+                logger.warning("returning true from eof_received() has no effect when using ssl")
+        else:
+            assert how == RAGGED_END
+        self.close()
+
+    def _read_failed(self, error: BaseException) -> None:
+        self._fatal_error(error, "Fatal read error on TLS transport")
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def _fatal_error(self, error: BaseException, message: str = "") -> None:
+        raise NotImplementedError

@@ -1,0 +1,286 @@
+"""The TLS transport: asyncio's Transport over a socket that belongs to the C side.
+
+Theory of operation
+===================
+
+**asyncio's way** puts a protocol and two byte queues between the socket and TLS: an event receives
+into a buffer, copies into a queue, decrypts until an exception says that nothing is left, and what
+is written takes the same way back. Here there is none of that. The loop watches the descriptor
+(`add_reader`, `add_writer`: all that is asked of a loop), and each event is one crossing into C
+(`tk_stream.c`), which receives, decrypts and hands over, or encrypts and sends.
+
+**The parts.** `_writing.py` and `_reading.py` are the two directions of an open connection. This
+file is its life: the handshake, the questions, the end. `_turns.py` is what the connections of one
+loop share. A connection holds bytes only while they cannot go on: plaintext that was not encrypted
+(`Backlog`), ciphertext that the socket refused, ciphertext that a protocol has no room for.
+
+**States.** HANDSHAKE, OPEN, CLOSING, LOST, in that order and never back. The reader's callback
+follows the state: `_shake`, `_read_ready`, `_drain_ready`.
+
+**The handshake** runs in the loop's turns, bounded by `Turns`. The protocol hears of nothing
+before it is complete. If it fails, the alert has been sent, the socket is closed before anybody
+is told, and whoever waits for the connection gets the exception.
+
+**The end.** `close()` sends what waits, then close_notify, and waits for the peer's, for as long
+as `ssl_shutdown_timeout` says. What the peer still sends is dropped; if it goes on sending after
+our close_notify, it gets a second. When all has been sent, it was a clean close, whatever the peer
+does then: connection_lost(None).
+
+When the peer has ended first, what waits is still sent. After its close_notify the protocol hears
+`eof_received`, then `connection_lost(None)`. If its transport ends without close_notify, anybody
+on the way may have cut the rest off: the protocol hears `connection_lost(None)` *without*
+`eof_received`, which is how the two can be told apart, and `get_extra_info("close_notify")` is
+False. In the middle of a record it is an SSLEOFError. (An error in every case would be stricter,
+but half of the world's programs end like that.)
+
+What came before a failure is delivered before `connection_lost(error)`. When a send fails, what
+the peer has said last is read first: an alert says more than EPIPE.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import warnings
+from asyncio import constants, trsock
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._connection.stream import StreamChannel, Wire
+from ..errors import SSLWantReadError, SSLWantWriteError
+from ._closing import ClosingTransport
+from ._log import logger
+from ._turns import turns_of
+from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
+
+if TYPE_CHECKING:
+    from .._context import SSLContext
+
+_HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's own
+_SHUTDOWN_TIMEOUT = 30.0
+_LAZY = {
+    "peercert": "getpeercert",
+    "cipher": "cipher",
+    "compression": "compression",
+}
+
+
+class Transport(ClosingTransport):
+    """A TLS connection of an event loop. `create_connection` and the like make it.
+
+    Not thread-safe, as no transport is: call it in its loop's thread. The questions of
+    `get_extra_info("ssl_object")` may come from any.
+    """
+
+    __slots__ = (
+        "__weakref__", "_call_connection_made", "_context", "_handshake_began",
+        "_handshake_timeout", "_object", "_turns",
+    )  # fmt: skip
+
+    _start_tls_compatible = True
+    _sendfile_compatible = constants._SendfileMode.FALLBACK
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        protocol: asyncio.BaseProtocol,
+        context: SSLContext,
+        waiter: asyncio.Future[None] | None,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        extra: dict[str, Any] | None = None,
+        server: Any = None,
+        ssl_handshake_timeout: float | None = None,
+        ssl_shutdown_timeout: float | None = None,
+        call_connection_made: bool = True,
+        leftover: bytes = b"",
+    ) -> None:
+        self._sock: socket.socket | None = None  # for __del__, if this fails
+        self._handshake_timeout = _positive(
+            ssl_handshake_timeout, _HANDSHAKE_TIMEOUT, "ssl_handshake_timeout"
+        )
+        self._shutdown_timeout = _positive(
+            ssl_shutdown_timeout, _SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout"
+        )
+        self._protocol = None
+        super().__init__(loop, dict(extra) if extra else {})
+        self._turns = turns_of(loop)
+        self._fd = sock.fileno()
+        self._context = context
+        name = server_hostname if server_hostname and not server_side else None
+        wire: Any = Wire(self._turns.stage, self._fd)
+        self._object = context.wrap_bio(wire, wire, server_side=server_side, server_hostname=name)
+        channel: StreamChannel = self._object._sslobj  # type: ignore[assignment]
+        if leftover:
+            channel.feed(leftover)
+        self._channel, self._receive, self._send = channel, channel.receive, channel.send
+        self._sock = sock
+        self._waiter = waiter
+        self._call_connection_made = call_connection_made
+        self._name_ends(sock)
+        self.set_protocol(protocol)
+        self._server = server
+        if server is not None:
+            server._attach(self)
+        self._begin_handshake(server_side and not leftover)
+
+    def _name_ends(self, sock: socket.socket) -> None:
+        extra = self._extra
+        extra["socket"] = trsock.TransportSocket(sock)
+        extra["sslcontext"], extra["ssl_object"] = self._context, self._object
+        for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
+            if key not in extra:
+                try:
+                    extra[key] = ask()
+                except OSError:
+                    extra[key] = None
+        with suppress(OSError):
+            if sock.family != getattr(socket, "AF_UNIX", None):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+
+    # -- questions ---------------------------------------------------------------------------------
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return one of asyncio's items: peername, sockname, socket, sslcontext, ssl_object,
+        peercert, cipher, compression; or close_notify.
+
+        `close_notify` is True when the peer has ended with it, False when the transport ended
+        without, None before. Everything stays after the close.
+        """
+        if name in self._extra:
+            return self._extra[name]
+        if name in _LAZY and self._state is not HANDSHAKE:
+            with suppress(ValueError):
+                self._extra[name] = getattr(self._object, _LAZY[name])()
+                return self._extra[name]
+        return self._close_notify if name == "close_notify" else default
+
+    def is_closing(self) -> bool:
+        """Whether the transport is closed, or about to be, by either side."""
+        return self._state in (CLOSING, LOST) or self._broken is not None
+
+    def __repr__(self) -> str:
+        state = {HANDSHAKE: "handshake", OPEN: "open", CLOSING: "closing"}.get(self._state)
+        info = [type(self).__name__, state or "closed", f"fd={self._fd}"]
+        if state:
+            info.append(f"read={'polling' if self._reader_on else 'idle'}")
+            writes = "polling" if self._writer_on else "idle"
+            info.append(f"write=<{writes}, bufsize={self.get_write_buffer_size()}>")
+        return f"<tlskit.aio.{' '.join(info)}>"
+
+    # -- the handshake -----------------------------------------------------------------------------
+
+    def _begin_handshake(self, wait_for_peer: bool) -> None:
+        loop = self._loop
+        self._handshake_began = loop.time() if loop.get_debug() else None
+        if self._handshake_began is not None:
+            logger.debug("%r starts SSL handshake", self)
+        self._timer = loop.call_later(self._handshake_timeout, self._handshake_timed_out)
+        if wait_for_peer:
+            self._start_reader(self._shake)
+        else:
+            loop.call_soon(self._shake)
+
+    def _shake(self) -> None:
+        """Go on with the handshake, if there is time in this turn of the loop."""
+        if self._state is not HANDSHAKE:
+            return
+        if not self._turns.begin(self._loop):
+            if not self._reader_on:
+                self._loop.call_soon(self._shake)
+            return
+        try:
+            self._object.do_handshake()
+        except SSLWantReadError:
+            self._stop_writer()
+            if not self._reader_on:
+                self._start_reader(self._shake)
+            return
+        except SSLWantWriteError:
+            if not self._writer_on:
+                self._writer_on = True
+                self._loop.add_writer(self._fd, self._shake)
+            return
+        except (SystemExit, KeyboardInterrupt):
+            self._handshake_failed(ConnectionAbortedError("the handshake was interrupted"))
+            raise
+        except BaseException as error:
+            self._handshake_failed(error)
+            return
+        finally:
+            self._turns.end()
+        self._handshake_done()
+
+    def _handshake_done(self) -> None:
+        self._stop_writer()
+        self._cancel_timer()
+        if self._handshake_began is not None:
+            took = self._loop.time() - self._handshake_began
+            logger.debug("%r: SSL handshake took %.1f ms", self, took * 1e3)
+        self._state, self._idle = OPEN, True
+        error: BaseException | None = None
+        if self._call_connection_made:
+            try:
+                self._protocol.connection_made(self)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as raised:
+                error = raised
+        if error is None:
+            self._wake(None)
+            self._start_reading()
+        elif self._channel.server_side or self._waiter is None:
+            self._fatal_error(error, "Fatal error: protocol.connection_made() call failed.")
+            self._wake(None)
+        else:
+            self._force_close(error)
+            self._wake(error)
+
+    def _handshake_timed_out(self) -> None:
+        self._handshake_failed(
+            ConnectionAbortedError(
+                f"SSL handshake is taking longer than {self._handshake_timeout} seconds: "
+                f"aborting the connection"
+            )
+        )
+
+    def _handshake_failed(self, error: BaseException) -> None:
+        """Close the socket, then tell whoever waits. The protocol has not heard of anything."""
+        if self._state is not HANDSHAKE:
+            return
+        waiter, protocol = self._waiter, self._protocol
+        if self._loop.get_debug():
+            logger.debug("%r: SSL handshake failed", self, exc_info=error)
+        self._state = LOST
+        self._release()
+        if not self._call_connection_made:  # start_tls: the protocol was connected before
+            self._loop.call_soon(protocol.connection_lost, error)
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(error)
+        elif waiter is None and not isinstance(error, OSError):
+            self._tell_loop(error, "SSL handshake failed", protocol)
+
+    def _wake(self, error: BaseException | None) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            if error is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(error)
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if self._sock is not None:
+            _warn(f"unclosed transport {self!r}", ResourceWarning, source=self)
+            self._sock.close()
+            if self._server is not None:
+                self._server._detach(self)
+
+
+def _positive(seconds: float | None, default: float, name: str) -> float:
+    if seconds is None:
+        return default
+    if seconds <= 0:
+        raise ValueError(f"{name} should be a positive number, got {seconds}")
+    return seconds

@@ -1,0 +1,58 @@
+"""What the TLS connections of one event loop share: the rooms their bytes go through, and a bound
+on the time that handshakes take from one turn of the loop.
+
+A handshake is a hundred times the work of a message. When hundreds arrive at once, those that
+exceed the bound wait: their sockets stay readable, so the loop asks again in its next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from time import perf_counter
+from weakref import WeakKeyDictionary
+
+from .._core.stream import Stage
+
+_BOUND = 0.01  # seconds of handshakes in one turn
+
+_lock = threading.Lock()
+_all: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+class Turns:
+    """Counts what the handshakes of one turn cost. One thread uses it, the loop's."""
+
+    __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
+
+    def __init__(self) -> None:
+        self.stage = Stage()
+        self._spent = self._began = 0.0
+        self._counting = False
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether there is time for a step of a handshake in this turn; `end` has to follow."""
+        if self._spent >= _BOUND:
+            return False
+        if not self._counting:
+            self._counting = True
+            loop.call_soon(self._next)
+        self._began = perf_counter()
+        return True
+
+    def end(self) -> None:
+        """The step is over."""
+        self._spent += perf_counter() - self._began
+
+    def _next(self) -> None:
+        self._counting = False
+        self._spent = 0.0
+
+
+def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
+    """The one of this loop."""
+    found = _all.get(loop)
+    if found is None:
+        with _lock:
+            found = _all.setdefault(loop, Turns())
+    return found

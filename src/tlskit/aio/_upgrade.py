@@ -1,0 +1,186 @@
+"""start_tls: TLS over a connection that exists.
+
+Where the transport has a socket, the TLS transport gets a descriptor of its own for it, and the
+old transport stays, paused and with a protocol that does nothing (`_Underneath`), until the TLS
+transport is done: it is what a server counts, and closing it closes both. Over anything else (TLS
+in TLS, pipes, somebody else's transport) TLS goes through memory, as in asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from .._stdlib import classes as stdlib
+from ._transport import Transport
+
+if TYPE_CHECKING:
+    from .._context import SSLContext
+
+_through_memory = asyncio.BaseEventLoop.start_tls  # before `install` can have replaced it
+_LOOK_AGAIN = 0.005  # seconds, where a transport does not tell when all is written
+
+
+class _Underneath(asyncio.Protocol):
+    """The protocol of a transport whose socket TLS has taken over."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._above: Transport | None = None
+        self.writable = asyncio.get_running_loop().create_future()
+        self.lost = False
+
+    def carry(self, above: Transport) -> None:
+        self._above = above
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Somebody has closed it: close what is above."""
+        self.lost = True
+        above, self._above = self._above, None
+        if above is not None:
+            above.abort() if exc is not None else above.close()
+        self.resume_writing()
+
+    def resume_writing(self) -> None:
+        if not self.writable.done():
+            self.writable.set_result(None)
+
+    # what the TLS transport takes for its server
+
+    def _attach(self, above: Transport) -> None:
+        """It counts already, as the old transport."""
+
+    def _detach(self, above: Transport) -> None:
+        """It is gone, and the old transport goes too."""
+        self._above = None
+        self._transport.abort()
+
+
+async def start_tls(
+    transport: asyncio.BaseTransport,
+    protocol: asyncio.BaseProtocol,
+    sslcontext: SSLContext,
+    *,
+    server_side: bool = False,
+    server_hostname: str | None = None,
+    ssl_handshake_timeout: float | None = None,
+    ssl_shutdown_timeout: float | None = None,
+) -> asyncio.Transport:
+    """Start TLS over the connection of `transport`, and return the transport to use from now on.
+
+    What was written before goes out first. Bytes that a StreamReader has received and nobody has
+    read yet are the peer's first bytes of TLS. `protocol.connection_made` is not called again.
+
+    Raises:
+        SSLError, OSError: the handshake failed; the connection is closed.
+        TypeError: this transport cannot be upgraded, or `sslcontext` is not a context.
+    """
+    loop = asyncio.get_running_loop()
+    timeouts = {
+        "ssl_handshake_timeout": ssl_handshake_timeout,
+        "ssl_shutdown_timeout": ssl_shutdown_timeout,
+    }
+    if not isinstance(sslcontext, stdlib.SSLContext):
+        raise TypeError(
+            f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}"
+        )
+    old: Any = transport
+    if not getattr(old, "_start_tls_compatible", False) and not _is_uvloops(old):
+        raise TypeError(f"transport {transport!r} is not supported by start_tls()")
+    descriptor = _descriptor_of(old)
+    if descriptor is None:
+        made: Any = await _through_memory(
+            loop,  # type: ignore[arg-type]
+            old, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,
+            **timeouts,
+        )  # fmt: skip
+        return made  # type: ignore[no-any-return]
+    old.pause_reading()
+    beneath = _Underneath(old)
+    old.set_protocol(beneath)
+    sock = None
+    try:
+        await _all_written(old, beneath)
+        sock = socket.socket(fileno=os.dup(descriptor))
+        sock.setblocking(False)
+        waiter = loop.create_future()
+        above = Transport(
+            loop, sock, protocol, sslcontext, waiter,
+            server_side=server_side, server_hostname=server_hostname, server=beneath,
+            extra={key: old.get_extra_info(key) for key in ("peername", "sockname")},
+            call_connection_made=False, leftover=_take_buffered(protocol), **timeouts,
+        )  # fmt: skip
+        sock = None
+    except BaseException:
+        if sock is not None:
+            sock.close()
+        old.abort()
+        loop.call_soon(protocol.connection_lost, None)
+        raise
+    beneath.carry(above)
+    try:
+        await waiter
+    except BaseException:
+        above.close()
+        raise
+    finally:
+        del waiter
+    _move_reader(protocol, above)
+    return above
+
+
+def _is_uvloops(transport: Any) -> bool:
+    return type(transport).__module__.partition(".")[0] == "uvloop"
+
+
+def _descriptor_of(transport: Any) -> int | None:
+    """The descriptor of a plain transport's socket; None for every other transport."""
+    if transport.get_extra_info("sslcontext") is not None:
+        return None
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.type != socket.SOCK_STREAM:
+        return None
+    fd: int = sock.fileno()
+    return fd if fd >= 0 else None
+
+
+async def _all_written(old: Any, beneath: _Underneath) -> None:
+    """Wait until the transport has sent what was written to it."""
+    if not old.get_write_buffer_size():
+        return
+    with suppress(Exception):
+        old.set_write_buffer_limits(high=0)
+    while old.get_write_buffer_size() and not beneath.lost:
+        await asyncio.wait([beneath.writable], timeout=_LOOK_AGAIN)
+    if beneath.lost:
+        raise ConnectionAbortedError("the connection was lost before TLS could begin")
+
+
+def _reader_of(protocol: Any) -> Any:
+    if not isinstance(protocol, asyncio.StreamReaderProtocol):
+        return None
+    return getattr(protocol, "_stream_reader", None)
+
+
+def _take_buffered(protocol: Any) -> bytes:
+    """What came in the clear and was not read belongs to TLS, or it fails the handshake. It must
+    never be read as if it had come inside.
+    """
+    reader = _reader_of(protocol)
+    buffer = getattr(reader, "_buffer", None)
+    if not buffer:
+        return b""
+    taken = bytes(buffer)
+    buffer.clear()
+    reader._paused = False
+    return taken
+
+
+def _move_reader(protocol: Any, above: Transport) -> None:
+    """A StreamReader that pauses has to pause the new transport."""
+    reader = _reader_of(protocol)
+    if reader is not None and getattr(reader, "_transport", None) is not None:
+        reader._transport = above

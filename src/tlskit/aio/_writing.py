@@ -1,0 +1,211 @@
+"""The writing half of the transport: what is sent now, what waits, and who is told of it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import transports
+from collections.abc import Iterable
+from typing import Any, Final
+
+from .._connection.stream import StreamChannel
+from ._backlog import Backlog, check_data, frozen, joined
+from ._log import logger
+
+HANDSHAKE: Final = 0
+OPEN: Final = 1
+CLOSING: Final = 2  # close() was called, or the peer has ended: what waits is sent, then the rest
+LOST: Final = 3  # connection_lost is called, or scheduled, or never due
+
+_HIGH_WATER = 512  # KiB, asyncio's own limit for TLS
+_LATE_WRITES = 5  # how many writes after the end go unnoticed, as in asyncio
+
+_Flow: Any = transports._FlowControlMixin  # what loop.sendfile asks for
+
+_SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
+    "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_send",
+    "_stalled", "_state", "_writer_on",
+)  # fmt: skip
+
+
+class WritingTransport(_Flow):  # type: ignore[misc]
+    """Everything between `write` and the socket.
+
+    While nothing waits (`_idle`), a write is one crossing: encrypt and send. Else it joins the
+    backlog, and the loop says when the socket takes more. The plaintext in the backlog and the
+    ciphertext that the socket has refused are one count.
+    """
+
+    __slots__ = _SLOTS
+
+    _loop: asyncio.AbstractEventLoop
+    _channel: StreamChannel
+    _protocol: Any
+    _protocol_paused: bool
+    _high_water: int
+    _low_water: int
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
+        super().__init__(extra, loop)
+        self._state = HANDSHAKE
+        self._backlog: Backlog | None = None
+        self._idle = False
+        self._writer_on = False
+        self._stalled = False  # what is to be written has to wait for bytes of the peer
+        self._broken: BaseException | None = None  # why nothing can be sent any more
+        self._late_writes = 0
+
+    # -- for the protocol --------------------------------------------------------------------------
+
+    def write(self, data: Any) -> None:
+        """Encrypt and send `data`, at once as far as the socket takes it.
+
+        Raises:
+            TypeError: `data` is not bytes, a bytearray or a memoryview.
+        """
+        if self._idle and data.__class__ is bytes and data:
+            try:
+                n = self._send(data, 0, len(data))
+            except OSError as error:
+                self._write_failed(error)
+                return
+            if n != len(data):
+                self._wait_with(data, n)
+            return
+        check_data(data)
+        if not self._may_write() or not memoryview(data).nbytes:
+            return
+        if self._idle:
+            try:
+                n = self._channel.send_buffer(data)
+            except OSError as error:
+                self._write_failed(error)
+                return
+            self._wait_with(data, n)
+        else:
+            self._backlog_now().put(frozen(data))
+            self._maybe_pause_protocol()
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        """Write an iterable of bytes-like objects; small ones share records."""
+        for part in joined(list_of_data):
+            self.write(part)
+
+    def write_eof(self) -> None:
+        """Raise NotImplementedError: asyncio's TLS has no half-close."""
+        raise NotImplementedError("a TLS transport cannot close only its writing side")
+
+    def can_write_eof(self) -> bool:
+        """Return False."""
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        """How many bytes wait to be sent: plaintext, and ciphertext that the socket has refused."""
+        backlog = self._backlog
+        if self._state is LOST:
+            return 0
+        return self._channel.unsent + (backlog.size if backlog is not None else 0)
+
+    def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        if high is None:
+            high = _HIGH_WATER * 1024 if low is None else 4 * low
+        if low is None:
+            low = high // 4
+        if not high >= low >= 0:
+            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+        self._high_water, self._low_water = high, low
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set when the protocol's `pause_writing` and `resume_writing` are called: above `high`
+        bytes, and at `low` bytes or less.
+        """
+        self._set_write_buffer_limits(high, low)
+        if self._protocol is not None and self._state is not LOST:
+            self._maybe_pause_protocol()
+            self._maybe_resume_protocol()
+
+    # -- what waits --------------------------------------------------------------------------------
+
+    def _may_write(self) -> bool:
+        if self._state is OPEN and self._broken is None:
+            return True
+        if self._late_writes >= _LATE_WRITES:  # asyncio warns from here on, too
+            logger.warning("SSL connection is closed")
+        self._late_writes += 1
+        return False
+
+    def _backlog_now(self) -> Backlog:
+        if self._backlog is None:
+            self._backlog = Backlog()
+        return self._backlog
+
+    def _wait_with(self, data: Any, taken: int) -> None:
+        """Some of `data` was taken; the rest has to wait, or what was encrypted of it does."""
+        size = data.nbytes if isinstance(data, memoryview) else len(data)
+        if taken < size:
+            if type(data) is bytes:
+                self._backlog_now().put(data, taken)
+            else:
+                with memoryview(data) as view, view.cast("B") as octets:
+                    self._backlog_now().put(bytes(octets[taken:]))
+        if self._channel.unsent or taken < size:
+            self._idle = False
+            self._await_writable()
+            self._maybe_pause_protocol()
+
+    def _await_writable(self) -> None:
+        """Go on when the socket takes more; or when the peer has said something, if libssl has to
+        hear that first.
+        """
+        self._stalled = self._channel.stalled and not self._channel.unsent
+        if self._stalled:
+            self._stop_writer()
+        elif not self._writer_on:
+            self._writer_on = True
+            self._loop.add_writer(self._fd, self._write_ready)
+
+    def _stop_writer(self) -> None:
+        if self._writer_on:
+            self._writer_on = False
+            self._loop.remove_writer(self._fd)
+
+    def _write_ready(self) -> None:
+        """Send what waits, as much as is fair in one turn of the loop."""
+        if self._state is LOST:
+            return
+        backlog, channel = self._backlog, self._channel
+        try:
+            if backlog is not None and backlog.size:
+                backlog.drop(self._send(*backlog.first()))
+            else:
+                self._send(b"", 0, 0)
+        except OSError as error:
+            self._write_failed(error)
+            return
+        if channel.unsent or (backlog is not None and backlog.size):
+            self._await_writable()
+        else:
+            self._all_sent()
+        if self._protocol_paused and self._state is not LOST:
+            self._maybe_resume_protocol()
+
+    def _all_sent(self) -> None:
+        self._stop_writer()
+        self._backlog = None
+        self._stalled = False
+        if self._state is OPEN:
+            self._idle = True
+        else:
+            self._flushed()
+
+    def _after_receive(self) -> None:
+        """What was read may have left an answer of libssl's own, or set a write free."""
+        channel = self._channel
+        if self._stalled or (channel.unsent and not self._writer_on):
+            self._idle = self._stalled = channel.stalled = False
+            self._await_writable()
+
+    def _flushed(self) -> None:
+        raise NotImplementedError
+
+    def _write_failed(self, error: OSError) -> None:
+        raise NotImplementedError
