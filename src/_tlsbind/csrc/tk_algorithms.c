@@ -1,6 +1,6 @@
 /* Groups and signature algorithms: which there are, which may be used, which one was. */
-#include "tk_conn.h"
 #include "tk_fault.h"
+#include "tk_lock.h"
 #include "tk_records.h"
 
 void tk_signature_algorithms(tk_records *out)
@@ -41,9 +41,9 @@ const char *tk_conn_signature(tk_conn *c, int peer)
     const char *name = NULL;
     int found;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     found = peer ? SSL_get0_peer_signature_name(c->ssl, &name)
                  : SSL_get0_signature_name(c->ssl, &name);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return found ? name : NULL;
 }

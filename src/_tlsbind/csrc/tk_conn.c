@@ -6,68 +6,101 @@
 
 /* ---- the steps ---- */
 
-static int64_t step_read(tk_conn *c, tk_op *op)
+/* How many of the peer's messages, beside data, one step deals with before others have their turn:
+   a peer may pack hundreds of tickets into one record. */
+enum { MESSAGES_MOST = 64, DATA_MOST = 1 << 20 };
+
+/* A socket that does not block is asked by `select` next: what is here already does not show
+   there. */
+static int holds_nothing(tk_conn *c) { return c->ahead.size == 0 && !SSL_has_pending(c->ssl); }
+
+/* Read until there is data, or none: libssl stops after each message that is not data. */
+static tk_outcome read_on(tk_conn *c, tk_op *op)
 {
-    int64_t status;
-    int more, first = !c->has_read;
+    int messages = 0, result;
+    tk_outcome outcome;
+    size_t n;
 
-    if (c->parked != 0)
-        return c->parked;
-    if (tk_handshake_first(c) && (status = tk_handshake_step(c, op)) != TK_DONE)
-        return status;
     do {
-        size_t n = 0;
-        int result;
-
-        c->reader_room = c->shutdown_sent ? 0 : op->size - op->done;
+        tk_op_refill(c);
+        c->reader_room = c->shutdown_sent || messages > 0 ? 0 : op->size - op->done;
         result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
-        if (result != 1) {
-            status = tk_op_classify(c, op, result);
-            if (op->done == 0)
-                break;
-            /* the bytes come first; the connection has failed for good */
-            if (tk_is_failure(status)) {
-                tk_op_take_fault(c, op);
-                c->parked = status;
-            }
-            status = (int64_t)op->done;
-            break;
+        if (result == 1) {
+            op->done += n;
+            c->has_read = 1;
+            return TK_STEP_DONE;
         }
-        op->done += n;
-        c->has_read = 1;
-        status = (int64_t)op->done;
-        more = op->done < op->size && (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c));
-    } while (more);
+        outcome = tk_op_classify(c, op, result);
+    } while (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST);
+    if (outcome == TK_STEP_MORE && c->fd >= 0 && !op->may_wait && holds_nothing(c))
+        return TK_STEP_WANT_READ; /* a flood need not keep its reader from everything else */
+    return outcome;
+}
+
+/* Read until there is no room, or no record any more. */
+static tk_outcome fill(tk_conn *c, tk_op *op)
+{
+    tk_outcome outcome;
+
+    do {
+        outcome = read_on(c, op);
+    } while (outcome == TK_STEP_DONE && op->done < op->size && op->done < DATA_MOST &&
+             (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c)));
+    if (outcome == TK_STEP_DONE || op->done == 0)
+        return outcome;
+    if (tk_is_failure(outcome)) { /* the bytes come first; the connection has failed for good */
+        tk_op_take_fault(c, op);
+        c->parked = outcome;
+    }
+    return TK_STEP_DONE;
+}
+
+static tk_outcome step_read(tk_conn *c, tk_op *op)
+{
+    tk_outcome outcome;
+    int first = !c->has_read;
+
+    if (c->parked != TK_STEP_NONE)
+        return c->parked;
+    if (tk_handshake_first(c) && (outcome = tk_handshake_step(c, op)) != TK_STEP_DONE)
+        return outcome;
+    outcome = fill(c, op);
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
         /* after a ticket libssl holds a write buffer, which only the next write would free */
         (void)SSL_free_buffers(c->ssl);
     if (c->behind.size == 0)
-        return status;
+        return outcome;
     /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of
        libssl's own: only a caller that does not wait here must be told of the latter. A reader
        waits for both directions, and what a send says of a broken connection is the writer's news:
        the socket has its own for a reader. */
-    if (tk_transport_flush(c) == 0 && status == TK_WANT_READ && !op->may_wait &&
+    if (tk_transport_flush(c) == 0 && outcome == TK_STEP_WANT_READ && !op->may_wait &&
         c->owed_count == 0 && c->turn.number == 0)
-        return TK_WANT_WRITE;
-    return status;
+        return TK_STEP_WANT_WRITE;
+    return outcome;
 }
 
 /* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify,
    which ends both. */
-static int64_t step_shutdown(tk_conn *c, tk_op *op)
+static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
 {
-    for (;;) {
-        int result;
+    tk_outcome outcome;
+    int messages = 0, result;
 
+    for (;;) {
         if (c->shutdown_sent && tk_op_leaves_reading(c, op))
-            return tk_op_flush(c, op, TK_WANT_READ);
+            return tk_op_flush(c, op, TK_STEP_WANT_READ);
+        tk_op_refill(c);
         result = SSL_shutdown(c->ssl);
-        if (result < 0)
-            return tk_op_flush(c, op, tk_op_classify(c, op, result));
+        if (result < 0) {
+            outcome = tk_op_classify(c, op, result);
+            if (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST)
+                continue;
+            return tk_op_flush(c, op, outcome);
+        }
         c->shutdown_sent = 1;
         if (result == 1 || ++op->zeros > 1)
-            return tk_op_flush(c, op, TK_DONE);
+            return tk_op_flush(c, op, TK_STEP_DONE);
     }
 }
 
@@ -75,7 +108,7 @@ static int64_t step_shutdown(tk_conn *c, tk_op *op)
 
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
-    tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ };
+    tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ, .counts = 1 };
 
     return tk_op_do(c, &op, timeout);
 }

@@ -23,14 +23,20 @@ typedef struct {
 
 /* What a reader that waited has seen in the socket: it is there still. */
 typedef struct {
+    int fresh; /* nothing was taken from the socket since */
     int error; /* of recv; 0: none */
     size_t size;
     uint8_t bytes[2048];
 } tk_look;
 
+enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE }; /* tk_conn.door */
+
 struct tk_conn {
     SSL *ssl;
-    tk_mutex mutex;
+    tk_mutex mutex;         /* tk_lock.c */
+    int32_t queueing;       /* threads that have found it locked, */
+    int64_t queueing_since; /* and when the one that is next began to */
+    int32_t orphaned;       /* a forked child: what had begun will never end */
     tk_condition left;      /* a thread has stopped waiting */
     int64_t fd;             /* -1: memory transport */
     tk_mem *incoming, *outgoing;
@@ -40,8 +46,7 @@ struct tk_conn {
     int32_t waiting;        /* how many threads are in poll ... */
     int32_t reader;         /* whether one of them waits to read, for all that would */
     int32_t born;           /* tk_generation of the process that made it */
-    /* ... in the process that had this number: a forked child has none of them */
-    int32_t generation;
+    int32_t generation;     /* ... of the process that these threads are of */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
     tk_look *look;          /* at what the socket holds, for the step that comes now; NULL: none */
@@ -54,6 +59,8 @@ struct tk_conn {
     size_t reader_room;
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
     uint8_t corked;         /* more records follow at once: gather them for one send */
+    uint8_t starved;        /* libssl has asked for more than there is */
+    size_t budget;          /* how many bytes it may be given before others have their turn */
     uint8_t dry;            /* the last read had to wait: the next one begins with that */
     uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
     uint64_t received;
@@ -70,8 +77,7 @@ struct tk_conn {
     tk_turn turn;           /* of the write whose bytes go out now */
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
-    /* the status of a read that failed for good, for the reads to come; 0: none */
-    int64_t parked;
+    int32_t parked;         /* what came of a read that failed for good, for the reads to come */
 
     tk_event *first_event, *last_event;
     int32_t events;
@@ -97,7 +103,9 @@ struct tk_conn {
     /* early data: a client's to send; a server's that has come and was not read */
     tk_queue early;
     uint8_t shutdown_sent;
-    uint8_t inside;         /* Python is behind a door: libssl must not be entered again */
+    uint8_t inside;         /* Python is behind a door: libssl must not be entered again, */
+    uint64_t inside_thread; /* not by this thread: the call that it is in goes on afterwards; */
+    uint8_t door;           /* which door */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */

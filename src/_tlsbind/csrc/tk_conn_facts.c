@@ -3,9 +3,9 @@
 #include <openssl/x509v3.h>
 
 #include "tk_cipher.h"
-#include "tk_conn.h"
 #include "tk_distrust.h"
 #include "tk_fault.h"
+#include "tk_lock.h"
 
 /* ---- before the handshake ---- */
 
@@ -15,25 +15,29 @@ int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const vo
     X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     tk_fault_begin();
     ok = (sni == NULL || SSL_set_tlsext_host_name(c->ssl, sni))
       && (host == NULL || X509_VERIFY_PARAM_set1_host(param, host, 0))
       && (ip == NULL || X509_VERIFY_PARAM_set1_ip(param, ip, ip_size));
     if (!ok)
         tk_fail(fault);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok ? TK_DONE : TK_SSL;
 }
 
 int tk_conn_set_context(tk_conn *c, tk_ctx *to)
 {
-    int ok;
+    int status;
 
-    tk_lock(&c->mutex);
-    ok = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL;
-    tk_unlock(&c->mutex);
-    return ok ? TK_DONE : TK_SSL;
+    tk_conn_lock_outside(c);
+    /* libssl uses what it would free */
+    if (c->orphaned || (c->inside && c->door != TK_DOOR_SERVERNAME))
+        status = TK_REENTERED;
+    else
+        status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
+    tk_conn_unlock(c);
+    return status;
 }
 
 /* A copy is set: when this handshake fails, which anybody on the way can bring about, libssl
@@ -46,11 +50,11 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
     unsigned int size;
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     tk_fault_begin();
     /* another thread has begun the handshake: libssl would mix two sessions up */
     if (!SSL_in_before(c->ssl)) {
-        tk_unlock(&c->mutex);
+        tk_conn_unlock(c);
         return TK_DONE;
     }
     ok = s == NULL || (copy = SSL_SESSION_dup(s)) != NULL;
@@ -62,7 +66,7 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
         c->unanswered = copy != NULL;
     if (!ok)
         tk_fail(fault);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     SSL_SESSION_free(copy);
     return ok ? TK_DONE : TK_SSL;
 }
@@ -71,9 +75,9 @@ int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s)
 {
     int found;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     found = sk_SSL_CIPHER_find(SSL_get_ciphers(c->ssl), SSL_SESSION_get0_cipher(s)) >= 0;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return found;
 }
 
@@ -81,11 +85,11 @@ int tk_conn_set_id_context(tk_conn *c, const void *id)
 {
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     c->has_id_base = 1;
     ok = SSL_set_session_id_context(c->ssl, id, 32);
     c->unanswered = SSL_in_before(c->ssl); /* the policy may change until the handshake begins */
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok ? TK_DONE : TK_SSL;
 }
 
@@ -93,9 +97,9 @@ int tk_conn_reused(tk_conn *c)
 {
     int reused;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     reused = SSL_session_reused(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return reused;
 }
 
@@ -103,9 +107,9 @@ int tk_conn_begun(tk_conn *c)
 {
     int begun;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     begun = !SSL_in_before(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return begun;
 }
 
@@ -129,7 +133,7 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
     STACK_OF(X509) *given, *found;
     int i, ok = 0;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     ERR_set_mark();
     given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
     if (v != NULL &&
@@ -145,7 +149,7 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
     for (i = 0; i < sk_X509_num(found); i++)
         tk_x509_der(sk_X509_value(found, i), chain);
     ERR_pop_to_mark();
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     X509_STORE_CTX_free(v);
     sk_X509_pop_free(given, X509_free);
     return ok;
@@ -163,9 +167,9 @@ SSL_SESSION *tk_conn_session(tk_conn *c)
 {
     SSL_SESSION *s;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     s = SSL_is_init_finished(c->ssl) ? SSL_get1_session(c->ssl) : in_progress(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return s;
 }
 
@@ -199,7 +203,7 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     const char *name;
 
     memset(out, 0, sizeof *out);
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     out->done = SSL_is_init_finished(c->ssl);
     out->server = SSL_is_server(c->ssl);
     out->offered = c->offered;
@@ -226,16 +230,16 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
         memcpy(out->alpn, alpn, out->alpn_size);
     if ((name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name)) != NULL)
         strncpy(out->server_name, name, sizeof out->server_name - 1);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 X509 *tk_conn_peer(tk_conn *c)
 {
     X509 *x;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     x = SSL_get1_peer_certificate(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return x;
 }
 
@@ -243,10 +247,10 @@ X509 *tk_conn_rejected(tk_conn *c)
 {
     X509 *x;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     if ((x = c->rejected) != NULL)
         X509_up_ref(x);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return x;
 }
 
@@ -256,13 +260,13 @@ void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
     X509 *leaf;
     int i;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
     if (!verified && SSL_is_server(c->ssl) && (leaf = SSL_get0_peer_certificate(c->ssl)) != NULL)
         tk_x509_der(leaf, out); /* on a server, libssl keeps it apart */
     for (i = 0; i < sk_X509_num(chain); i++)
         tk_x509_der(sk_X509_value(chain, i), out);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
@@ -270,7 +274,7 @@ void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
     STACK_OF(SSL_CIPHER) *ours, *theirs;
     int i;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     ours = SSL_get_ciphers(c->ssl);
     theirs = SSL_get_client_ciphers(c->ssl);
     for (i = 0; ours != NULL && i < sk_SSL_CIPHER_num(theirs); i++)
@@ -278,15 +282,15 @@ void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
             tk_cipher_record(sk_SSL_CIPHER_value(theirs, i), out);
     if (theirs == NULL)
         tk_info_shared(c, out);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room)
 {
     size_t n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = peer ? SSL_get_peer_finished(c->ssl, into, room) : SSL_get_finished(c->ssl, into, room);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return (int)(n < room ? n : room);
 }

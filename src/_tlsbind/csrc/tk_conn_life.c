@@ -2,7 +2,7 @@
 #include "tk_fault.h"
 #include "tk_handshake.h"
 #include "tk_hooks.h"
-#include "tk_library.h"
+#include "tk_lock.h"
 #include "tk_notes.h"
 #include "tk_ticket.h"
 #include "tk_transport.h"
@@ -15,8 +15,8 @@ static int set_transport(tk_conn *c, tk_mem *incoming, tk_mem *outgoing)
     BIO *b;
 
     if (c->fd < 0) {
-        tk_mem_up_ref(c->incoming = incoming);
-        tk_mem_up_ref(c->outgoing = outgoing);
+        tk_mem_join(c->incoming = incoming);
+        tk_mem_join(c->outgoing = outgoing);
     } else if (!tk_fd_prepare((tk_fd)c->fd)) {
         return 0;
     }
@@ -36,8 +36,41 @@ static void offer_post_handshake_auth(SSL *ssl, int server)
         SSL_set_verify(ssl, mode | SSL_VERIFY_POST_HANDSHAKE, SSL_get_verify_callback(ssl));
 }
 
-tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
-                     void *handle, tk_fault *fault)
+static void destroy(tk_conn *c)
+{
+    int kind;
+
+    if (c->ssl != NULL && !c->orphaned) {
+        c->handle = NULL;
+        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1,
+           RFC 8446 6.1); without this, SSL_free would mark it bad. After a fatal alert libssl has
+           marked it already. */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(c->ssl);
+    }
+    tk_events_clear(c);
+    tk_queue_clear(&c->ahead);
+    tk_queue_clear(&c->behind);
+    tk_info_end(c);
+    free(c->owed);
+    SSL_SESSION_free(c->found);
+    tk_queue_clear(&c->early);
+    tk_trouble_end(c);
+    tk_ring_free(c->ring);
+    tk_mem_part(c->incoming);
+    tk_mem_part(c->outgoing);
+    for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
+        free(c->fault[kind]);
+    if (c->generation == tk_generation) { /* else threads that are gone may seem to use them */
+        tk_condition_destroy(&c->turns);
+        tk_condition_destroy(&c->left);
+        tk_mutex_destroy(&c->mutex);
+    }
+    free(c);
+}
+
+static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                       void *handle, tk_fault *fault)
 {
     tk_conn *c = calloc(1, sizeof *c);
 
@@ -46,8 +79,7 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
         tk_fail(fault);
         return NULL;
     }
-    /* a hook that Python answers may ask its own connection a question */
-    tk_mutex_init_recursive(&c->mutex);
+    tk_mutex_init(&c->mutex);
     tk_condition_init(&c->left);
     tk_condition_init(&c->turns);
     c->fd = fd;
@@ -60,10 +92,12 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     if (c->ssl == NULL || !set_transport(c, incoming, outgoing) ||
         !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
-        tk_conn_free(c);
+        destroy(c);
         return NULL;
     }
-    SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY);
+    /* Not SSL_MODE_AUTO_RETRY: libssl would go on for as long as the peer sends anything but
+       data */
+    SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     tk_hooks_watch(c);
     /* an id context is the server's; a client that has one refuses sessions from elsewhere, after
        the fact */
@@ -81,38 +115,27 @@ tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem
     return c;
 }
 
+tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                     void *handle, tk_fault *fault)
+{
+    tk_conn *c;
+
+    tk_fork_enter(x);
+    c = create(x, server, fd, incoming, outgoing, handle, fault);
+    tk_fork_leave(x);
+    return c;
+}
+
 void tk_conn_free(tk_conn *c)
 {
-    int kind;
-
     if (c == NULL)
         return;
-    if (c->ssl != NULL) {
-        c->handle = NULL;
-        /* A connection that ends without close_notify leaves its session resumable (RFC 5246 7.2.1,
-           RFC 8446 6.1); without this, SSL_free would mark it bad. After a fatal alert libssl has
-           marked it already. */
-        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-        SSL_free(c->ssl);
-    }
-    tk_events_clear(c);
-    tk_queue_clear(&c->ahead);
-    tk_queue_clear(&c->behind);
-    tk_info_end(c);
-    free(c->owed);
-    SSL_SESSION_free(c->found);
-    tk_queue_clear(&c->early);
-    tk_trouble_end(c);
-    tk_ring_free(c->ring);
-    tk_mem_free(c->incoming);
-    tk_mem_free(c->outgoing);
-    for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
-        free(c->fault[kind]);
-    tk_condition_destroy(&c->turns);
-    tk_condition_destroy(&c->left);
-    tk_mutex_destroy(&c->mutex);
-    free(c);
+    tk_fork_enter(c);
+    destroy(c);
+    tk_fork_leave(c);
 }
+
+enum { TICKETS_MOST = 16 };
 
 /* A TLS 1.3 client that has read nothing may have its tickets still in the socket. Take them in:
    they are worth having, and a socket that is closed over unread bytes resets the connection, which
@@ -121,14 +144,19 @@ static void take_tickets(tk_conn *c)
 {
     char byte;
     size_t n;
+    int messages = 0, result;
 
-    if (c->fd < 0 || c->has_read || c->closed || c->inside || SSL_is_server(c->ssl) ||
-        c->born != tk_generation)
+    if (c->fd < 0 || c->has_read || c->closed || c->orphaned || c->inside ||
+        SSL_is_server(c->ssl) || c->born != tk_generation)
         return;
     if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) ||
         SSL_get_shutdown(c->ssl) != 0)
         return;
-    (void)SSL_peek_ex(c->ssl, &byte, 1, &n);
+    do {
+        tk_op_refill(c);
+        result = SSL_peek_ex(c->ssl, &byte, 1, &n);
+    } while (result != 1 && SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_READ && !c->starved &&
+             ++messages < TICKETS_MOST);
     ERR_clear_error();
 }
 
@@ -139,7 +167,8 @@ static void drop_the_rest(tk_conn *c)
     uint8_t unwanted[4096];
     int i;
 
-    if (c->fd < 0 || c->alert_sent < 0 || c->closed || c->inside || c->born != tk_generation)
+    if (c->fd < 0 || c->alert_sent < 0 || c->closed || c->orphaned || c->inside ||
+        c->born != tk_generation)
         return;
     for (i = 0; i < 16 && tk_fd_recv((tk_fd)c->fd, unwanted, sizeof unwanted) > 0; i++)
         ;
@@ -147,21 +176,19 @@ static void drop_the_rest(tk_conn *c)
 
 void tk_conn_close(tk_conn *c)
 {
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     take_tickets(c);
     drop_the_rest(c);
     c->closed = 1;
     if (c->inside) /* what libssl does from now on must not meet the descriptor's next owner */
         c->send_failed = EBADF;
-    if (c->generation != tk_generation)
-        c->waiting = c->reader = 0;
     if (c->waiting > 0) {
         tk_condition_broadcast(&c->turns);
         tk_fd_wake((tk_fd)c->fd);
     }
     while (c->waiting > 0)
-        tk_condition_wait(&c->left, &c->mutex);
-    tk_unlock(&c->mutex);
+        tk_conn_wait(c, &c->left, -1);
+    tk_conn_unlock(c);
 }
 
 /* ---- small questions and orders ---- */
@@ -169,19 +196,19 @@ void tk_conn_close(tk_conn *c)
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out)
 {
     memset(out, 0, sizeof *out);
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     if (c->fault[operation] != NULL)
         *out = *c->fault[operation];
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 int64_t tk_conn_pending(tk_conn *c)
 {
     int64_t n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = SSL_pending(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return n;
 }
 
@@ -189,9 +216,9 @@ int tk_conn_feed(tk_conn *c, const void *data, size_t size)
 {
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     ok = tk_queue_put(&c->ahead, data, size);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok;
 }
 
@@ -199,9 +226,9 @@ int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room)
 {
     size_t n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = tk_queue_take(&c->ahead, into, room);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return (int64_t)n;
 }
 
@@ -209,9 +236,9 @@ int tk_conn_handshake_done(tk_conn *c)
 {
     int done;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     done = SSL_is_init_finished(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return done;
 }
 
@@ -219,10 +246,14 @@ int tk_conn_request_certificate(tk_conn *c, tk_fault *fault)
 {
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock_outside(c);
+    if (c->inside || c->orphaned) {
+        tk_conn_unlock(c);
+        return TK_REENTERED;
+    }
     tk_fault_begin();
     if (!(ok = SSL_verify_client_post_handshake(c->ssl)))
         tk_fail(fault);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok ? TK_DONE : TK_SSL;
 }

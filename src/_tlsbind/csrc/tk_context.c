@@ -4,6 +4,7 @@
 #include "tk_cipher.h"
 #include "tk_fault.h"
 #include "tk_hooks.h"
+#include "tk_lock.h"
 
 static const SSL_METHOD *method_of(int role)
 {
@@ -205,7 +206,7 @@ void tk_ctx_policy(tk_ctx *c, tk_policy *out)
 
 void tk_conn_policy(tk_conn *c, tk_policy *out)
 {
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     out->verify_mode = SSL_get_verify_mode(c->ssl) & ~SSL_VERIFY_POST_HANDSHAKE;
     out->verify_depth = SSL_get_verify_depth(c->ssl);
     out->min_version = (int32_t)SSL_get_min_proto_version(c->ssl);
@@ -214,7 +215,7 @@ void tk_conn_policy(tk_conn *c, tk_policy *out)
     out->verify_flags = X509_VERIFY_PARAM_get_flags(SSL_get0_param(c->ssl));
     out->options = SSL_get_options(c->ssl);
     out->host_flags = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(c->ssl));
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 /* ---- the session cache ---- */

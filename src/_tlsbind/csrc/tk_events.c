@@ -1,6 +1,6 @@
 /* The sessions that a handshake, or a peer later, has brought: queued until Python fetches them. */
 #include "tk_events.h"
-#include "tk_conn.h"
+#include "tk_lock.h"
 
 enum { EVENTS_MOST = 64 }; /* a peer may send tickets without end: the newest are worth more */
 
@@ -8,25 +8,33 @@ int tk_conn_events(tk_conn *c)
 {
     int n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = c->events;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return n;
+}
+
+static SSL_SESSION *pop(tk_conn *c)
+{
+    tk_event *e = c->first_event;
+    SSL_SESSION *session;
+
+    if (e == NULL)
+        return NULL;
+    session = e->session;
+    c->first_event = e->next;
+    c->events--;
+    free(e);
+    return session;
 }
 
 static SSL_SESSION *next_event(tk_conn *c)
 {
-    SSL_SESSION *session = NULL;
-    tk_event *e;
+    SSL_SESSION *session;
 
-    tk_lock(&c->mutex);
-    if ((e = c->first_event) != NULL) {
-        session = e->session;
-        c->first_event = e->next;
-        c->events--;
-        free(e);
-    }
-    tk_unlock(&c->mutex);
+    tk_conn_lock(c);
+    session = pop(c);
+    tk_conn_unlock(c);
     return session;
 }
 
@@ -52,7 +60,7 @@ void tk_events_push(tk_conn *c, SSL_SESSION *session)
         return;
     }
     if (c->events >= EVENTS_MOST)
-        SSL_SESSION_free(next_event(c));
+        SSL_SESSION_free(pop(c));
     e->session = session;
     if (c->first_event == NULL)
         c->first_event = e;
@@ -66,6 +74,6 @@ void tk_events_clear(tk_conn *c)
 {
     SSL_SESSION *session;
 
-    while ((session = next_event(c)) != NULL)
+    while ((session = pop(c)) != NULL)
         SSL_SESSION_free(session);
 }

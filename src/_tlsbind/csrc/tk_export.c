@@ -1,5 +1,5 @@
 /* What other protocols bind themselves to TLS with. */
-#include "tk_conn.h"
+#include "tk_lock.h"
 #include "tk_fault.h"
 
 int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void *context,
@@ -7,13 +7,13 @@ int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void 
 {
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     tk_fault_begin();
     ok = SSL_export_keying_material(c->ssl, into, size, label, label_size, context, context_size,
                                     context != NULL);
     if (ok != 1)
         tk_fail(fault);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok == 1 ? TK_DONE : TK_SSL;
 }
 
@@ -21,10 +21,10 @@ int tk_conn_random(tk_conn *c, int server, void *into)
 {
     size_t n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = server ? SSL_get_server_random(c->ssl, into, SSL3_RANDOM_SIZE)
                : SSL_get_client_random(c->ssl, into, SSL3_RANDOM_SIZE);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return (int)n;
 }
 
@@ -57,8 +57,8 @@ void tk_conn_own(tk_conn *c, tk_records *out)
 {
     X509 *x;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     if ((x = SSL_get_certificate(c->ssl)) != NULL)
         tk_x509_der(x, out);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }

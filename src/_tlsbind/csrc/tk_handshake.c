@@ -13,6 +13,7 @@
    this very handshake has taken out of the store, not with one that a hook gave. */
 #include "tk_handshake.h"
 #include "tk_alpn.h"
+#include "tk_lock.h"
 #include "tk_lookup.h"
 
 enum { RECORD_MOST = 16384 };
@@ -31,14 +32,14 @@ int tk_conn_set_early(tk_conn *c, const void *data, size_t size)
 {
     int ok;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     ok = SSL_in_before(c->ssl) && !SSL_is_server(c->ssl);
     if (ok) {
         tk_queue_clear(&c->early);
         ok = size == 0 || tk_queue_put(&c->early, data, size);
         c->early_state = ok && size > 0 ? EARLY_WAITS : EARLY_NONE;
     }
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return ok ? TK_DONE : TK_SSL;
 }
 
@@ -139,7 +140,7 @@ static int receive(tk_conn *c)
     }
 }
 
-static int64_t step_read_early(tk_conn *c, tk_op *op)
+static tk_outcome step_read_early(tk_conn *c, tk_op *op)
 {
     int result = 1;
 
@@ -148,12 +149,14 @@ static int64_t step_read_early(tk_conn *c, tk_op *op)
         result = receive(c);
     if (result == 1 && SSL_is_server(c->ssl))
         op->done = tk_queue_take(&c->early, op->into, op->size);
-    return tk_op_flush(c, op, result == 1 ? (int64_t)op->done : tk_op_classify(c, op, result));
+    return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
 }
 
 int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout)
 {
-    tk_op op = { .step = step_read_early, .into = into, .size = room, .kind = TK_HANDSHAKE };
+    tk_op op = {
+        .step = step_read_early, .into = into, .size = room, .kind = TK_HANDSHAKE, .counts = 1
+    };
 
     return tk_op_do(c, &op, timeout);
 }
@@ -169,7 +172,7 @@ int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n)
 
 /* ---- the handshake ---- */
 
-int64_t tk_handshake_step(tk_conn *c, tk_op *op)
+tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
 {
     int result = 1;
 
@@ -183,7 +186,7 @@ int64_t tk_handshake_step(tk_conn *c, tk_op *op)
         result = send_again(c);
     if (result == 1)
         tk_lookup_end(c);
-    return tk_op_flush(c, op, result == 1 ? TK_DONE : tk_op_classify(c, op, result));
+    return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
 }
 
 /* A client reads or writes before its early data is gone: the handshake comes first. */

@@ -4,7 +4,7 @@
 
 #include "tk_op.h"
 
-int64_t tk_handshake_step(tk_conn *c, tk_op *op);
+tk_outcome tk_handshake_step(tk_conn *c, tk_op *op);
 /* whether it has to come before a read or a write */
 int tk_handshake_first(const tk_conn *c);
 int tk_handshake_write(tk_conn *c, const void *data, size_t size, size_t *n);

@@ -80,7 +80,7 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
     (void)argument;
     if (c == NULL || c->handle == NULL || !SSL_is_server(ssl))
         return SSL_TLSEXT_ERR_NOACK;
-    error = tk_door_open(c);
+    error = tk_door_open(c, TK_DOOR_SERVERNAME);
     answer = tk_py_servername(c->handle, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
     tk_door_close(c, error);
     if (answer < 0)
@@ -136,7 +136,7 @@ static void on_message(int sent, int version, int content_type, const void *data
     (void)argument;
     if (c == NULL || c->handle == NULL)
         return;
-    error = tk_door_open(c);
+    error = tk_door_open(c, TK_DOOR_MESSAGE);
     if (tk_py_message(c->handle, sent, version, content_type, data, size) != 0)
         c->interrupted = 1;
     tk_door_close(c, error);

@@ -12,7 +12,7 @@
    A session from elsewhere comes with notes as bytes, which Python wrote and will read. */
 #include "tk_info.h"
 #include "tk_cipher.h"
-#include "tk_conn.h"
+#include "tk_lock.h"
 #include "tk_records.h"
 
 static int session_index = -1;
@@ -132,7 +132,7 @@ void tk_conn_info(tk_conn *c, tk_records *out)
     SSL_SESSION *s;
     tk_info *f;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     s = SSL_get_session(c->ssl);
     if ((f = tk_info_of(s)) != NULL)
         add_notes(out, f);
@@ -140,7 +140,7 @@ void tk_conn_info(tk_conn *c, tk_records *out)
         tk_records_add(out, TK_INFO_LIVE, NULL, 0);
         add_notes(out, c->info);
     }
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 void tk_session_info(SSL_SESSION *s, tk_records *out)

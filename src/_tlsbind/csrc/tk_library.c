@@ -1,5 +1,5 @@
 /* The library as a whole: what is made once, its version, its constants. */
-#include "tk_library.h"
+#include "tk_fork.h"
 #include "tk_records.h"
 #include "tk_ring.h"
 #include "tk_stage.h"
@@ -8,21 +8,14 @@
 
 int tk_ctx_index = -1, tk_conn_index = -1;
 
-int32_t tk_generation;
-
-static void in_child(void)
-{
-    tk_generation++;
-    tk_ring_unlock();
-}
-
 int tk_init(void)
 {
     if (tk_conn_index >= 0)
         return 1;
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
-        !tk_info_init() || !tk_at_fork(tk_ring_lock, tk_ring_unlock, in_child))
+        !tk_info_init() || !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
+        !tk_fork_init())
         return 0;
     tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

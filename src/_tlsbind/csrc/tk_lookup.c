@@ -13,6 +13,7 @@
 #include <openssl/tls1.h>
 
 #include "tk_lookup.h"
+#include "tk_lock.h"
 
 enum {
     REMOVED_MOST = 65536, /* nobody may have been there to take them */
@@ -23,25 +24,25 @@ enum {
 
 void tk_conn_pause(tk_conn *c)
 {
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     c->unanswered = SSL_in_before(c->ssl);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 void tk_conn_go_on(tk_conn *c)
 {
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     c->unanswered = 0;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 int tk_conn_paused(tk_conn *c)
 {
     int paused;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     paused = c->unanswered;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return paused;
 }
 
@@ -101,10 +102,10 @@ int tk_conn_wanted(tk_conn *c, void *into)
 {
     int size;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     size = c->unanswered && c->looked ? c->wanted_size : 0;
     memcpy(into, c->wanted, (size_t)size);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return size;
 }
 
@@ -112,14 +113,14 @@ void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
 {
     SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     if (c->unanswered && c->looked) {
         SSL_SESSION *before = c->found;
         c->found = copy;
         c->found_once = (uint8_t)(taken != 0);
         copy = before;
     }
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     SSL_SESSION_free(copy);
 }
 
@@ -146,11 +147,11 @@ void tk_lookup_end(tk_conn *c)
    tickets. */
 void tk_conn_use_external(tk_conn *c)
 {
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     c->external = 1;
     /* libssl would look for each ticket in its own cache */
     SSL_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 /* ---- what libssl's own cache has removed ---- */

@@ -1,5 +1,6 @@
 /* The memory transport: a byte queue that two connections may share, each from its own thread. */
 #include "tk_mem.h"
+#include "tk_fork.h"
 
 tk_mem *tk_mem_new(void)
 {
@@ -12,84 +13,38 @@ tk_mem *tk_mem_new(void)
     return m;
 }
 
-void tk_mem_up_ref(tk_mem *m)
-{
-    tk_lock(&m->mutex);
-    m->references++;
-    tk_unlock(&m->mutex);
-}
+/* ---- for connections ---- */
 
-void tk_mem_free(tk_mem *m)
-{
-    int left;
+void tk_mem_join(tk_mem *m) { tk_atomic_add(&m->references, 1); }
 
-    if (m == NULL)
-        return;
-    tk_lock(&m->mutex);
-    left = --m->references;
-    tk_unlock(&m->mutex);
-    if (left > 0)
+void tk_mem_part(tk_mem *m)
+{
+    if (m == NULL || tk_atomic_add(&m->references, -1) > 0)
         return;
     tk_queue_clear(&m->queue);
     tk_mutex_destroy(&m->mutex);
     free(m);
 }
 
-int64_t tk_mem_read(tk_mem *m, void *into, size_t room)
+size_t tk_mem_take(tk_mem *m, void *into, size_t room, int *at_end)
 {
     size_t n;
 
     tk_lock(&m->mutex);
     n = tk_queue_take(&m->queue, into, room);
+    *at_end = n == 0 && m->ended && m->queue.size == 0;
     tk_unlock(&m->mutex);
-    return (int64_t)n;
+    return n;
 }
 
-int64_t tk_mem_write(tk_mem *m, const void *data, size_t size)
+int tk_mem_give(tk_mem *m, const void *data, size_t size)
 {
     int ok;
 
     tk_lock(&m->mutex);
     ok = size == 0 || tk_queue_put(&m->queue, data, size);
     tk_unlock(&m->mutex);
-    return ok ? (int64_t)size : -1;
-}
-
-int64_t tk_mem_pending(tk_mem *m)
-{
-    int64_t n;
-
-    tk_lock(&m->mutex);
-    n = (int64_t)m->queue.size;
-    tk_unlock(&m->mutex);
-    return n;
-}
-
-void tk_mem_write_eof(tk_mem *m)
-{
-    tk_lock(&m->mutex);
-    m->ended = 1;
-    tk_unlock(&m->mutex);
-}
-
-int tk_mem_ended(tk_mem *m)
-{
-    int ended;
-
-    tk_lock(&m->mutex);
-    ended = m->ended;
-    tk_unlock(&m->mutex);
-    return ended;
-}
-
-int tk_mem_eof(tk_mem *m)
-{
-    int eof;
-
-    tk_lock(&m->mutex);
-    eof = m->ended && m->queue.size == 0;
-    tk_unlock(&m->mutex);
-    return eof;
+    return ok;
 }
 
 int tk_mem_holds_record(tk_mem *m)
@@ -102,4 +57,82 @@ int tk_mem_holds_record(tk_mem *m)
     whole = m->queue.size >= 5 && m->queue.size >= 5 + ((size_t)p[3] << 8 | p[4]);
     tk_unlock(&m->mutex);
     return whole;
+}
+
+/* ---- for Python ---- */
+
+static void begin(tk_mem *m)
+{
+    tk_fork_enter(m);
+    tk_lock(&m->mutex);
+}
+
+static void end(tk_mem *m)
+{
+    tk_unlock(&m->mutex);
+    tk_fork_leave(m);
+}
+
+void tk_mem_free(tk_mem *m)
+{
+    tk_fork_enter(m);
+    tk_mem_part(m);
+    tk_fork_leave(m);
+}
+
+int64_t tk_mem_read(tk_mem *m, void *into, size_t room)
+{
+    size_t n;
+
+    begin(m);
+    n = tk_queue_take(&m->queue, into, room);
+    end(m);
+    return (int64_t)n;
+}
+
+int64_t tk_mem_write(tk_mem *m, const void *data, size_t size)
+{
+    int ok;
+
+    begin(m);
+    ok = size == 0 || tk_queue_put(&m->queue, data, size);
+    end(m);
+    return ok ? (int64_t)size : -1;
+}
+
+int64_t tk_mem_pending(tk_mem *m)
+{
+    int64_t n;
+
+    begin(m);
+    n = (int64_t)m->queue.size;
+    end(m);
+    return n;
+}
+
+void tk_mem_write_eof(tk_mem *m)
+{
+    begin(m);
+    m->ended = 1;
+    end(m);
+}
+
+int tk_mem_ended(tk_mem *m)
+{
+    int ended;
+
+    begin(m);
+    ended = m->ended;
+    end(m);
+    return ended;
+}
+
+int tk_mem_eof(tk_mem *m)
+{
+    int eof;
+
+    begin(m);
+    eof = m->ended && m->queue.size == 0;
+    end(m);
+    return eof;
 }

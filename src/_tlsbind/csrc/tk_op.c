@@ -18,35 +18,73 @@
    that, and its number used again. */
 #include "tk_op.h"
 #include "tk_fault.h"
+#include "tk_lock.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
 
-int64_t tk_op_classify(tk_conn *c, tk_op *op, int result)
+enum { BUDGET = 65536 }; /* bytes from the peer that one call of libssl may work through */
+
+void tk_op_refill(tk_conn *c)
+{
+    c->starved = 0;
+    c->budget = BUDGET;
+}
+
+tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
 {
     switch (op->ssl_error = SSL_get_error(c->ssl, result)) {
     case SSL_ERROR_WANT_READ:
-        return TK_WANT_READ;
+        return c->starved ? TK_STEP_WANT_READ : TK_STEP_MORE;
     case SSL_ERROR_WANT_WRITE:
-        return TK_WANT_WRITE;
+        return TK_STEP_WANT_WRITE;
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
-        return TK_PAUSED;
+        return TK_STEP_PAUSED;
     case SSL_ERROR_ZERO_RETURN:
         /* The end of the data to a reader; once both sides have ended, only to one that waits:
            another thread unwraps. */
         if (op->kind == TK_READ &&
             (SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN || op->may_wait))
-            return TK_EOF;
-        return TK_ZERO_RETURN;
+            return TK_STEP_EOF;
+        return TK_STEP_ZERO_RETURN;
     case SSL_ERROR_SYSCALL:
+        return TK_STEP_SYSCALL;
+    default:
+        return TK_STEP_SSL;
+    }
+}
+
+static int is_want(tk_outcome outcome)
+{
+    return outcome == TK_STEP_WANT_READ || outcome == TK_STEP_WANT_WRITE ||
+           outcome == TK_STEP_WANT_TURN || outcome == TK_STEP_WANT_DOOR;
+}
+
+static int64_t status_of(const tk_op *op, tk_outcome outcome)
+{
+    switch (outcome) {
+    case TK_STEP_DONE:
+        return op->counts ? (int64_t)op->done : TK_DONE;
+    case TK_STEP_ENDED:
+        return TK_ENDED;
+    case TK_STEP_EOF:
+        return TK_EOF;
+    case TK_STEP_ZERO_RETURN:
+        return TK_ZERO_RETURN;
+    case TK_STEP_WANT_READ:
+        return TK_WANT_READ;
+    case TK_STEP_WANT_WRITE:
+    case TK_STEP_WANT_TURN:
+    case TK_STEP_WANT_DOOR:
+        return TK_WANT_WRITE;
+    case TK_STEP_MORE:
+        return TK_INTERRUPTED;
+    case TK_STEP_PAUSED:
+        return TK_PAUSED;
+    case TK_STEP_SYSCALL:
         return TK_SYSCALL;
     default:
         return TK_SSL;
     }
-}
-
-static int is_want(int64_t status)
-{
-    return status == TK_WANT_READ || status == TK_WANT_WRITE || status == TK_TURN;
 }
 
 /* The errno of the operation's own direction first: after a reset, libssl tries to send an alert,
@@ -60,17 +98,17 @@ static int errno_of(const tk_conn *c, const tk_op *op)
 }
 
 /* After every step but a write's: send on what libssl has written meanwhile. */
-int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status)
+tk_outcome tk_op_flush(tk_conn *c, tk_op *op, tk_outcome outcome)
 {
     int flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
 
-    if (flushed == 1 || tk_is_failure(status))
-        return status;
+    if (flushed == 1 || tk_is_failure(outcome))
+        return outcome;
     if (flushed < 0) {
         op->ssl_error = SSL_ERROR_SYSCALL;
-        return TK_SYSCALL;
+        return TK_STEP_SYSCALL;
     }
-    return TK_WANT_WRITE;
+    return TK_STEP_WANT_WRITE;
 }
 
 /* Take the fault now, in the thread and the call that failed. Without memory for it, it stays
@@ -86,34 +124,35 @@ static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
 void tk_op_take_fault(tk_conn *c, const tk_op *op) { take_fault(c, op, errno_of(c, op)); }
 
 /* libssl 4.0 does not say a second time what another thread's read has failed of. */
-static int64_t repeat_fault(tk_conn *c, const tk_op *op)
+static tk_outcome repeat_fault(tk_conn *c, const tk_op *op)
 {
     tk_fault **slot = &c->fault[op->kind];
 
     if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL)
         **slot = *c->fault[TK_READ];
-    return c->fault[TK_READ]->ssl_error == SSL_ERROR_SYSCALL ? TK_SYSCALL : TK_SSL;
+    return c->fault[TK_READ]->ssl_error == SSL_ERROR_SYSCALL ? TK_STEP_SYSCALL : TK_STEP_SSL;
 }
 
-static int64_t attempt(tk_conn *c, tk_op *op)
+static tk_outcome attempt(tk_conn *c, tk_op *op)
 {
-    int64_t status;
+    tk_outcome outcome;
 
     c->read_errno = c->write_errno = c->interrupted = 0;
     c->reader_room = 0;
     if (c->unanswered && op->kind != TK_SHUTDOWN)
-        return TK_PAUSED;
+        return TK_STEP_PAUSED;
     tk_fault_begin();
-    status = op->step(c, op);
-    if (status == TK_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
+    tk_op_refill(c);
+    outcome = op->step(c, op);
+    if (outcome == TK_STEP_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
         c->fault[TK_READ] != NULL)
         return repeat_fault(c, op);
-    if (tk_is_failure(status) && (op->kind != TK_READ || c->parked == 0))
+    if (tk_is_failure(outcome) && (op->kind != TK_READ || c->parked == TK_STEP_NONE))
         tk_op_take_fault(c, op);
-    if (op->kind == TK_READ && status == TK_SSL)
+    if (op->kind == TK_READ && outcome == TK_STEP_SSL)
         /* libssl would not say it twice, and the next reader has to hear it too */
-        c->parked = status;
-    return c->interrupted && is_want(status) ? TK_INTERRUPTED : status;
+        c->parked = outcome;
+    return c->interrupted && is_want(outcome) ? TK_STEP_MORE : outcome;
 }
 
 /* A read that libssl need not be asked about. */
@@ -125,45 +164,64 @@ static int has_to_wait(tk_conn *c, const tk_op *op)
         (void)tk_transport_flush(c);
         return 1;
     }
-    if (!c->dry || c->parked != 0 || c->ahead.size > 0 || c->behind.size > 0 || c->unanswered)
+    if (!c->dry || c->parked != TK_STEP_NONE || c->ahead.size > 0 || c->behind.size > 0 ||
+        c->unanswered)
         return 0;
     c->dry = 0; /* as the last time: it would ask an empty socket */
-    return SSL_is_init_finished(c->ssl) && SSL_pending(c->ssl) == 0 &&
+    return SSL_is_init_finished(c->ssl) && !SSL_has_pending(c->ssl) &&
            SSL_get_shutdown(c->ssl) == 0;
+}
+
+/* Whether an operation has to end here: then with the status. */
+static int ends(tk_conn *c, tk_op *op, tk_outcome outcome, int64_t deadline, tk_look *look,
+                int64_t *status)
+{
+    int64_t left = -1;
+    int met;
+
+    if (!is_want(outcome) || (!op->may_wait && outcome != TK_STEP_WANT_DOOR)) {
+        *status = status_of(op, outcome);
+        return 1;
+    }
+    if (c->closed) { /* by a callback, in this step */
+        *status = TK_CLOSED;
+        return 1;
+    }
+    if (op->limited && (left = deadline - tk_clock_ms()) <= 0) {
+        *status = TK_TIMED_OUT;
+        return 1;
+    }
+    met = tk_op_wait(c, op, outcome, left, look);
+    op->waited = 1;
+    if (met == TK_SYSCALL)
+        take_fault(c, op, tk_fd_errno());
+    *status = met;
+    return met != TK_DONE && met != TK_TIMED_OUT; /* whether the time is over, the clock says */
 }
 
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
 {
     /* the clock has cut off part of a millisecond */
-    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, left = timeout, status;
+    int64_t deadline = timeout > 0 ? tk_clock_ms() + timeout + 1 : 0, status;
+    tk_outcome outcome;
     tk_look look;
 
     look.size = 0;
+    look.fresh = 0;
     op->may_wait = timeout != 0 && c->fd >= 0;
     op->limited = timeout > 0;
-    for (;;) {
-        int waited;
-
-        status = c->closed            ? TK_CLOSED
-                 : c->inside          ? TK_REENTERED
-                 : has_to_wait(c, op) ? TK_WANT_READ
-                                      : attempt(c, op);
+    do {
+        if (c->closed || c->orphaned)
+            return TK_CLOSED;
+        if (c->inside && c->inside_thread == tk_thread())
+            return TK_REENTERED;
+        c->look = look.fresh ? &look : NULL;
+        look.fresh = 0;
+        outcome = c->inside            ? TK_STEP_WANT_DOOR
+                  : has_to_wait(c, op) ? TK_STEP_WANT_READ
+                                       : attempt(c, op);
         c->look = NULL;
-        if (!is_want(status) || c->fd < 0 || timeout == 0)
-            break;
-        if (timeout > 0 && (left = deadline - tk_clock_ms()) <= 0) {
-            status = TK_TIMED_OUT;
-            break;
-        }
-        waited = tk_op_wait(c, op, status, left, &look);
-        op->waited = 1;
-        if (waited == TK_SYSCALL)
-            take_fault(c, op, tk_fd_errno());
-        if (waited != TK_DONE && waited != TK_TIMED_OUT) {
-            status = waited;
-            break;
-        }
-    }
+    } while (!ends(c, op, outcome, deadline, &look, &status));
     if (op->kind == TK_READ)
         c->dry = op->waited && look.size < sizeof look.bytes;
     return status;
@@ -173,9 +231,8 @@ int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout)
 {
     int64_t status;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     status = tk_op_run(c, op, timeout);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return status;
 }
-

@@ -4,10 +4,25 @@
 
 #include "tk_conn.h"
 
-enum { TK_TURN = -100 }; /* a status of a step: another write has to end first */
+/* What came of a step: for the loop alone, which makes of it a status that crosses the border. */
+typedef enum {
+    TK_STEP_NONE,
+    TK_STEP_DONE,
+    TK_STEP_ENDED,       /* the transport has ended between two records: tk_stream.c */
+    TK_STEP_EOF,         /* the peer has closed its side cleanly */
+    TK_STEP_ZERO_RETURN, /* both sides are closed already */
+    TK_STEP_WANT_READ,
+    TK_STEP_WANT_WRITE,
+    TK_STEP_WANT_TURN,   /* another write has to end first */
+    TK_STEP_WANT_DOOR,   /* a callback of another thread's has to return first */
+    TK_STEP_MORE,        /* there is more to do at once, but others come first */
+    TK_STEP_PAUSED,
+    TK_STEP_SYSCALL,
+    TK_STEP_SSL
+} tk_outcome;
 
 typedef struct tk_op {
-    int64_t (*step)(tk_conn *c, struct tk_op *op);
+    tk_outcome (*step)(tk_conn *c, struct tk_op *op);
     uint8_t *into;       /* read */
     const uint8_t *data; /* write */
     size_t size;
@@ -16,6 +31,7 @@ typedef struct tk_op {
     uint64_t number;     /* write: among those that have had the turn; 0: it has not */
     int may_wait, limited, waited; /* limited: not for ever */
     int kind;            /* TK_HANDSHAKE ... */
+    int counts;          /* the answer is how much was done */
     int zeros;           /* shutdown: answers of 0 so far */
     int again;           /* stream: the next call has something to say without waiting */
     int ssl_error;
@@ -24,9 +40,13 @@ typedef struct tk_op {
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
 int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout);  /* takes the lock */
 void tk_op_take_fault(tk_conn *c, const tk_op *op); /* of a step that failed */
-int64_t tk_op_classify(tk_conn *c, tk_op *op, int result);
+void tk_op_refill(tk_conn *c); /* before each call of libssl that reads: a new budget */
+tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result);
 /* send on what libssl has written meanwhile */
-int64_t tk_op_flush(tk_conn *c, tk_op *op, int64_t status);
-static inline int tk_is_failure(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
+tk_outcome tk_op_flush(tk_conn *c, tk_op *op, tk_outcome outcome);
+static inline int tk_is_failure(tk_outcome outcome)
+{
+    return outcome == TK_STEP_SYSCALL || outcome == TK_STEP_SSL;
+}
 
 #endif

@@ -23,9 +23,9 @@ typedef CRITICAL_SECTION tk_mutex; /* always recursive */
 typedef CONDITION_VARIABLE tk_condition;
 
 static inline void tk_mutex_init(tk_mutex *m) { InitializeCriticalSection(m); }
-static inline void tk_mutex_init_recursive(tk_mutex *m) { InitializeCriticalSection(m); }
 static inline void tk_mutex_destroy(tk_mutex *m) { DeleteCriticalSection(m); }
 static inline void tk_lock(tk_mutex *m) { EnterCriticalSection(m); }
+static inline int tk_try_lock(tk_mutex *m) { return TryEnterCriticalSection(m); }
 static inline void tk_unlock(tk_mutex *m) { LeaveCriticalSection(m); }
 static inline void tk_condition_init(tk_condition *c) { InitializeConditionVariable(c); }
 static inline void tk_condition_destroy(tk_condition *c) { (void)c; }
@@ -94,6 +94,15 @@ static inline int64_t tk_atomic_load(int64_t *n)
 {
     return InterlockedCompareExchange64((volatile LONG64 *)n, 0, 0);
 }
+static inline int32_t tk_atomic_load32(int32_t *n)
+{
+    return InterlockedCompareExchange((volatile LONG *)n, 0, 0);
+}
+static inline void tk_atomic_store32(int32_t *n, int32_t value)
+{
+    InterlockedExchange((volatile LONG *)n, value);
+}
+static inline void tk_pause(void) { Sleep(1); }
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
     (void)before, (void)in_parent, (void)in_child;
@@ -114,16 +123,9 @@ typedef pthread_mutex_t tk_mutex;
 typedef pthread_cond_t tk_condition;
 
 static inline void tk_mutex_init(tk_mutex *m) { pthread_mutex_init(m, NULL); }
-static inline void tk_mutex_init_recursive(tk_mutex *m)
-{
-    pthread_mutexattr_t a;
-    pthread_mutexattr_init(&a);
-    pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
-    pthread_mutex_init(m, &a);
-    pthread_mutexattr_destroy(&a);
-}
 static inline void tk_mutex_destroy(tk_mutex *m) { pthread_mutex_destroy(m); }
 static inline void tk_lock(tk_mutex *m) { pthread_mutex_lock(m); }
+static inline int tk_try_lock(tk_mutex *m) { return pthread_mutex_trylock(m) == 0; }
 static inline void tk_unlock(tk_mutex *m) { pthread_mutex_unlock(m); }
 static inline void tk_condition_destroy(tk_condition *c) { pthread_cond_destroy(c); }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_cond_wait(c, m); }
@@ -204,7 +206,7 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SHUT_RDWR); }
 
 static inline int32_t tk_atomic_add(int32_t *n, int32_t more)
 {
-    return __atomic_add_fetch(n, more, __ATOMIC_ACQ_REL);
+    return __atomic_add_fetch(n, more, __ATOMIC_SEQ_CST);
 }
 static inline void tk_atomic_store(int64_t *n, int64_t value)
 {
@@ -215,6 +217,17 @@ static inline void tk_atomic_add64(int64_t *to, int64_t n)
     __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
 }
 static inline int64_t tk_atomic_load(int64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
+/* These two, and tk_atomic_add, are in one order that all threads see. */
+static inline int32_t tk_atomic_load32(int32_t *n) { return __atomic_load_n(n, __ATOMIC_SEQ_CST); }
+static inline void tk_atomic_store32(int32_t *n, int32_t value)
+{
+    __atomic_store_n(n, value, __ATOMIC_SEQ_CST);
+}
+static inline void tk_pause(void) /* a moment: another thread has something short to end */
+{
+    struct timespec t = { 0, 20000 };
+    nanosleep(&t, NULL);
+}
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
     return pthread_atfork(before, in_parent, in_child) == 0;

@@ -11,7 +11,7 @@ static unsigned int on_client(SSL *ssl, const char *hint, char *identity,
 
     if (c == NULL || c->handle == NULL)
         return 0;
-    error = tk_door_open(c);
+    error = tk_door_open(c, TK_DOOR_PSK);
     size = tk_py_psk_client(c->handle, hint, identity, (int)identity_room, key, (int)key_room);
     tk_door_close(c, error);
     return size > 0 ? (unsigned int)size : 0;
@@ -25,7 +25,7 @@ static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key
 
     if (c == NULL || c->handle == NULL)
         return 0;
-    error = tk_door_open(c);
+    error = tk_door_open(c, TK_DOOR_PSK);
     size = tk_py_psk_server(c->handle, identity, key, (int)key_room);
     tk_door_close(c, error);
     return size > 0 ? (unsigned int)size : 0;

@@ -19,6 +19,7 @@
    do operations that are not of this file. */
 #include "tk_stage.h"
 #include "tk_ahead.h"
+#include "tk_lock.h"
 #include "tk_transport.h"
 
 enum {
@@ -82,26 +83,26 @@ static int push(tk_conn *c)
     return c->behind.size > 0 ? tk_transport_flush(c) : 1;
 }
 
-int64_t tk_stage_end(tk_conn *c, tk_op *op, int64_t status)
+tk_outcome tk_stage_end(tk_conn *c, tk_op *op, tk_outcome outcome)
 {
     tk_stage *s = c->on_stage;
     int pushed = push(c);
 
-    if (pushed < 0 && op->kind != TK_READ && !tk_is_failure(status)) {
+    if (pushed < 0 && op->kind != TK_READ && !tk_is_failure(outcome)) {
         op->ssl_error = SSL_ERROR_SYSCALL;
-        status = TK_SYSCALL;
+        outcome = TK_STEP_SYSCALL;
     }
     c->on_stage = NULL;
     c->receives = 0;
     if (s == NULL)
-        return status;
+        return outcome;
     if (s->end > s->start && !tk_queue_put(&c->ahead, s->in + s->start, s->end - s->start)) {
         ERR_raise(ERR_LIB_SSL, ERR_R_MALLOC_FAILURE);
         op->ssl_error = SSL_ERROR_SSL;
-        status = TK_SSL;
+        outcome = TK_STEP_SSL;
     }
     (void)tk_atomic_add(&s->busy, -1);
-    return status;
+    return outcome;
 }
 
 int tk_stage_holds_bytes(const tk_conn *c)
@@ -154,6 +155,7 @@ static int stream_read(BIO *b, char *into, int size)
     if (n > 0)
         c->received += (uint64_t)n;
     if (n == -2 || (n == 0 && c->end_hidden)) {
+        c->starved = 1;
         BIO_set_retry_read(b);
         return -1;
     }
@@ -210,9 +212,9 @@ int tk_stream_open(tk_conn *c, tk_stage *s)
         return 0;
     BIO_set_data(b, c);
     BIO_set_init(b, 1);
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     SSL_set_bio(c->ssl, b, b);
     c->stage = s;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return 1;
 }

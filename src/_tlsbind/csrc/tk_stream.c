@@ -7,86 +7,101 @@
 #include "tk_stage.h"
 #include "tk_fault.h"
 #include "tk_handshake.h"
+#include "tk_lock.h"
 #include "tk_transport.h"
 
 enum {
     RECORD_MOST = 16384,
+    MESSAGES_MOST = 64,        /* beside data, in one call: as in tk_conn.c */
     SLICE = 2 * TK_STAGE_ROOM, /* how much one call encrypts, for the others' sake */
     UNSENT_MOST = (1 << 24) - 1
 };
 
 /* ---- the steps ---- */
 
-static int64_t handshake(tk_conn *c, tk_op *op)
+static tk_outcome handshake(tk_conn *c, tk_op *op)
 {
-    int64_t status;
+    tk_outcome outcome;
 
     tk_stage_begin(c);
-    status = tk_stage_end(c, op, tk_handshake_step(c, op));
-    return status == TK_DONE && c->behind.size > 0 && c->fd >= 0 ? TK_WANT_WRITE : status;
+    outcome = tk_stage_end(c, op, tk_handshake_step(c, op));
+    return outcome == TK_STEP_DONE && c->behind.size > 0 && c->fd >= 0 ? TK_STEP_WANT_WRITE
+                                                                       : outcome;
 }
 
 /* Once more, for libssl to say what is wrong with an end in the middle of a record. */
-static int64_t torn(tk_conn *c, tk_op *op)
+static tk_outcome torn(tk_conn *c, tk_op *op)
 {
     uint8_t byte;
     size_t n;
 
     c->end_hidden = 0;
+    tk_op_refill(c);
     return tk_op_classify(c, op, SSL_read_ex(c->ssl, &byte, 1, &n));
 }
 
-/* Read until the room is full, or all that was received is used up. */
-static int64_t decrypt(tk_conn *c, tk_op *op)
+/* libssl stops after each message that is not data. */
+static tk_outcome read_once(tk_conn *c, tk_op *op)
 {
-    int64_t status;
-    size_t n;
+    size_t n = 0;
     int result;
+
+    tk_op_refill(c);
+    c->reader_room = op->size - op->done;
+    result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
+    op->done += n;
+    return result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result);
+}
+
+/* Read until the room is full, or all that was received is used up. */
+static tk_outcome decrypt(tk_conn *c, tk_op *op)
+{
+    tk_outcome outcome;
+    int messages = 0;
 
     c->end_hidden = 1;
     do {
-        n = 0;
-        c->reader_room = op->size - op->done;
-        result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
-        op->done += n;
-    } while (result == 1 && op->done < op->size &&
-             (SSL_pending(c->ssl) > 0 || tk_stage_holds_bytes(c)));
-    if (result == 1)
-        return TK_DONE;
-    status = tk_op_classify(c, op, result);
-    if (status == TK_WANT_READ && c->at_end)
-        status = SSL_has_pending(c->ssl) ? torn(c, op) : TK_ENDED;
+        outcome = read_once(c, op);
+    } while ((outcome == TK_STEP_DONE && op->done < op->size &&
+              (SSL_pending(c->ssl) > 0 || tk_stage_holds_bytes(c))) ||
+             (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST));
+    if (outcome == TK_STEP_WANT_READ && c->at_end)
+        outcome = SSL_has_pending(c->ssl) ? torn(c, op) : TK_STEP_ENDED;
     c->end_hidden = 0;
-    return status;
+    if (outcome != TK_STEP_MORE)
+        return outcome;
+    op->again = 1; /* when other connections have had their turn */
+    return TK_STEP_DONE;
 }
 
-static int64_t receive(tk_conn *c, tk_op *op)
+static tk_outcome receive(tk_conn *c, tk_op *op)
 {
-    int64_t status = TK_DONE;
+    tk_outcome outcome = TK_STEP_DONE;
     int first = !c->has_read;
 
-    if (c->parked != 0)
+    if (c->parked != TK_STEP_NONE)
         return c->parked;
     tk_stage_begin(c);
     if (tk_handshake_first(c))
-        status = tk_handshake_step(c, op);
-    if (status == TK_DONE)
-        status = decrypt(c, op);
-    status = tk_stage_end(c, op, status);
+        outcome = tk_handshake_step(c, op);
+    if (outcome == TK_STEP_DONE)
+        outcome = decrypt(c, op);
+    outcome = tk_stage_end(c, op, outcome);
     c->has_read |= op->done > 0;
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
         (void)SSL_free_buffers(c->ssl); /* as in tk_conn.c */
-    if (op->done == 0 || status == TK_DONE)
-        return status;
-    if (tk_is_failure(status)) { /* the bytes come first */
+    if (op->done == 0 || outcome == TK_STEP_DONE)
+        return outcome;
+    if (tk_is_failure(outcome)) { /* the bytes come first */
         tk_op_take_fault(c, op);
-        c->parked = status;
+        c->parked = outcome;
     }
-    op->again = status != TK_WANT_READ && status != TK_WANT_WRITE; /* it is told in the next call */
-    return TK_DONE;
+    /* it is told in the next call */
+    op->again = outcome != TK_STEP_WANT_READ && outcome != TK_STEP_WANT_WRITE;
+    return TK_STEP_DONE;
 }
 
-static int64_t encrypt(tk_conn *c, tk_op *op)
+static tk_outcome encrypt(tk_conn *c, tk_op *op)
 {
     size_t n;
     int result;
@@ -102,24 +117,24 @@ static int64_t encrypt(tk_conn *c, tk_op *op)
         op->taken += n;
         op->done += n;
     }
-    return TK_DONE;
+    return TK_STEP_DONE;
 }
 
-static int64_t post(tk_conn *c, tk_op *op)
+static tk_outcome post(tk_conn *c, tk_op *op)
 {
-    int64_t status = TK_DONE;
+    tk_outcome outcome = TK_STEP_DONE;
 
     tk_stage_begin(c);
     if (c->behind.size > 0 && c->fd >= 0 && tk_transport_flush(c) < 0) {
         op->ssl_error = SSL_ERROR_SYSCALL;
-        return tk_stage_end(c, op, TK_SYSCALL);
+        return tk_stage_end(c, op, TK_STEP_SYSCALL);
     }
     if (tk_handshake_first(c))
-        status = tk_handshake_step(c, op);
-    return tk_stage_end(c, op, status == TK_DONE ? encrypt(c, op) : status);
+        outcome = tk_handshake_step(c, op);
+    return tk_stage_end(c, op, outcome == TK_STEP_DONE ? encrypt(c, op) : outcome);
 }
 
-static int64_t finish(tk_conn *c, tk_op *op)
+static tk_outcome finish(tk_conn *c, tk_op *op)
 {
     int result = 1;
 
@@ -128,7 +143,7 @@ static int64_t finish(tk_conn *c, tk_op *op)
         result = SSL_shutdown(c->ssl);
         c->shutdown_sent = result >= 0;
     }
-    return tk_stage_end(c, op, result >= 0 ? TK_DONE : tk_op_classify(c, op, result));
+    return tk_stage_end(c, op, result >= 0 ? TK_STEP_DONE : tk_op_classify(c, op, result));
 }
 
 /* ---- the operations ---- */
@@ -157,10 +172,10 @@ int64_t tk_stream_receive(tk_conn *c, void *into, size_t room)
     tk_op op = { .step = receive, .into = into, .size = room, .kind = TK_READ };
     int64_t result;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     result = tk_op_run(c, &op, 0);
     result = packed(c, result, op.done, op.again || (op.done > 0 && op.done == room));
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return result;
 }
 
@@ -169,10 +184,10 @@ int64_t tk_stream_send(tk_conn *c, const void *data, size_t start, size_t end)
     tk_op op = { .step = post, .data = data, .size = end, .taken = start, .kind = TK_WRITE };
     int64_t result;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     result = tk_op_run(c, &op, 0);
     result = packed(c, result, op.done, result == TK_WANT_READ);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return result;
 }
 
@@ -181,9 +196,9 @@ int64_t tk_stream_finish(tk_conn *c)
     tk_op op = { .step = finish, .kind = TK_SHUTDOWN };
     int64_t result;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     result = packed(c, tk_op_run(c, &op, 0), 0, 0);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return result;
 }
 
@@ -193,10 +208,10 @@ int tk_stream_waiting(tk_conn *c)
 {
     int waiting;
 
-    tk_lock(&c->mutex);
-    waiting = c->ahead.size > 0 || c->parked != 0 || SSL_has_pending(c->ssl) ||
+    tk_conn_lock(c);
+    waiting = c->ahead.size > 0 || c->parked != TK_STEP_NONE || SSL_has_pending(c->ssl) ||
               (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return waiting;
 }
 
@@ -204,9 +219,9 @@ size_t tk_stream_unsent(tk_conn *c)
 {
     size_t size;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     size = c->behind.size;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return size;
 }
 
@@ -214,8 +229,8 @@ size_t tk_stream_take(tk_conn *c, void *into, size_t room)
 {
     size_t n;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     n = tk_queue_take(&c->behind, into, room);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return n;
 }

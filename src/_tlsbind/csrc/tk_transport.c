@@ -13,11 +13,11 @@ static BIO_METHOD *method;
 
 static int read_memory(tk_conn *c, char *into, size_t size)
 {
-    int64_t n = tk_mem_read(c->incoming, into, size);
+    int at_end, n = (int)tk_mem_take(c->incoming, into, size, &at_end);
 
     if (n == 0)
-        c->at_end = tk_mem_eof(c->incoming);
-    return (int)n;
+        c->at_end = at_end;
+    return n;
 }
 
 static int transport_read(BIO *b, char *into, int size)
@@ -28,12 +28,18 @@ static int transport_read(BIO *b, char *into, int size)
     BIO_clear_retry_flags(b);
     if (into == NULL || size <= 0 || (c->closed && c->fd >= 0))
         return 0;
+    if (c->budget == 0) { /* not starved: it goes on when others have had their turn */
+        BIO_set_retry_read(b);
+        return -1;
+    }
     n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_ahead_read(c, into, (size_t)size);
     if (n > 0) {
         tk_trouble_came(c, into, (size_t)n);
         c->received += (uint64_t)n;
+        c->budget -= (size_t)n < c->budget ? (size_t)n : c->budget;
     }
     if (n == -2 || (n == 0 && !c->at_end)) {
+        c->starved = 1;
         BIO_set_retry_read(b);
         return -1;
     }
@@ -75,7 +81,7 @@ static int transport_write(BIO *b, const char *data, int size)
     if (data == NULL || size <= 0)
         return 0;
     if (c->fd < 0) {
-        if (tk_mem_write(c->outgoing, data, (size_t)size) < 0)
+        if (!tk_mem_give(c->outgoing, data, (size_t)size))
             return -1;
         c->sent += (uint64_t)size;
     } else {

@@ -1,5 +1,6 @@
 /* What a failure is explained with. Nothing of it costs anything while all goes well. */
 #include "tk_trouble.h"
+#include "tk_lock.h"
 #include "tk_op.h"
 #include "tk_records.h"
 
@@ -30,11 +31,11 @@ void tk_conn_refused(tk_conn *c, int built, tk_records *out)
     STACK_OF(X509) *chain;
     int i;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     chain = built ? c->built : c->refused;
     for (i = 0; i < sk_X509_num(chain); i++)
         tk_x509_der(sk_X509_value(chain, i), out);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
 /* What lies behind the bytes that libssl has taken: a greeting in plain text is longer. */
@@ -65,7 +66,7 @@ void tk_conn_trouble(tk_conn *c, tk_trouble *out)
     size_t taken;
 
     memset(out, 0, sizeof *out);
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     out->server = SSL_is_server(c->ssl);
     out->done = c->shaken;
     out->asked = !out->server && SSL_get_sigalgs(c->ssl, -1, NULL, NULL, NULL, NULL, NULL) > 0;
@@ -81,21 +82,21 @@ void tk_conn_trouble(tk_conn *c, tk_trouble *out)
     out->came_size = (uint32_t)taken;
     if ((name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name)) != NULL)
         strncpy(out->server_name, name, sizeof out->server_name - 1);
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }
 
-static int64_t step_glance(tk_conn *c, tk_op *op)
+static tk_outcome step_glance(tk_conn *c, tk_op *op)
 {
     uint8_t byte;
     size_t n;
     int result;
 
-    if (c->parked != 0)
+    if (c->parked != TK_STEP_NONE)
         return c->parked;
     if (SSL_is_server(c->ssl) || !c->shaken || c->has_read)
-        return TK_DONE;
+        return TK_STEP_DONE;
     result = SSL_peek_ex(c->ssl, &byte, 1, &n);
-    return result == 1 ? TK_DONE : tk_op_classify(c, op, result);
+    return result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result);
 }
 
 int64_t tk_conn_glance(tk_conn *c)

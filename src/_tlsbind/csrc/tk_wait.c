@@ -6,7 +6,7 @@
    timeout, on a socket that blocks, does not poll: it looks at the bytes that come (MSG_PEEK), as
    the transport would have to do next. */
 #include "tk_wait.h"
-#include "tk_library.h"
+#include "tk_lock.h"
 
 enum { SLICE_MS = 50 };
 
@@ -42,14 +42,7 @@ static int wait_for_bytes(const tk_conn *c, tk_look *look)
 }
 
 /* Before a thread begins to wait without the lock, and after. */
-static void count_in(tk_conn *c)
-{
-    if (c->generation != tk_generation) {
-        c->generation = tk_generation;
-        c->waiting = c->reader = 0;
-    }
-    c->waiting++;
-}
+static void count_in(tk_conn *c) { c->waiting++; }
 
 static void count_out(tk_conn *c)
 {
@@ -61,10 +54,9 @@ static void count_out(tk_conn *c)
    one to take in: it would sleep on if this one took it, and hear nothing of the peer's end. */
 int tk_op_leaves_reading(const tk_conn *c, const tk_op *op)
 {
-    if (!op->may_wait || !c->reader || c->generation != tk_generation ||
-        (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
+    if (!op->may_wait || !c->reader || (op->kind != TK_READ && op->kind != TK_SHUTDOWN))
         return 0;
-    return c->parked == 0 && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) &&
+    return c->parked == TK_STEP_NONE && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) &&
            SSL_pending(c->ssl) == 0;
 }
 
@@ -76,49 +68,49 @@ static int64_t slice(const tk_op *op, int reads, int64_t left)
     return left < 0 || left > SLICE_MS ? SLICE_MS : left;
 }
 
-static int wait_unlocked(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look)
+static int wait_unlocked(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t left,
+                         tk_look *look)
 {
-    int reads = status == TK_WANT_READ && !tk_op_leaves_reading(c, op),
+    int reads = wanted == TK_STEP_WANT_READ && !tk_op_leaves_reading(c, op),
         reader = reads && op->kind == TK_READ;
-    int writes = status == TK_WANT_WRITE || c->behind.size > 0;
+    int writes = wanted == TK_STEP_WANT_WRITE || c->behind.size > 0;
     uint64_t taken = c->taken;
     int waited;
 
     count_in(c);
     c->reader |= reader;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     look->size = 0;
     look->error = 0;
     if (reader && !writes && left < 0)
         waited = wait_for_bytes(c, look);
     else
         waited = wait_for_socket(c, reads, writes,
-                                 slice(op, reads || status != TK_WANT_READ, left));
-    tk_lock(&c->mutex);
+                                 slice(op, reads || wanted != TK_STEP_WANT_READ, left));
+    tk_conn_lock(c);
     c->reader &= !reader;
     count_out(c);
-    if (look->error != 0 || (look->size > 0 && c->taken == taken))
-        c->look = look;
+    look->fresh = look->error != 0 || (look->size > 0 && c->taken == taken);
     return waited;
 }
 
-/* Another write ends soon, or its caller has to come back. A condition does not hear of signals:
-   look for them. */
-static int wait_for_turn(tk_conn *c, int64_t left)
+/* Another write, or a callback of another thread's, ends soon, or its caller has to come back. A
+   condition does not hear of signals: look for them. */
+static int wait_for_thread(tk_conn *c, int64_t left)
 {
     int passed;
 
     count_in(c);
-    passed = tk_condition_wait_ms(&c->turns, &c->mutex,
-                                  (int)(left < 0 || left > SLICE_MS ? SLICE_MS : left));
+    passed = tk_conn_wait(c, &c->turns, (int)(left < 0 || left > SLICE_MS ? SLICE_MS : left));
     count_out(c);
     return passed ? TK_DONE : TK_INTERRUPTED;
 }
 
-int tk_op_wait(tk_conn *c, const tk_op *op, int64_t status, int64_t left, tk_look *look)
+int tk_op_wait(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t left, tk_look *look)
 {
-    int waited = status == TK_TURN ? wait_for_turn(c, left)
-                                   : wait_unlocked(c, op, status, left, look);
+    int waited = wanted == TK_STEP_WANT_TURN || wanted == TK_STEP_WANT_DOOR
+                     ? wait_for_thread(c, left)
+                     : wait_unlocked(c, op, wanted, left, look);
 
     return c->closed ? TK_CLOSED : waited;
 }

@@ -21,11 +21,12 @@
    So each byte is encrypted once, and in its writer's order. A writer that waits here gathers
    several records for one send. */
 #include "tk_handshake.h"
-#include "tk_library.h"
+#include "tk_lock.h"
 #include "tk_transport.h"
 
 enum {
     RECORD_MOST = 16384,
+    STEP_MOST = 1 << 20,         /* how much goes before others have their turn */
     CORK_MOST = 8 * RECORD_MOST, /* how much a blocking write gathers for one send */
     OWED_MOST = 16               /* writes that nobody repeats: then no other begins */
 };
@@ -97,29 +98,29 @@ static void end_turn(tk_conn *c, const tk_op *op, int torn)
         give_turn(c, torn ? LEFT : NOBODY);
 }
 
-static int64_t refuse(tk_op *op, int reason)
+static tk_outcome refuse(tk_op *op, int reason)
 {
     ERR_raise(ERR_LIB_SSL, reason);
     op->ssl_error = SSL_ERROR_SSL;
-    return TK_SSL;
+    return TK_STEP_SSL;
 }
 
 /* Another write has the turn. One of this thread's own, and one of another process, will not end
    while we wait. */
-static int64_t wait_for_turn(const tk_conn *c, tk_op *op)
+static tk_outcome wait_for_turn(const tk_conn *c, tk_op *op)
 {
     if (c->turn.generation != tk_generation)
         return refuse(op, SSL_R_BAD_WRITE_RETRY);
     if (c->turn.number == LEFT)
-        return op->limited ? TK_TURN : refuse(op, SSL_R_BAD_WRITE_RETRY);
+        return op->limited ? TK_STEP_WANT_TURN : refuse(op, SSL_R_BAD_WRITE_RETRY);
     if (c->turn.thread == tk_thread())
         return refuse(op, SSL_R_BAD_WRITE_RETRY);
-    return op->may_wait ? TK_TURN : TK_WANT_WRITE;
+    return op->may_wait ? TK_STEP_WANT_TURN : TK_STEP_WANT_WRITE;
 }
 
 /* A write that has no bytes encrypted yet, where others are under way or have ended early: whether
    it repeats one of these, or may begin, now or later. */
-static int64_t come_in(tk_conn *c, tk_op *op)
+static tk_outcome come_in(tk_conn *c, tk_op *op)
 {
     uint64_t me = tk_thread();
     tk_owed *o = find_owed(c, op);
@@ -132,7 +133,7 @@ static int64_t come_in(tk_conn *c, tk_op *op)
         if (op->taken == op->size)
             end_turn(c, op, 0);
         *o = c->owed[--c->owed_count];
-        return TK_DONE;
+        return TK_STEP_DONE;
     }
     for (i = 0; i < c->owed_count; i++)
         if (c->owed[i].thread == me)
@@ -140,12 +141,13 @@ static int64_t come_in(tk_conn *c, tk_op *op)
                           c->owed[i].size > op->size ? SSL_R_BAD_LENGTH : SSL_R_BAD_WRITE_RETRY);
     if (c->owed_count >= OWED_MOST)
         return refuse(op, SSL_R_BAD_WRITE_RETRY);
-    return c->turn.number != NOBODY && wait_for_turn(c, op) == TK_SSL ? TK_SSL : TK_DONE;
+    return c->turn.number != NOBODY && wait_for_turn(c, op) == TK_STEP_SSL ? TK_STEP_SSL
+                                                                           : TK_STEP_DONE;
 }
 
 /* ---- the step ---- */
 
-static int64_t seal(tk_conn *c, tk_op *op, int gathering)
+static tk_outcome seal(tk_conn *c, tk_op *op, int gathering)
 {
     size_t n = 0, most = c->fd < 0 ? op->size : RECORD_MOST;
     size_t chunk = op->size - op->taken < most ? op->size - op->taken : most;
@@ -161,44 +163,50 @@ static int64_t seal(tk_conn *c, tk_op *op, int gathering)
         take_turn(c, op);
     else
         end_turn(c, op, 0);
-    return TK_DONE;
+    return TK_STEP_DONE;
 }
 
-static int64_t step_write(tk_conn *c, tk_op *op)
+static tk_outcome step_write(tk_conn *c, tk_op *op)
 {
     int gathering = op->may_wait && op->size > RECORD_MOST && c->behind.size == 0 &&
                     op->taken < op->size;
-    int64_t status;
+    size_t begun = op->taken;
+    tk_outcome outcome;
 
-    if (tk_handshake_first(c) && (status = tk_handshake_step(c, op)) != TK_DONE)
-        return status;
+    if (tk_handshake_first(c) && (outcome = tk_handshake_step(c, op)) != TK_STEP_DONE)
+        return outcome;
     if (op->taken == 0 && op->size > 0 && (c->owed_count > 0 || c->turn.number != NOBODY) &&
-        (status = come_in(c, op)) != TK_DONE)
-        return status;
+        (outcome = come_in(c, op)) != TK_STEP_DONE)
+        return outcome;
     for (;;) {
         int result, flushed = gathering ? 1 : tk_transport_flush(c);
 
         if (flushed < 0) {
             op->ssl_error = SSL_ERROR_SYSCALL;
-            return TK_SYSCALL;
+            return TK_STEP_SYSCALL;
         }
         if (flushed == 0)
-            return TK_WANT_WRITE;
+            return TK_STEP_WANT_WRITE;
         if (!gathering)
             op->done = op->taken;
         if (op->done == op->size && op->size > 0)
-            return (int64_t)op->done;
+            return TK_STEP_DONE;
+        if (op->may_wait && !gathering && op->done - begun >= STEP_MOST)
+            return TK_STEP_MORE; /* its peer takes all that comes */
         if (op->size == 0) /* nothing to send, but a handshake may be due */
-            return (result = SSL_do_handshake(c->ssl)) == 1 ? 0 : tk_op_classify(c, op, result);
+            return (result = SSL_do_handshake(c->ssl)) == 1 ? TK_STEP_DONE
+                                                            : tk_op_classify(c, op, result);
         if (c->turn.number != NOBODY && c->turn.number != op->number)
             return wait_for_turn(c, op);
-        if ((status = seal(c, op, gathering)) != TK_DONE)
-            return status;
+        if ((outcome = seal(c, op, gathering)) != TK_STEP_DONE)
+            return outcome;
         gathering = op->may_wait && op->taken < op->size && c->behind.size < CORK_MOST;
     }
 }
 
 /* ---- the operations ---- */
+
+static int failed(int64_t status) { return status == TK_SYSCALL || status == TK_SSL; }
 
 /* From the byte `told` on, the caller does not know what has become of them. */
 static void leave(tk_conn *c, tk_op *op, size_t told)
@@ -212,19 +220,19 @@ static void leave(tk_conn *c, tk_op *op, size_t told)
 
 int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
 {
-    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE };
+    tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE, .counts = 1 };
     int64_t status;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     status = tk_op_run(c, &op, timeout);
-    if (tk_is_failure(status)) {
+    if (failed(status)) {
         leave(c, &op, op.taken);
     } else if (status < 0) {
         size_t told = op.may_wait && !c->closed ? 0 : op.done;
         leave(c, &op, told);
         status = told > 0 ? (int64_t)told : status;
     }
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
     return status;
 }
 
@@ -234,17 +242,18 @@ int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress 
                  .data = data,
                  .size = size,
                  .kind = TK_WRITE,
+                 .counts = 1,
                  .number = p->number,
                  .taken = p->taken };
     int64_t status;
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     status = tk_op_run(c, &op, timeout);
-    if (tk_is_failure(status))
+    if (failed(status))
         leave(c, &op, op.taken);
     p->number = op.number;
-    p->taken = tk_is_failure(status) ? 0 : op.taken;
-    tk_unlock(&c->mutex);
+    p->taken = failed(status) ? 0 : op.taken;
+    tk_conn_unlock(c);
     return status == TK_CLOSED && op.done > 0 ? (int64_t)op.done : status;
 }
 
@@ -252,8 +261,8 @@ void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress 
 {
     tk_op op = { .data = data, .size = size, .number = p->number, .taken = p->taken };
 
-    tk_lock(&c->mutex);
+    tk_conn_lock(c);
     leave(c, &op, 0);
     p->number = p->taken = 0;
-    tk_unlock(&c->mutex);
+    tk_conn_unlock(c);
 }

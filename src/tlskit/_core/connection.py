@@ -156,7 +156,13 @@ class Connection(Resumable, Exporter):
         """Take the certificate and the hooks of another context. Corresponds to
         SSL_set_SSL_CTX(3).
         """
-        if lib.tk_conn_set_context(self._conn, context._ctx) < 0:
+        status = lib.tk_conn_set_context(self._conn, context._ctx)
+        if status == lib.TK_REENTERED:
+            raise RuntimeError(
+                "this callback cannot change the context of its connection, because OpenSSL is in "
+                "the middle of using it: change it in sni_callback"
+            )
+        if status < 0:
             raise MemoryError("OpenSSL could not change the context of a connection")
         self._others += (context,)
 
@@ -165,7 +171,10 @@ class Connection(Resumable, Exporter):
         SSL_verify_client_post_handshake(3).
         """
         fault = ffi.new("tk_fault *")
-        if lib.tk_conn_request_certificate(self._conn, fault) < 0:
+        status = lib.tk_conn_request_certificate(self._conn, fault)
+        if status == lib.TK_REENTERED:
+            raise self._error(status, _HANDSHAKE)
+        if status < 0:
             raise from_queue(fault)
 
     def on_servername(self, name: str | None) -> object:

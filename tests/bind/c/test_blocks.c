@@ -58,7 +58,7 @@ static void memory_reads_what_was_written(void)
     CHECK(tk_mem_ended(m) && !tk_mem_eof(m));
     CHECK_EQUAL(tk_mem_read(m, into, sizeof into), 3);
     CHECK(!memcmp(into, "llo", 3) && tk_mem_eof(m));
-    tk_mem_up_ref(m);
+    tk_mem_join(m);
     tk_mem_free(m);
     CHECK_EQUAL(tk_mem_pending(m), 0);
     tk_mem_free(m);

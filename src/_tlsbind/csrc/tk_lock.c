@@ -1,0 +1,78 @@
+/* The lock of a connection. It is held while libssl works, for a bounded time, and by nobody who
+   waits: neither for a socket nor for Python behind a door (tk_door.h).
+
+   A thread that takes it again and again, because its peer keeps it busy, cannot keep the others
+   out: whoever comes while another has waited for more than a moment lets that one in first.
+
+   In a forked child the traces of its parent's threads are removed by whoever takes the lock first.
+   A connection that one of those was in the middle of, behind a door, is of no use there: it is
+   orphaned, and answers as if it were closed. */
+#include "tk_lock.h"
+
+enum { PATIENCE_MS = 1 };
+
+static void begin_in_child(tk_conn *c)
+{
+    static int32_t busy; /* threads of the child that come here at once */
+
+    while (tk_atomic_add(&busy, 1) != 1) {
+        tk_atomic_add(&busy, -1);
+        tk_pause();
+    }
+    if (c->generation != tk_generation) {
+        if (!tk_try_lock(&c->mutex) || (c->inside > 0 && c->inside_thread != tk_thread()))
+            c->orphaned = 1;
+        tk_mutex_init(&c->mutex);
+        tk_condition_init(&c->left);
+        tk_condition_init(&c->turns);
+        c->waiting = c->reader = c->queueing = 0;
+        tk_atomic_store32(&c->generation, tk_generation);
+    }
+    tk_atomic_add(&busy, -1);
+}
+
+/* Whether one of those that queue up has done so for too long. */
+static int somebody_is_late(tk_conn *c)
+{
+    return tk_atomic_load32(&c->queueing) != 0 &&
+           tk_clock_ms() - tk_atomic_load(&c->queueing_since) > PATIENCE_MS;
+}
+
+void tk_conn_lock_slowly(tk_conn *c)
+{
+    if (tk_atomic_load32(&c->generation) != tk_generation)
+        begin_in_child(c);
+    while (somebody_is_late(c)) {
+        tk_fork_leave(c);
+        tk_pause();
+        tk_fork_enter(c);
+    }
+    if (tk_try_lock(&c->mutex))
+        return;
+    if (tk_atomic_add(&c->queueing, 1) == 1)
+        tk_atomic_store(&c->queueing_since, tk_clock_ms());
+    tk_lock(&c->mutex);
+    tk_atomic_store(&c->queueing_since, tk_clock_ms()); /* for the next one */
+    tk_atomic_add(&c->queueing, -1);
+}
+
+int tk_conn_wait(tk_conn *c, tk_condition *condition, int ms)
+{
+    int in_time = 1;
+
+    tk_fork_leave(c);
+    if (ms < 0)
+        tk_condition_wait(condition, &c->mutex);
+    else
+        in_time = tk_condition_wait_ms(condition, &c->mutex, ms);
+    tk_unlock(&c->mutex);
+    tk_conn_lock(c); /* not before a fork that is under way */
+    return in_time;
+}
+
+void tk_conn_lock_outside(tk_conn *c)
+{
+    tk_conn_lock(c);
+    while (c->inside > 0 && c->inside_thread != tk_thread() && !c->orphaned && !c->closed)
+        tk_conn_wait(c, &c->turns, -1);
+}
