@@ -26,14 +26,11 @@ from weakref import ref
 
 from . import hooks, wait
 from .bio import MemoryBIO
-from .certificate import Certificate
 from .context import Context
 from .exporter import Exporter
-from .facts import Facts, read_facts, text_of
 from .fault import from_queue, plain_error, translate
-from .native import ROOM, Spare, ffi, give_back, lib, listed, owned, spare, spares
-from .notes import Notes, read_notes
-from .resumable import Resumable
+from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
+from .observed import Observed
 from .session import Session
 from .trouble import explain
 
@@ -72,7 +69,7 @@ _DOING = {
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Resumable, Exporter):
+class Connection(Observed, Exporter):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -417,86 +414,3 @@ class Connection(Resumable, Exporter):
         lib.tk_conn_close(self._conn)
         if self.on_session is not None:
             self._hand_out_sessions()
-
-    # -- what there is to know ---------------------------------------------------------------------
-
-    def pending(self) -> int:
-        """How many decrypted bytes wait to be read. Corresponds to SSL_pending(3)."""
-        n: int = lib.tk_conn_pending(self._conn)
-        return n
-
-    def feed(self, data: bytes) -> None:
-        """Take in bytes that were read from the socket before this connection was there."""
-        if not lib.tk_conn_feed(self._conn, data, len(data)):
-            raise MemoryError(f"no memory for {len(data)} bytes in a connection")
-
-    def leftover(self) -> bytes:
-        """After a shutdown: what came behind the peer's close_notify and was read ahead; plain
-        bytes of the socket.
-        """
-        room = 1 << 17
-        into = ffi.new("char[]", room)
-        got = bytearray()
-        while n := lib.tk_conn_leftover(self._conn, into, room):
-            got += ffi.buffer(into, n)
-        return bytes(got)
-
-    @property
-    def handshake_begun(self) -> bool:
-        """Whether the handshake has begun. Corresponds to SSL_in_before(3)."""
-        return bool(lib.tk_conn_begun(self._conn))
-
-    @property
-    def handshake_done(self) -> bool:
-        """Whether the handshake is complete. Corresponds to SSL_is_init_finished(3)."""
-        return bool(lib.tk_conn_handshake_done(self._conn))
-
-    def facts(self) -> Facts:
-        """What was negotiated, in one crossing."""
-        f = ffi.new("tk_conn_facts *")
-        lib.tk_conn_facts_of(self._conn, f)
-        return read_facts(f)
-
-    def peer(self) -> Certificate | None:
-        """The peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""
-        x509 = lib.tk_conn_peer(self._conn)
-        return None if x509 == ffi.NULL else Certificate(x509)
-
-    def rejected(self) -> bytes | None:
-        """DER of the certificate at which verification failed."""
-        x509 = lib.tk_conn_rejected(self._conn)
-        return None if x509 == ffi.NULL else Certificate(x509).der
-
-    def chain(self, *, verified: bool) -> list[bytes]:
-        """DER of the peer's chain, its own certificate first: as it sent it, or as it was
-        verified.
-        """
-        return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
-
-    def notes(self) -> list[Notes]:
-        """What was noted of handshakes: of the one that made the session, and after it of this
-        connection's, if that is another.
-        """
-        return read_notes(listed(lambda out: lib.tk_conn_info(self._conn, out)))
-
-    def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
-        """On a server, what the client offered and this side has: (name, protocol, bits); None
-        without a ClientHello.
-        """
-        found = list(listed(lambda out: lib.tk_conn_shared_ciphers(self._conn, out)))
-        rows = [
-            (
-                found[i + 1][1].decode(),
-                found[i + 2][1].decode(),
-                memoryview(found[i][1]).cast("I")[0],
-            )
-            for i in range(0, len(found), 3)
-        ]
-        return rows or None
-
-    def signature_algorithm(self, *, peer: bool) -> str | None:
-        """What a side has signed its handshake with, by its IANA name.
-
-        Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
-        """
-        return text_of(lib.tk_conn_signature(self._conn, peer))
