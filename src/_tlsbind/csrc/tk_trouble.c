@@ -4,6 +4,8 @@
 #include "tk_op.h"
 #include "tk_records.h"
 
+enum { MESSAGES_MOST = 16 };
+
 void tk_trouble_refused(tk_conn *c, X509_STORE_CTX *v)
 {
     X509 *x = X509_STORE_CTX_get_current_cert(v);
@@ -87,16 +89,21 @@ void tk_conn_trouble(tk_conn *c, tk_trouble *out)
 
 static tk_outcome step_glance(tk_conn *c, tk_op *op)
 {
+    int result, messages = 0;
+    tk_outcome outcome;
     uint8_t byte;
     size_t n;
-    int result;
 
     if (c->parked != TK_STEP_NONE)
         return c->parked;
     if (SSL_is_server(c->ssl) || !c->shaken || c->has_read)
         return TK_STEP_DONE;
-    result = SSL_peek_ex(c->ssl, &byte, 1, &n);
-    return result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result);
+    do { /* there may be tickets before it */
+        tk_op_refill(c);
+        result = SSL_peek_ex(c->ssl, &byte, 1, &n);
+        outcome = result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result);
+    } while (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST);
+    return outcome;
 }
 
 int64_t tk_conn_glance(tk_conn *c)
