@@ -3,7 +3,8 @@ once.
 
 Parsing a bundle of authorities takes milliseconds, and a context with its own copy nearly a
 megabyte. So a store made from one file is kept for the process and shared by reference; a context
-that adds to it gets a copy first.
+that adds to it gets a copy first. Stores are kept by content, never by name: a file that was
+written anew is another source, however little its name and its times tell of it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ import ssl
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ._core import files
 from ._core.context import Context
-from ._core.trust import TrustStore
+from ._core.directory import Directory
+from ._core.trust import TrustStore, source
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+T = TypeVar("T")
 
 _KEPT = 8
 _WELL_KNOWN_FILES = (
@@ -34,6 +39,11 @@ _WELL_KNOWN_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
 _lock = threading.Lock()
 _stores: OrderedDict[tuple[object, ...], TrustStore] = OrderedDict()
+_files: OrderedDict[str, tuple[files.FileState, bytes]] = OrderedDict()  # and their digests
+_directories: OrderedDict[str, Directory] = OrderedDict()
+
+
+# -- the defaults ----------------------------------------------------------------------------------
 
 
 def default_locations() -> tuple[str | None, str | None]:
@@ -43,30 +53,31 @@ def default_locations() -> tuple[str | None, str | None]:
     those of the distributions: the paths compiled into tlskit's OpenSSL may mean nothing on this
     machine.
     """
-    usual = ssl.get_default_verify_paths()
+    file_variable, usual_file, directory_variable, usual_directory = _usual_places()
     named = {
-        name: os.environ[name]
-        for name in (usual.openssl_cafile_env, usual.openssl_capath_env)
-        if name in os.environ
+        name: os.environ[name] for name in (file_variable, directory_variable) if name in os.environ
     }
-    file = _if_there(named.get(usual.openssl_cafile_env, usual.openssl_cafile), os.path.isfile)
-    directory = _if_there(named.get(usual.openssl_capath_env, usual.openssl_capath), _any_directory)
+    file: str | None = named.get(file_variable, usual_file)
+    directory: str | None = named.get(directory_variable, usual_directory)
+    file = file if file and files.kind_of(file) == "file" else None
+    directory = directory if directory and _is_any_directory(directory) else None
     if (
         file is None and directory is None and not named
     ):  # whoever names a place that is empty means nobody
-        file = next(filter(os.path.isfile, _WELL_KNOWN_FILES), None)
+        file = next((p for p in _WELL_KNOWN_FILES if files.kind_of(p) == "file"), None)
         directory = (
-            next(filter(os.path.isdir, _WELL_KNOWN_DIRECTORIES), None) if file is None else None
+            next((p for p in _WELL_KNOWN_DIRECTORIES if files.kind_of(p) == "directory"), None)
+            if file is None
+            else None
         )
     return file, directory
 
 
 def places() -> list[tuple[str, str]]:
     """Where the default authorities are looked for, in order: whose place it is, and its path."""
-    usual = ssl.get_default_verify_paths()
-    named = [usual.openssl_cafile_env, usual.openssl_capath_env]
-    own = [("interpreter's file", usual.openssl_cafile)]
-    own += [("interpreter's directory", usual.openssl_capath)]
+    file_variable, usual_file, directory_variable, usual_directory = _usual_places()
+    own = [("interpreter's file", usual_file), ("interpreter's directory", usual_directory)]
+    named = (file_variable, directory_variable)
     found = [(name, os.environ[name]) for name in named if name in os.environ]
     found += [(whose, path) for whose, path in own if path]
     found += [("well known file", path) for path in _WELL_KNOWN_FILES]
@@ -74,15 +85,27 @@ def places() -> list[tuple[str, str]]:
     return found
 
 
-def _if_there(path: str | None, exists: Callable[[str], bool]) -> str | None:
-    try:
-        return path if path and exists(path) else None
-    except ValueError:  # a null character in it
-        return None
+def _usual_places() -> tuple[str, str, str, str]:
+    """The variables and the paths of the interpreter's own OpenSSL. The function in `ssl` would
+    look at the files too.
+    """
+    inner = getattr(getattr(ssl, "_ssl", None), "get_default_verify_paths", None)
+    if inner is not None:
+        return inner()  # type: ignore[no-any-return]
+    usual = ssl.get_default_verify_paths()
+    return (
+        usual.openssl_cafile_env,
+        usual.openssl_cafile,
+        usual.openssl_capath_env,
+        usual.openssl_capath,
+    )
 
 
-def _any_directory(paths: str) -> bool:
-    return any(map(os.path.isdir, paths.split(os.pathsep)))
+def _is_any_directory(paths: str) -> bool:
+    """OpenSSL takes a bundle in place of the directory too (it opens it as an OSSL_STORE)."""
+    if any(files.kind_of(path) == "directory" for path in paths.split(os.pathsep)):
+        return True
+    return files.kind_of(paths) == "file"
 
 
 def load_defaults(context: Context) -> None:
@@ -90,30 +113,45 @@ def load_defaults(context: Context) -> None:
     does.
     """
     file, directory = default_locations()
+    if directory is not None and files.kind_of(directory) == "file":
+        _load_default(context, file, None)
+        _load_default(context, directory, None)
+    else:
+        _load_default(context, file, directory)
+
+
+def _load_default(context: Context, file: str | None, directory: str | None) -> None:
     if file is None and directory is None:
         return
     try:
         _load(context, file, directory, None, share_directory=True)
-    except ssl.SSLError:  # a default file without a single certificate is as good as none
-        _load(context, None, directory, None, share_directory=True)
+    except (ssl.SSLError, OSError):  # without a single certificate, or gone: as good as none
+        if file is not None:
+            _load_default(context, None, directory)
+
+
+# -- what a program names --------------------------------------------------------------------------
 
 
 def load(
     context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None
 ) -> None:
-    """Trust what these hold, all or none of it."""
-    if isinstance(cadata, str):
-        try:
-            cadata.encode("ascii")
-        except UnicodeEncodeError as error:
-            raise TypeError("cadata should be an ASCII string or a bytes-like object") from error
-        data: str | bytes | None = cadata
+    """Trust what these hold, all or none of it.
+
+    Args:
+        cadata: PEM as text or bytes, or DER as bytes; comments may be in any language.
+    """
+    if cadata is None:
+        data = None
+    elif isinstance(cadata, str):
+        data = cadata.encode("utf-8", "surrogatepass")
     else:
         try:
-            data = None if cadata is None else bytes(memoryview(cadata))
+            data = bytes(memoryview(cadata))
         except TypeError as error:
-            raise TypeError("cadata should be an ASCII string or a bytes-like object") from error
-    _load(context, cafile, capath, data)
+            raise TypeError("cadata should be a string or a bytes-like object") from error
+    as_pem = isinstance(cadata, str) or (data is not None and b"-----BEGIN " in data)
+    _load(context, cafile, capath, None if data is None else (data, as_pem))
 
 
 def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None:
@@ -122,94 +160,139 @@ def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None
     """
     if sys.platform != "win32":
         return
-    store = context.trust.copy()
+    more = TrustStore()
     for name in names:
         for certificate, encoding, trust in ssl.enum_certificates(name):
             if encoding == "x509_asn" and (trust is True or purpose in trust):
-                store.add_data(certificate)
-    context.trust = store
+                more.add_data(certificate, pem=False)
+    context.trust = context.trust.joined(more)
+
+
+def refresh(context: Context) -> None:
+    """Look at the context's directories once more: what has gone from them is trusted no longer."""
+    trust = context.trust
+    if trust.directories and (now := trust.current()) is not trust:
+        context.trust = now
 
 
 def _load(
     context: Context,
     cafile: str | None,
     capath: str | None,
-    cadata: str | bytes | None,
+    cadata: tuple[bytes, bool] | None,
     *,
     share_directory: bool = False,
 ) -> None:
     # What a directory holds shows in a store once it was used: only the machine's own may show the
     # same to everybody.
-    if not context.trust.identity and cadata is None and (share_directory or capath is None):
+    if context.trust.empty and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
-    pem = None if cafile is None else _content(cafile)
-    if not _all_there(context.trust, pem, capath, cadata):
-        store = context.trust.copy()
-        _fill(store, pem, capath)
-        if cadata is not None:
-            store.add_data(cadata)
-        context.trust = store
+    pem = None if cafile is None else files.read(cafile)
+    directories = _directories_of(capath)
+    if _all_there(context.trust, pem, directories, cadata):
+        return
+    more = _filled(pem, directories)
+    if cadata is not None:
+        more.add_data(cadata[0], pem=cadata[1])
+    context.trust = context.trust.joined(more)
 
 
 def _all_there(
-    store: TrustStore, pem: bytes | None, capath: str | None, cadata: str | bytes | None
+    store: TrustStore,
+    pem: bytes | None,
+    directories: tuple[Directory, ...],
+    cadata: tuple[bytes, bool] | None,
 ) -> bool:
     """Some libraries load the same authorities into a context again for every connection."""
-    if pem is not None and not store.holds("pem", pem):
+    if pem is not None and not store.holds(source("pem", pem)):
         return False
-    if capath is not None and not store.holds("dir", capath.encode("utf-8", "surrogateescape")):
+    there = {(d.path, d.digest) for d in store.directories}
+    if any((d.path, d.digest) not in there for d in directories):
         return False
-    if cadata is None:
-        return True
-    return (
-        store.holds("PEM", cadata.encode())
-        if isinstance(cadata, str)
-        else store.holds("DER", cadata)
-    )
+    return cadata is None or store.holds(source("PEM" if cadata[1] else "DER", cadata[0]))
 
 
-def _content(path: str) -> bytes:
-    with open(path, "rb") as f:
-        return f.read()
-
-
-def _fill(store: TrustStore, pem: bytes | None, capath: str | None) -> None:
+def _filled(pem: bytes | None, directories: tuple[Directory, ...]) -> TrustStore:
+    store = TrustStore()
     if pem is not None:
         store.add_pem(pem)
-    if capath is not None:
-        store.add_directory(capath)
+    for directory in directories:
+        store.add_directory(directory)
+    return store
 
 
-def _state(path: str) -> tuple[object, ...]:
-    """What changes when the file does, or what a directory holds."""
-    s = os.stat(path)
-    return os.path.abspath(path), s.st_dev, s.st_ino, s.st_mtime_ns, s.st_ctime_ns, s.st_size
+# -- kept for the process --------------------------------------------------------------------------
 
 
 def _shared(cafile: str | None, capath: str | None) -> TrustStore:
-    """The one store for this file, as it is now, and this directory."""
-    key: tuple[object, ...] = (cafile is None, capath)
-    for path in [cafile] if cafile is not None else []:
-        key += _state(path)
-    for path in capath.split(os.pathsep) if capath is not None else []:
-        key += _state(path) if os.path.isdir(path) else (path,)
+    """The one store for the content of this file, and these directories."""
+    digest, pem = (b"", None) if cafile is None else _content(cafile)
+    directories = _directories_of(capath)
+    key = (cafile is None, digest, *((d.path, d.digest) for d in directories))
     with _lock:
         store = _stores.get(key)
-        if store is None:
-            store = TrustStore()
-            _fill(store, None if cafile is None else _content(cafile), capath)
-            _stores[key] = store
-            while len(_stores) > _KEPT:
-                _stores.popitem(last=False)
-        else:
+        if store is not None:
             _stores.move_to_end(key)
-    return store
+            return store
+    if cafile is not None and pem is None:
+        pem = files.read(cafile)
+        if sha256(pem).digest() != digest:  # written anew in this very moment
+            return _filled(pem, directories)
+    store = _filled(pem, directories)
+    _ = store.identity  # nobody loads into it from now on
+    return _keep(_stores, key, store)
+
+
+def _content(path: str) -> tuple[bytes, bytes | None]:
+    """A digest of a file's content, and the content, unless it was not read because it is the
+    same as before.
+    """
+    state, tells = files.look(path)
+    with _lock:
+        before = _files.get(path)
+    if before is not None and before[0] == state:
+        return before[1], None
+    content = files.read(path)
+    digest = sha256(content).digest()
+    if tells:
+        _keep(_files, path, (state, digest), replace=True)
+    return digest, content
+
+
+def _directories_of(paths: str | None) -> tuple[Directory, ...]:
+    if paths is None:
+        return ()
+    one_by_one = dict.fromkeys(filter(None, paths.split(os.pathsep)))
+    return tuple(map(_directory, one_by_one or [""]))
+
+
+def _directory(path: str) -> Directory:
+    with _lock:
+        known = _directories.get(path)
+    if known is not None and not known.has_changed():
+        return known
+    return _keep(_directories, path, Directory(path), replace=True)
+
+
+def _keep(into: OrderedDict[Any, T], key: object, value: T, *, replace: bool = False) -> T:
+    """Keep a value among the last few; what another thread has kept meanwhile goes before it."""
+    with _lock:
+        if replace:
+            into[key] = value
+        else:
+            value = into.setdefault(key, value)
+        into.move_to_end(key)
+        while len(into) > _KEPT:
+            into.popitem(last=False)
+    return value
 
 
 if hasattr(
     os, "register_at_fork"
 ):  # a child must not inherit the lock in the hands of a thread that it lacks
     os.register_at_fork(
-        before=_lock.acquire, after_in_child=_lock.release, after_in_parent=_lock.release
+        before=_lock.acquire,
+        after_in_child=_lock.release,
+        after_in_parent=_lock.release,
     )

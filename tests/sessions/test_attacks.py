@@ -5,10 +5,12 @@ once, or might have.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import threading
 import warnings
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +18,9 @@ from typing import Any
 import pytest
 
 import tlskit
-from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused
+from tlskit import EarlyDataStatus, MemoryStore, Reason, Refused, _trust
 from tlskit._core.connection import Connection
+from tlskit._core.trust import TrustStore
 from tlskit._resumption import server as server_module
 
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
@@ -214,13 +217,41 @@ def test_a_child_of_a_busy_parent_connects(pki: PKI) -> None:
 
 
 def test_authorities_change_while_others_verify(pki: PKI) -> None:
-    """What a handshake may be looking at stays as long as the context."""
-    client = client_context(pki)
-    before = client._core.trust
-    former = id(before._store)
+    """A handshake verifies by the authorities that it began with, and keeps them for as long as it
+    needs them; nobody keeps them for longer.
+    """
+    client, server = client_context(pki), server_context(pki)
+    former = weakref.ref(client._core.trust)
+    _trust._stores.clear()
+    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.do_handshake()
     client.load_verify_locations(pki.stranger_root)
-    assert client._core.trust is not before
-    assert former in {id(one._store) for one in client._core._former}
+    gc.collect()
+    assert former() is None
+    shake(near, far)
+    assert not near.session._sound  # it stands for neither
+
+
+def test_authorities_change_in_another_thread(pki: PKI) -> None:
+    client, server, stop = client_context(pki), server_context(pki), threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            client._core.trust = TrustStore()
+            client.load_verify_locations(pki.root)
+            client.load_verify_locations(pki.stranger_root)
+
+    changing = Background(change)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(tlskit.SSLCertVerificationError):  # nobody was trusted
+                memory_pair(client, server)
+    finally:
+        stop.set()
+        changing.result()
 
 
 def test_protocols_change_while_others_choose(pki: PKI) -> None:

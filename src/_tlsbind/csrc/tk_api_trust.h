@@ -1,14 +1,23 @@
 /* The border, as tk_api.h: whom to trust, an X509_STORE. */
 
-enum { TK_LOAD_CERTIFICATES = 1, TK_LOAD_CRLS = 2 };
+typedef struct tk_directory tk_directory; /* a hashed directory, as it was when it was read */
 
 X509_STORE *tk_trust_new(void);
 void tk_trust_free(X509_STORE *s);
-X509_STORE *tk_trust_copy(X509_STORE *s, tk_fault *fault); /* the objects, not the look-ups */
-/* how many there were; 0 is a failure too */
-int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault);
-/* certificates, end to end */
+/* Put the certificates and CRLs of one store into another, by reference; CRLs that a newer one of
+   the same issuer replaces stay behind. How many such CRLs `to` holds now, or TK_SSL. */
+int tk_trust_merge(X509_STORE *to, X509_STORE *more, tk_fault *fault);
+/* certificates and CRLs: how many there were; 0 is a failure too */
+int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *fault);
+/* the same, in DER and end to end */
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);
-int tk_trust_add_directory(X509_STORE *s, const char *path, tk_fault *fault);
+int tk_trust_add_directory(X509_STORE *s, tk_directory *d, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
 void tk_trust_authorities(X509_STORE *s, tk_records *out); /* DER of each CA certificate */
+int tk_trust_digest(X509_STORE *s, void *into); /* 32 bytes for all that is in it, in any order */
+void tk_distrust_digest(void *into);            /* 32 bytes for the keys that no chain may hold */
+
+tk_directory *tk_directory_read(const char *path, tk_fault *fault); /* NULL: no memory */
+void tk_directory_free(tk_directory *d); /* gives up one reference */
+void tk_directory_digest(tk_directory *d, void *into); /* 32 bytes for what it holds */
+int tk_directory_doubtful(tk_directory *d); /* it may hold something else by now: read it again */

@@ -35,7 +35,9 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
     if (c->orphaned || (c->inside && c->door != TK_DOOR_SERVERNAME))
         status = TK_REENTERED;
     else
-        status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
+        status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL && tk_ctx_lend_trust(to, c->ssl)
+                     ? TK_DONE
+                     : TK_SSL;
     tk_conn_unlock(c);
     return status;
 }
@@ -130,14 +132,15 @@ static STACK_OF(X509) *untrusted(const uint8_t *der, size_t size)
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
     X509_STORE_CTX *v = X509_STORE_CTX_new();
+    X509_STORE *trust = NULL;
     STACK_OF(X509) *given, *found;
     int i, ok = 0;
 
     tk_conn_lock(c);
     ERR_set_mark();
     given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
-    if (v != NULL &&
-        X509_STORE_CTX_init(v, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl)), peer, given) &&
+    if (v != NULL && SSL_get0_verify_cert_store(c->ssl, &trust) &&
+        X509_STORE_CTX_init(v, trust, peer, given) &&
         X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server") &&
         X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v),

@@ -89,7 +89,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     tk_lock(&x->alpn_mutex); /* libssl copies the list */
     c->ssl = SSL_new(x->ctx);
     tk_unlock(&x->alpn_mutex);
-    if (c->ssl == NULL || !set_transport(c, incoming, outgoing) ||
+    if (c->ssl == NULL || !tk_ctx_lend_trust(x, c->ssl) || !set_transport(c, incoming, outgoing) ||
         !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
         destroy(c);

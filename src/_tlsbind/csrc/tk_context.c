@@ -54,6 +54,7 @@ void tk_ctx_free(tk_ctx *c)
     tk_mutex_destroy(&c->removed_mutex);
     tk_mutex_destroy(&c->alpn_mutex);
     BIO_free(c->keylog);
+    X509_STORE_free(c->trust);
     tk_ring_free(c->ring);
     tk_mutex_destroy(&c->keylog_mutex);
     free(c->alpn);
@@ -158,7 +159,30 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
     SSL_free(ssl);
 }
 
-void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s) { SSL_CTX_set1_cert_store(c->ctx, s); }
+/* The SSL_CTX itself trusts nobody: libssl would look its store up in the middle of a handshake,
+   without a reference, while another thread replaces it. */
+void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s)
+{
+    X509_STORE *before;
+
+    X509_STORE_up_ref(s);
+    tk_lock(&c->alpn_mutex);
+    before = c->trust;
+    c->trust = s;
+    tk_unlock(&c->alpn_mutex);
+    X509_STORE_free(before);
+}
+
+int tk_ctx_lend_trust(tk_ctx *c, SSL *ssl)
+{
+    int ok;
+
+    tk_lock(&c->alpn_mutex);
+    ok = c->trust == NULL ||
+         (SSL_set1_verify_cert_store(ssl, c->trust) && SSL_set1_chain_cert_store(ssl, c->trust));
+    tk_unlock(&c->alpn_mutex);
+    return ok;
+}
 
 int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault)
 {

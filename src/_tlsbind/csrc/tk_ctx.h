@@ -10,9 +10,10 @@ struct tk_ctx {
     SSL_CTX *ctx;
     BIO *keylog;
     tk_mutex keylog_mutex;
-    tk_mutex alpn_mutex;    /* tk_alpn.c */
+    tk_mutex alpn_mutex;    /* tk_alpn.c; and for what a new connection takes over: trust */
     uint8_t *alpn;
     size_t alpn_size;
+    X509_STORE *trust;      /* each connection has a reference of its own */
     int32_t hooks, post_handshake_auth;
     tk_ring *ring;          /* NULL: libssl's own ticket keys */
     uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
@@ -23,5 +24,6 @@ struct tk_ctx {
 
 extern int tk_ctx_index;
 tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
+int tk_ctx_lend_trust(tk_ctx *c, SSL *ssl); /* as it is now, and for as long as the SSL lives */
 
 #endif

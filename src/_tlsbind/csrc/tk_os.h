@@ -103,6 +103,15 @@ static inline void tk_atomic_store32(int32_t *n, int32_t value)
     InterlockedExchange((volatile LONG *)n, value);
 }
 static inline void tk_pause(void) { Sleep(1); }
+static inline void *tk_atomic_pointer(void **p)
+{
+    return InterlockedCompareExchangePointer((void *volatile *)p, NULL, NULL);
+}
+/* Set a pointer that is NULL: NULL, or what another thread has set. */
+static inline void *tk_atomic_once(void **p, void *value)
+{
+    return InterlockedCompareExchangePointer((void *volatile *)p, value, NULL);
+}
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
     (void)before, (void)in_parent, (void)in_child;
@@ -227,6 +236,15 @@ static inline void tk_pause(void) /* a moment: another thread has something shor
 {
     struct timespec t = { 0, 20000 };
     nanosleep(&t, NULL);
+}
+static inline void *tk_atomic_pointer(void **p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+/* Set a pointer that is NULL: NULL, or what another thread has set. */
+static inline void *tk_atomic_once(void **p, void *value)
+{
+    void *before = NULL;
+
+    __atomic_compare_exchange_n(p, &before, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+    return before;
 }
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {

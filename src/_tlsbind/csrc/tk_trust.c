@@ -3,6 +3,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "tk_crl.h"
 #include "tk_fault.h"
 
 X509_STORE *tk_trust_new(void) { return X509_STORE_new(); }
@@ -40,38 +41,41 @@ static int add_object(X509_STORE *to, X509_OBJECT *o)
     }
 }
 
-X509_STORE *tk_trust_copy(X509_STORE *s, tk_fault *fault)
+int tk_trust_merge(X509_STORE *to, X509_STORE *more, tk_fault *fault)
 {
-    X509_STORE *copy = X509_STORE_new();
-    STACK_OF(X509_OBJECT) *objects;
-    int i, ok = copy != NULL;
+    STACK_OF(X509_OBJECT) *there, *objects;
+    int i, ok = 1, replaced = 0;
 
     tk_fault_begin();
-    objects = open_objects(s);
-    for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++)
-        ok = add_object(copy, sk_X509_OBJECT_value(objects, i));
-    close_objects(s, objects);
-    if (!ok) {
-        tk_fail(fault);
-        X509_STORE_free(copy);
-        return NULL;
+    objects = open_objects(more);
+    for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
+        X509_OBJECT *o = sk_X509_OBJECT_value(objects, i);
+        if (!tk_crl_is_replaced(o, objects))
+            ok = add_object(to, o);
     }
-    return copy;
+    if (ok && tk_crl_count(objects) > 0) {
+        there = open_objects(to);
+        for (i = 0; i < sk_X509_OBJECT_num(there); i++)
+            replaced += tk_crl_is_replaced(sk_X509_OBJECT_value(there, i), there);
+        close_objects(to, there);
+    }
+    close_objects(more, objects);
+    return ok ? replaced : tk_fail(fault);
 }
 
 /* Take what was read, or nothing at all. */
-static int add_all(X509_STORE *s, STACK_OF(X509_INFO) *read, int what)
+static int add_all(X509_STORE *s, STACK_OF(X509_INFO) *read)
 {
     int i, count = 0;
 
     for (i = 0; i < sk_X509_INFO_num(read); i++) {
         X509_INFO *entry = sk_X509_INFO_value(read, i);
-        if (entry->x509 != NULL && (what & TK_LOAD_CERTIFICATES)) {
+        if (entry->x509 != NULL) {
             if (!X509_STORE_add_cert(s, entry->x509))
                 return -1;
             count++;
         }
-        if (entry->crl != NULL && (what & TK_LOAD_CRLS)) {
+        if (entry->crl != NULL) {
             if (!X509_STORE_add_crl(s, entry->crl))
                 return -1;
             count++;
@@ -80,7 +84,7 @@ static int add_all(X509_STORE *s, STACK_OF(X509_INFO) *read, int what)
     return count;
 }
 
-int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_fault *fault)
+int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *fault)
 {
     STACK_OF(X509_INFO) *read = NULL;
     BIO *b = NULL;
@@ -93,7 +97,7 @@ int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, int what, tk_f
         ERR_raise(ERR_LIB_X509, ERR_R_PEM_LIB);
         goto out;
     }
-    if ((count = add_all(s, read, what)) == 0)
+    if ((count = add_all(s, read)) == 0)
         ERR_raise(ERR_LIB_X509, X509_R_NO_CERTIFICATE_OR_CRL_FOUND);
 out:
     if (count <= 0)
@@ -103,29 +107,41 @@ out:
     return count;
 }
 
+/* The next certificate or CRL of those that stand end to end. */
+static int add_next(X509_STORE *s, const unsigned char **p, long size)
+{
+    const unsigned char *at = *p;
+    X509 *x = d2i_X509(NULL, &at, size);
+    X509_CRL *crl = NULL;
+    int ok;
+
+    if (x == NULL) {
+        at = *p;
+        ERR_set_mark();
+        if ((crl = d2i_X509_CRL(NULL, &at, size)) != NULL)
+            ERR_clear_error();
+        else
+            ERR_pop_to_mark(); /* what is wrong with it as a certificate says more */
+    }
+    ok = x != NULL ? X509_STORE_add_cert(s, x) : crl != NULL && X509_STORE_add_crl(s, crl);
+    X509_free(x);
+    X509_CRL_free(crl);
+    *p = at;
+    return ok;
+}
+
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault)
 {
     const unsigned char *p = der, *end = p + size;
     int count = 0;
 
     tk_fault_begin();
-    while (p < end) {
-        X509 *x = end - p > LONG_MAX ? NULL : d2i_X509(NULL, &p, (long)(end - p));
-        int ok = x != NULL && X509_STORE_add_cert(s, x);
-        X509_free(x);
-        if (!ok) {
+    for (; p < end; count++)
+        if (end - p > LONG_MAX || !add_next(s, &p, (long)(end - p))) {
             tk_fail(fault);
             return count == 0 ? 0 : TK_SSL;
         }
-        count++;
-    }
     return count;
-}
-
-int tk_trust_add_directory(X509_STORE *s, const char *path, tk_fault *fault)
-{
-    tk_fault_begin();
-    return X509_STORE_load_path(s, path) == 1 ? TK_DONE : tk_fail(fault);
 }
 
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities)
@@ -159,4 +175,42 @@ void tk_trust_authorities(X509_STORE *s, tk_records *out)
             tk_x509_der(X509_OBJECT_get0_X509(o), out);
     }
     close_objects(s, objects);
+}
+
+/* ---- what stands for a store: the same for the same objects, in whatever order ---- */
+
+enum { DIGEST = 32, KEY = 1 + DIGEST };
+
+static int object_digest(X509_OBJECT *o, uint8_t *out)
+{
+    int crl = X509_OBJECT_get_type(o) == X509_LU_CRL, size, ok;
+    uint8_t *der = NULL;
+
+    out[0] = (uint8_t)crl;
+    size = crl ? i2d_X509_CRL(X509_OBJECT_get0_X509_CRL(o), &der)
+               : i2d_X509_AUX(X509_OBJECT_get0_X509(o), &der); /* with what it is trusted for */
+    ok = size > 0 && EVP_Digest(der, (size_t)size, out + 1, NULL, EVP_sha256(), NULL);
+    OPENSSL_free(der);
+    return ok;
+}
+
+static int by_bytes(const void *a, const void *b) { return memcmp(a, b, KEY); }
+
+int tk_trust_digest(X509_STORE *s, void *into)
+{
+    STACK_OF(X509_OBJECT) *objects = open_objects(s);
+    int i, n = sk_X509_OBJECT_num(objects), ok;
+    uint8_t *all = malloc((size_t)(n > 0 ? n : 1) * KEY);
+
+    ERR_set_mark();
+    ok = all != NULL;
+    for (i = 0; ok && i < n; i++)
+        ok = object_digest(sk_X509_OBJECT_value(objects, i), all + i * KEY);
+    close_objects(s, objects);
+    if (ok && n > 0)
+        qsort(all, (size_t)n, KEY, by_bytes);
+    ok = ok && EVP_Digest(all, (size_t)(n > 0 ? n : 0) * KEY, into, NULL, EVP_sha256(), NULL);
+    free(all);
+    ERR_pop_to_mark();
+    return ok;
 }

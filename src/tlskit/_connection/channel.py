@@ -26,6 +26,7 @@ from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
 from .._resumption.strategy import NoResumption, Strategy
+from .._trust import refresh as refresh_trust
 from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
@@ -56,6 +57,7 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
+        refresh_trust(context._core)
         self._policy = ConnectionPolicy(context, server_hostname)
         super().__init__(context._core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
@@ -104,6 +106,7 @@ class Channel(Connection):
     def context(self, value: Any) -> None:
         if not isinstance(getattr(value, "_core", None), Context):
             raise TypeError("The value must be a SSLContext")
+        refresh_trust(value._core)
         self.set_context(value._core)
         self._policy.switch(value)
         self._context_now = value

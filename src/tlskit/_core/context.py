@@ -15,7 +15,7 @@ from .library import require
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
 from .tickets import Ring
-from .trust import TrustStore
+from .trust import DISTRUSTED, TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 STATISTICS = (
@@ -34,7 +34,7 @@ class Context:
     whoever comes later.
     """
 
-    __slots__ = ("_ctx", "_former", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
+    __slots__ = ("_ctx", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
 
     def __init__(self, role: str) -> None:
         fault = ffi.new("tk_fault *")
@@ -48,7 +48,6 @@ class Context:
         self.chosen: dict[
             str, bytes
         ] = {}  # what else a policy depends on, and OpenSSL does not tell
-        self._former: list[TrustStore] = []
         self.trust = TrustStore()
 
     def _check(self, status: int, fault: Any) -> None:
@@ -195,7 +194,8 @@ class Context:
         lib.tk_ctx_policy(self._ctx, p)
         return (
             copied_policy(p),
-            self._trust.identity, self.own_identity, self.alpn, tuple(sorted(self.chosen.items())),
+            self._trust.identity, DISTRUSTED, self.own_identity, self.alpn,
+            tuple(sorted(self.chosen.items())),
             # a server's clients show their certificates when they are asked to, which may be never
             self.post_handshake_auth,
         )  # fmt: skip
@@ -307,9 +307,6 @@ class Context:
 
     @trust.setter
     def trust(self, store: TrustStore) -> None:
-        self._former.append(
-            store
-        )  # a handshake in another thread may be in the middle of one that is replaced here
         lib.tk_ctx_set_trust(self._ctx, store._store)
         self._trust = store
 

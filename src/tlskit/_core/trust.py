@@ -4,82 +4,158 @@ from __future__ import annotations
 
 from hashlib import sha256
 from typing import Any
+from weakref import ref
 
+from .directory import Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
 
+_REMEMBERED = 64  # of what was loaded last, to notice when it is loaded again
+_REPLACED_MOST = 16  # CRLs that newer ones have replaced, before a store is made without them
+
 
 class TrustStore:
-    """Certificate authorities and CRLs. Whoever made it loads into it before a context has it;
-    after that, into a copy.
+    """Certificate authorities and CRLs, and the directories that are searched for more.
+
+    It may be loaded into until `identity` was asked for: from then on somebody relies on it.
 
     Attributes:
-        identity: a digest of all that was loaded, in order: two stores with one identity trust the
-            same.
-        directories: hashed directories that are searched when a certificate is looked for.
+        directories: hashed directories, in the order in which they are searched.
     """
 
-    __slots__ = ("_store", "_there", "directories", "identity")
+    __slots__ = (
+        "__weakref__", "_base", "_identity", "_loaded", "_next", "_replaced", "_searching",
+        "directories", "empty",
+    )  # fmt: skip
 
-    def __init__(self, store: Any = None) -> None:
-        self._store = owned(lib.tk_trust_new() if store is None else store, lib.tk_trust_free)
-        self.identity = b""
-        self._there: frozenset[bytes] = frozenset()  # what was loaded, each as a digest
-        self.directories: tuple[str, ...] = ()
+    def __init__(self) -> None:
+        self._base = owned(lib.tk_trust_new(), lib.tk_trust_free)  # what was loaded
+        self._searching: Any = None  # that, and what was found in the directories
+        self._identity: bytes | None = None
+        self._loaded: dict[bytes, None] = {}  # digests of sources, the last ones
+        self._replaced = 0
+        self._next: ref[TrustStore] | None = None
+        self.directories: tuple[Directory, ...] = ()
+        self.empty = True
 
-    def copy(self) -> TrustStore:
-        """One's own: the certificates by reference, the directories again."""
-        fault = ffi.new("tk_fault *")
-        store = lib.tk_trust_copy(self._store, fault)
-        if store == ffi.NULL:
-            raise from_queue(fault)
-        copy = TrustStore(store)
-        copy.identity, copy._there = self.identity, self._there
-        for path in self.directories:
-            copy._directory(path)
+    @property
+    def identity(self) -> bytes:
+        """A digest of the content: stores with the same identity trust the same. Settles it."""
+        if self._identity is None:
+            into = ffi.new("uint8_t[32]")
+            if not lib.tk_trust_digest(self._base, into):
+                raise MemoryError("there was no memory for the digest of a trust store")
+            parts = [bytes(ffi.buffer(into)), *(d.digest for d in self.directories)]
+            self._identity = sha256(b"".join(parts)).digest()
+        return self._identity
+
+    @property
+    def _store(self) -> Any:
+        """The X509_STORE for connections."""
+        if not self.directories:
+            return self._base
+        if self._searching is None:
+            made = owned(lib.tk_trust_new(), lib.tk_trust_free)
+            _merge(made, self._base)
+            fault = ffi.new("tk_fault *")
+            for directory in self.directories:
+                if lib.tk_trust_add_directory(made, directory._content, fault) < 0:
+                    raise from_queue(fault)
+            self._searching = made
+        return self._searching
+
+    # -- made from another one ---------------------------------------------------------------------
+
+    def joined(self, more: TrustStore) -> TrustStore:
+        """Return a store that trusts what both do: this one, unless somebody relies on it.
+
+        Raises:
+            SSLError: a directory cannot be searched. Nothing has changed then.
+        """
+        _ = more._store  # raises for its directories, before anything is changed
+        to = self
+        if self._identity is not None or self._replaced > _REPLACED_MOST:
+            to = self._copy()
+        to._replaced = _merge(to._base, more._base)
+        known = {d.path for d in to.directories}
+        to.directories += tuple(d for d in more.directories if d.path not in known)
+        to._searching = None
+        to.empty = to.empty and more.empty
+        for source in more._loaded:
+            to._remember(source)
+        return to
+
+    def current(self) -> TrustStore:
+        """Return this store, or one with the directories as they are now. Sharers get the same."""
+        if not any(d.has_changed() for d in self.directories):
+            return self
+        after = None if self._next is None else self._next()
+        if after is not None and not any(d.has_changed() for d in after.directories):
+            return after
+        fresh = self._copy()
+        fresh.directories = tuple(
+            Directory(d.path) if d.has_changed() else d for d in self.directories
+        )
+        self._next = ref(fresh)
+        return fresh
+
+    def _copy(self) -> TrustStore:
+        """One's own: the certificates by reference, the directories as they were."""
+        copy = TrustStore()
+        _merge(copy._base, self._base)
+        copy._loaded, copy.empty = dict(self._loaded), self.empty
+        copy.directories = self.directories
         return copy
 
-    def add_pem(self, pem: bytes, *, crls: bool = True) -> int:
-        """Load PEM certificates (and CRLs): how many; SSLError when there are none, or one cannot
-        be read.
+    # -- loading -----------------------------------------------------------------------------------
+
+    def add_pem(self, pem: bytes) -> int:
+        """Load PEM certificates and CRLs: how many; SSLError when there are none, or one cannot be
+        read.
         """
         fault = ffi.new("tk_fault *")
-        what = lib.TK_LOAD_CERTIFICATES | (lib.TK_LOAD_CRLS if crls else 0)
-        count: int = lib.tk_trust_add_pem(self._store, pem, len(pem), what, fault)
+        count: int = lib.tk_trust_add_pem(self._base, pem, len(pem), fault)
         if count <= 0:
             raise from_queue(fault)
-        self._loaded(b"pem", pem)
+        self._add(source("pem", pem))
         return count
 
-    def add_data(self, data: str | bytes) -> None:
-        """Load what `load_verify_locations(cadata=)` takes: PEM when it is text, certificates in
-        DER when it is bytes.
-        """
-        form, raw = ("PEM", data.encode("ascii")) if isinstance(data, str) else ("DER", data)
-        if not raw:
+    def add_data(self, data: bytes, *, pem: bool) -> None:
+        """Load what `load_verify_locations(cadata=)` takes: PEM, or DER end to end."""
+        if not data:
             raise ValueError("Empty certificate data")
         fault = ffi.new("tk_fault *")
-        if form == "PEM":
-            count = lib.tk_trust_add_pem(
-                self._store, raw, len(raw), lib.TK_LOAD_CERTIFICATES, fault
-            )
-        else:
-            count = lib.tk_trust_add_der(self._store, raw, len(raw), fault)
+        load = lib.tk_trust_add_pem if pem else lib.tk_trust_add_der
+        count = load(self._base, data, len(data), fault)
+        nothing = from_queue(fault) if count <= 0 else None
         if count == 0:
-            words = {"PEM": "no start line", "DER": "not enough data"}[form]
-            raise plain_error(f"{words}: cadata does not contain a certificate") from from_queue(
-                fault
-            )
-        if count < 0:
-            raise from_queue(fault)
-        self._loaded(form.encode(), raw)
+            words = "no start line" if pem else "not enough data"
+            raise plain_error(f"{words}: cadata does not contain a certificate") from nothing
+        if nothing is not None:
+            raise nothing
+        self._add(source("PEM" if pem else "DER", data))
 
-    def add_directory(self, path: str) -> None:
-        """Search the hashed directory `path` from now on. Corresponds to
-        X509_STORE_load_path(3).
-        """
-        self._directory(path)
-        self._loaded(b"dir", path.encode("utf-8", "surrogateescape"))
+    def add_directory(self, directory: Directory) -> None:
+        """Search a hashed directory from now on."""
+        self.directories += (directory,)
+        self._searching = None
+        self._add(source("dir", directory.digest))
+
+    def holds(self, one: bytes) -> bool:
+        """Whether a `source` was loaded lately."""
+        return one in self._loaded
+
+    def _add(self, one: bytes) -> None:
+        self.empty = False
+        self._remember(one)
+
+    def _remember(self, one: bytes) -> None:
+        self._loaded.pop(one, None)
+        self._loaded[one] = None
+        while len(self._loaded) > _REMEMBERED:
+            del self._loaded[next(iter(self._loaded))]
+
+    # -- looking -----------------------------------------------------------------------------------
 
     def count(self) -> dict[str, int]:
         """How many there are, as `cert_store_stats()` says it."""
@@ -89,28 +165,29 @@ class TrustStore:
 
     def authorities(self) -> list[bytes]:
         """The CA certificates in DER."""
-        return [der for _, der in listed(lambda out: lib.tk_trust_authorities(self._store, out))]
+        store = self._store
+        return [der for _, der in listed(lambda out: lib.tk_trust_authorities(store, out))]
 
-    def _directory(self, path: str) -> None:
-        fault = ffi.new("tk_fault *")
-        if (
-            lib.tk_trust_add_directory(self._store, path.encode("utf-8", "surrogateescape"), fault)
-            < 0
-        ):
-            raise from_queue(fault)
-        self.directories += (path,)
 
-    def holds(self, kind: str, content: bytes) -> bool:
-        """Whether just this has been loaded: "pem" or "dir" (its path), or the form of `add_data`,
-        "PEM" or "DER".
-        """
-        return sha256(kind.encode() + sha256(content).digest()).digest() in self._there
+def source(kind: str, content: bytes) -> bytes:
+    """A digest of something that can be loaded: "pem", "PEM" or "DER", or "dir" and its digest."""
+    return sha256(kind.encode() + sha256(content).digest()).digest()
 
-    def _loaded(self, kind: bytes, content: bytes) -> None:
-        """What is loaded again, as some libraries do for every connection, does not make it another
-        store.
-        """
-        one = sha256(kind + sha256(content).digest()).digest()
-        if one not in self._there:
-            self._there |= {one}
-            self.identity = sha256(self.identity + one).digest()
+
+def _merge(to: Any, of: Any) -> int:
+    """Put one store's objects into another: how many CRLs there have been replaced by now."""
+    fault = ffi.new("tk_fault *")
+    replaced: int = lib.tk_trust_merge(to, of, fault)
+    if replaced < 0:
+        raise from_queue(fault)
+    return replaced
+
+
+def _distrusted() -> bytes:
+    into = ffi.new("uint8_t[32]")
+    lib.tk_distrust_digest(into)
+    return bytes(ffi.buffer(into))
+
+
+#: Stands for the list of keys that no chain may hold: a part of every verification policy.
+DISTRUSTED = _distrusted()

@@ -10,7 +10,7 @@ static X509_STORE *trusting(const identity *i)
     X509_STORE *store = tk_trust_new();
     tk_fault fault;
 
-    CHECK_DONE(tk_trust_add_pem(store, i->pem, i->pem_size, TK_LOAD_CERTIFICATES, &fault), &fault);
+    CHECK_DONE(tk_trust_add_pem(store, i->pem, i->pem_size, &fault), &fault);
     return store;
 }
 

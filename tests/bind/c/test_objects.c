@@ -21,16 +21,16 @@ static void trust_loads_pem(void)
     tk_records r = { 0 };
     tk_fault fault;
     int32_t certificates, crls, authorities;
+    uint8_t digest[32], again[32];
     char *both = malloc(root.pem_size + server_identity.pem_size + strlen(crl_pem) + 1);
 
     sprintf(both, "%s%s%s", root.pem, server_identity.pem, crl_pem);
-    CHECK_EQUAL(tk_trust_add_pem(store, both, strlen(both), TK_LOAD_CERTIFICATES, &fault), 2);
-    CHECK_EQUAL(
-        tk_trust_add_pem(store, both, strlen(both), TK_LOAD_CERTIFICATES | TK_LOAD_CRLS, &fault),
-        3);
+    CHECK_EQUAL(tk_trust_add_pem(store, both, strlen(both), &fault), 3);
     tk_trust_count(store, &certificates, &crls, &authorities);
     CHECK(certificates == 2 && crls == 1 && authorities == 1);
-    CHECK((copy = tk_trust_copy(store, &fault)) != NULL);
+    CHECK((copy = tk_trust_new()) != NULL && tk_trust_merge(copy, store, &fault) == 0);
+    CHECK(tk_trust_digest(store, digest) && tk_trust_digest(copy, again));
+    CHECK(memcmp(digest, again, sizeof digest) == 0);
     tk_trust_free(store);
     tk_trust_count(copy, &certificates, &crls, &authorities);
     CHECK(certificates == 2 && crls == 1 && authorities == 1);
@@ -44,26 +44,28 @@ static void trust_loads_pem(void)
 static void trust_refuses_what_it_cannot_read(void)
 {
     X509_STORE *store = tk_trust_new();
+    tk_directory *nowhere;
     tk_fault fault;
     uint8_t cut[64];
 
-    CHECK(tk_trust_add_pem(store, "", 0, TK_LOAD_CERTIFICATES, &fault) <= 0 && fault.count > 0);
+    CHECK(tk_trust_add_pem(store, "", 0, &fault) <= 0 && fault.count > 0);
     CHECK(has_error(&fault, "X509", "NO_CERTIFICATE_OR_CRL_FOUND"));
-    CHECK(tk_trust_add_pem(store, NOT_PEM, sizeof NOT_PEM - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 &&
+    CHECK(tk_trust_add_pem(store, NOT_PEM, sizeof NOT_PEM - 1, &fault) <= 0 &&
           fault.count > 0);
-    CHECK(tk_trust_add_pem(store, GARBAGE, sizeof GARBAGE - 1, TK_LOAD_CERTIFICATES, &fault) <= 0 &&
+    CHECK(tk_trust_add_pem(store, GARBAGE, sizeof GARBAGE - 1, &fault) <= 0 &&
           fault.count > 0);
-    CHECK(tk_trust_add_pem(store, root.pem, root.pem_size - 20, TK_LOAD_CERTIFICATES, &fault) <=
+    CHECK(tk_trust_add_pem(store, root.pem, root.pem_size - 20, &fault) <=
               0 &&
-          fault.count > 0);
-    CHECK(tk_trust_add_pem(store, crl_pem, strlen(crl_pem), TK_LOAD_CERTIFICATES, &fault) <= 0 &&
           fault.count > 0);
     memcpy(cut, root.der, sizeof cut);
     CHECK(tk_trust_add_der(store, cut, sizeof cut, &fault) <= 0 && fault.count > 0);
     CHECK(tk_trust_add_der(store, "no", 2, &fault) <= 0 && fault.count > 0);
     CHECK_EQUAL(tk_trust_add_der(store, root.der, root.der_size, &fault), 1);
     /* as OpenSSL: it is looked for later */
-    CHECK_DONE(tk_trust_add_directory(store, "/nowhere/at/all", &fault), &fault);
+    CHECK((nowhere = tk_directory_read("/nowhere/at/all", &fault)) != NULL);
+    CHECK(!tk_directory_doubtful(nowhere));
+    CHECK_DONE(tk_trust_add_directory(store, nowhere, &fault), &fault);
+    tk_directory_free(nowhere);
     tk_trust_free(store);
 }
 

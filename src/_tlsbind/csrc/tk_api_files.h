@@ -1,0 +1,12 @@
+/* The border, as tk_api.h: files that are read without Python, so that nothing in Python blocks. */
+
+enum { TK_FILE_NONE = 0, TK_FILE_REGULAR = 1, TK_FILE_DIRECTORY = 2, TK_FILE_OTHER = 3 };
+
+typedef struct { /* what is different when the file is */
+    int64_t kind, device, inode, size;
+    int64_t modified, changed; /* nanoseconds since the epoch */
+    int64_t now;               /* ... when this was looked at, by this machine's clock */
+} tk_file_state;
+
+int tk_file_look(const char *path, tk_file_state *into); /* 0, or an errno */
+int tk_file_read(const char *path, int64_t most, tk_records *out); /* one record; 0, or an errno */

@@ -1,0 +1,35 @@
+/* A hashed directory of certificates and CRLs, as it was when it was read: tk_directory.c. */
+#ifndef TK_DIRECTORY_H
+#define TK_DIRECTORY_H
+
+#include "tk_files.h"
+
+enum { TK_DIRECTORY_DIGEST = 32 };
+
+typedef struct {
+    uint32_t hash, suffix;
+    int crl;
+    char *path;
+    tk_file_state state;
+    tk_content content;
+    void *parsed; /* STACK_OF(X509_INFO) *, once somebody has looked for it */
+} tk_directory_entry;
+
+struct tk_directory {
+    int32_t references;
+    int whole;     /* everything is in memory */
+    char *path;
+    tk_file_state state;
+    int young;     /* a change that followed would not show in its times */
+    int64_t looked_at;
+    uint8_t digest[TK_DIRECTORY_DIGEST];
+    tk_directory_entry *entries; /* in the order of hash, kind, suffix */
+    size_t count, room;
+    int64_t bytes;
+    int failed;
+};
+
+int tk_directory_compare(const void *a, const void *b); /* of two entries */
+int tk_search_init(void); /* once, before all else: tk_search.c */
+
+#endif

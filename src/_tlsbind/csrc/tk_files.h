@@ -1,0 +1,19 @@
+/* Files and directories, read without Python: tk_files.c. */
+#ifndef TK_FILES_H
+#define TK_FILES_H
+
+#include "tk_base.h"
+
+typedef struct {
+    uint8_t *data; /* from OPENSSL_malloc: it may hold a private key */
+    size_t size;
+} tk_content;
+
+/* 0, or an errno. The content is the caller's to clear. */
+int tk_content_read(const char *path, int64_t most, int regular, tk_content *into);
+void tk_content_clear(tk_content *c);
+
+/* Calls for each name in a directory until it answers 0; 0, or an errno. */
+int tk_names_walk(const char *path, int (*each)(void *argument, const char *name), void *argument);
+
+#endif

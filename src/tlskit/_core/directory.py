@@ -1,0 +1,54 @@
+"""Directory: the owner of a hashed directory's content, as it was when it was read."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .fault import from_queue
+from .native import ffi, lib, owned
+
+
+class Directory:
+    """A hashed directory of certificates and CRLs (openssl-rehash(1)). Safe from any thread.
+
+    Its content does not change: a directory that has changed is another Directory.
+
+    Attributes:
+        path: where it was read; a relative one may be elsewhere by now.
+        digest: 32 bytes that stand for its content.
+    """
+
+    __slots__ = ("_content", "_seen", "digest", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._content = self._seen = _read(path)
+        self.digest = _digest(self._seen)
+
+    def has_changed(self) -> bool:
+        """Whether the directory at that path holds something else now.
+
+        It costs one stat, most of the time; files that were written in place show within a second.
+        """
+        if not lib.tk_directory_doubtful(self._seen):
+            return False
+        seen = _read(self.path)
+        if _digest(seen) != self.digest:
+            return True
+        self._seen = seen  # the same content, at a later time
+        return False
+
+
+def _read(path: str) -> Any:
+    fault = ffi.new("tk_fault *")
+    read = lib.tk_directory_read(os.fsencode(path), fault)
+    if read == ffi.NULL:
+        raise from_queue(fault)
+    return owned(read, lib.tk_directory_free)
+
+
+def _digest(read: Any) -> bytes:
+    into = ffi.new("uint8_t[32]")
+    lib.tk_directory_digest(read, into)
+    return bytes(ffi.buffer(into))
