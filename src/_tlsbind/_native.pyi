@@ -85,6 +85,7 @@ class tk_conn_facts(CData):
     offered: int
     early: int
     refused_ticket: int
+    reused_last: int
     done: int
     server: int
     reused: int

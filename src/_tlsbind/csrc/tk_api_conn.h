@@ -76,6 +76,7 @@ typedef struct {
     int32_t offered; /* by a server's client, to resume from */
     int32_t early; /* SSL_EARLY_DATA_... */
     int32_t refused_ticket; /* of such a one, by the context's ring: TK_TICKET_... */
+    int32_t reused_last; /* as `reused`, but of the last handshake, not of the first */
     int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
     int32_t alert_sent, alert_received, verify_code, shutdown;
     uint64_t bytes_read, bytes_written; /* on the wire */

@@ -3,6 +3,7 @@
 #include "tk_handshake.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
+#include "tk_settled.h"
 
 /* ---- the steps ---- */
 
@@ -92,6 +93,8 @@ static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
             return tk_op_flush(c, op, TK_STEP_WANT_READ);
         tk_op_refill(c);
         result = SSL_shutdown(c->ssl);
+        if (result >= 0 && tk_settled_is_cut(c))
+            return tk_op_flush(c, op, tk_op_cut(op));
         if (result < 0) {
             outcome = tk_op_classify(c, op, result);
             if (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST)

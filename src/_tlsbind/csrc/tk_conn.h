@@ -87,7 +87,12 @@ struct tk_conn {
     X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
     STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
     uint8_t first[16];      /* the first bytes that came */
-    uint8_t shaken;         /* a handshake has been completed, whatever failed after it */
+    uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
+    uint8_t reused;         /* ... and it resumed a session */
+    uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
+    uint8_t close_notify;   /* one has come */
+    SSL_SESSION *settled;   /* while a renegotiation is under way: of the handshake before it */
+    tk_info *settled_info;
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
     /* before the handshake begins, Python has to look once more at what it may resume */

@@ -6,6 +6,7 @@
 #include "tk_distrust.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
+#include "tk_settled.h"
 
 /* ---- before the handshake ---- */
 
@@ -100,7 +101,7 @@ int tk_conn_reused(tk_conn *c)
     int reused;
 
     tk_conn_lock(c);
-    reused = SSL_session_reused(c->ssl);
+    reused = tk_settled_reused(c);
     tk_conn_unlock(c);
     return reused;
 }
@@ -158,24 +159,6 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
     return ok;
 }
 
-/* In the middle of a handshake a copy is given: what libssl still writes to is nobody else's. */
-static SSL_SESSION *in_progress(SSL *ssl)
-{
-    SSL_SESSION *s = SSL_get_session(ssl);
-
-    return s != NULL ? SSL_SESSION_dup(s) : NULL;
-}
-
-SSL_SESSION *tk_conn_session(tk_conn *c)
-{
-    SSL_SESSION *s;
-
-    tk_conn_lock(c);
-    s = SSL_is_init_finished(c->ssl) ? SSL_get1_session(c->ssl) : in_progress(c->ssl);
-    tk_conn_unlock(c);
-    return s;
-}
-
 /* ---- after it ---- */
 
 static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
@@ -205,16 +188,19 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     const COMP_METHOD *compression;
     const char *name;
 
+    SSL_SESSION *s;
+
     memset(out, 0, sizeof *out);
     tk_conn_lock(c);
-    out->done = SSL_is_init_finished(c->ssl);
+    s = tk_settled_session(c);
+    out->done = c->done;
     out->server = SSL_is_server(c->ssl);
     out->offered = c->offered;
     out->early = SSL_get_early_data_status(c->ssl);
     out->refused_ticket = c->refused_ticket;
-    if (SSL_get_session(c->ssl) != NULL)
-        out->session_time = (int64_t)SSL_SESSION_get_time_ex(SSL_get_session(c->ssl));
-    out->reused = SSL_session_reused(c->ssl);
+    if (s != NULL)
+        out->session_time = (int64_t)SSL_SESSION_get_time_ex(s);
+    out->reused = tk_settled_reused(c);
     out->version = SSL_version(c->ssl);
     out->version_name = SSL_get_version(c->ssl);
     out->extended_master_secret = (int32_t)SSL_get_extms_support(c->ssl);
@@ -224,7 +210,8 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     out->shutdown = SSL_get_shutdown(c->ssl);
     out->bytes_read = c->received;
     out->bytes_written = c->sent;
-    cipher_facts(SSL_get_current_cipher(c->ssl), out);
+    cipher_facts(c->settled != NULL ? SSL_SESSION_get0_cipher(s) : SSL_get_current_cipher(c->ssl),
+                 out);
     group_facts(c->ssl, out);
     if ((compression = SSL_get_current_compression(c->ssl)) != NULL)
         out->compression = SSL_COMP_get_name(compression);

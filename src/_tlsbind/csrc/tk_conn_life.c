@@ -4,6 +4,7 @@
 #include "tk_hooks.h"
 #include "tk_lock.h"
 #include "tk_notes.h"
+#include "tk_settled.h"
 #include "tk_ticket.h"
 #include "tk_transport.h"
 #include "tk_trouble.h"
@@ -56,6 +57,7 @@ static void destroy(tk_conn *c)
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
     tk_trouble_end(c);
+    tk_settled_free(c);
     tk_ring_free(c->ring);
     tk_mem_part(c->incoming);
     tk_mem_part(c->outgoing);
@@ -237,7 +239,7 @@ int tk_conn_handshake_done(tk_conn *c)
     int done;
 
     tk_conn_lock(c);
-    done = SSL_is_init_finished(c->ssl);
+    done = c->done;
     tk_conn_unlock(c);
     return done;
 }

@@ -9,6 +9,7 @@
 #include "tk_lookup.h"
 #include "tk_notes.h"
 #include "tk_psk.h"
+#include "tk_settled.h"
 #include "tk_ticket.h"
 #include "tk_trouble.h"
 
@@ -20,6 +21,7 @@ static void on_info(const SSL *ssl, int where, int value)
 
     if (c == NULL)
         return;
+    tk_settled_watch(c, where, value);
     /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the
        handshake done. */
     if (where == SSL_CB_HANDSHAKE_DONE ||
@@ -28,10 +30,8 @@ static void on_info(const SSL *ssl, int where, int value)
         tk_notes_take(c);
     else if (where == SSL_CB_HANDSHAKE_START)
         tk_info_begin(c);
-    if (where == SSL_CB_HANDSHAKE_DONE) {
-        c->shaken = 1;
+    if (where == SSL_CB_HANDSHAKE_DONE)
         tk_tickets_settle(c);
-    }
     if (!(where & SSL_CB_ALERT))
         return;
     if ((value >> 8) != SSL3_AL_FATAL)

@@ -19,7 +19,7 @@ static int session_index = -1;
 
 /* ---- life ---- */
 
-static void release(tk_info *f)
+void tk_info_free(tk_info *f)
 {
     if (f == NULL || tk_atomic_add(&f->references, -1) > 0)
         return;
@@ -52,7 +52,7 @@ static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **slot, 
 static void on_free(void *session, void *f, CRYPTO_EX_DATA *data, int index, long l, void *p)
 {
     (void)session, (void)data, (void)index, (void)l, (void)p;
-    release(f);
+    tk_info_free(f);
 }
 
 int tk_info_init(void)
@@ -72,22 +72,22 @@ int tk_info_attach(SSL_SESSION *s, tk_info *f)
 
     tk_atomic_add(&f->references, 1);
     if (!SSL_SESSION_set_ex_data(s, session_index, f)) {
-        release(f);
+        tk_info_free(f);
         return 0;
     }
-    release(before);
+    tk_info_free(before);
     return 1;
 }
 
 void tk_info_begin(tk_conn *c)
 {
-    release(c->info);
+    tk_info_free(c->info);
     c->info = create(); /* without memory for it, nothing is noted */
 }
 
 void tk_info_end(tk_conn *c)
 {
-    release(c->info);
+    tk_info_free(c->info);
     c->info = NULL;
 }
 
@@ -108,7 +108,7 @@ static void add_chain(tk_records *out, uint32_t tag, STACK_OF(X509) *chain)
     }
 }
 
-static void add_notes(tk_records *out, tk_info *f)
+void tk_info_write(tk_records *out, tk_info *f)
 {
     int64_t used = tk_atomic_load(&f->used);
     uint32_t head[2];
@@ -127,28 +127,12 @@ static void add_notes(tk_records *out, tk_info *f)
     add_chain(out, TK_INFO_CHAIN, f->verified);
 }
 
-void tk_conn_info(tk_conn *c, tk_records *out)
-{
-    SSL_SESSION *s;
-    tk_info *f;
-
-    tk_conn_lock(c);
-    s = SSL_get_session(c->ssl);
-    if ((f = tk_info_of(s)) != NULL)
-        add_notes(out, f);
-    if (c->info != NULL && c->info != f && c->info->complete) {
-        tk_records_add(out, TK_INFO_LIVE, NULL, 0);
-        add_notes(out, c->info);
-    }
-    tk_conn_unlock(c);
-}
-
 void tk_session_info(SSL_SESSION *s, tk_records *out)
 {
     tk_info *f = tk_info_of(s);
 
     if (f != NULL)
-        add_notes(out, f);
+        tk_info_write(out, f);
 }
 
 int tk_session_set_info(SSL_SESSION *s, const void *blob, size_t size)
@@ -160,10 +144,10 @@ int tk_session_set_info(SSL_SESSION *s, const void *blob, size_t size)
     tk_records_add(&f->notes, TK_INFO_BLOB, blob, size);
     f->complete = 1;
     if (f->notes.failed || !tk_info_attach(s, f)) {
-        release(f);
+        tk_info_free(f);
         return TK_SSL;
     }
-    release(f); /* the session has it now */
+    tk_info_free(f); /* the session has it now */
     return TK_DONE;
 }
 

@@ -20,9 +20,11 @@ struct tk_info {
 
 void tk_info_begin(tk_conn *c); /* a handshake begins */
 void tk_info_end(tk_conn *c);
+void tk_info_free(tk_info *f); /* gives up one reference */
 tk_info *tk_info_of(const SSL_SESSION *s);
 int tk_info_attach(SSL_SESSION *s, tk_info *f);
 void tk_info_shared(tk_conn *c, tk_records *out);
 int tk_info_init(void);
+void tk_info_write(tk_records *out, tk_info *f);
 
 #endif

@@ -19,6 +19,7 @@
 #include "tk_op.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
+#include "tk_settled.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
 
@@ -40,6 +41,8 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
         return TK_STEP_PAUSED;
     case SSL_ERROR_ZERO_RETURN:
+        if (tk_settled_is_cut(c))
+            return tk_op_cut(op);
         /* The end of the data to a reader; once both sides have ended, only to one that waits:
            another thread unwraps. */
         if (op->kind == TK_READ &&
@@ -51,6 +54,14 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     default:
         return TK_STEP_SSL;
     }
+}
+
+/* The peer has ended without close_notify, and that is an error: as libssl itself says it. */
+tk_outcome tk_op_cut(tk_op *op)
+{
+    ERR_raise(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
+    op->ssl_error = SSL_ERROR_SSL;
+    return TK_STEP_SSL;
 }
 
 static int is_want(tk_outcome outcome)
@@ -143,7 +154,11 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
         return TK_STEP_PAUSED;
     tk_fault_begin();
     tk_op_refill(c);
-    outcome = op->step(c, op);
+    /* Nothing that is written reaches a peer that has cut the connection off. */
+    if (op->kind != TK_READ && c->send_failed == 0 && tk_settled_is_cut(c))
+        outcome = tk_op_cut(op);
+    else
+        outcome = op->step(c, op);
     if (outcome == TK_STEP_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
         c->fault[TK_READ] != NULL)
         return repeat_fault(c, op);

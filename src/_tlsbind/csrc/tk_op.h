@@ -42,6 +42,7 @@ int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout);  /* takes the lock */
 void tk_op_take_fault(tk_conn *c, const tk_op *op); /* of a step that failed */
 void tk_op_refill(tk_conn *c); /* before each call of libssl that reads: a new budget */
 tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result);
+tk_outcome tk_op_cut(tk_op *op);
 /* send on what libssl has written meanwhile */
 tk_outcome tk_op_flush(tk_conn *c, tk_op *op, tk_outcome outcome);
 static inline int tk_is_failure(tk_outcome outcome)

@@ -70,7 +70,7 @@ void tk_conn_trouble(tk_conn *c, tk_trouble *out)
     memset(out, 0, sizeof *out);
     tk_conn_lock(c);
     out->server = SSL_is_server(c->ssl);
-    out->done = c->shaken;
+    out->done = c->done;
     out->asked = !out->server && SSL_get_sigalgs(c->ssl, -1, NULL, NULL, NULL, NULL, NULL) > 0;
     out->own_certificate = SSL_get_certificate(c->ssl) != NULL;
     out->min_version = (int32_t)SSL_get_min_proto_version(c->ssl);
@@ -96,7 +96,7 @@ static tk_outcome step_glance(tk_conn *c, tk_op *op)
 
     if (c->parked != TK_STEP_NONE)
         return c->parked;
-    if (SSL_is_server(c->ssl) || !c->shaken || c->has_read)
+    if (SSL_is_server(c->ssl) || !c->done || c->has_read)
         return TK_STEP_DONE;
     do { /* there may be tickets before it */
         tk_op_refill(c);

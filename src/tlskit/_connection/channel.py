@@ -69,7 +69,7 @@ class Channel(Connection):
         self._resumption.prepare(self)
         if context.sessions.watched or context._msg_callback is not None:
             self.on_session = self._session_arrived
-            self.always_hands_out = context.sessions.on_remove is not None
+            self.always_hands_out = True  # until the handshake is complete, in whichever operation
 
     def _strategy(self) -> Strategy:
         """What this connection does about resumption."""
@@ -224,7 +224,7 @@ class Channel(Connection):
         if cb_type != "tls-unique":
             raise ValueError(f"{cb_type} channel binding type not implemented")
         facts = self.facts()
-        return self.finished(peer=facts.reused == (not facts.server)) or None
+        return self.finished(peer=facts.reused_last == (not facts.server)) or None
 
     def verify_client_post_handshake(self) -> None:
         self.request_certificate()
@@ -265,7 +265,11 @@ class Channel(Connection):
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)
+        self._conclude()
+
+    def _conclude(self) -> None:
         self._resumption.conclude(self)
+        self.always_hands_out = self._context_now.sessions.on_remove is not None
 
     def handshake_failed(self) -> None:
         self._resumption.handshake_failed()
@@ -279,6 +283,8 @@ class Channel(Connection):
 
     def hand_out(self) -> None:
         super().hand_out()
+        if self.handshake_done:
+            self._conclude()
         self._context_now.sessions.tell_removed()
 
     def _session_arrived(self, session: Session) -> None:

@@ -28,7 +28,8 @@ class Facts(NamedTuple):
     session_time: int  # when the session in force was made, in seconds since 1970
     done: bool
     server: bool
-    reused: bool
+    reused: bool  # whether the first handshake resumed a session
+    reused_last: bool  # ... and the last one, where there was a renegotiation
     version: int
     version_name: str
     cipher_id: int
@@ -56,7 +57,7 @@ def read_facts(f: Any) -> Facts:
     )
     return Facts(
         _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, bool(f.done),
-        bool(f.server), bool(f.reused), f.version,
+        bool(f.server), bool(f.reused), bool(f.reused_last), f.version,
         text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name),
         text_of(f.cipher_standard_name),
         text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn,

@@ -1,0 +1,138 @@
+/* What a handshake has settled stays true to the end of the connection.
+
+   libssl forgets it. After any fatal error SSL_is_init_finished is false. Many peers end without
+   close_notify, which libssl (from 3.0 on) makes such an error: it sends an alert, withdraws the
+   session and takes it out of a server's cache. So this file remembers that the handshake is
+   complete. From then on libssl is told to take an end without close_notify as an end
+   (SSL_OP_IGNORE_UNEXPECTED_EOF), and whether a close_notify came is looked at here: callers hear
+   the same as before, and the session stays good (RFC 5246, 7.2.1; RFC 8446, 6.1).
+
+   While a renegotiation is under way, and after one that failed, the handshake before it counts. */
+#include "tk_settled.h"
+#include "tk_lock.h"
+
+static void begin_again(tk_conn *c)
+{
+    if (c->settled != NULL)
+        return;
+    c->settled = SSL_get1_session(c->ssl);
+    c->settled_info = c->info;
+    c->info = NULL; /* tk_info_begin makes another */
+}
+
+static void forget(tk_conn *c)
+{
+    SSL_SESSION_free(c->settled);
+    tk_info_free(c->settled_info);
+    c->settled = NULL;
+    c->settled_info = NULL;
+}
+
+static void complete(tk_conn *c)
+{
+    forget(c);
+    if (c->done)
+        return;
+    c->done = 1;
+    c->reused = (uint8_t)SSL_session_reused(c->ssl);
+    c->hears_cuts = (SSL_get_options(c->ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF) == 0;
+    SSL_set_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+
+void tk_settled_watch(tk_conn *c, int where, int value)
+{
+    if (where == SSL_CB_HANDSHAKE_START && c->done)
+        begin_again(c);
+    /* libssl also says so when it stops for early data; a TLS 1.3 server has its tickets to send */
+    else if (where == SSL_CB_HANDSHAKE_DONE && SSL_get_state(c->ssl) != TLS_ST_EARLY_DATA)
+        complete(c);
+    else if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        c->close_notify = 1;
+}
+
+int tk_settled_is_cut(const tk_conn *c)
+{
+    return c->hears_cuts && !c->close_notify && (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN);
+}
+
+void tk_settled_free(tk_conn *c) { forget(c); }
+
+SSL_SESSION *tk_settled_session(const tk_conn *c)
+{
+    return c->settled != NULL ? c->settled : SSL_get_session(c->ssl);
+}
+
+tk_info *tk_settled_info(const tk_conn *c)
+{
+    return c->settled != NULL ? c->settled_info : c->info;
+}
+
+int tk_settled_reused(const tk_conn *c)
+{
+    return c->done ? c->reused : SSL_session_reused(c->ssl);
+}
+
+/* ---- what a connection tells of it ---- */
+
+void tk_conn_info(tk_conn *c, tk_records *out)
+{
+    SSL_SESSION *s;
+    tk_info *f, *live;
+
+    tk_conn_lock(c);
+    s = tk_settled_session(c);
+    live = tk_settled_info(c);
+    if ((f = tk_info_of(s)) != NULL)
+        tk_info_write(out, f);
+    if (live != NULL && live != f && live->complete) {
+        tk_records_add(out, TK_INFO_LIVE, NULL, 0);
+        tk_info_write(out, live);
+    }
+    tk_conn_unlock(c);
+}
+
+/* libssl withdraws the session of a connection that has failed. By then it was good. Only DER
+   leaves that mark out; the notes go along. */
+static SSL_SESSION *mended(SSL_SESSION *s)
+{
+    unsigned char *der = NULL;
+    const unsigned char *p;
+    int size = i2d_SSL_SESSION(s, &der);
+    SSL_SESSION *copy;
+
+    if (size <= 0)
+        return NULL;
+    p = der;
+    copy = d2i_SSL_SESSION(NULL, &p, size);
+    OPENSSL_clear_free(der, (size_t)size);
+    if (copy != NULL && tk_info_of(s) != NULL)
+        (void)tk_info_attach(copy, tk_info_of(s));
+    return copy;
+}
+
+/* Whether anything can be resumed by it: without, libssl's own is as good as a copy. */
+static int has_name(const SSL_SESSION *s)
+{
+    unsigned int size;
+
+    (void)SSL_SESSION_get_id(s, &size);
+    return size > 0 || SSL_SESSION_has_ticket(s);
+}
+
+/* A copy: what happens to the connection later does not happen to it. Before the handshake is
+   complete libssl still writes to its own. */
+SSL_SESSION *tk_conn_session(tk_conn *c)
+{
+    SSL_SESSION *s, *copy = NULL;
+
+    tk_conn_lock(c);
+    s = tk_settled_session(c);
+    if (s != NULL && c->done && !has_name(s))
+        SSL_SESSION_up_ref(copy = s);
+    else if (s != NULL && c->done && !SSL_is_server(c->ssl) && !SSL_SESSION_is_resumable(s))
+        copy = mended(s);
+    if (s != NULL && copy == NULL)
+        copy = SSL_SESSION_dup(s);
+    tk_conn_unlock(c);
+    return copy;
+}
