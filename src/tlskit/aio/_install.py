@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 from .._context import SSLContext
@@ -90,7 +91,7 @@ def _loops() -> list[type]:
     uvloop: Any = sys.modules.get("uvloop")
     if uvloop is None:
         with suppress(Exception):
-            import uvloop
+            uvloop = import_module("uvloop")
     if uvloop is not None and hasattr(uvloop, "Loop"):
         found.append(uvloop.Loop)
     return found
