@@ -51,6 +51,23 @@ def test_version():
     ],
 )
 def test_servers(text, server):
+    assert _server(text) == (*server, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("https://example.org/path?q", ("example.org", 443, None)),
+        ("HTTPS://example.org:8443", ("example.org", 8443, None)),
+        ("wss://[::1]/", ("::1", 443, None)),
+        ("imaps://mail.example", ("mail.example", 993, None)),
+        ("smtp://mail.example", ("mail.example", 25, "smtp")),
+        ("submission://mail.example", ("mail.example", 587, "smtp")),
+        ("postgresql://user:secret@db.example/name", ("db.example", 5432, "postgres")),
+        ("xmpp://chat.example:5299", ("chat.example", 5299, "xmpp")),
+    ],
+)
+def test_urls(text, server):
     assert _server(text) == server
 
 
@@ -68,7 +85,13 @@ def test_servers(text, server):
         ["connect", "localhost:٤٤٣"],
         ["connect", "[::1"],
         ["connect", "[::1]443"],
-        ["connect", "https://example.org/"],
+        ["connect", "http://example.org/"],
+        ["connect", "https:///path"],
+        ["connect", "https://example.org:99999"],
+        ["connect", "https://[::1"],
+        ["connect", "localhost", "--starttls", "gopher"],
+        ["doctor"],
+        ["doctor", "localhost", "--insecure"],
         ["connect", "a b"],
         ["connect", "localhost", "--min", "1.4"],
         ["connect", "localhost", "--timeout", "0"],

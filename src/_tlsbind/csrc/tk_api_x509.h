@@ -20,3 +20,7 @@ enum { /* the tags of tk_x509_fields: the order of the fields within one tag is 
 };
 
 int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault);
+
+enum { TK_KEY_TYPE = 1, TK_KEY_BITS, TK_KEY_GROUP, TK_KEY_SIGNATURE, TK_KEY_CA };
+
+void tk_x509_summary(X509 *x, tk_records *out); /* TK_KEY_CA: it may sign certificates */

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ssl import DER_cert_to_PEM_cert
-from typing import Any
+from sys import byteorder
+from typing import Any, NamedTuple
 
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
@@ -35,6 +36,19 @@ _SHORT = {  # RFC 4514, 3
     "organizationalUnitName": "OU",
     "stateOrProvinceName": "ST",
 }  # fmt: skip
+
+
+class KeySummary(NamedTuple):
+    """What a certificate's key and signature are, by OpenSSL's names."""
+
+    type: str | None
+    group: str | None
+    signature: str | None
+    bits: int | None
+    authority: bool
+
+
+_SUMMARY = (lib.TK_KEY_TYPE, lib.TK_KEY_GROUP, lib.TK_KEY_SIGNATURE)
 
 
 class Certificate:
@@ -86,6 +100,20 @@ class Certificate:
         """
         into = ffi.new("char[]", 64)
         return bytes(ffi.buffer(into, lib.tk_x509_end_point(self._x509, into))) or None
+
+    @property
+    def summary(self) -> KeySummary:
+        """Its key and its signature, in words."""
+        found = dict(listed(lambda out: lib.tk_x509_summary(self._x509, out)))
+        bits = found.get(lib.TK_KEY_BITS)
+        kind, group, signature = (found.get(tag, b"").decode() or None for tag in _SUMMARY)
+        return KeySummary(
+            kind,
+            group,
+            signature,
+            bits=None if bits is None else int.from_bytes(bits, byteorder, signed=True),
+            authority=lib.TK_KEY_CA in found,
+        )
 
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
         """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""

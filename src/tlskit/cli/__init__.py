@@ -1,5 +1,5 @@
-"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]`, `tlskit sessions
-list|show|purge STORE` and `tlskit info`.
+"""The command line: `tlskit demo`, `tlskit connect HOST[:PORT]`, `tlskit doctor HOST[:PORT]`,
+`tlskit sessions list|show|purge STORE` and `tlskit info`.
 
 Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2
 when the command line itself was wrong, or something is not installed. A server that does not resume
@@ -15,9 +15,21 @@ from collections.abc import Sequence
 
 from .. import OPENSSL_VERSION, __version__
 from ..enums import TLSVersion
-from . import connect, demo, info, output, places, report, sessions
+from . import (
+    checkup,
+    connect,
+    demo,
+    doctor,
+    info,
+    output,
+    places,
+    report,
+    sessions,
+    starttls,
+)
 from .blocks import printable
 from .failure import FAILED, Failure
+from .target import Target, target
 
 __all__ = ["main"]
 
@@ -63,10 +75,12 @@ def _demo(asked: argparse.Namespace) -> int:
 
 
 def _connect(asked: argparse.Namespace) -> int:
-    host, port = asked.server
     order = connect.Order(
-        host=host,
-        port=port,
+        host=asked.server.host,
+        port=asked.server.port,
+        starttls=asked.starttls or asked.server.starttls,
+        groups=asked.groups,
+        ciphers=asked.ciphers,
         server_name=asked.server_name,
         cafile=asked.cafile,
         insecure=asked.insecure,
@@ -83,6 +97,23 @@ def _connect(asked: argparse.Namespace) -> int:
     else:
         output.write(report.connect_layout(outcome), sys.stdout)
     return _complain(outcome.failed) if outcome.failed is not None else 0
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    order = connect.Order(
+        host=asked.server.host,
+        port=asked.server.port,
+        starttls=asked.starttls or asked.server.starttls,
+        server_name=asked.server_name,
+        cafile=asked.cafile,
+        timeout=asked.timeout,
+    )
+    found = doctor.run(order)
+    if asked.json:
+        output.write_json(checkup.as_json(found), sys.stdout)
+    else:
+        output.write(checkup.layout(found), sys.stdout)
+    return 0 if found.healthy else FAILED
 
 
 def _sessions(asked: argparse.Namespace) -> int:
@@ -112,7 +143,13 @@ def _info(asked: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"demo": _demo, "connect": _connect, "sessions": _sessions, "info": _info}
+_COMMANDS = {
+    "demo": _demo,
+    "connect": _connect,
+    "doctor": _doctor,
+    "sessions": _sessions,
+    "info": _info,
+}
 
 
 def _complain(failure: Failure) -> int:
@@ -148,12 +185,7 @@ def _parser() -> argparse.ArgumentParser:
         "session of the first connection, "
         "and say whether it was resumed, and if not, why.",
     )
-    asking.add_argument(
-        "server",
-        type=_server,
-        metavar="HOST[:PORT]",
-        help="a name or an address, IPv6 as [::1]:443; port 443 by default",
-    )
+    _place(asking)
     trust = asking.add_mutually_exclusive_group()
     trust.add_argument(
         "--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's"
@@ -161,9 +193,8 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument(
         "--insecure", action="store_true", help="verify neither certificate nor name"
     )
-    asking.add_argument(
-        "--server-name", metavar="NAME", help="send and verify this name in place of HOST"
-    )
+    asking.add_argument("--groups", metavar="LIST", help="offer these groups: X25519,P-256")
+    asking.add_argument("--ciphers", metavar="LIST", help="offer these cipher suites alone")
     asking.add_argument(
         "--alpn",
         type=_words,
@@ -177,13 +208,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     asking.add_argument("--max", type=_version, metavar="VERSION", help="highest protocol version")
     asking.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=10.0,
-        metavar="S",
-        help="seconds for a connection, and for a handshake (10)",
-    )
-    asking.add_argument(
         "--store",
         metavar="STORE",
         help=(
@@ -192,7 +216,18 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     _secret_file(asking)
-    asking.add_argument("--json", action="store_true", help="write one JSON document")
+
+    examining = commands.add_parser(
+        "doctor",
+        help="say what is wrong with a TLS server, and what to do about it",
+        description="Examine a TLS server with a dozen or two of connections: its chain as it is "
+        "sent and as it should be, dates, names, protocol versions, groups, resumption, and what a "
+        "stricter client refuses. The exit status is 1 when there is a problem.",
+    )
+    _place(examining)
+    examining.add_argument(
+        "--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's"
+    )
 
     keeping = commands.add_parser(
         "sessions",
@@ -252,6 +287,33 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _place(parser: argparse.ArgumentParser) -> None:
+    """What `connect` and `doctor` have in common."""
+    parser.add_argument(
+        "server",
+        type=_server,
+        metavar="HOST[:PORT]",
+        help="a name, an address (IPv6 as [::1]:443), or a URL; port 443 by default",
+    )
+    parser.add_argument(
+        "--server-name", metavar="NAME", help="send and verify this name in place of HOST"
+    )
+    parser.add_argument(
+        "--starttls",
+        choices=starttls.PROTOCOLS,
+        metavar="PROTOCOL",
+        help=f"begin TLS in this protocol: {', '.join(starttls.PROTOCOLS)}",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds for a connection, and for a handshake (10)",
+    )
+    parser.add_argument("--json", action="store_true", help="write one JSON document")
+
+
 def _secret_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret-file",
@@ -268,21 +330,11 @@ def _digits(text: str) -> str:
     return text.lower()
 
 
-def _server(text: str) -> tuple[str, int]:
-    host, port = text, ""
-    if text.startswith("["):
-        host, closed, port = text[1:].partition("]")
-        if not closed or (port and not port.startswith(":")):
-            raise argparse.ArgumentTypeError(f"{text!r} is not [ADDRESS] or [ADDRESS]:PORT")
-        port = port[1:]
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    if not host or "/" in host or any(c.isspace() for c in host):
-        raise argparse.ArgumentTypeError(f"{text!r} is not HOST or HOST:PORT")
-    number = 443 if not port else int(port) if port.isascii() and port.isdigit() else 0
-    if not 0 < number < 65536:
-        raise argparse.ArgumentTypeError(f"{port!r} is not a port between 1 and 65535")
-    return host, number
+def _server(text: str) -> Target:
+    try:
+        return target(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _words(text: str) -> tuple[str, ...]:

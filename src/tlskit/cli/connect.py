@@ -17,6 +17,7 @@ from ..enums import TLSVersion, VerifyMode
 from ..errors import SSLCertVerificationError, SSLError, SSLWantReadError
 from ..sessions import SessionStats, SSLSession
 from . import failure, places
+from .certificates import Shown, shown
 from .failure import Failure
 from .visit import Guest, Visit, visit
 
@@ -49,6 +50,8 @@ class Order:
         timeout: for each TCP connection and each handshake, in seconds.
         store: where to take sessions from, and to keep those that come; None: in no place.
         secret_file: where the store's secret is.
+        starttls: the protocol in which TLS begins on request; None: it begins at once.
+        groups, ciphers: what to offer, as OpenSSL writes it; None: the defaults.
     """
 
     host: str
@@ -62,6 +65,9 @@ class Order:
     timeout: float = 10.0
     store: str | None = None
     secret_file: str | None = None
+    starttls: str | None = None
+    groups: str | None = None
+    ciphers: str | None = None
 
     @property
     def where(self) -> str:
@@ -83,6 +89,8 @@ class Outcome:
         visits: the connections, one or two.
         certificate: the server's, as `getpeercert` shows it, verified or not.
         statistics: the counters of the context that both connections were made from.
+        chain: the server's certificates, as it sent them.
+        signature: the algorithm that the server signed its handshake with; None: not known.
         failed: why there is no second connection; None when there is.
     """
 
@@ -90,6 +98,8 @@ class Outcome:
     visits: list[Visit]
     certificate: dict[str, Any] = field(repr=False)
     statistics: SessionStats
+    chain: list[Shown] = field(repr=False, default_factory=list)
+    signature: str | None = None
     failed: Failure | None = None
 
     @property
@@ -142,7 +152,15 @@ def _visits(order: Order, context: SSLContext) -> Outcome:
             f"The first connection was made, the second was not. {error.sentence}",
             status=error.status,
         )
-    return Outcome(order, visits, first.certificate, context.sessions.stats(), failed)
+    return Outcome(
+        order,
+        visits,
+        first.certificate,
+        context.sessions.stats(),
+        chain=shown(first.chain),
+        signature=first.signature,
+        failed=failed,
+    )
 
 
 def _visit(
@@ -157,6 +175,7 @@ def _visit(
             timeout=order.timeout,
             converse=_conversation(order),
             where=order.where,
+            starttls=order.starttls,
         )
     except Failure as error:
         if isinstance(error.__cause__, SSLCertVerificationError):
@@ -164,7 +183,9 @@ def _visit(
                 "--cafile trusts another authority, --server-name expects another name, "
                 "--insecure verifies nothing"
             )
-            raise Failure(f"{error.sentence[:-1]} ({hint}).", status=error.status) from error
+            raise Failure(
+                f"{error.sentence[:-1]} ({hint}).", status=error.status, details=error.details
+            ) from error
         raise
 
 
@@ -185,7 +206,30 @@ def _context(order: Order) -> SSLContext:
                 status=failure.MISUSED,
             ) from error
     _bound(context, order.lowest, order.highest)
+    _offer(context, order)
     return context
+
+
+def _offer(context: SSLContext, order: Order) -> None:
+    """Offer these groups and cipher suites alone; those of TLS 1.3 go where they belong."""
+    try:
+        if order.groups is not None:
+            context.set_groups(order.groups.replace(",", ":"))
+        if order.ciphers is not None:
+            names = order.ciphers.replace(",", ":").split(":")
+            newer = [name for name in names if name.startswith("TLS_")]
+            older = [name for name in names if name not in newer]
+            if newer:
+                context.set_ciphersuites(":".join(newer))
+            if older:
+                context.set_ciphers(":".join(older))
+            if not older:
+                context.minimum_version = TLSVersion.TLSv1_3
+            if not newer and context.maximum_version != TLSVersion.TLSv1_3:
+                context.maximum_version = TLSVersion.TLSv1_2
+    except (SSLError, ValueError) as error:
+        what = order.groups if order.ciphers is None else order.ciphers
+        raise Failure(f"This OpenSSL does not take {what!r}.", status=failure.MISUSED) from error
 
 
 def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion | None) -> None:

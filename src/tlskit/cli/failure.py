@@ -5,8 +5,10 @@ that is not 0.
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 from ..errors import SSLCertVerificationError, SSLEOFError, SSLError
+from .certificates import shown
 
 FAILED = 1
 MISUSED = 2  # also argparse's own
@@ -26,12 +28,16 @@ class Failure(Exception):
     Attributes:
         sentence: for the user.
         status: what the process exits with.
+        details: what the JSON says beside the sentence.
     """
 
-    def __init__(self, sentence: str, *, status: int = FAILED) -> None:
+    def __init__(
+        self, sentence: str, *, status: int = FAILED, details: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.status = status
+        self.details = details or {}
 
 
 def connecting(error: OSError, where: str, timeout: float) -> Failure:
@@ -45,6 +51,32 @@ def connecting(error: OSError, where: str, timeout: float) -> Failure:
 
 def handshaking(error: OSError, where: str, timeout: float) -> Failure:
     """The failure of a handshake."""
+    failed = _handshaking(error, where, timeout)
+    failed.details = details(error)
+    return failed
+
+
+def details(error: OSError) -> dict[str, Any]:
+    """What an error knows, for JSON."""
+    found = {
+        "reason": getattr(error, "reason", None),
+        "hint": getattr(error, "hint", "") or None,
+        "alert_sent": _alert(getattr(error, "alert_sent", None)),
+        "alert_received": _alert(getattr(error, "alert_received", None)),
+    }
+    if isinstance(error, SSLCertVerificationError):
+        found["verify_code"] = error.verify_code
+        found["verify_message"] = error.verify_message
+        found["verify_depth"] = getattr(error, "verify_depth", None)
+        found["chain"] = [one.as_json() for one in shown(getattr(error, "peer_chain", ()))]
+    return found
+
+
+def _alert(alert: Any) -> str | None:
+    return None if alert is None else str(getattr(alert, "name", alert))
+
+
+def _handshaking(error: OSError, where: str, timeout: float) -> Failure:
     if isinstance(error, SSLCertVerificationError):
         return Failure(
             f"The certificate of {where} was not accepted: {spoken(error.verify_message)}."

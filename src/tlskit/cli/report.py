@@ -131,6 +131,8 @@ def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
         "server_name": order.name,
         "verified": not order.insecure,
         "certificate": outcome.certificate,
+        "chain": [one.as_json() for one in outcome.chain],
+        "signature_algorithm": outcome.signature,
         "connections": [asdict(v) for v in outcome.visits],
         "resumed": outcome.resumed,
         "reason": outcome.reason,
@@ -141,7 +143,7 @@ def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
 
 def failure_json(failure: Failure) -> dict[str, Any]:
     """What either writes when there is nothing else to tell."""
-    return {**json_versions(), "error": failure.sentence}
+    return {**json_versions(), **failure.details, "error": failure.sentence}
 
 
 def versions() -> str:

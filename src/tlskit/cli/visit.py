@@ -18,6 +18,7 @@ from .._context import SSLContext
 from .._resumption.reasons import NotOffered, Refused, Resumed
 from ..sessions import SSLSession
 from . import failure
+from . import starttls as begin
 
 Address = tuple[str, int]
 
@@ -70,6 +71,8 @@ class Guest:
     visit: Visit
     session: SSLSession | None
     certificate: dict[str, Any]
+    chain: list[bytes]
+    signature: str | None
 
 
 def visit(
@@ -82,6 +85,7 @@ def visit(
     converse: Callable[[SSLSocket, list[SSLSession]], None],
     where: str,
     process: str = "first",
+    starttls: str | None = None,
 ) -> Guest:
     """Connect, make the handshake, take the tickets, and close.
 
@@ -94,6 +98,7 @@ def visit(
         converse: called with the socket and the list of sessions that have come, which grows.
         where: the server as the user names it, for messages.
         process: see `Visit`.
+        starttls: the protocol in which TLS begins on request; None: it begins at once.
 
     Raises:
         Failure: there is no connection, or no handshake.
@@ -107,6 +112,7 @@ def visit(
     except UnicodeError as error:
         raise failure.Failure(f"{where} is not a host name.") from error
     with plain:
+        begin.start(plain, starttls, server_hostname or address[0], where, timeout)
         try:
             host, port = _peer(plain)
             wrapped = context.wrap_socket(
@@ -132,6 +138,8 @@ def visit(
             converse(wrapped, fresh)
             end = _facts(wrapped)
             certificate = _certificate(wrapped)
+            chain = [bytes(der) for der in wrapped.get_unverified_chain()]
+            signature = _channel(wrapped).signature_algorithm(peer=True)
             resumption = wrapped.resumption
             _say_goodbye(wrapped)
     kept = fresh[-1] if fresh else session if end.reused else None
@@ -158,7 +166,7 @@ def visit(
         tickets=len(fresh),
         ticket_lifetime=fresh[-1].expires_at - fresh[-1].time if fresh else None,
     )
-    return Guest(report, kept, certificate)
+    return Guest(report, kept, certificate, chain, signature)
 
 
 def _peer(plain: socket.socket) -> Address:

@@ -1,0 +1,117 @@
+"""A server's certificates as the command line shows them: in words, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from ssl import cert_time_to_seconds
+from typing import Any
+
+from .._core.certificate import Certificate
+
+_SHORT = {
+    "commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU",
+    "localityName": "L", "stateOrProvinceName": "ST", "countryName": "C",
+}  # fmt: skip
+
+
+def distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """A subject or an issuer in one line; "-" for an empty one."""
+    parts = [f"{_SHORT.get(kind, kind)}={value}" for rdn in name for kind, value in rdn]
+    return ", ".join(parts) or "-"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A certificate, described.
+
+    Attributes:
+        der: the certificate itself.
+        fields: as `getpeercert` shows them.
+        key: its key's type with its size or group.
+        bits: the key's size.
+        signature: the algorithm that it is signed with.
+        authority: whether it may sign others.
+    """
+
+    der: bytes
+    fields: dict[str, Any]
+    key: str
+    bits: int | None
+    signature: str | None
+    authority: bool
+
+    @property
+    def subject(self) -> str:
+        """Its subject, or the first of its names where that is empty."""
+        names = self.names
+        return (
+            distinguished(self.fields.get("subject", ()))
+            if self.has_subject
+            else ", ".join(names[:1]) or "-"
+        )
+
+    @property
+    def has_subject(self) -> bool:
+        return bool(self.fields.get("subject"))
+
+    @property
+    def issuer(self) -> str:
+        return distinguished(self.fields.get("issuer", ()))
+
+    @property
+    def names(self) -> list[str]:
+        """The host names and addresses that it is for."""
+        found = self.fields.get("subjectAltName", ())
+        return [str(value) for kind, value in found if kind in ("DNS", "IP Address")]
+
+    @property
+    def self_issued(self) -> bool:
+        return self.fields.get("subject") == self.fields.get("issuer")
+
+    def issued(self, other: Shown) -> bool:
+        """Whether the other one names this as its issuer."""
+        return bool(other.fields.get("issuer") == self.fields.get("subject"))
+
+    @property
+    def begins(self) -> datetime:
+        return _date(self.fields["notBefore"])
+
+    @property
+    def ends(self) -> datetime:
+        return _date(self.fields["notAfter"])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "names": self.names,
+            "serial": self.fields.get("serialNumber"),
+            "not_before": self.begins.isoformat(),
+            "not_after": self.ends.isoformat(),
+            "key": self.key,
+            "key_bits": self.bits,
+            "signature_algorithm": self.signature,
+            "authority": self.authority,
+            "pem": Certificate.from_der(self.der).public_bytes(),
+        }
+
+
+def shown(ders: Sequence[bytes]) -> list[Shown]:
+    """These certificates, described, in their order."""
+    return [_shown(Certificate.from_der(der)) for der in ders]
+
+
+def _shown(certificate: Certificate) -> Shown:
+    summary = certificate.summary
+    size = summary.group or (f"{summary.bits} bits" if summary.bits else "")
+    key = " ".join(filter(None, (summary.type or "unknown", size)))
+    return Shown(
+        certificate.der, certificate.fields(), key, summary.bits, summary.signature,
+        summary.authority,
+    )  # fmt: skip
+
+
+def _date(text: str) -> datetime:
+    return datetime.fromtimestamp(cert_time_to_seconds(text), timezone.utc)
