@@ -22,8 +22,8 @@ static tk_outcome read_on(tk_conn *c, tk_op *op)
     tk_outcome outcome;
     size_t n;
 
+    tk_op_refill(c);
     do {
-        tk_op_refill(c);
         c->reader_room = c->shutdown_sent || messages > 0 ? 0 : op->size - op->done;
         result = SSL_read_ex(c->ssl, op->into + op->done, op->size - op->done, &n);
         if (result == 1) {
@@ -91,7 +91,6 @@ static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
     for (;;) {
         if (c->shutdown_sent && tk_op_leaves_reading(c, op))
             return tk_op_flush(c, op, TK_STEP_WANT_READ);
-        tk_op_refill(c);
         result = SSL_shutdown(c->ssl);
         if (result >= 0 && tk_settled_is_cut(c))
             return tk_op_flush(c, op, tk_op_cut(op));

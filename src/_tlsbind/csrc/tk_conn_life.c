@@ -97,9 +97,8 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
         destroy(c);
         return NULL;
     }
-    /* Not SSL_MODE_AUTO_RETRY: libssl would go on for as long as the peer sends anything but
-       data */
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY); /* it would read on until there is data */
     tk_hooks_watch(c);
     /* an id context is the server's; a client that has one refuses sessions from elsewhere, after
        the fact */
@@ -154,8 +153,8 @@ static void take_tickets(tk_conn *c)
     if (SSL_version(c->ssl) != TLS1_3_VERSION || !SSL_is_init_finished(c->ssl) ||
         SSL_get_shutdown(c->ssl) != 0)
         return;
+    tk_op_refill(c);
     do {
-        tk_op_refill(c);
         result = SSL_peek_ex(c->ssl, &byte, 1, &n);
     } while (result != 1 && SSL_get_error(c->ssl, result) == SSL_ERROR_WANT_READ && !c->starved &&
              ++messages < TICKETS_MOST);

@@ -40,7 +40,7 @@ typedef struct tk_op {
 int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout); /* with the lock held */
 int64_t tk_op_do(tk_conn *c, tk_op *op, int64_t timeout);  /* takes the lock */
 void tk_op_take_fault(tk_conn *c, const tk_op *op); /* of a step that failed */
-void tk_op_refill(tk_conn *c); /* before each call of libssl that reads: a new budget */
+void tk_op_refill(tk_conn *c); /* a new budget: at the start of a step, and after data */
 tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result);
 tk_outcome tk_op_cut(tk_op *op);
 /* send on what libssl has written meanwhile */
