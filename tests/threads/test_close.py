@@ -4,9 +4,11 @@ has returned.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -271,3 +273,92 @@ def test_close_in_the_sni_callback(stage: Stage) -> None:
             end.do_handshake()
         assert end.fileno() == -1
         assert shaking.error is not None
+
+
+# -- from a callback, while another thread reads ---------------------------------------------------
+
+
+def closing_in(callback_of: str, stage: Stage) -> None:
+    """The callback closes its own connection; another thread waits to read from it meanwhile, and
+    must come back.
+    """
+    server, client = stage.server(tlskit), stage.client(tlskit)
+    server.num_tickets = 0
+    ended = threading.Event()
+
+    def close(connection: Any, *arguments: Any) -> None:
+        if armed.is_set() and not ended.is_set():
+            ended.set()
+            connection.close()
+
+    armed = threading.Event()
+    setattr(client, callback_of, close)
+    near, far = raw.tcp_pair()
+    accepting = Background(lambda: server.wrap_socket(far, server_side=True))
+    with (
+        client.wrap_socket(near, server_hostname="localhost") as end,
+        accepting.result() as peer,
+        raw.watchdog(end, peer),
+    ):
+        end.settimeout(None)
+        reading = raw.Blocked(lambda: end.recv(100))
+        armed.set()
+        with contextlib.suppress(OSError):
+            end.send(b"whose record is shown to the callback")
+        assert ended.is_set()
+        assert isinstance(reading.error, (OSError, ValueError))
+        assert end.fileno() == -1
+
+
+def test_in_a_callback_for_messages_while_another_thread_reads(stage: Stage) -> None:
+    closing_in("_msg_callback", stage)
+
+
+def test_in_the_question_for_a_name_while_another_thread_waits(stage: Stage) -> None:
+    """Another thread has to wait for the answer; the answer is to close."""
+    server, client = stage.server(tlskit), stage.client()
+    asked, waits = threading.Event(), threading.Event()
+
+    def close(connection: Any, *arguments: Any) -> None:
+        asked.set()
+        waits.wait(20)
+        connection.close()
+
+    server.sni_callback = close
+    with stage.meeting(server, client) as (end, puppet), raw.watchdog(end):
+        shaking = Background(end.do_handshake)
+        peer = Background(puppet.shake)
+        assert asked.wait(20)
+        end.settimeout(None)
+        reading = Background(lambda: end.recv(100))
+        waits.set()
+        assert isinstance(shaking.error, (OSError, ValueError))
+        assert isinstance(reading.error, (OSError, ValueError))
+        assert end.fileno() == -1
+        end.close()
+        puppet.sock.close()
+        assert isinstance(peer.error, (OSError, ValueError))
+
+
+def test_threads_keep_their_timeouts_while_a_callback_takes_its_time(stage: Stage) -> None:
+    server, client = stage.server(tlskit), stage.client()
+    asked, answer = threading.Event(), threading.Event()
+
+    def think(*arguments: Any) -> None:
+        asked.set()
+        assert answer.wait(20)
+
+    server.sni_callback = think
+    with stage.meeting(server, client) as (end, puppet), raw.watchdog(end):
+        shaking, peer = Background(end.do_handshake), Background(puppet.shake)
+        assert asked.wait(20)
+        end.settimeout(0.1)
+        for operation in (lambda: end.recv(100), lambda: end.send(b"x"), end.do_handshake):
+            with pytest.raises(TimeoutError):
+                operation()
+        assert end.pending() == 0
+        assert end.version() is None
+        answer.set()
+        shaking.result()
+        peer.result()
+        assert end.version() is not None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +16,13 @@ import pytest
 import tlskit
 
 from ..support import raw
-from ..support.pairs import Background, server_context
+from ..support.pairs import (
+    Background,
+    client_context,
+    memory_pair,
+    server_context,
+    socket_pair,
+)
 from ..support.pki import PKI
 from ..support.raw import Stage, readable, until
 
@@ -136,3 +144,88 @@ def test_child_and_parent_do_not_share_randomness(pki: PKI) -> None:
         theirs = pipe.read()
     assert len(theirs) == 32
     assert theirs != hello()[11:43]
+
+
+# -- while other threads are at work ---------------------------------------------------------------
+
+
+def test_children_never_wait_for_threads_that_are_gone(pki: PKI) -> None:
+    """Threads send, receive, and make handshakes, and this one forks: each child can ask, close,
+    and connect.
+    """
+    client, server = client_context(pki), server_context(pki)
+    client.sessions.resume = True
+    stopped = threading.Event()
+
+    def handshakes() -> None:
+        while not stopped.is_set():
+            memory_pair(client, server)
+
+    def streaming(work: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            while not stopped.is_set():
+                work()
+
+        return run
+
+    with socket_pair(client, server) as (near, far):
+        threads = [
+            Background(handshakes),
+            Background(streaming(lambda: near.send(bytes(60000)))),
+            Background(streaming(lambda: far.recv(65536))),
+        ]
+        try:
+            for _ in range(15):
+                for work in (near.version, near.close, lambda: memory_pair(client, server)):
+                    assert in_child(work) == 0
+        finally:
+            stopped.set()
+            for end in (near, far):
+                socket.socket.shutdown(end, socket.SHUT_RDWR)
+            for thread in threads:
+                assert thread.error is None or isinstance(thread.error, OSError)
+
+
+def test_child_of_a_thread_that_answers_a_callback(stage: Stage) -> None:
+    """The connection was in the middle of a handshake, which nobody will end in the child."""
+    server, client = stage.server(tlskit), stage.client()
+    asked, answer = threading.Event(), threading.Event()
+
+    def think(*arguments: Any) -> None:
+        asked.set()
+        assert answer.wait(20)
+
+    server.sni_callback = think
+    with stage.meeting(server, client) as (end, puppet), raw.watchdog(end):
+        shaking, peer = Background(end.do_handshake), Background(puppet.shake)
+        assert asked.wait(20)
+
+        def work() -> None:
+            assert end.version() is None
+            with pytest.raises(OSError, match="Bad file"):
+                end.recv(100)
+            end.close()
+
+        try:
+            assert in_child(work) == 0
+        finally:
+            answer.set()
+        shaking.result()
+        peer.result()
+        assert end.version() is not None
+
+
+def test_callback_that_forks(stage: Stage) -> None:
+    """What the thread that forked was in the middle of goes on."""
+    server, client = stage.server(tlskit), stage.client()
+    pids: list[int] = []
+
+    def fork(*arguments: Any) -> None:
+        pids.append(in_child(lambda: None))
+
+    server.sni_callback = fork
+    with stage.meeting(server, client) as (end, puppet), raw.watchdog(end):
+        peer = Background(puppet.shake)
+        end.do_handshake()
+        peer.result()
+        assert pids == [0]
