@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import tlskit
-from tlskit.cli import demo, main
+from tlskit.cli import main, output
+from tlskit.cli.demo import other_host, story
 
 from ..support.pairs import client_context, memory_pair, only, server_context
 from .servers import Answering, as_json, as_process, complaint, serving
@@ -81,6 +83,59 @@ def test_all_twelve_counters_of_all_three(outcome):
     )
 
 
+def test_a_store_resumes_in_both_processes_and_after_a_restart(outcome):
+    seen = [(c["process"], c["resumed"]) for c in outcome["automatic"]]
+    assert seen == [("first", False), ("first", True), ("second", True), ("first", True)]
+
+
+def test_the_session_of_another_host_is_refused(outcome):
+    by_library = {a["library"]: a for a in outcome["other_host"]}
+    assert not by_library["tlskit"]["accepted"]
+    assert other_host.OTHER in by_library["tlskit"]["reason"]
+    assert by_library["the stdlib's ssl"] == {
+        "library": "the stdlib's ssl",
+        "accepted": True,
+        "reason": None,
+    }
+
+
+def test_a_resumed_handshake_takes_less_time(outcome):
+    times = {(t["version"], t["resumed"]): t["milliseconds"] for t in outcome["timings"]}
+    assert set(times) == {(v, r) for v in ("TLSv1.2", "TLSv1.3") for r in (False, True)}
+    assert times["TLSv1.2", True] < times["TLSv1.2", False]
+
+
+def test_a_tlskit_that_took_the_session_of_another_host_would_be_a_failure(capsys, monkeypatch):
+    made_up = [other_host.Attempt("tlskit", True, None)]
+    monkeypatch.setattr(story, "attempts", lambda port, root: made_up)
+    assert complaint(capsys, "demo") == "tlskit accepted the session of another host."
+
+
+def test_a_store_that_does_not_resume_is_a_failure(capsys, monkeypatch):
+    original = story.store_context
+
+    def elsewhere(root, file):
+        return original(root, file.with_name(f"{len(made)}.db")) if made.append(1) is None else None
+
+    made: list[int] = []
+    monkeypatch.setattr(story, "store_context", elsewhere)
+    said = complaint(capsys, "demo")
+    assert said.startswith("A connection of the second process was to resume from the store")
+
+
+def test_progress_is_shown_on_a_terminal_and_taken_away_again():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal, pipe = Terminal(), io.StringIO()
+    for out in (terminal, pipe):
+        with output.progress(out) as step:
+            step("working")
+    assert terminal.getvalue() == "\r\x1b[Kworking ...\r\x1b[K"
+    assert pipe.getvalue() == ""
+
+
 def test_the_server_is_another_process(outcome):
     assert outcome["server"]["pid"] != os.getpid()
     with pytest.raises(ProcessLookupError):
@@ -92,28 +147,28 @@ def test_without_a_terminal_it_is_plain_text():
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     assert done.stdout.isascii()
-    assert len(re.findall(r" resumed +[0-9]", done.stdout)) == 4
-    assert len(re.findall(r" full +[0-9]", done.stdout)) == 2
+    assert len(re.findall(r"^(?:first|second).* resumed +[0-9]", done.stdout, re.MULTILINE)) == 7
+    assert len(re.findall(r"^(?:first|second).* full +[0-9]", done.stdout, re.MULTILINE)) == 3
+    assert re.search(r"^the stdlib's ssl +accepted", done.stdout, re.MULTILINE)
+    assert re.search(r"^tlskit +refused +[Hh]ostname mismatch", done.stdout, re.MULTILINE)
+    assert (
+        len(re.findall(r"^TLS 1\.[23], (?:full|resumed) +#+ [0-9.]+ ms$", done.stdout, re.M)) == 4
+    )
     assert all(f"\n{counter} " in done.stdout for counter in COUNTERS)
-    assert done.stdout.endswith("All 4 connections that had a session resumed it.\n")
+    assert done.stdout.endswith("All 7 connections that had a session resumed it.\n")
 
 
 def test_the_session_lies_in_a_file_for_its_owner_only_and_then_nowhere(capsys, monkeypatch):
     seen = []
-    original = demo._second_process
+    original = story.second_process
 
-    def watched(port, root, file):
-        seen.append(
-            (
-                file,
-                file.stat().st_mode & 0o777,
-                file.parent.stat().st_mode & 0o777,
-                file.read_text(),
-            )
-        )
-        return original(port, root, file)
+    def watched(port, root, kind, file):
+        if kind == "session":
+            modes = file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777
+            seen.append((file, *modes, file.read_text()))
+        return original(port, root, kind, file)
 
-    monkeypatch.setattr(demo, "_second_process", watched)
+    monkeypatch.setattr(story, "second_process", watched)
     as_json(capsys, "demo")
     assert [(mode, above) for _, mode, above, _ in seen] == [(0o600, 0o700)] * 2
     assert all(text.startswith("-----BEGIN SSL SESSION PARAMETERS-----\n") for *_, text in seen)
@@ -130,7 +185,7 @@ def test_without_trustme_it_says_what_to_install(capsys, monkeypatch):
 
 def test_a_server_that_does_not_start_is_explained(capsys, monkeypatch):
     monkeypatch.setattr(
-        demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing")
+        story, "make_place", lambda folder: (folder / "server.pem").write_text("nothing")
     )
     assert "server did not start: ssl.SSLError" in complaint_of_any_end(capsys, "demo")
 
@@ -144,20 +199,20 @@ def complaint_of_any_end(capsys, *arguments):
 
 def test_a_failure_is_in_the_document_too(capsys, monkeypatch):
     monkeypatch.setattr(
-        demo, "_make_pki", lambda folder: (folder / "server.pem").write_text("nothing")
+        story, "make_place", lambda folder: (folder / "server.pem").write_text("nothing")
     )
     assert main(["demo", "--json"]) == 1
     assert "did not start" in json.loads(capsys.readouterr().out)["error"]
 
 
 def test_a_session_that_is_not_resumed_is_a_failure(capsys, monkeypatch):
-    original = demo.call
+    original = story.call
 
     def forgetful(port, context, session, *, process):
         expired = None if session is None else stale(session)
         return original(port, context, expired, process=process)
 
-    monkeypatch.setattr(demo, "call", forgetful)
+    monkeypatch.setattr(story, "call", forgetful)
     said = complaint(capsys, "demo")
     assert said == (
         "A connection of the first process with TLSv1.3 was to resume and did not: the "
@@ -174,7 +229,8 @@ def stale(session):
 
 
 def second(port: int, root: Path, file: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tlskit.cli._second", str(port), str(root), str(file)]
+    command = [sys.executable, "-m", "tlskit.cli.demo._second", str(port), str(root)]
+    command += ["session", str(file)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 

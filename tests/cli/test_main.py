@@ -125,7 +125,7 @@ def test_a_pipe_that_is_closed_early_makes_no_noise():
 
 
 def test_an_interruption_makes_no_noise(monkeypatch, capsys):
-    def interrupted():
+    def interrupted(progress):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tlskit.cli.demo.run", interrupted)
@@ -239,4 +239,4 @@ def test_the_demo_fits_a_real_terminal(columns):
     assert "\x1b[" in text
     lines = re.sub(r"\x1b\[[0-9;]*m", "", text).splitlines()
     assert max(map(len, lines)) <= columns
-    assert sum(re.search(r" resumed +[0-9]", line) is not None for line in lines) == 4
+    assert sum(re.search(r" resumed +[0-9.]+ +[0-9]", line) is not None for line in lines) == 7

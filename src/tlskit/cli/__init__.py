@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo(asked: argparse.Namespace) -> int:
-    outcome = demo.run()
+    with output.progress(sys.stderr) as step:
+        outcome = demo.run(step)
     if asked.json:
         output.write_json(report.demo_json(outcome), sys.stdout)
     else:

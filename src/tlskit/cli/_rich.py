@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from .blocks import Block, Facts, Paragraph, Table, printable
+from .blocks import Bars, Block, Facts, Paragraph, Table, bar_size, printable
 
 _ROOMY = 100  # columns
 
@@ -29,6 +29,9 @@ def write_rich(blocks: Iterable[Block], out: TextIO) -> None:
             if block.note:
                 console.print()
                 console.print(Text(printable(block.note), style="dim"))
+        elif isinstance(block, Bars):
+            console.print(Text(printable(block.title), style="bold"), end="\n\n")
+            console.print(_bars(block))
         elif isinstance(block, Facts):
             console.print(_facts(block))
         elif isinstance(block, Paragraph):
@@ -45,6 +48,15 @@ def _facts(block: Facts) -> RichTable:
     grid.add_column(overflow="fold")
     for name, value in block.pairs:
         grid.add_row(Text(name), Text(printable(value)))
+    return grid
+
+
+def _bars(block: Bars) -> RichTable:
+    grid = RichTable.grid(padding=(0, 2))
+    for number, (name, value, written) in enumerate(block.bars):
+        style = "green" if number in block.good else "blue"
+        bar = Text("\u2588" * bar_size(block, value), style=style)
+        grid.add_row(Text(printable(name)), bar + Text(f" {written}"))
     return grid
 
 

@@ -46,6 +46,19 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Bars:
+    """A bar chart: a name, a number, and how the number is written, for each bar.
+
+    Attributes:
+        good: the bars that are to stand out.
+    """
+
+    title: str
+    bars: list[tuple[str, float, str]]
+    good: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The last sentence: what it all came to."""
 
@@ -53,7 +66,9 @@ class Verdict:
     good: bool
 
 
-Block = Paragraph | Facts | Table | Verdict
+Block = Paragraph | Facts | Table | Bars | Verdict
+
+BAR = 48  # columns of the longest bar
 
 
 def printable(text: str) -> str:
@@ -65,6 +80,8 @@ def plain(block: Block) -> str:
     """A block as plain text."""
     if isinstance(block, Table):
         return _plain_table(block)
+    if isinstance(block, Bars):
+        return _plain_bars(block)
     if isinstance(block, Facts):
         width = max(len(name) for name, _ in block.pairs)
         return "".join(f"{name:<{width}}  {printable(value)}\n" for name, value in block.pairs)
@@ -84,3 +101,18 @@ def _plain_table(table: Table) -> str:
     rule = "  ".join("-" * width for width in widths)
     note = ["", printable(table.note)] if table.note else []
     return "\n".join([printable(table.title), "", aligned[0], rule, *aligned[1:], *note, ""])
+
+
+def bar_size(bars: Bars, number: float) -> int:
+    """How many columns a bar takes."""
+    longest = max(value for _, value, _ in bars.bars)
+    return max(1, round(BAR * number / longest)) if longest > 0 else 0
+
+
+def _plain_bars(bars: Bars) -> str:
+    width = max(len(name) for name, _, _ in bars.bars)
+    lines = [
+        f"{printable(name):<{width}}  {'#' * bar_size(bars, value)} {written}"
+        for name, value, written in bars.bars
+    ]
+    return "\n".join([printable(bars.title), "", *lines, ""])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from .blocks import Block, plain
@@ -32,3 +33,24 @@ def write(blocks: Iterable[Block], out: TextIO) -> None:
 def write_json(value: dict[str, Any], out: TextIO) -> None:
     """Write one JSON document."""
     out.write(json.dumps(value, indent=2) + "\n")
+
+
+@contextmanager
+def progress(out: TextIO) -> Iterator[Callable[[str], None]]:
+    """A line on a terminal that says what is being done, and is gone afterwards; nothing elsewhere.
+
+    Yields a function that takes a few words.
+    """
+    if not out.isatty():
+        yield lambda step: None
+        return
+
+    def show(step: str) -> None:
+        out.write(f"\r\x1b[K{step} ...")
+        out.flush()
+
+    try:
+        yield show
+    finally:
+        out.write("\r\x1b[K")
+        out.flush()

@@ -10,7 +10,8 @@ from typing import Any
 from .. import OPENSSL_VERSION, __version__
 from ..sessions import SessionInfo, SessionStats, SSLSession
 from . import connect, demo, sessions
-from .blocks import Block, Facts, Paragraph, Table, Verdict
+from .blocks import Bars, Block, Facts, Paragraph, Table, Verdict
+from .demo.other_host import OTHER
 from .failure import Failure
 from .visit import Visit
 
@@ -50,16 +51,45 @@ def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
     yield Paragraph(versions())
     yield Paragraph(
         f"A server on {server['host']}:{server['port']} (process {server['pid']}), with a "
-        f"certificate that was made for this run. "
-        "For each protocol version the first process connects, takes the session, sets it before "
-        "the next handshake, and "
-        "writes the newest one to a file; the second process resumes from that file."
+        f"certificate made for this run. With each protocol version the first process connects, "
+        f"takes the session, sets it before the next handshake, and writes the newest one to a "
+        f"file; the second process resumes from that file."
     )
-    yield _connections("Connections", outcome.visits, processes=True)
+    yield _connections("By hand", outcome.visits, processes=True)
+    yield Paragraph(
+        "With context.sessions.store = SQLiteStore(...) nothing has to be set. The store is a "
+        "file that both processes share, and the server keeps its ticket key over a restart: "
+        "before the last connection it is started again."
+    )
+    yield _connections("Automatically, from a store", outcome.automatic, processes=True)
+    yield Table(
+        f"The session of another host, offered as {OTHER}",
+        ("library", "connection", "reason"),
+        [
+            (a.library, "accepted" if a.accepted else "refused", a.reason or _NOTHING)
+            for a in outcome.other_host
+        ],
+        right=frozenset(),
+        loose="reason",
+        good=frozenset(i for i, a in enumerate(outcome.other_host) if not a.accepted),
+        note="A resumed handshake shows no certificate, so the name would not be checked.",
+    )
+    yield Bars(
+        "Time of a handshake, both ends, in memory",
+        [
+            (
+                f"TLS {t.version.removeprefix('TLSv')}, {'resumed' if t.resumed else 'full'}",
+                t.milliseconds,
+                f"{t.milliseconds:.2f} ms",
+            )
+            for t in outcome.timings
+        ],
+        good=frozenset(i for i, t in enumerate(outcome.timings) if t.resumed),
+    )
     yield _statistics(outcome.statistics)
     if outcome.complaint is None:
-        offered = sum(v.resumed for v in outcome.visits)
-        yield Verdict(f"All {offered} connections that had a session resumed it.", good=True)
+        resumed = sum(v.resumed for v in (*outcome.visits, *outcome.automatic))
+        yield Verdict(f"All {resumed} connections that had a session resumed it.", good=True)
 
 
 def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
@@ -116,6 +146,9 @@ def demo_json(outcome: demo.Outcome) -> dict[str, Any]:
         **json_versions(),
         "server": outcome.server,
         "connections": [asdict(v) for v in outcome.visits],
+        "automatic": [asdict(v) for v in outcome.automatic],
+        "other_host": [asdict(a) for a in outcome.other_host],
+        "timings": [asdict(t) for t in outcome.timings],
         "statistics": {name: asdict(counters) for name, counters in outcome.statistics.items()},
         "error": outcome.complaint,
     }

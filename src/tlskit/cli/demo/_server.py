@@ -1,7 +1,7 @@
-"""The demo's server, in a process of its own: `python -m tlskit.cli._server CERTIFICATE`.
+"""The demo's server: `python -m tlskit.cli.demo._server CERTIFICATE PORT [KEYS]`.
 
 It writes {"port": ...} when it listens, answers one connection after the other, stops when its
-input ends, and then writes its session counters.
+input ends, and then writes its session counters. KEYS is a file with its ticket key.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 
-from .._context import SSLContext
-from ..enums import _SSLMethod
-from .demo import HOST, PATIENCE
+from ..._context import SSLContext
+from ..._tickets import TicketKeyring
+from ...enums import _SSLMethod
+from .place import HOST, PATIENCE
 
 
 def main() -> None:
     context = SSLContext(_SSLMethod.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[1])
-    with socket.create_server((HOST, 0)) as listener:
+    certificate, port, *keys = sys.argv[1:]
+    context.load_cert_chain(certificate)
+    if keys:
+        context.tickets.keyring = TicketKeyring.from_files(*keys)
+    with socket.create_server((HOST, int(port))) as listener:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
