@@ -15,9 +15,10 @@ PACKAGE, BINDING = SOURCE / "tlskit", SOURCE / "_tlsbind"
 
 #: The rings, from the top (see CONTRIBUTING.md). A module of the package that is not named here is
 #: a surface.
-RINGS = ["surfaces", "connections", "resumption", "nouns", "owners", "binding"]
+RINGS = ["surfaces", "connections", "states", "resumption", "nouns", "owners", "binding"]
 ROOMS = {
-    "_connection": "connections", "_resumption": "resumption", "_core": "owners",
+    "_connection": "connections", "_state": "states", "_resumption": "resumption",
+    "_core": "owners",
     "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns",
     "_stdlib": "nouns",
 }  # fmt: skip
@@ -32,8 +33,6 @@ UPWARDS: dict[tuple[str, str], str] = {
 #: Longer than the plan allows, each with its own bound and its reason.
 LONG: dict[str, tuple[int, str]] = {
     "tlskit/_connection/socket.py": (501, "to be split by noun"),
-    "tlskit/_core/context.py": (466, "to be split by noun"),
-    "tlskit/_settings/sessions.py": (464, "to be split by noun"),
 }
 LONGEST = {".py": 450, ".c": 300, ".h": 300}
 

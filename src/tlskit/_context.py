@@ -10,16 +10,16 @@ from ._connection.bridge import OwnChannel, SocketChannel, transport
 from ._connection.channel import Channel
 from ._connection.object import SSLObject
 from ._connection.socket import SSLSocket
-from ._core.context import Context
 from ._core.fault import plain_error
 from ._settings import CredentialSettings, ProtocolSettings, QuestionSettings, VerificationSettings
 from ._settings.arguments import integer
 from ._settings.protocol import FIXED
 from ._settings.sessions import ContextSessions
+from ._settings.tickets import ContextTickets, num_tickets
+from ._state import Settings
 from ._stdlib import classes as stdlib
 from ._stdlib import dormant
 from ._stdlib.identity import combined
-from ._tickets import ContextTickets
 from .enums import _SSLMethod
 from .sessions import SessionStore, SSLSession
 
@@ -86,19 +86,27 @@ class SSLContext(  # type: ignore[misc]
         return self
 
     def _setup(self, protocol: _SSLMethod) -> None:
-        core = self._core = Context(_ROLES.get(protocol, "any"))
-        self._scope = object()  # what the sessions of this context carry, and nothing else
-        self._setup_protocol(protocol)
-        self._setup_verification(strict=protocol is _SSLMethod.PROTOCOL_TLS_CLIENT)
-        self._setup_credentials()
-        self._setup_questions()
-        self.sessions = ContextSessions(core)
-        if core.role == "client" and self._store_for_all is not None:
+        role = _ROLES.get(protocol, "any")
+        values = {
+            **self._default_protocol(protocol),
+            **self._default_verification(protocol),
+        }
+        self._attach(Settings(role, values))
+        if protocol in FIXED:  # OpenSSL may have been built without it
+            with self._settings.built():
+                pass
+        if role == "client" and self._store_for_all is not None:
             self.sessions.store = self._store_for_all
-        self.tickets = ContextTickets(core)
+
+    def _attach(self, settings: Settings) -> None:
+        self._settings = settings
+        self._scope = object()  # what the sessions of this context carry, and nothing else
+        self.sessions = ContextSessions(settings)
+        self.tickets = ContextTickets(settings)
 
     def __repr__(self) -> str:
-        side = {"any": "client and server"}.get(self._core.role, self._core.role)
+        role = self._settings.role
+        side = {"any": "client and server"}.get(role, role)
         return (
             f"<{type(self).__name__}: {side}, {self.minimum_version.name} to "
             f"{self.maximum_version.name}, {self.verify_mode.name}>"
@@ -273,7 +281,7 @@ class SSLContext(  # type: ignore[misc]
         """How many tickets a TLS 1.3 server sends after a full handshake. Corresponds to
         SSL_CTX_set_num_tickets(3).
         """
-        return self._core.num_tickets
+        return num_tickets(self._settings)
 
     @num_tickets.setter
     def num_tickets(self, value: int) -> None:
@@ -282,13 +290,14 @@ class SSLContext(  # type: ignore[misc]
             raise ValueError("value must be non-negative")
         if self._protocol is not _SSLMethod.PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
-        self._core.num_tickets = number
+        self._settings.change(num_tickets=number)
 
     def session_stats(self) -> dict[str, int]:
         """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to
         SSL_CTX_sess_number(3).
         """
-        counters = self._core.statistics()
+        with self._settings.built() as state:
+            counters = state.build().statistics()
         del counters["cb_hits"]
         return counters
 

@@ -15,10 +15,9 @@ import sys
 import threading
 from collections import OrderedDict
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._core import files
-from ._core.context import Context
 from ._core.directory import Directory
 from ._core.trust import TrustStore, source
 
@@ -44,6 +43,12 @@ _directories: OrderedDict[str, Directory] = OrderedDict()
 
 
 # -- the defaults ----------------------------------------------------------------------------------
+
+
+class HasTrust(Protocol):
+    """What these functions change: whom a context trusts."""
+
+    trust: TrustStore
 
 
 def default_locations() -> tuple[str | None, str | None]:
@@ -108,7 +113,7 @@ def _is_any_directory(paths: str) -> bool:
     return files.kind_of(paths) == "file"
 
 
-def load_defaults(context: Context) -> None:
+def load_defaults(context: HasTrust) -> None:
     """Trust the default authorities; silently none where the machine has none, as the stdlib
     does.
     """
@@ -120,7 +125,7 @@ def load_defaults(context: Context) -> None:
         _load_default(context, file, directory)
 
 
-def _load_default(context: Context, file: str | None, directory: str | None) -> None:
+def _load_default(context: HasTrust, file: str | None, directory: str | None) -> None:
     if file is None and directory is None:
         return
     try:
@@ -134,7 +139,7 @@ def _load_default(context: Context, file: str | None, directory: str | None) -> 
 
 
 def load(
-    context: Context, cafile: str | None, capath: str | None, cadata: str | Buffer | None
+    context: HasTrust, cafile: str | None, capath: str | None, cadata: str | Buffer | None
 ) -> None:
     """Trust what these hold, all or none of it.
 
@@ -154,7 +159,7 @@ def load(
     _load(context, cafile, capath, None if data is None else (data, as_pem))
 
 
-def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None:
+def load_windows(context: HasTrust, names: tuple[str, ...], purpose: str) -> None:
     """Trust the authorities of the Windows certificate stores that are trusted for `purpose`, an
     OID.
     """
@@ -168,15 +173,8 @@ def load_windows(context: Context, names: tuple[str, ...], purpose: str) -> None
     context.trust = context.trust.joined(more)
 
 
-def refresh(context: Context) -> None:
-    """Look at the context's directories once more: what has gone from them is trusted no longer."""
-    trust = context.trust
-    if trust.directories and (now := trust.current()) is not trust:
-        context.trust = now
-
-
 def _load(
-    context: Context,
+    context: HasTrust,
     cafile: str | None,
     capath: str | None,
     cadata: tuple[bytes, bool] | None,

@@ -1,5 +1,4 @@
-/* Application protocols (RFC 7301): a context's list may be changed while handshakes look into it,
-   so it has a lock. */
+/* Application protocols (RFC 7301). */
 #include "tk_alpn.h"
 
 /* Where a name stands in a list of names with their lengths before them; NULL: it does not. */
@@ -19,7 +18,6 @@ int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
     uint8_t *copy = malloc(size + 1), *before = copy;
     int ok = copy != NULL && size <= UINT_MAX;
 
-    tk_lock(&c->alpn_mutex);
     if (ok) {
         memcpy(copy, list, size);
         ok = SSL_CTX_set_alpn_protos(c->ctx, copy, (unsigned int)size) == 0;
@@ -30,7 +28,6 @@ int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
         c->alpn_size = size;
         SSL_CTX_set_alpn_select_cb(c->ctx, tk_alpn_select, NULL);
     }
-    tk_unlock(&c->alpn_mutex);
     free(before);
     return ok ? TK_DONE : TK_SSL;
 }
@@ -47,10 +44,8 @@ int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
     (void)argument;
     if (x == NULL)
         return SSL_TLSEXT_ERR_NOACK;
-    tk_lock(&x->alpn_mutex);
     for (at = 0; found == NULL && at < x->alpn_size; at += (size_t)x->alpn[at] + 1)
         found = name_in(offered, offered_size, x->alpn + at + 1, x->alpn[at]);
-    tk_unlock(&x->alpn_mutex);
     if (found == NULL)
         return SSL_TLSEXT_ERR_NOACK;
     *out = found;
@@ -62,12 +57,6 @@ int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
 int tk_conn_speaks(tk_conn *c, const void *name, size_t size)
 {
     tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
-    int found;
 
-    if (x == NULL)
-        return 0;
-    tk_lock(&x->alpn_mutex);
-    found = name_in(x->alpn, x->alpn_size, name, size) != NULL;
-    tk_unlock(&x->alpn_mutex);
-    return found;
+    return x != NULL && name_in(x->alpn, x->alpn_size, name, size) != NULL;
 }

@@ -19,8 +19,6 @@ void tk_conn_use_external(tk_conn *c);
 /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
 int tk_conn_wanted(tk_conn *c, void *into);
 void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
-/* 32 bytes that stand for a server's policy */
-int tk_conn_set_id_context(tk_conn *c, const void *id);
 /* a client: to be sent with the ClientHello, or after it */
 int tk_conn_set_early(tk_conn *c, const void *data, size_t size);
 int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */

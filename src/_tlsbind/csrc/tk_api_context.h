@@ -8,8 +8,6 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SERVERNAME = 2, /* ask about the server name */
     TK_HOOK_PSK_CLIENT = 4, /* ask a client for its identity and its pre-shared key */
     TK_HOOK_PSK_SERVER = 8, /* ask a server for the key of an identity */
-    TK_HOOK_LOOKUP = 16,    /* servers: sessions come from elsewhere too */
-    TK_HOOK_REMOVED = 32,   /* queue what libssl removes from its cache */
     TK_HOOK_MESSAGE = 64    /* show every protocol message */
 };
 
@@ -20,6 +18,8 @@ typedef struct {
 } tk_session_stats;
 
 tk_ctx *tk_ctx_new(int role, tk_fault *fault);
+/* the next state of the same context, with its sessions and ticket keys, and no other setting */
+tk_ctx *tk_ctx_next(tk_ctx *before, tk_fault *fault);
 void tk_ctx_free(tk_ctx *c);
 uint64_t tk_ctx_options(tk_ctx *c);
 void tk_ctx_set_options(tk_ctx *c, uint64_t options);
@@ -41,15 +41,31 @@ int tk_ctx_set_groups(tk_ctx *c, const char *list, tk_fault *fault);
 /* of each: id, bits, alg_bits, aead, then up to nine strings */
 void tk_ctx_ciphers(tk_ctx *c, tk_records *out);
 /* parameters for finite-field Diffie-Hellman */
-int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, tk_fault *fault);
+int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, int accepted, tk_fault *fault);
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
-/* A password_size of -1: none is given. */
-int tk_ctx_use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key,
-                     size_t key_size, const void *password, int64_t password_size, tk_fault *fault);
-void tk_ctx_names(tk_ctx *c, void *into); /* 32 bytes that stand for the names in that leaf */
-void tk_ctx_certificate(tk_ctx *c, tk_records *out); /* DER of the leaf in use, if any */
+
+typedef struct tk_credential tk_credential; /* a certificate, its chain and its key: immutable */
+typedef struct { /* each is the SHA-256 of it */
+    uint8_t names[32];   /* the names in the certificate */
+    uint8_t subject[32]; /* its subject, its issuer and its names */
+    char kind[32];       /* of the key: a context has one of each kind */
+} tk_credential_facts;
+
+/* A password_size of -1: none is given. TK_DONE, or TK_PASSWORD, TK_PASSWORD_LONG, TK_SSL. */
+int tk_credential_new(const void *chain, size_t chain_size, const void *key, size_t key_size,
+                      const void *password, int64_t password_size, tk_credential **out,
+                      tk_fault *fault);
+void tk_credential_free(tk_credential *k); /* gives up one reference */
+void tk_credential_facts_of(tk_credential *k, tk_credential_facts *out);
+void tk_credential_chain(tk_credential *k, tk_records *out); /* DER, the leaf first */
+/* accepted: it has passed the security level before, when it was another one */
+int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault);
 void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s);
-int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault); /* NULL: off */
+
+typedef struct tk_keylog tk_keylog; /* a file of secrets, for any number of contexts */
+tk_keylog *tk_keylog_new(const char *path, tk_fault *fault);
+void tk_keylog_free(tk_keylog *k);
+void tk_ctx_set_keylog(tk_ctx *c, tk_keylog *k); /* NULL: off */
 int tk_ctx_set_hooks(tk_ctx *c, int hooks);
 size_t tk_ctx_num_tickets(tk_ctx *c);
 int tk_ctx_set_num_tickets(tk_ctx *c, size_t count);
@@ -65,7 +81,6 @@ typedef struct { /* what verification by this context depends on, beside its tru
 uint32_t tk_ctx_max_early_data(tk_ctx *c);
 void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size);
 void tk_ctx_policy(tk_ctx *c, tk_policy *out);
-void tk_conn_policy(tk_conn *c, tk_policy *out); /* what it has copied of that */
 
 int64_t tk_ctx_cache_mode(tk_ctx *c);
 void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode);
@@ -73,10 +88,12 @@ int64_t tk_ctx_cache_size(tk_ctx *c);
 void tk_ctx_set_cache_size(tk_ctx *c, int64_t size);
 int64_t tk_ctx_session_timeout(tk_ctx *c);
 void tk_ctx_set_session_timeout(tk_ctx *c, int64_t seconds);
-int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size);
+int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size, int stands_for_policy);
+/* the context's: of all its states */
 void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out);
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at);
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s);
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s);
+void tk_ctx_tell_removed(tk_ctx *c, int on); /* queue what is removed from the cache */
 /* the oldest in the queue, now the caller's, or NULL */
 SSL_SESSION *tk_ctx_next_removed(tk_ctx *c);

@@ -119,6 +119,11 @@ struct tk_conn {
     /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
     tk_ring *ring;
     uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */
+    /* of the state that it began with, whatever a callback for the server name switches to */
+    SSL_CTX *session_ctx;
+    tk_cache *cache;
+    int64_t cache_mode;
+    int32_t hooks;
 };
 
 extern int tk_conn_index;

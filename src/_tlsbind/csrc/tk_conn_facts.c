@@ -36,9 +36,7 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
     if (c->orphaned || (c->inside && c->door != TK_DOOR_SERVERNAME))
         status = TK_REENTERED;
     else
-        status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL && tk_ctx_lend_trust(to, c->ssl)
-                     ? TK_DONE
-                     : TK_SSL;
+        status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
     tk_conn_unlock(c);
     return status;
 }
@@ -84,18 +82,6 @@ int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s)
     return found;
 }
 
-int tk_conn_set_id_context(tk_conn *c, const void *id)
-{
-    int ok;
-
-    tk_conn_lock(c);
-    c->has_id_base = 1;
-    ok = SSL_set_session_id_context(c->ssl, id, 32);
-    c->unanswered = SSL_in_before(c->ssl); /* the policy may change until the handshake begins */
-    tk_conn_unlock(c);
-    return ok ? TK_DONE : TK_SSL;
-}
-
 int tk_conn_reused(tk_conn *c)
 {
     int reused;
@@ -133,15 +119,15 @@ static STACK_OF(X509) *untrusted(const uint8_t *der, size_t size)
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
     X509_STORE_CTX *v = X509_STORE_CTX_new();
-    X509_STORE *trust = NULL;
+    X509_STORE *trust;
     STACK_OF(X509) *given, *found;
     int i, ok = 0;
 
     tk_conn_lock(c);
     ERR_set_mark();
+    trust = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl));
     given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
-    if (v != NULL && SSL_get0_verify_cert_store(c->ssl, &trust) &&
-        X509_STORE_CTX_init(v, trust, peer, given) &&
+    if (v != NULL && X509_STORE_CTX_init(v, trust, peer, given) &&
         X509_STORE_CTX_set_default(v, SSL_is_server(c->ssl) ? "ssl_client" : "ssl_server") &&
         X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(v), SSL_get0_param(c->ssl))) {
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v),

@@ -1,4 +1,5 @@
 /* How a connection begins and ends, and the small questions that no operation is needed for. */
+#include "tk_cache.h"
 #include "tk_fault.h"
 #include "tk_handshake.h"
 #include "tk_hooks.h"
@@ -59,6 +60,7 @@ static void destroy(tk_conn *c)
     tk_trouble_end(c);
     tk_settled_free(c);
     tk_ring_free(c->ring);
+    tk_cache_free(c->cache);
     tk_mem_part(c->incoming);
     tk_mem_part(c->outgoing);
     for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
@@ -88,10 +90,12 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     c->handle = handle;
     c->born = c->generation = tk_generation;
     c->alert_sent = c->alert_received = c->verify_depth = -1;
-    tk_lock(&x->alpn_mutex); /* libssl copies the list */
+    c->session_ctx = x->ctx;
+    c->cache = tk_cache_up_ref(x->cache);
+    c->cache_mode = x->cache_mode;
+    c->hooks = x->hooks;
     c->ssl = SSL_new(x->ctx);
-    tk_unlock(&x->alpn_mutex);
-    if (c->ssl == NULL || !tk_ctx_lend_trust(x, c->ssl) || !set_transport(c, incoming, outgoing) ||
+    if (c->ssl == NULL || !set_transport(c, incoming, outgoing) ||
         !SSL_set_ex_data(c->ssl, tk_conn_index, c)) {
         tk_fail(fault);
         destroy(c);
@@ -107,6 +111,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     if (x->post_handshake_auth)
         offer_post_handshake_auth(c->ssl, server);
     if (server) {
+        c->has_id_base = (uint8_t)x->has_id_base;
         tk_conn_take_ring(c, x);
         SSL_set_accept_state(c->ssl);
     } else

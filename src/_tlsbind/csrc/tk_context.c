@@ -1,10 +1,12 @@
 /* Contexts: what connections are made from. A setting that fails leaves the one before it in
    force. */
-#include "tk_ctx.h"
+#include "tk_cache.h"
 #include "tk_cipher.h"
+#include "tk_counters.h"
 #include "tk_fault.h"
 #include "tk_hooks.h"
-#include "tk_lock.h"
+#include "tk_keylog.h"
+#include "tk_ring.h"
 
 static const SSL_METHOD *method_of(int role)
 {
@@ -18,45 +20,60 @@ static const SSL_METHOD *method_of(int role)
     }
 }
 
-tk_ctx *tk_ctx_new(int role, tk_fault *fault)
+static tk_ctx *state_new(int role, tk_cache *cache, tk_fault *fault)
 {
     tk_ctx *c = calloc(1, sizeof *c);
 
     tk_fault_begin();
-    if (c == NULL || (c->ctx = SSL_CTX_new(method_of(role))) == NULL ||
+    if (c == NULL || cache == NULL || (c->ctx = SSL_CTX_new(method_of(role))) == NULL ||
         !SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, c)) {
         tk_fail(fault);
         if (c != NULL)
             SSL_CTX_free(c->ctx);
+        tk_cache_free(cache);
         free(c);
         return NULL;
     }
-    tk_mutex_init(&c->keylog_mutex);
-    tk_mutex_init(&c->removed_mutex);
-    tk_mutex_init(&c->alpn_mutex);
-    c->removed_end = &c->removed;
+    c->role = role;
+    c->cache = cache;
+    tk_counters_join(cache, c);
+    tk_ctx_set_cache_mode(c, SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
     tk_hooks_install(c);
+    return c;
+}
+
+tk_ctx *tk_ctx_new(int role, tk_fault *fault) { return state_new(role, tk_cache_new(), fault); }
+
+/* What spans states goes along: the sessions with their counters, and libssl's own ticket keys. */
+tk_ctx *tk_ctx_next(tk_ctx *before, tk_fault *fault)
+{
+    tk_ctx *c = state_new(before->role, tk_cache_up_ref(before->cache), fault);
+    uint8_t keys[TK_KEY_SIZE];
+
+    if (c == NULL)
+        return NULL;
+    if (SSL_CTX_get_tlsext_ticket_keys(before->ctx, keys, sizeof keys) != 1 ||
+        SSL_CTX_set_tlsext_ticket_keys(c->ctx, keys, sizeof keys) != 1) {
+        tk_fail(fault);
+        tk_ctx_free(c);
+        c = NULL;
+    }
+    OPENSSL_cleanse(keys, sizeof keys);
     return c;
 }
 
 /* The hooks go first: the connections that still hold the SSL_CTX must not find us through it. */
 void tk_ctx_free(tk_ctx *c)
 {
-    SSL_SESSION *session;
-
     if (c == NULL)
         return;
     tk_hooks_remove(c);
+    tk_counters_leave(c->cache, c);
     SSL_CTX_free(c->ctx);
-    while ((session = tk_ctx_next_removed(c)) != NULL)
-        SSL_SESSION_free(session);
-    tk_mutex_destroy(&c->removed_mutex);
-    tk_mutex_destroy(&c->alpn_mutex);
-    BIO_free(c->keylog);
-    X509_STORE_free(c->trust);
+    tk_cache_free(c->cache);
+    tk_keylog_free(c->keylog);
     tk_ring_free(c->ring);
-    tk_mutex_destroy(&c->keylog_mutex);
     free(c->alpn);
     free(c);
 }
@@ -159,45 +176,15 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
     SSL_free(ssl);
 }
 
-/* The SSL_CTX itself trusts nobody: libssl would look its store up in the middle of a handshake,
-   without a reference, while another thread replaces it. */
-void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s)
+void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s) { SSL_CTX_set1_cert_store(c->ctx, s); }
+
+void tk_ctx_set_keylog(tk_ctx *c, tk_keylog *k)
 {
-    X509_STORE *before;
+    tk_keylog *before = c->keylog;
 
-    X509_STORE_up_ref(s);
-    tk_lock(&c->alpn_mutex);
-    before = c->trust;
-    c->trust = s;
-    tk_unlock(&c->alpn_mutex);
-    X509_STORE_free(before);
-}
-
-int tk_ctx_lend_trust(tk_ctx *c, SSL *ssl)
-{
-    int ok;
-
-    tk_lock(&c->alpn_mutex);
-    ok = c->trust == NULL ||
-         (SSL_set1_verify_cert_store(ssl, c->trust) && SSL_set1_chain_cert_store(ssl, c->trust));
-    tk_unlock(&c->alpn_mutex);
-    return ok;
-}
-
-int tk_ctx_set_keylog(tk_ctx *c, const char *path, tk_fault *fault)
-{
-    BIO *now = NULL, *before;
-
-    tk_fault_begin();
-    if (path != NULL && (now = BIO_new_file(path, "a")) == NULL)
-        return tk_fail(fault);
-    tk_lock(&c->keylog_mutex);
-    before = c->keylog;
-    c->keylog = now;
-    tk_unlock(&c->keylog_mutex);
-    BIO_free(before);
+    c->keylog = tk_keylog_up_ref(k);
+    tk_keylog_free(before);
     tk_hooks_install(c);
-    return TK_DONE;
 }
 
 int tk_ctx_set_hooks(tk_ctx *c, int hooks)
@@ -228,71 +215,16 @@ void tk_ctx_policy(tk_ctx *c, tk_policy *out)
     out->host_flags = X509_VERIFY_PARAM_get_hostflags(SSL_CTX_get0_param(c->ctx));
 }
 
-void tk_conn_policy(tk_conn *c, tk_policy *out)
-{
-    tk_conn_lock(c);
-    out->verify_mode = SSL_get_verify_mode(c->ssl) & ~SSL_VERIFY_POST_HANDSHAKE;
-    out->verify_depth = SSL_get_verify_depth(c->ssl);
-    out->min_version = (int32_t)SSL_get_min_proto_version(c->ssl);
-    out->max_version = (int32_t)SSL_get_max_proto_version(c->ssl);
-    out->security_level = SSL_get_security_level(c->ssl);
-    out->verify_flags = X509_VERIFY_PARAM_get_flags(SSL_get0_param(c->ssl));
-    out->options = SSL_get_options(c->ssl);
-    out->host_flags = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(c->ssl));
-    tk_conn_unlock(c);
-}
+/* ---- sessions; their cache: tk_cache.c ---- */
 
-/* ---- the session cache ---- */
-
-int64_t tk_ctx_cache_mode(tk_ctx *c) { return SSL_CTX_get_session_cache_mode(c->ctx); }
-void tk_ctx_set_cache_mode(tk_ctx *c, int64_t mode)
-{
-    SSL_CTX_set_session_cache_mode(c->ctx, (long)mode);
-}
-int64_t tk_ctx_cache_size(tk_ctx *c) { return SSL_CTX_sess_get_cache_size(c->ctx); }
-void tk_ctx_set_cache_size(tk_ctx *c, int64_t size)
-{
-    SSL_CTX_sess_set_cache_size(c->ctx, (long)size);
-}
 int64_t tk_ctx_session_timeout(tk_ctx *c) { return SSL_CTX_get_timeout(c->ctx); }
 void tk_ctx_set_session_timeout(tk_ctx *c, int64_t seconds)
 {
     SSL_CTX_set_timeout(c->ctx, (long)seconds);
 }
 
-int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size)
+int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size, int stands_for_policy)
 {
+    c->has_id_base = stands_for_policy;
     return SSL_CTX_set_session_id_context(c->ctx, id, (unsigned int)size) ? TK_DONE : TK_SSL;
 }
-
-void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out)
-{
-    out->number = SSL_CTX_sess_number(c->ctx);
-    out->connect = SSL_CTX_sess_connect(c->ctx);
-    out->connect_good = SSL_CTX_sess_connect_good(c->ctx);
-    out->connect_renegotiate = SSL_CTX_sess_connect_renegotiate(c->ctx);
-    out->accept = SSL_CTX_sess_accept(c->ctx);
-    out->accept_good = SSL_CTX_sess_accept_good(c->ctx);
-    out->accept_renegotiate = SSL_CTX_sess_accept_renegotiate(c->ctx);
-    out->hits = SSL_CTX_sess_hits(c->ctx);
-    out->misses = SSL_CTX_sess_misses(c->ctx);
-    out->timeouts = SSL_CTX_sess_timeouts(c->ctx);
-    out->cache_full = SSL_CTX_sess_cache_full(c->ctx);
-    out->cb_hits = SSL_CTX_sess_cb_hits(c->ctx);
-}
-
-/* An SSL_SESSION is linked into the cache that it is in, so it can be in one only: a copy goes
-   in. */
-int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s)
-{
-    SSL_SESSION *copy = SSL_SESSION_dup(s);
-    long number = SSL_CTX_sess_number(c->ctx), full = SSL_CTX_sess_cache_full(c->ctx);
-    int added = copy != NULL && SSL_CTX_add_session(c->ctx, copy);
-
-    /* where there was one of the same id, it has taken its place, and nothing has been added */
-    SSL_SESSION_free(copy);
-    return added &&
-           (SSL_CTX_sess_number(c->ctx) != number || SSL_CTX_sess_cache_full(c->ctx) != full);
-}
-
-void tk_ctx_flush_sessions(tk_ctx *c, int64_t at) { SSL_CTX_flush_sessions_ex(c->ctx, (time_t)at); }

@@ -1,29 +1,30 @@
-/* A context: an SSL_CTX, and what its hooks need. */
+/* A state of a context: an SSL_CTX, and what its hooks need. Never changed once a connection has
+   it. */
 #ifndef TK_CTX_H
 #define TK_CTX_H
 
 #include "tk_events.h"
 
+typedef struct tk_cache tk_cache;
+
 enum { TK_SCOPE = 32 }; /* bytes that stand for what a ticket is for: tk_mark.c */
 
 struct tk_ctx {
     SSL_CTX *ctx;
-    BIO *keylog;
-    tk_mutex keylog_mutex;
-    tk_mutex alpn_mutex;    /* tk_alpn.c; and for what a new connection takes over: trust */
+    int32_t role;
+    tk_keylog *keylog;      /* NULL: none */
     uint8_t *alpn;
     size_t alpn_size;
-    X509_STORE *trust;      /* each connection has a reference of its own */
     int32_t hooks, post_handshake_auth;
+    int32_t has_id_base;    /* the id context of its servers stands for its policy */
     tk_ring *ring;          /* NULL: libssl's own ticket keys */
     uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
-    tk_mutex removed_mutex;
-    tk_event *removed, **removed_end; /* what libssl has removed from its cache, the oldest first */
-    int32_t removed_count;
+    tk_cache *cache;        /* with the other states of its context: tk_cache.c */
+    int64_t cache_mode;     /* SSL_SESS_CACHE_ bits */
+    tk_ctx *next_state;     /* in the list of the cache */
 };
 
 extern int tk_ctx_index;
 tk_ctx *tk_ctx_of(const SSL_CTX *ctx);
-int tk_ctx_lend_trust(tk_ctx *c, SSL *ssl); /* as it is now, and for as long as the SSL lives */
 
 #endif

@@ -4,8 +4,10 @@
 
 #include "tk_hooks.h"
 #include "tk_alpn.h"
+#include "tk_cache.h"
 #include "tk_distrust.h"
 #include "tk_door.h"
+#include "tk_keylog.h"
 #include "tk_lookup.h"
 #include "tk_notes.h"
 #include "tk_psk.h"
@@ -61,15 +63,26 @@ void tk_hooks_watch(tk_conn *c)
 
 /* ---- per context ---- */
 
-/* Not called under the SSL_CTX's lock (the remove hook is): still it only queues. */
+/* Not called under the SSL_CTX's lock: still it only keeps and queues. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     tk_conn *c = tk_conn_of(ssl);
 
     if (c == NULL)
         return 0;
+    tk_cache_keep(c, ssl, session);
+    if (!(c->hooks & TK_HOOK_SESSION))
+        return 0;
     tk_events_push(c, session);
     return 1; /* the reference is ours now */
+}
+
+static void on_removed(SSL_CTX *ctx, SSL_SESSION *session)
+{
+    tk_ctx *x = tk_ctx_of(ctx);
+
+    if (x != NULL)
+        tk_cache_withdraw(x->cache, session);
 }
 
 static int on_servername(SSL *ssl, int *alert, void *argument)
@@ -113,20 +126,6 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-static void on_keylog(const SSL *ssl, const char *line)
-{
-    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
-
-    if (x == NULL)
-        return;
-    tk_lock(&x->keylog_mutex); /* whole lines, whatever the threads do */
-    if (x->keylog != NULL) {
-        BIO_printf(x->keylog, "%s\n", line);
-        (void)BIO_flush(x->keylog);
-    }
-    tk_unlock(&x->keylog_mutex);
-}
-
 static void on_message(int sent, int version, int content_type, const void *data, size_t size,
                        SSL *ssl, void *argument)
 {
@@ -146,14 +145,14 @@ void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
     SSL_CTX_set_msg_callback(c->ctx, c->hooks & TK_HOOK_MESSAGE ? on_message : NULL);
-    SSL_CTX_sess_set_new_cb(c->ctx, c->hooks & TK_HOOK_SESSION ? on_new_session : NULL);
+    SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
     SSL_CTX_set_tlsext_servername_callback(c->ctx,
                                            (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
-    SSL_CTX_sess_set_get_cb(c->ctx, c->hooks & TK_HOOK_LOOKUP ? tk_lookup_answer : NULL);
-    SSL_CTX_sess_set_remove_cb(c->ctx, c->hooks & TK_HOOK_REMOVED ? tk_lookup_removed : NULL);
+    SSL_CTX_sess_set_get_cb(c->ctx, tk_lookup_answer);
+    SSL_CTX_sess_set_remove_cb(c->ctx, on_removed);
     SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? tk_alpn_select : NULL, NULL);
-    SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? on_keylog : NULL);
+    SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? tk_keylog_write : NULL);
 }
 
 void tk_hooks_remove(tk_ctx *c)

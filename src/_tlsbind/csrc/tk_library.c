@@ -1,6 +1,7 @@
 /* The library as a whole: what is made once, its version, its constants. */
-#include "tk_fork.h"
+#include "tk_cache.h"
 #include "tk_directory.h"
+#include "tk_fork.h"
 #include "tk_records.h"
 #include "tk_ring.h"
 #include "tk_stage.h"
@@ -15,9 +16,9 @@ int tk_init(void)
         return 1;
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
-        !tk_info_init() || !tk_search_init() ||
+        !tk_info_init() || !tk_search_init() || !tk_cache_init() ||
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
-        !tk_fork_init())
+        !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())
         return 0;
     tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);

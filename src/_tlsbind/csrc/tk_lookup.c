@@ -6,19 +6,14 @@
    session that the client offers can be read: the session id up to TLS 1.2, and the identity of a
    stateful ticket in TLS 1.3, which is a session id too (RFC 8446, 4.2.11; stateless tickets are
    longer). Python looks it up, puts what it found on the connection (tk_conn_found), and runs the
-   handshake on; libssl's own look-up comes then, and finds it there.
-
-   What is removed from libssl's cache is told while the SSL_CTX is locked. So it is only queued,
-   and handed out later. */
+   handshake on; libssl's own look-up comes then, and finds it there. */
 #include <openssl/tls1.h>
 
+#include "tk_cache.h"
 #include "tk_lookup.h"
 #include "tk_lock.h"
 
-enum {
-    REMOVED_MOST = 65536, /* nobody may have been there to take them */
-    IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted
-};
+enum { IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted };
 
 /* ---- pauses ---- */
 
@@ -129,9 +124,15 @@ SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *
     tk_conn *c = tk_conn_of(ssl);
     const unsigned char *own;
     unsigned int own_size;
+    SSL_SESSION *cached;
 
+    *copy = 0;
+    if (c == NULL)
+        return NULL;
+    if ((cached = tk_cache_answer(c, ssl, id, (size_t)size)) != NULL)
+        return cached;
     *copy = 1; /* it stays ours: a second ClientHello asks again */
-    if (c == NULL || c->found == NULL)
+    if (c->found == NULL)
         return NULL;
     own = SSL_SESSION_get_id(c->found, &own_size);
     return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 ? c->found : NULL;
@@ -152,61 +153,4 @@ void tk_conn_use_external(tk_conn *c)
     /* libssl would look for each ticket in its own cache */
     SSL_set_options(c->ssl, SSL_OP_NO_TICKET | SSL_OP_NO_ANTI_REPLAY);
     tk_conn_unlock(c);
-}
-
-/* ---- what libssl's own cache has removed ---- */
-
-static TK_THREAD int removing; /* this thread is in tk_ctx_remove_session */
-
-void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session)
-{
-    tk_ctx *x = tk_ctx_of(ctx);
-    tk_event *e;
-
-    if (x == NULL || removing || (e = calloc(1, sizeof *e)) == NULL)
-        return;
-    SSL_SESSION_up_ref(e->session = session);
-    tk_lock(&x->removed_mutex);
-    if (x->removed_count < REMOVED_MOST) {
-        *x->removed_end = e;
-        x->removed_end = &e->next;
-        x->removed_count++;
-        e = NULL;
-    }
-    tk_unlock(&x->removed_mutex);
-    if (e != NULL) {
-        /* not the last reference: libssl has its own until this returns */
-        SSL_SESSION_free(e->session);
-        free(e);
-    }
-}
-
-/* libssl tells of whatever it was asked to remove, also of what was not there. */
-int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s)
-{
-    int removed;
-
-    removing = 1;
-    removed = SSL_CTX_remove_session(c->ctx, s);
-    removing = 0;
-    if (removed && c->hooks & TK_HOOK_REMOVED)
-        tk_lookup_removed(c->ctx, s);
-    return removed;
-}
-
-SSL_SESSION *tk_ctx_next_removed(tk_ctx *x)
-{
-    SSL_SESSION *session = NULL;
-    tk_event *e;
-
-    tk_lock(&x->removed_mutex);
-    if ((e = x->removed) != NULL) {
-        session = e->session;
-        if ((x->removed = e->next) == NULL)
-            x->removed_end = &x->removed;
-        x->removed_count--;
-        free(e);
-    }
-    tk_unlock(&x->removed_mutex);
-    return session;
 }

@@ -8,6 +8,5 @@
 int tk_lookup_pause(tk_conn *c, SSL *ssl);
 SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy);
 void tk_lookup_end(tk_conn *c); /* the handshake is over */
-void tk_lookup_removed(SSL_CTX *ctx, SSL_SESSION *session);
 
 #endif

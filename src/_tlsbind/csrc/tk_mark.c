@@ -2,50 +2,12 @@
    encrypted: when the full handshake was, and for which name before which certificate. Contexts
    that share a ring need not be alike: without this, whoever can send a connection elsewhere gets
    it resumed by a server that the client did not mean. */
-#include <openssl/x509v3.h>
-
 #include "tk_mark.h"
 #include "tk_ring.h"
 
 static const uint8_t HEAD[4] = { 't', 'k', 'T', '1' };
 
 enum { MARK_SIZE = sizeof HEAD + 8 + TK_SCOPE };
-
-/* Stands for the names in a certificate: a new one for the same names is the same identity. */
-static int names_of(X509 *x, uint8_t *out)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
-    uint8_t *der = NULL;
-    int size = names != NULL ? i2d_GENERAL_NAMES(names, &der) : 0;
-    int ok;
-
-    if (size > 0)
-        ok = EVP_Digest(der, (size_t)size, out, NULL, EVP_sha256(), NULL);
-    else
-        ok = X509_NAME_digest(X509_get_subject_name(x), EVP_sha256(), out, NULL);
-    OPENSSL_free(der);
-    GENERAL_NAMES_free(names);
-    return ok;
-}
-
-void tk_ctx_identify(tk_ctx *c, X509 *leaf)
-{
-    uint8_t names[TK_SCOPE];
-
-    if (!names_of(leaf, names))
-        memset(names, 0, sizeof names);
-    tk_ring_lock();
-    memcpy(c->names, names, sizeof names);
-    tk_ring_unlock();
-    ERR_clear_error();
-}
-
-void tk_ctx_names(tk_ctx *c, void *into)
-{
-    tk_ring_lock();
-    memcpy(into, c->names, sizeof c->names);
-    tk_ring_unlock();
-}
 
 static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *out)
 {

@@ -7,6 +7,5 @@
 int64_t tk_mark_begun(SSL_SESSION *s); /* when the full handshake was; -1: no mark */
 int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun);
 int tk_mark_fits(tk_conn *c, SSL_SESSION *s);
-void tk_ctx_identify(tk_ctx *c, X509 *leaf); /* this is its certificate now */
 
 #endif

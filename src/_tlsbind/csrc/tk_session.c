@@ -2,7 +2,9 @@
    of libssl: whoever wants other times gets a copy. */
 #include "tk_cipher.h"
 #include "tk_fault.h"
+#include "tk_info.h"
 #include "tk_records.h"
+#include "tk_session.h"
 
 SSL_SESSION *tk_session_from_der(const void *der, size_t size, tk_fault *fault)
 {
@@ -112,4 +114,26 @@ void tk_session_cipher(SSL_SESSION *s, tk_records *out)
 
     if (cipher != NULL)
         tk_cipher_facts(out, cipher);
+}
+
+/* libssl marks what has left a cache as not resumable, and the mark goes into a copy, but not into
+   DER. */
+SSL_SESSION *tk_session_resumable_copy(SSL_SESSION *s)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(s), *clean;
+    unsigned char *der = NULL;
+    const unsigned char *p;
+    int size;
+
+    if (copy == NULL || SSL_SESSION_is_resumable(copy) || (size = i2d_SSL_SESSION(s, &der)) <= 0)
+        return copy;
+    p = der;
+    clean = d2i_SSL_SESSION(NULL, &p, size);
+    OPENSSL_clear_free(der, (size_t)size);
+    if (clean == NULL || (tk_info_of(s) != NULL && !tk_info_attach(clean, tk_info_of(s)))) {
+        SSL_SESSION_free(clean);
+        return copy;
+    }
+    SSL_SESSION_free(copy);
+    return clean;
 }

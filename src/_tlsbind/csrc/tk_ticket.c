@@ -125,15 +125,8 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
     int64_t now;
     int answer;
 
-    if (c == NULL)
+    if (c == NULL || c->ring == NULL)
         return 0;
-    if (c->ring == NULL) { /* the context had none when the connection was made */
-        tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
-        if (x != NULL)
-            tk_conn_take_ring(c, x);
-        if (c->ring == NULL)
-            return 0;
-    }
     now = tk_ring_clock(c->ring);
     if ((k = tk_ring_take(c->ring, now)) == NULL)
         return 0;

@@ -18,7 +18,6 @@ from weakref import ref
 from .._core.bio import MemoryBIO
 from .._core.certificate import Certificate
 from .._core.connection import Connection, Timeout
-from .._core.context import Context
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.session import Session
@@ -26,7 +25,7 @@ from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
 from .._resumption.strategy import NoResumption, Strategy
-from .._trust import refresh as refresh_trust
+from .._state import Settings, State
 from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
@@ -38,7 +37,8 @@ class Channel(Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_context_now", "_owner", "_policy", "_resumption", "server_hostname", "server_side",
+        "_context_now", "_owner", "_policy", "_resumption", "_state", "server_hostname",
+        "server_side",
     )  # fmt: skip
 
     def __init__(
@@ -52,33 +52,31 @@ class Channel(Connection):
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
     ) -> None:
         context._check_role(server_side)
-        if server_side:
-            context.tickets._before_connection()
+        state = self._state = context._settings.use()
+        if server_side and state.keyring is not None:
+            state.keyring._before_connection()
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        refresh_trust(context._core)
-        self._policy = ConnectionPolicy(context, server_hostname)
-        super().__init__(context._core, server=server_side, fd=fd, bios=bios)
+        self._policy = ConnectionPolicy(state, server_hostname)
+        super().__init__(state.core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self.hostname = server_hostname
         if server_hostname is not None and not server_side:
-            self._name_server(server_hostname, self._policy.checks_name)
-        self._policy.confirm(self.policy())
-        self._resumption = self._strategy()
+            self._name_server(server_hostname, state.checks_hostname)
+        self._resumption = self._strategy(state)
         self._resumption.prepare(self)
-        if context.sessions.watched or context._msg_callback is not None:
+        if state.watches_sessions:
             self.on_session = self._session_arrived
             self.always_hands_out = True  # until the handshake is complete, in whichever operation
 
-    def _strategy(self) -> Strategy:
+    def _strategy(self, state: State) -> Strategy:
         """What this connection does about resumption."""
-        sessions = self._context_now.sessions
         if self.server_side:
-            return ServerResumption(sessions._server_cache, self._policy)
-        if self._policy.by_key:
+            return ServerResumption(state.server_cache, self._policy)
+        if state.by_key:
             return NoResumption(Reason.PRE_SHARED_KEY)
-        return ClientResumption(sessions._client_cache, self._policy)
+        return ClientResumption(state.client_cache, self._policy)
 
     def _name_server(self, name: str, checked: bool) -> None:
         packed = _packed_address(name)
@@ -104,16 +102,16 @@ class Channel(Connection):
 
     @context.setter
     def context(self, value: Any) -> None:
-        if not isinstance(getattr(value, "_core", None), Context):
+        if not isinstance(getattr(value, "_settings", None), Settings):
             raise TypeError("The value must be a SSLContext")
-        refresh_trust(value._core)
-        self.set_context(value._core)
-        self._policy.switch(value)
-        self._context_now = value
+        state = value._settings.use()
+        if state is not self._state:
+            self.set_context(state.core)
+            self._policy.switch()
+        self._context_now, self._state = value, state
 
     def on_servername(self, name: str | None) -> object:
-        # As it was set: a subclass may show another (gevent's does).
-        callback, owner = self._context_now._sni_callback, self._owner()
+        callback, owner = self._state.sni_callback, self._owner()
         if callback is None:
             return None
         if owner is None:  # the answer may depend on what it would be asked about
@@ -137,13 +135,19 @@ class Channel(Connection):
         session = self.current_session() if self.handshake_done else None
         return None if session is None else info_of(session, self.notes(), self.vouched)
 
+    def _asks(self, callback: str) -> bool:
+        """Whether the context still has such a callback: one that was taken away is not called any
+        more, as in the stdlib.
+        """
+        return self._context_now._settings[callback] is not None
+
     def on_psk_client(self, hint: str | None) -> object:
-        callback = self._context_now._psk_client_callback
-        return (None, b"") if callback is None else callback(hint)
+        keys = self._state.psk_client if self._asks("psk_client") else None
+        return (None, b"") if keys is None else keys.callback(hint)
 
     def on_psk_server(self, identity: str | None) -> object:
-        callback = self._context_now._psk_server_callback
-        key = b"" if callback is None else callback(identity)
+        keys = self._state.psk_server if self._asks("psk_server") else None
+        key: object = b"" if keys is None else keys.callback(identity)
         if key:
             self._resumption.key_given()
         return key
@@ -151,7 +155,8 @@ class Channel(Connection):
     def on_message(
         self, direction: str, version: int, content_type: int, msg_type: int, data: bytes
     ) -> None:
-        callback, owner = self._context_now._msg_callback, self._owner()
+        # The context's as it is now, as in the stdlib.
+        callback, owner = self._context_now._settings["message_callback"], self._owner()
         if callback is None or owner is None:
             return
         kinds = {_TLSContentType.HEADER: _TLSContentType, _TLSContentType.ALERT: _TLSAlertType}
@@ -269,7 +274,7 @@ class Channel(Connection):
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)
-        self.always_hands_out = self._context_now.sessions.on_remove is not None
+        self.always_hands_out = self._state.sessions.on_remove is not None
 
     def handshake_failed(self) -> None:
         self._resumption.handshake_failed()

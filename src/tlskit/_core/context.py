@@ -5,17 +5,17 @@ and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
-from secrets import token_bytes
 from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
+from .credential import Credential
 from .fault import from_queue, plain_error
+from .keylog import KeyLog
 from .library import require
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
 from .tickets import Ring
-from .trust import DISTRUSTED, TrustStore
+from .trust import NOBODY, TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 STATISTICS = (
@@ -25,30 +25,35 @@ STATISTICS = (
 )  # fmt: skip
 
 
-class PasswordWanted(Exception):
-    """The private key is encrypted, and no password was given."""
-
-
 class Context:
-    """An SSL_CTX. Settings may come from any thread, but those made while others connect apply to
-    whoever comes later.
+    """An SSL_CTX: one state of a context. Once a connection has been made from it, nobody sets
+    anything any more; until then, one thread at a time.
+
+    Args:
+        role: "any", "client" or "server".
+        before: the state that this one follows. Its sessions, their counters and OpenSSL's own
+            ticket key go along; the settings do not.
+
+    Attributes:
+        trust: whom it trusts.
     """
 
-    __slots__ = ("_ctx", "_trust", "alpn", "chosen", "hooks", "own_identity", "role")
+    __slots__ = ("_ctx", "hooks", "role", "trust")
 
-    def __init__(self, role: str) -> None:
+    _ctx: Any
+
+    def __init__(self, role: str, before: Context | None = None) -> None:
         fault = ffi.new("tk_fault *")
-        pointer = lib.tk_ctx_new(ROLES[role], fault)
+        if before is None:
+            pointer = lib.tk_ctx_new(ROLES[role], fault)
+        else:
+            pointer = lib.tk_ctx_next(before._ctx, fault)
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._ctx = owned(pointer, lib.tk_ctx_free)
         self.role = role
         self.hooks = 0
-        self.alpn = self.own_identity = b""
-        self.chosen: dict[
-            str, bytes
-        ] = {}  # what else a policy depends on, and OpenSSL does not tell
-        self.trust = TrustStore()
+        self.trust = NOBODY
 
     def _check(self, status: int, fault: Any) -> None:
         if status < 0:
@@ -186,18 +191,15 @@ class Context:
     def post_handshake_auth(self, on: bool) -> None:
         lib.tk_ctx_set_post_handshake_auth(self._ctx, on)
 
-    def policy(self) -> tuple[object, ...]:
-        """All that a verification by this context depends on, and what it shows of itself: equal
-        policies verify alike.
+    def policy(self) -> tuple[int, ...]:
+        """What a verification by this context depends on, as OpenSSL has it: mode, depth, lowest
+        and highest version, security level, flags for chains, flags for names.
         """
         p = ffi.new("tk_policy *")
         lib.tk_ctx_policy(self._ctx, p)
         return (
-            copied_policy(p),
-            self._trust.identity, DISTRUSTED, self.own_identity, self.alpn,
-            tuple(sorted(self.chosen.items())),
-            # a server's clients show their certificates when they are asked to, which may be never
-            self.post_handshake_auth,
+            p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level,
+            p.verify_flags, p.host_flags,
         )  # fmt: skip
 
     # -- lists -------------------------------------------------------------------------------------
@@ -223,7 +225,6 @@ class Context:
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_groups(self._ctx, words, fault) < 0:
             raise plain_error("unrecognized group") from from_queue(fault)
-        self.chosen["groups"] = words
 
     def groups(self, *, aliases: bool) -> list[str]:
         """The groups that connections could use. Corresponds to
@@ -242,18 +243,17 @@ class Context:
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_sigalgs(self._ctx, of_clients, words, fault) < 0:
             raise plain_error("unrecognized signature algorithm") from from_queue(fault)
-        self.chosen["client signatures" if of_clients else "signatures"] = words
 
     def ciphers(self) -> Iterator[CipherFacts]:
         """The suites in force, the preferred first. Corresponds to SSL_get_ciphers(3)."""
         return cipher_facts(lambda out: lib.tk_ctx_ciphers(self._ctx, out))
 
-    def set_dh(self, pem: bytes) -> None:
-        """Parameters for finite-field Diffie-Hellman. Corresponds to
-        SSL_CTX_set0_tmp_dh_pkey(3).
+    def set_dh(self, pem: bytes, *, accepted: bool) -> None:
+        """Parameters for finite-field Diffie-Hellman; `accepted`: by the security level that was
+        in force when they were set. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3).
         """
         fault = ffi.new("tk_fault *")
-        self._check(lib.tk_ctx_set_dh(self._ctx, pem, len(pem), fault), fault)
+        self._check(lib.tk_ctx_set_dh(self._ctx, pem, len(pem), accepted, fault), fault)
 
     def set_alpn(self, wire: bytes) -> None:
         """The application protocols, each with its length before it. Corresponds to
@@ -261,63 +261,29 @@ class Context:
         """
         if lib.tk_ctx_set_alpn(self._ctx, wire, len(wire)) < 0:
             raise plain_error("OpenSSL did not take the list of application protocols")
-        self.alpn = wire
 
     # -- certificates, trust, key log --------------------------------------------------------------
 
-    def use_chain(self, chain: bytes, key: bytes, password: bytes | None) -> None:
-        """Put a certificate, its chain and its private key in, all or nothing.
+    def use(self, credential: Credential, *, accepted: bool) -> None:
+        """Put a certificate with its chain and its key in, beside those with other kinds of keys;
+        `accepted`: by the security level that was in force when it came.
 
         Raises:
-            PasswordWanted: the key is encrypted and `password` is None.
-            ValueError: the password is longer than OpenSSL takes.
-            SSLError: one of them cannot be read, is too weak for the security level, or does not go
-                with the others.
+            SSLError: it is too weak for the security level.
         """
         fault = ffi.new("tk_fault *")
-        given, size = (ffi.NULL, -1) if password is None else (password, len(password))
-        status = lib.tk_ctx_use_chain(
-            self._ctx, chain, len(chain), key, len(key), given, size, fault
-        )
-        if status == lib.TK_PASSWORD:
-            raise PasswordWanted
-        if status == lib.TK_PASSWORD_LONG:
-            raise ValueError("password cannot be longer than 1024 bytes")
-        self._check(status, fault)
-        self.own_identity = sha256(self.own_identity + sha256(chain).digest()).digest()
+        self._check(lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault), fault)
 
-    def certificate(self) -> bytes:
-        """DER of the certificate that was put in last; b"" when there is none."""
-        return next(
-            (der for _, der in listed(lambda out: lib.tk_ctx_certificate(self._ctx, out))), b""
-        )
-
-    def certificate_names(self) -> bytes:
-        """32 bytes that stand for the names in the certificate that was put in last: a new one for
-        the same names has the same.
-        """
-        into = ffi.new("uint8_t[32]")
-        lib.tk_ctx_names(self._ctx, into)
-        return bytes(ffi.buffer(into))
-
-    @property
-    def trust(self) -> TrustStore:
+    def set_trust(self, store: TrustStore) -> None:
         """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""
-        return self._trust
-
-    @trust.setter
-    def trust(self, store: TrustStore) -> None:
         lib.tk_ctx_set_trust(self._ctx, store._store)
-        self._trust = store
+        self.trust = store
 
-    def set_keylog(self, path: bytes | None) -> None:
+    def set_keylog(self, file: KeyLog | None) -> None:
         """Append the secrets of every connection to a file, from C. Corresponds to
         SSL_CTX_set_keylog_callback(3).
         """
-        fault = ffi.new("tk_fault *")
-        self._check(
-            lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if path is None else path, fault), fault
-        )
+        lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if file is None else file._keylog)
 
     def want_sessions(self, on: bool) -> None:
         """Whether new sessions are queued on their connections. Corresponds to
@@ -331,17 +297,11 @@ class Context:
         """
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
-    def want_lookup(self, on: bool) -> None:
-        """Whether a server asks elsewhere for sessions. Corresponds to
-        SSL_CTX_sess_set_get_cb(3).
-        """
-        self._switch(lib.TK_HOOK_LOOKUP, on)
-
     def want_removed(self, on: bool) -> None:
-        """Whether sessions that libssl removes from its cache are queued. Corresponds to
+        """Whether sessions that are removed from the cache are queued. Corresponds to
         SSL_CTX_sess_set_remove_cb(3).
         """
-        self._switch(lib.TK_HOOK_REMOVED, on)
+        lib.tk_ctx_tell_removed(self._ctx, on)
 
     def removed(self) -> Iterator[Session]:
         """Those that have queued up, the oldest first."""
@@ -357,19 +317,8 @@ class Context:
     def want_psk(self, on: bool, *, server: bool) -> None:
         """Whether connections ask for pre-shared keys. Corresponds to
         SSL_CTX_set_psk_client_callback(3) and the server's.
-
-        Each time it is switched on, the policy becomes one that no other context has, in this
-        process or elsewhere: what a key has authenticated must not pass for what a certificate has,
-        or another key.
         """
-        side = "keys of clients" if server else "key"
-        # the policy changes first, and back last: a connection that comes between belongs to
-        # neither
-        if on:
-            self.chosen[side] = token_bytes(16)
         self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
-        if not on:
-            self.chosen.pop(side, None)
 
     def set_psk_hint(self, hint: bytes | None) -> None:
         """What a TLS 1.2 server says of the identity that it wants. Corresponds to
@@ -377,13 +326,6 @@ class Context:
         """
         if not lib.tk_ctx_set_psk_hint(self._ctx, ffi.NULL if hint is None else hint):
             raise ValueError("failed to set identity hint")
-
-    @property
-    def authenticates_by_key(self) -> bool:
-        """Whether connections to come may be authenticated by a pre-shared key instead of a
-        certificate.
-        """
-        return bool(self.hooks & (lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER))
 
     def _switch(self, hook: int, on: bool) -> None:
         self.hooks = self.hooks | hook if on else self.hooks & ~hook
@@ -423,9 +365,11 @@ class Context:
     def session_timeout(self, seconds: int) -> None:
         lib.tk_ctx_set_session_timeout(self._ctx, seconds)
 
-    def set_id_context(self, value: bytes) -> None:
-        """Corresponds to SSL_CTX_set_session_id_context(3)."""
-        if lib.tk_ctx_set_id_context(self._ctx, value, len(value)) < 0:
+    def set_id_context(self, value: bytes, *, stands_for_policy: bool = False) -> None:
+        """The servers' session id context; `stands_for_policy`: with it, whoever may ask about the
+        server name resumes nothing. Corresponds to SSL_CTX_set_session_id_context(3).
+        """
+        if lib.tk_ctx_set_id_context(self._ctx, value, len(value), stands_for_policy) < 0:
             raise ValueError(
                 f"a session id context has at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, not "
                 f"{len(value)}"
@@ -448,16 +392,3 @@ class Context:
     def remove_session(self, session: Session) -> bool:
         """False when it was not there. Corresponds to SSL_CTX_remove_session(3)."""
         return bool(lib.tk_ctx_remove_session(self._ctx, session._session) == 1)
-
-
-def copied_policy(p: Any) -> tuple[int, ...]:
-    """The part of a policy that libssl copies into each connection."""
-    return (
-        p.verify_mode,
-        p.verify_depth,
-        p.min_version,
-        p.max_version,
-        p.security_level,
-        p.verify_flags,
-        p.host_flags,
-    )

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .certificate import Certificate
-from .context import copied_policy
 from .fault import from_queue
 from .native import ffi, lib, listed
 from .session import Session
@@ -21,14 +20,6 @@ class Resumable:
 
     _conn: Any
     vouched: Sequence[bytes]
-
-    def policy(self) -> tuple[int, ...]:
-        """What libssl has copied of the context's policy: the first part of `Context.policy()`, as
-        it was at that moment.
-        """
-        p = ffi.new("tk_policy *")
-        lib.tk_conn_policy(self._conn, p)
-        return copied_policy(p)
 
     def set_session(self, session: Session | None) -> None:
         """Offer this session, or none, in the handshake to come. Corresponds to
@@ -66,13 +57,6 @@ class Resumable:
     def offers_cipher_of(self, session: Session) -> bool:
         """Whether the session's cipher suite is among those that this connection offers."""
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
-
-    def set_id_context(self, value: bytes) -> None:
-        """32 bytes that stand for a server's policy. Corresponds to
-        SSL_set_session_id_context(3).
-        """
-        if lib.tk_conn_set_id_context(self._conn, value) < 0:
-            raise ValueError("OpenSSL did not take the session id context of a connection")
 
     def vouches_for(
         self, certificate: Certificate, others: Sequence[bytes] = ()

@@ -191,3 +191,7 @@ def _distrusted() -> bytes:
 
 #: Stands for the list of keys that no chain may hold: a part of every verification policy.
 DISTRUSTED = _distrusted()
+
+#: Shared, like every store that a context has, and settled.
+NOBODY = TrustStore()
+_ = NOBODY.identity

@@ -15,11 +15,11 @@ client's certificate must be, too. An entry that cannot be read is as good as no
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from hashlib import sha256
 from time import time as now
 from typing import Any, NamedTuple
 
-from .._core.context import Context
 from .._core.facts import Facts
 from .._core.session import Session
 from ..sessions.session import SSLSession
@@ -78,21 +78,27 @@ class ServerCache:
     thread.
 
     Args:
-        context: whose sessions they are.
+        names: 32 bytes that stand for the names in the server's certificate.
         store: None: there are only the hooks.
         tally: where the outcomes are counted.
     """
 
     external = True
 
-    def __init__(self, context: Context, store: SessionStore | None, tally: Tally) -> None:
-        self._context = context
+    def __init__(self, names: bytes, store: SessionStore | None, tally: Tally) -> None:
+        self._names = names
         self.store = None if store is None else guarded(store)
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None
         # Whether sessions of verified clients may leave the process.
         self.client_certificates = False
+
+    def before(self, names: bytes) -> ServerCache:
+        """The same, before a certificate for other names; it shares what is known of the store."""
+        twin = copy(self)
+        twin._names = names
+        return twin
 
     def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
         """Look up the session of this id.
@@ -153,9 +159,7 @@ class ServerCache:
         """Where a session is kept. Servers before other names share nothing: a connection that is
         diverted to one of them must not be resumed by it, for a client does not see the certificate
         then."""
-        return sha256(
-            b"tlskit server 1\0" + self._context.certificate_names() + session_id
-        ).digest()
+        return sha256(b"tlskit server 1\0" + self._names + session_id).digest()
 
 
 class ServerResumption:
@@ -174,27 +178,18 @@ class ServerResumption:
         self._outcome: Resumption | None = None  # once it is concluded
 
     def prepare(self, connection: Resumable) -> None:
-        self._bind(connection)
         if self._cache.external:
             connection.use_external()
 
     def before_handshake(self, connection: Resumable) -> None:
         wanted = connection.wanted()
         if not wanted:
-            self._bind(connection)
             return
         # Early data must not be accepted twice.
         once = self._policy.takes_early_data and connection.facts().offered == "psk"
         self._found = _in_date(self._cache.find(connection.owner, wanted, once=once))
         if self._found.session is not None:
             connection.found(self._found.session, once=self._found.once)
-
-    def _bind(self, connection: Resumable) -> None:
-        """OpenSSL resumes under the id context that a session was made with: where clients are
-        authenticated, it stands for the policy too.
-        """
-        if self._policy.verifies or self._policy.by_key:
-            connection.set_id_context(self._policy.id_context())
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None: ...
 
@@ -226,7 +221,7 @@ class ServerResumption:
             return Refused(_TICKETS[facts.refused_ticket])
         if found.session is None:
             return Refused(found.reason or Reason.UNKNOWN_SESSION)
-        if found.session.id_context != self._policy.id_context():
+        if found.session.id_context != self._policy.id_context:
             return Refused(Reason.OTHER_ID_CONTEXT)
         if found.session.time + found.session.timeout <= now():
             return Refused(Reason.EXPIRED)

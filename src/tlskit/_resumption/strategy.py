@@ -50,11 +50,12 @@ class Policy(Protocol):
     def takes_early_data(self) -> bool:
         """Whether a server takes early data."""
 
-    def has_changed(self) -> bool:
-        """Whether the context's rules are no longer those that the connection was made under."""
-
+    @property
     def id_context(self) -> bytes:
         """The session id context of a server's connection."""
+
+    def has_changed(self) -> bool:
+        """Whether the connection has been given another context since it was made."""
 
 
 class Resumable(Protocol):
@@ -76,7 +77,6 @@ class Resumable(Protocol):
     def use_external(self) -> None: ...
     def wanted(self) -> bytes: ...
     def found(self, session: Session, *, once: bool) -> None: ...
-    def set_id_context(self, value: bytes) -> None: ...
 
 
 class Strategy(Protocol):

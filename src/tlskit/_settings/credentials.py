@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import token_bytes
 from typing import Any
 
-from .._core.context import Context, PasswordWanted
+from .._core.credential import Credential, PasswordWanted
 from .._core.fault import plain_error
 from .._core.library import require
+from .._state import Settings
+from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
 from ..errors import SSLError
 from .arguments import content_of, password_of, words
@@ -16,12 +19,8 @@ from .arguments import content_of, password_of, words
 class CredentialSettings:
     """The own certificate, its chain and its key; pre-shared keys."""
 
-    _core: Context
+    _settings: Settings
     _protocol: _SSLMethod
-
-    def _setup_credentials(self) -> None:
-        self._psk_client_callback: Callable[[str | None], object] | None = None
-        self._psk_server_callback: Callable[[str | None], object] | None = None
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """Put a certificate, its chain and its private key in. Another key type may be put in
@@ -44,18 +43,23 @@ class CredentialSettings:
         """
         chain = content_of("certfile", certfile)
         key = chain if keyfile is None else content_of("keyfile", keyfile)
-        if password is not None and not callable(password):
-            return self._core.use_chain(chain, key, password_of(password))
-        try:
-            return self._core.use_chain(chain, key, None)
-        except PasswordWanted:
-            if password is None:
-                raise SSLError(
-                    1, "the private key is encrypted, and no password was given"
-                ) from None
-        return self._core.use_chain(
-            chain, key, password_of(password(), "password callback must return a string")
-        )
+        self._use(_read(chain, key, password))
+
+    def _use(self, credential: Credential) -> None:
+        """Show this certificate, in place of the one with the same kind of key."""
+        with self._settings.held():
+            others = (c for c in self._settings["credentials"] if c.kind != credential.kind)
+            self._settings.change(credentials=(*others, credential))
+
+    @property
+    def _psk_client_callback(self) -> Callable[[str | None], object] | None:
+        keys = self._settings["psk_client"]
+        return None if keys is None else keys.callback
+
+    @property
+    def _psk_server_callback(self) -> Callable[[str | None], object] | None:
+        keys = self._settings["psk_server"]
+        return None if keys is None else keys.callback
 
     def set_psk_client_callback(
         self, callback: Callable[[str | None], tuple[str | None, bytes]] | None
@@ -86,8 +90,7 @@ class CredentialSettings:
         if self._protocol is _SSLMethod.PROTOCOL_TLS_SERVER:
             raise plain_error("Cannot add PSK client callback to a PROTOCOL_TLS_SERVER context")
         _check_callable(callback)
-        self._psk_client_callback = callback
-        self._core.want_psk(callback is not None, server=False)
+        self._settings.change(psk_client=_keys(callback, None))
 
     def set_psk_server_callback(
         self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None
@@ -116,9 +119,25 @@ class CredentialSettings:
         if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise plain_error("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         _check_callable(callback)
-        self._core.set_psk_hint(hint if callback is not None else None)
-        self._psk_server_callback = callback
-        self._core.want_psk(callback is not None, server=True)
+        self._settings.change(psk_server=_keys(callback, hint))
+
+
+def _read(chain: bytes, key: bytes, password: Any) -> Credential:
+    if password is not None and not callable(password):
+        return Credential(chain, key, password_of(password))
+    try:
+        return Credential(chain, key, None)
+    except PasswordWanted:
+        if password is None:
+            raise SSLError(1, "the private key is encrypted, and no password was given") from None
+    given = password_of(password(), "password callback must return a string")
+    return Credential(chain, key, given)
+
+
+def _keys(
+    callback: Callable[[str | None], object] | None, hint: bytes | None
+) -> PreSharedKeys | None:
+    return None if callback is None else PreSharedKeys(callback, token_bytes(16), hint)
 
 
 def _check_callable(callback: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
-from .._core.context import Context
+from .._state import Settings
 from .._stdlib.observed import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
@@ -43,19 +43,20 @@ _DEPRECATED_OPTIONS = (
 class ProtocolSettings:
     """Versions, options and algorithms."""
 
-    _core: Context
+    _settings: Settings
     _protocol: _SSLMethod
 
-    def _setup_protocol(self, protocol: _SSLMethod) -> None:
+    def _default_protocol(self, protocol: _SSLMethod) -> dict[str, Any]:
+        """What a new context begins with."""
         self._protocol = protocol
-        self._set_by_user = [False, False]  # the lowest and the highest version
         seen = defaults(protocol)
-        self._core.options = seen.options
-        self._core.versions = (FIXED[protocol],) * 2 if protocol in FIXED else seen.versions
-        self._core.set_ciphers(seen.ciphers)
-        if seen.ciphersuites:
-            self._core.set_ciphersuites(seen.ciphersuites)
-        self._core.security_level = seen.security_level
+        return {
+            "options": seen.options,
+            "versions": (FIXED[protocol],) * 2 if protocol in FIXED else seen.versions,
+            "ciphers": seen.ciphers,
+            "ciphersuites": seen.ciphersuites or None,
+            "security_level": seen.security_level,
+        }
 
     @property
     def protocol(self) -> _SSLMethod:
@@ -64,19 +65,19 @@ class ProtocolSettings:
 
     @property
     def options(self) -> Options:
-        """The `SSL_OP_` bits. Corresponds to SSL_CTX_set_options(3)."""
-        return Options(self._core.options)
+        """The SSL_OP_ bits. Corresponds to SSL_CTX_set_options(3)."""
+        return Options(self._settings["options"])
 
     @options.setter
     def options(self, value: int) -> None:
         number = unsigned(value, negative=negative_options_raise())
-        if number & ~self._core.options & _DEPRECATED_OPTIONS:
+        if number & ~self._settings["options"] & _DEPRECATED_OPTIONS:
             warnings.warn(
                 "ssl.OP_NO_SSL*/ssl.OP_NO_TLS* options are deprecated",
                 category=DeprecationWarning,
                 stacklevel=2,
             )
-        self._core.options = number
+        self._settings.change(options=number)
 
     @property
     def minimum_version(self) -> TLSVersion:
@@ -91,7 +92,7 @@ class ProtocolSettings:
         return (
             TLSVersion.MINIMUM_SUPPORTED
             if fixed
-            else TLSVersion(self._core.versions[0] or TLSVersion.MINIMUM_SUPPORTED)
+            else TLSVersion(self._settings["versions"][0] or TLSVersion.MINIMUM_SUPPORTED)
         )
 
     @minimum_version.setter
@@ -107,7 +108,7 @@ class ProtocolSettings:
         return (
             TLSVersion.MAXIMUM_SUPPORTED
             if fixed
-            else TLSVersion(self._core.versions[1] or TLSVersion.MAXIMUM_SUPPORTED)
+            else TLSVersion(self._settings["versions"][1] or TLSVersion.MAXIMUM_SUPPORTED)
         )
 
     @maximum_version.setter
@@ -120,23 +121,26 @@ class ProtocolSettings:
                 "The context's protocol doesn't support modification of highest and lowest version."
             )
         number, exact = _version(which, value)
-        bounds = list(self._core.versions)
-        bounds[which] = number
-        # A bound that nobody set is no contradiction yet: programs set the highest first, below our
-        # default lowest.
-        if exact and self._set_by_user[1 - which] and all(bounds) and bounds[0] > bounds[1]:
-            names = (TLSVersion(b).name for b in bounds)
-            raise ValueError(
-                "the lowest protocol version ({}) would be above the highest ({})".format(*names)
-            )
-        if exact and number in (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1):
-            warnings.warn(
-                f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated",
-                category=DeprecationWarning,
-                stacklevel=3,
-            )
-        self._core.versions = (bounds[0], bounds[1])
-        self._set_by_user[which] = exact
+        with self._settings.held():
+            bounds, given = list(self._settings["versions"]), list(self._settings["versions_given"])
+            bounds[which] = number
+            # A bound that nobody set is no contradiction yet: programs set the highest first, below
+            # our default lowest.
+            if exact and given[1 - which] and all(bounds) and bounds[0] > bounds[1]:
+                names = (TLSVersion(b).name for b in bounds)
+                raise ValueError(
+                    "the lowest protocol version ({}) would be above the highest ({})".format(
+                        *names
+                    )
+                )
+            if exact and number in (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1):
+                warnings.warn(
+                    f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated",
+                    category=DeprecationWarning,
+                    stacklevel=3,
+                )
+            given[which] = exact
+            self._settings.change(versions=tuple(bounds), versions_given=tuple(given))
 
     @property
     def security_level(self) -> int:
@@ -147,7 +151,11 @@ class ProtocolSettings:
             TypeError: the value is not a whole number.
             ValueError: it is below 0 or above 5.
         """
-        return self._core.security_level
+        level = self._settings["security_level"]
+        if level is None:  # as the words for ciphers say, or OpenSSL's configuration
+            with self._settings.built() as state:
+                level = state.build().security_level
+        return int(level)
 
     @security_level.setter
     def security_level(self, value: int) -> None:
@@ -155,7 +163,7 @@ class ProtocolSettings:
             raise TypeError(f"a security level is a whole number, not {type(value).__name__}")
         if not 0 <= value <= 5:
             raise ValueError(f"a security level lies between 0 and 5, not at {value}")
-        self._core.security_level = value
+        self._settings.change(security_level=value)
 
     def set_ciphers(self, cipherlist: str, /) -> None:
         """Choose the cipher suites up to TLS 1.2, in OpenSSL's words (openssl-ciphers(1)).
@@ -163,12 +171,14 @@ class ProtocolSettings:
         Raises:
             SSLError: the words select nothing; the suites stay as they were.
         """
-        self._core.set_ciphers(words(cipherlist))
+        self._settings.change(ciphers=words(cipherlist))
 
     def get_ciphers(self) -> list[dict[str, Any]]:
         """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows
         of it.
         """
+        with self._settings.built() as state:
+            ciphers = list(state.build().ciphers())
         return [
             {
                 "id": c.id, "name": c.name, "protocol": c.protocol, "description": c.description,
@@ -177,7 +187,7 @@ class ProtocolSettings:
                 "digest": c.digest,
                 "kea": c.key_exchange, "auth": c.authentication,
             }
-            for c in self._core.ciphers()
+            for c in ciphers
         ]  # fmt: skip
 
     def set_ciphersuites(self, ciphersuites: str, /) -> None:
@@ -187,7 +197,7 @@ class ProtocolSettings:
         Raises:
             SSLError: the names select nothing; the suites stay as they were.
         """
-        self._core.set_ciphersuites(words(ciphersuites))
+        self._settings.change(ciphersuites=words(ciphersuites))
 
     def set_groups(self, grouplist: str, /) -> None:
         """Choose the groups of the key exchange, the preferred first, in OpenSSL's words:
@@ -198,7 +208,7 @@ class ProtocolSettings:
         Raises:
             SSLError: a name is not known; the groups stay as they were.
         """
-        self._core.set_groups(words(grouplist))
+        self._settings.change(groups=words(grouplist))
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """Return the groups that the protocol versions of this context could use. Corresponds to
@@ -210,7 +220,8 @@ class ProtocolSettings:
         Raises:
             NotImplementedError: OpenSSL is older than 3.5.
         """
-        return self._core.groups(aliases=bool(include_aliases))
+        with self._settings.built() as state:
+            return state.build().groups(aliases=bool(include_aliases))
 
     def set_client_sigalgs(self, sigalgslist: str, /) -> None:
         """Choose how a client may sign to authenticate itself: as a server, what it is asked for;
@@ -221,7 +232,7 @@ class ProtocolSettings:
         Raises:
             SSLError: a name is not known, or none is given; what was chosen before stays.
         """
-        self._core.set_signature_algorithms(words(sigalgslist), of_clients=True)
+        self._settings.change(client_sigalgs=words(sigalgslist))
 
     def set_server_sigalgs(self, sigalgslist: str, /) -> None:
         """Choose how a server may sign to authenticate itself: as a client, what it is asked for;
@@ -232,7 +243,7 @@ class ProtocolSettings:
         Raises:
             SSLError: a name is not known, or none is given; what was chosen before stays.
         """
-        self._core.set_signature_algorithms(words(sigalgslist), of_clients=False)
+        self._settings.change(server_sigalgs=words(sigalgslist))
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
@@ -242,7 +253,7 @@ class ProtocolSettings:
         if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
             raise ValueError(f"unknown elliptic curve name {name!r}")
         try:
-            self._core.set_groups(raw)
+            self._settings.change(groups=raw)
         except SSLError as error:
             raise ValueError(f"unknown elliptic curve name {name!r}") from error
 
@@ -250,7 +261,7 @@ class ProtocolSettings:
         """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to
         SSL_CTX_set0_tmp_dh_pkey(3).
         """
-        self._core.set_dh(content_of("path", path))
+        self._settings.change(dh_params=content_of("path", path))
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Name the application protocols to offer, or to choose from on a server, the preferred
@@ -266,7 +277,7 @@ class ProtocolSettings:
         self._set_alpn_protocols(wire)
 
     def _set_alpn_protocols(self, protos: Buffer, /) -> None:
-        self._core.set_alpn(bytes(memoryview(protos)))
+        self._settings.change(alpn_protocols=bytes(memoryview(protos)))
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
         """Refuse: the predecessor of ALPN is gone from OpenSSL."""
@@ -290,7 +301,7 @@ class ProtocolSettings:
             TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context
                 is a client's.
         """
-        return self._core.max_early_data
+        return int(self._settings["max_early_data"] or 0)
 
     @max_early_data.setter
     def max_early_data(self, size: int) -> None:
@@ -301,7 +312,7 @@ class ProtocolSettings:
             raise ValueError(
                 "max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio"
             )
-        self._core.max_early_data = number
+        self._settings.change(max_early_data=number)
 
 
 def _version(which: int, value: int | None) -> tuple[int, bool]:

@@ -6,7 +6,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._core.context import Context
+from .._core.keylog import KeyLog
+from .._state import Settings
+from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
 
 if TYPE_CHECKING:
@@ -22,14 +24,9 @@ _KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
 class QuestionSettings:
     """The callbacks of a handshake, and the key log."""
 
-    _core: Context
+    _settings: Settings
     _protocol: _SSLMethod
     _encode_hostname: Callable[[str | bytes | None], str | None]
-
-    def _setup_questions(self) -> None:
-        self._keylog: Any = None  # as it was given
-        self._sni_callback: Callable[..., Any] | None = None
-        self._message_callback: MessageCallback | None = None
 
     @property
     def sni_callback(
@@ -42,7 +39,8 @@ class QuestionSettings:
         inside the handshake, in the thread that makes it; it must not use another connection that
         waits for this one.
         """
-        return self._sni_callback
+        callback: Callable[..., Any] | None = self._settings["sni_callback"]
+        return callback
 
     @sni_callback.setter
     def sni_callback(self, callback: Callable[..., Any] | None) -> None:
@@ -50,8 +48,7 @@ class QuestionSettings:
             raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
         if callback is not None and not callable(callback):
             raise TypeError("not a callable object")
-        self._sni_callback = callback
-        self._core.want_servername(callback is not None)
+        self._settings.change(sni_callback=callback)
 
     def set_servername_callback(self, server_name_callback: Callable[..., Any] | None) -> None:
         """Set `sni_callback`, giving the callback an encoded name; kept for old programs."""
@@ -76,21 +73,22 @@ class QuestionSettings:
         them; what it raises comes out of the operation. It runs inside that operation, and holds
         for connections made later.
         """
-        return self._message_callback
+        callback: MessageCallback | None = self._settings["message_callback"]
+        return callback
 
     @_msg_callback.setter
     def _msg_callback(self, callback: MessageCallback | None) -> None:
         if callback is not None and not callable(callback):
             raise TypeError(f"{callback} is not callable.")
-        self._message_callback = callback
-        self._core.want_messages(callback is not None)
+        self._settings.change(message_callback=callback)
 
     @property
     def keylog_filename(self) -> Any:
         """A file to which the secrets of every connection are appended, for Wireshark; None:
         nowhere. For debugging only.
         """
-        return self._keylog
+        file: KeyLogFile | None = self._settings["keylog"]
+        return None if file is None else file.given
 
     @keylog_filename.setter
     def keylog_filename(self, value: Any) -> None:
@@ -98,8 +96,8 @@ class QuestionSettings:
         if path is not None:
             # Here, not in C: what cannot be written is the operating system's own error, and C
             # libraries differ in where a file stands that was opened to append to.
-            with open(path, "ab") as file:
-                if file.seekable() and file.tell() == 0:
-                    file.write(_KEYLOG_BEGINS)
-        self._core.set_keylog(None if path is None else os.fsencode(path))
-        self._keylog = value
+            with open(path, "ab") as log:
+                if log.seekable() and log.tell() == 0:
+                    log.write(_KEYLOG_BEGINS)
+        file = None if path is None else KeyLogFile(value, KeyLog(os.fsencode(path)))
+        self._settings.change(keylog=file)

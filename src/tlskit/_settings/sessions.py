@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from time import time as now
 from typing import TYPE_CHECKING, TypeVar
 
+from _tlsbind import CONST
+
 from .._core.context import Context
 from .._core.session import Session
-from .._resumption import client, server
-from .._resumption.client import MANY, ClientCache
-from .._resumption.server import OnGet, ServerCache
-from .._resumption.tally import Tally
+from .._resumption.server import OnGet
+from .._state import Settings
+from .._state.sessions import SessionSettings
 from ..enums import SessionCacheMode
 from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
 from ..stores.memory import MemoryStore
 from ..stores.store import SessionStore, check_store
+from .tickets import session_timeout
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
@@ -37,40 +38,36 @@ class ContextSessions:
     Safe from any thread; settings apply to handshakes that begin later.
     """
 
-    __slots__ = (
-        "_client_cache", "_client_certificates", "_context", "_external", "_id_context", "_on_get",
-        "_on_new", "_on_remove",
-        "_per_peer", "_resume", "_reverify", "_server_cache", "_stores_mode", "tally",
-    )  # fmt: skip
+    __slots__ = ("_settings",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self.id_context = b"Python"  # the stdlib's
-        self._on_new: OnNew | None = None
-        self._external: SessionStore | None = None
-        self._client_cache: ClientCache | client.NoCache = client.NO_CACHE
-        self._server_cache: ServerCache | server.NoCache = server.NO_CACHE
-        self._on_get: OnGet | None = None
-        self._on_remove: OnRemove | None = None
-        self._per_peer, self._client_certificates = MANY, False
-        self._resume = self._reverify = False
-        self._stores_mode = SessionCacheMode(0)
-        self.tally = Tally()
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     def __repr__(self) -> str:
         kept = (
             f"OpenSSL's own cache with {len(self)} sessions"
-            if self._external is None
-            else f"in a {type(self._external).__name__}"
+            if self.store is None
+            else f"in a {type(self.store).__name__}"
         )
         return f"<{type(self).__name__}: {kept}>"
+
+    @property
+    def _value(self) -> SessionSettings:
+        value: SessionSettings = self._settings["sessions"]
+        return value
+
+    @property
+    def _core(self) -> Context:
+        """What knows of the session cache, which all states of the context share."""
+        with self._settings.built() as state:
+            return state.build()
 
     @property
     def mode(self) -> SessionCacheMode:
         """What the cache does; SERVER unless changed. Corresponds to
         SSL_CTX_set_session_cache_mode(3).
         """
-        return SessionCacheMode(self._context.cache_mode)
+        return SessionCacheMode(self._value.effective_mode)
 
     @mode.setter
     def mode(self, value: SessionCacheMode | int) -> None:
@@ -82,30 +79,31 @@ class ContextSessions:
         )
         if _whole(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that are no SessionCacheMode")
-        self._stores_mode = SessionCacheMode(0)  # from now on, all of it is the caller's
-        self._context.cache_mode = int(value)
+        # From now on, all of it is the caller's.
+        self._settings.change_sessions(mode=int(value), lent=0)
 
     @property
     def size(self) -> int:
         """How many sessions the cache holds before it drops some; 0: no bound. Corresponds to
         SSL_CTX_sess_set_cache_size(3).
         """
-        return self._context.cache_size
+        return self._value.size
 
     @size.setter
     def size(self, value: int) -> None:
-        self._context.cache_size = _whole(value, "a cache size", most=2**31 - 1)
+        self._settings.change_sessions(size=_whole(value, "a cache size", most=2**31 - 1))
 
     @property
     def timeout(self) -> int:
         """How long a new session is good for, in seconds: 7200 unless changed. Corresponds to
         SSL_CTX_set_timeout(3).
         """
-        return self._context.session_timeout
+        return session_timeout(self._settings)
 
     @timeout.setter
     def timeout(self, seconds: int) -> None:
-        self._context.session_timeout = _whole(seconds, "a session timeout", most=2**31 - 1)
+        number = _whole(seconds, "a session timeout", most=2**31 - 1)
+        self._settings.change_sessions(timeout=number)
 
     @property
     def id_context(self) -> bytes:
@@ -114,13 +112,15 @@ class ContextSessions:
 
         Corresponds to SSL_CTX_set_session_id_context(3).
         """
-        return self._id_context
+        return self._value.id_context
 
     @id_context.setter
     def id_context(self, value: bytes) -> None:
         raw = bytes(memoryview(value))
-        self._context.set_id_context(raw)
-        self._id_context = raw
+        most = CONST.SSL_MAX_SID_CTX_LENGTH
+        if len(raw) > most:
+            raise ValueError(f"a session id context has at most {most} bytes, not {len(raw)}")
+        self._settings.change_sessions(id_context=raw)
 
     # -- automatic resumption ----------------------------------------------------------------------
 
@@ -146,57 +146,40 @@ class ContextSessions:
             ValueError: it keeps sessions outside this process without encrypting them: wrap it in a
                 SealedStore.
         """
-        return self._external
+        return self._value.store
 
     @store.setter
     def store(self, store: SessionStore | None) -> None:
         if store is not None:
             check_store(store)
-        self._external = store
-        self._switch_resumption(store is not None)
+        self._settings.change_sessions(store=store, resume=store is not None)
 
     @property
     def resume(self) -> bool:
         """Whether client connections resume by themselves. Setting it without a `store` makes a
         MemoryStore.
         """
-        return self._resume
+        return self._value.resume
 
     @resume.setter
     def resume(self, on: bool) -> None:
-        if on and self._external is None:
-            self.store = MemoryStore()
-        else:
-            self._switch_resumption(bool(on))
-
-    def _switch_resumption(self, on: bool) -> None:
-        self._resume = on
-        role, store = self._context.role, self._external
-        self._client_cache, self._server_cache = client.NO_CACHE, server.NO_CACHE
-        if store is not None and on and role != "server":
-            self._client_cache = ClientCache(store, self.tally)
-            self._client_cache.per_peer = self._per_peer
-            self._client_cache.client_certificates = self._client_certificates
-        serves = role != "client" and (store is not None or self._on_get is not None)
-        if serves:
-            self._server_cache = ServerCache(self._context, store, self.tally)
-            self._server_cache.on_get = self._on_get
-            self._server_cache.client_certificates = self._client_certificates
-        self._context.want_lookup(serves)
-        self._want_sessions()
+        with self._settings.held():
+            if on and self.store is None:
+                self.store = MemoryStore()
+            else:
+                self._settings.change_sessions(resume=bool(on))
 
     @property
     def per_peer(self) -> int:
         """How many TLS 1.3 tickets of one peer are kept: as many connections can be opened at once
         and resume. 8 unless changed.
         """
-        return self._per_peer
+        return self._value.per_peer
 
     @per_peer.setter
     def per_peer(self, value: int) -> None:
-        self._per_peer = _whole(value, "a number of tickets", least=1, most=1000)
-        if isinstance(self._client_cache, ClientCache):
-            self._client_cache.per_peer = self._per_peer
+        number = _whole(value, "a number of tickets", least=1, most=1000)
+        self._settings.change_sessions(per_peer=number)
 
     @property
     def client_certificates(self) -> bool:
@@ -206,14 +189,11 @@ class ContextSessions:
         Who has such a session stands for the client without its key. They always go into stores
         within the process.
         """
-        return self._client_certificates
+        return self._value.client_certificates
 
     @client_certificates.setter
     def client_certificates(self, value: bool) -> None:
-        self._client_certificates = bool(value)
-        for cache in (self._client_cache, self._server_cache):
-            if isinstance(cache, (ClientCache, ServerCache)):
-                cache.client_certificates = self._client_certificates
+        self._settings.change_sessions(client_certificates=bool(value))
 
     @property
     def reverify(self) -> bool:
@@ -226,38 +206,11 @@ class ContextSessions:
         `load_verify_locations(capath=...)`. It costs a verification, some tenths of a millisecond,
         for each connection. What does not pass is not offered, and the handshake is a full one.
         """
-        return self._reverify
+        return self._value.reverify
 
     @reverify.setter
     def reverify(self, value: bool) -> None:
-        self._reverify = bool(value)
-
-    @property
-    def watched(self) -> bool:
-        """Whether somebody wants to know of new sessions, or of those that are removed."""
-        return (
-            self._client_cache.automatic
-            or self._server_cache.external
-            or self._on_new is not None
-            or self._on_remove is not None
-        )
-
-    def _want_sessions(self) -> None:
-        role, mode = self._context.role, self.mode & ~self._stores_mode
-        if self._on_new is not None or self._client_cache.automatic:
-            mode |= SessionCacheMode.CLIENT | (
-                SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0
-            )
-        wanted = SessionCacheMode(0)
-        if self._external is not None:
-            wanted = SessionCacheMode.NO_INTERNAL | (
-                SessionCacheMode.SERVER if role != "client" else 0
-            )
-        self._stores_mode = wanted & ~mode  # what is taken back with the store
-        self._context.cache_mode = int(mode | wanted)
-        self._context.want_sessions(
-            self._on_new is not None or self._client_cache.automatic or self._server_cache.external
-        )
+        self._settings.change_sessions(reverify=bool(value))
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -267,11 +220,7 @@ class ContextSessions:
 
         Counted anew whenever `store` or `resume` is set.
         """
-        found: Counter[str] = Counter()
-        for cache in (self._client_cache, self._server_cache):
-            if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:
-                found.update(asdict(cache.store.stats()))
-        return dict(found)
+        return self._settings.now.caches.stats()
 
     @property
     def counters(self) -> Counter[str]:
@@ -281,11 +230,11 @@ class ContextSessions:
         store, `stored`,
         `withheld` (see `client_certificates`) and `bad_entry`. A name that never came up counts 0.
         """
-        return self.tally.snapshot()
+        return self._settings.tally.snapshot()
 
     def stats(self) -> SessionStats:
         """All twelve counters of OpenSSL."""
-        return SessionStats(**self._context.statistics())
+        return SessionStats(**self._core.statistics())
 
     # -- the sessions that are kept ----------------------------------------------------------------
 
@@ -299,32 +248,34 @@ class ContextSessions:
         # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked
         # of it.
         if when >= 1:
-            self._context.flush_sessions(int(when))
-        if self._external is not None and at is None:
-            self._external.purge()
+            self._core.flush_sessions(int(when))
+        store = self.store
+        if store is not None and at is None:
+            store.purge()
         self.tell_removed()
 
     def clear(self) -> None:
         """Remove every session, those in `store` too. Corresponds to SSL_CTX_flush_sessions(3) with
         a time of 0.
         """
-        self._context.flush_sessions(0)
-        if self._external is not None:
-            self._external.clear()
+        self._core.flush_sessions(0)
+        store = self.store
+        if store is not None:
+            store.clear()
         self.tell_removed()
 
     def add(self, session: SSLSession) -> bool:
         """Put a session into the cache, or into `store`: whether it is new there. Corresponds to
         SSL_CTX_add_session(3).
         """
-        core = _session(session)
-        if isinstance(self._server_cache, ServerCache) and self._external is not None:
-            return self._server_cache.keep(core)
-        if isinstance(self._client_cache, ClientCache):
-            return session._binding is not None and self._client_cache.keep(
-                session, session._binding, shows_certificate=bool(self._context.own_identity)
+        core, state = _session(session), self._settings.use()
+        if state.server_cache.external and state.sessions.store is not None:
+            return state.server_cache.keep(core)
+        if state.client_cache.automatic:
+            return session._binding is not None and state.client_cache.keep(
+                session, session._binding, shows_certificate=state.shows_certificate
             )
-        added = self._context.add_session(core)
+        added = state.core.add_session(core)
         self.tell_removed()
         return added
 
@@ -334,9 +285,9 @@ class ContextSessions:
 
         False when it was not there. Corresponds to SSL_CTX_remove_session(3).
         """
-        core = _session(session)
-        removed = self._context.remove_session(core)
-        forgotten = self._server_cache.forget(core.id)
+        core, state = _session(session), self._settings.use()
+        removed = state.core.remove_session(core)
+        forgotten = state.server_cache.forget(core.id)
         self.tell_removed()
         return removed or forgotten
 
@@ -348,12 +299,13 @@ class ContextSessions:
             NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from
                 outside.
         """
-        if not isinstance(self._server_cache, ServerCache) or self._external is None:
+        state = self._settings.use()
+        if not state.server_cache.external or state.sessions.store is None:
             raise NotImplementedError(
                 "OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a "
                 "MemoryStore for one process"
             )
-        found = self._server_cache.find(None, bytes(session_id)).session
+        found = state.server_cache.find(None, bytes(session_id)).session
         return None if found is None else SSLSession._make(found)
 
     def __iter__(self) -> Iterator[SSLSession]:
@@ -362,19 +314,20 @@ class ContextSessions:
         Raises:
             NotImplementedError: there is no `store`, or one that cannot list what it holds.
         """
-        if self._external is None:
+        store = self.store
+        if store is None:
             raise NotImplementedError(
                 "OpenSSL's own cache cannot be listed: set ctx.sessions.store, to a MemoryStore "
                 "for one process"
             )
-        for one in self._external.entries():
+        for one in store.entries():
             session = SSLSession._from_value(one.value)
             if session is not None:
                 yield session
 
     def __len__(self) -> int:
         """How many sessions there are in OpenSSL's own cache."""
-        return self._context.statistics()["number"]
+        return self._core.statistics()["number"]
 
     def __bool__(self) -> bool:
         return True  # also when it is empty
@@ -392,12 +345,11 @@ class ContextSessions:
         OpenSSL tells a client nothing, and on a client's context NO_INTERNAL_STORE. It holds for
         connections made later.
         """
-        return self._on_new
+        return self._value.on_new
 
     @on_new.setter
     def on_new(self, callback: OnNew | None) -> None:
-        self._on_new = _callback(callback, "on_new")
-        self._want_sessions()
+        self._settings.change_sessions(on_new=_callback(callback, "on_new"))
 
     @property
     def on_get(self) -> OnGet | None:
@@ -409,12 +361,11 @@ class ContextSessions:
         data is not taken with such a session, for it may have been given before. Corresponds to
         SSL_CTX_sess_set_get_cb(3).
         """
-        return self._on_get
+        return self._value.on_get
 
     @on_get.setter
     def on_get(self, callback: OnGet | None) -> None:
-        self._on_get = _callback(callback, "on_get")
-        self._switch_resumption(self._resume)
+        self._settings.change_sessions(on_get=_callback(callback, "on_get"))
 
     @property
     def on_remove(self) -> OnRemove | None:
@@ -426,18 +377,17 @@ class ContextSessions:
         thread. Setting it has OpenSSL put every TLS 1.3 session into the cache too. Corresponds to
         SSL_CTX_sess_set_remove_cb(3).
         """
-        return self._on_remove
+        return self._value.on_remove
 
     @on_remove.setter
     def on_remove(self, callback: OnRemove | None) -> None:
-        self._on_remove = _callback(callback, "on_remove")
-        self._context.want_removed(callback is not None)
+        self._settings.change_sessions(on_remove=_callback(callback, "on_remove"))
 
     def tell_removed(self) -> None:
         """Call `on_remove` for what has queued up."""
-        callback = self._on_remove
+        callback = self.on_remove
         if callback is not None:
-            for session in self._context.removed():
+            for session in self._core.removed():
                 callback(SSLSession._make(session))
 
 

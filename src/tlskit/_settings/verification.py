@@ -10,7 +10,7 @@ from _tlsbind import CONST
 
 from .. import _trust
 from .._core.certificate import Certificate
-from .._core.context import Context
+from .._state import Settings
 from .._stdlib.observed import defaults
 from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned
@@ -23,31 +23,32 @@ _MODES = {
     VerifyMode.CERT_OPTIONAL: CONST.SSL_VERIFY_PEER,
     VerifyMode.CERT_REQUIRED: CONST.SSL_VERIFY_PEER | CONST.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 }
+_NAMES = {flags: mode for mode, flags in _MODES.items()}
 
 
 class VerificationSettings:
     """Mode, flags, names and trust."""
 
-    _core: Context
-    _protocol: _SSLMethod
+    _settings: Settings
     _windows_cert_stores = ("CA", "ROOT")
 
-    def _setup_verification(self, *, strict: bool) -> None:
+    @staticmethod
+    def _default_verification(protocol: _SSLMethod) -> dict[str, Any]:
         """Begin with nobody trusted; and with peers verified by name, or not at all."""
-        self._check_hostname = strict
-        self._verify_mode = VerifyMode.CERT_REQUIRED if strict else VerifyMode.CERT_NONE
-        seen = defaults(self._protocol)
-        self._flags_for_hosts = seen.host_flags
-        self._core.verify_mode = _MODES[self._verify_mode]
-        self._core.verify_flags = seen.verify_flags
-        self._core.set_host_flags(self._flags_for_hosts)
+        seen, strict = defaults(protocol), protocol is _SSLMethod.PROTOCOL_TLS_CLIENT
+        return {
+            "verify_mode": _MODES[VerifyMode.CERT_REQUIRED if strict else VerifyMode.CERT_NONE],
+            "verify_flags": seen.verify_flags,
+            "host_flags": seen.host_flags,
+            "check_hostname": strict,
+        }
 
     @property
     def verify_mode(self) -> VerifyMode:
         """Whether the peer must show a certificate that passes. Corresponds to
         SSL_CTX_set_verify(3).
         """
-        return self._verify_mode
+        return _NAMES[self._settings["verify_mode"]]
 
     @verify_mode.setter
     def verify_mode(self, value: int) -> None:
@@ -55,68 +56,72 @@ class VerificationSettings:
         if number not in tuple(VerifyMode):
             raise ValueError("invalid value for verify_mode")
         mode = VerifyMode(number)
-        if mode is VerifyMode.CERT_NONE and self._check_hostname:
-            raise ValueError("Cannot set verify_mode to CERT_NONE when check_hostname is enabled.")
-        self._core.verify_mode = _MODES[mode]
-        self._verify_mode = mode
+        with self._settings.held():
+            if mode is VerifyMode.CERT_NONE and self._settings["check_hostname"]:
+                raise ValueError(
+                    "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."
+                )
+            self._settings.change(verify_mode=_MODES[mode])
 
     @property
     def check_hostname(self) -> bool:
         """Whether the certificate has to carry the server's name; setting it demands a certificate
         too.
         """
-        return self._check_hostname
+        checked: bool = self._settings["check_hostname"]
+        return checked
 
     @check_hostname.setter
     def check_hostname(self, value: object) -> None:
-        if value and self._verify_mode is VerifyMode.CERT_NONE:
-            self.verify_mode = VerifyMode.CERT_REQUIRED
-        self._check_hostname = bool(value)
+        with self._settings.held():
+            changes: dict[str, Any] = {"check_hostname": bool(value)}
+            if value and self.verify_mode is VerifyMode.CERT_NONE:
+                changes["verify_mode"] = _MODES[VerifyMode.CERT_REQUIRED]
+            self._settings.change(**changes)
 
     @property
     def hostname_checks_common_name(self) -> bool:
         """Whether a certificate without subjectAltName may carry the name in its subject."""
-        return not self._flags_for_hosts & CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+        return not self._host_flags & CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 
     @hostname_checks_common_name.setter
     def hostname_checks_common_name(self, value: object) -> None:
         never: int = CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
-        self._host_flags = (
-            self._flags_for_hosts & ~never if value else self._flags_for_hosts | never
-        )
+        with self._settings.held():
+            self._host_flags = self._host_flags & ~never if value else self._host_flags | never
 
     @property
     def _host_flags(self) -> int:
-        return self._flags_for_hosts
+        flags: int = self._settings["host_flags"]
+        return flags
 
     @_host_flags.setter
     def _host_flags(self, value: int) -> None:
-        number = integer(value)
-        self._core.set_host_flags(number)
-        self._flags_for_hosts = number
+        self._settings.change(host_flags=integer(value))
 
     @property
     def verify_flags(self) -> VerifyFlags:
         """How a chain is verified. Corresponds to X509_VERIFY_PARAM_set_flags(3)."""
-        return VerifyFlags(self._core.verify_flags)
+        return VerifyFlags(self._settings["verify_flags"])
 
     @verify_flags.setter
     def verify_flags(self, value: int) -> None:
-        self._core.verify_flags = unsigned(value)
+        self._settings.change(verify_flags=unsigned(value))
 
     @property
     def verify_depth(self) -> int:
         """How many authorities may stand between the peer and a trust anchor; -1: OpenSSL's own
         limit (100).
         """
-        return self._core.verify_depth
+        depth: int = self._settings["verify_depth"]
+        return depth
 
     @verify_depth.setter
     def verify_depth(self, value: int) -> None:
         number = integer(value, bits=64)
         if not -1 <= number < 2**31:
             raise ValueError(f"a verification depth is -1 or more, not {number}")
-        self._core.verify_depth = number
+        self._settings.change(verify_depth=number)
 
     def load_verify_locations(
         self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
@@ -135,36 +140,41 @@ class VerificationSettings:
         """
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
-        _trust.load(self._core, path_of("cafile", cafile), path_of("capath", capath), cadata)
+        file, directory = path_of("cafile", cafile), path_of("capath", capath)
+        with self._settings.held():
+            _trust.load(self._settings, file, directory, cadata)
 
     def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the machine's authorities; silently none where it has none."""
         if not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if sys.platform == "win32":
-            _trust.load_windows(self._core, self._windows_cert_stores, purpose.oid)
+            with self._settings.held():
+                _trust.load_windows(self._settings, self._windows_cert_stores, purpose.oid)
         self.set_default_verify_paths()
 
     def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
         if sys.platform != "win32":
             raise NotImplementedError("the certificate stores of Windows are not on this system")
-        _trust.load_windows(self._core, (storename,), purpose.oid)
+        with self._settings.held():
+            _trust.load_windows(self._settings, (storename,), purpose.oid)
 
     def set_default_verify_paths(self) -> None:
         """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the
         distribution's.
         """
-        _trust.load_defaults(self._core)
+        with self._settings.held():
+            _trust.load_defaults(self._settings)
 
     def cert_store_stats(self) -> dict[str, int]:
         """Return how many certificates ("x509", "x509_ca") and CRLs ("crl") are trusted."""
-        return self._core.trust.count()
+        return self._settings.trust.count()
 
     def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
         """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a
         directory show once they were used.
         """
-        ders = self._core.trust.authorities()
+        ders = self._settings.trust.authorities()
         if binary_form:
             return ders
         return [Certificate.from_der(der).fields() for der in ders]
@@ -174,8 +184,8 @@ class VerificationSettings:
         """Whether a TLS 1.3 client offers, and a server may ask for, a certificate after the
         handshake.
         """
-        return self._core.post_handshake_auth
+        return bool(self._settings["post_handshake_auth"])
 
     @post_handshake_auth.setter
     def post_handshake_auth(self, value: object) -> None:
-        self._core.post_handshake_auth = bool(value)
+        self._settings.change(post_handshake_auth=bool(value))

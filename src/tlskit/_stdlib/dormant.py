@@ -22,11 +22,15 @@ from __future__ import annotations
 from abc import ABCMeta
 from typing import Any, NoReturn
 
-from .._core.context import Context
 from . import classes as stdlib
 
 #: The stdlib's own attributes of a context, below its class in Python.
 _BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)
+
+
+def _is_ours(instance: Any) -> bool:
+    """Whether it is a context of tlskit's that has its settings by now."""
+    return Dormant in type(instance).__mro__ and hasattr(instance, "_settings")
 
 
 class ContextType(ABCMeta):
@@ -54,7 +58,7 @@ class SharedProperty(property):
     """A property that is set on our contexts here, and on the stdlib's own there."""
 
     def __set__(self, instance: Any, value: Any) -> None:
-        if isinstance(getattr(instance, "_core", None), Context):
+        if _is_ours(instance):
             super().__set__(instance, value)
         else:
             assert self.fget is not None
@@ -84,7 +88,7 @@ class NotOurs:
         return self if instance is None else self._refuse()
 
     def __set__(self, instance: object, value: object) -> None:
-        if isinstance(getattr(instance, "_core", None), Context):
+        if _is_ours(instance):
             self._refuse()
         getattr(_BENEATH, self.name).__set__(instance, value)
 

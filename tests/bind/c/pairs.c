@@ -14,6 +14,25 @@ static X509_STORE *trusting(const identity *i)
     return store;
 }
 
+int use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
+              const char *password, tk_fault *fault)
+{
+    tk_credential *k;
+    int64_t password_size = password != NULL ? (int64_t)strlen(password) : -1;
+    int status = tk_credential_new(chain, chain_size, key, key_size, password, password_size, &k,
+                                   fault);
+
+    if (status == TK_DONE)
+        status = tk_ctx_use(c, k, 0, fault);
+    tk_credential_free(k);
+    return status;
+}
+
+int use_identity(tk_ctx *c, const identity *i, tk_fault *fault)
+{
+    return use_chain(c, i->pem, i->pem_size, i->key_pem, i->key_pem_size, NULL, fault);
+}
+
 contexts contexts_new(int version)
 {
     tk_fault fault;
@@ -27,17 +46,11 @@ contexts contexts_new(int version)
     tk_ctx_set_verify_mode(c.client, SSL_VERIFY_PEER);
     CHECK_DONE(tk_ctx_set_versions(c.client, version, version, &fault), &fault);
     CHECK_DONE(tk_ctx_set_versions(c.server, version, version, &fault), &fault);
-    CHECK_DONE(tk_ctx_use_chain(c.server, server_identity.pem, server_identity.pem_size,
-                                server_identity.key_pem, server_identity.key_pem_size, NULL, -1,
-                                &fault),
-               &fault);
-    CHECK_DONE(tk_ctx_use_chain(c.client, client_identity.pem, client_identity.pem_size,
-                                client_identity.key_pem, client_identity.key_pem_size, NULL, -1,
-                                &fault),
-               &fault);
+    CHECK_DONE(use_identity(c.server, &server_identity, &fault), &fault);
+    CHECK_DONE(use_identity(c.client, &client_identity, &fault), &fault);
     tk_ctx_set_cache_mode(c.client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     tk_ctx_set_hooks(c.client, TK_HOOK_SESSION);
-    CHECK_DONE(tk_ctx_set_id_context(c.server, "tests", 5), NULL);
+    CHECK_DONE(tk_ctx_set_id_context(c.server, "tests", 5, 0), NULL);
     return c;
 }
 

@@ -100,10 +100,11 @@ static void asks_once_more_before_it_resumes(void)
 
 static int resumes_between(contexts *c, const char *id, const char *host, SSL_SESSION **session)
 {
-    pair p = pair_in_memory(c, *session, host);
+    pair p;
     tk_conn_facts facts;
 
-    CHECK_DONE(tk_conn_set_id_context(p.server, id), NULL);
+    CHECK_DONE(tk_ctx_set_id_context(c->server, id, 32, 1), NULL);
+    p = pair_in_memory(c, *session, host);
     pair_shake(&p);
     tk_conn_facts_of(p.server, &facts);
     tk_session_free(*session);
@@ -244,9 +245,7 @@ static void refuses_a_stranger(int version)
     int64_t status;
     int rounds;
 
-    CHECK_DONE(tk_ctx_use_chain(c.server, stranger.pem, stranger.pem_size, stranger.key_pem,
-                                stranger.key_pem_size, NULL, -1, &fault),
-               &fault);
+    CHECK_DONE(use_identity(c.server, &stranger, &fault), &fault);
     p = pair_in_memory(&c, NULL, NULL);
     for (rounds = 0; (status = do_handshake(p.client, 0, &fault)) == TK_WANT_READ && rounds < 10;
          rounds++)

@@ -189,15 +189,13 @@ static void certificate_survives_damage(void)
 
 static int use(tk_ctx *c, const char *chain, const char *key, const char *password, tk_fault *fault)
 {
-    return tk_ctx_use_chain(c, chain, strlen(chain), key, strlen(key), password,
-                            password != NULL ? (int64_t)strlen(password) : -1, fault);
+    return use_chain(c, chain, strlen(chain), key, strlen(key), password, fault);
 }
 
 static void credentials_load_whole_or_not_at_all(void)
 {
     tk_fault fault;
     tk_ctx *c = tk_ctx_new(TK_ROLE_SERVER, &fault);
-    tk_records r = { 0 };
     char *chain = malloc(server_identity.pem_size + root.pem_size + sizeof GARBAGE + 1);
     char *password = malloc(4097);
 
@@ -221,10 +219,8 @@ static void credentials_load_whole_or_not_at_all(void)
     CHECK_EQUAL(use(c, chain, server_identity.key_pem, NULL, &fault), TK_SSL);
     CHECK_EQUAL(ERR_peek_error(), 0);
 
-    tk_ctx_certificate(c, &r); /* the first one is still in force */
-    CHECK(r.size == 8 + server_identity.der_size &&
-          !memcmp(r.data + 8, server_identity.der, server_identity.der_size));
-    tk_records_free(&r);
+    /* the first one is still in force */
+    CHECK(X509_cmp(SSL_CTX_get0_certificate(c->ctx), server_identity.x509) == 0);
     tk_ctx_free(c);
     free(chain);
     free(password);
@@ -276,11 +272,11 @@ static void context_takes_parameters(void)
           EVP_PKEY_paramgen(maker, &parameters) > 0);
     CHECK(PEM_write_bio_Parameters(b, parameters));
     size = BIO_get_mem_data(b, &pem);
-    CHECK_DONE(tk_ctx_set_dh(c, pem, (size_t)size, &fault), &fault);
-    CHECK_EQUAL(tk_ctx_set_dh(c, NOT_PEM, sizeof NOT_PEM - 1, &fault), TK_SSL);
+    CHECK_DONE(tk_ctx_set_dh(c, pem, (size_t)size, 0, &fault), &fault);
+    CHECK_EQUAL(tk_ctx_set_dh(c, NOT_PEM, sizeof NOT_PEM - 1, 0, &fault), TK_SSL);
     CHECK(has_error(&fault, "PEM", "NO_START_LINE"));
-    CHECK_EQUAL(tk_ctx_set_dh(c, pem, (size_t)size / 2, &fault), TK_SSL);
-    CHECK_EQUAL(tk_ctx_set_dh(c, server_identity.pem, server_identity.pem_size, &fault), TK_SSL);
+    CHECK_EQUAL(tk_ctx_set_dh(c, pem, (size_t)size / 2, 0, &fault), TK_SSL);
+    CHECK_EQUAL(tk_ctx_set_dh(c, server_identity.pem, server_identity.pem_size, 0, &fault), TK_SSL);
     EVP_PKEY_free(parameters);
     EVP_PKEY_CTX_free(maker);
     BIO_free(b);
@@ -309,7 +305,7 @@ static void context_remembers_numbers(void)
     tk_ctx_set_cache_size(c, 5);
     tk_ctx_set_session_timeout(c, 77);
     CHECK(tk_ctx_cache_size(c) == 5 && tk_ctx_session_timeout(c) == 77);
-    CHECK_EQUAL(tk_ctx_set_id_context(c, root.pem, 33), TK_SSL);
+    CHECK_EQUAL(tk_ctx_set_id_context(c, root.pem, 33, 0), TK_SSL);
     CHECK(tk_ctx_set_num_tickets(c, 4) && tk_ctx_num_tickets(c) == 4);
     tk_ctx_session_stats(c, &stats);
     CHECK(stats.number == 0 && stats.hits == 0);
@@ -322,6 +318,7 @@ static void context_logs_keys(void)
     char path[] = "/tmp/tk_test.XXXXXX";
     int fd = mkstemp(path);
     contexts c = contexts_new(ONLY_13);
+    tk_keylog *file;
     tk_fault fault;
     pair p;
     FILE *f;
@@ -329,11 +326,13 @@ static void context_logs_keys(void)
     int lines = 0;
 
     CHECK(fd >= 0);
-    CHECK_EQUAL(tk_ctx_set_keylog(c.client, "/nowhere/at/all", &fault), TK_SSL);
-    CHECK_DONE(tk_ctx_set_keylog(c.client, path, &fault), &fault);
+    CHECK(tk_keylog_new("/nowhere/at/all", &fault) == NULL);
+    CHECK((file = tk_keylog_new(path, &fault)) != NULL);
+    tk_ctx_set_keylog(c.client, file);
+    tk_keylog_free(file);
     p = pair_in_memory(&c, NULL, NULL);
     pair_shake(&p);
-    CHECK_DONE(tk_ctx_set_keylog(c.client, NULL, &fault), &fault);
+    tk_ctx_set_keylog(c.client, NULL);
     f = fdopen(fd, "r");
     while (fgets(line, sizeof line, f) != NULL)
         lines++;

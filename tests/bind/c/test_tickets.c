@@ -386,7 +386,7 @@ static void test_another_policy(int version)
 
     tk_ctx_set_ring(c.server, r);
     s = meet(&c, NULL, NULL);
-    CHECK_DONE(tk_ctx_set_id_context(c.server, "another", 7), NULL);
+    CHECK_DONE(tk_ctx_set_id_context(c.server, "another", 7, 0), NULL);
     CHECK(!resumes(&c, s));
     CHECK(counted(r).refused == 1 && counted(r).resumed == 0);
     tk_session_free(s);

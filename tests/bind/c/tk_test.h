@@ -54,6 +54,10 @@ typedef struct {
 
 enum { ONLY_12 = 0x303, ONLY_13 = 0x304 };
 
+/* a certificate with its chain and its key into a context; password: NULL: none is given */
+int use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, size_t key_size,
+              const char *password, tk_fault *fault);
+int use_identity(tk_ctx *c, const identity *i, tk_fault *fault);
 contexts contexts_new(int version); /* 0: any */
 void contexts_free(contexts *c);
 pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host);

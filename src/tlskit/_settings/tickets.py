@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from _tlsbind import CONST
 
-from .._core.context import Context
-from .keyring import WEEK, TicketKeyring
-from .sources import key_from, whole
+from .._state import Settings
+from .._tickets.keyring import WEEK, TicketKeyring
+from .._tickets.sources import key_from, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -19,14 +19,13 @@ class ContextTickets:
     later.
     """
 
-    __slots__ = ("_context", "_keyring")
+    __slots__ = ("_settings",)
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._keyring: TicketKeyring | None = None
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
 
     def __repr__(self) -> str:
-        keys = "OpenSSL's own keys" if self._keyring is None else repr(self._keyring)
+        keys = "OpenSSL's own keys" if self.keyring is None else repr(self.keyring)
         return f"<{type(self).__name__}: {keys if self.enabled else 'off'}>"
 
     @property
@@ -40,16 +39,18 @@ class ContextTickets:
         Raises:
             ValueError: they are to be off, and there is a keyring.
         """
-        return not self._context.options & CONST.SSL_OP_NO_TICKET
+        return not self._settings["options"] & CONST.SSL_OP_NO_TICKET
 
     @enabled.setter
     def enabled(self, on: object) -> None:
-        if not on and self._keyring is not None:
-            raise ValueError(
-                "tickets cannot be off while there is a keyring for them: set keyring = None first"
-            )
-        options, bit = self._context.options, CONST.SSL_OP_NO_TICKET
-        self._context.options = options & ~bit if on else options | bit
+        with self._settings.held():
+            if not on and self.keyring is not None:
+                raise ValueError(
+                    "tickets cannot be off while there is a keyring for them: set keyring = None "
+                    "first"
+                )
+            options, bit = self._settings["options"], CONST.SSL_OP_NO_TICKET
+            self._settings.change(options=options & ~bit if on else options | bit)
 
     @property
     def count(self) -> int:
@@ -58,12 +59,13 @@ class ContextTickets:
 
         Corresponds to SSL_CTX_set_num_tickets(3).
         """
-        return self._context.num_tickets
+        return num_tickets(self._settings)
 
     @count.setter
     def count(self, value: int) -> None:
         self._servers_only()
-        self._context.num_tickets = whole(value, "the number of tickets", 0, 2**31 - 1)
+        number = whole(value, "the number of tickets", 0, 2**31 - 1)
+        self._settings.change(num_tickets=number)
 
     @property
     def keyring(self) -> TicketKeyring | None:
@@ -81,7 +83,8 @@ class ContextTickets:
             TypeError: it is no TicketKeyring.
             ValueError: this is a client's context, or tickets are off.
         """
-        return self._keyring
+        keyring: TicketKeyring | None = self._settings["keyring"]
+        return keyring
 
     @keyring.setter
     def keyring(self, value: TicketKeyring | None) -> None:
@@ -89,15 +92,17 @@ class ContextTickets:
             if not isinstance(value, TicketKeyring):
                 raise TypeError(f"a keyring is a TicketKeyring or None, not {type(value).__name__}")
             self._servers_only()
+        with self._settings.held():
+            if value is None:
+                self._settings.change(keyring=None)
+                return
             if not self.enabled:
                 raise ValueError(
                     "there are no tickets to have keys for: they are off (OP_NO_TICKET); set "
                     "enabled = True first"
                 )
-        self._context.set_ring(None if value is None else value._keys)
-        self._keyring = value
-        if value is not None:
-            self._context.session_timeout = value.lifetime
+            sessions = self._settings["sessions"].changed("", timeout=value.lifetime)
+            self._settings.change(keyring=value, sessions=sessions)
 
     @property
     def lifetime(self) -> int:
@@ -109,18 +114,19 @@ class ContextTickets:
         Raises:
             ValueError: it is longer than 7 days, or than the keyring keeps its keys for.
         """
-        most = WEEK if self._keyring is None else self._keyring.lifetime
-        return min(self._context.session_timeout, most)
+        most = WEEK if self.keyring is None else self.keyring.lifetime
+        return min(session_timeout(self._settings), most)
 
     @lifetime.setter
     def lifetime(self, seconds: int) -> None:
         number = whole(seconds, "the lifetime of tickets", 1, WEEK, "seconds")
-        if self._keyring is not None and number > self._keyring.lifetime:
-            raise ValueError(
-                f"the keyring keeps its keys for tickets of {self._keyring.lifetime} seconds: "
-                f"for {number}, make one with lifetime={number}"
-            )
-        self._context.session_timeout = number
+        with self._settings.held():
+            if self.keyring is not None and number > self.keyring.lifetime:
+                raise ValueError(
+                    f"the keyring keeps its keys for tickets of {self.keyring.lifetime} seconds: "
+                    f"for {number}, make one with lifetime={number}"
+                )
+            self._settings.change_sessions(timeout=number)
 
     @property
     def dangerous_keys(self) -> bytes:
@@ -134,7 +140,8 @@ class ContextTickets:
                 context.
         """
         self._without_keyring()
-        return self._context.ticket_keys
+        with self._settings.built() as state:
+            return state.build().ticket_keys
 
     @dangerous_keys.setter
     def dangerous_keys(self, value: Buffer) -> None:
@@ -143,17 +150,31 @@ class ContextTickets:
         if len(raw) != 80:
             raise ValueError(f"OpenSSL's own ticket key has 80 bytes, not {len(raw)}")
         key_from(raw)
-        self._context.ticket_keys = raw
+        self._settings.change(ticket_keys=raw)
 
     def _servers_only(self) -> None:
-        if self._context.role == "client":
+        if self._settings.role == "client":
             raise ValueError("only a server makes tickets, and this is a client's context")
 
     def _without_keyring(self) -> None:
         self._servers_only()
-        if self._keyring is not None:
+        if self.keyring is not None:
             raise ValueError("OpenSSL's own ticket key is not in use: there is a keyring")
 
-    def _before_connection(self) -> None:
-        if self._keyring is not None:
-            self._keyring._before_connection()
+
+def num_tickets(settings: Settings) -> int:
+    """How many tickets a TLS 1.3 server sends after a full handshake."""
+    number = settings["num_tickets"]
+    if number is None:
+        with settings.built() as state:
+            number = state.build().num_tickets
+    return int(number)
+
+
+def session_timeout(settings: Settings) -> int:
+    """How long a new session is good for, in seconds."""
+    seconds = settings["sessions"].timeout
+    if seconds is None:
+        with settings.built() as state:
+            seconds = state.build().session_timeout
+    return int(seconds)

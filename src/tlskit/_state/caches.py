@@ -1,0 +1,70 @@
+"""Caches: where a context's sessions are kept beyond their connection. They outlive its states."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from .._resumption import client, server
+from .._resumption.client import ClientCache
+from .._resumption.server import ServerCache
+from .._resumption.tally import Tally
+
+if TYPE_CHECKING:
+    from .._core.credential import Credential
+    from .sessions import SessionSettings
+
+_NAMELESS = bytes(32)
+
+
+class Caches:
+    """A client's and a server's cache, over the store of `ctx.sessions`; either may keep nothing.
+
+    Args:
+        role: of the context.
+        tally: counts what becomes of its sessions.
+        settings: of its sessions.
+    """
+
+    __slots__ = ("_client", "_role", "_server", "_tally")
+
+    def __init__(self, role: str, tally: Tally, settings: SessionSettings) -> None:
+        self._role, self._tally = role, tally
+        self._client: ClientCache | client.NoCache = client.NO_CACHE
+        self._server: ServerCache | server.NoCache = server.NO_CACHE
+        if settings.store is not None and settings.resumes_clients(role):
+            self._client = ClientCache(settings.store, tally)
+        if settings.serves(role):
+            self._server = ServerCache(_NAMELESS, settings.store, tally)
+
+    def after(self, before: SessionSettings, now: SessionSettings) -> Caches:
+        """Those that go with other settings: the same, with all that they have learned of their
+        store, unless it is another store or none.
+        """
+        if (before.store, before.resume, before.on_get) == (now.store, now.resume, now.on_get):
+            return self
+        return Caches(self._role, self._tally, now)
+
+    def of(
+        self, settings: SessionSettings, credentials: Sequence[Credential]
+    ) -> tuple[ClientCache | client.NoCache, ServerCache | server.NoCache]:
+        """Those of a state."""
+        offering, serving = self._client, self._server
+        if isinstance(offering, ClientCache):
+            offering.per_peer = settings.per_peer
+            offering.client_certificates = settings.client_certificates
+        if isinstance(serving, ServerCache):
+            serving = serving.before(credentials[-1].names if credentials else _NAMELESS)
+            serving.on_get = settings.on_get
+            serving.client_certificates = settings.client_certificates
+        return offering, serving
+
+    def stats(self) -> dict[str, int]:
+        """How often the store was asked, and what came of it."""
+        found: Counter[str] = Counter()
+        for cache in (self._client, self._server):
+            if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:
+                found.update(asdict(cache.store.stats()))
+        return dict(found)

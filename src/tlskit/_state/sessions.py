@@ -1,0 +1,83 @@
+"""The settings of `ctx.sessions`, as one value, and how OpenSSL is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .._core.context import Context
+from .._resumption.client import MANY
+from .._resumption.server import OnGet
+from ..enums import SessionCacheMode
+from ..stores.store import SessionStore
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """What was set in `ctx.sessions`; see there for what each means.
+
+    Attributes:
+        mode: what the cache does, without what a store asks for.
+        lent: what a store asks for on top of that, and gives back when it is taken off.
+    """
+
+    mode: int = int(SessionCacheMode.SERVER)
+    lent: int = 0
+    size: int = 20480  # SSL_SESSION_CACHE_MAX_SIZE_DEFAULT
+    timeout: int | None = None  # None: OpenSSL's own for the role
+    id_context: bytes = b"Python"  # the stdlib's
+    store: SessionStore | None = None
+    resume: bool = False
+    per_peer: int = MANY
+    client_certificates: bool = False
+    reverify: bool = False
+    on_new: Callable[..., object] | None = None
+    on_get: OnGet | None = None
+    on_remove: Callable[..., object] | None = None
+
+    @property
+    def effective_mode(self) -> int:
+        """The mode with what a store asks for."""
+        return self.mode | self.lent
+
+    def resumes_clients(self, role: str) -> bool:
+        """Whether clients offer sessions by themselves."""
+        return role != "server" and self.store is not None and self.resume
+
+    def serves(self, role: str) -> bool:
+        """Whether a server asks outside OpenSSL's own cache for sessions."""
+        return role != "client" and (self.store is not None or self.on_get is not None)
+
+    def watched(self, role: str) -> bool:
+        """Whether somebody wants to know of each new session."""
+        return self.on_new is not None or self.resumes_clients(role) or self.serves(role)
+
+    def changed(self, role: str, **values: Any) -> SessionSettings:
+        """These with other values, and with the mode that goes with them."""
+        made = replace(self, **values)
+        if not values.keys() & {"store", "resume", "on_new", "on_get"}:
+            return made
+        mode = made.mode
+        if made.on_new is not None or made.resumes_clients(role):
+            mode |= SessionCacheMode.CLIENT
+            mode |= SessionCacheMode.NO_INTERNAL_STORE if role == "client" else 0
+        wanted = 0
+        if made.store is not None:
+            wanted = SessionCacheMode.NO_INTERNAL
+            wanted |= SessionCacheMode.SERVER if role != "client" else 0
+        return replace(made, mode=int(mode), lent=int(wanted & ~mode))
+
+    def apply(self, core: Context) -> None:
+        """Put all of it in force: the one place that does."""
+        core.set_id_context(self.id_context)
+        core.cache_mode = self.effective_mode
+        if self.timeout is not None:
+            core.session_timeout = self.timeout
+        core.want_sessions(self.watched(core.role))
+        self.apply_to_cache(core)
+
+    def apply_to_cache(self, core: Context) -> None:
+        """Put in force what the cache has, which all states of a context share."""
+        core.cache_size = self.size
+        core.want_removed(self.on_remove is not None)

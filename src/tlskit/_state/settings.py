@@ -1,0 +1,173 @@
+"""Settings: what was set in a context, the state in force, and the way to the next.
+
+How it works. Connections are made from a *state*, which never changes once one has it. As long as
+nobody has used the state in force, a setting changes it in place: contexts are configured before
+they are used, and that costs nothing. After that, a change makes another state beside it, out of
+the same settings and the new one, and puts it in force by setting one attribute. Whoever opens a
+connection takes whichever state is there at that moment, whole.
+
+One lock is held while a setting is made, and while a state is used for the first time. No handshake
+and no connection ever takes it, so a setter waits for other setters only, and a callback in the
+middle of a handshake may set what it likes, also in its own context. The lock is recursive: a
+finaliser or a signal handler may come in the middle of a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock, get_ident
+from typing import Any
+
+from .._core.trust import TrustStore
+from .._resumption.tally import Tally
+from ..stores.forks import Forked, watch
+from .caches import Caches
+from .state import State
+from .table import DEFAULTS, TABLE
+
+
+class Settings(Forked):
+    """The settings of one context. Safe from any thread.
+
+    Args:
+        role: "any", "client" or "server".
+        values: what differs from the defaults of the table.
+
+    Attributes:
+        role: as it was given.
+        tally: counts what becomes of the context's sessions.
+        frozen: whether settings are refused.
+    """
+
+    __slots__ = ("__weakref__", "_draft", "_drafter", "_lock", "_state", "frozen", "role", "tally")
+
+    def __init__(self, role: str, values: dict[str, Any]) -> None:
+        settings = {**DEFAULTS, **values}
+        self.role = role
+        self.tally = Tally()
+        self.frozen = False
+        self._state = State(role, settings, Caches(role, self.tally, settings["sessions"]))
+        self._draft: State | None = None
+        self._drafter = 0
+        self._lock = RLock()
+        watch(self)
+
+    def _after_fork(self) -> None:
+        """A thread that is not there any more may have held the lock, in the middle of a change."""
+        self._lock = RLock()
+        if self._drafter != get_ident():
+            self._draft, self._drafter = None, 0
+        if self._state.busy:
+            self._state = self._state.next()
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> State:
+        """The state in force; in the middle of a change, for the thread that makes it, the next."""
+        draft = self._draft
+        return draft if draft is not None and self._drafter == get_ident() else self._state
+
+    def __getitem__(self, name: str) -> Any:
+        return self.now.settings[name]
+
+    def use(self) -> State:
+        """The state in force, for a connection: it is never changed again."""
+        state = self._state
+        if state.used and (state.searched is None or state.searched.current() is state.searched):
+            return state
+        return self._use()
+
+    def _use(self) -> State:
+        with self._lock:
+            state = self._state
+            if state.busy:  # this thread is in the middle of changing it
+                state = state.next()
+            trust: TrustStore = state.settings["trust"]
+            now = trust.current()
+            if now is not trust:  # what has gone from a directory is trusted no longer
+                state = self._state = state.next() if state.used else state
+                state.apply("trust", now)
+            if not state.used:
+                state.prepare()
+            return state
+
+    @contextmanager
+    def built(self) -> Iterator[State]:
+        """The state in force with its SSL_CTX, which nobody changes meanwhile: for questions."""
+        with self._lock:
+            state = self.now
+            state.build()
+            yield state
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def change(self, **values: Any) -> None:
+        """Set these: all, or none when one of them is refused.
+
+        Raises:
+            RuntimeError: the settings are frozen.
+        """
+        with self._lock:
+            self._refuse_if_frozen()
+            state = self.now
+            judged = sum(TABLE[name].judged for name in values)
+            in_place = state is self._draft or not (state.used or state.busy or judged > 1)
+            if in_place:
+                for name in sorted(values, key=lambda name: not TABLE[name].judged):
+                    state.apply(name, values[name])
+            else:
+                with self.together():
+                    self.change(**values)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread sets inside is put in force at the end, at once; or, when something is
+        raised, never.
+        """
+        with self._lock:
+            self._refuse_if_frozen()
+            if self._draft is not None:  # part of a larger change
+                yield
+                return
+            draft = self._draft = self._state.next()
+            self._drafter = get_ident()
+            try:
+                yield
+                if self._state.is_built:
+                    draft.build()
+            except BaseException:
+                self._state.undo()
+                raise
+            finally:
+                self._draft, self._drafter = None, 0
+            self._state = draft
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else sets anything meanwhile: for who reads, and then sets."""
+        with self._lock:
+            yield
+
+    def change_sessions(self, **values: Any) -> None:
+        """Set these of the sessions' settings."""
+        with self._lock:
+            self.change(sessions=self["sessions"].changed(self.role, **values))
+
+    @property
+    def trust(self) -> TrustStore:
+        """Whom the context trusts."""
+        store: TrustStore = self["trust"]
+        return store
+
+    @trust.setter
+    def trust(self, store: TrustStore) -> None:
+        self.change(trust=store)
+
+    def _refuse_if_frozen(self) -> None:
+        if self.frozen:
+            raise RuntimeError(
+                "this context is frozen: its settings cannot be changed; change a copy of it "
+                "(ctx.copy()) instead"
+            )

@@ -1,0 +1,113 @@
+"""Settings as text, for `describe`: stable, one line each, and never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from ..enums import Options, SessionCacheMode, VerifyFlags
+
+if TYPE_CHECKING:
+    from .._core.credential import Credential
+    from .._core.trust import TrustStore
+    from .sessions import SessionSettings
+
+
+def words(value: bytes) -> str:
+    """A list in OpenSSL's words."""
+    return value.decode()
+
+
+def _flags(value: Any) -> str:
+    """The names of the bits that are set, in the order of the alphabet; then the rest."""
+    named = sorted(str(member.name) for member in type(value) if member & value and member.name)
+    rest = int(value)
+    for member in type(value):
+        rest &= ~int(member)
+    return " ".join([*named, *([hex(rest)] if rest else [])]) or "none"
+
+
+def options(value: int) -> str:
+    """The SSL_OP_ bits."""
+    return _flags(Options(value))
+
+
+def verify_flags(value: int) -> str:
+    """The X509_V_FLAG_ bits."""
+    return _flags(VerifyFlags(value))
+
+
+def alpn(value: bytes) -> str:
+    """Application protocols, the preferred first."""
+    names, at = [], 0
+    while at < len(value):
+        names.append(value[at + 1 : at + 1 + value[at]].decode("ascii", "backslashreplace"))
+        at += 1 + value[at]
+    return " ".join(names) or "none"
+
+
+def digest(value: bytes) -> str:
+    """Something long that is no secret."""
+    return f"SHA-256 {sha256(value).hexdigest()}"
+
+
+def secret(value: bytes) -> str:
+    """That there is one, and no more."""
+    return "set"
+
+
+def trust(store: TrustStore) -> str:
+    """How many certificates, and which."""
+    count = store.count()
+    parts = [f"{count['x509']} certificates ({count['x509_ca']} authorities), {count['crl']} CRLs"]
+    parts.append(f"content {store.identity.hex()}")
+    parts += [f"directory {directory.path}" for directory in store.directories]
+    return ", ".join(parts)
+
+
+def credentials(value: Iterable[Credential]) -> str:
+    """Each certificate of one's own by the kind of its key and its SHA-256 fingerprint."""
+    shown = []
+    for one in value:
+        chain = one.certificates()
+        print_of_leaf = sha256(chain[0].der).hexdigest()
+        shown.append(f"{one.kind} SHA-256 {print_of_leaf}, {len(chain)} in its chain")
+    return "; ".join(shown) or "none"
+
+
+def keylog(value: Any) -> str:
+    """Its path: whoever reads that file reads the connections."""
+    return str(value.given)
+
+
+def keyring(value: Any) -> str:
+    """What sort of keys, and how long they are good for."""
+    return repr(value)
+
+
+def call(value: Any) -> str:
+    """A callback by its name: an address would differ in each process."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    return f"{module}.{name}" if module and name else type(value).__qualname__
+
+
+def psk(value: Any) -> str:
+    """The callback that gives pre-shared keys."""
+    return call(value.callback)
+
+
+def sessions(value: SessionSettings) -> str:
+    """All settings of `ctx.sessions`, by their names."""
+    shown: dict[str, object] = {
+        "mode": _flags(SessionCacheMode(value.effective_mode)), "size": value.size,
+        "timeout": "OpenSSL's" if value.timeout is None else value.timeout,
+        "id_context": value.id_context.hex() or "none",
+        "store": "none" if value.store is None else type(value.store).__qualname__,
+        "resume": value.resume, "per_peer": value.per_peer,
+        "client_certificates": value.client_certificates, "reverify": value.reverify,
+    }  # fmt: skip
+    for name in ("on_new", "on_get", "on_remove"):
+        callback = getattr(value, name)
+        shown[name] = "none" if callback is None else call(callback)
+    return ", ".join(f"{name}={text}" for name, text in shown.items())

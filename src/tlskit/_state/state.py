@@ -1,0 +1,157 @@
+"""State: a context's settings, built into an SSL_CTX once, and what follows from them.
+
+Until a connection has used it, a state may be changed in place, by one thread at a time; its
+SSL_CTX is not made before somebody needs it. From then on nothing of it changes, and a connection
+asks it what it would else have to ask a context, or work out, each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from _tlsbind import CONST
+
+from .._core.context import Context
+from .._core.trust import DISTRUSTED
+from .._resumption import client, server
+from .table import MOVES, ROWS, TABLE
+
+if TYPE_CHECKING:
+    from .caches import Caches
+    from .sessions import SessionSettings
+
+
+class State:
+    """One state of a context.
+
+    Args:
+        role: "any", "client" or "server".
+        settings: by the names of the table.
+        caches: where sessions are kept beyond their connection.
+        before: the state that this one follows; its sessions go along.
+
+    Attributes:
+        settings: what was set.
+        used: whether connections have it. The attributes below are there from then on.
+        core: the SSL_CTX.
+        policy: 32 bytes that stand for all that verification depends on: sessions are resumed only
+            under the policy that they were made under.
+        id_context: the session id context of its servers. It stands for the policy too where they
+            verify their clients or ask them for keys.
+        verifies: whether peers are verified.
+        checks_hostname: whether a server's certificate has to carry its name.
+        by_key: whether a pre-shared key may authenticate its connections.
+        shows_certificate: whether it has a certificate of its own.
+        client_cache, server_cache: what its connections resume from by themselves.
+        searched: whom it trusts, if directories are searched for them; else None.
+        watches_sessions: whether somebody is to be told of new sessions, or of removed ones.
+    """
+
+    __slots__ = (
+        "__weakref__", "_before", "_core", "busy", "by_key", "caches", "checks_hostname",
+        "client_cache", "core", "id_context", "keyring", "max_early_data", "message_callback",
+        "policy", "psk_client", "psk_server", "role", "searched", "server_cache", "sessions",
+        "settings", "shows_certificate", "sni_callback", "used", "verifies", "watches_sessions",
+    )  # fmt: skip
+
+    sessions: SessionSettings
+    client_cache: client.ClientCache | client.NoCache
+    server_cache: server.ServerCache | server.NoCache
+
+    def __init__(
+        self, role: str, settings: Mapping[str, Any], caches: Caches, before: State | None = None
+    ) -> None:
+        self.role = role
+        self.settings = settings
+        self.used = self.busy = False
+        self.caches = caches
+        self._core: Context | None = None
+        self._before = before
+
+    @property
+    def is_built(self) -> bool:
+        """Whether there is an SSL_CTX yet."""
+        return self._core is not None
+
+    def build(self) -> Context:
+        """The SSL_CTX, made now if it is not there yet."""
+        if self._core is None:
+            core = Context(self.role, None if self._before is None else self._before._core)
+            for row in ROWS:
+                value = self.settings[row.name]
+                if value is not None and row.apply is not None:
+                    row.apply(core, value, True)
+            self._core, self._before = core, None
+        return self._core
+
+    def next(self) -> State:
+        """Another state with the same settings, for a change."""
+        before = self if self.is_built else self._before
+        return State(self.role, self.settings, self.caches, before)
+
+    def apply(self, name: str, value: Any) -> None:
+        """Set something in place. It is in force then, or it raises and nothing has changed."""
+        row, settings = TABLE[name], dict(self.settings)
+        self.busy = True
+        try:
+            if row.apply is not None and (row.judged or self._core is not None):
+                core = self.build()
+                row.apply(core, value, False)
+                value = value if row.read is None else row.read(core)
+                for other in MOVES.get(name, ()):
+                    read = TABLE[other].read
+                    assert read is not None
+                    settings[other] = read(core)
+            settings[name] = value
+            if name == "sessions":
+                self.caches = self.caches.after(self.settings[name], value)
+            self.settings = settings
+        finally:
+            self.busy = False
+
+    def undo(self) -> None:
+        """A state that should have followed was given up: what it has done to the session cache,
+        which they share, is taken back.
+        """
+        if self._core is not None:
+            self.settings["sessions"].apply_to_cache(self._core)
+
+    def prepare(self) -> None:
+        """Work out what connections need to know. Nothing changes afterwards."""
+        settings, core = self.settings, self.build()
+        self.core = core
+        self.sessions = settings["sessions"]
+        self.checks_hostname = settings["check_hostname"]
+        self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
+        self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
+        self.by_key = self.psk_client is not None or self.psk_server is not None
+        self.shows_certificate = bool(settings["credentials"])
+        self.sni_callback = settings["sni_callback"]
+        self.message_callback = settings["message_callback"]
+        self.client_cache, self.server_cache = self.caches.of(
+            self.sessions, settings["credentials"]
+        )
+        self.searched = settings["trust"] if settings["trust"].directories else None
+        self.keyring = settings["keyring"]
+        self.max_early_data = settings["max_early_data"] or 0
+        self.policy = self._digest(core)
+        self.id_context = self.sessions.id_context
+        if self.verifies or self.by_key:
+            self.id_context = sha256(self.id_context + self.policy).digest()
+            core.set_id_context(self.id_context, stands_for_policy=True)
+        self.watches_sessions = (
+            self.sessions.watched(self.role)
+            or self.sessions.on_remove is not None
+            or self.message_callback is not None
+        )
+        self.used = True
+
+    def _digest(self, core: Context) -> bytes:
+        parts = [
+            (row.name, row.policy(self.settings[row.name], self.role))
+            for row in ROWS
+            if row.policy is not None
+        ]
+        return sha256(repr((core.policy(), DISTRUSTED, parts)).encode()).digest()

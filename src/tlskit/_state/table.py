@@ -1,0 +1,156 @@
+"""The table of settings: one row for each, in the order in which they are put into an SSL_CTX.
+
+A row says what a setting is called, what it is in a new context, how it is put into an SSL_CTX,
+whether sessions made under one value may be resumed under another, and how `describe` shows it. A
+new setting is one more row, and a property or a method where a user finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._core.context import Context
+from .._core.trust import NOBODY
+from . import show
+from .sessions import SessionSettings
+
+Apply = Callable[[Context, Any, bool], object]
+
+
+class Row(NamedTuple):
+    """A setting.
+
+    Attributes:
+        name: by which `Settings` knows it.
+        default: its value in a new context; None: it is left as OpenSSL has it.
+        apply: puts a value into an SSL_CTX, or raises and changes nothing; called as
+            `apply(context, value, again)`, where `again` says that OpenSSL has taken the value
+            before, for another state. None: OpenSSL knows nothing of it.
+        judged: whether OpenSSL has to say if a value is good. All others it takes.
+        read: what OpenSSL has made of a value; None: it has taken it as it is.
+        policy: what of the value belongs to the policy under which sessions are made, as plain
+            values that mean the same in every process; None: nothing, or `Context.policy` has it.
+        show: the value as text for `describe`; None: it is not shown.
+    """
+
+    name: str
+    default: Any = None
+    apply: Apply | None = None
+    judged: bool = False
+    read: Callable[[Context], Any] | None = None
+    policy: Callable[[Any, str], object] | None = None
+    show: Callable[[Any], str | None] | None = None
+
+
+def _set(attribute: str) -> Apply:
+    return lambda core, value, again: setattr(core, attribute, value)
+
+
+def _credentials(core: Context, value: Any, again: bool) -> None:
+    """All of them in a new SSL_CTX; else only the one that has come."""
+    for credential in value if again else value[-1:]:
+        core.use(credential, accepted=again)
+
+
+def _identities(value: Any, role: str) -> object:
+    """A server is who its certificate names, whoever renews it; a client also whom its issuer and
+    its subject make it.
+    """
+    if role == "server":
+        return tuple(sorted((one.kind, one.names) for one in value))
+    return tuple(sorted((one.kind, one.subject) for one in value))
+
+
+def _psk(server: bool) -> Apply:
+    def apply(core: Context, value: Any, again: bool) -> None:
+        if server:
+            core.set_psk_hint(None if value is None else value.hint)
+        core.want_psk(value is not None, server=server)
+
+    return apply
+
+
+def _wanted(switch: str) -> Apply:
+    return lambda core, value, again: getattr(core, switch)(value is not None)
+
+
+def _keylog(core: Context, value: Any, again: bool) -> None:
+    core.set_keylog(None if value is None else value.file)
+
+
+def _keyring(core: Context, value: Any, again: bool) -> None:
+    core.set_ring(None if value is None else value._keys)
+
+
+def _same(value: Any, role: str) -> object:
+    return value
+
+
+def _mark(value: Any, role: str) -> object:
+    return None if value is None else value.mark
+
+
+ROWS: tuple[Row, ...] = (
+    Row("options", None, _set("options"), show=show.options),
+    Row("versions", None, _set("versions"), judged=True, read=lambda c: c.versions),
+    Row("versions_given", (False, False)),
+    Row("ciphers", None, lambda c, v, again: c.set_ciphers(v), judged=True, show=show.words),
+    Row(
+        "ciphersuites", None, lambda c, v, again: c.set_ciphersuites(v), judged=True,
+        show=show.words,
+    ),
+    Row(
+        "groups", None, lambda c, v, again: c.set_groups(v), judged=True, policy=_same,
+        show=show.words,
+    ),
+    Row(
+        "client_sigalgs", None,
+        lambda c, v, again: c.set_signature_algorithms(v, of_clients=True), judged=True,
+        policy=_same, show=show.words,
+    ),
+    Row(
+        "server_sigalgs", None,
+        lambda c, v, again: c.set_signature_algorithms(v, of_clients=False), judged=True,
+        policy=_same, show=show.words,
+    ),
+    Row(
+        "dh_params", None, lambda c, v, again: c.set_dh(v, accepted=again), judged=True,
+        show=show.digest,
+    ),
+    Row(
+        "alpn_protocols", None, lambda c, v, again: c.set_alpn(v), judged=True, policy=_same,
+        show=show.alpn,
+    ),
+    Row("verify_mode", None, _set("verify_mode")),
+    Row("verify_depth", -1, _set("verify_depth"), show=str),
+    Row(
+        "verify_flags", None, _set("verify_flags"), judged=True, read=lambda c: c.verify_flags,
+        show=show.verify_flags,
+    ),
+    Row("host_flags", None, lambda c, v, again: c.set_host_flags(v), show=hex),
+    Row("check_hostname", False, policy=_same, show=str),
+    Row(
+        "trust", NOBODY, lambda c, v, again: c.set_trust(v), policy=lambda v, role: v.identity,
+        show=show.trust,
+    ),
+    Row("credentials", (), _credentials, judged=True, policy=_identities, show=show.credentials),
+    Row("security_level", None, _set("security_level"), read=lambda c: c.security_level, show=str),
+    Row("post_handshake_auth", False, _set("post_handshake_auth"), policy=_same, show=str),
+    Row("keylog", None, _keylog, show=show.keylog),
+    Row("num_tickets", None, _set("num_tickets"), judged=True, show=str),
+    Row("max_early_data", None, _set("max_early_data"), show=str),
+    Row("keyring", None, _keyring, show=show.keyring),
+    Row("ticket_keys", None, _set("ticket_keys"), judged=True, show=show.secret),
+    Row("sni_callback", None, _wanted("want_servername"), show=show.call),
+    Row("message_callback", None, _wanted("want_messages"), show=show.call),
+    Row("psk_client", None, _psk(server=False), policy=_mark, show=show.psk),
+    Row("psk_server", None, _psk(server=True), judged=True, policy=_mark, show=show.psk),
+    Row("sessions", SessionSettings(), lambda c, v, again: v.apply(c), show=show.sessions),
+)  # fmt: skip
+
+#: What OpenSSL changes along with a setting: the words for ciphers may hold a security level.
+MOVES = {"ciphers": ("security_level",)}
+
+TABLE = {row.name: row for row in ROWS}
+DEFAULTS: dict[str, Any] = {row.name: row.default for row in ROWS}

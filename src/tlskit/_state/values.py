@@ -1,0 +1,35 @@
+"""Values of settings that are more than one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._core.keylog import KeyLog
+
+
+class KeyLogFile(NamedTuple):
+    """A file for the secrets of connections.
+
+    Attributes:
+        given: its path, as it was given.
+        file: it, open.
+    """
+
+    given: Any
+    file: KeyLog
+
+
+class PreSharedKeys(NamedTuple):
+    """Who is asked for pre-shared keys.
+
+    Attributes:
+        callback: called in the handshake.
+        mark: 16 random bytes that stand for just this setting, for what one key has authenticated
+            must not pass for what another has.
+        hint: what a TLS 1.2 client is told of the identity that is wanted; None: nothing.
+    """
+
+    callback: Callable[[str | None], object]
+    mark: bytes
+    hint: bytes | None = None
