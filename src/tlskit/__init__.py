@@ -155,6 +155,7 @@ from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._connection.negotiated import CHANNEL_BINDING_TYPES
 from ._connection.object import SSLObject
+from ._connection.observing import VerifyResult
 from ._connection.socket import SSLSocket
 from ._stdlib.observed import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
 from .enums import (
@@ -358,6 +359,7 @@ __all__ = [
     "TicketStats",
     "VerifyFlags",
     "VerifyMode",
+    "VerifyResult",
     "cert_time_to_seconds",
     "create_default_context",
     "extract_from_ssl",

@@ -87,6 +87,7 @@ struct tk_conn {
     X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
     STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
     uint8_t first[16];      /* the first bytes that came */
+    uint8_t parted;         /* the peer has sent close_notify */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
     uint8_t reused;         /* ... and it resumed a session */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */

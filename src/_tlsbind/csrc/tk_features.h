@@ -56,6 +56,13 @@
     ((void)(ctx), (void)(aliases), (void)(out), 0)
 #endif
 
+#if OPENSSL_VERSION_NUMBER >= 0x30200000L
+#define TK_HAS_HANDSHAKE_RTT 1
+#else
+#define TK_HAS_HANDSHAKE_RTT 0
+#define SSL_get_handshake_rtt(ssl, rtt) ((void)(ssl), (void)(rtt), 0)
+#endif
+
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L
 #define TK_HAS_SIGALG_NAMES 1
 #else

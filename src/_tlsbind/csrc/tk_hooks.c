@@ -36,6 +36,8 @@ static void on_info(const SSL *ssl, int where, int value)
         tk_tickets_settle(c);
     if (!(where & SSL_CB_ALERT))
         return;
+    if ((where & SSL_CB_READ) && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        c->parted = 1;
     if ((value >> 8) != SSL3_AL_FATAL)
         return;
     if (where & SSL_CB_READ)

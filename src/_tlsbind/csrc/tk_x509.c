@@ -4,6 +4,7 @@
 
 #include "tk_fault.h"
 #include "tk_records.h"
+#include "tk_x509.h"
 
 X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault)
 {
@@ -90,8 +91,8 @@ static void add_object_name(tk_records *out, uint32_t tag, const ASN1_OBJECT *ob
     free(text);
 }
 
-static void add_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key,
-                     uint32_t value)
+void tk_x509_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key,
+                  uint32_t value)
 {
     int i, set = -1;
 
@@ -142,7 +143,8 @@ static void add_alternative(tk_records *out, GENERAL_NAME *name, BIO *b)
         break;
     case GEN_DIRNAME:
         tk_records_add(out, TK_X509_ALT_DIRNAME, NULL, 0);
-        add_name(out, name->d.directoryName, TK_X509_ALT_RDN, TK_X509_ALT_NAME, TK_X509_ALT_VALUE);
+        tk_x509_name(out, name->d.directoryName, TK_X509_ALT_RDN, TK_X509_ALT_NAME,
+                     TK_X509_ALT_VALUE);
         break;
     default:
         GENERAL_NAME_print(b, name);
@@ -206,9 +208,9 @@ int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault)
     if ((b = BIO_new(BIO_s_mem())) == NULL)
         return tk_fail(fault);
     tk_records_add(out, TK_X509_VERSION, &version, sizeof version);
-    add_name(out, X509_get_subject_name(x), TK_X509_SUBJECT_RDN, TK_X509_SUBJECT_NAME,
+    tk_x509_name(out, X509_get_subject_name(x), TK_X509_SUBJECT_RDN, TK_X509_SUBJECT_NAME,
              TK_X509_SUBJECT_VALUE);
-    add_name(out, X509_get_issuer_name(x), TK_X509_ISSUER_RDN, TK_X509_ISSUER_NAME,
+    tk_x509_name(out, X509_get_issuer_name(x), TK_X509_ISSUER_RDN, TK_X509_ISSUER_NAME,
              TK_X509_ISSUER_VALUE);
     i2a_ASN1_INTEGER(b, X509_get0_serialNumber(x));
     add_printed(out, TK_X509_SERIAL, b);

@@ -70,6 +70,9 @@ FEATURES = [
         ("SSL_CTX_get0_implemented_groups(ctx, aliases, out)",),
     ),
     Feature(
+        "HANDSHAKE_RTT", version(3, 2), "OpenSSL 3.2 or later", ("SSL_get_handshake_rtt(ssl, rtt)",)
+    ),
+    Feature(
         "SIGALG_NAMES",
         version(3, 5),
         "OpenSSL 3.5 or later",

@@ -13,6 +13,7 @@ from .._resumption.reasons import Resumption
 from ..sessions import SessionInfo, SSLSession
 from .channel import Channel
 from .exporting import Exporting
+from .observing import Observing
 
 if TYPE_CHECKING:
     from .._context import SSLContext
@@ -35,7 +36,7 @@ def _chain(ders: list[bytes]) -> list[bytes]:
     return ders if sys.version_info >= (3, 13) else [_CertificateBytes(der) for der in ders]
 
 
-class Negotiated(Exporting):
+class Negotiated(Exporting, Observing):
     """The questions. Before a connection exists they answer None. They do not block, and any thread
     may ask them.
     """

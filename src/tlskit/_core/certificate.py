@@ -102,6 +102,12 @@ class Certificate:
         return bytes(ffi.buffer(into, lib.tk_x509_end_point(self._x509, into))) or None
 
     @property
+    def rfc4514(self) -> str:
+        """Its subject as RFC 4514 writes it. Corresponds to X509_NAME_print_ex(3)."""
+        found = (text for _, text in listed(lambda out: lib.tk_x509_rfc4514(self._x509, out)))
+        return next(found, b"").decode("utf-8", "replace")
+
+    @property
     def summary(self) -> KeySummary:
         """Its key and its signature, in words."""
         found = dict(listed(lambda out: lib.tk_x509_summary(self._x509, out)))

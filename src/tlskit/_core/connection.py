@@ -31,6 +31,7 @@ from .exporter import Exporter
 from .fault import from_queue, plain_error, translate
 from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
 from .observed import Observed
+from .peer import Peer
 from .session import Session
 from .trouble import explain
 
@@ -69,7 +70,7 @@ _DOING = {
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Observed, Exporter):
+class Connection(Observed, Exporter, Peer):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -207,6 +208,10 @@ class Connection(Observed, Exporter):
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         """Send close_notify, and wait for the peer's. Corresponds to SSL_shutdown(3)."""
         self._operate(_SHUTDOWN, (), timeout)
+
+    def close_notify(self, timeout: Timeout = 0.0) -> None:
+        """Send close_notify, and wait for nothing. Corresponds to SSL_shutdown(3)."""
+        self._operate(_SHUTDOWN, (), timeout, lib.tk_conn_close_notify)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count

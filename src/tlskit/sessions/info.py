@@ -200,6 +200,14 @@ class SessionInfo:
             "verify_message": self.verify_message,
         }
 
+    def asgi(self) -> dict[str, Any]:
+        """Return the TLS extension of an ASGI scope, for `scope["extensions"]["tls"]` of a server:
+        its certificate, the client's chain, name (RFC 4514) and error, the version and the suite.
+        """
+        from .asgi import scope  # needs this module
+
+        return scope(self)
+
     @property
     def peer_group_names(self) -> tuple[str, ...] | None:
         """`peer_groups` by name."""

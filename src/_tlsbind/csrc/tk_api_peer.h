@@ -1,0 +1,11 @@
+/* What more there is to know of a peer, and the half of a farewell. */
+
+enum { TK_NAME_BEGIN = 1, TK_NAME_RDN, TK_NAME_KEY, TK_NAME_VALUE };
+
+void tk_x509_rfc4514(X509 *x, tk_records *out); /* the subject, as RFC 4514 writes it */
+/* A client: the names of the authorities that the server would accept (TK_NAME_...). */
+void tk_conn_ca_names(tk_conn *c, tk_records *out);
+int tk_conn_parted(tk_conn *c); /* the peer has sent close_notify: not just ended the transport */
+int64_t tk_conn_round_trip(tk_conn *c); /* of the handshake, in microseconds; -1: not known */
+/* Send close_notify, and do not wait for the peer's. What it still sends can be read. */
+int64_t tk_conn_close_notify(tk_conn *c, int64_t timeout);

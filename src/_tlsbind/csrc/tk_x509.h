@@ -1,0 +1,11 @@
+/* Certificates: tk_x509.c. */
+#ifndef TK_X509_H
+#define TK_X509_H
+
+#include "tk_base.h"
+
+/* A distinguished name, under these tags: a new RDN, the kind of an attribute, its value. */
+void tk_x509_name(tk_records *out, const X509_NAME *name, uint32_t rdn, uint32_t key,
+                  uint32_t value);
+
+#endif

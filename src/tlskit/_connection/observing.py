@@ -1,0 +1,129 @@
+"""What a connection shows beside what was negotiated: the verdict on the peer, the authorities that
+a server names, alerts, counters, and which side has closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from _tlsbind import CONST
+
+from .._core.fault import alert_of, verify_text
+
+if TYPE_CHECKING:
+    from .channel import Channel
+
+Name = tuple[tuple[tuple[str, str], ...], ...]
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """The verdict on a peer's certificate: true when it passed.
+
+    Attributes:
+        code: OpenSSL's X509_V_ number; 0: nothing was found wrong.
+        message: the same in OpenSSL's words.
+        checked: whether there was a certificate to look at, in this handshake or in the one that
+            made the session.
+    """
+
+    code: int
+    message: str
+    checked: bool
+
+    def __bool__(self) -> bool:
+        return self.checked and self.code == 0
+
+
+class Observing:
+    """Properties of SSLSocket and SSLObject. None of them blocks, and any thread may ask."""
+
+    _sslobj: Channel | None
+
+    @property
+    def verify_result(self) -> VerifyResult | None:
+        """The verdict on the peer's certificate, also where verification is off; None before the
+        handshake is complete.
+
+        With CERT_NONE a client's handshake goes on whatever comes of the verification, and this
+        tells what that was. The name is checked only with `check_hostname`. Corresponds to
+        SSL_get_verify_result(3).
+        """
+        channel = self._sslobj
+        info = None if channel is None else channel.info
+        if channel is None or info is None:
+            return None
+        checked = info.peer_certificate is not None
+        code = channel.facts().verify_code if info.verify_code is None else info.verify_code
+        return VerifyResult(code, verify_text(code), checked)
+
+    @property
+    def client_ca_names(self) -> tuple[Name, ...]:
+        """A client: the authorities from which the server accepts client certificates, each as
+        `getpeercert()` shows an issuer; empty when it named none or did not ask.
+
+        Corresponds to SSL_get0_peer_CA_list(3).
+        """
+        return () if self._sslobj is None else tuple(self._sslobj.ca_names())
+
+    @property
+    def alert_sent(self) -> Any:
+        """The fatal alert that this side sent, with its RFC name in `.name`; None: none."""
+        return None if self._sslobj is None else alert_of(self._sslobj.alerts()[0])
+
+    @property
+    def alert_received(self) -> Any:
+        """The fatal alert that the peer sent, with its RFC name in `.name`; None: none."""
+        return None if self._sslobj is None else alert_of(self._sslobj.alerts()[1])
+
+    @property
+    def bytes_sent(self) -> int:
+        """How many bytes have gone out on the wire, handshake included."""
+        return 0 if self._sslobj is None else self._sslobj.facts().bytes_written
+
+    @property
+    def bytes_received(self) -> int:
+        """How many bytes have come from the wire, handshake included."""
+        return 0 if self._sslobj is None else self._sslobj.facts().bytes_read
+
+    @property
+    def handshake_round_trip(self) -> float | None:
+        """How long the peer took to answer in the handshake, in seconds; None where that is not
+        known: before the handshake, on a TLS 1.2 resumption, and with an OpenSSL before 3.2.
+
+        Corresponds to SSL_get_handshake_rtt(3).
+        """
+        microseconds = None if self._sslobj is None else self._sslobj.round_trip()
+        return None if microseconds is None else microseconds / 1e6
+
+    def close_notify(self) -> None:
+        """Send close_notify: this side will send no more. What the peer still sends can be read.
+
+        A half-close, as `shutdown(SHUT_WR)` is on a plain socket. With TLS 1.2 most peers answer
+        with a close_notify of their own at once. It waits for room in the socket at most. Again, it
+        does nothing. Corresponds to SSL_shutdown(3).
+
+        Raises:
+            SSLWantWriteError: the socket is non-blocking and full: call it again.
+            ValueError: there is no TLS connection.
+        """
+        if self._sslobj is None:
+            raise ValueError("there is no TLS connection: not connected yet, unwrapped or closed")
+        gettimeout = getattr(self, "gettimeout", None)
+        self._sslobj.close_notify(0.0 if gettimeout is None else gettimeout())
+
+    @property
+    def close_notify_sent(self) -> bool:
+        """Whether this side has said that it will send no more. Corresponds to
+        SSL_get_shutdown(3).
+        """
+        sent: int = CONST.SSL_SENT_SHUTDOWN
+        return self._sslobj is not None and bool(self._sslobj.facts().shutdown & sent)
+
+    @property
+    def close_notify_received(self) -> bool:
+        """Whether the peer has said that it will send no more. An end of the transport is no such
+        word: anybody on the way can make one up.
+        """
+        return self._sslobj is not None and self._sslobj.parted()

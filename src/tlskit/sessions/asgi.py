@@ -1,0 +1,25 @@
+"""The TLS extension of an ASGI scope, as asgiref describes it."""
+
+from __future__ import annotations
+
+from ssl import DER_cert_to_PEM_cert
+from typing import Any
+
+from .._core.certificate import Certificate
+from .info import VERSIONS, SessionInfo
+
+_NUMBERS = {name: number for number, name in VERSIONS.items()}
+
+
+def scope(info: SessionInfo) -> dict[str, Any]:
+    """What a server puts into `scope["extensions"]["tls"]`."""
+    own, peers = info.certificate_chain or (), info.peer_certificate_chain
+    error = info.verify_message if peers and info.verify_code else None
+    return {
+        "server_cert": DER_cert_to_PEM_cert(own[0]) if own else None,
+        "client_cert_chain": [DER_cert_to_PEM_cert(der) for der in peers],
+        "client_cert_name": Certificate.from_der(peers[0]).rfc4514 if peers else None,
+        "client_cert_error": error,
+        "tls_version": _NUMBERS.get(info.version),
+        "cipher_suite": info.cipher_suite,
+    }
