@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 import tlskit
 from tlskit import SessionCacheMode
 
-from ..support.pairs import memory_pair, shake, take_tickets
+from ..support import raw
+from ..support.pairs import Background, memory_pair, shake, take_tickets
 from .helpers import KINDS, client_for, drained, greet, server_for
 
 
@@ -356,3 +358,48 @@ def test_through_the_buffers_of_others(kind, client, server):
     assert len(log.sessions) == kind.brought
     far.write(b"x" * 100)
     assert drained(near) == b"x" * 100
+
+
+# -- what they raise when a connection is closed ---------------------------------------------------
+
+
+def closing(server, client):
+    """A client's end whose ticket has come, and is handed out by close()."""
+    near, far = raw.tcp_pair()
+    accepting = Background(lambda: server.wrap_socket(far, server_side=True))
+    end = client.wrap_socket(near, server_hostname="localhost")
+    return end, accepting.result()
+
+
+def test_close_releases_everything_whatever_on_new_raises(pki):
+    stage = raw.Stage(pki, tlskit.TLSVersion.TLSv1_3)
+    client, server = stage.client(tlskit), stage.server(tlskit)
+    client.sessions.on_new = raising
+    end, other = closing(server, client)
+    with other:
+        raw.until(lambda: raw.readable(end))
+        with pytest.raises(Trouble):
+            end.close()
+        assert end.fileno() == -1
+        end.close()
+
+
+def test_close_releases_everything_whatever_on_remove_raises(pki):
+    stage = raw.Stage(pki, tlskit.TLSVersion.TLSv1_2)
+    client, server = stage.client(tlskit), stage.server(tlskit)
+    server.options |= tlskit.OP_NO_TICKET
+    server.sessions.on_new = Log()
+    for _ in range(2):
+        memory_pair(client, server)
+    end, other = closing(server, client)
+    server.sessions.on_remove = lambda session: (_ for _ in ()).throw(Trouble)
+    with end:
+        fd = other.fileno()
+        with pytest.raises(Trouble):
+            server.sessions.flush(at=2**40)  # of the first one; the next operation tells of others
+        with pytest.raises(Trouble):
+            other.close()
+        assert other.fileno() == -1
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(fd)
+    server.sessions.on_remove = None

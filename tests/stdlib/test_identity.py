@@ -307,7 +307,7 @@ def test_an_init_that_says_there_is_none(contexts, base):
     assert connect(base, client, server)[1][0] == b"word"
 
 
-@pytest.mark.parametrize("error", [ValueError, KeyError])
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError])
 def test_an_init_that_fails(contexts, base, error):
     """It comes out, and the socket is closed."""
 

@@ -20,6 +20,7 @@ from ..support import raw
 from ..support.pairs import Background
 from ..support.pki import PKI
 from ..support.raw import Stage
+from .helpers import asking
 
 BIG = bytes(1 << 24)
 
@@ -362,3 +363,15 @@ def test_threads_keep_their_timeouts_while_a_callback_takes_its_time(stage: Stag
         shaking.result()
         peer.result()
         assert end.version() is not None
+
+
+def test_threads_keep_their_timeouts_while_a_store_is_asked(stage: Stage) -> None:
+    with asking(stage) as (end, _):
+        end.settimeout(0.1)
+        for operation in (lambda: end.recv(100), lambda: end.send(b"x"), end.do_handshake):
+            with pytest.raises(TimeoutError):
+                operation()
+        end.settimeout(0)
+        with pytest.raises(tlskit.SSLWantReadError):
+            end.do_handshake()
+        end.settimeout(20)

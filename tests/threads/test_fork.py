@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from ..support.pairs import (
 )
 from ..support.pki import PKI
 from ..support.raw import Stage, readable, until
+from .helpers import asking
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -229,3 +231,16 @@ def test_callback_that_forks(stage: Stage) -> None:
         end.do_handshake()
         peer.result()
         assert pids == [0]
+
+
+def test_child_does_not_wait_for_a_thread_that_asks_a_store(stage: Stage) -> None:
+    with asking(stage, spoiled=True) as (end, store):
+
+        def work() -> None:
+            store.answer.set()
+            end.settimeout(0.2)
+            with contextlib.suppress(TimeoutError):  # the parent has the answer, or nobody has
+                end.do_handshake()
+            end.close()
+
+        assert in_child(work) == 0

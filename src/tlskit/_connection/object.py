@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._stdlib import classes as stdlib
-from .._stdlib.identity import initialise
+from .._stdlib.identity import NoPublicConstructor, initialise
 from ..sessions import SSLSession
 from .channel import Channel
 from .early import EarlyData
@@ -29,10 +29,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
             return
-        raise TypeError(
-            f"{type(self).__name__} does not have a public constructor. Instances are returned "
-            f"by SSLContext.wrap_bio()."
-        )
+        raise NoPublicConstructor(type(self), "SSLContext.wrap_bio")
 
     @classmethod
     def _create(

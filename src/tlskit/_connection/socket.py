@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .._core import wait
 from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
-from .._stdlib.identity import initialise
+from .._stdlib.identity import NoPublicConstructor, initialise
 from ..errors import SSLEOFError, SSLError
 from ..sessions import SSLSession
 from .channel import Channel
@@ -49,10 +49,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
             return
-        raise TypeError(
-            f"{type(self).__name__} does not have a public constructor. Instances are returned "
-            f"by SSLContext.wrap_socket()."
-        )
+        raise NoPublicConstructor(type(self), "SSLContext.wrap_socket")
 
     @classmethod
     def _create(
@@ -491,11 +488,13 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
 
     def _real_close(self) -> None:
         channel = self._sslobj
-        if channel is not None:
-            channel.close()
-        # Only now: a thread that comes to send meanwhile must not find a plain socket.
-        socket._real_close(self)  # type: ignore[attr-defined]
-        self._sslobj = None
+        try:
+            if channel is not None:
+                channel.close()
+        finally:  # whatever a callback for sessions has raised
+            # Only now: a thread that comes to send meanwhile must not find a plain socket.
+            socket._real_close(self)  # type: ignore[attr-defined]
+            self._sslobj = None
 
     def _no_flags(self, call: str) -> ValueError:
         return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

@@ -19,12 +19,12 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Sequence
 from math import ceil
-from threading import RLock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from . import hooks, wait
+from .answering import Answering
 from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
@@ -117,7 +117,7 @@ class Connection(Observed, Exporter, Peer):
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._conn = owned(pointer, lib.tk_conn_free)
-        self._answering = RLock()
+        self._answering = Answering()
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
         self._fd = fd
@@ -353,16 +353,29 @@ class Connection(Observed, Exporter, Peer):
                     raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
             if n == _PAUSED:
-                with self._answering:  # one thread answers for all that are in this handshake
-                    if lib.tk_conn_paused(self._conn):
-                        self.before_handshake()
-                        lib.tk_conn_go_on(self._conn)
+                self._answer(kind, timeout, deadline)
                 continue
             if through_python and n in (_WANT_READ, _WANT_WRITE):
                 n = wait.wait(self._fd, n, deadline)
                 if n > 0:
                     continue
             raise self._error(n, kind)
+
+    def _answer(self, kind: int, timeout: Timeout, deadline: float | None) -> None:
+        """Look once more at what may be resumed: one thread does it for all that are in this
+        handshake.
+        """
+        seconds = -1.0 if timeout is None else 0.0
+        if deadline is not None:
+            seconds = max(deadline - monotonic(), 0.0)
+        if not self._answering.begin(seconds):
+            raise self._error(lib.TK_TIMED_OUT if timeout else lib.TK_WANT_READ, kind)
+        try:
+            if lib.tk_conn_paused(self._conn):
+                self.before_handshake()
+                lib.tk_conn_go_on(self._conn)
+        finally:
+            self._answering.end()
 
     def _error(self, status: int, kind: int) -> Exception:
         """What to raise; an exception that a hook raised is its cause."""

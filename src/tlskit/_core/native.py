@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Any
@@ -58,9 +59,9 @@ class Spare:
     """Room for one read, which is shorter than the room as often as not: the bytes are copied out
     of it.
 
-    Kept in a pool, because an allocation costs more than the call. `list.pop` and `list.append` are
-    atomic, with and without the GIL, so a signal handler or a finaliser that comes between takes
-    another one.
+    Kept in a pool, because an allocation costs more than the call. `pop` and `append` of a deque
+    are atomic, with and without the GIL, so a signal handler or a finaliser that comes between
+    takes another one.
     """
 
     __slots__ = ("pointer", "room", "view")
@@ -74,8 +75,9 @@ class Spare:
 _uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 ROOM, _MOST_ROOM, _POOL = 65536, 262144, 16
 
-#: The pool itself: Connection.read takes from it in place.
-spares: list[Spare] = []
+#: The pool itself: Connection.read takes from it, and puts back, in place. What is put into a full
+#: one takes the place of another member.
+spares: deque[Spare] = deque(maxlen=_POOL)
 
 
 def spare(room: int = 0) -> Spare:
@@ -91,6 +93,6 @@ def spare(room: int = 0) -> Spare:
 
 
 def give_back(one: Spare) -> None:
-    """Put back what `spare` gave, unless there are enough."""
-    if one.room == ROOM and len(spares) < _POOL:
+    """Put back what `spare` gave."""
+    if one.room == ROOM:
         spares.append(one)

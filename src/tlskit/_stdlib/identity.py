@@ -19,6 +19,14 @@ from typing import Any
 
 # on the class, so that both go together: a program may make one for every connection
 _CACHE = "_combined_with_tlskit"
+_REFUSAL = "does not have a public constructor"
+
+
+class NoPublicConstructor(TypeError):
+    """Raised by the constructors of connections, which `SSLContext` makes."""
+
+    def __init__(self, kind: type, maker: str) -> None:
+        super().__init__(f"{kind.__name__} {_REFUSAL}. Instances are returned by {maker}().")
 
 
 def combined(kind: type, ours: type, base: type) -> type:
@@ -63,14 +71,8 @@ def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
         return
     try:
         init(connection, *args, **kwargs)
-    except TypeError as error:
-        if not _refuses(error):
+    except NoPublicConstructor:
+        return
+    except TypeError as error:  # in the stdlib's words, by a class that imitates its classes
+        if _REFUSAL not in str(error):
             raise
-
-
-def _refuses(error: TypeError) -> bool:
-    """Whether an `__init__` has raised this itself, as the stdlib's do to say that there is no
-    public constructor.
-    """
-    ours = error.__traceback__
-    return ours is not None and ours.tb_next is not None and ours.tb_next.tb_next is None

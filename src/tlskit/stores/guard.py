@@ -9,7 +9,8 @@ A store that fails, or takes longer than `patience`, is left alone for a while: 
 calls in a row, or bad calls that took a second together. While it rests, handshakes do not wait for
 it. Then one call is let through; if that goes well the store is in use again, if not the rest lasts
 twice as long, up to a minute. A call that hangs cannot be ended from here: stores give up by
-themselves (see SessionStore), and this bounds how often somebody waits for that.
+themselves (see SessionStore), and this bounds how often somebody waits for that. If it is the one
+that was let through, the next one is after a minute.
 
 A store may itself make TLS connections, to its server, under a context that has the store: such a
 connection does not ask it again, from within the question, but makes a full handshake.
@@ -281,7 +282,9 @@ class _Health(Forked):
             RLock()
         )  # a finaliser or a signal handler may come in the middle, with a connection of its own
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
-        self._rest, self._resting_until, self._probing = 0.0, 0.0, False
+        self._rest, self._resting_until = 0.0, 0.0
+        # When the call that was let through counts as lost, and another may be made; 0: none is.
+        self._probe_lost_at = 0.0
         self.inside: set[int] = set()  # threads that are asking
 
     @property
@@ -301,24 +304,24 @@ class _Health(Forked):
         it is well.
         """
         with self._lock:
-            if self._rest and (self._probing or now < self._resting_until):
+            if self._rest and now < max(self._resting_until, self._probe_lost_at):
                 seen["skipped"] += 1
                 return False
-            self._probing = self._rest > 0
+            self._probe_lost_at = now + _LONGEST if self._rest else 0.0
             seen["calls"] += 1
             return True
 
     def withdraw(self) -> None:
         """The call that was admitted has told nothing."""
         with self._lock:
-            self._probing = False
+            self._probe_lost_at = 0.0
 
     def learns(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
         """Draw the conclusions from a call, and say whether that is news: the first bad one, or a
         recovery that was waited for.
         """
         with self._lock:
-            probed, self._probing = self._probing, False
+            probed, self._probe_lost_at = self._probe_lost_at > 0, 0.0
             if bad is None:
                 recovered = self._bad > 0 and self._quiet_until == _UNTIL_WELL
                 self._bad, self._lost, self._rest = 0, 0.0, 0.0

@@ -460,3 +460,31 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parent():
             finally:
                 os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_probe_that_hangs_is_followed_by_another():
+    """A call that never returns must not leave the store alone for the rest of the process."""
+    clock, hanging, entered = Clock(), threading.Event(), threading.Event()
+    acts = iter([raising(OSError("down"))] * 3)
+
+    def hang():
+        entered.set()
+        assert hanging.wait(20)
+
+    store = Broken(lambda: next(acts)())
+    guard = Guard(store, clock=clock)
+    for _ in range(3):
+        guard.get(b"k")
+    assert guard.resting
+    clock.now += 2
+    store.act = hang
+    probing = Background(lambda: guard.get(b"k"))
+    assert entered.wait(20)
+    store.act = lambda: b"value"
+    assert guard.get(b"k").value is None, "one probe at a time"
+    clock.now += 61
+    assert guard.get(b"k").value == b"value"
+    assert guard.get(b"k").value == b"value", "it is well again"
+    hanging.set()
+    probing.result()
+    assert guard.get(b"k").value == b"value" or guard.resting

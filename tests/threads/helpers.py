@@ -1,0 +1,69 @@
+"""A server's handshake that waits for its store."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import tlskit
+
+from ..support import raw
+from ..support.pairs import Background, memory_pair
+from ..support.raw import Stage
+
+
+class Slow(tlskit.MemoryStore):
+    """A store whose look-ups wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answer = threading.Event(), threading.Event()
+        self.answer.set()
+
+    def take(self, key: bytes) -> Any:
+        return self._found(super().take(key))
+
+    def get(self, key: bytes) -> Any:
+        return self._found(super().get(key))
+
+    def _found(self, value: Any) -> Any:
+        self.asked.set()
+        assert self.answer.wait(20)
+        return value
+
+
+@contextlib.contextmanager
+def asking(stage: Stage, *, spoiled: bool = False) -> Iterator[tuple[Any, Slow]]:
+    """A server's end whose handshake waits, in a thread, for what the store has; `spoiled`: the
+    handshake will fail, because of what is done meanwhile.
+    """
+    server, client = stage.server(tlskit), stage.client(tlskit)
+    server.sessions.store = store = Slow()
+    near, _ = memory_pair(client, server)
+    store.asked.clear()
+    store.answer.clear()
+    plain, other = raw.tcp_pair()
+    other.settimeout(20)
+    with server.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as end:
+        end.settimeout(20)
+        connecting = Background(
+            lambda: client.wrap_socket(other, server_hostname="localhost", session=near.session)
+        )
+        shaking = Background(end.do_handshake)
+        assert store.asked.wait(20)
+        try:
+            yield end, store
+        finally:
+            store.answer.set()
+            if spoiled:
+                socket.socket.shutdown(end, socket.SHUT_RDWR)
+                assert shaking.error is None or isinstance(shaking.error, OSError)
+                if connecting.error is None:  # with the child
+                    connecting.result().close()
+        if not spoiled:
+            shaking.result()
+            with connecting.result() as connected:
+                assert connected.session_reused
