@@ -52,9 +52,21 @@ wheel() {
         LDSHARED="zig-cc -shared" LDFLAGS="-Wl,-s" _PYTHON_HOST_PLATFORM=linux-$machine \
         "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . \
         >"$work/log" 2>&1 || { tail -n 60 "$work/log" >&2; exit 1; }
-    mkdir -p dist
-    "$python" -m auditwheel repair --only-plat --plat "$platform" --wheel-dir "$work/repaired" \
-        "$work"/dist/*.whl >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
+    tag "$target" "$platform"
+}
+
+# auditwheel grants the tag where it can: it knows the C library and the machine that it runs on. For
+# others the compiler's target says it, and check.py looks at what the extension needs.
+tag() {
+    local made=("$work"/dist/*.whl)
+    mkdir -p dist "$work/repaired"
+    if [ "$1" = "manylinux-$(uname -m)" ]; then
+        "$python" -m auditwheel repair --only-plat --plat "$2" --wheel-dir "$work/repaired" "${made[@]}" \
+            >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
+    else
+        "$python" -m wheel tags --remove --platform-tag "$2" "${made[@]}" >/dev/null
+        mv "$work"/dist/*.whl "$work/repaired/"
+    fi
 }
 
 python_headers

@@ -35,10 +35,19 @@ class Report:
         print(f"  {'ok ' if good else 'NOT'} {what}{': ' if str(found) else ''}{found}")
 
 
-def elf(binary: Path, report: Report) -> None:
+def elf(binary: Path, wheel: str, report: Report) -> None:
     """What the dynamic linker reads."""
     text = subprocess.run(
-        ["readelf", "--wide", "--program-headers", "--dynamic", "--dyn-syms", str(binary)],
+        [
+            "readelf",
+            "--wide",
+            "--file-header",
+            "--version-info",
+            "--program-headers",
+            "--dynamic",
+            "--dyn-syms",
+            str(binary),
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -51,6 +60,16 @@ def elf(binary: Path, report: Report) -> None:
     report.say("stack not executable", stack is not None and stack.group(1) == "RW")
     report.say("full RELRO", "GNU_RELRO" in text and "BIND_NOW" in text)
     report.say("no text relocations", "TEXTREL" not in text)
+    named = re.search(r"manylinux_(\d+)_(\d+)_(\w+)\.whl", wheel)
+    if named:
+        most = (int(named[1]), int(named[2]))
+        wanted = {tuple(map(int, v.split("."))) for v in re.findall(r"GLIBC_(\d+\.\d+)", text)}
+        newest = ".".join(map(str, max(wanted)))
+        report.say(f"runs on glibc {named[1]}.{named[2]}", max(wanted) <= most, f"asks {newest}")
+    machine = {"x86_64": "X86-64", "aarch64": "AArch64"}[
+        re.sub(r".*linux_\d+_\d+_|\.whl", "", wheel)
+    ]
+    report.say("for the machine that it names", machine in text, machine)
     needed = re.findall(r"\(NEEDED\).*?\[(.*?)\]", text)
     system = re.compile(r"lib(c|m|dl|pthread|rt)\.so|libc\.so|ld-linux|libc\.musl")
     report.say("needs the C library alone", all(map(system.match, needed)), " ".join(needed))
@@ -103,7 +122,7 @@ def check(path: Path) -> bool:
             found = paths_in(binary.read_bytes())
             report.say("no paths of the machine that built it", not found, " ".join(found[:5]))
             if name.endswith(".so") and binary.read_bytes()[:4] == b"\x7fELF":
-                elf(binary, report)
+                elf(binary, path.name, report)
     if "-abi3-" in path.name:
         audit_abi3(path, report)
     return not report.failed
