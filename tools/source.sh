@@ -17,7 +17,8 @@ kept=${TLSKIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tlskit}/sources
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-right() { echo "$sum  $1" | sha256sum --check --status 2>/dev/null; }
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; } # macOS
+right() { [ "$(sha256 <"$1")" = "$sum  -" ]; }
 
 from_origin() { curl -fsSL --retry 3 --connect-timeout 10 -o "$work/$file" "$url" 2>"$work/curl"; }
 
@@ -25,8 +26,8 @@ from_origin() { curl -fsSL --retry 3 --connect-timeout 10 -o "$work/$file" "$url
 from_debian() {
     local package=${debian%@*} suite=${debian#*@} mirror
     [ "$debian" != - ] && command -v apt-get >/dev/null || return 1
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
-        2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
+    mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | xargs cat |
+        grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
     [ -n "$mirror" ] || return 1
     mkdir -p "$work/lists/partial" "$work/parts"
     local keys=/usr/share/keyrings/debian-archive-keyring.gpg

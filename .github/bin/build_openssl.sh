@@ -3,7 +3,7 @@
 # tools/sources.txt) in DIR, as static libraries with headers. OPENSSL_DIR=DIR then builds tlskit
 # with it. Does nothing when DIR has that very build already.
 #
-# TARGET is a name of OpenSSL's Configure (linux-x86_64, mingw64, darwin64-arm64-cc, VC-WIN64A);
+# TARGET is a name of OpenSSL's Configure (linux-x86_64, mingw64, darwin64-arm64-cc);
 # without it, Configure looks at the machine. CC, AR, RANLIB and CROSS_COMPILE are handed on.
 # OPENSSL_TARBALL names a tarball on this machine; it must be the pinned one.
 set -euo pipefail
@@ -23,33 +23,34 @@ fi
 # provider at a path of the machine that built a wheel would be anybody's to plant
 # (CVE-2019-1552).
 case ${target:-$(uname -s)} in
-    mingw* | VC-* | MINGW* | MSYS*) prefix='C:/Program Files/Common Files/tlskit' conf=$prefix ;;
+    mingw*) prefix='C:/Program Files/Common Files/tlskit' conf=$prefix ;;
     *) prefix=/usr/lib/tlskit conf=/etc/tlskit ;;
 esac
 
-options=(
-    no-shared no-tests no-apps no-docs
-    no-module no-legacy     # no providers beside the default one; another can still be loaded by path
-    no-ssl3 no-ssl3-method  # TLS 1.0 and later; what a context allows is its own affair
-    no-weak-ssl-ciphers no-zlib
-    no-atexit               # Python's daemon threads may still be in libcrypto when the process ends
-    no-afalgeng
-)
+options=()
+while read -r option _; do
+    case $option in '' | '#'*) ;; *) options+=("$option") ;; esac
+done <"$top/.github/bin/openssl-options.txt"
 case $series in 3.*) options+=(no-engine) ;; esac # 4.0 has none left
 case ${target:-$(uname -m)} in # constant-time P-224 and P-521 in 64-bit arithmetic
     *x86_64 | *aarch64 | *arm64* | mingw64) options+=(enable-ec_nistp_64_gcc_128) ;;
 esac
-case $target in VC-*) ;; *) options+=(-fvisibility=hidden) ;; esac
+options+=(-fvisibility=hidden)
+
+# macOS has shasum.
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
+sha256_is() { echo "$1  -"; }
 
 stamp=$(printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}" |
-    sha256sum)
+    sha256)
 if [ "$(cat "$dir/.built" 2>/dev/null)" = "$stamp" ]; then
     echo "$dir has OpenSSL $version"
     exit 0
 fi
 
 tarball=${OPENSSL_TARBALL:-$(bash "$top/tools/source.sh" "openssl-$series")}
-echo "$sum  $tarball" | sha256sum --check --quiet
+[ "$(sha256 <"$tarball")" = "$(sha256_is "$sum")" ] ||
+    { echo "build_openssl.sh: $tarball is not the one that is pinned" >&2; exit 1; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/source"
@@ -60,20 +61,11 @@ cd "$work/source"
 SOURCE_DATE_EPOCH=$(stat -c %Y VERSION.dat 2>/dev/null || stat -f %m VERSION.dat)
 export SOURCE_DATE_EPOCH
 build() {
-    case $target in
-        VC-*)
-            perl Configure "$target" "${options[@]}" "--prefix=$prefix" "--openssldir=$conf"
-            nmake build_libs
-            nmake install_dev "DESTDIR=$work/staged"
-            ;;
-        *)
-            # shellcheck disable=SC2086  # an unset target is no argument
-            ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} \
-                "${options[@]}" "--prefix=$prefix" --libdir=lib "--openssldir=$conf"
-            make -s -j"${JOBS:-$(getconf _NPROCESSORS_ONLN)}" build_libs
-            make -s install_dev "DESTDIR=$work/staged"
-            ;;
-    esac
+    # shellcheck disable=SC2086  # an unset target is no argument
+    ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} \
+        "${options[@]}" "--prefix=$prefix" --libdir=lib "--openssldir=$conf" &&
+        make -s -j"${JOBS:-$(getconf _NPROCESSORS_ONLN)}" build_libs &&
+        make -s install_dev "DESTDIR=$work/staged/"
 }
 build >"$work/log" 2>&1 || { tail -n 50 "$work/log" >&2; exit 1; }
 staged=$(find "$work/staged" -type d -name include -path '*tlskit/include' -prune)

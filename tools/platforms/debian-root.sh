@@ -15,9 +15,8 @@ done
 
 if [ ! -e "$root/opt/ready" ]; then
     command -v debootstrap >/dev/null || { apt-get -qq update && apt-get -qq install -y debootstrap; } >&2
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
-        /etc/apt/sources.list.d/*.sources 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' |
-        sort -u | head -n 1 | tr -d ' ')
+    mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | xargs cat |
+        grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
     mkdir -p "$root"
     debootstrap --variant=minbase --include="$packages" sid "$root" "$mirror" >&2
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"

@@ -104,8 +104,11 @@ class Dormant(stdlib.SSLContext, metaclass=ContextType):
 def settle(kind: type[Dormant]) -> None:
     """Put what this module is about into the class of our contexts and its bases."""
     ours = kind.__mro__[: kind.__mro__.index(Dormant)]
+    # PyPy's class is written in Python, and keeps in slots what CPython keeps in C: the dormant
+    # context needs them.
+    slots = {name for base in stdlib.SSLContext.__mro__ for name in vars(base).get("__slots__", ())}
     for name in dir(stdlib.SSLContext):
-        if name.startswith("__") and name.endswith("__"):
+        if name in slots or (name.startswith("__") and name.endswith("__")):
             continue
         home = next((cls for cls in ours if name in vars(cls)), None)
         if home is None:
