@@ -26,11 +26,12 @@ ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize stub \
-	wheel wheel-test sdist-test clean FORCE
+	wheel wheel-test sdist-test lint-workflows test-windows test-musl test-nogil test-sid \
+	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z -]*\):.*## /\1@/p' $(MAKEFILE_LIST) | awk -F@ '{ printf "  %-24s %s\n", $$1, $$2 }'
 
 setup: $(VENV)/.built ## the environment in .venv, with tlskit built and installed in it
 
@@ -53,8 +54,13 @@ test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ss
 lint: $(VENV)/.lint ## ruff
 	@$(BIN)/ruff check .
 
-types: $(VENV)/.lint ## mypy, strict: the library, and a program that uses it
+lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is installed
+	@$(BIN)/zizmor --offline --quiet .github
+	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not on the PATH: left out"; fi
+
+types: $(VENV)/.built $(VENV)/.lint ## mypy, strict, and pyright: the library, and a program that uses it
 	@$(BIN)/mypy
+	@$(BIN)/python tools/types.py
 
 docs: $(VENV)/.built $(VENV)/.docs ## the documentation's site, in build/docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
@@ -88,6 +94,21 @@ wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS
 
 wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is here, in empty environments
 	@VERSIONS='$(VERSIONS)' PYTEST_ARGS="$(PYTEST_ARGS)" bash tools/wheels/test.sh
+
+sdist-test: $(VENV)/.tools ## an sdist in dist/, built and installed in an empty environment
+	@$(BIN)/python tools/sdist_test.py
+
+test-windows test-musl: $(VENV)/.tools ## core tests for Windows under wine; for musl (PYTEST_ARGS=...)
+	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
+
+test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython; in Debian sid: 3.14, 3.15, PyPy
+	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
+
+downstream: $(VENV)/.built ## another project's tests with tlskit in place of ssl (PROJECT=urllib3)
+	@$(BIN)/python tools/downstream.py $(PROJECT)
+
+watch-openssl: ## pin newer OpenSSL releases in tools/sources.txt
+	@$(PYTHON) tools/watch_openssl.py --write; git --no-pager diff tools/sources.txt
 
 clean: ## remove all that this file made
 	@rm -rf .venv build dist __pycache__ src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -20,9 +20,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parent / "sources.txt"
 API = "https://api.github.com/repos/openssl/openssl/releases?per_page=100"
-TARBALL = (
-    "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
-)
+TARBALL = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
 
 
 def read(url: str) -> bytes:

@@ -1,4 +1,6 @@
-"""Install tlskit by pip and run its tests, where there is no make: python tools/platforms/pip_test.py.
+"""Install tlskit by pip and run its tests, where there is no make.
+
+    python tools/platforms/pip_test.py
 
 For Windows above all. OPENSSL_DIR names the OpenSSL to build with. Further arguments are pytest's.
 """

@@ -1,4 +1,6 @@
-"""Write the bill of materials of wheels, in CycloneDX: python3 tools/wheels/sbom.py DIST > sbom.json.
+"""Write the bill of materials of wheels, in CycloneDX.
+
+    python3 tools/wheels/sbom.py DIST > sbom.json
 
 tlskit has one dependency, cffi, and its wheels hold one library, OpenSSL, of the version that
 tools/sources.txt pins. Each file of DIST is named with its SHA-256.
