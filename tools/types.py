@@ -1,4 +1,4 @@
-"""Check types with pyright: the library and the typing program, and that every public type is known.
+"""Check types with pyright: the library, the typing program, and that each public type is known.
 
     python tools/types.py
 
