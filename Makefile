@@ -60,7 +60,7 @@ lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is installed
 
 types: $(VENV)/.built $(VENV)/.lint ## mypy, strict, and pyright: the library, and a program that uses it
 	@$(BIN)/mypy
-	@$(BIN)/python tools/types.py
+	@$(BIN)/python tools/typecheck.py
 
 docs: $(VENV)/.built $(VENV)/.docs ## the documentation's site, in build/docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs

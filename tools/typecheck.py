@@ -1,6 +1,6 @@
 """Check types with pyright: the library, the typing program, and that each public type is known.
 
-    python tools/types.py
+    python tools/typecheck.py
 
 It looks at the installed package, as a user's editor would. Exit status 1 when anything is missing.
 """
