@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._context import SSLContext
 from ._core.library import signature_algorithms
+from ._core.paths import without_values
 from ._stdlib.observed import flags_of_default_context
 from .enums import VerifyMode, _SSLMethod
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Purpose = ssl.Purpose
 
 
+@without_values
 def create_default_context(
     purpose: Any = Purpose.SERVER_AUTH,
     *,
@@ -46,6 +48,7 @@ def create_default_context(
     return context
 
 
+@without_values
 def _create_unverified_context(
     protocol: int | None = None,
     *,
@@ -168,4 +171,11 @@ def _trust_and_log(
         context.load_default_certs(purpose)
     keylog = os.environ.get("SSLKEYLOGFILE")
     if keylog and not sys.flags.ignore_environment:
-        context.keylog_filename = keylog
+        try:
+            context.keylog_filename = keylog
+        except (OSError, ValueError) as error:  # an aid to whoever debugs must not stop a program
+            warnings.warn(
+                f"SSLKEYLOGFILE cannot be written to, and no secrets are logged: {error}",
+                RuntimeWarning,
+                stacklevel=4,
+            )

@@ -278,6 +278,12 @@ def test_data(pki, form, change):
     if (form, change) == ("der", "+x") and sys.version_info < (3, 12):
         pytest.skip("took what follows a certificate for nothing")
     theirs, ours = (outcome(lambda module=module: work(module)) for module in MODULES)
+    if change == "bytes":  # tlskit takes PEM as bytes
+        assert ours.value == {"x509": 1, "crl": 0, "x509_ca": 1}
+        return
+    if change == "accent":  # ... and any language in front of it, on a line of its own
+        assert ours.raised is stdlib.SSLError
+        return
     assert (ours.raised, ours.value if ours.raised is None else None) == (
         theirs.raised,
         theirs.value if theirs.raised is None else None,

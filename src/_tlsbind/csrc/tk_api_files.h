@@ -10,3 +10,5 @@ typedef struct { /* what is different when the file is */
 
 int tk_file_look(const char *path, tk_file_state *into); /* 0, or an errno */
 int tk_file_read(const char *path, int64_t most, tk_records *out); /* one record; 0, or an errno */
+/* Open it to append, and write that to it when it is an empty file; 0, or an errno. */
+int tk_file_begin(const char *path, const void *text, size_t size);

@@ -17,6 +17,7 @@ static int64_t nanoseconds(int64_t seconds, int64_t rest)
 
 #include <io.h>
 #define read _read
+#define write _write
 #define close _close
 
 typedef struct _stat64 file_stat;
@@ -35,10 +36,13 @@ static wchar_t *wide(const char *path, const char *more)
     return w;
 }
 
-static int open_file(const char *path)
+#define READ (_O_RDONLY | _O_BINARY | _O_NOINHERIT)
+#define APPEND (_O_WRONLY | _O_APPEND | _O_CREAT | _O_BINARY | _O_NOINHERIT)
+
+static int open_file(const char *path, int flags)
 {
     wchar_t *w = wide(path, "");
-    int fd = w != NULL ? _wopen(w, _O_RDONLY | _O_BINARY | _O_NOINHERIT) : -1;
+    int fd = w != NULL ? _wopen(w, flags, _S_IREAD | _S_IWRITE) : -1;
     int error = w != NULL ? errno : EINVAL;
 
     free(w);
@@ -91,12 +95,15 @@ int tk_names_walk(const char *path, int (*each)(void *argument, const char *name
 typedef struct stat file_stat;
 
 
-static int open_file(const char *path)
+#define READ (O_RDONLY | O_CLOEXEC | O_NOCTTY)
+#define APPEND (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
+
+static int open_file(const char *path, int flags)
 {
     int fd;
 
     do
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        fd = open(path, flags, 0666);
     while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -217,7 +224,7 @@ int tk_content_read(const char *path, int64_t most, int regular, tk_content *int
     into->size = 0;
     if (regular && (stat_file(path, &s) != 0 || kind_of(&s) != TK_FILE_REGULAR))
         return ENOENT; /* nothing that could block, or is read for its side effects */
-    if ((fd = open_file(path)) < 0)
+    if ((fd = open_file(path, READ)) < 0)
         return errno;
     if (stat_open(fd, &s) != 0)
         error = errno;
@@ -246,5 +253,20 @@ int tk_file_read(const char *path, int64_t most, tk_records *out)
     if (error == 0)
         tk_records_add(out, 0, content.data, content.size);
     tk_content_clear(&content);
+    return error;
+}
+
+int tk_file_begin(const char *path, const void *text, size_t size)
+{
+    file_stat s;
+    int fd = open_file(path, APPEND), error = 0;
+
+    if (fd < 0)
+        return errno;
+    if (stat_open(fd, &s) != 0 ||
+        (kind_of(&s) == TK_FILE_REGULAR && s.st_size == 0 &&
+         write(fd, text, (unsigned int)size) != (int)size))
+        error = errno != 0 ? errno : EIO;
+    close(fd);
     return error;
 }

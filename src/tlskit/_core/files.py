@@ -78,3 +78,14 @@ def read(path: str) -> bytes:
     if number:
         raise OSError(number, os.strerror(number), path)
     return content
+
+
+def begin(path: str, text: bytes) -> None:
+    """Make a file that can be appended to, with a first line if it is empty.
+
+    Raises:
+        OSError: it cannot be written to.
+    """
+    number = lib.tk_file_begin(os.fsencode(path), text, len(text))
+    if number:
+        raise OSError(number, os.strerror(number), path)

@@ -5,8 +5,10 @@ exceptions.
 from __future__ import annotations
 
 import operator
-import os
 from typing import Any
+
+from .._core import files
+from .._core.paths import named_path
 
 
 def integer(value: Any, *, bits: int = 32) -> int:
@@ -39,26 +41,16 @@ def words(value: Any) -> bytes:
     return value.encode()
 
 
-def path_of(name: str, value: Any) -> str | None:
+def path_of(
+    name: str, value: Any, *, wanted: str = "the path of a file", bounded: bool = True
+) -> str | None:
     """Take a path; None stays None."""
-    if value is None:
-        return None
-    try:
-        path = os.fsdecode(value)
-    except TypeError:
-        raise TypeError(f"{name} should be a valid filesystem path") from None
-    if "\0" in path:
-        raise ValueError("embedded null byte")
-    return path
+    return None if value is None else named_path(name, value, wanted=wanted, bounded=bounded)
 
 
 def content_of(name: str, value: Any) -> bytes:
     """Read the file of that path."""
-    path = path_of(name, value)
-    if path is None:
-        raise TypeError(f"{name} should be a valid filesystem path")
-    with open(path, "rb") as f:
-        return f.read()
+    return files.read(named_path(name, value))
 
 
 def password_of(value: Any, complaint: str = "password should be a string or callable") -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from .._core.credential import Credential, PasswordWanted
 from .._core.fault import plain_error
 from .._core.library import require
+from .._core.paths import without_values
 from .._state import Settings
 from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
@@ -22,6 +23,7 @@ class CredentialSettings:
     _settings: Settings
     _protocol: _SSLMethod
 
+    @without_values
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """Put a certificate, its chain and its private key in. Another key type may be put in
         beside it.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
+from .._core.paths import without_values
 from .._state import Settings
 from .._stdlib.observed import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
@@ -257,6 +258,7 @@ class ProtocolSettings:
         except SSLError as error:
             raise ValueError(f"unknown elliptic curve name {name!r}") from error
 
+    @without_values
     def load_dh_params(self, path: Any, /) -> None:
         """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to
         SSL_CTX_set0_tmp_dh_pkey(3).

@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .._core import files
 from .._core.keylog import KeyLog
+from .._core.paths import without_values
 from .._state import Settings
 from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
+from .arguments import path_of
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
@@ -91,13 +94,10 @@ class QuestionSettings:
         return None if file is None else file.given
 
     @keylog_filename.setter
+    @without_values
     def keylog_filename(self, value: Any) -> None:
-        path = None if value is None else os.fspath(value)
+        path = path_of("keylog_filename", value)
         if path is not None:
-            # Here, not in C: what cannot be written is the operating system's own error, and C
-            # libraries differ in where a file stands that was opened to append to.
-            with open(path, "ab") as log:
-                if log.seekable() and log.tell() == 0:
-                    log.write(_KEYLOG_BEGINS)
+            files.begin(path, _KEYLOG_BEGINS)
         file = None if path is None else KeyLogFile(value, KeyLog(os.fsencode(path)))
         self._settings.change(keylog=file)

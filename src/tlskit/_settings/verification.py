@@ -10,6 +10,7 @@ from _tlsbind import CONST
 
 from .. import _trust
 from .._core.certificate import Certificate
+from .._core.paths import without_values
 from .._state import Settings
 from .._stdlib.observed import defaults
 from ..enums import VerifyFlags, VerifyMode, _SSLMethod
@@ -123,6 +124,7 @@ class VerificationSettings:
             raise ValueError(f"a verification depth is -1 or more, not {number}")
         self._settings.change(verify_depth=number)
 
+    @without_values
     def load_verify_locations(
         self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
     ) -> None:
@@ -140,7 +142,8 @@ class VerificationSettings:
         """
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
-        file, directory = path_of("cafile", cafile), path_of("capath", capath)
+        file = path_of("cafile", cafile)
+        directory = path_of("capath", capath, wanted="the path of a directory", bounded=False)
         with self._settings.held():
             _trust.load(self._settings, file, directory, cadata)
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 from abc import ABCMeta
 from typing import Any, NoReturn
 
+from .._core.paths import without_values
 from . import classes as stdlib
 
 #: The stdlib's own attributes of a context, below its class in Python.
@@ -57,6 +58,7 @@ class ContextType(ABCMeta):
 class SharedProperty(property):
     """A property that is set on our contexts here, and on the stdlib's own there."""
 
+    @without_values
     def __set__(self, instance: Any, value: Any) -> None:
         if _is_ours(instance):
             super().__set__(instance, value)

@@ -17,6 +17,7 @@ from threading import Lock, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .._core.paths import without_values
 from .._core.tickets import MOST_SECRETS, Ring, TicketKey
 from .sources import CallbackSource, FileSource, Source, key_from, whole
 
@@ -153,6 +154,7 @@ class TicketKeyring:
         return self
 
     @classmethod
+    @without_values
     def from_files(
         cls, *paths: str | os.PathLike[str], every: float = 10.0, lifetime: int = LIFETIME
     ) -> TicketKeyring:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from .._core.paths import named_path
 from .._core.tickets import TicketKey
 
 _SIZES = (48, 80)
@@ -55,7 +56,8 @@ class FileSource:
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
         if not paths:
             raise TypeError("at least one file is needed, or a directory")
-        self._paths = [os.path.abspath(path) for path in paths]
+        wanted = "the path of a ticket key file, or of a directory of them"
+        self._paths = [os.path.abspath(named_path("path", path, wanted=wanted)) for path in paths]
         self._seen: object = None
         self._now: object = None
 

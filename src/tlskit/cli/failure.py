@@ -108,7 +108,9 @@ def reading(error: OSError, what: str, path: str) -> Failure:
         if isinstance(error, SSLError)
         else spoken(error.strerror or str(error))
     )
-    return Failure(f"Cannot read the {what} {path}: {why}.")
+    if not isinstance(error, SSLError) and error.filename is None:
+        path = ""  # not plausibly one: it may be a key
+    return Failure(f"Cannot read the {what}{' ' * bool(path)}{path}: {why}.")
 
 
 def spoken(text: str | None) -> str:

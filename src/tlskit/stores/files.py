@@ -11,6 +11,8 @@ import secrets
 import stat
 from pathlib import Path
 
+from .._core.paths import named_path
+
 _NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EMLINK, errno.EXDEV)
 _SECRET = 32
 
@@ -65,7 +67,7 @@ def secret_file(path: str | os.PathLike[str]) -> list[bytes]:
         PermissionError: the file belongs to somebody else, or others may read or write it.
         ValueError: a line is no secret, or there is none.
     """
-    path = os.path.abspath(os.fspath(path))
+    path = os.path.abspath(named_path("path", path))
     private_file(path, secrets.token_hex(_SECRET).encode() + b"\n")
     lines = [
         line.strip()

@@ -26,6 +26,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._core.paths import named_path, without_values
 from .database import busy, bytes_used, connect, damaged, transaction
 from .files import private_file, secret_file
 from .forks import Forked, watch
@@ -94,6 +95,7 @@ class SQLiteStore(Held, Forked):
     in_process = False
     sealed = True
 
+    @without_values
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -107,9 +109,10 @@ class SQLiteStore(Held, Forked):
         self._closed, self.unreadable = False, 0
         if size < 1:
             raise ValueError(f"a store has room for 1 value at least, not for {size}")
-        if not os.fspath(path) or os.fspath(path) == ":memory:":
+        name = named_path("path", path)
+        if not name or name == ":memory:":
             raise ValueError("an SQLiteStore is a file: MemoryStore keeps sessions in memory")
-        self.path = os.path.abspath(os.fspath(path))
+        self.path = os.path.abspath(name)
         self._size, self._timeout, self._now = size, timeout, clock
         self._lock, self._locked_for_fork = Lock(), False
         self._puts = (

@@ -1,0 +1,103 @@
+"""Paths that a program names. People pass a private key where its file belongs; what is not
+plausibly a path is never repeated, in no message, attribute or traceback of tlskit's.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import os
+import re
+import traceback
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from .files import kind_of
+
+_LONGEST = 4096  # PATH_MAX; no system takes more
+_LONGEST_NAME = 255
+_PEM = re.compile(rb"-----BEGIN ")
+_CONTROL = re.compile(rb"[\x01-\x1f\x7f]")
+#: Text that could be a secret, and hardly a file's name.
+_DIGITS = re.compile(rb"[0-9A-Fa-f]{64,}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}[A-Za-z0-9+/=]*")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def named_path(
+    name: str, value: Any, *, wanted: str = "the path of a file", bounded: bool = True
+) -> str:
+    """Return the path that an argument names.
+
+    Args:
+        name: the argument's.
+        value: str, bytes or os.PathLike.
+        wanted: what the argument is, for the message.
+        bounded: False for a list of paths, which may be long.
+
+    Raises:
+        TypeError: it has another type.
+        ValueError: it has a null character in it.
+        OSError: it is not plausibly a path. The value is not repeated.
+    """
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise TypeError(f"{name} should be a valid filesystem path") from None
+    number, why = _objection(os.fsencode(path), bounded)
+    if number:
+        kind, unit = type(value).__name__, "bytes" if isinstance(value, bytes) else "characters"
+        size = len(path) if isinstance(value, str) else len(os.fsencode(path))
+        value = path = ""  # nor the values of this frame, for whoever shows them
+        raise OSError(number, f"{name} must be {wanted}, got {kind} of {size} {unit}{why}")
+    if "\0" in path:
+        raise ValueError("embedded null byte")
+    return path
+
+
+def _objection(raw: bytes, bounded: bool) -> tuple[int, str]:
+    """The number of the error, and why this is no path; 0 when it may be one."""
+    if _PEM.search(raw):
+        return errno.ENOENT, " with PEM in it"
+    if raw[:1] == b"\x30" and raw[1:2] >= b"\x80":
+        return errno.ENOENT, " that looks like DER"
+    if _CONTROL.search(raw):
+        return errno.ENOENT, " with line breaks or control characters in it"
+    parts = re.split(rb"[/\\]", raw)
+    if bounded and (len(raw) > _LONGEST or any(len(part) > _LONGEST_NAME for part in parts)):
+        return errno.ENAMETOOLONG, ", which is longer than a path can be"
+    if _looks_secret(raw) and kind_of(os.fsdecode(raw)) is None:
+        return errno.ENOENT, " that looks like a key in hexadecimal digits or base64"
+    return 0, ""
+
+
+def _looks_secret(raw: bytes) -> bool:
+    if _DIGITS.fullmatch(raw):
+        return True
+    if not _BASE64.fullmatch(raw):
+        return False
+    try:
+        return base64.b64decode(raw[:4])[:1] == b"\x30"
+    except binascii.Error:
+        return False
+
+
+def without_values(function: Function) -> Function:
+    """Let no frame of a function keep its values when it raises: they may be keys and passwords,
+    and there are programs that show them with a traceback.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except BaseException as error:
+            args = kwargs = None  # type: ignore[assignment]
+            if error.__traceback__ is not None:
+                traceback.clear_frames(error.__traceback__.tb_next)
+            raise
+
+    return call  # type: ignore[return-value]
