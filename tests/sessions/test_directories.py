@@ -329,7 +329,7 @@ def test_a_server_whose_directory_gets_another(pki, tmp_path, one, folder, versi
 
 def test_the_distrusted_keys_are_part_of_the_policy(pki, version, monkeypatch):
     """A release that distrusts one more must not go on with sessions from before."""
-    from tlskit._core import context as core
+    from tlskit._state import state as core
 
     store, server = MemoryStore(), server_context(pki)
     only(version, server)
