@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl as stdlib
+import threading
 from typing import Any
 
 import pytest
@@ -106,7 +107,8 @@ def pair(contexts: Contexts, kind: Any) -> Pair:
     return made
 
 
-def test_a_handshake_leaves_the_first_request_in_its_place(contexts: Contexts, kind: Any) -> None:
+def test_the_first_request_behind_a_handshake_is_pending(contexts: Contexts, kind: Any) -> None:
+    """In its place, or in the connection where that takes all there is."""
     pair = Pair(contexts, kind)
     for _ in range(6):
         for end in (pair.far, pair.near):
@@ -121,10 +123,82 @@ def test_a_handshake_leaves_the_first_request_in_its_place(contexts: Contexts, k
     request = b"".join(pair.records(b"early", b"later"))
     pair.incoming.write(finished + request)
     pair.near.do_handshake()
-    assert left(pair.incoming) == len(request)
+    if kind is stdlib.MemoryBIO:
+        assert left(pair.incoming) == 0 < pair.near.pending()
+    else:
+        assert left(pair.incoming) == len(request)
     assert pair.near.read(5) == b"early"
+    assert left(pair.incoming) + pair.near.pending() > 0
     assert pair.near.read(5) == b"later"
-    assert left(pair.incoming) == 0
+    assert left(pair.incoming) + pair.near.pending() == 0
+
+
+@pytest.mark.parametrize("way", ["data", "alert"])
+def test_a_failure_behind_data_shows_that_there_is_more(pair: Pair, way: str) -> None:
+    (record,) = pair.records(b"last")
+    (spoilt,) = pair.records(b"spoilt" if way == "data" else b"")
+    spoilt = spoilt[:-1] + bytes([spoilt[-1] ^ 1]) if spoilt else b"\x15\x03\x03\x00\x02\x02\x14"
+    pair.incoming.write(record + spoilt)
+    assert pair.near.read(65536) == b"last"
+    assert left(pair.incoming) + pair.near.pending() > 0
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLError) as caught:
+            pair.near.read(65536)
+        assert not isinstance(caught.value, tlskit.SSLWantReadError)
+
+
+def test_threads_that_read_what_one_feeds(contexts: Contexts) -> None:
+    """Each byte comes to one of them, once, and each record whole."""
+    pair = Pair(contexts, stdlib.MemoryBIO)
+    pair.shake()
+    records = pair.records(*[number.to_bytes(4, "big") for number in range(3000)])
+    got: list[bytes] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while True:
+            ended = done.is_set()
+            try:
+                got.append(pair.near.read(65536))
+            except tlskit.SSLWantReadError:
+                if ended and not left(pair.incoming):
+                    return
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for record in records:
+        pair.incoming.write(record)
+    done.set()
+    for reader in readers:
+        reader.join()
+    numbers = sorted(
+        int.from_bytes(piece[at : at + 4], "big") for piece in got for at in range(0, len(piece), 4)
+    )
+    assert numbers == list(range(3000))
+
+
+def test_threads_that_write_at_once(contexts: Contexts) -> None:
+    """What goes out is in the order in which it was encrypted."""
+    pair = Pair(contexts, stdlib.MemoryBIO)
+    pair.shake()
+
+    def write(letter: bytes) -> None:
+        for _ in range(500):
+            pair.near.write(letter * 100)
+
+    writers = [threading.Thread(target=write, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    pair.carry()
+    got = bytearray()
+    with contextlib.suppress(tlskit.SSLWantReadError):
+        while True:
+            got += pair.far.read(65536)
+    assert sorted(got) == sorted(b"abc" * 50000)
+    assert all(len(set(got[at : at + 100])) == 1 for at in range(0, len(got), 100))
 
 
 @pytest.mark.parametrize("room", [1, 4, 5, 6, 100, 65536])

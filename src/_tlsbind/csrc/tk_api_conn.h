@@ -54,10 +54,21 @@ int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress 
 /* do not go on: it has ended early */
 void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p);
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
+/* In memory: put what has come into the incoming queue, and read up to 64 KiB. With the bit TK_DRY
+   set: that was all, a second read would find nothing, and nothing is to be sent. */
+enum { TK_DRY = 1073741824 };
+
+int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, void *into,
+                           size_t room);
+/* In memory: write all of it, and take up to `room` bytes out of the outgoing queue: how many. */
+int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *into, size_t room);
+
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 
 int64_t tk_conn_pending(tk_conn *c);
 /* bytes that were read from the socket before; 0: no memory */
+/* Whether a read would find data, the peer's end or a failure at once. */
+int tk_conn_holds_more(tk_conn *c);
 int tk_conn_feed(tk_conn *c, const void *data, size_t size);
 /* bytes read ahead that are not TLS: after a shutdown */
 int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room);

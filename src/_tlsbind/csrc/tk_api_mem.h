@@ -6,5 +6,14 @@ int64_t tk_mem_read(tk_mem *m, void *into, size_t room);
 int64_t tk_mem_write(tk_mem *m, const void *data, size_t size); /* -1: no memory */
 int64_t tk_mem_pending(tk_mem *m);
 void tk_mem_write_eof(tk_mem *m);
-int tk_mem_ended(tk_mem *m); /* tk_mem_write_eof was called */
 int tk_mem_eof(tk_mem *m); /* written to its end and read to its end */
+
+typedef struct { /* of a queue, to be looked at without a call, at any time */
+    int64_t pending;
+    int64_t ended;
+} tk_mem_state;
+
+const tk_mem_state *tk_mem_look(tk_mem *m); /* as long as the queue is there */
+/* all that it holds, as a queue of the caller's own; NULL: no memory */
+tk_mem *tk_mem_detach(tk_mem *m);
+const void *tk_mem_front(tk_mem *m); /* where the bytes of a queue of one's own begin */

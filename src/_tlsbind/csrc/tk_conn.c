@@ -1,6 +1,7 @@
 /* Reading from a connection, and shutting it down. tk_op.c says how an operation runs. */
 #include "tk_conn.h"
 #include "tk_handshake.h"
+#include "tk_lock.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
 #include "tk_settled.h"
@@ -56,16 +57,33 @@ static tk_outcome fill(tk_conn *c, tk_op *op)
     return TK_STEP_DONE;
 }
 
+/* In memory, whether libssl would say no more than that it wants to read: an event loop asks after
+   every read. */
+static int is_drained(tk_conn *c)
+{
+    return c->fd < 0 && c->has_read && tk_mem_is_dry(c->incoming) && !SSL_has_pending(c->ssl) &&
+           SSL_get_shutdown(c->ssl) == 0 && SSL_is_init_finished(c->ssl);
+}
+
+static int is_end(tk_outcome outcome)
+{
+    return outcome == TK_STEP_EOF || outcome == TK_STEP_ZERO_RETURN || tk_is_failure(outcome);
+}
+
 static tk_outcome step_read(tk_conn *c, tk_op *op)
 {
     tk_outcome outcome;
     int first = !c->has_read;
 
-    if (c->parked != TK_STEP_NONE)
+    if (c->parked != TK_STEP_NONE) {
+        c->told = 1;
         return c->parked;
+    }
     if (tk_handshake_first(c) && (outcome = tk_handshake_step(c, op)) != TK_STEP_DONE)
         return outcome;
-    outcome = fill(c, op);
+    outcome = is_drained(c) ? TK_STEP_WANT_READ : fill(c, op);
+    if (op->done == 0 && is_end(outcome))
+        c->told = 1;
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
         /* after a ticket libssl holds a write buffer, which only the next write would free */
         (void)SSL_free_buffers(c->ssl);
@@ -120,4 +138,19 @@ int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
     tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };
 
     return tk_op_do(c, &op, timeout);
+}
+
+int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, void *into,
+                           size_t room)
+{
+    tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ, .counts = 1 };
+    int64_t status = TK_MEMORY;
+
+    tk_conn_lock(c);
+    if (given_size == 0 || tk_mem_give(c->incoming, given, given_size))
+        status = tk_op_run(c, &op, 0);
+    if (status > 0 && is_drained(c) && tk_mem_is_dry(c->outgoing))
+        status |= TK_DRY;
+    tk_conn_unlock(c);
+    return status;
 }

@@ -78,6 +78,8 @@ struct tk_conn {
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int32_t parked;         /* what came of a read that failed for good, for the reads to come */
+    uint8_t told;           /* a reader has been told of that, or of the peer's end */
+    tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
 
     tk_event *first_event, *last_event;
     int32_t events;

@@ -218,6 +218,19 @@ int64_t tk_conn_pending(tk_conn *c)
     return n;
 }
 
+int tk_conn_holds_more(tk_conn *c)
+{
+    int more;
+
+    tk_conn_lock(c);
+    if (c->parked != TK_STEP_NONE || SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN)
+        more = !c->told;
+    else
+        more = SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c);
+    tk_conn_unlock(c);
+    return more;
+}
+
 int tk_conn_feed(tk_conn *c, const void *data, size_t size)
 {
     int ok;

@@ -2,6 +2,25 @@
 #include "tk_mem.h"
 #include "tk_fork.h"
 
+/* With the lock held. */
+static void tell(tk_mem *m) { tk_atomic_store(&m->state.pending, (int64_t)m->queue.size); }
+
+static int put(tk_mem *m, const void *data, size_t size)
+{
+    int ok = size == 0 || tk_queue_put(&m->queue, data, size);
+
+    tell(m);
+    return ok;
+}
+
+static size_t take(tk_mem *m, void *into, size_t room)
+{
+    size_t n = tk_queue_take(&m->queue, into, room);
+
+    tell(m);
+    return n;
+}
+
 tk_mem *tk_mem_new(void)
 {
     tk_mem *m = calloc(1, sizeof *m);
@@ -31,8 +50,8 @@ size_t tk_mem_take(tk_mem *m, void *into, size_t room, int *at_end)
     size_t n;
 
     tk_lock(&m->mutex);
-    n = tk_queue_take(&m->queue, into, room);
-    *at_end = n == 0 && m->ended && m->queue.size == 0;
+    n = take(m, into, room);
+    *at_end = n == 0 && m->state.ended && m->queue.size == 0;
     tk_unlock(&m->mutex);
     return n;
 }
@@ -42,7 +61,23 @@ int tk_mem_give(tk_mem *m, const void *data, size_t size)
     int ok;
 
     tk_lock(&m->mutex);
-    ok = size == 0 || tk_queue_put(&m->queue, data, size);
+    ok = put(m, data, size);
+    tk_unlock(&m->mutex);
+    return ok;
+}
+
+int tk_mem_give_first(tk_mem *m, const void *data, size_t size)
+{
+    tk_queue whole = { 0 };
+    int ok;
+
+    tk_lock(&m->mutex);
+    ok = tk_queue_put(&whole, data, size) &&
+         (m->queue.size == 0 || tk_queue_put(&whole, tk_queue_front(&m->queue), m->queue.size));
+    tk_queue_clear(ok ? &m->queue : &whole);
+    if (ok)
+        m->queue = whole;
+    tell(m);
     tk_unlock(&m->mutex);
     return ok;
 }
@@ -85,7 +120,7 @@ int64_t tk_mem_read(tk_mem *m, void *into, size_t room)
     size_t n;
 
     begin(m);
-    n = tk_queue_take(&m->queue, into, room);
+    n = take(m, into, room);
     end(m);
     return (int64_t)n;
 }
@@ -95,7 +130,7 @@ int64_t tk_mem_write(tk_mem *m, const void *data, size_t size)
     int ok;
 
     begin(m);
-    ok = size == 0 || tk_queue_put(&m->queue, data, size);
+    ok = put(m, data, size);
     end(m);
     return ok ? (int64_t)size : -1;
 }
@@ -113,18 +148,8 @@ int64_t tk_mem_pending(tk_mem *m)
 void tk_mem_write_eof(tk_mem *m)
 {
     begin(m);
-    m->ended = 1;
+    tk_atomic_store(&m->state.ended, 1);
     end(m);
-}
-
-int tk_mem_ended(tk_mem *m)
-{
-    int ended;
-
-    begin(m);
-    ended = m->ended;
-    end(m);
-    return ended;
 }
 
 int tk_mem_eof(tk_mem *m)
@@ -132,7 +157,26 @@ int tk_mem_eof(tk_mem *m)
     int eof;
 
     begin(m);
-    eof = m->ended && m->queue.size == 0;
+    eof = m->state.ended && m->queue.size == 0;
     end(m);
     return eof;
 }
+
+const tk_mem_state *tk_mem_look(tk_mem *m) { return &m->state; }
+
+tk_mem *tk_mem_detach(tk_mem *m)
+{
+    tk_mem *own = tk_mem_new();
+
+    if (own == NULL)
+        return NULL;
+    begin(m);
+    own->queue = m->queue;
+    memset(&m->queue, 0, sizeof m->queue);
+    tell(m);
+    end(m);
+    tell(own);
+    return own;
+}
+
+const void *tk_mem_front(tk_mem *m) { return tk_queue_front(&m->queue); }

@@ -4,10 +4,16 @@
 
 #include "tk_queue.h"
 
+/* Room of a caller's, for bytes that need not go through a queue then. */
+typedef struct {
+    uint8_t *into;
+    size_t room, size;
+} tk_mem_sink;
+
 struct tk_mem {
     tk_mutex mutex;
     int references;
-    int ended; /* nothing more will be written */
+    tk_mem_state state; /* changes with the lock held */
     tk_queue queue;
 };
 
@@ -16,6 +22,12 @@ void tk_mem_join(tk_mem *m); /* one reference more */
 void tk_mem_part(tk_mem *m); /* one reference less; NULL is nothing */
 size_t tk_mem_take(tk_mem *m, void *into, size_t room, int *at_end);
 int tk_mem_give(tk_mem *m, const void *data, size_t size); /* 0: no memory */
+int tk_mem_give_first(tk_mem *m, const void *data, size_t size); /* in front of all else */
 int tk_mem_holds_record(tk_mem *m);
+static inline int tk_mem_holds(tk_mem *m) { return tk_atomic_load(&m->state.pending) != 0; }
+static inline int tk_mem_is_dry(tk_mem *m) /* nothing is there, and no end either */
+{
+    return tk_atomic_load(&m->state.pending) == 0 && tk_atomic_load(&m->state.ended) == 0;
+}
 
 #endif

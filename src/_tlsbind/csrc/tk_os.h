@@ -112,6 +112,10 @@ static inline void *tk_atomic_once(void **p, void *value)
 {
     return InterlockedCompareExchangePointer((void *volatile *)p, value, NULL);
 }
+static inline void *tk_atomic_swap(void **place, void *value)
+{
+    return InterlockedExchangePointer((void *volatile *)place, value);
+}
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {
     (void)before, (void)in_parent, (void)in_child;
@@ -245,6 +249,10 @@ static inline void *tk_atomic_once(void **p, void *value)
 
     __atomic_compare_exchange_n(p, &before, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return before;
+}
+static inline void *tk_atomic_swap(void **place, void *value)
+{
+    return __atomic_exchange_n(place, value, __ATOMIC_ACQ_REL);
 }
 static inline int tk_at_fork(void (*before)(void), void (*in_parent)(void), void (*in_child)(void))
 {

@@ -1,6 +1,41 @@
-/* A byte queue that holds no memory while it is empty: an idle connection must cost nothing
-   here. */
+/* A byte queue that holds no memory while it is empty: an idle connection must cost nothing here.
+
+   Large memory comes from a few blocks that the process keeps. The allocator would get a block of
+   that size from the kernel each time, and its fresh pages cost more than TLS does. */
 #include "tk_queue.h"
+
+enum {
+    BLOCK = 320 << 10,     /* bytes: what asyncio reads or writes at once, encrypted */
+    BLOCK_FROM = 24 << 10, /* a queue that needs as much gets a block */
+    BLOCKS_KEPT = 4
+};
+
+static void *kept[BLOCKS_KEPT];
+
+static uint8_t *allocate(size_t *room)
+{
+    int i;
+
+    if (*room < BLOCK_FROM || *room > BLOCK)
+        return malloc(*room);
+    *room = BLOCK;
+    for (i = 0; i < BLOCKS_KEPT; i++) {
+        void *block = tk_atomic_swap(&kept[i], NULL);
+        if (block != NULL)
+            return block;
+    }
+    return malloc(BLOCK);
+}
+
+static void release(uint8_t *data, size_t room)
+{
+    void *block = data;
+    int i;
+
+    for (i = 0; i < BLOCKS_KEPT && room == BLOCK && block != NULL; i++)
+        block = tk_atomic_swap(&kept[i], block); /* what was there goes on to the next place */
+    free(block);
+}
 
 uint8_t *tk_queue_reserve(tk_queue *q, size_t more)
 {
@@ -13,11 +48,11 @@ uint8_t *tk_queue_reserve(tk_queue *q, size_t more)
 
             if (room < 2 * q->size)
                 room = 2 * q->size;
-            if ((data = malloc(room)) == NULL)
+            if ((data = allocate(&room)) == NULL)
                 return NULL;
             if (q->size > 0)
                 memcpy(data, q->data + q->start, q->size);
-            free(q->data);
+            release(q->data, q->room);
             q->data = data;
             q->room = room;
         }
@@ -58,6 +93,6 @@ size_t tk_queue_take(tk_queue *q, void *into, size_t room)
 
 void tk_queue_clear(tk_queue *q)
 {
-    free(q->data);
+    release(q->data, q->room);
     memset(q, 0, sizeof *q);
 }

@@ -218,13 +218,12 @@ static void leave(tk_conn *c, tk_op *op, size_t told)
     end_turn(c, op, torn);
 }
 
-int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
+/* With the lock held. */
+static int64_t write_once(tk_conn *c, const void *data, size_t size, int64_t timeout)
 {
     tk_op op = { .step = step_write, .data = data, .size = size, .kind = TK_WRITE, .counts = 1 };
-    int64_t status;
+    int64_t status = tk_op_run(c, &op, timeout);
 
-    tk_conn_lock(c);
-    status = tk_op_run(c, &op, timeout);
     if (failed(status)) {
         leave(c, &op, op.taken);
     } else if (status < 0) {
@@ -232,6 +231,36 @@ int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout
         leave(c, &op, told);
         status = told > 0 ? (int64_t)told : status;
     }
+    return status;
+}
+
+int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout)
+{
+    int64_t status;
+
+    tk_conn_lock(c);
+    status = write_once(c, data, size, timeout);
+    tk_conn_unlock(c);
+    return status;
+}
+
+int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *into, size_t room)
+{
+    tk_mem_sink sink = { .into = into, .room = room };
+    int64_t status;
+    int at_end;
+
+    tk_conn_lock(c);
+    sink.size = tk_mem_take(c->outgoing, into, room, &at_end); /* of others, from before */
+    if (c->inside == 0)
+        c->sink = &sink;
+    status = write_once(c, data, size, 0);
+    if (c->sink == &sink)
+        c->sink = NULL;
+    if (status >= 0)
+        status = (int64_t)sink.size;
+    else if (sink.size > 0 && !tk_mem_give_first(c->outgoing, into, sink.size)) /* an alert, say */
+        status = TK_MEMORY;
     tk_conn_unlock(c);
     return status;
 }

@@ -34,6 +34,7 @@ from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
 from .context import ConnectionContext
+from .queues import MemoryChannel, QueueChannel
 from .stream import StreamChannel, Wire
 
 if TYPE_CHECKING:
@@ -341,10 +342,13 @@ def transport(
     constructor takes.
     """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
-        return Channel, (incoming, outgoing), {}
+        return MemoryChannel, (incoming, outgoing), {}
     if isinstance(incoming, Wire):
         unused = (MemoryBIO(), MemoryBIO()) if incoming.fd < 0 else None
         return StreamChannel, unused, {"wire": incoming}
+    if type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO:
+        bios = MemoryBIO(), MemoryBIO()
+        return QueueChannel, bios, {"given": (incoming, outgoing)}
     if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
         raise TypeError(
             f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, "

@@ -123,8 +123,9 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         return self._sslobj.write(data)
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Corresponds to
-        SSL_pending(3).
+        """Return how many bytes can be read from the record that has been decrypted. Between the
+        stdlib's MemoryBIOs, at least 1 while a read would find something without the network.
+        Corresponds to SSL_pending(3).
         """
         return self._sslobj.pending()
 

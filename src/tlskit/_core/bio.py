@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import SSLError
-from .native import ROOM, Spare, ffi, give_back, lib, owned, spare
+from .native import ROOM, Spare, ffi, lib, owned, spares
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+_read, _write = lib.tk_mem_read, lib.tk_mem_write
+_take, _put = spares.pop, spares.append
+_COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
 class MemoryBIO:
@@ -19,25 +23,61 @@ class MemoryBIO:
     it is empty it holds no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.
     """
 
-    __slots__ = ("__weakref__", "_mem")
+    __slots__ = ("__weakref__", "_mem", "_state")
 
     def __init__(self) -> None:
         self._mem = owned(lib.tk_mem_new(), lib.tk_mem_free)
+        self._state = lib.tk_mem_look(self._mem)
+
+    @property
+    def pending(self) -> int:
+        """How many bytes can be read."""
+        return self._state.pending
+
+    @property
+    def eof(self) -> bool:
+        """True when the end was marked and all has been read."""
+        return bool(lib.tk_mem_eof(self._mem))
+
+    @property
+    def ended(self) -> bool:
+        """True when the end was marked."""
+        return bool(self._state.ended)
 
     def read(self, size: int = -1, /) -> bytes:
         """Take up to `size` bytes out, or all there are when it is negative; b"" when there are
         none.
         """
-        if not hasattr(size, "__index__"):
+        pending: int = self._state.pending
+        if size == -1:
+            size = pending
+        elif not hasattr(size, "__index__"):
             raise TypeError(f"'{type(size).__name__}' object cannot be interpreted as an integer")
-        pending: int = lib.tk_mem_pending(self._mem)
-        room = pending if size < 0 or size > pending else size
-        if room == 0:
+        elif size < 0 or size > pending:
+            size = pending
+        if size == 0:
             return b""
-        one = spare() if room <= ROOM else Spare(room)
-        data: bytes = one.view[: lib.tk_mem_read(self._mem, one.pointer, room)]
-        give_back(one)
+        if size > ROOM:
+            return self._read_much(size)
+        try:
+            one = _take()
+        except IndexError:
+            one = Spare(ROOM)
+        data: bytes = one.view[: _read(self._mem, one.pointer, size)]
+        _put(one)
         return data
+
+    def _read_much(self, size: int) -> bytes:
+        if size < self._state.pending:
+            one = Spare(size)
+            return one.view[: _read(self._mem, one.pointer, size)]
+        whole = lib.tk_mem_detach(self._mem)  # at once: another thread may read, too
+        if whole == ffi.NULL:
+            raise MemoryError("no memory for reading a MemoryBIO")
+        try:
+            return ffi.buffer(lib.tk_mem_front(whole), lib.tk_mem_pending(whole))[:]
+        finally:
+            lib.tk_mem_free(whole)
 
     def write(self, data: Buffer, /) -> int:
         """Put all of `data` in, and return how many bytes that is.
@@ -45,36 +85,28 @@ class MemoryBIO:
         Raises:
             SSLError: after write_eof().
         """
-        if lib.tk_mem_ended(self._mem):
+        if self._state.ended:
             raise SSLError("cannot write() after write_eof()")
         if type(data) is bytes:
-            return self._put(data, len(data))
+            n: int = _write(self._mem, data, len(data))
+            if n < 0:
+                raise MemoryError(f"no memory for {len(data)} bytes in a MemoryBIO")
+            return n
+        if type(data) is memoryview and data.nbytes <= _COPIED and data.c_contiguous:
+            return self.write(bytes(data))
         pointer = ffi.from_buffer("char[]", data)
         try:
-            return self._put(pointer, len(pointer))
+            size = len(pointer)
+            if _write(self._mem, pointer, size) < 0:
+                raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
         finally:
             ffi.release(pointer)
-
-    def _put(self, data: Any, size: int) -> int:
-        if lib.tk_mem_write(self._mem, data, size) < 0:
-            raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
         return size
 
     def __repr__(self) -> str:
-        ended = ", then the end" if lib.tk_mem_ended(self._mem) else ""
+        ended = ", then the end" if self._state.ended else ""
         return f"<{type(self).__name__} with {self.pending} bytes{ended}>"
 
     def write_eof(self) -> None:
         """Mark the end: `eof` becomes true once all has been read."""
         lib.tk_mem_write_eof(self._mem)
-
-    @property
-    def pending(self) -> int:
-        """How many bytes can be read."""
-        n: int = lib.tk_mem_pending(self._mem)
-        return n
-
-    @property
-    def eof(self) -> bool:
-        """True when the end was marked and all has been read."""
-        return bool(lib.tk_mem_eof(self._mem))

@@ -28,7 +28,7 @@ from .answering import Answering
 from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
-from .fault import from_queue, plain_error, translate
+from .fault import from_queue, plain_error, translate, want_read
 from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
 from .observed import Observed
 from .peer import Peer
@@ -221,7 +221,7 @@ class Connection(Observed, Exporter, Peer):
         """
         if (
             buffer is None
-            and 0 < len <= ROOM
+            and len > 0
             and self.on_session is None
             and (timeout == 0.0 or select.select is _native_select)
         ):
@@ -235,13 +235,13 @@ class Connection(Observed, Exporter, Peer):
                 one = _take()
             except IndexError:
                 one = Spare(ROOM)
-            n = _read(self._conn, one.pointer, len, ms)
+            n = _read(self._conn, one.pointer, len if len < ROOM else ROOM, ms)
             data = one.view[:n] if n > 0 else b""
             _put(one)
             if n >= 0:
                 return data
             if n != _PAUSED and n != _INTERRUPTED:
-                raise self._error(n, _READ)
+                raise want_read() if n == _WANT_READ else self._error(n, _READ)
             if timeout:
                 timeout = max(timeout - (monotonic() - began), 1e-3)
         if buffer is not None:
@@ -251,8 +251,8 @@ class Connection(Observed, Exporter, Peer):
         return self._read_bytes(len, timeout) if len else b""
 
     def _read_bytes(self, n: int, timeout: Timeout) -> bytes:
-        one = spare(n)
-        n = self._operate(_READ, (one.pointer, min(n, one.room)), timeout)
+        one = spare()
+        n = self._operate(_READ, (one.pointer, min(n, ROOM)), timeout)
         data: bytes = one.view[:n]
         give_back(one)
         return data

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from .native import CONST, ffi, lib
 
+_WANT_READ = int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 _EOF_TEXT = "EOF occurred in violation of protocol"
 
 
@@ -45,17 +46,15 @@ def translate(
         certificate: DER of the certificate at which verification failed, if it did.
     """
     if status == lib.TK_WANT_READ:
-        return _plain(
-            SSLWantReadError,
-            SSLErrorNumber.SSL_ERROR_WANT_READ,
-            "The operation did not complete (read)",
-        )
+        return want_read()
     if status == lib.TK_WANT_WRITE:
         return _plain(
             SSLWantWriteError,
             SSLErrorNumber.SSL_ERROR_WANT_WRITE,
             "The operation did not complete (write)",
         )
+    if status == lib.TK_MEMORY:
+        return MemoryError("no memory for the bytes of a connection")
     if status == lib.TK_TIMED_OUT:
         return TimeoutError(f"The {doing} operation timed out")
     if status == lib.TK_REENTERED:
@@ -79,6 +78,13 @@ def translate(
             return OSError(number, os.strerror(number))
         return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
     return from_queue(fault, hostname=hostname, certificate=certificate)
+
+
+def want_read() -> SSLWantReadError:
+    """The exception of a read that finds nothing: for an event loop, every second read."""
+    error = SSLWantReadError(_WANT_READ, "The operation did not complete (read)")
+    error.library = error.reason = None  # type: ignore[assignment]
+    return error
 
 
 def from_queue(

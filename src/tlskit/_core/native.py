@@ -61,31 +61,28 @@ class Spare:
 
     Kept in a pool, because an allocation costs more than the call. `pop` and `append` of a deque
     are atomic, with and without the GIL, so a signal handler or a finaliser that comes between
-    takes another one.
+    takes another one. No room is larger than those of the pool: the pages of a fresh block would
+    cost more than another call.
     """
 
-    __slots__ = ("pointer", "room", "view")
+    __slots__ = ("bytes", "pointer", "view")
 
     def __init__(self, room: int) -> None:
-        self.room = room
         self.pointer = _uncleared("char[]", room)
         self.view = ffi.buffer(self.pointer, room)
+        self.bytes = memoryview(self.view)
 
 
 _uncleared = ffi.new_allocator(should_clear_after_alloc=False)
-ROOM, _MOST_ROOM, _POOL = 65536, 262144, 16
+ROOM, _POOL = 65536, 16
 
-#: The pool itself: Connection.read takes from it, and puts back, in place. What is put into a full
-#: one takes the place of another member.
+#: The pool itself: reads take from it, and put back, in place. What is put into a full one takes
+#: the place of another member.
 spares: deque[Spare] = deque(maxlen=_POOL)
 
 
-def spare(room: int = 0) -> Spare:
-    """Take from the pool, or make a new one when it is empty or `room` bytes are more than its
-    members hold.
-    """
-    if room > ROOM:
-        return Spare(min(room, _MOST_ROOM))
+def spare() -> Spare:
+    """Take from the pool, or make a new one when it is empty."""
     try:
         return spares.pop()
     except IndexError:
@@ -94,5 +91,4 @@ def spare(room: int = 0) -> Spare:
 
 def give_back(one: Spare) -> None:
     """Put back what `spare` gave."""
-    if one.room == ROOM:
-        spares.append(one)
+    spares.append(one)

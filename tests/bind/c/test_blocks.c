@@ -55,7 +55,7 @@ static void memory_reads_what_was_written(void)
     CHECK_EQUAL(tk_mem_pending(m), 5);
     CHECK_EQUAL(tk_mem_read(m, into, 2), 2);
     tk_mem_write_eof(m);
-    CHECK(tk_mem_ended(m) && !tk_mem_eof(m));
+    CHECK(tk_mem_look(m)->ended && !tk_mem_eof(m));
     CHECK_EQUAL(tk_mem_read(m, into, sizeof into), 3);
     CHECK(!memcmp(into, "llo", 3) && tk_mem_eof(m));
     tk_mem_join(m);

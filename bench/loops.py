@@ -1,0 +1,219 @@
+"""TLS under event loops: a client and a server in one process, for each way of putting TLS under
+asyncio.
+
+    python -m bench.loops WAY WORK SECONDS FOLDER VERSION   prints {"wall", "cpu", "openssl"}
+
+A WAY is MODULE@LOOP[+inject]: whose contexts (`ssl`, `tlskit`), which loop or transport (`asyncio`,
+`uvloop`, `aiofastnet`, `aiofastnet/uvloop`, `tlskit.aio`), and whether tlskit is injected into ssl.
+Both ends are protocols, so that what is measured is the transport.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import os
+import ssl
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
+
+LOOPBACK = "127.0.0.1"
+
+
+class Way(NamedTuple):
+    """Whose contexts, over which transport."""
+
+    module: str
+    loop: str
+    inject: bool
+
+
+def parse_way(text: str) -> Way:
+    """Read "MODULE@LOOP[+inject]"."""
+    module, _, rest = text.partition("@")
+    loop, plus, _ = rest.partition("+")
+    return Way(module, loop, bool(plus))
+
+
+@dataclass(frozen=True)
+class Contexts:
+    """Both ends' contexts."""
+
+    client: Any
+    server: Any
+
+
+def contexts(tls: Any, folder: str, version: str) -> Contexts:
+    """A client's and a server's, which speak one version only."""
+    client, server = (
+        tls.SSLContext(tls.PROTOCOL_TLS_CLIENT),
+        tls.SSLContext(tls.PROTOCOL_TLS_SERVER),
+    )
+    client.load_verify_locations(os.path.join(folder, "ca.pem"))
+    server.load_cert_chain(os.path.join(folder, "server.pem"))
+    for context in (client, server):
+        context.minimum_version = context.maximum_version = getattr(tls.TLSVersion, version)
+    return Contexts(client, server)
+
+
+class EchoServer(asyncio.Protocol):
+    """Send back what comes."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.write = transport.write
+
+    def data_received(self, data: bytes) -> None:
+        self.write(data)
+
+
+class EchoClient(asyncio.Protocol):
+    """Send a message, wait until as much has come back, and again."""
+
+    def __init__(self, size: int) -> None:
+        self.message, self.missing = bytes(size), size
+        self.done: asyncio.Future[None]
+        self.left = 0
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport, self.write = transport, transport.write
+
+    def run(self, count: int) -> asyncio.Future[None]:
+        """Make `count` round trips."""
+        self.done = asyncio.get_running_loop().create_future()
+        self.left = count
+        self.write(self.message)
+        return self.done
+
+    def data_received(self, data: bytes) -> None:
+        self.missing -= len(data)
+        if self.missing > 0:
+            return
+        self.missing = len(self.message)
+        self.left -= 1
+        if self.left:
+            self.write(self.message)
+        else:
+            self.done.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.left and not self.done.done():
+            self.done.set_exception(exc or ConnectionError("the server has ended the connection"))
+
+
+class Net(NamedTuple):
+    """How a transport is made."""
+
+    create_connection: Callable[..., Awaitable[Any]]
+    create_server: Callable[..., Awaitable[Any]]
+
+
+def net(way: Way) -> Net:
+    """What makes connections and servers."""
+    loop = asyncio.get_running_loop()
+    if way.loop.startswith("aiofastnet"):
+        import aiofastnet
+
+        def bound(function: Any) -> Any:
+            return lambda *args, **kwargs: function(loop, *args, **kwargs)
+
+        return Net(bound(aiofastnet.create_connection), bound(aiofastnet.create_server))
+    if way.loop.startswith("tlskit.aio"):
+        aio: Any = importlib.import_module("tlskit.aio")
+        return Net(aio.create_connection, aio.create_server)
+    return Net(loop.create_connection, loop.create_server)
+
+
+async def echo(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
+    """Wall and CPU seconds of a round trip of `size` bytes."""
+    make = net(way)
+    server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
+    port = server.sockets[0].getsockname()[1]
+    transport, client = await make.create_connection(
+        lambda: EchoClient(size), LOOPBACK, port, ssl=both.client, server_hostname="localhost"
+    )
+    try:
+        return await measured(client.run, seconds)
+    finally:
+        transport.close()
+        server.close()
+
+
+async def connect(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
+    """Wall and CPU seconds of connecting with a full handshake, a round trip, and closing."""
+    make = net(way)
+    server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
+    port = server.sockets[0].getsockname()[1]
+
+    async def run(count: int) -> None:
+        for _ in range(count):
+            transport, client = await make.create_connection(
+                lambda: EchoClient(size),
+                LOOPBACK,
+                port,
+                ssl=both.client,
+                server_hostname="localhost",
+            )
+            await client.run(1)
+            transport.close()
+
+    try:
+        return await measured(run, seconds)
+    finally:
+        server.close()
+
+
+async def measured(run: Callable[[int], Awaitable[None]], seconds: float) -> tuple[float, float]:
+    """Wall and CPU seconds of one of many: `run(count)` makes them."""
+    count = 8
+    while True:
+        start = perf_counter()
+        await run(count)
+        if perf_counter() - start > seconds / 10:
+            break
+        count *= 2
+    done, took, used, start = 0, 0.0, process_time(), perf_counter()
+    while took < seconds:
+        await run(count)
+        done += count
+        took = perf_counter() - start
+    return took / done, (process_time() - used) / done
+
+
+WORKS: dict[str, tuple[Callable[..., Awaitable[tuple[float, float]]], int]] = {
+    "echo_64": (echo, 64),
+    "echo_16k": (echo, 16384),
+    "echo_256k": (echo, 262144),
+    "connect_echo_close": (connect, 64),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Do one piece of work."""
+    if len(arguments) != 5 or arguments[1] not in WORKS:
+        print("python -m bench.loops WAY WORK SECONDS FOLDER VERSION", file=sys.stderr)
+        return 2
+    text, name, seconds, folder, version = arguments
+    way = parse_way(text)
+    tls: Any = importlib.import_module(way.module)
+    if way.inject:
+        tls.inject_into_ssl()
+        tls = ssl
+    work, size = WORKS[name]
+    both = contexts(tls, folder, version)
+    factory = None
+    if way.loop.endswith("uvloop"):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        wall, cpu = runner.run(work(way, both, float(seconds), size))  # type: ignore[arg-type]
+    print(json.dumps({"wall": wall, "cpu": cpu, "openssl": tls.OPENSSL_VERSION}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""The channels in memory: between MemoryBIOs of tlskit's, and between those of the stdlib's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._core.bio import MemoryBIO
+from .._core.memory import InMemory
+from .._core.queued import SLOTS, Queued
+from .channel import Channel
+
+
+class MemoryChannel(InMemory, Channel):
+    """A Channel between two MemoryBIOs of tlskit's."""
+
+    __slots__ = ()
+
+
+class QueueChannel(Queued, Channel):
+    """A Channel between two MemoryBIOs of the stdlib's."""
+
+    __slots__ = SLOTS
+
+    def __init__(
+        self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, bios=bios, **kwargs)
+        self._connect_queues(bios, given)

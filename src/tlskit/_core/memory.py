@@ -1,0 +1,72 @@
+"""The operations of a connection in memory, which never wait.
+
+An event loop makes four of them for each message, and each costs less than what Python adds to it.
+So the usual case is written out here; all else is Connection's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .connection import Connection, Timeout
+from .fault import want_read
+from .native import ROOM, Spare, lib, spares
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_read, _write = lib.tk_conn_read, lib.tk_conn_write
+_take, _put = spares.pop, spares.append
+_WANT_READ, _READ, _WRITE = lib.TK_WANT_READ, lib.TK_READ, lib.TK_WRITE
+_AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
+_COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
+
+
+class InMemory(Connection):
+    """A Connection between two MemoryBIOs."""
+
+    __slots__ = ()
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        if buffer is not None or len <= 0 or self.on_session is not None:
+            return Connection.read(self, len, buffer)
+        try:
+            one = _take()
+        except IndexError:
+            one = Spare(ROOM)
+        n = _read(self._conn, one.pointer, len if len < ROOM else ROOM, 0)
+        if n > 0:
+            data = one.view[:n]
+            _put(one)
+            return data
+        _put(one)
+        if n == _WANT_READ:
+            raise want_read()
+        return self._go_on(n, len) if n else b""
+
+    def _go_on(self, status: int, len: int) -> Any:
+        if status in _AGAIN:
+            return Connection.read(self, len)
+        raise self._error(status, _READ)
+
+    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
+        if self.on_session is not None:
+            return Connection.write(self, data)
+        if type(data) is not bytes:
+            if not is_short(data):
+                return Connection.write(self, data)
+            data = bytes(data)
+        n: int = _write(self._conn, data, len(data), 0)
+        if n >= 0:
+            return n
+        if n in _AGAIN:
+            return Connection.write(self, data)
+        raise self._error(n, _WRITE)
+
+
+def is_short(data: Any) -> bool:
+    """Whether `bytes(data)` is a short copy of it."""
+    kind = type(data)
+    return (kind is memoryview and data.nbytes <= _COPIED and data.c_contiguous) or (
+        kind is bytearray and len(data) <= _COPIED
+    )

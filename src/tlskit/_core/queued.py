@@ -1,0 +1,230 @@
+"""A connection between two of the stdlib's MemoryBIOs: what asyncio and uvloop hold.
+
+libssl works on MemoryBIOs of our own, and the bytes are moved: all that `incoming` holds before an
+operation, all that was made for `outgoing` after it, also when it failed. (The Pump of bridge.py is
+for objects that may refuse, and moves single records.)
+
+An event loop reads for as long as something is pending in `incoming` or in the connection, and then
+waits for the network. So what was moved and has not been read shows in `pending()`: decrypted
+bytes by their number, and a record that has not been decrypted, or the peer's end behind its data,
+as 1.
+
+asyncio reads until a read finds nothing. That second read costs more than the first one, so the
+first one notes when it has taken all (`_dry`), and the second looks at `incoming` alone.
+
+Threads: each direction has its lock, so that bytes stay in order. They are held across a crossing,
+which never waits.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from ..errors import SSLError, SSLWantReadError
+from .bio import MemoryBIO
+from .connection import Connection, Timeout
+from .fault import want_read
+from .memory import is_short
+from .native import ROOM, Spare, lib, spares
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken
+_take, _put = spares.pop, spares.append
+_DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_WANT_READ
+_AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
+_SHORT = 49152  # bytes: what it takes on the wire fits into one room
+_NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
+SLOTS = "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_receiving", "_sending"
+
+
+class Queued(Connection):
+    """A Connection between two MemoryBIOs of the stdlib's."""
+
+    __slots__ = _NO_SLOTS
+
+    _dry: bool  # all that had come was read, and nothing is to be sent
+    _given_in: Any
+    _given_out: Any
+    _in: MemoryBIO
+    _out: MemoryBIO
+    _over: bool  # TLS is over: nothing that comes now is ours
+    _receiving: Any
+    _sending: Any
+
+    def _connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
+        self._in, self._out = inner
+        self._given_in, self._given_out = given
+        self._receiving, self._sending = RLock(), RLock()
+        self._over = self._dry = False
+
+    # -- reading and writing: the usual case, without a frame more than it needs -------------------
+
+    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        incoming = self._given_in
+        if self._dry and not incoming.pending and not incoming.eof:
+            if len == 0 and buffer is None:
+                return b""
+            raise want_read()
+        if buffer is not None or len <= 0 or self.on_session is not None or self._over:
+            return self._read_slowly(len, buffer)
+        try:
+            one = _take()
+        except IndexError:
+            one = Spare(ROOM)
+        with self._receiving:
+            given = incoming.read()
+            n = _read(self._conn, given, given.__len__(), one.pointer, len if len < ROOM else ROOM)
+            if n > _DRY:
+                self._dry = True
+                data = one.view[: n - _DRY]
+                _put(one)
+                return data
+            self._dry = False
+        data = one.view[:n] if n > 0 else b""
+        _put(one)
+        if n in _AGAIN:
+            return self._read_slowly(len, None)
+        if self._out.pending:
+            self._send()
+        if n > 0:
+            return data
+        if n == 0:
+            self._give_back()
+            return b""
+        if n == _WANT_READ:
+            if self._ended():
+                return self._read_slowly(len, None)
+            raise want_read()
+        try:
+            raise self._error(n, _READ)
+        finally:
+            self._send()
+
+    def _read_slowly(self, len: int, buffer: Any) -> Any:
+        while True:
+            self._receive()
+            try:
+                got = super().read(len, buffer)
+                break
+            except SSLWantReadError:
+                if not self._ended():
+                    raise
+            finally:
+                self._send()
+        if not got and len:
+            self._give_back()
+        return got
+
+    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
+        if type(data) is not bytes and is_short(data):
+            data = bytes(data)
+        if type(data) is not bytes or len(data) > _SHORT or self.on_session is not None:
+            return self._write_slowly(data)
+        try:
+            one = _take()
+        except IndexError:
+            one = Spare(ROOM)
+        with self._sending:
+            n = _write(self._conn, data, len(data), one.pointer, ROOM)
+            if n > 0:
+                self._given_out.write(one.bytes[:n])
+        _put(one)
+        if 0 < n < ROOM:
+            return len(data)
+        if n in _AGAIN:
+            return self._write_slowly(data)
+        self._send()
+        if n < 0:
+            raise self._error(n, _WRITE)
+        return len(data)
+
+    def _write_slowly(self, data: Buffer) -> int:
+        try:
+            return super().write(data)
+        finally:
+            self._send()
+
+    # -- the other operations ----------------------------------------------------------------------
+
+    def do_handshake(self, timeout: Timeout = 0.0) -> None:
+        while True:
+            self._receive()
+            try:
+                return super().do_handshake()
+            except SSLWantReadError:
+                if not self._ended():
+                    raise
+            finally:
+                self._send()
+
+    def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
+        while True:
+            self._receive()
+            try:
+                return super().read_early_data(size)
+            except SSLWantReadError:
+                if not self._ended():
+                    raise
+            finally:
+                self._send()
+
+    def shutdown(self, timeout: Timeout = 0.0) -> None:
+        while True:
+            self._receive()
+            try:
+                super().shutdown()
+                break
+            except SSLWantReadError:
+                if not self._ended():
+                    raise
+            finally:
+                self._send()
+        self._give_back()
+
+    def request_certificate(self) -> None:
+        try:
+            super().request_certificate()
+        finally:
+            self._send()
+
+    def close(self) -> None:
+        self._dry = False
+        super().close()
+
+    def pending(self) -> int:
+        return super().pending() or bool(lib.tk_conn_holds_more(self._conn))
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def _receive(self) -> None:
+        with self._receiving:
+            self._dry = False
+            if not self._over and (data := self._given_in.read()):
+                self._in.write(data)
+
+    def _ended(self) -> bool:
+        """Whether the end of `incoming` has been passed on just now."""
+        if not self._given_in.eof:
+            return False
+        with self._receiving:
+            if self._over or self._in.ended:
+                return False
+            self._in.write_eof()
+            return True
+
+    def _send(self) -> None:
+        if self._out.pending:
+            with self._sending:
+                self._given_out.write(self._out.read())
+
+    def _give_back(self) -> None:
+        """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        with self._receiving:
+            self._over = True
+            if rest := self._in.read():
+                with suppress(SSLError):  # nothing can be put back behind the end
+                    self._given_in.write(rest + self._given_in.read())
