@@ -265,6 +265,10 @@ def test_inject(world: World) -> None:
     run("docs/inject.md", {})
 
 
+def test_contexts(world: World) -> None:
+    run("docs/contexts.md", {})
+
+
 def test_bindings(world: World) -> None:
     run("docs/bindings.md", {})
 

@@ -47,6 +47,7 @@ def test_each_public_name_is_in_the_reference():
 
 
 def test_each_name_of_the_reference_is_there():
+    __import__("tlskit._settings.watcher")
     __import__("tlskit.metrics")
     __import__("tlskit.stores.contract")
     assert all(found(name) is not None for name in NAMED)

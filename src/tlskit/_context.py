@@ -11,7 +11,14 @@ from ._connection.channel import Channel
 from ._connection.object import SSLObject
 from ._connection.socket import SSLSocket
 from ._core.fault import plain_error
-from ._settings import CredentialSettings, ProtocolSettings, QuestionSettings, VerificationSettings
+from ._settings import (
+    CredentialSettings,
+    ProtocolSettings,
+    QuestionSettings,
+    RenewalSettings,
+    VerificationSettings,
+    WholeSettings,
+)
 from ._settings.arguments import integer
 from ._settings.protocol import FIXED
 from ._settings.sessions import ContextSessions
@@ -37,7 +44,13 @@ _ROLES = {
 
 
 class SSLContext(  # type: ignore[misc]
-    ProtocolSettings, VerificationSettings, CredentialSettings, QuestionSettings, dormant.Dormant
+    ProtocolSettings,
+    VerificationSettings,
+    CredentialSettings,
+    QuestionSettings,
+    RenewalSettings,
+    WholeSettings,
+    dormant.Dormant,
 ):
     """Settings, certificates, trust and sessions for any number of connections.
 
@@ -45,8 +58,8 @@ class SSLContext(  # type: ignore[misc]
     SSL_CTX of its own that nothing uses: it is a client that trusts nobody, so whatever went past
     tlskit would fail.
 
-    Settings may come from any thread; those made while connections exist hold for connections made
-    later.
+    Settings may come from any thread, at any time. A connection has the settings that were in force
+    when it was made, all of them, whatever is set afterwards; see `configure` for several at once.
 
     Attributes:
         sslsocket_class, sslobject_class: what connections are made of: classes derived from

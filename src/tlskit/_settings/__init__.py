@@ -1,12 +1,21 @@
 """The settings of an SSLContext, one class for each noun; `_context.SSLContext` is made of them.
 
-Each knows the context's `_core`, which checks a value and puts it in force or raises and changes
-nothing, and beside it only what it has to remember itself.
+Each checks what it is given and hands it to the context's `_settings` (_state/settings.py), which
+put it in force or raise and change nothing. What was set is read from there too.
 """
 
 from .credentials import CredentialSettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
+from .renewal import RenewalSettings
 from .verification import VerificationSettings
+from .whole import WholeSettings
 
-__all__ = ["CredentialSettings", "ProtocolSettings", "QuestionSettings", "VerificationSettings"]
+__all__ = [
+    "CredentialSettings",
+    "ProtocolSettings",
+    "QuestionSettings",
+    "RenewalSettings",
+    "VerificationSettings",
+    "WholeSettings",
+]

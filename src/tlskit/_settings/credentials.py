@@ -45,7 +45,7 @@ class CredentialSettings:
         """
         chain = content_of("certfile", certfile)
         key = chain if keyfile is None else content_of("keyfile", keyfile)
-        self._use(_read(chain, key, password))
+        self._use(read_credential(chain, key, password))
 
     def _use(self, credential: Credential) -> None:
         """Show this certificate, in place of the one with the same kind of key."""
@@ -124,7 +124,8 @@ class CredentialSettings:
         self._settings.change(psk_server=_keys(callback, hint))
 
 
-def _read(chain: bytes, key: bytes, password: Any) -> Credential:
+def read_credential(chain: bytes, key: bytes, password: Any) -> Credential:
+    """Read a certificate and its key; `password` may be a function, called only when needed."""
     if password is not None and not callable(password):
         return Credential(chain, key, password_of(password))
     try:

@@ -131,6 +131,7 @@ class Settings(Forked):
             if self._draft is not None:  # part of a larger change
                 yield
                 return
+            _ = self.trust.identity  # settled: it is loaded into no more, but copied
             draft = self._draft = self._state.next()
             self._drafter = get_ident()
             try:

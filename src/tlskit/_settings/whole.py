@@ -1,0 +1,166 @@
+"""A context as a whole: several settings at once, copies, contexts that no longer change, and the
+settings as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._state import Settings
+from .._state.table import ROWS
+from .._stdlib import classes as stdlib
+from ..enums import _SSLMethod
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .sessions import ContextSessions
+    from .tickets import ContextTickets
+
+#: What `configure` calls: by the name of an argument, the method and whether it takes several.
+_METHODS = {
+    "ciphers": "set_ciphers", "ciphersuites": "set_ciphersuites", "groups": "set_groups",
+    "client_sigalgs": "set_client_sigalgs", "server_sigalgs": "set_server_sigalgs",
+    "alpn_protocols": "set_alpn_protocols", "ecdh_curve": "set_ecdh_curve",
+    "dh_params": "load_dh_params", "cert_chain": "load_cert_chain",
+    "verify_locations": "load_verify_locations", "psk_client_callback": "set_psk_client_callback",
+    "psk_server_callback": "set_psk_server_callback",
+}  # fmt: skip
+_SEVERAL = {"cert_chain", "verify_locations", "psk_server_callback"}
+_FACETS = ("sessions", "tickets")
+
+
+class WholeSettings:
+    """All settings of a context together."""
+
+    _settings: Settings
+    _protocol: _SSLMethod
+    _attach: Callable[[Settings], None]
+    sessions: ContextSessions
+    tickets: ContextTickets
+
+    def configure(self, **settings: Any) -> None:
+        """Change several settings at once: all of them, or none when one is refused.
+
+        Connections that are made meanwhile, in other threads, see all of the change or nothing of
+        it. A change that is made in one go also costs less than several on a context in use.
+
+        Args:
+            settings: attributes of the context by their names (`minimum_version`, `verify_mode`,
+                `options`, ...), and what methods set: `ciphers`, `ciphersuites`, `groups`,
+                `client_sigalgs`, `server_sigalgs`, `alpn_protocols`, `ecdh_curve`, `dh_params`,
+                `psk_client_callback`; `cert_chain`, `verify_locations` and `psk_server_callback`
+                take one argument of `load_cert_chain`, `load_verify_locations` and
+                `set_psk_server_callback`, a tuple of them, or a dictionary. `sessions` and
+                `tickets` take a dictionary of attributes of `ctx.sessions` and `ctx.tickets`.
+
+        Raises:
+            TypeError: a name is not a setting.
+            RuntimeError: the context is frozen.
+            Exception: whatever the setting itself raises. Nothing has changed then.
+
+        Safe from any thread. Its name in the stdlib: none.
+        """
+        for name, value in settings.items():
+            self._check_name(name, value)
+        with self._settings.together():
+            if {"minimum_version", "maximum_version"} <= settings.keys():
+                self._settings.change(versions_given=(False, False))  # one comes first
+            for name in sorted(settings, key=lambda name: _order(name, settings[name])):
+                self._set(name, settings[name])
+
+    def _check_name(self, name: str, value: Any) -> None:
+        if name in _FACETS:
+            if not isinstance(value, Mapping):
+                raise TypeError(f"{name} must be a dictionary, got {type(value).__name__}")
+            for inner in value:
+                if not _is_settable(type(getattr(self, name)), inner):
+                    raise TypeError(f"ctx.{name} has no setting {inner!r}")
+        elif name not in _METHODS and (name.startswith("_") or not _is_settable(type(self), name)):
+            raise TypeError(f"{name!r} is not a setting of a context")
+
+    def _set(self, name: str, value: Any) -> None:
+        if name in _FACETS:
+            for inner, one in value.items():
+                setattr(getattr(self, name), inner, one)
+        elif name not in _METHODS:
+            setattr(self, name, value)
+        elif name in _SEVERAL and isinstance(value, Mapping):
+            getattr(self, _METHODS[name])(**value)
+        elif name in _SEVERAL and isinstance(value, tuple):
+            getattr(self, _METHODS[name])(*value)
+        else:
+            getattr(self, _METHODS[name])(value)
+
+    def copy(self) -> Self:
+        """Return a context with the same settings, which can be changed without changing this one.
+
+        Certificates, trusted authorities, keyrings and session stores are shared by reference.
+        OpenSSL's own session cache, its counters and its own ticket key are not: the copy has its
+        own. A copy of a frozen context is not frozen.
+
+        Safe from any thread.
+        """
+        settings = Settings(self._settings.role, dict(self._settings.now.settings))
+        kind: Any = type(self)
+        made: Self = stdlib.SSLContext.__new__(kind, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        made.__dict__.update(self.__dict__)
+        made._attach(settings)
+        return made
+
+    def freeze(self) -> None:
+        """Refuse all settings from now on; connections and the caches of sessions go on.
+
+        What keeps changing by itself does so: a keyring rotates, and a directory of authorities is
+        looked at for each connection. There is no way back, but `copy()` gives a context that can
+        be changed. Safe from any thread.
+        """
+        with self._settings.held():
+            self._settings.frozen = True
+
+    @property
+    def frozen(self) -> bool:
+        """Whether settings are refused. See `freeze`."""
+        return self._settings.frozen
+
+    def describe(self) -> str:
+        """Return the settings in force as text, for logs and for comparing contexts with a diff.
+
+        One line for each setting, always in the same order; equal contexts give equal texts, in
+        other processes too. There is no secret in it: keys are not shown, and certificates are
+        shown by their fingerprints. Safe from any thread.
+        """
+        with self._settings.built() as state:
+            core = state.build()
+            lines = [
+                f"protocol: {self._protocol.name}",
+                f"minimum_version: {_version_name(self, 'minimum_version')}",
+                f"maximum_version: {_version_name(self, 'maximum_version')}",
+                f"verify_mode: {self.verify_mode.name}",  # type: ignore[attr-defined]
+            ]
+            for row in ROWS:
+                value = state.settings[row.name]
+                if value is None and row.read is not None:
+                    value = row.read(core)
+                if row.show is not None:
+                    lines.append(f"{row.name}: {'none' if value is None else row.show(value)}")
+            lines.append(f"suites: {' '.join(suite.name for suite in core.ciphers())}")
+            lines.append(f"frozen: {self.frozen}")
+        return "\n".join(lines) + "\n"
+
+
+def _is_settable(kind: type, name: str) -> bool:
+    found = getattr(kind, name, None)
+    return isinstance(found, property) and found.fset is not None
+
+
+def _order(name: str, value: Any) -> int:
+    """What depends on other settings comes when these are set."""
+    if name == "check_hostname":
+        return 2 if value else -1
+    return {"security_level": 1, "tickets": 1, "cert_chain": 2}.get(name, 0)
+
+
+def _version_name(context: Any, which: str) -> str:
+    return str(getattr(context, which).name)
