@@ -8,9 +8,11 @@ void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is insi
 int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
                          size_t ip_size, tk_fault *fault);
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
-int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault); /* NULL: none */
+/* NULL: none; early: whether early data may go with it */
+int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault);
 /* whether this connection offers the session's cipher */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s);
+int tk_conn_suites(tk_conn *c, uint16_t *into, int room); /* IANA's numbers, the preferred first */
 void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
 void tk_conn_go_on(tk_conn *c);
 int tk_conn_paused(tk_conn *c); /* whether it waits for that */

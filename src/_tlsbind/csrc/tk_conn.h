@@ -108,6 +108,7 @@ struct tk_conn {
     SSL_SESSION *found;     /* it, from elsewhere */
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
+    uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
     /* early data: a client's to send; a server's that has come and was not read */
     tk_queue early;
     uint8_t shutdown_sent;

@@ -41,47 +41,6 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
     return status;
 }
 
-/* A copy is set: when this handshake fails, which anybody on the way can bring about, libssl
-   withdraws what it was given. The copy's id context becomes the connection's: on a client it means
-   nothing, but libssl compares them. */
-int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, tk_fault *fault)
-{
-    SSL_SESSION *copy = NULL;
-    const unsigned char *id;
-    unsigned int size;
-    int ok;
-
-    tk_conn_lock(c);
-    tk_fault_begin();
-    /* another thread has begun the handshake: libssl would mix two sessions up */
-    if (!SSL_in_before(c->ssl)) {
-        tk_conn_unlock(c);
-        return TK_DONE;
-    }
-    ok = s == NULL || (copy = SSL_SESSION_dup(s)) != NULL;
-    if (ok && copy != NULL) {
-        id = SSL_SESSION_get0_id_context(copy, &size);
-        ok = SSL_set_session_id_context(c->ssl, id, size);
-    }
-    if (ok && (ok = SSL_set_session(c->ssl, copy)))
-        c->unanswered = copy != NULL;
-    if (!ok)
-        tk_fail(fault);
-    tk_conn_unlock(c);
-    SSL_SESSION_free(copy);
-    return ok ? TK_DONE : TK_SSL;
-}
-
-int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s)
-{
-    int found;
-
-    tk_conn_lock(c);
-    found = sk_SSL_CIPHER_find(SSL_get_ciphers(c->ssl), SSL_SESSION_get0_cipher(s)) >= 0;
-    tk_conn_unlock(c);
-    return found;
-}
-
 int tk_conn_reused(tk_conn *c)
 {
     int reused;

@@ -62,7 +62,8 @@ static int send_with_hello(tk_conn *c)
     const SSL_SESSION *s = SSL_get0_session(c->ssl);
     size_t n;
 
-    if (s == NULL || SSL_SESSION_get_max_early_data(s) < c->early.size || !goes_with(c, s)) {
+    if (s == NULL || c->early_withheld || SSL_SESSION_get_max_early_data(s) < c->early.size ||
+        !goes_with(c, s)) {
         c->early_state = EARLY_LATE;
         return 1;
     }

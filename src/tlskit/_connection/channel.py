@@ -10,6 +10,7 @@ against; a session is offered only where its own handshake would have been accep
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from enum import Enum
 from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from typing import Any
@@ -37,7 +38,7 @@ class Channel(Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_context_now", "_owner", "_policy", "_resumption", "_state", "server_hostname",
+        "_context_now", "_owner", "_policy", "_port", "_resumption", "_state", "server_hostname",
         "server_side",
     )  # fmt: skip
 
@@ -61,6 +62,7 @@ class Channel(Connection):
         self._policy = ConnectionPolicy(state, server_hostname)
         super().__init__(state.core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
+        self._port = -1  # until somebody asks
         self.hostname = server_hostname
         if server_hostname is not None and not server_side:
             self._name_server(server_hostname, state.checks_hostname)
@@ -94,6 +96,19 @@ class Channel(Connection):
     def owner(self) -> Any:
         """The SSLSocket or SSLObject, or None when it is gone."""
         return self._owner()
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port that the connection goes to; None where nobody knows, as over byte
+        queues.
+        """
+        if self._port < 0:
+            address: Any = None
+            with suppress(OSError, AttributeError):  # not connected, or without an address
+                address = self._owner().getpeername()  # type: ignore[union-attr]
+            known = isinstance(address, tuple) and len(address) > 1 and type(address[1]) is int
+            self._port = address[1] if known else 0
+        return self._port or None
 
     @property
     def context(self) -> Any:
@@ -277,14 +292,14 @@ class Channel(Connection):
         self.always_hands_out = self._state.sessions.on_remove is not None
 
     def handshake_failed(self) -> None:
-        self._resumption.handshake_failed()
+        self._resumption.handshake_failed(self)
 
     def _made(self, session: Session) -> SSLSession:
         if self.server_side:
             return SSLSession._make(session, None, self._context_now._scope)
         sound = self.handshake_done and not self._policy.has_changed()
         scope, binding = self._context_now._scope, self._policy.binding
-        return SSLSession._make(session, binding, scope, sound=sound)
+        return SSLSession._make(session, binding, scope, sound=sound, port=self.port)
 
     def hand_out(self) -> None:
         super().hand_out()
@@ -294,7 +309,7 @@ class Channel(Connection):
 
     def _session_arrived(self, session: Session) -> None:
         made = self._made(session)
-        self._resumption.session_arrived(made)
+        self._resumption.session_arrived(self, made)
         on_new, owner = self._context_now.sessions.on_new, self._owner()
         if on_new is not None and owner is not None:
             on_new(owner, made)

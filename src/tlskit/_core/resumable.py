@@ -21,17 +21,13 @@ class Resumable:
     _conn: Any
     vouched: Sequence[bytes]
 
-    def set_session(self, session: Session | None) -> None:
-        """Offer this session, or none, in the handshake to come. Corresponds to
-        SSL_set_session(3).
+    def set_session(self, session: Session | None, *, early: bool) -> None:
+        """Offer this session, or none, in the handshake to come; `early`: early data may go with
+        it. Corresponds to SSL_set_session(3).
         """
         fault = ffi.new("tk_fault *")
-        if (
-            lib.tk_conn_set_session(
-                self._conn, ffi.NULL if session is None else session._session, fault
-            )
-            < 0
-        ):
+        pointer = ffi.NULL if session is None else session._session
+        if lib.tk_conn_set_session(self._conn, pointer, early, fault) < 0:
             raise from_queue(fault)
 
     def pause(self) -> None:
@@ -54,8 +50,17 @@ class Resumable:
         Corresponds to SSL_CTX_sess_set_get_cb(3)."""
         lib.tk_conn_found(self._conn, session._session, once)
 
+    def suites(self) -> bytes:
+        """The cipher suites that this connection offers, as IANA's numbers. Corresponds to
+        SSL_get_ciphers(3).
+        """
+        into = ffi.new("uint16_t[512]")
+        return bytes(ffi.buffer(into, 2 * lib.tk_conn_suites(self._conn, into, len(into))))
+
     def offers_cipher_of(self, session: Session) -> bool:
-        """Whether the session's cipher suite is among those that this connection offers."""
+        """Whether this connection offers the session's cipher suite; for TLS 1.3, one with the same
+        hash.
+        """
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
     def vouches_for(

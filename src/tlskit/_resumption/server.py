@@ -193,9 +193,9 @@ class ServerResumption:
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None: ...
 
-    def handshake_failed(self) -> None: ...
+    def handshake_failed(self, connection: Resumable) -> None: ...
 
-    def session_arrived(self, session: SSLSession) -> None:
+    def session_arrived(self, connection: Resumable, session: SSLSession) -> None:
         self._cache.keep(session._session)
 
     def key_given(self) -> None:

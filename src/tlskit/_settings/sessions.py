@@ -12,6 +12,7 @@ from _tlsbind import CONST
 
 from .._core.context import Context
 from .._core.session import Session
+from .._resumption.client_cache import ClientCache
 from .._resumption.server import OnGet
 from .._state import Settings
 from .._state.sessions import SessionSettings
@@ -182,6 +183,23 @@ class ContextSessions:
         self._settings.change_sessions(per_peer=number)
 
     @property
+    def single_use(self) -> bool:
+        """Whether a client offers a TLS 1.3 ticket once, and never again. False unless changed.
+
+        Some servers send no new ticket on a resumed connection, and a client may open more
+        connections at once than it was given tickets. So the first ticket of each full handshake is
+        set aside, and offered when no other is left, as often as need be. Observers can tell that
+        the connections that show it come from one client (RFC 8446, C.4); it never carries early
+        data. With `single_use` such a connection makes a full handshake instead.
+        `counters["ticket_reused"]` says how often a ticket was offered again.
+        """
+        return self._value.single_use
+
+    @single_use.setter
+    def single_use(self, value: bool) -> None:
+        self._settings.change_sessions(single_use=bool(value))
+
+    @property
     def client_certificates(self) -> bool:
         """Whether sessions made with a client's certificate may leave the process. False unless
         changed.
@@ -240,9 +258,12 @@ class ContextSessions:
 
     def flush(self, at: float | datetime | None = None) -> None:
         """Remove every session that has expired by `at` (seconds since 1970, or a datetime; now by
-        default).
+        default), from OpenSSL's own cache and from `store`.
 
         Corresponds to SSL_CTX_flush_sessions(3).
+
+        Raises:
+            NotImplementedError: `at` lies ahead, and the store cannot list what it holds.
         """
         when = now() if at is None else at.timestamp() if isinstance(at, datetime) else at
         # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked
@@ -250,7 +271,11 @@ class ContextSessions:
         if when >= 1:
             self._core.flush_sessions(int(when))
         store = self.store
-        if store is not None and at is None:
+        if store is not None:
+            ahead = when - now()
+            for entry in list(store.entries()) if ahead > 0 else ():
+                if entry.seconds_left <= ahead:
+                    store.remove(entry.key, entry.value)
             store.purge()
         self.tell_removed()
 
@@ -271,25 +296,46 @@ class ContextSessions:
         core, state = _session(session), self._settings.use()
         if state.server_cache.external and state.sessions.store is not None:
             return state.server_cache.keep(core)
-        if state.client_cache.automatic:
-            return session._binding is not None and state.client_cache.keep(
-                session, session._binding, shows_certificate=state.shows_certificate
-            )
+        if isinstance(state.client_cache, ClientCache):
+            return state.client_cache.add(session, shows_certificate=state.shows_certificate)
         added = state.core.add_session(core)
         self.tell_removed()
         return added
 
     def remove(self, session: SSLSession) -> bool:
-        """Take a session out of the cache and out of a server's `store`, and withdraw it: nobody
-        will resume from it.
+        """Take a session out of the cache and out of `store`, and withdraw it: nobody will resume
+        from it.
 
-        False when it was not there. Corresponds to SSL_CTX_remove_session(3).
+        From a client's store that cannot list what it holds (memcached), all sessions of its peer
+        go. False when it was not there. Corresponds to SSL_CTX_remove_session(3).
         """
         core, state = _session(session), self._settings.use()
         removed = state.core.remove_session(core)
         forgotten = state.server_cache.forget(core.id)
+        taken_out = state.client_cache.remove(session)
         self.tell_removed()
-        return removed or forgotten
+        return removed or forgotten or taken_out
+
+    def forget(self, host: str, port: int | None = None) -> int:
+        """Take out of `store` all that clients would resume with this host, and return how many
+        sessions that were.
+
+        Args:
+            host: the server's name, as it was given as `server_hostname`.
+            port: only the sessions that this TCP port's service gave; None: of every port. The port
+                is known of connections over sockets.
+
+        Raises:
+            NotImplementedError: the store cannot list what it holds.
+        """
+        if not isinstance(host, str):
+            raise TypeError(f"host must be a str, not {type(host).__name__}")
+        cache, name = self._settings.use().client_cache, host.lower()
+        if not isinstance(cache, ClientCache):
+            return 0
+        return cache.remove_where(
+            lambda session: session.hostname == name and port in (None, session._port)
+        )
 
     def lookup(self, session_id: bytes) -> SSLSession | None:
         """Find the session that a server's connections have put into `store` under this id; None

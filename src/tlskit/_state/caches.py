@@ -54,6 +54,7 @@ class Caches:
         offering, serving = self._client, self._server
         if isinstance(offering, ClientCache):
             offering.per_peer = settings.per_peer
+            offering.single_use = settings.single_use
             offering.client_certificates = settings.client_certificates
         if isinstance(serving, ServerCache):
             serving = serving.before(credentials[-1].names if credentials else _NAMELESS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .._core.context import Context
-from .._resumption.client import MANY
+from .._resumption.client_cache import MANY
 from .._resumption.server import OnGet
 from ..enums import SessionCacheMode
 from ..stores.store import SessionStore
@@ -30,6 +30,7 @@ class SessionSettings:
     store: SessionStore | None = None
     resume: bool = False
     per_peer: int = MANY
+    single_use: bool = False
     client_certificates: bool = False
     reverify: bool = False
     on_new: Callable[..., object] | None = None

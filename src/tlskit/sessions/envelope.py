@@ -29,6 +29,7 @@ _HEAD = len(_MAGIC) + 6
 _DIGEST = 32
 
 _DER, _BINDING, _STATE = 1, 2, 3
+_PORT = OPTIONAL | 80  # behind the notes
 _SOUND = 1  # of _STATE: it may be offered
 
 
@@ -39,11 +40,13 @@ class Contents(NamedTuple):
         core: the session itself.
         binding: what it is bound to; None: not known.
         sound: whether it may be offered.
+        port: the TCP port of the server that made it; None: not known.
     """
 
     core: Session
     binding: Binding | None
     sound: bool
+    port: int | None = None
 
     def __repr__(self) -> str:
         return f"<Contents of an envelope, {'' if self.sound else 'not '}sound>"
@@ -51,13 +54,14 @@ class Contents(NamedTuple):
 
 def encode(contents: Contents, notes: Notes) -> bytes:
     """Write a session with the notes of the handshake that made it, **with its secret**."""
-    core, binding, sound = contents
+    core, binding, sound, port = contents
     withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER would forget it
     must = [(_DER, core.der()), (_STATE, bytes([_SOUND if sound and not withdrawn else 0]))]
     if binding is not None:
         name = binding.hostname
         must.append((_BINDING, binding.policy + (b"" if name is None else b"=" + name.encode())))
-    body = records.write(must) + records.write_notes(notes)
+    known = [] if port is None else [(_PORT, port.to_bytes(2, "big"))]
+    body = records.write(must) + records.write_notes(notes) + records.write(known)
     if len(body) > records.MOST:
         raise ValueError(
             f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are "
@@ -91,7 +95,8 @@ def decode(data: bytes) -> Contents:
         ) from error
     if notes:
         core.set_notes(notes)
-    return Contents(core, binding, bool(found[_STATE][0] & _SOUND))
+    port = int.from_bytes(found.get(_PORT, b"")[:2], "big") or None
+    return Contents(core, binding, bool(found[_STATE][0] & _SOUND), port)
 
 
 def _opened(data: bytes) -> bytes:

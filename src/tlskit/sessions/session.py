@@ -38,10 +38,11 @@ class SSLSession:
     time.
     """
 
-    __slots__ = ("__weakref__", "_binding", "_number", "_scope", "_session", "_sound")
+    __slots__ = ("__weakref__", "_binding", "_number", "_port", "_scope", "_session", "_sound")
 
     _binding: Binding | None
     _number: int | None
+    _port: int | None
     _scope: object
     _session: Session
     _sound: bool
@@ -60,9 +61,11 @@ class SSLSession:
         scope: object = None,
         *,
         sound: bool = True,
+        port: int | None = None,
     ) -> SSLSession:
         self = object.__new__(cls)
         self._session, self._binding, self._scope, self._sound = session, binding, scope, sound
+        self._port = port  # of the server; None: not known
         self._number = None  # which of its connection's sessions this is, counting from 1
         return self
 
@@ -208,6 +211,7 @@ class SSLSession:
             self._binding,
             self._scope,
             sound=self._sound,
+            port=self._port,
         )
 
     def dangerous_master_secret(self) -> bytes:
@@ -231,7 +235,7 @@ class SSLSession:
         Raises:
             ValueError: no cipher has been agreed on yet.
         """
-        contents = envelope.Contents(self._session, self._binding, self._sound)
+        contents = envelope.Contents(self._session, self._binding, self._sound, self._port)
         return envelope.encode(contents, self._notes())
 
     @classmethod
@@ -345,7 +349,7 @@ class SSLSession:
 
     @classmethod
     def _of(cls, contents: envelope.Contents) -> SSLSession:
-        return cls._make(contents.core, contents.binding, sound=contents.sound)
+        return cls._make(contents.core, contents.binding, sound=contents.sound, port=contents.port)
 
     def _notes(self) -> Notes:
         return notes_of(self._session)

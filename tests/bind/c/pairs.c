@@ -78,7 +78,7 @@ pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host)
     CHECK(p.client != NULL && p.server != NULL);
     name_server(p.client, host);
     if (session != NULL)
-        CHECK_DONE(tk_conn_set_session(p.client, session, &fault), &fault);
+        CHECK_DONE(tk_conn_set_session(p.client, session, 1, &fault), &fault);
     return p;
 }
 

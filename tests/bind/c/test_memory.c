@@ -88,7 +88,7 @@ static void asks_once_more_before_it_resumes(void)
     CHECK_EQUAL(tk_conn_handshake(p.client, -1), TK_PAUSED);
     CHECK(!tk_conn_begun(p.client));
     /* the second look found something: no session */
-    CHECK_DONE(tk_conn_set_session(p.client, NULL, &fault), &fault);
+    CHECK_DONE(tk_conn_set_session(p.client, NULL, 1, &fault), &fault);
     tk_conn_go_on(p.client);
     pair_shake(&p);
     tk_conn_facts_of(p.client, &facts);
