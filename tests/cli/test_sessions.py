@@ -233,7 +233,7 @@ def test_the_secret_is_no_argument(capsys):
 def test_show(path, version, capsys, pki):
     key = listed(capsys, path)[0]["key"]
     told = as_json(capsys, "sessions", "show", path, key[:8].upper())["sessions"]
-    assert {s["key"] for s in told} == {key}
+    assert {s["key"][:64] for s in told} == {key[:64]}  # tickets lie under two keys
     assert len(told) == count(version) // 2
     info = told[0]["info"]
     assert set(info) == set(tlskit.SessionInfo.__dataclass_fields__)

@@ -192,7 +192,7 @@ def test_a_child_of_a_busy_parent_connects(pki: PKI) -> None:
     cache, held, done = client._settings.use().client_cache, threading.Event(), threading.Event()
 
     def hold() -> None:
-        with client._settings.tally._lock, cache._lock, cache.store._health._lock:
+        with client._settings.tally._lock, cache._peers._lock, cache.store._health._lock:
             held.set()
             done.wait(60)
 

@@ -14,8 +14,7 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
-from tlskit._resumption import client as client_module
-from tlskit._resumption.client import ClientCache
+from tlskit._resumption import places
 
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only, shake
 from ..support.pki import PKI
@@ -221,6 +220,7 @@ def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
     context, server = client_context(pki), server_for(KIND13, pki, identity=pki.direct)
     only(tlskit.TLSVersion.TLSv1_3, context)
     context.sessions.store = store
+    context.sessions.single_use = True
     memory.connect(context, server)  # brings two
     in_flight = []
     for _ in range(3):
@@ -603,13 +603,16 @@ def test_another_version(pki: PKI, store: Any, memory: Link) -> None:
 
 
 def test_eight_threads_on_one_store(kind: Kind, pki: PKI, store: Any, server: Any) -> None:
-    """Every connection works, most resume, and no TLS 1.3 ticket is offered twice."""
+    """Every connection works, most resume, and no TLS 1.3 ticket is offered twice if it is for
+    one use.
+    """
     offered: list[bytes] = []
     lock = threading.Lock()
 
     def visit() -> int:
         context = client_for(kind, pki)
         context.sessions.store = store
+        context.sessions.single_use = True
         reused = 0
         for _ in range(12):
             near, _ = memory_pair(context, server)
@@ -659,40 +662,30 @@ KIND13 = Kind("tls13-ticket", tlskit.TLSVersion.TLSv1_3, True)
 # -- what a cache refuses to grow by, and to keep --------------------------------------------------
 
 
-def cache_of(context: Any) -> ClientCache:
-    return ClientCache(context.sessions.store, context._settings.tally)
-
-
 def test_a_session_of_another_binding_is_not_kept(kind: Kind, pki: PKI) -> None:
     client = client_for(kind, pki)
     session = Link("memory").earn(client, server_for(kind, pki))
     client.sessions.store = MemoryStore()
-    binding = session._binding
-    cache = cache_of(client)
-    for other in (
-        binding._replace(hostname="other.example"),
-        binding._replace(policy=bytes(32)),
-        binding._replace(hostname=None),
-    ):
-        assert not cache.keep(session, other, shows_certificate=False)
+    unbound = tlskit.SSLSession.from_der(session.to_der())
+    nameless = tlskit.SSLSession._make(
+        session._session, session._binding._replace(hostname=None), session._scope
+    )
+    for other in (unbound, nameless):
+        assert not client.sessions.add(other)
     assert not list(client.sessions)
-    assert cache.keep(session, binding, shows_certificate=False)
-    assert len(list(client.sessions)) == 1
+    assert client.sessions.add(session)
+    assert list(client.sessions) == [session]
 
 
-def test_what_peers_spoke_is_remembered_of_so_many(
-    kind: Kind, pki: PKI, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_peers_spoke_is_remembered_of_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that visits ever new servers does not grow by each; the ones that it saw last are
     remembered.
     """
-    client = client_for(kind, pki)
-    client.sessions.store = MemoryStore()
-    monkeypatch.setattr(client_module, "PEERS_REMEMBERED", 3)
-    cache = cache_of(client)
+    monkeypatch.setattr(places, "PEERS_REMEMBERED", 3)
+    memory = places.PeerMemory()
     peers = [bytes([n]) * 32 for n in range(5)]
     for peer in peers:
-        cache._remember(peer, True)
-    cache._remember(peers[2], False)
-    cache._remember(peers[0], True)
-    assert [cache._remembered(peer) for peer in peers] == [True, None, False, None, True]
+        memory.note_version(peer, tls13=True)
+    memory.note_version(peers[2], tls13=False)
+    memory.note_version(peers[0], tls13=True)
+    assert [memory.spoke_tls13(peer) for peer in peers] == [True, None, False, None, True]

@@ -232,7 +232,7 @@ def test_automatic_resumption_goes_on(
         reused.append(near.session_reused)
         ending(*in_order(near, far, ender))
     if forgets(kind, ending, ender):
-        assert not any(reused[2:])
+        assert not all(reused[1:])
         assert client.sessions.counters["not_accepted"] > 0
     else:
         assert reused == [False, True, True, True, True]

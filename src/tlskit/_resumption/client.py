@@ -99,12 +99,12 @@ class ClientResumption:
     def _search(self, connection: Resumable) -> Offer:
         if self._policy.binding.hostname is None:
             return Offer(None, Reason.NO_NAME)
-        if self._policy.has_changed:
+        if self._policy.has_changed():
             return Offer(None, Reason.CONTEXT_CHANGED)
         return self._cache.offer(connection, self._policy)
 
     def _checked(self, session: SSLSession, connection: Resumable) -> Offer:
-        if self._policy.has_changed:
+        if self._policy.has_changed():
             return Offer(None, Reason.CONTEXT_CHANGED)
         reason = objection(session, connection, self._policy)
         return Offer(session) if reason is None else Offer(None, reason)

@@ -33,7 +33,7 @@ def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Rea
         return Reason.EXPIRED
     if policy.verifies and core.peer_not_after < now():
         return Reason.CERTIFICATE_OUT_OF_DATE if core.peer_not_after >= 0 else Reason.NO_CERTIFICATE
-    if session.protocol != "TLSv1.3" and not connection.offers_cipher_of(core):
+    if not connection.offers_cipher_of(core):
         return Reason.CIPHER_NOT_OFFERED
     if session._binding is not None:
         reason = _difference(session._binding, policy.binding)

@@ -5,10 +5,12 @@ exceptions.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, TypeVar
 
 from .._core import files
 from .._core.paths import named_path
+
+_Callback = TypeVar("_Callback")
 
 
 def integer(value: Any, *, bits: int = 32) -> int:
@@ -62,3 +64,19 @@ def password_of(value: Any, complaint: str = "password should be a string or cal
     else:
         raise TypeError(complaint)
     return raw
+
+
+def whole_number(value: int, what: str, most: int | None = None, least: int = 0) -> int:
+    """Take a whole number within these bounds."""
+    if not isinstance(value, int):
+        raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
+    if most is not None and not least <= value <= most:
+        raise ValueError(f"{what} must be between {least} and {most}, got {value}")
+    return int(value)
+
+
+def callback_or_none(value: _Callback, name: str) -> _Callback:
+    """Take what can be called, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
+    return value

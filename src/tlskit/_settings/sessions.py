@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from time import time as now
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from _tlsbind import CONST
 
@@ -21,6 +21,7 @@ from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
 from ..stores.memory import MemoryStore
 from ..stores.store import SessionStore, check_store
+from .arguments import callback_or_none, whole_number
 from .tickets import session_timeout
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
-_Callback = TypeVar("_Callback")
 
 
 class ContextSessions:
@@ -78,7 +78,7 @@ class ContextSessions:
             | SessionCacheMode.NO_INTERNAL
             | SessionCacheMode.UPDATE_TIME
         )
-        if _whole(value, "a cache mode") & ~known or value < 0:
+        if whole_number(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that are no SessionCacheMode")
         # From now on, all of it is the caller's.
         self._settings.change_sessions(mode=int(value), lent=0)
@@ -92,7 +92,7 @@ class ContextSessions:
 
     @size.setter
     def size(self, value: int) -> None:
-        self._settings.change_sessions(size=_whole(value, "a cache size", most=2**31 - 1))
+        self._settings.change_sessions(size=whole_number(value, "a cache size", most=2**31 - 1))
 
     @property
     def timeout(self) -> int:
@@ -103,7 +103,7 @@ class ContextSessions:
 
     @timeout.setter
     def timeout(self, seconds: int) -> None:
-        number = _whole(seconds, "a session timeout", most=2**31 - 1)
+        number = whole_number(seconds, "a session timeout", most=2**31 - 1)
         self._settings.change_sessions(timeout=number)
 
     @property
@@ -179,7 +179,7 @@ class ContextSessions:
 
     @per_peer.setter
     def per_peer(self, value: int) -> None:
-        number = _whole(value, "a number of tickets", least=1, most=1000)
+        number = whole_number(value, "a number of tickets", least=1, most=1000)
         self._settings.change_sessions(per_peer=number)
 
     @property
@@ -395,7 +395,7 @@ class ContextSessions:
 
     @on_new.setter
     def on_new(self, callback: OnNew | None) -> None:
-        self._settings.change_sessions(on_new=_callback(callback, "on_new"))
+        self._settings.change_sessions(on_new=callback_or_none(callback, "on_new"))
 
     @property
     def on_get(self) -> OnGet | None:
@@ -411,7 +411,7 @@ class ContextSessions:
 
     @on_get.setter
     def on_get(self, callback: OnGet | None) -> None:
-        self._settings.change_sessions(on_get=_callback(callback, "on_get"))
+        self._settings.change_sessions(on_get=callback_or_none(callback, "on_get"))
 
     @property
     def on_remove(self) -> OnRemove | None:
@@ -427,7 +427,7 @@ class ContextSessions:
 
     @on_remove.setter
     def on_remove(self, callback: OnRemove | None) -> None:
-        self._settings.change_sessions(on_remove=_callback(callback, "on_remove"))
+        self._settings.change_sessions(on_remove=callback_or_none(callback, "on_remove"))
 
     def tell_removed(self) -> None:
         """Call `on_remove` for what has queued up."""
@@ -435,20 +435,6 @@ class ContextSessions:
         if callback is not None:
             for session in self._core.removed():
                 callback(SSLSession._make(session))
-
-
-def _whole(value: int, what: str, most: int | None = None, least: int = 0) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"{what} is a whole number, not {type(value).__name__}")
-    if most is not None and not least <= value <= most:
-        raise ValueError(f"{what} lies between {least} and {most}, not at {value}")
-    return int(value)
-
-
-def _callback(value: _Callback, name: str) -> _Callback:
-    if value is not None and not callable(value):
-        raise TypeError(f"{name} has to be callable or None, not {type(value).__name__}")
-    return value
 
 
 def _session(value: SSLSession) -> Session:
