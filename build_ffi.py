@@ -288,7 +288,8 @@ def compile_args() -> list[str]:
     twice = [] if limited_api() else ["-U_CFFI_NO_LIMITED_API"]
     if sys.platform == "win32":
         return ["/W3", "/std:c11", *(f"/{flag[1:]}" for flag in twice)]
-    warnings = ["-Wall", "-Wextra", *shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))]
+    warnings = ["-Wall", "-Wextra", "-Werror=implicit-function-declaration"]
+    warnings += shlex.split(os.environ.get("TLSKIT_CFLAGS", ""))
     return ["-std=gnu11", "-pthread", "-fvisibility=hidden", *twice, *warnings]
 
 

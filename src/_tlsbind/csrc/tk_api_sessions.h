@@ -25,6 +25,7 @@ void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out);
 X509 *tk_session_peer(SSL_SESSION *s); /* a reference of the caller's own, or NULL */
 /* the master secret; with TLS 1.3, the resumption secret */
 int tk_session_secret(SSL_SESSION *s, void *into, size_t room);
+int tk_session_digest(SSL_SESSION *s, void *into); /* SHA-256 of that; 0: there is none */
 
 /* What was noted of a handshake: the tags of tk_session_info and tk_conn_info. Numbers have 64
    bits. */

@@ -29,6 +29,10 @@ int tk_ring_set_secrets(tk_ring *r, const void *data, const size_t *sizes, int32
 /* a new random key; those of before go on to decrypt, or are forgotten */
 int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault);
 int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room); /* those in force: how many */
+/* Wipe the keys that have ended by now, and return in how many seconds the next ones do; -1:
+   never. */
+int64_t tk_ring_settle(tk_ring *r);
+int32_t tk_ring_held(tk_ring *r); /* how many keys are in memory now */
 void tk_ring_stats_of(tk_ring *r, tk_ring_stats *out);
 void tk_ring_shift(tk_ring *r, int64_t seconds); /* set its clock forward: for tests */
 void tk_ctx_set_ring(tk_ctx *c, tk_ring *r); /* NULL: libssl's own keys */

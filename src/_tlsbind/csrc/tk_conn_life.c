@@ -86,6 +86,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     tk_mutex_init(&c->mutex);
     tk_condition_init(&c->left);
     tk_condition_init(&c->turns);
+    c->early.in_clear = 1;
     c->fd = fd;
     c->handle = handle;
     c->born = c->generation = tk_generation;

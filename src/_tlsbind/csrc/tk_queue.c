@@ -37,6 +37,13 @@ static void release(uint8_t *data, size_t room)
     free(block);
 }
 
+static void give_back(tk_queue *q)
+{
+    if (q->in_clear)
+        OPENSSL_cleanse(q->data, q->room);
+    release(q->data, q->room);
+}
+
 uint8_t *tk_queue_reserve(tk_queue *q, size_t more)
 {
     if (q->start + q->size + more > q->room) {
@@ -52,7 +59,7 @@ uint8_t *tk_queue_reserve(tk_queue *q, size_t more)
                 return NULL;
             if (q->size > 0)
                 memcpy(data, q->data + q->start, q->size);
-            release(q->data, q->room);
+            give_back(q);
             q->data = data;
             q->room = room;
         }
@@ -93,6 +100,7 @@ size_t tk_queue_take(tk_queue *q, void *into, size_t room)
 
 void tk_queue_clear(tk_queue *q)
 {
-    release(q->data, q->room);
-    memset(q, 0, sizeof *q);
+    give_back(q);
+    q->data = NULL;
+    q->start = q->size = q->room = 0;
 }

@@ -7,6 +7,7 @@
 typedef struct {
     uint8_t *data;
     size_t start, size, room;
+    uint8_t in_clear; /* it holds what nobody else may read: cleanse it before it is given back */
 } tk_queue;
 
 uint8_t *tk_queue_reserve(tk_queue *q, size_t more); /* where the next bytes go; NULL: no memory */

@@ -1,8 +1,10 @@
-/* Flat lists of (tag, length, bytes): how lists of any kind cross to Python in one call. */
+/* Flat lists of (tag, length, bytes): how lists of any kind cross to Python in one call. Some hold
+   sessions with their secrets: no memory of any is given back as it was. */
 #include "tk_records.h"
 
 void tk_records_free(tk_records *r)
 {
+    OPENSSL_cleanse(r->data, r->size);
     free(r->data);
     r->data = NULL;
     r->size = r->room = 0;
@@ -21,11 +23,15 @@ void tk_records_add(tk_records *r, uint32_t tag, const void *data, size_t size)
     }
     if (need > r->room) {
         size_t room = need + need / 2 + 256;
-        uint8_t *data_now = realloc(r->data, room);
+        uint8_t *data_now = malloc(room);
         if (data_now == NULL) {
             r->failed = 1;
             return;
         }
+        if (r->size > 0)
+            memcpy(data_now, r->data, r->size);
+        OPENSSL_cleanse(r->data, r->size);
+        free(r->data);
         r->data = data_now;
         r->room = room;
     }

@@ -203,6 +203,29 @@ int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room)
     return n;
 }
 
+int64_t tk_ring_settle(tk_ring *r)
+{
+    int64_t now = tk_ring_clock(r), due = INT64_MAX;
+
+    tk_lock(&mutex);
+    tk_rotation_due(r, now);
+    if (r->now != NULL)
+        due = r->now->due;
+    tk_unlock(&mutex);
+    /* 1: it failed, and is to be tried again */
+    return due == INT64_MAX ? -1 : due > now ? due - now : 1;
+}
+
+int32_t tk_ring_held(tk_ring *r)
+{
+    int32_t count;
+
+    tk_lock(&mutex);
+    count = r->now != NULL ? r->now->count : 0;
+    tk_unlock(&mutex);
+    return count;
+}
+
 void tk_ring_stats_of(tk_ring *r, tk_ring_stats *out)
 {
     tk_ring_stats *s = &r->stats;

@@ -103,6 +103,16 @@ X509 *tk_session_peer(SSL_SESSION *s)
     return x;
 }
 
+int tk_session_digest(SSL_SESSION *s, void *into)
+{
+    uint8_t secret[256];
+    size_t size = SSL_SESSION_get_master_key(s, secret, sizeof secret);
+    int ok = size > 0 && SHA256(secret, size, into) != NULL;
+
+    OPENSSL_cleanse(secret, sizeof secret);
+    return ok;
+}
+
 int tk_session_secret(SSL_SESSION *s, void *into, size_t room)
 {
     return (int)SSL_SESSION_get_master_key(s, into, room);

@@ -10,6 +10,7 @@
    While a renegotiation is under way, and after one that failed, the handshake before it counts. */
 #include "tk_settled.h"
 #include "tk_lock.h"
+#include "tk_records.h"
 
 static void begin_again(tk_conn *c)
 {

@@ -1,4 +1,6 @@
 /* What a certificate's key and signature are, for people. */
+#include <openssl/x509v3.h>
+
 #include "tk_records.h"
 
 void tk_x509_summary(X509 *x, tk_records *out)

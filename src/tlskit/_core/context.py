@@ -159,9 +159,12 @@ class Context:
         SSL_CTX_set_tlsext_ticket_keys(3).
         """
         room = ffi.new("uint8_t[80]")
-        if lib.tk_ctx_ticket_keys(self._ctx, room) < 0:
-            raise plain_error("OpenSSL did not give its ticket key")
-        return bytes(ffi.buffer(room))
+        try:
+            if lib.tk_ctx_ticket_keys(self._ctx, room) < 0:
+                raise plain_error("OpenSSL did not give its ticket key")
+            return bytes(ffi.buffer(room))
+        finally:
+            lib.tk_wipe(room, len(room))
 
     @ticket_keys.setter
     def ticket_keys(self, value: bytes) -> None:

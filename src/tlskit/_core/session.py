@@ -106,7 +106,16 @@ class Session:
         SSL_SESSION_get_master_key(3).
         """
         into = ffi.new("unsigned char[]", 256)
-        return bytes(ffi.buffer(into, lib.tk_session_secret(self._session, into, len(into))))
+        try:
+            return bytes(ffi.buffer(into, lib.tk_session_secret(self._session, into, len(into))))
+        finally:
+            lib.tk_wipe(into, len(into))
+
+    def secret_digest(self) -> bytes:
+        """SHA-256 of the secret, which stays where it is; b"" when there is none."""
+        into = ffi.new("unsigned char[]", 32)
+        found = lib.tk_session_digest(self._session, into)
+        return bytes(ffi.buffer(into)) if found else b""
 
     def cipher_facts(self) -> CipherFacts | None:
         """All about the cipher suite. Corresponds to SSL_SESSION_get0_cipher(3)."""

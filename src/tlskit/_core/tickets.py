@@ -4,8 +4,9 @@ without Python.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from .fault import from_queue
 from .native import ffi, lib, owned
@@ -29,6 +30,11 @@ class TicketKey(NamedTuple):
     def __repr__(self) -> str:
         return f"TicketKey(name={self.name.hex()})"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a TicketKey is a secret, and is not pickled: write its fields where that is meant"
+        )
+
 
 class Ring:
     """A ring of ticket keys, for any number of contexts, threads and forked children.
@@ -40,7 +46,7 @@ class Ring:
         lifetime: for how many seconds a ticket is good.
     """
 
-    __slots__ = ("_ring",)
+    __slots__ = ("__weakref__", "_ring")
 
     def __init__(self, kind: str, period: int, lifetime: int) -> None:
         fault = ffi.new("tk_fault *")
@@ -90,6 +96,19 @@ class Ring:
             return [read(view, at) for at in range(0, count * _PACKED, _PACKED)]
         finally:
             lib.tk_wipe(room, MOST_KEYS * _PACKED)
+
+    def settle(self) -> float:
+        """Wipe the keys that have ended, and return in how many seconds the next ones do; infinite:
+        never.
+        """
+        seconds = lib.tk_ring_settle(self._ring)
+        return math.inf if seconds < 0 else float(seconds)
+
+    @property
+    def held(self) -> int:
+        """How many keys are in memory, those that have ended and were not wiped yet among them."""
+        count: int = lib.tk_ring_held(self._ring)
+        return count
 
     def statistics(self) -> dict[str, int]:
         """The counters of this process."""

@@ -6,7 +6,7 @@ client.py says when it is asked, places.py under which keys the sessions are kep
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
@@ -44,6 +44,9 @@ class Offer(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<Offer: {self.session or self.reason}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Offer may hold a session with its secret, and is not pickled")
 
     def without(self, reason: Reason | None = None) -> Offer:
         """The same, when there is nothing to offer after all."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .._core.paths import without_values
 from .._core.tickets import MOST_SECRETS, Ring, TicketKey
 from .sources import CallbackSource, FileSource, Source, key_from, whole
+from .wiping import wiper
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -110,6 +111,7 @@ class TicketKeyring:
         self._problem: Exception | None = None
         self._digest = b""  # of the keys that the source gave last
         self._keys = Ring(kind, period, lifetime)
+        wiper.watch(self._keys)
 
     @classmethod
     def fleet(
@@ -256,6 +258,7 @@ class TicketKeyring:
         if self._source is not None:
             raise ValueError("the keys come from elsewhere: change them there, and call refresh()")
         self._keys.rotate(forget=forget)
+        wiper.look()
 
     def set_keys(self, keys: Iterable[Buffer]) -> None:
         """Put these in place of all keys: what is not among them is retired. For a keyring of
@@ -271,6 +274,7 @@ class TicketKeyring:
                 "that takes them from you"
             )
         self._keys.set_keys(_keys(keys))
+        wiper.look()
 
     def set_secrets(self, *secrets: Buffer) -> None:
         """Derive the keys from these secrets from now on. For a keyring of `fleet`, which see.
@@ -354,6 +358,7 @@ class TicketKeyring:
         changed = digest != self._digest
         if changed:
             self._keys.set_keys(keys)
+            wiper.look()
         self._source.accept()
         self._digest, self._problem = digest, None
         return changed

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime, timedelta, timezone
-from hashlib import sha256
 from time import time as now
 from typing import Any, NoReturn, final
 
@@ -358,10 +357,10 @@ class SSLSession:
 
     def _key(self) -> tuple[object, ...]:
         s = self._session
-        secret = s.secret()
-        if not secret:  # before a TLS 1.3 ticket has come, there is nothing to tell it by
+        digest = s.secret_digest()
+        if not digest:  # before a TLS 1.3 ticket has come, there is nothing to tell it by
             return (s.address,)
-        return (s.version, s.id, s.ticket, s.time, sha256(secret).digest())
+        return (s.version, s.id, s.ticket, s.time, digest)
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, SSLSession) else NotImplemented

@@ -32,6 +32,9 @@ class Entry(NamedTuple):
         )
         return f"<Entry {what} under {self.key.hex()[:16]}, {self.seconds_left:.0f} seconds left>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Entry may hold a session with its secret, and is not pickled")
+
 
 @runtime_checkable
 class SessionStore(Protocol):
