@@ -62,7 +62,9 @@ class Elsewhere:
     def ask(self, on: int, name: str, call: bool = False, given: Any = (), named: Any = ()) -> Any:
         if self.process is None:
             command = [os.environ["TRUSTME_PYTHON"], "-c", SERVER]
-            self.process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+            ours = ("PYTHONPATH", "PYTHONHOME", "PYTHON_GIL")
+            rest = {k: v for k, v in os.environ.items() if k not in ours}
+            self.process = subprocess.Popen(command, stdin=-1, stdout=-1, text=True, env=rest)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         packed = {k: _packed(v) for k, v in dict(named).items()}

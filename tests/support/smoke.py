@@ -2,11 +2,13 @@
 
     python -m tests.support.smoke
 
-It is the first thing to run on a new platform: it needs trustme and nothing else.
+It is the first thing to run on a new platform: it needs trustme and nothing else; and where there
+is no cryptography, pytest for `elsewhere`.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import platform
 import socket
 import sys
@@ -15,9 +17,12 @@ import threading
 import time
 from pathlib import Path
 
-import trustme
-
 import tlskit
+
+if importlib.util.find_spec("cryptography") is None:
+    from . import elsewhere  # noqa: F401  (provides trustme)
+
+import trustme
 
 WORD = b"hello"
 TIMES = 1000

@@ -56,6 +56,8 @@ def elf(binary: Path, wheel: str, report: Report) -> None:
     report.say(
         "shows its init function alone", len(shown) == 1 and shown[0] in INIT, " ".join(shown[:9])
     )
+    asked = re.findall(r" UND\s+((?:tk|SSL|EVP|X509|OPENSSL|BIO|ERR)_\w+)", text)
+    report.say("nothing of tlskit or OpenSSL missing", not asked, " ".join(asked[:9]))
     stack = re.search(r"GNU_STACK.*? (RWE?) ", text)
     report.say("stack not executable", stack is not None and stack.group(1) == "RW")
     report.say("full RELRO", "GNU_RELRO" in text and "BIND_NOW" in text)
