@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from sys import byteorder
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._native import ffi, lib
 
@@ -45,9 +45,17 @@ def _rows(fill: Any) -> list[tuple[int, bytes]]:
     return found
 
 
-def _constants() -> SimpleNamespace:
+class Constants(SimpleNamespace):
+    """OpenSSL's constants, as attributes."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> int: ...
+
+
+def _constants() -> Constants:
     rows = [row for _, row in _rows(lib.tk_constants)]
-    return SimpleNamespace(
+    return Constants(
         **{
             name.decode(): int.from_bytes(value, byteorder, signed=True)
             for name, value in zip(rows[::2], rows[1::2], strict=True)
@@ -67,5 +75,5 @@ if lib.tk_init() != 1:
         "OPENSSL_CONF)"
     )
 
-CONST = _constants()
-FEATURES = _features()
+CONST: Constants = _constants()
+FEATURES: dict[str, Feature] = _features()

@@ -41,6 +41,8 @@ class Context:
     __slots__ = ("_ctx", "hooks", "role", "trust")
 
     _ctx: Any
+    hooks: int
+    trust: TrustStore
 
     def __init__(self, role: str, before: Context | None = None) -> None:
         fault = ffi.new("tk_fault *")
@@ -51,7 +53,7 @@ class Context:
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._ctx = owned(pointer, lib.tk_ctx_free)
-        self.role = role
+        self.role: str = role
         self.hooks = 0
         self.trust = NOBODY
 

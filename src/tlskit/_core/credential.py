@@ -48,8 +48,8 @@ class Credential:
         facts = ffi.new("tk_credential_facts *")
         lib.tk_credential_facts_of(self._credential, facts)
         self.kind: str = ffi.string(facts.kind).decode()
-        self.names = bytes(ffi.buffer(facts.names))
-        self.subject = bytes(ffi.buffer(facts.subject))
+        self.names: bytes = bytes(ffi.buffer(facts.names))
+        self.subject: bytes = bytes(ffi.buffer(facts.subject))
 
     def certificates(self) -> list[Certificate]:
         """The certificate and its chain."""

@@ -22,9 +22,9 @@ class Directory:
     __slots__ = ("_content", "_seen", "digest", "path")
 
     def __init__(self, path: str) -> None:
-        self.path = path
+        self.path: str = path
         self._content = self._seen = _read(path)
-        self.digest = _digest(self._seen)
+        self.digest: bytes = _digest(self._seen)
 
     def has_changed(self) -> bool:
         """Whether the directory at that path holds something else now.

@@ -38,13 +38,13 @@ class Session:
         self._session = owned(session, lib.tk_session_free)
         facts = ffi.new("tk_session_facts *")
         lib.tk_session_facts_of(self._session, facts)
-        self.id = bytes(ffi.buffer(facts.id, facts.id_size))
-        self.id_context = bytes(ffi.buffer(facts.id_context, facts.id_context_size))
+        self.id: bytes = bytes(ffi.buffer(facts.id, facts.id_size))
+        self.id_context: bytes = bytes(ffi.buffer(facts.id_context, facts.id_context_size))
         self.time: int = facts.time
         self.timeout: int = facts.timeout
         self.lifetime_hint: int = facts.lifetime_hint
-        self.has_ticket = bool(facts.has_ticket)
-        self.ticket = (
+        self.has_ticket: bool = bool(facts.has_ticket)
+        self.ticket: bytes = (
             bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
         )
         self.version: int = facts.version

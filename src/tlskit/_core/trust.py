@@ -36,7 +36,7 @@ class TrustStore:
         self._replaced = 0
         self._next: ref[TrustStore] | None = None
         self.directories: tuple[Directory, ...] = ()
-        self.empty = True
+        self.empty: bool = True
 
     @property
     def identity(self) -> bytes:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
-from ..stores.guard import guarded
+from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore
 from .objection import objection
 from .places import PeerMemory, common_place, own_place, shared, single
@@ -97,7 +97,7 @@ class ClientCache:
     automatic = True
 
     def __init__(self, store: SessionStore, tally: Tally) -> None:
-        self.store = guarded(store)
+        self.store: Guard = guarded(store)
         self._in_process = store.in_process
         self.tally = tally
         self.per_peer = MANY

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from .._core.facts import Facts
 from .._core.session import Session
 from ..sessions.session import SSLSession
-from ..stores.guard import guarded
+from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import Policy, Resumable
@@ -87,7 +87,7 @@ class ServerCache:
 
     def __init__(self, names: bytes, store: SessionStore | None, tally: Tally) -> None:
         self._names = names
-        self.store = None if store is None else guarded(store)
+        self.store: Guard | None = None if store is None else guarded(store)
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None

@@ -44,9 +44,9 @@ class Settings(Forked):
 
     def __init__(self, role: str, values: dict[str, Any]) -> None:
         settings = {**DEFAULTS, **values}
-        self.role = role
-        self.tally = Tally()
-        self.frozen = False
+        self.role: str = role
+        self.tally: Tally = Tally()
+        self.frozen: bool = False
         self._state = State(role, settings, Caches(role, self.tally, settings["sessions"]))
         self._draft: State | None = None
         self._drafter = 0

@@ -59,11 +59,19 @@ class State:
     sessions: SessionSettings
     client_cache: client.ClientCache | client.NoCache
     server_cache: server.ServerCache | server.NoCache
+    busy: bool
+    caches: Caches
+    id_context: bytes
+    psk_client: Any
+    psk_server: Any
+    settings: Mapping[str, Any]
+    used: bool
+    verifies: bool
 
     def __init__(
         self, role: str, settings: Mapping[str, Any], caches: Caches, before: State | None = None
     ) -> None:
-        self.role = role
+        self.role: str = role
         self.settings = settings
         self.used = self.busy = False
         self.caches = caches
@@ -121,27 +129,27 @@ class State:
     def prepare(self) -> None:
         """Work out what connections need to know. Nothing changes afterwards."""
         settings, core = self.settings, self.build()
-        self.core = core
+        self.core: Context = core
         self.sessions = settings["sessions"]
-        self.checks_hostname = settings["check_hostname"]
+        self.checks_hostname: Any = settings["check_hostname"]
         self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
-        self.by_key = self.psk_client is not None or self.psk_server is not None
-        self.shows_certificate = bool(settings["credentials"])
-        self.sni_callback = settings["sni_callback"]
-        self.message_callback = settings["message_callback"]
+        self.by_key: bool = self.psk_client is not None or self.psk_server is not None
+        self.shows_certificate: bool = bool(settings["credentials"])
+        self.sni_callback: Any = settings["sni_callback"]
+        self.message_callback: Any = settings["message_callback"]
         self.client_cache, self.server_cache = self.caches.of(
             self.sessions, settings["credentials"]
         )
-        self.searched = settings["trust"] if settings["trust"].directories else None
-        self.keyring = settings["keyring"]
+        self.searched: Any | None = settings["trust"] if settings["trust"].directories else None
+        self.keyring: Any = settings["keyring"]
         self.max_early_data = settings["max_early_data"] or 0
-        self.policy = self._digest(core)
+        self.policy: bytes = self._digest(core)
         self.id_context = self.sessions.id_context
         if self.verifies or self.by_key:
             self.id_context = sha256(self.id_context + self.policy).digest()
             core.set_id_context(self.id_context, stands_for_policy=True)
-        self.watches_sessions = (
+        self.watches_sessions: bool = (
             self.sessions.watched(self.role)
             or self.sessions.on_remove is not None
             or self.message_callback is not None

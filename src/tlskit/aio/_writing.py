@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import transports
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._connection.stream import StreamChannel
 from ._backlog import Backlog, check_data, frozen, joined
@@ -19,15 +19,25 @@ LOST: Final = 3  # connection_lost is called, or scheduled, or never due
 _HIGH_WATER = 512  # KiB, asyncio's own limit for TLS
 _LATE_WRITES = 5  # how many writes after the end go unnoticed, as in asyncio
 
-_Flow: Any = transports._FlowControlMixin  # what loop.sendfile asks for
-
 _SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
     "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_send",
     "_stalled", "_state", "_writer_on",
 )  # fmt: skip
 
 
-class WritingTransport(_Flow):  # type: ignore[misc]
+if TYPE_CHECKING:
+
+    class _Flow(asyncio.Transport):
+        """asyncio's class, whose attributes its stubs do not all know."""
+
+        def __init__(self, extra: Any = None, loop: Any = None) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+else:
+    _Flow = transports._FlowControlMixin  # what loop.sendfile asks for
+
+
+class WritingTransport(_Flow):
     """Everything between `write` and the socket.
 
     While nothing waits (`_idle`), a write is one crossing: encrypt and send. Else it joins the

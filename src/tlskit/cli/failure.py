@@ -37,7 +37,7 @@ class Failure(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.status = status
-        self.details = details or {}
+        self.details: dict[str, Any] = details or {}
 
 
 def connecting(error: OSError, where: str, timeout: float) -> Failure:

@@ -91,6 +91,8 @@ class Guard:
 
     __slots__ = ("_health", "_now", "_patience", "_seen", "_unreadable_before", "store")
 
+    store: SessionStore
+
     def __init__(
         self,
         store: SessionStore,

@@ -78,6 +78,8 @@ class MemcachedStore(Held, Forked):
             twice.
     """
 
+    unreadable: int
+
     __slots__ = (
         "__weakref__",
         "_client",

@@ -122,6 +122,8 @@ class RedisStore(Held):
         unreadable: how many values were left out because they did not open.
     """
 
+    unreadable: int
+
     __slots__ = (
         "__weakref__",
         "_client",

@@ -95,6 +95,8 @@ class SealedStore(Held):
             from another key, or sealed with a secret that is not among these.
     """
 
+    unreadable: int
+
     __slots__ = ("__weakref__", "_inner", "_seal", "unreadable")
 
     in_process = False

@@ -86,6 +86,8 @@ class SQLiteStore(Held, Forked):
         ValueError: the file is something else than a store of sessions.
     """
 
+    unreadable: int
+
     __slots__ = (
         "__weakref__", "_closed", "_connection", "_file", "_lock", "_locked_for_fork", "_now",
         "_puts", "_seal", "_size", "_timeout",
@@ -112,7 +114,7 @@ class SQLiteStore(Held, Forked):
         name = named_path("path", path)
         if not name or name == ":memory:":
             raise ValueError("an SQLiteStore is a file: MemoryStore keeps sessions in memory")
-        self.path = os.path.abspath(name)
+        self.path: str = os.path.abspath(name)
         self._size, self._timeout, self._now = size, timeout, clock
         self._lock, self._locked_for_fork = Lock(), False
         self._puts = (

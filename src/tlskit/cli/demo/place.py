@@ -47,8 +47,8 @@ class Server:
     def __init__(self, process: subprocess.Popen[str], errors: Path) -> None:
         self._process = process
         self._errors = errors
-        self.pid = process.pid
-        self.port = 0
+        self.pid: int = process.pid
+        self.port: int = 0
 
     def start(self) -> None:
         """Wait until it listens."""
