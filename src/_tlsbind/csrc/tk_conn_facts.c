@@ -146,6 +146,7 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     if (s != NULL)
         out->session_time = (int64_t)SSL_SESSION_get_time_ex(s);
     out->reused = tk_settled_reused(c);
+    out->reused_last = SSL_session_reused(c->ssl);
     out->version = SSL_version(c->ssl);
     out->version_name = SSL_get_version(c->ssl);
     out->extended_master_secret = (int32_t)SSL_get_extms_support(c->ssl);
