@@ -273,6 +273,10 @@ def test_bindings(world: World) -> None:
     run("docs/bindings.md", {})
 
 
+def test_certificates(world: World) -> None:
+    run("docs/certificates.md", {})
+
+
 def test_errors(world: World) -> None:
     run("docs/errors.md", {})
 

@@ -51,10 +51,6 @@ typedef struct { /* each is the SHA-256 of it */
     char kind[32];       /* of the key: a context has one of each kind */
 } tk_credential_facts;
 
-/* A password_size of -1: none is given. TK_DONE, or TK_PASSWORD, TK_PASSWORD_LONG, TK_SSL. */
-int tk_credential_new(const void *chain, size_t chain_size, const void *key, size_t key_size,
-                      const void *password, int64_t password_size, tk_credential **out,
-                      tk_fault *fault);
 void tk_credential_free(tk_credential *k); /* gives up one reference */
 void tk_credential_facts_of(tk_credential *k, tk_credential_facts *out);
 void tk_credential_chain(tk_credential *k, tk_records *out); /* DER, the leaf first */

@@ -3,18 +3,13 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "tk_fault.h"
+#include "tk_credential.h"
 #include "tk_ctx.h"
+#include "tk_fault.h"
 
-typedef struct {
-    const char *password;
-    int64_t size; /* -1: none was given */
-    int asked, too_long;
-} question;
-
-static int on_password(char *into, int room, int writing, void *argument)
+int tk_question_answer(char *into, int room, int writing, void *argument)
 {
-    question *q = argument;
+    tk_question *q = argument;
 
     (void)writing;
     q->asked = 1;
@@ -33,13 +28,13 @@ static BIO *over(const void *data, size_t size)
     return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size);
 }
 
-static X509 *read_chain(const void *pem, size_t size, question *q, STACK_OF(X509) *chain)
+static X509 *read_chain(const void *pem, size_t size, tk_question *q, STACK_OF(X509) *chain)
 {
     BIO *b = over(pem, size);
-    X509 *leaf = b != NULL ? PEM_read_bio_X509_AUX(b, NULL, on_password, q) : NULL, *x;
+    X509 *leaf = b != NULL ? PEM_read_bio_X509_AUX(b, NULL, tk_question_answer, q) : NULL, *x;
     unsigned long last;
 
-    while (leaf != NULL && (x = PEM_read_bio_X509(b, NULL, on_password, q)) != NULL)
+    while (leaf != NULL && (x = PEM_read_bio_X509(b, NULL, tk_question_answer, q)) != NULL)
         if (!sk_X509_push(chain, x)) {
             X509_free(x);
             break;
@@ -58,10 +53,10 @@ static X509 *read_chain(const void *pem, size_t size, question *q, STACK_OF(X509
     return leaf;
 }
 
-static EVP_PKEY *read_key(const void *pem, size_t size, question *q)
+static EVP_PKEY *read_key(const void *pem, size_t size, tk_question *q)
 {
     BIO *b = over(pem, size);
-    EVP_PKEY *key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, on_password, q) : NULL;
+    EVP_PKEY *key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, tk_question_answer, q) : NULL;
 
     if (key == NULL && !q->too_long && !(q->asked && q->size < 0))
         ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);
@@ -69,11 +64,44 @@ static EVP_PKEY *read_key(const void *pem, size_t size, question *q)
     return key;
 }
 
+int tk_parts_add(tk_parts *parts, X509 *x)
+{
+    if (x != NULL && parts->leaf == NULL) {
+        parts->leaf = x;
+        return 1;
+    }
+    if (x != NULL && (parts->chain != NULL || (parts->chain = sk_X509_new_null()) != NULL) &&
+        sk_X509_push(parts->chain, x) > 0)
+        return 1;
+    X509_free(x);
+    return 0;
+}
+
+int tk_parts_chain(tk_parts *parts, const void *pem, size_t size, tk_question *q)
+{
+    if (parts->chain == NULL && (parts->chain = sk_X509_new_null()) == NULL)
+        return 0;
+    parts->leaf = read_chain(pem, size, q, parts->chain);
+    return parts->leaf != NULL;
+}
+
+int tk_parts_key(tk_parts *parts, const void *pem, size_t size, tk_question *q)
+{
+    parts->key = read_key(pem, size, q);
+    return parts->key != NULL;
+}
+
+void tk_parts_clear(tk_parts *parts)
+{
+    sk_X509_pop_free(parts->chain, X509_free);
+    X509_free(parts->leaf);
+    EVP_PKEY_free(parts->key);
+    memset(parts, 0, sizeof *parts);
+}
+
 struct tk_credential {
     int32_t references;
-    X509 *leaf;
-    EVP_PKEY *key;
-    STACK_OF(X509) *chain;
+    tk_parts parts;
     tk_credential_facts facts;
 };
 
@@ -97,15 +125,15 @@ static int digest_names(X509 *x, uint8_t *out)
 static int note_facts(tk_credential *k)
 {
     uint8_t parts[3][32];
-    const char *kind = EVP_PKEY_get0_type_name(k->key);
+    const char *kind = EVP_PKEY_get0_type_name(k->parts.key);
 
-    if (!digest_names(k->leaf, k->facts.names) &&
-        !X509_digest(k->leaf, EVP_sha256(), k->facts.names, NULL))
+    if (!digest_names(k->parts.leaf, k->facts.names) &&
+        !X509_digest(k->parts.leaf, EVP_sha256(), k->facts.names, NULL))
         return 0;
     ERR_clear_error();
     memcpy(parts[0], k->facts.names, sizeof parts[0]);
-    if (!X509_NAME_digest(X509_get_subject_name(k->leaf), EVP_sha256(), parts[1], NULL) ||
-        !X509_NAME_digest(X509_get_issuer_name(k->leaf), EVP_sha256(), parts[2], NULL) ||
+    if (!X509_NAME_digest(X509_get_subject_name(k->parts.leaf), EVP_sha256(), parts[1], NULL) ||
+        !X509_NAME_digest(X509_get_issuer_name(k->parts.leaf), EVP_sha256(), parts[2], NULL) ||
         !EVP_Digest(parts, sizeof parts, k->facts.subject, NULL, EVP_sha256(), NULL))
         return 0;
     if (kind != NULL)
@@ -117,45 +145,48 @@ void tk_credential_free(tk_credential *k)
 {
     if (k == NULL || tk_atomic_add(&k->references, -1) > 0)
         return;
-    sk_X509_pop_free(k->chain, X509_free);
-    X509_free(k->leaf);
-    EVP_PKEY_free(k->key);
+    tk_parts_clear(&k->parts);
     free(k);
 }
 
-int tk_credential_new(const void *pem, size_t pem_size, const void *key_pem, size_t key_size,
-                      const void *password, int64_t password_size, tk_credential **out,
-                      tk_fault *fault)
+static int belong_together(const tk_parts *parts)
 {
-    question q = { .password = password, .size = password_size };
-    tk_credential *k = calloc(1, sizeof *k);
+    if (parts->leaf == NULL || parts->key == NULL) {
+        ERR_raise(ERR_LIB_SSL, parts->leaf == NULL ? SSL_R_NO_CERTIFICATE_ASSIGNED
+                                                   : SSL_R_NO_PRIVATE_KEY_ASSIGNED);
+        return 0;
+    }
+    if (X509_check_purpose(parts->leaf, -1, 0) != 1) { /* an extension that cannot be read */
+        ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
+        return 0;
+    }
+    return X509_check_private_key(parts->leaf, parts->key) == 1;
+}
+
+int tk_credential_make(tk_parts *parts, int ok, tk_question *q, tk_credential **out,
+                       tk_fault *fault)
+{
+    tk_credential *k = ok && belong_together(parts) ? calloc(1, sizeof *k) : NULL;
     int status = TK_SSL;
 
-    tk_fault_begin();
-    if (k == NULL || (k->chain = sk_X509_new_null()) == NULL ||
-        (k->leaf = read_chain(pem, pem_size, &q, k->chain)) == NULL ||
-        (k->key = read_key(key_pem, key_size, &q)) == NULL)
-        goto out;
-    if (X509_check_purpose(k->leaf, -1, 0) != 1) { /* an extension that cannot be read */
-        ERR_raise(ERR_LIB_SSL, SSL_R_BAD_EXTENSION);
-        goto out;
+    if (k != NULL) {
+        k->references = 1;
+        k->parts = *parts;
+        memset(parts, 0, sizeof *parts);
+        status = note_facts(k) ? TK_DONE : TK_SSL;
     }
-    if (X509_check_private_key(k->leaf, k->key) == 1 && note_facts(k))
-        status = TK_DONE;
-out:
-    if (status != TK_DONE && q.too_long)
+    if (status != TK_DONE && q->too_long)
         status = TK_PASSWORD_LONG;
-    else if (status != TK_DONE && q.asked && q.size < 0)
+    else if (status != TK_DONE && q->asked && q->size < 0)
         status = TK_PASSWORD;
     if (status == TK_SSL)
         tk_fail(fault);
     ERR_clear_error();
-    if (k != NULL)
-        k->references = 1;
     if (status != TK_DONE) {
         tk_credential_free(k);
         k = NULL;
     }
+    tk_parts_clear(parts);
     *out = k;
     return status;
 }
@@ -166,9 +197,9 @@ void tk_credential_chain(tk_credential *k, tk_records *out)
 {
     int i;
 
-    tk_x509_der(k->leaf, out);
-    for (i = 0; i < sk_X509_num(k->chain); i++)
-        tk_x509_der(sk_X509_value(k->chain, i), out);
+    tk_x509_der(k->parts.leaf, out);
+    for (i = 0; i < sk_X509_num(k->parts.chain); i++)
+        tk_x509_der(sk_X509_value(k->parts.chain, i), out);
 }
 
 /* The level that a context had when it took this, while it takes it again. */
@@ -185,12 +216,12 @@ int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault)
 {
     /* Without a chain of its own, libssl completes it from the authorities that the context
        trusts. */
-    STACK_OF(X509) *chain = sk_X509_num(k->chain) > 0 ? k->chain : NULL;
+    STACK_OF(X509) *chain = sk_X509_num(k->parts.chain) > 0 ? k->parts.chain : NULL;
     int level, ok;
 
     tk_fault_begin();
     level = begin_accepted(c, accepted);
-    ok = SSL_CTX_use_cert_and_key(c->ctx, k->leaf, k->key, chain, 1) == 1;
+    ok = SSL_CTX_use_cert_and_key(c->ctx, k->parts.leaf, k->parts.key, chain, 1) == 1;
     SSL_CTX_set_security_level(c->ctx, level);
     if (!ok)
         return tk_fail(fault);

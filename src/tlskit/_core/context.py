@@ -15,6 +15,7 @@ from .library import require
 from .native import CONST, ffi, lib, listed, owned
 from .session import Session
 from .tickets import Ring
+from .trouble import explain_loading
 from .trust import NOBODY, TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
@@ -277,7 +278,8 @@ class Context:
             SSLError: it is too weak for the security level.
         """
         fault = ffi.new("tk_fault *")
-        self._check(lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault), fault)
+        if lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault) < 0:
+            raise explain_loading(from_queue(fault), fault)
 
     def set_trust(self, store: TrustStore) -> None:
         """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""

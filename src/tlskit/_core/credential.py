@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .certificate import Certificate
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
+from .trouble import explain_loading
 
 
 class PasswordWanted(Exception):
     """The private key is encrypted, and no password was given."""
+
+
+class Source(NamedTuple):
+    """Bytes, and how they are to be read: PEM, DER, PKCS12, or the text of a URI."""
+
+    form: int
+    data: bytes | bytearray
+
+    def __repr__(self) -> str:
+        return f"<Source of {len(self.data)} bytes>"  # they may be a key's
+
+    def wipe(self) -> None:
+        """Overwrite it, if it is a copy of tlskit's own."""
+        if isinstance(self.data, bytearray) and self.data:
+            lib.tk_wipe(ffi.from_buffer(self.data), len(self.data))
+
+
+PEM, DER, PKCS12, URI = lib.TK_FORM_PEM, lib.TK_FORM_DER, lib.TK_FORM_PKCS12, lib.TK_FORM_URI
 
 
 class Credential:
@@ -16,8 +37,8 @@ class Credential:
     any number of contexts share it.
 
     Args:
-        chain: the certificate and after it its chain, in PEM.
-        key: the private key in PEM.
+        chain: where the certificate is, and its chain beside it.
+        key: where the private key is; None: it lies beside the certificate (PKCS#12, a URI).
         password: of the key; None: none is given.
 
     Attributes:
@@ -34,16 +55,22 @@ class Credential:
 
     __slots__ = ("_credential", "kind", "names", "subject")
 
-    def __init__(self, chain: bytes, key: bytes, password: bytes | None) -> None:
+    def __init__(self, chain: Source, key: Source | None, password: bytes | None) -> None:
         fault, out = ffi.new("tk_fault *"), ffi.new("tk_credential **")
         given, size = (ffi.NULL, -1) if password is None else (password, len(password))
-        status = lib.tk_credential_new(chain, len(chain), key, len(key), given, size, out, fault)
+        sources = ffi.new("tk_source *"), ffi.new("tk_source *")
+        buffers = []  # what the sources point to
+        for source, one in zip(sources, (chain, key), strict=True):
+            if one is not None:
+                buffers.append(ffi.from_buffer(one.data))
+                source.form, source.data, source.size = one.form, buffers[-1], len(one.data)
+        status = lib.tk_credential_from(*sources, given, size, out, fault)
         if status == lib.TK_PASSWORD:
             raise PasswordWanted
         if status == lib.TK_PASSWORD_LONG:
             raise ValueError("password cannot be longer than 1024 bytes")
         if status < 0:
-            raise from_queue(fault)
+            raise explain_loading(from_queue(fault), fault)
         self._credential = owned(out[0], lib.tk_credential_free)
         facts = ffi.new("tk_credential_facts *")
         lib.tk_credential_facts_of(self._credential, facts)

@@ -41,6 +41,19 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
         _append(error, hint)
 
 
+def explain_loading(error: SSLError, fault: Any) -> SSLError:
+    """Give the error of a certificate or a key its hint, also at the end of its message."""
+    from .hints.loading import hint
+
+    for n in reversed(range(fault.count)):
+        found = hint(fault.error[n].library, fault.error[n].reason)
+        if found:
+            error.hint = found  # type: ignore[attr-defined]
+            _append(error, found)
+            break
+    return error
+
+
 def _alert_before(connection: Connection, error: Exception, fault: Any) -> Any:
     """The fault of a server's last word, where it closed the connection before it was read."""
     if lib.tk_conn_glance(connection._conn) != lib.TK_SSL:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from secrets import token_bytes
 from typing import Any
 
-from .._core.credential import Credential, PasswordWanted
+from .._core.credential import DER, PEM, Credential, PasswordWanted, Source
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.paths import without_values
@@ -14,7 +14,9 @@ from .._state import Settings
 from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
 from ..errors import SSLError
-from .arguments import content_of, password_of, words
+from . import sources
+from .arguments import password_of, words
+from .chains import check
 
 
 class CredentialSettings:
@@ -29,8 +31,10 @@ class CredentialSettings:
         beside it.
 
         Args:
-            certfile: a file with the certificate, and after it its chain, in PEM.
-            keyfile: a file with the private key in PEM; the certificate's file when left out.
+            certfile: the path of a file with the certificate, and after it its chain, in PEM or
+                DER. Also what `add_certificate` takes: PEM or DER itself, an object of
+                `cryptography`, a URI.
+            keyfile: the private key in any of these forms; where the certificate is, when left out.
             password: for an encrypted key: text, bytes, or a function that gives either; called
                 only when needed.
 
@@ -43,9 +47,63 @@ class CredentialSettings:
 
         On any error, the certificate that was there before stays.
         """
-        chain = content_of("certfile", certfile)
-        key = chain if keyfile is None else content_of("keyfile", keyfile)
-        self._use(read_credential(chain, key, password))
+        self._use(load(certfile, keyfile, password))
+
+    @without_values
+    def add_certificate(
+        self, certificate: Any, key: Any = None, chain: Any = (), *, password: Any = None
+    ) -> None:
+        """Show this certificate, in place of the one with the same type of key, if there is one.
+
+        A context may have one for each type (RSA, ECDSA, Ed25519, ML-DSA), each with its chain; the
+        handshake takes the one that the peer can verify. Stricter than `load_cert_chain`: what
+        peers would refuse is refused here.
+
+        Args:
+            certificate: a path, PEM or DER bytes, PEM text, a certificate of `cryptography` or
+                pyOpenSSL, or a URI for OSSL_STORE (`pkcs11:`, `file:`). Its chain may follow it.
+            key: the private key in any of these forms; where the certificate is, when left out.
+            chain: further certificates, each in any of these forms: the issuer of the certificate
+                first, then the issuer of that.
+            password: for an encrypted key: text, bytes, or a function that gives either.
+
+        Raises:
+            OSError: a file cannot be read.
+            SSLError: one of them cannot be read, the key belongs to another certificate or is
+                encrypted, or is too weak for `security_level`.
+            ValueError: the certificate has expired, or the chain is not in its order.
+            TypeError: an argument has the wrong type.
+
+        On any error, what was there before stays. Corresponds to SSL_CTX_use_cert_and_key(3).
+        """
+        shown = sources.certificate("certificate", certificate)
+        given = None if key is None else sources.key("key", key)
+        if given is None and shown.form in (PEM, DER):
+            given = shown
+        above = sources.chain("chain", chain)
+        if above:
+            shown = Source(DER, sources.in_der("certificate", shown) + above)
+        credential = _read(shown, given, password)
+        check(credential.certificates())
+        self._use(credential)
+
+    @without_values
+    def load_pkcs12(self, file: Any, password: Any = None) -> None:
+        """Show the certificate of a PKCS#12 file (.p12, .pfx), with its key and its chain.
+
+        Args:
+            file: its path, or its bytes.
+            password: text, bytes, or a function that gives either; None: there is none.
+
+        Raises:
+            OSError, SSLError, ValueError, TypeError: as `add_certificate`. Files that old programs
+                wrote may be encrypted with RC2, which OpenSSL 3 has in its legacy provider only.
+
+        On any error, what was there before stays. Corresponds to PKCS12_parse(3).
+        """
+        credential = _read(sources.pkcs12("file", file), None, password)
+        check(credential.certificates())
+        self._use(credential)
 
     def _use(self, credential: Credential) -> None:
         """Show this certificate, in place of the one with the same kind of key."""
@@ -124,8 +182,23 @@ class CredentialSettings:
         self._settings.change(psk_server=_keys(callback, hint))
 
 
-def read_credential(chain: bytes, key: bytes, password: Any) -> Credential:
-    """Read a certificate and its key; `password` may be a function, called only when needed."""
+def load(certfile: Any, keyfile: Any, password: Any) -> Credential:
+    """Read what `load_cert_chain` takes; `password` may be a function, called only when needed."""
+    chain = sources.certificate("certfile", certfile)
+    beside = chain if chain.form in (PEM, DER) else None
+    return _read(chain, beside if keyfile is None else sources.key("keyfile", keyfile), password)
+
+
+def _read(chain: Source, key: Source | None, password: Any) -> Credential:
+    try:
+        return _asking(chain, key, password)
+    finally:
+        chain.wipe()
+        if key is not None:
+            key.wipe()
+
+
+def _asking(chain: Source, key: Source | None, password: Any) -> Credential:
     if password is not None and not callable(password):
         return Credential(chain, key, password_of(password))
     try:

@@ -14,8 +14,8 @@ from .._core.certificate import Certificate
 from .._core.credential import Credential
 from .._core.trust import TrustStore
 from .._state import Settings
-from .arguments import content_of, path_of
-from .credentials import read_credential
+from .arguments import path_of
+from .credentials import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +84,7 @@ class RenewalSettings:
                 self._settings.trust = self._settings.trust.joined(lists)
 
     def _read_credential(self, certfile: Any, keyfile: Any, password: Any) -> Credential:
-        chain = content_of("certfile", certfile)
-        key = chain if keyfile is None else content_of("keyfile", keyfile)
-        return read_credential(chain, key, password)
+        return load(certfile, keyfile, password)
 
     def _replaced_by(self, fresh: Credential) -> Credential | None:
         credentials: Sequence[Credential] = self._settings["credentials"]

@@ -19,8 +19,8 @@ int use_chain(tk_ctx *c, const void *chain, size_t chain_size, const void *key, 
 {
     tk_credential *k;
     int64_t password_size = password != NULL ? (int64_t)strlen(password) : -1;
-    int status = tk_credential_new(chain, chain_size, key, key_size, password, password_size, &k,
-                                   fault);
+    tk_source first = { TK_FORM_PEM, chain, chain_size }, second = { TK_FORM_PEM, key, key_size };
+    int status = tk_credential_from(&first, &second, password, password_size, &k, fault);
 
     if (status == TK_DONE)
         status = tk_ctx_use(c, k, 0, fault);
