@@ -134,9 +134,11 @@ def _message_type(content_type: int, body: bytes) -> int:
 
 
 def _words(text: Any) -> str | None:
-    """A C string in UTF-8; None when there is none, or an empty one."""
+    """A C string in UTF-8; None when there is none, or an empty one. The peer may have sent other
+    bytes: they stay apart, as surrogates.
+    """
     raw = ffi.string(text) if text else b""
-    return raw.decode() if raw else None
+    return raw.decode("utf-8", "surrogateescape") if raw else None
 
 
 def _read_only(value: Any, what: str) -> bytes:

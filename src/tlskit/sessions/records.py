@@ -16,6 +16,7 @@ from .._core.notes import Notes
 
 OPTIONAL = 0x8000
 MOST = 1 << 20  # bytes of all records together
+CERTIFICATES_MOST = MOST // 2  # ... of those, for the chains
 _HEAD = Struct(">HI")
 
 
@@ -70,6 +71,7 @@ _PAIRS = {
 _BYTES = {"point_formats": 40}
 _CHAINS = {"own": 50, "peers": 51, "chain": 52}
 _POOL = 60
+_POOLED = 255  # certificates, each named by one byte
 
 _NAMES: dict[int, tuple[str, dict[str, int]]] = {
     OPTIONAL | number: (name, table)
@@ -79,13 +81,31 @@ _NAMES: dict[int, tuple[str, dict[str, int]]] = {
 
 
 def write_notes(notes: Notes) -> bytes:
-    """Notes as records. Of this side's private key they say nothing."""
+    """Notes as records. Of this side's private key they say nothing.
+
+    A peer decides how much there is to say: what does not fit is left out, a chain as a whole, and
+    the verified chain last of all.
+    """
     pool: dict[bytes, int] = {}
     records = []
     for tag, (name, table) in _NAMES.items():
         value = getattr(notes, name)
-        if value is not None:
-            records.append((tag, _body(value, table, pool)))
+        if value is not None and table is not _CHAINS:
+            body = _body(value, table)
+            if body is not None:
+                records.append((tag, body))
+    room = CERTIFICATES_MOST
+    for name in ("chain", "own", "peers"):
+        chain = getattr(notes, name)
+        if chain is None:
+            continue
+        new = [der for der in dict.fromkeys(chain) if der not in pool]
+        size = sum(4 + len(der) for der in new)
+        if size > room or len(pool) + len(new) > _POOLED or len(chain) > _POOLED:
+            continue
+        room -= size
+        body = bytes(pool.setdefault(der, len(pool)) for der in chain)
+        records.append((OPTIONAL | _CHAINS[name], body))
     if pool:
         records.append(
             (OPTIONAL | _POOL, b"".join(len(der).to_bytes(4, "big") + der for der in pool))
@@ -93,16 +113,13 @@ def write_notes(notes: Notes) -> bytes:
     return write(records)
 
 
-def _body(value: Any, table: dict[str, int], pool: dict[bytes, int]) -> bytes:
+def _body(value: Any, table: dict[str, int]) -> bytes | None:
+    """None: nobody knows, or it is not to be written down."""
     if table is _NUMBERS:
-        return int(value).to_bytes(8, "big")
+        return int(value).to_bytes(8, "big") if 0 <= value < 1 << 63 else None
     if table is _TEXTS:
         return str(value).encode("utf-8", "backslashreplace")
-    if table is _PAIRS:
-        return pack(f">{len(value)}H", *value)
-    return (
-        bytes(value) if table is _BYTES else bytes(pool.setdefault(der, len(pool)) for der in value)
-    )
+    return pack(f">{len(value)}H", *value) if table is _PAIRS else bytes(value)
 
 
 def read_notes(found: Mapping[int, bytes]) -> Notes:

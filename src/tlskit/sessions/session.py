@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from datetime import datetime, timedelta, timezone
 from time import time as now
 from typing import Any, NoReturn, final
@@ -15,10 +14,7 @@ from . import envelope
 from .binding import Binding
 from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
 
-_PEM = re.compile(
-    rb"-----BEGIN SSL SESSION PARAMETERS-----\s*([A-Za-z0-9+/=\s]+?)-----END SSL SESSION "
-    rb"PARAMETERS-----"
-)
+_BEGINS, _ENDS = (b"-----%s SSL SESSION PARAMETERS-----" % word for word in (b"BEGIN", b"END"))
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
 
 
@@ -322,11 +318,13 @@ class SSLSession:
         here too.
         """
         raw = data.encode("ascii", "replace") if isinstance(data, str) else bytes(memoryview(data))
-        found = _PEM.search(raw)
-        if found is None:
+        begin = raw.find(_BEGINS)
+        end = raw.find(_ENDS, begin) if begin >= 0 else -1
+        if end < 0:
             raise _unreadable("PEM")
+        body = b"".join(raw[begin + len(_BEGINS) : end].split())
         try:
-            return cls.from_der(base64.b64decode(b"".join(found.group(1).split()), validate=True))
+            return cls.from_der(base64.b64decode(body, validate=True))
         except ValueError as error:
             raise _unreadable("PEM") from error
 
