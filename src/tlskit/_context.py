@@ -324,20 +324,26 @@ def _check_bio(
     server_hostname: str | bytes | None,
     session: SSLSession | None,
 ) -> None:
-    """Refuse what contradicts itself. The stdlib does since 3.14.10; before, it verified a
-    certificate, but not whose it was.
+    """Refuse what contradicts itself, as the running Python's own does since 3.14.10. Before, and
+    so here, a client without a name verifies a certificate, but not whose it is: asyncio's
+    `server_hostname=""` asks for that.
     """
     if server_side and _STDLIB_CHECKS:
         if server_hostname:
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
-    if (
-        context.check_hostname
-        and server_hostname in (None, "", b"")
-        and (_STDLIB_CHECKS or not server_side)
-    ):
+    if not context.check_hostname or server_hostname not in (None, "", b""):
+        return
+    if _STDLIB_CHECKS:
         raise ValueError("check_hostname requires server_hostname")
+    if not server_side and server_hostname is None:
+        warnings.warn(
+            "check_hostname is on, but there is no server_hostname: the server's certificate is "
+            "verified, but not whose it is",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _early(data: Buffer | None, server_side: bool) -> bytes | None:

@@ -215,7 +215,9 @@ def test_odd_certificates(tmp_path, version, seed):
 @pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("end", ["client", "server"])
 def test_damaged_handshakes(tmp_path, version, end, seed):
-    """A byte of a flight is changed on its way: both sides fail with an OSError, or do not notice."""
+    """A byte of a flight is changed on its way: both sides fail with an OSError, or do not see
+    it.
+    """
     random_ = random.Random(seed)
     server = side(tmp_path, version, server=True, chain=MANY[:3])
     server.sessions.store = MemoryStore()

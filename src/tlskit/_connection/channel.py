@@ -9,7 +9,6 @@ against; a session is offered only where its own handshake would have been accep
 
 from __future__ import annotations
 
-import socket
 from contextlib import suppress
 from enum import Enum
 from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
@@ -31,6 +30,7 @@ from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from .context import ConnectionContext
+from .names import in_certificates, packed_address
 from .policy import ConnectionPolicy
 
 
@@ -59,7 +59,9 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        self._policy = ConnectionPolicy(state, server_hostname)
+        self._policy = ConnectionPolicy(
+            state, None if server_hostname is None else in_certificates(server_hostname)
+        )
         super().__init__(state.core, server=server_side, fd=fd, bios=bios)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
@@ -81,9 +83,9 @@ class Channel(Connection):
         return ClientResumption(state.client_cache, self._policy)
 
     def _name_server(self, name: str, checked: bool) -> None:
-        packed = _packed_address(name)
-        raw = name.encode("ascii")
+        packed = packed_address(name)
         if packed is None:
+            raw = in_certificates(name).encode("ascii")
             self.set_hostname(raw, raw if checked else None, None)
         elif checked:
             self.set_hostname(
@@ -321,13 +323,3 @@ def _member(kind: type[Enum], number: int) -> Any:
         return kind(number)
     except ValueError:
         return number
-
-
-def _packed_address(name: str) -> bytes | None:
-    """The bytes of a literal IP address, or None when it is a name."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            return socket.inet_pton(family, name)
-        except (OSError, ValueError):
-            continue
-    return None

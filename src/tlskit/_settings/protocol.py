@@ -85,9 +85,11 @@ class ProtocolSettings:
         """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless
         changed.
 
+        It may be above `maximum_version` for a while, when both are moved; a connection that is
+        made then fails, for want of a version.
+
         Raises:
-            ValueError: OpenSSL has no such version, or `maximum_version` was set to a lower one;
-                nothing changes then.
+            ValueError: OpenSSL has no such version; nothing changes then.
         """
         fixed = self._protocol in FIXED
         return (
@@ -123,25 +125,15 @@ class ProtocolSettings:
             )
         number, exact = _version(which, value)
         with self._settings.held():
-            bounds, given = list(self._settings["versions"]), list(self._settings["versions_given"])
+            bounds = list(self._settings["versions"])
             bounds[which] = number
-            # A bound that nobody set is no contradiction yet: programs set the highest first, below
-            # our default lowest.
-            if exact and given[1 - which] and all(bounds) and bounds[0] > bounds[1]:
-                names = (TLSVersion(b).name for b in bounds)
-                raise ValueError(
-                    "the lowest protocol version ({}) would be above the highest ({})".format(
-                        *names
-                    )
-                )
             if exact and number in (TLSVersion.SSLv3, TLSVersion.TLSv1, TLSVersion.TLSv1_1):
                 warnings.warn(
                     f"ssl.TLSVersion.{TLSVersion(number).name} is deprecated",
                     category=DeprecationWarning,
                     stacklevel=3,
                 )
-            given[which] = exact
-            self._settings.change(versions=tuple(bounds), versions_given=tuple(given))
+            self._settings.change(versions=tuple(bounds))
 
     @property
     def security_level(self) -> int:

@@ -94,7 +94,6 @@ def _mark(value: Any, role: str) -> object:
 ROWS: tuple[Row, ...] = (
     Row("options", None, _set("options"), show=show.options),
     Row("versions", None, _set("versions"), judged=True, read=lambda c: c.versions),
-    Row("versions_given", (False, False)),
     Row("ciphers", None, lambda c, v, again: c.set_ciphers(v), judged=True, show=show.words),
     Row(
         "ciphersuites", None, lambda c, v, again: c.set_ciphersuites(v), judged=True,
