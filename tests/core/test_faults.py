@@ -7,11 +7,13 @@ certificate) is looked at after that.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import socket
 import ssl as stdlib
 import sys
+import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -627,26 +629,42 @@ def test_flipping_relay(stage: Stage, module: ModuleType) -> None:
         assert told.reason == alert_reason("BAD_RECORD_MAC")
 
 
-def test_application_data_instead_of_close_notify(stage: Stage) -> None:
-    def scenario(module: ModuleType) -> BaseException:
-        with stage.connected(module) as (end, puppet):
-            puppet.send(puppet.seal(b"and another thing"))
-            return failure(end.unwrap)
+@pytest.mark.parametrize("before", [0, 1], ids=["", "read ahead"])
+def test_application_data_before_the_peer_s_close_notify(stage: Stage, before: int) -> None:
+    """The peer may send on until it has seen our close_notify (RFC 8446, 6.1). The stdlib fails
+    with APPLICATION_DATA_AFTER_CLOSE_NOTIFY.
+    """
+    with stage.connected(tlskit) as (end, puppet):
+        puppet.send(puppet.seal(b"x" * 1000))
+        if before:
+            puppet.send(puppet.seal(b"second"))
+            assert end.recv(10) == b"x" * 10
+        unwrapping = Background(end.unwrap)
+        assert puppet.read() == b""
+        for _ in range(300):
+            puppet.send(puppet.seal(b"y" * 1000))
+        puppet.send(puppet.farewell())
+        assert unwrapping.result() is end
+        puppet.send(b"in the clear")
+        assert end.recv(100) == b"in the clear"
 
-    error = both(scenario)
-    assert error.reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
 
+def test_a_peer_that_never_stops_sending(stage: Stage) -> None:
+    """The timeout is kept."""
+    with stage.connected(tlskit) as (end, puppet):
+        end.settimeout(0.3)
+        stop = threading.Event()
 
-def test_application_data_read_ahead_instead_of_close_notify(stage: Stage) -> None:
-    """The same, when the data has come together with data that has been read."""
+        def flood() -> None:
+            with contextlib.suppress(OSError):
+                while not stop.is_set():
+                    puppet.send(puppet.seal(b"z" * 10000))
 
-    def scenario(module: ModuleType) -> BaseException:
-        with stage.connected(module) as (end, puppet):
-            puppet.send(puppet.seal(b"first") + puppet.seal(b"second"))
-            assert end.recv(5) == b"first"
-            return failure(end.unwrap)
-
-    assert both(scenario).reason == "APPLICATION_DATA_AFTER_CLOSE_NOTIFY"
+        flooding = Background(flood)
+        assert type(failure(end.unwrap)) is TimeoutError
+        stop.set()
+        end.close()
+        flooding.result()
 
 
 # -- what the two sides do not agree on ------------------------------------------------------------

@@ -388,7 +388,10 @@ def test_names_on_the_wire(pki, value):
         shake(near, server.wrap_bio(to_server, to_client, server_side=True))
         return seen
 
-    compared(work)
+    if value in ("x.", "fe80::1%lo", "fe80::1%25lo"):  # the stdlib sends them as they are
+        assert outcome(lambda: work(tlskit)).value == ["x" if value == "x." else None]
+    else:
+        compared(work)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "::1", "0:0:0:0:0:0:0:1"])
@@ -416,18 +419,10 @@ def test_names_that_openssl_refuses(pki, name):
 
 
 @same_major
-def test_a_scoped_address_is_not_in_a_certificate(pki):
-    """Its zone means something on this machine only; neither module finds it."""
-
-    def work(module):
-        memory_pair(
-            client_context(pki, module=module),
-            server_context(pki, module=module),
-            hostname="::1%lo",
-            module=module,
-        )
-
-    assert compared(work).raised is tlskit.SSLCertVerificationError
+def test_the_zone_of_an_address_is_in_no_certificate(pki):
+    """It means something on this machine only: the address counts. The stdlib finds neither."""
+    near, _ = memory_pair(client_context(pki), server_context(pki), hostname="::1%lo")
+    assert near.server_hostname == "::1%lo"
 
 
 # -- connections -----------------------------------------------------------------------------------

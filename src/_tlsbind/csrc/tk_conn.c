@@ -99,6 +99,27 @@ static tk_outcome step_read(tk_conn *c, tk_op *op)
     return outcome;
 }
 
+/* What the peer has sent before it saw our close_notify (RFC 8446, 6.1: each direction ends by
+   itself) is nobody's any more: libssl would end the connection over it. */
+static tk_outcome discard(tk_conn *c, tk_op *op)
+{
+    uint8_t nobodys[16384];
+    tk_outcome outcome = TK_STEP_MORE;
+    int messages = 0, result;
+    size_t n;
+
+    while (outcome == TK_STEP_MORE && messages++ < MESSAGES_MOST) {
+        c->reader_room = 0;
+        result = SSL_read_ex(c->ssl, nobodys, sizeof nobodys, &n);
+        if (result != 1 && (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN))
+            outcome = TK_STEP_DONE;
+        else if (result != 1)
+            outcome = tk_op_classify(c, op, result);
+    }
+    OPENSSL_cleanse(nobodys, sizeof nobodys);
+    return outcome;
+}
+
 /* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify,
    which ends both. */
 static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
@@ -109,6 +130,9 @@ static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
     for (;;) {
         if (c->shutdown_sent && tk_op_leaves_reading(c, op))
             return tk_op_flush(c, op, TK_STEP_WANT_READ);
+        if (c->shutdown_sent && !(SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) &&
+            SSL_is_init_finished(c->ssl) && (outcome = discard(c, op)) != TK_STEP_DONE)
+            return tk_op_flush(c, op, outcome);
         result = SSL_shutdown(c->ssl);
         if (result >= 0 && tk_settled_is_cut(c))
             return tk_op_flush(c, op, tk_op_cut(op));

@@ -130,7 +130,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         return self._sslobj.pending()
 
     def unwrap(self) -> None:
-        """Send close_notify, and take the peer's. Corresponds to SSL_shutdown(3).
+        """Send close_notify, and take the peer's; data that still comes before it is discarded.
+        Corresponds to SSL_shutdown(3).
 
         Raises:
             SSLWantReadError: the peer's close_notify has not come yet.

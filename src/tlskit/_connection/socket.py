@@ -460,10 +460,11 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         `pending` counts it.
 
         Threads that are in `recv` get what the peer still sends, and b"" at its close_notify.
+        Without such a thread it is discarded, as long as the timeout allows.
 
         Raises:
             SSLWantReadError: the socket is non-blocking, and the peer's close_notify has not come.
-            SSLError: application data came instead of it.
+            SSLError: the peer has ended without it.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
