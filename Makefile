@@ -22,10 +22,11 @@ VENV := .venv/$(TAG)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -not -path '*/__pycache__*' -not -path '*.egg-info*' -not -name '*.so' 2>/dev/null)
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize stub \
+.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize sanitize-python fuzz stub \
 	wheel wheel-test sdist-test lint-workflows test-windows test-musl test-nogil test-sid \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
@@ -85,6 +86,18 @@ valgrind: $(VENV)/.tools ## the C helpers under valgrind
 sanitize: $(VENV)/.tools ## the C helpers with gcc's sanitizers
 	@$(BIN)/python -m tests.bind.c.program --sanitize address
 	@$(BIN)/python -m tests.bind.c.program --sanitize thread
+
+sanitize-python: ## the Python tests of core, sessions, threads and tickets, over an extension with sanitizers
+	@$(MAKE) --no-print-directory setup VENV=$(VENV)-sanitize TLSKIT_CFLAGS='$(SANITIZERS) -O1 -g' LDFLAGS='$(SANITIZERS)'
+	@LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	    $(VENV)-sanitize/bin/python -m pytest -p no:cacheprovider -m 'not slow' \
+	    $(or $(PYTEST_ARGS),tests/core tests/sessions tests/threads tests/tickets)
+
+fuzz: $(VENV)/.built ## what reads bytes of others, for SECONDS each (60), in C and in Python
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh clang
+	@$(PIP) install --only-binary :all: --group fuzz || echo "the targets in Python are left out: there is no wheel of atheris"
+	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api*.h
 	@$(BIN)/python tools/stub.py

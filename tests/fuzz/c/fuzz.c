@@ -1,0 +1,314 @@
+/* What takes a peer's bytes, for libFuzzer: `python -m tests.fuzz` compiles it with the helpers'
+   sources and with the PKI and the pairs of tests/bind/c. The environment names the target in
+   FUZZ_TARGET; FUZZ_SEEDS, when it is set, names a folder to put the first corpus into. */
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tk_test.h"
+
+enum { ROOM = 16384 };
+
+static contexts with_ring, with_store;
+static SSL_SESSION *ticket, *stateful;
+static uint8_t into[ROOM];
+
+/* ---- records ---- */
+
+/* The input as it is; or as the bodies of records, so that a change of its size needs no other. */
+static void feed(tk_mem *m, const uint8_t *data, size_t size, int framed)
+{
+    uint8_t head[5] = { SSL3_RT_HANDSHAKE, 3, 1, 0, 0 };
+
+    if (framed) {
+        size = size < ROOM ? size : ROOM;
+        head[3] = (uint8_t)(size >> 8);
+        head[4] = (uint8_t)size;
+        tk_mem_write(m, head, sizeof head);
+    }
+    tk_mem_write(m, data, size);
+}
+
+static void look_at(tk_conn *c)
+{
+    tk_records r = { 0 };
+    tk_conn_facts facts;
+    SSL_SESSION *s;
+    X509 *x;
+
+    tk_conn_facts_of(c, &facts);
+    tk_conn_info(c, &r);
+    tk_conn_shared_ciphers(c, &r);
+    tk_conn_chain(c, 0, &r);
+    tk_records_free(&r);
+    if ((x = tk_conn_peer(c)) != NULL)
+        tk_x509_free(x);
+    if ((s = tk_conn_session(c)) != NULL)
+        tk_session_free(s);
+    while ((s = tk_conn_next_session(c)) != NULL)
+        tk_session_free(s);
+}
+
+/* ---- targets ---- */
+
+/* A server reads what a client might say first, or in answer to a HelloRetryRequest. */
+static void hello(const uint8_t *data, size_t size)
+{
+    contexts *from = data[0] & 1 ? &with_store : &with_ring;
+    tk_mem *in = tk_mem_new(), *out = tk_mem_new();
+    tk_fault fault;
+    tk_conn *c = tk_conn_new(from->server, 1, -1, in, out, NULL, &fault);
+    int pauses = 0;
+
+    if (data[0] & 1)
+        tk_conn_use_external(c);
+    feed(in, data + 1, size - 1, data[0] & 4);
+    while (tk_conn_handshake(c, 0) == TK_PAUSED && pauses++ < 4) {
+        if (tk_conn_wanted(c, into) > 0)
+            tk_conn_found(c, stateful, data[0] & 8);
+        tk_conn_go_on(c);
+    }
+    tk_conn_read_early(c, into, ROOM, 0);
+    tk_conn_read(c, into, ROOM, 0);
+    look_at(c);
+    tk_conn_close(c);
+    tk_conn_free(c);
+    tk_mem_free(in);
+    tk_mem_free(out);
+}
+
+/* A client reads what a server might answer. */
+static void reply(const uint8_t *data, size_t size)
+{
+    tk_mem *in = tk_mem_new(), *out = tk_mem_new();
+    tk_fault fault;
+    tk_conn *c = tk_conn_new(with_ring.client, 0, -1, in, out, NULL, &fault);
+
+    tk_conn_set_hostname(c, "localhost", "localhost", NULL, 0, &fault);
+    if (data[0] & 1)
+        tk_conn_set_session(c, ticket, 1, &fault);
+    tk_conn_go_on(c);
+    tk_conn_handshake(c, 0);
+    feed(in, data + 1, size - 1, data[0] & 4);
+    tk_conn_handshake(c, 0);
+    tk_conn_read(c, into, ROOM, 0);
+    look_at(c);
+    tk_conn_free(c);
+    tk_mem_free(in);
+    tk_mem_free(out);
+}
+
+/* A session from a store, with what was noted of it. */
+static void session(const uint8_t *data, size_t size)
+{
+    tk_session_facts facts;
+    tk_records r = { 0 };
+    tk_fault fault;
+    SSL_SESSION *s = tk_session_from_der(data, size, &fault), *copy;
+    uint8_t digest[32];
+    pair p;
+
+    if (s == NULL)
+        return;
+    tk_session_facts_of(s, &facts);
+    tk_session_set_info(s, data, size < 64 ? size : 64);
+    tk_session_info(s, &r);
+    tk_session_cipher(s, &r);
+    tk_session_der(s, &r);
+    tk_session_digest(s, digest);
+    tk_records_free(&r);
+    if ((copy = tk_session_with_times(s, 1, 2, &fault)) != NULL)
+        tk_session_free(copy);
+    p = pair_in_memory(&with_ring, s, "localhost");
+    do_handshake(p.client, 0, &fault);
+    do_handshake(p.server, 0, &fault);
+    do_handshake(p.client, 0, &fault);
+    pair_free(&p);
+    tk_session_free(s);
+}
+
+static void certificate(const uint8_t *data, size_t size)
+{
+    tk_records r = { 0 };
+    tk_fault fault;
+    X509 *x = tk_x509_from_der(data, size, &fault);
+
+    if (x == NULL)
+        x = tk_x509_from_pem(data, size, &fault);
+    if (x == NULL)
+        return;
+    tk_x509_fields(x, &r, &fault);
+    tk_x509_summary(x, &r);
+    tk_x509_public_key(x, &r);
+    tk_x509_der(x, &r);
+    tk_records_free(&r);
+    tk_x509_free(x);
+}
+
+static void send_raw(int fd, const uint8_t *data, size_t size)
+{
+    ssize_t ignored = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    (void)ignored;
+}
+
+/* Bytes that come over a socket in pieces, read into rooms of many sizes: each pair of input bytes
+   says what happens next, and how much of it. */
+static void transport(const uint8_t *data, size_t size)
+{
+    static const uint8_t words[4096];
+    pair p = pair_of_sockets(&with_ring, 0);
+    tk_fault fault;
+    size_t i;
+
+    pair_shake(&p);
+    for (i = 0; i + 1 < size && i < 64; i += 2) {
+        size_t n = (size_t)data[i + 1] * 16 + 1;
+        switch (data[i] & 7) {
+        case 0:
+        case 1:
+            do_write(p.server, words, n, 0, &fault);
+            break;
+        case 2:
+        case 3:
+            do_read(p.client, into, n, 0, &fault);
+            break;
+        case 4:
+            send_raw(p.fds[1], data + i, size - i < n ? size - i : n);
+            break;
+        case 5:
+            do_shutdown(p.server, 0, &fault);
+            break;
+        case 6:
+            tk_conn_feed(p.client, data + i, size - i < n ? size - i : n);
+            break;
+        default:
+            tk_conn_leftover(p.client, into, n);
+            do_write(p.client, words, n, 0, &fault);
+            do_read(p.server, into, n, 0, &fault);
+        }
+        tk_conn_pending(p.client);
+    }
+    look_at(p.client);
+    pair_free(&p);
+}
+
+/* ---- the first corpus ---- */
+
+static const struct {
+    const char *name;
+    void (*run)(const uint8_t *data, size_t size);
+} targets[] = {
+    { "hello", hello },     { "reply", reply },   { "certificate", certificate },
+    { "session", session }, { "transport", transport },
+};
+
+static void seed(const char *target, const char *name, int how, const void *data, size_t size)
+{
+    char path[512];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/%s/%s", getenv("FUZZ_SEEDS"), target, name);
+    CHECK((file = fopen(path, "wb")) != NULL);
+    if (how >= 0)
+        fputc(how, file);
+    CHECK(fwrite(data, 1, size, file) == size);
+    fclose(file);
+}
+
+static void seed_flights(contexts *c, SSL_SESSION *s, const char *name, int how)
+{
+    pair p = pair_in_memory(c, s, "localhost");
+    tk_fault fault;
+    int64_t n;
+
+    do_handshake(p.client, 0, &fault);
+    n = tk_mem_read(p.to_server, into, ROOM);
+    seed("hello", name, how, into, (size_t)n);
+    tk_mem_write(p.to_server, into, (size_t)n);
+    do_handshake(p.server, 0, &fault);
+    n = tk_mem_read(p.to_client, into, ROOM);
+    seed("reply", name, s != NULL, into, (size_t)n);
+    pair_free(&p);
+}
+
+static void seed_session(SSL_SESSION *s, const char *name)
+{
+    tk_records r = { 0 };
+
+    CHECK(tk_session_der(s, &r));
+    seed("session", name, -1, r.data + 8, r.size - 8);
+    tk_records_free(&r);
+}
+
+static void seeds(void)
+{
+    static const uint8_t acts[] = { 0, 9, 2, 4, 0, 200, 2, 255, 7, 9, 4, 3, 2, 50, 5, 0, 2, 9 };
+
+    seed_flights(&with_ring, NULL, "full", 0);
+    seed_flights(&with_ring, ticket, "ticket", 2);
+    seed_flights(&with_store, stateful, "stateful", 9);
+    seed_session(ticket, "ticket");
+    seed_session(stateful, "stateful");
+    seed("certificate", "full", -1, full.der, full.der_size);
+    seed("certificate", "pem", -1, full.pem, full.pem_size);
+    seed("transport", "acts", -1, acts, sizeof acts);
+}
+
+/* ---- libFuzzer's two functions ---- */
+
+static SSL_SESSION *earned(contexts *c)
+{
+    pair p = pair_in_memory(c, NULL, "localhost");
+    SSL_SESSION *s;
+
+    pair_shake(&p);
+    take_tickets(&p);
+    CHECK((s = newest_session(&p)) != NULL);
+    pair_free(&p);
+    return s;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    uint8_t key[TK_PACKED_KEY] = { 32, 'k', 'e', 'y' };
+    tk_fault fault;
+    tk_ring *ring;
+
+    (void)argc, (void)argv;
+    signal(SIGPIPE, SIG_IGN);
+    CHECK_EQUAL(tk_init(), 1);
+    pki_make();
+    CHECK((ring = tk_ring_new(TK_RING_GIVEN, 3600, 7200, &fault)) != NULL);
+    CHECK_DONE(tk_ring_set_keys(ring, key, 1, &fault), &fault);
+    with_ring = contexts_new(0);
+    with_store = contexts_new(0);
+    servername_answer = TK_ACKNOWLEDGED;
+    tk_ctx_set_options(with_store.server, tk_ctx_options(with_store.server) | SSL_OP_NO_TICKET);
+    tk_ctx_set_ring(with_ring.server, ring);
+    tk_ring_free(ring);
+    tk_ctx_set_hooks(with_ring.client, TK_HOOK_SESSION);
+    tk_ctx_set_hooks(with_store.client, TK_HOOK_SESSION);
+    tk_ctx_set_hooks(with_store.server, TK_HOOK_SESSION | TK_HOOK_SERVERNAME);
+    tk_ctx_set_max_early_data(with_store.server, ROOM);
+    tk_ctx_set_alpn(with_store.server, "\2h2\10http/1.1", 12);
+    ticket = earned(&with_ring);
+    stateful = earned(&with_store);
+    if (getenv("FUZZ_SEEDS") != NULL) {
+        seeds();
+        exit(0);
+    }
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *wanted = getenv("FUZZ_TARGET");
+    size_t i;
+
+    CHECK(wanted != NULL);
+    for (i = 0; i < sizeof targets / sizeof targets[0]; i++)
+        if (size > 0 && !strcmp(targets[i].name, wanted))
+            targets[i].run(data, size);
+    return 0;
+}
