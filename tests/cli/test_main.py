@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -216,7 +215,7 @@ def test_every_counter_is_shown():
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_demo_fits_a_real_terminal(columns):
-    near, far = pty.openpty()
+    near, far = pytest.importorskip("pty").openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "60"}
     environment.pop("NO_COLOR", None)
     process = subprocess.Popen(

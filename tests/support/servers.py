@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -25,6 +24,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -249,11 +249,15 @@ def _program(name: str, package: str) -> Path:
     pytest.skip(f"{name} is not on this machine (Debian's package: {package})")
 
 
-def _nobody() -> pwd.struct_passwd | None:
-    """Whom the servers run as; None for the user of the tests. PostgreSQL refuses to run as
-    root.
+def _nobody() -> Any:
+    """Whom the servers run as, as pwd has it; None for the user of the tests. PostgreSQL refuses to
+    run as root.
     """
-    return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    import pwd  # Windows has no such module
+
+    return pwd.getpwnam("nobody")
 
 
 def _as_nobody() -> list[str]:

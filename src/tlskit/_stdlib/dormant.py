@@ -87,7 +87,12 @@ class NotOurs:
         raise NotPartOfTlskit(f"SSLContext.{self.name} is not part of this version of tlskit")
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
-        return self if instance is None else self._refuse()
+        if instance is None:
+            return self
+        if _is_ours(instance):
+            self._refuse()
+        # The dormant base is being made: PyPy's does that in Python, and calls its own methods.
+        return getattr(stdlib.SSLContext, self.name).__get__(instance, owner)
 
     def __set__(self, instance: object, value: object) -> None:
         if _is_ours(instance):

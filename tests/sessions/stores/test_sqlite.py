@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import signal
 import sqlite3
 import stat
@@ -402,6 +401,7 @@ def test_a_call_that_is_interrupted_leaves_no_transaction(path, monkeypatch):
 
 def test_a_full_disk_is_an_error_and_no_damage(path):
     """A file may not grow: the put fails as a whole, what was there stays, and goes on working."""
+    resource = pytest.importorskip("resource")
     store = filled(path, 50)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
