@@ -75,6 +75,10 @@ EXCLUDED = {
     "test_ssl.TestEnumerations.test_sslerrornumber": "compares the stdlib's enum with _ssl",
     "test_ssl.TestEnumerations.test_verifyflags": "compares the stdlib's enum with _ssl",
     "test_ssl.TestEnumerations.test_verifymode": "compares the stdlib's enum with _ssl",
+    "test_asyncio.test_ssl.TestSSL.test_flush_before_shutdown": "reaches into asyncio's transport",
+    "test_asyncio.test_ssl.TestSSL.test_remote_shutdown_receives_trailing_data": (
+        "reaches into asyncio's transport"
+    ),
 }
 
 STDLIB = "stdlib"

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from ._connection.bridge import wrap_stdlib_bio
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
+from ._late import forget, when_imported
 from ._stdlib import classes as stdlib
 from ._stdlib.dormant import ContextType
 from .sessions import MemoryStore, SessionStore, SSLSession
@@ -63,6 +64,7 @@ class _Place(NamedTuple):
 
 _lock = threading.RLock()
 _places: dict[tuple[int, str], _Place] = {}
+_in_loops: list[Any] = []  # the installation of tlskit.aio, if there is one
 _calls = 0  # of inject_into_ssl that nobody has taken back
 _blocks = 0  # `with` statements that are open
 _round = 0  # counts extract_from_ssl: what began before it ended with it
@@ -181,9 +183,21 @@ def _put_in() -> None:
         for module, name, make in _preloaded():
             with suppress(Exception):  # the old one goes on working
                 _replace(module, name, _like(make(), vars(module)[name]))
+        when_imported("asyncio", _put_into_loops)
     except BaseException:
         _take_out()
         raise
+
+
+def _put_into_loops() -> None:
+    """asyncio is there: let its loops use this transport. To import it here would cost a program
+    that does not use it several times what tlskit does.
+    """
+    from .aio import install
+
+    with _lock:
+        if not _in_loops:
+            _in_loops.append(install())
 
 
 def _reconcile() -> None:
@@ -286,6 +300,9 @@ def _like(made: Any, before: ssl.SSLContext) -> Any:
 
 
 def _take_out() -> None:
+    forget("asyncio", _put_into_loops)
+    while _in_loops:
+        _in_loops.pop().undo()
     for place in reversed(_places.values()):
         if vars(place.owner).get(place.name) is not place.now:
             continue  # somebody else has been here since

@@ -31,6 +31,7 @@ enum {
 
 struct tk_stage {
     int32_t busy;
+    int32_t last;      /* no record follows: it need not be gathered */
     size_t start, end; /* of what was received, and is not taken yet */
     size_t size;       /* of what is to be sent */
     uint8_t in[IN_ROOM], out[OUT_ROOM], plain[TK_STAGE_ROOM];
@@ -63,6 +64,7 @@ void tk_stage_begin(tk_conn *c)
         return;
     }
     s->start = s->end = s->size = 0;
+    s->last = 0;
     c->on_stage = s;
 }
 
@@ -103,6 +105,12 @@ tk_outcome tk_stage_end(tk_conn *c, tk_op *op, tk_outcome outcome)
     }
     (void)tk_atomic_add(&s->busy, -1);
     return outcome;
+}
+
+void tk_stage_last(tk_conn *c, int last)
+{
+    if (c->on_stage != NULL)
+        c->on_stage->last = last;
 }
 
 int tk_stage_holds_bytes(const tk_conn *c)
@@ -166,7 +174,7 @@ static int gather(tk_conn *c, const uint8_t *data, size_t size)
 {
     tk_stage *s = c->on_stage;
 
-    if (s == NULL || size > OUT_ROOM) {
+    if (s == NULL || size > OUT_ROOM || (s->last && s->size == 0)) {
         if (c->fd < 0)
             return tk_queue_put(&c->behind, data, size) ? (int)size : -1;
         return push(c) < 0 ? -1 : tk_transport_send(c, data, size);

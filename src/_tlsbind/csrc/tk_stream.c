@@ -110,6 +110,7 @@ static tk_outcome encrypt(tk_conn *c, tk_op *op)
         size_t left = op->size - op->taken;
 
         n = 0;
+        tk_stage_last(c, left <= RECORD_MOST);
         result = tk_handshake_write(c, op->data + op->taken,
                                     left < RECORD_MOST ? left : RECORD_MOST, &n);
         if (result != 1)

@@ -23,7 +23,7 @@ class Wire:
 class StreamChannel(Channel, Stream):
     """A Channel whose bytes an event loop's transport carries."""
 
-    __slots__ = ("_plain", "_room", "_stage", "again", "stalled", "unsent")
+    __slots__ = ("_plain", "_room", "_stage", "again", "stalled", "taken", "unsent")
 
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
         super().__init__(*args, fd=wire.fd, **kwargs)

@@ -132,6 +132,14 @@ def _entries(fault: Any) -> list[Any]:
     return [fault.error[i] for i in range(fault.count)]
 
 
+def unexpected_eof() -> SSLEOFError:
+    """The error for a transport that has ended without close_notify, between two records."""
+    text = f"[SSL: UNEXPECTED_EOF_WHILE_READING] {_EOF_TEXT}"
+    error = _plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, text)
+    error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
+    return error  # type: ignore[return-value]
+
+
 def plain_error(message: str) -> SSLError:
     """An SSLError of tlskit's own, shaped as the stdlib's are: without one of OpenSSL's numbers."""
     return _plain(SSLError, 0, message)

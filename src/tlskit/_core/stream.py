@@ -49,6 +49,7 @@ class Stream(Connection):
         again: a `receive` was not all: call it again, the loop will not. The caller resets it.
         stalled: the last `send` has to wait for bytes of the peer: a handshake within the
             connection.
+        taken: how many bytes the last `send` has encrypted, if it returned False.
         unsent: how many bytes of ciphertext the socket has not taken yet, as the last operation
             has left them.
     """
@@ -59,6 +60,7 @@ class Stream(Connection):
     _plain: Any
     again: bool
     stalled: bool
+    taken: int
     unsent: int
 
     def open(self, stage: Stage) -> None:
@@ -68,7 +70,7 @@ class Stream(Connection):
         self._stage = stage  # it has to outlive the connection
         self._room, self._plain = stage.room, stage.plain
         self.again = self.stalled = False
-        self.unsent = 0
+        self.taken = self.unsent = 0
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
@@ -106,9 +108,9 @@ class Stream(Connection):
             return n
         return self._received(n) if n > 0 else self._ended(n)
 
-    def send(self, data: bytes, start: int, end: int) -> int:
-        """Encrypt `data[start:end]`, or a first part of it, and send it: how many bytes that
-        were. When the answer is all of them, nothing waits to be sent.
+    def send(self, data: bytes, start: int, end: int) -> bool:
+        """Encrypt `data[start:end]`, or a first part of it, and send it. Return whether all has
+        gone; if not, `taken` and `unsent` say what has become of it.
 
         Raises:
             SSLError, OSError: the connection has failed.
@@ -117,17 +119,18 @@ class Stream(Connection):
         if n == end - start:
             self.unsent = 0
             self.stalled = False
-            return n
-        return self._sent(n)
+            return True
+        return self._sent(n, end - start)
 
-    def send_buffer(self, buffer: Any) -> int:
+    def send_buffer(self, buffer: Any) -> bool:
         """As `send`, all of any buffer, as it is now."""
         pointer = ffi.from_buffer("char[]", buffer)
+        size = len(pointer)
         try:
-            n: int = _send(self._conn, pointer, 0, len(pointer))
+            n: int = _send(self._conn, pointer, 0, size)
         finally:
             ffi.release(pointer)
-        return self._sent(n)
+        return self._sent(n, size)
 
     def finish(self) -> None:
         """Send close_notify. Corresponds to SSL_shutdown(3)."""
@@ -152,11 +155,12 @@ class Stream(Connection):
         self.again = self.again or bool(n & _AGAIN)
         return self._noted(n)
 
-    def _sent(self, n: int) -> int:
+    def _sent(self, n: int, size: int) -> bool:
         if n < 0:
             raise self._error(n, _WRITE)
         self.stalled = bool(n & _AGAIN)
-        return self._noted(n)
+        self.taken = self._noted(n)
+        return self.taken == size and not self.unsent
 
     def _noted(self, n: int) -> int:
         """Take notice of what stands beside a count."""

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+from .._core.fault import unexpected_eof
 from .._core.stream import CLEAN_END, NOTHING
 from ..errors import SSLError
 from ._log import logger
@@ -21,13 +22,14 @@ class ClosingTransport(ReadingTransport):
     """
 
     __slots__ = (
-        "_close_notify", "_linger", "_notified", "_server", "_shutdown_timeout", "_sock", "_timer",
-        "_waiter",
+        "_close_notify", "_linger", "_notified", "_ragged", "_server", "_shutdown_timeout", "_sock",
+        "_suppress_ragged_eofs", "_timer", "_waiter",
     )  # fmt: skip
 
     _sock: socket.socket | None
     _server: Any
     _shutdown_timeout: float
+    _suppress_ragged_eofs: bool
     _waiter: asyncio.Future[None] | None
 
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
@@ -36,6 +38,7 @@ class ClosingTransport(ReadingTransport):
         self._notified = False  # close_notify is written
         self._linger = False  # the peer goes on sending
         self._close_notify: bool | None = None  # whether the peer has ended with it
+        self._ragged = False  # it has not, and the protocol is to hear of it
 
     def close(self) -> None:
         """Send what waits and close_notify, then close. In a handshake: close at once."""
@@ -60,6 +63,7 @@ class ClosingTransport(ReadingTransport):
 
     def abort(self) -> None:
         """Close at once; what waits is lost."""
+        self._ragged = False
         self._force_close(None)
 
     def _waits(self) -> bool:
@@ -116,6 +120,7 @@ class ClosingTransport(ReadingTransport):
 
     def _peer_ended(self, how: int) -> None:
         self._close_notify = how == CLEAN_END
+        self._ragged = not self._close_notify and not self._suppress_ragged_eofs
         super()._peer_ended(how)
 
     def _write_failed(self, error: OSError) -> None:
@@ -174,6 +179,8 @@ class ClosingTransport(ReadingTransport):
 
     def _tell_protocol(self, error: BaseException | None) -> None:
         protocol = self._protocol
+        if error is None and self._ragged:
+            error = unexpected_eof()
         try:
             protocol.connection_lost(error)
         finally:

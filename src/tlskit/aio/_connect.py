@@ -38,6 +38,7 @@ async def create_connection(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    suppress_ragged_eofs: bool = True,
     happy_eyeballs_delay: float | None = None,
     interleave: int | None = None,
     all_errors: bool = False,
@@ -86,6 +87,7 @@ async def create_connection(
     return await over_socket(
         loop, sock, protocol_factory, ssl, server_hostname,
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout,
+        suppress_ragged_eofs=suppress_ragged_eofs,
     )  # fmt: skip
 
 
@@ -98,6 +100,7 @@ async def create_unix_connection(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    suppress_ragged_eofs: bool = True,
 ) -> tuple[asyncio.Transport, _Protocol]:
     """As `create_connection`, to a Unix socket."""
     loop = asyncio.get_running_loop()
@@ -127,6 +130,7 @@ async def create_unix_connection(
     return await over_socket(
         loop, sock, protocol_factory, ssl, server_hostname,
         ssl_handshake_timeout=ssl_handshake_timeout, ssl_shutdown_timeout=ssl_shutdown_timeout,
+        suppress_ragged_eofs=suppress_ragged_eofs,
     )  # fmt: skip
 
 
@@ -138,7 +142,7 @@ async def over_socket(
     server_hostname: str | None,
     *,
     server_side: bool = False,
-    **timeouts: Any,
+    **settings: Any,
 ) -> tuple[Transport, _Protocol]:
     """The TLS transport and the protocol of a connected socket, which is closed if this fails."""
     try:
@@ -147,7 +151,7 @@ async def over_socket(
         waiter = loop.create_future()
         transport = Transport(
             loop, sock, protocol, context, waiter,
-            server_side=server_side, server_hostname=server_hostname, **timeouts,
+            server_side=server_side, server_hostname=server_hostname, **settings,
         )  # fmt: skip
     except BaseException:
         sock.close()

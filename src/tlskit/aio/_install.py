@@ -10,13 +10,13 @@ from __future__ import annotations
 import ssl as module_ssl
 import sys
 import threading
+from asyncio import selector_events
 from collections.abc import Callable
-from contextlib import suppress
 from functools import wraps
-from importlib import import_module
 from typing import Any
 
 from .._context import SSLContext
+from .._late import forget, when_imported
 from . import _connect, _sendfile, _server, _upgrade
 from ._connect import takes
 from ._transport import Transport
@@ -49,9 +49,9 @@ def install() -> Installation:
     global _calls
     with _lock:
         _calls += 1
-        if not _places:
-            for kind in _loops():
-                _put_in(kind)
+        if _calls == 1:
+            _put_in(selector_events.BaseSelectorEventLoop)
+            when_imported("uvloop", _put_in_uvloop)
         return Installation()
 
 
@@ -68,33 +68,33 @@ def uninstall() -> None:
 class Installation:
     """What `install` returns: `with` it, the installation ends with the block."""
 
-    __slots__ = ()
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open = True
 
     def __enter__(self) -> Installation:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        self.undo()
+
+    def undo(self) -> None:
+        """Take this one call of `install` back; the last one ends the installation."""
         global _calls
         with _lock:
-            if _calls:
+            if self._open and _calls:
                 _calls -= 1
                 if not _calls:
                     _take_out()
+            self._open = False
 
 
-def _loops() -> list[type]:
-    found: list[type] = []
-    with suppress(ImportError):
-        from asyncio import selector_events
-
-        found.append(selector_events.BaseSelectorEventLoop)
-    uvloop: Any = sys.modules.get("uvloop")
-    if uvloop is None:
-        with suppress(Exception):
-            uvloop = import_module("uvloop")
-    if uvloop is not None and hasattr(uvloop, "Loop"):
-        found.append(uvloop.Loop)
-    return found
+def _put_in_uvloop() -> None:
+    with _lock:
+        kind = getattr(sys.modules.get("uvloop"), "Loop", None)
+        if _calls and kind is not None:
+            _put_in(kind)
 
 
 def _put_in(kind: type) -> None:
@@ -112,6 +112,7 @@ def _replace(kind: type, name: str, now: Any) -> None:
 
 
 def _take_out() -> None:
+    forget("uvloop", _put_in_uvloop)
     for kind, name, before, now in reversed(_places):
         if vars(kind).get(name) is not now:
             continue  # somebody else has been here since

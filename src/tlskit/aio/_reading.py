@@ -6,7 +6,7 @@ import asyncio
 from asyncio import protocols
 from typing import Any
 
-from .._core.stream import CLEAN_END, NOTHING, RAGGED_END
+from .._core.stream import NOTHING
 from ._log import logger
 from ._writing import LOST, OPEN, WritingTransport
 
@@ -165,25 +165,20 @@ class ReadingTransport(WritingTransport):
     # -- the end of what the peer says -------------------------------------------------------------
 
     def _peer_ended(self, how: int) -> None:
-        """The peer has said its last: tell the protocol, then close. See the theory in
-        `_transport.py` for what the protocol hears of an end without close_notify.
-        """
+        """The peer has said its last: tell the protocol, then close."""
         self._ended = True
         self._stop_reader()
         if self._loop.get_debug():
             logger.debug("%r received EOF", self)
-        if how == CLEAN_END:
-            try:
-                keep_open = self._protocol.eof_received()
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self._fatal_error(error, "Fatal error: protocol.eof_received() call failed.")
-                return
-            if keep_open:
-                logger.warning("returning true from eof_received() has no effect when using ssl")
-        else:
-            assert how == RAGGED_END
+        try:
+            keep_open = self._protocol.eof_received()
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._fatal_error(error, "Fatal error: protocol.eof_received() call failed.")
+            return
+        if keep_open:
+            logger.warning("returning true from eof_received() has no effect when using ssl")
         self.close()
 
     def _read_failed(self, error: BaseException) -> None:

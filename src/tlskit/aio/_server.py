@@ -39,7 +39,7 @@ class Server(asyncio.AbstractServer):
         protocol_factory: Callable[[], asyncio.BaseProtocol],
         context: SSLContext,
         backlog: int,
-        timeouts: dict[str, Any],
+        settings: dict[str, Any],
         cleanup: Callable[[], None] | None = None,
     ) -> None:
         self._loop = loop
@@ -47,7 +47,7 @@ class Server(asyncio.AbstractServer):
         self._protocol_factory = protocol_factory
         self._context = context
         self._backlog = backlog
-        self._timeouts = timeouts
+        self._settings = settings
         self._cleanup = cleanup
         self._clients: WeakSet[Transport] = WeakSet()
         self._waiters: list[asyncio.Future[None]] = []
@@ -196,7 +196,7 @@ class Server(asyncio.AbstractServer):
             conn.setblocking(False)
             Transport(
                 self._loop, conn, self._protocol_factory(), self._context, None,
-                server_side=True, extra={"peername": address}, server=self, **self._timeouts,
+                server_side=True, extra={"peername": address}, server=self, **self._settings,
             )  # fmt: skip
         except (SystemExit, KeyboardInterrupt):
             conn.close()
@@ -226,6 +226,7 @@ async def create_server(
     keep_alive: bool | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    suppress_ragged_eofs: bool = True,
     start_serving: bool = True,
 ) -> asyncio.AbstractServer:
     """Listen for TLS connections. The arguments are those of `loop.create_server`.
@@ -246,7 +247,11 @@ async def create_server(
             start_serving=start_serving, **given,
         )  # fmt: skip
         return made
-    timeouts = _timeouts(ssl_handshake_timeout, ssl_shutdown_timeout)
+    settings = {
+        "ssl_handshake_timeout": ssl_handshake_timeout,
+        "ssl_shutdown_timeout": ssl_shutdown_timeout,
+        "suppress_ragged_eofs": suppress_ragged_eofs,
+    }
     check_plain(sock)
     if host is not None or port is not None:
         if sock is not None:
@@ -268,7 +273,7 @@ async def create_server(
         raise ValueError(f"A Stream Socket was expected, got {sock!r}")
     else:
         sockets = [sock]
-    server = Server(loop, sockets, protocol_factory, ssl, backlog, timeouts)
+    server = Server(loop, sockets, protocol_factory, ssl, backlog, settings)
     return await _started(server, sockets, start_serving)
 
 
@@ -281,6 +286,7 @@ async def create_unix_server(
     ssl: Any = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    suppress_ragged_eofs: bool = True,
     start_serving: bool = True,
     cleanup_socket: bool = True,
 ) -> asyncio.AbstractServer:
@@ -296,7 +302,11 @@ async def create_unix_server(
         return await loop.create_unix_server(
             protocol_factory, path, backlog=backlog, start_serving=start_serving, **given
         )
-    timeouts = _timeouts(ssl_handshake_timeout, ssl_shutdown_timeout)
+    settings = {
+        "ssl_handshake_timeout": ssl_handshake_timeout,
+        "ssl_shutdown_timeout": ssl_shutdown_timeout,
+        "suppress_ragged_eofs": suppress_ragged_eofs,
+    }
     if path is not None:
         if sock is not None:
             raise ValueError("path and sock can not be specified at the same time")
@@ -306,7 +316,7 @@ async def create_unix_server(
     elif sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
         raise ValueError(f"A UNIX Domain Stream Socket was expected, got {sock!r}")
     cleanup = _unlinking(sock) if cleanup_socket else None
-    server = Server(loop, [sock], protocol_factory, ssl, backlog, timeouts, cleanup)
+    server = Server(loop, [sock], protocol_factory, ssl, backlog, settings, cleanup)
     return await _started(server, [sock], start_serving)
 
 
@@ -320,10 +330,6 @@ async def _started(
     if server.get_loop().get_debug():
         logger.info("%r is serving", server)
     return server
-
-
-def _timeouts(handshake: float | None, shutdown: float | None) -> dict[str, Any]:
-    return {"ssl_handshake_timeout": handshake, "ssl_shutdown_timeout": shutdown}
 
 
 # -- sockets ---------------------------------------------------------------------------------------

@@ -26,12 +26,12 @@ as `ssl_shutdown_timeout` says. What the peer still sends is dropped; if it goes
 our close_notify, it gets a second. When all has been sent, it was a clean close, whatever the peer
 does then: connection_lost(None).
 
-When the peer has ended first, what waits is still sent. After its close_notify the protocol hears
-`eof_received`, then `connection_lost(None)`. If its transport ends without close_notify, anybody
-on the way may have cut the rest off: the protocol hears `connection_lost(None)` *without*
-`eof_received`, which is how the two can be told apart, and `get_extra_info("close_notify")` is
-False. In the middle of a record it is an SSLEOFError. (An error in every case would be stricter,
-but half of the world's programs end like that.)
+When the peer has ended first, the protocol hears `eof_received`, what waits is still sent, and
+`connection_lost(None)` follows. If the peer's transport ends without close_notify, anybody on the
+way may have cut the rest off. Half of the world's programs end like that, so it is the same to the
+protocol, as in asyncio and for an SSLSocket, and `get_extra_info("close_notify")` is False. Who
+makes the connection with `suppress_ragged_eofs=False` gets `connection_lost(SSLEOFError)`. In the
+middle of a record it is an SSLEOFError in any case.
 
 What came before a failure is delivered before `connection_lost(error)`. When a send fails, what
 the peer has said last is read first: an alert says more than EPIPE.
@@ -40,6 +40,7 @@ the peer has said last is read first: an alert says more than EPIPE.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import warnings
 from asyncio import constants, trsock
@@ -47,7 +48,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._connection.stream import StreamChannel, Wire
-from ..errors import SSLWantReadError, SSLWantWriteError
+from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError
 from ._closing import ClosingTransport
 from ._log import logger
 from ._turns import turns_of
@@ -94,6 +95,7 @@ class Transport(ClosingTransport):
         server: Any = None,
         ssl_handshake_timeout: float | None = None,
         ssl_shutdown_timeout: float | None = None,
+        suppress_ragged_eofs: bool = True,
         call_connection_made: bool = True,
         leftover: bytes = b"",
     ) -> None:
@@ -104,6 +106,7 @@ class Transport(ClosingTransport):
         self._shutdown_timeout = _positive(
             ssl_shutdown_timeout, _SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout"
         )
+        self._suppress_ragged_eofs = suppress_ragged_eofs
         self._protocol = None
         super().__init__(loop, dict(extra) if extra else {})
         self._turns = turns_of(loop)
@@ -206,6 +209,9 @@ class Transport(ClosingTransport):
         except (SystemExit, KeyboardInterrupt):
             self._handshake_failed(ConnectionAbortedError("the handshake was interrupted"))
             raise
+        except SSLEOFError as error:
+            self._handshake_failed(_reset(error))
+            return
         except BaseException as error:
             self._handshake_failed(error)
             return
@@ -276,6 +282,13 @@ class Transport(ClosingTransport):
             self._sock.close()
             if self._server is not None:
                 self._server._detach(self)
+
+
+def _reset(error: SSLEOFError) -> ConnectionResetError:
+    """What asyncio raises when the peer leaves during a handshake, with libssl's words for it."""
+    made = ConnectionResetError(errno.ECONNRESET, str(error.args[-1]))
+    made.__cause__ = error
+    return made
 
 
 def _positive(seconds: float | None, default: float, name: str) -> float:

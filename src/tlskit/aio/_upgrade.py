@@ -68,6 +68,7 @@ async def start_tls(
     server_hostname: str | None = None,
     ssl_handshake_timeout: float | None = None,
     ssl_shutdown_timeout: float | None = None,
+    suppress_ragged_eofs: bool = True,
 ) -> asyncio.Transport:
     """Start TLS over the connection of `transport`, and return the transport to use from now on.
 
@@ -111,7 +112,8 @@ async def start_tls(
             loop, sock, protocol, sslcontext, waiter,
             server_side=server_side, server_hostname=server_hostname, server=beneath,
             extra={key: old.get_extra_info(key) for key in ("peername", "sockname")},
-            call_connection_made=False, leftover=_take_buffered(protocol), **timeouts,
+            call_connection_made=False, leftover=_take_buffered(protocol),
+            suppress_ragged_eofs=suppress_ragged_eofs, **timeouts,
         )  # fmt: skip
         sock = None
     except BaseException:

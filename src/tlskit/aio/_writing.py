@@ -74,23 +74,20 @@ class WritingTransport(_Flow):
         """
         if self._idle and data.__class__ is bytes and data:
             try:
-                n = self._send(data, 0, len(data))
+                if not self._send(data, 0, len(data)):
+                    self._wait_with(data)
             except OSError as error:
                 self._write_failed(error)
-                return
-            if n != len(data):
-                self._wait_with(data, n)
             return
         check_data(data)
         if not self._may_write() or not memoryview(data).nbytes:
             return
         if self._idle:
             try:
-                n = self._channel.send_buffer(data)
+                if not self._channel.send_buffer(data):
+                    self._wait_with(data)
             except OSError as error:
                 self._write_failed(error)
-                return
-            self._wait_with(data, n)
         else:
             self._backlog_now().put(frozen(data))
             self._maybe_pause_protocol()
@@ -148,19 +145,19 @@ class WritingTransport(_Flow):
             self._backlog = Backlog()
         return self._backlog
 
-    def _wait_with(self, data: Any, taken: int) -> None:
-        """Some of `data` was taken; the rest has to wait, or what was encrypted of it does."""
-        size = data.nbytes if isinstance(data, memoryview) else len(data)
-        if taken < size:
-            if type(data) is bytes:
+    def _wait_with(self, data: Any) -> None:
+        """`data` has not all gone: the rest of it has to wait, or what was encrypted of it does."""
+        taken = self._channel.taken
+        if type(data) is bytes:
+            if taken < len(data):
                 self._backlog_now().put(data, taken)
-            else:
-                with memoryview(data) as view, view.cast("B") as octets:
+        else:
+            with memoryview(data) as view, view.cast("B") as octets:
+                if taken < octets.nbytes:
                     self._backlog_now().put(bytes(octets[taken:]))
-        if self._channel.unsent or taken < size:
-            self._idle = False
-            self._await_writable()
-            self._maybe_pause_protocol()
+        self._idle = False
+        self._await_writable()
+        self._maybe_pause_protocol()
 
     def _await_writable(self) -> None:
         """Go on when the socket takes more; or when the peer has said something, if libssl has to
@@ -185,7 +182,9 @@ class WritingTransport(_Flow):
         backlog, channel = self._backlog, self._channel
         try:
             if backlog is not None and backlog.size:
-                backlog.drop(self._send(*backlog.first()))
+                data, start, end = backlog.first()
+                gone = self._send(data, start, end)
+                backlog.drop(end - start if gone else channel.taken)
             else:
                 self._send(b"", 0, 0)
         except OSError as error:
