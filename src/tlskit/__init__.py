@@ -43,6 +43,7 @@ from ._functions import (
     get_server_certificate,
     get_sigalgs,
 )
+from ._stdlib.module import found_in_ssl as __getattr__  # noqa: F401
 from ._stdlib.constants import (
     _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
     ALERT_DESCRIPTION_ACCESS_DENIED,

@@ -61,6 +61,30 @@ def test_no_name_is_missing_for_nothing():
     assert not (GONE | INTERNAL) & set(tlskit.__all__)
 
 
+@pytest.mark.parametrize(
+    "name",
+    sorted(n for n in dir(stdlib) if isinstance(getattr(stdlib, n), types.ModuleType))
+    + [
+        n
+        for n in ("create_connection", "namedtuple", "_GLOBAL_DEFAULT_TIMEOUT")
+        if hasattr(stdlib, n)
+    ],
+)
+def test_what_the_module_has_imported(name):
+    """Programs find `ssl.socket` and `ssl.errno` there, and use them."""
+    assert getattr(tlskit, name) is getattr(stdlib, name)
+    assert name not in tlskit.__all__
+
+
+@pytest.mark.parametrize(
+    "name", ["nosuchname", "__nosuchname__", "_SSLContext", "_create_stdlib_contexts", "RAND_egd"]
+)
+def test_other_names_are_not_there(name):
+    """Least of all what would work without tlskit."""
+    with pytest.raises(AttributeError, match=f"module 'tlskit' has no attribute '{name}'"):
+        getattr(tlskit, name)
+
+
 def test_all_is_what_there_is():
     namespace = {}
     exec("from tlskit import *", namespace)
