@@ -7,3 +7,5 @@ int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fa
 /* the algorithm that a side signed with; the context's: NULL when there is none */
 const char *tk_conn_signature(tk_conn *c, int peer);
 int tk_ctx_set_psk_hint(tk_ctx *c, const char *hint); /* NULL: none */
+/* up to TLS 1.2: of the key that was used, on either side; how long it is, 0: none was */
+int tk_conn_psk_identity(tk_conn *c, char *into, size_t room);

@@ -14,6 +14,8 @@ static unsigned int on_client(SSL *ssl, const char *hint, char *identity,
     error = tk_door_open(c, TK_DOOR_PSK);
     size = tk_py_psk_client(c->handle, hint, identity, (int)identity_room, key, (int)key_room);
     tk_door_close(c, error);
+    if (size < 0)
+        c->interrupted = 1;
     return size > 0 ? (unsigned int)size : 0;
 }
 
@@ -28,6 +30,8 @@ static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key
     error = tk_door_open(c, TK_DOOR_PSK);
     size = tk_py_psk_server(c->handle, identity, key, (int)key_room);
     tk_door_close(c, error);
+    if (size < 0)
+        c->interrupted = 1;
     return size > 0 ? (unsigned int)size : 0;
 }
 
@@ -43,4 +47,16 @@ int tk_ctx_set_psk_hint(tk_ctx *c, const char *hint)
 
     ERR_clear_error();
     return ok;
+}
+
+int tk_conn_psk_identity(tk_conn *c, char *into, size_t room)
+{
+    const char *identity;
+    size_t size = 0;
+
+    tk_conn_lock(c);
+    if ((identity = SSL_get_psk_identity(c->ssl)) != NULL && (size = strlen(identity)) <= room)
+        memcpy(into, identity, size);
+    tk_conn_unlock(c);
+    return size <= room ? (int)size : 0;
 }

@@ -55,6 +55,7 @@ FEATURES = [
             "SSL_CTX_set_psk_client_callback(ctx, callback) -> (void)0",
             "SSL_CTX_set_psk_server_callback(ctx, callback) -> (void)0",
             "SSL_CTX_use_psk_identity_hint(ctx, hint)",
+            "SSL_get_psk_identity(ssl) -> NULL",
         ),
     ),
     Feature(

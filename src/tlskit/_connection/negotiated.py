@@ -110,6 +110,14 @@ class Negotiated(Exporting, Observing):
         """
         return self._sslobj.group() if self._sslobj is not None else None
 
+    @property
+    def psk_identity(self) -> str | None:
+        """Whose pre-shared key authenticated this connection, on either side; None where
+        certificates did, and before the handshake is complete. Corresponds to
+        SSL_get_psk_identity(3).
+        """
+        return None if self._sslobj is None else self._sslobj.psk_identity()
+
     def client_sigalg(self) -> str | None:
         """Return the algorithm that the client has signed with, or None where it showed no
         certificate.

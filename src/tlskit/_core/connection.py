@@ -78,8 +78,10 @@ class Connection(Observed, Exporter, Peer):
         vouched: the chain that `vouches_for` has found; empty: none.
         on_session: called with each new Session after the operation in which it came; None: they
             are not queued, and an operation takes the short way past `late_error`.
-        late_error: what was raised by whoever is told of sessions and messages; it comes out of the
-            operation, or of the next one where bytes come first.
+        late_error: what was raised by whoever is told of sessions and messages, or asked for a
+            pre-shared key; it comes out of the operation, or of the next one where bytes come
+            first.
+        psk_offered: the identity whose pre-shared key was given last; None: none was.
         hook_error: what Python code raised inside a hook of this connection, until it has been
             reported.
     """
@@ -97,6 +99,7 @@ class Connection(Observed, Exporter, Peer):
         "hostname",
         "late_error",
         "on_session",
+        "psk_offered",
         "vouched",
     )  # fmt: skip
 
@@ -125,6 +128,7 @@ class Connection(Observed, Exporter, Peer):
         self.always_hands_out = False  # `hand_out` has something else to look after, too
         self.hook_error: BaseException | None = None
         self.late_error: BaseException | None = None
+        self.psk_offered: bytes | None = None
         self.hostname: str | None = None
         self.vouched: Sequence[bytes] = ()
 
@@ -379,6 +383,9 @@ class Connection(Observed, Exporter, Peer):
 
     def _error(self, status: int, kind: int) -> Exception:
         """What to raise; an exception that a hook raised is its cause."""
+        if self.late_error is not None:
+            late, self.late_error = self.late_error, None
+            raise late
         fault, rejected = None, None
         if status in (lib.TK_SSL, lib.TK_SYSCALL):
             fault = ffi.new("tk_fault *")

@@ -37,61 +37,61 @@ def tk_py_servername(handle: Any, name: Any) -> int:
         return int(AlertDescription.ALERT_DESCRIPTION_HANDSHAKE_FAILURE)
 
 
-@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+@ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_psk_client(
     handle: Any, hint: Any, identity: Any, identity_room: int, key: Any, key_room: int
 ) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
         return 0
+    connection.psk_offered = None
     try:
-        wanted = _words(hint)
-    except UnicodeDecodeError:
-        return 0
-    try:
-        answer = connection.on_psk_client(wanted)
+        answer = connection.on_psk_client(_words(hint))
+        if answer is None:
+            return 0
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError(
-                f"a PSK client callback returns a tuple of an identity and a key, not "
-                f"{type(answer).__name__}"
+                f"a PSK client callback must return a tuple of an identity and a key, or None, "
+                f"got {type(answer).__name__}"
             )
         name, secret = answer
-        raw = (
-            b""
-            if name is None
-            else name.encode()
-            if isinstance(name, str)
-            else _read_only(name, "identity")
-        )
+        raw = _identity(name)
         if len(raw) + 1 > identity_room:
-            connection.hook_error = ValueError(
+            raise ValueError(
                 f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {identity_room - 1} "
                 f"is the limit"
             )
-            return 0
-        size = _fill(connection, key, key_room, _read_only(secret, "key"))
+        size = _fill(key, key_room, _read_only(secret, "key"))
         ffi.buffer(identity, len(raw) + 1)[:] = raw + b"\0"
+        connection.psk_offered = raw
         return size
     except BaseException as error:
         return _refused(connection, error)
 
 
-@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+@ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
         return 0
+    connection.psk_offered = None
+    raw = ffi.string(identity) if identity else b""
     try:
-        name = _words(identity)
+        name = raw.decode() or None
     except UnicodeDecodeError:  # in TLS 1.3 a ticket may stand in its place
         return 0
     try:
         secret = connection.on_psk_server(name)
+        if secret is None:
+            return 0
         if not isinstance(secret, bytes):
             raise TypeError(
-                f"a PSK server callback returns the key as bytes, not {type(secret).__name__}"
+                f"a PSK server callback must return the key as bytes, or None, got "
+                f"{type(secret).__name__}"
             )
-        return _fill(connection, key, key_room, secret)
+        size = _fill(key, key_room, secret)
+        connection.psk_offered = raw
+        return size
     except BaseException as error:
         return _refused(connection, error)
 
@@ -141,31 +141,38 @@ def _words(text: Any) -> str | None:
     return raw.decode("utf-8", "surrogateescape") if raw else None
 
 
+def _identity(name: object) -> bytes:
+    """The bytes of a client's identity; None: an empty one."""
+    if isinstance(name, str):
+        return name.encode()
+    return b"" if name is None else _read_only(name, "identity")
+
+
 def _read_only(value: Any, what: str) -> bytes:
     view = memoryview(value)
     if not view.readonly:
         raise TypeError(
-            f"the {what} of a PSK callback is bytes, not {type(value).__name__}, which could "
+            f"the {what} of a PSK callback must be bytes, got {type(value).__name__}, which could "
             f"change meanwhile"
         )
     return bytes(view)
 
 
-def _fill(connection: Any, key: Any, room: int, secret: bytes) -> int:
-    """Hand a key to libssl, and return its length; one that is too long refuses."""
+def _fill(key: Any, room: int, secret: bytes) -> int:
+    """Hand a key to libssl, and return its length."""
     if len(secret) > room:
-        connection.hook_error = ValueError(
+        raise ValueError(
             f"a pre-shared key of {len(secret)} bytes is too long: {room} is the limit"
         )
-        return 0
     ffi.buffer(key, len(secret))[:] = secret
     return len(secret)
 
 
 def _refused(connection: Any, error: BaseException) -> int:
-    connection.hook_error = error
-    show_unraisable(error)
-    return 0
+    """It comes out of the operation that this is a part of."""
+    if connection.late_error is None:
+        connection.late_error = error
+    return -1
 
 
 def show_unraisable(error: BaseException) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .certificate import Certificate
 from .facts import Facts, read_facts, text_of
-from .native import ffi, lib, listed
+from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
 
@@ -15,6 +15,8 @@ class Observed(Resumable):
     """
 
     __slots__ = ()
+
+    psk_offered: bytes | None
 
     def pending(self) -> int:
         """How many decrypted bytes wait to be read. Corresponds to SSL_pending(3)."""
@@ -96,3 +98,15 @@ class Observed(Resumable):
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
         """
         return text_of(lib.tk_conn_signature(self._conn, peer))
+
+    def psk_identity(self) -> str | None:
+        """Whose pre-shared key the handshake was made with. Corresponds to
+        SSL_get_psk_identity(3), which has nothing for TLS 1.3.
+        """
+        into = ffi.new("char[]", 256)
+        found = bytes(ffi.buffer(into, lib.tk_conn_psk_identity(self._conn, into, len(into))))
+        if not found and self.psk_offered is not None:
+            facts = self.facts()
+            if facts.done and facts.reused and facts.version >= CONST.TLS1_3_VERSION:
+                found = self.psk_offered
+        return found.decode("utf-8", "replace") or None

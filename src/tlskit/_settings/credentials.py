@@ -135,16 +135,17 @@ class CredentialSettings:
         Args:
             callback: called in the handshake as `callback(hint)`, with what the server says of the
                 identity that it wants, or None (always None in TLS 1.3). It returns the identity
-                (str, up to 255 bytes in UTF-8, or None) and the key (bytes, up to 512; none at all
-                refuses). None unsets it.
+                (str, up to 255 bytes in UTF-8, or None) and the key (bytes, up to 512); None, or an
+                empty key, uses none. None in place of the callback unsets it.
 
         Raises:
             SSLError: the context is a server's.
             TypeError: the callback cannot be called.
             NotImplementedError: OpenSSL was built without pre-shared keys.
 
-        What the callback raises goes to sys.unraisablehook, and the handshake fails. Corresponds to
-        SSL_CTX_set_psk_client_callback(3).
+        What the callback raises comes out of the operation that makes the handshake, and so does
+        TypeError or ValueError for an answer that cannot be used; the stdlib hides them.
+        Corresponds to SSL_CTX_set_psk_client_callback(3).
         """
         require("PSK", "set_psk_client_callback()")
         if self._protocol is _SSLMethod.PROTOCOL_TLS_SERVER:
@@ -162,8 +163,9 @@ class CredentialSettings:
 
         Args:
             callback: called in the handshake as `callback(identity)`, with the client's (None for
-                an empty one). It returns the key of that identity (bytes, up to 512; none at all
-                refuses). None unsets it.
+                an empty one). It returns the key of that identity (bytes, up to 512); None, or an
+                empty key, refuses it. None in place of the callback unsets it. `psk_identity` of
+                the connection tells afterwards who came.
             identity_hint: what a TLS 1.2 client is told of the identity that is wanted: up to 256
                 bytes in UTF-8.
 
