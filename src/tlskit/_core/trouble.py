@@ -83,13 +83,24 @@ def _refused(connection: Connection, *, built: bool) -> list[bytes]:
     return [der for _, der in listed(lambda out: lib.tk_conn_refused(connection._conn, built, out))]
 
 
+def _telling_entry(fault: Any) -> Any:
+    """The entry of the error queue that says what happened. From OpenSSL 3.2 on, the record layer
+    adds one that only says that it failed.
+    """
+    last = last_entry(fault)
+    general = getattr(CONST, "SSL_R_RECORD_LAYER_FAILURE", None)
+    if last is not None and fault.count > 1 and last.reason == general:
+        return fault.error[fault.count - 2]
+    return last
+
+
 def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind: str) -> str:
     from .hints import Situation, hint_for  # so much text is loaded when it is needed
 
     t = ffi.new("tk_trouble *")
     lib.tk_conn_trouble(connection._conn, t)
     verify_code = getattr(error, "verify_code", 0)
-    last = None if fault is None else last_entry(fault)
+    last = None if fault is None else _telling_entry(fault)
     name = ffi.string(t.server_name).decode("ascii", "backslashreplace")
     return hint_for(
         Situation(

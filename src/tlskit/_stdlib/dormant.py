@@ -19,6 +19,7 @@ of `ssl.SSLContext` as
 
 from __future__ import annotations
 
+import sys
 from abc import ABCMeta
 from typing import Any, NoReturn
 
@@ -65,6 +66,14 @@ class SharedProperty(property):
         else:
             assert self.fget is not None
             getattr(_BENEATH, self.fget.__name__).__set__(instance, value)
+
+    if sys.implementation.name == "pypy":  # whose base reads its own properties as it is made
+
+        def __get__(self, instance: Any, owner: type | None = None) -> Any:
+            if instance is None or _is_ours(instance):
+                return super().__get__(instance, owner)
+            assert self.fget is not None
+            return getattr(_BENEATH, self.fget.__name__).__get__(instance, owner)
 
     def __delete__(self, instance: Any) -> None:
         assert self.fget is not None

@@ -52,7 +52,7 @@ def defaults(protocol: int) -> Defaults:
     """Look at a context of the stdlib's own for this protocol."""
     seen = _made(protocol)
     beneath: Any = super(stdlib.SSLContext, seen)
-    level = int(beneath.security_level)
+    level = int(getattr(beneath, "security_level", 2))  # PyPy's class does not tell
     ciphers, ciphersuites = _ciphers([c["name"] for c in beneath.get_ciphers()], level)
     return Defaults(
         options=_translated(int(beneath.options)),
