@@ -277,6 +277,10 @@ def test_certificates(world: World) -> None:
     run("docs/certificates.md", {})
 
 
+def test_verification(world: World) -> None:
+    run("docs/verification.md", {})
+
+
 def test_errors(world: World) -> None:
     run("docs/errors.md", {})
 

@@ -195,6 +195,7 @@ from .sessions import (
     SessionStore,
 )
 from ._tickets import TicketKeyring, TicketStats
+from ._trust_store import TrustStore
 from .inject import extract_from_ssl, inject_into_ssl
 from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
 
@@ -358,6 +359,7 @@ __all__ = [
     "TLSVersion",
     "TicketKeyring",
     "TicketStats",
+    "TrustStore",
     "VerifyFlags",
     "VerifyMode",
     "VerifyResult",

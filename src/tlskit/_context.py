@@ -13,6 +13,7 @@ from ._connection.socket import SSLSocket
 from ._core.fault import plain_error
 from ._settings import (
     CredentialSettings,
+    DemandSettings,
     ProtocolSettings,
     QuestionSettings,
     RenewalSettings,
@@ -47,6 +48,7 @@ class SSLContext(  # type: ignore[misc]
     ProtocolSettings,
     VerificationSettings,
     CredentialSettings,
+    DemandSettings,
     QuestionSettings,
     RenewalSettings,
     WholeSettings,

@@ -20,6 +20,7 @@
 #include "tk_api_algorithms.h"
 #include "tk_api_conn.h"
 #include "tk_api_context.h"
+#include "tk_api_demand.h"
 #include "tk_api_files.h"
 #include "tk_api_export.h"
 #include "tk_api_mem.h"

@@ -3,6 +3,7 @@
 #include <openssl/x509v3.h>
 
 #include "tk_cipher.h"
+#include "tk_demand.h"
 #include "tk_distrust.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
@@ -92,7 +93,8 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v),
                                          SSL_get_security_level(c->ssl));
         X509_STORE_CTX_set_verify_cb(v, tk_distrust);
-        ok = X509_verify_cert(v) == 1;
+        ok = X509_verify_cert(v) == 1 && tk_demand_met(tk_ctx_of(SSL_get_SSL_CTX(c->ssl)),
+                                                       X509_STORE_CTX_get0_chain(v));
     }
     found = ok ? X509_STORE_CTX_get0_chain(v) : NULL;
     for (i = 0; i < sk_X509_num(found); i++)

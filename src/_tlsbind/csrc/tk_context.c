@@ -75,6 +75,7 @@ void tk_ctx_free(tk_ctx *c)
     tk_keylog_free(c->keylog);
     tk_ring_free(c->ring);
     free(c->alpn);
+    free(c->pins);
     free(c);
 }
 

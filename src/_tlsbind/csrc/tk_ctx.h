@@ -13,8 +13,8 @@ struct tk_ctx {
     SSL_CTX *ctx;
     int32_t role;
     tk_keylog *keylog;      /* NULL: none */
-    uint8_t *alpn;
-    size_t alpn_size;
+    uint8_t *alpn, *pins;   /* tk_alpn.c, tk_demand.c */
+    size_t alpn_size, pins_size;
     int32_t hooks, post_handshake_auth;
     int32_t has_id_base;    /* the id context of its servers stands for its policy */
     tk_ring *ring;          /* NULL: libssl's own ticket keys */

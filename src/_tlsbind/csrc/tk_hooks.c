@@ -5,6 +5,7 @@
 #include "tk_hooks.h"
 #include "tk_alpn.h"
 #include "tk_cache.h"
+#include "tk_demand.h"
 #include "tk_distrust.h"
 #include "tk_door.h"
 #include "tk_keylog.h"
@@ -52,6 +53,8 @@ static int on_verify(int ok, X509_STORE_CTX *v)
     tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
 
     ok = tk_distrust(ok, v);
+    if (c != NULL)
+        ok = tk_demand_pins(ok, v, tk_ctx_of(SSL_get_SSL_CTX(ssl)));
     if (!ok && c != NULL)
         tk_trouble_refused(c, v);
     return ok;

@@ -29,6 +29,7 @@ from .._state import Settings, State
 from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
+from . import log
 from .context import ConnectionContext
 from .names import in_certificates, packed_address
 from .policy import ConnectionPolicy
@@ -288,10 +289,14 @@ class Channel(Connection):
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)
         self._conclude()
+        log.complete(self)
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)
         self.always_hands_out = self._state.sessions.on_remove is not None
+
+    def log_failure(self, error: Exception) -> None:
+        log.failure(self, error)
 
     def handshake_failed(self) -> None:
         self._resumption.handshake_failed(self)

@@ -411,6 +411,9 @@ class Connection(Observed, Exporter, Peer):
         it.
         """
 
+    def log_failure(self, error: Exception) -> None:
+        """Called with what a handshake has failed of."""
+
     def handshake_failed(self) -> None:
         """Called when a handshake has come to its end without success."""
 

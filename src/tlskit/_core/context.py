@@ -281,6 +281,17 @@ class Context:
         if lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault) < 0:
             raise explain_loading(from_queue(fault), fault)
 
+    def set_pins(self, digests: tuple[bytes, ...]) -> None:
+        """Demand that a verified chain holds one of these keys or certificates."""
+        joined = b"".join(digests)
+        if not lib.tk_ctx_set_pins(self._ctx, joined, len(joined)):
+            raise MemoryError("there was no memory for the pins of a context")
+
+    def set_ca_names(self, ders: tuple[bytes, ...]) -> None:
+        """Name these authorities to clients. Corresponds to SSL_CTX_set_client_CA_list(3)."""
+        joined, fault = b"".join(ders), ffi.new("tk_fault *")
+        self._check(lib.tk_ctx_set_ca_names(self._ctx, joined, len(joined), fault), fault)
+
     def set_trust(self, store: TrustStore) -> None:
         """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""
         lib.tk_ctx_set_trust(self._ctx, store._store)

@@ -39,6 +39,8 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
     error.hint = hint  # type: ignore[attr-defined]
     if hint:
         _append(error, hint)
+    if doing == "handshake":
+        connection.log_failure(error)
 
 
 def explain_loading(error: SSLError, fault: Any) -> SSLError:

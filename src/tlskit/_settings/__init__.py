@@ -5,6 +5,7 @@ put it in force or raise and change nothing. What was set is read from there too
 """
 
 from .credentials import CredentialSettings
+from .demands import DemandSettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
 from .renewal import RenewalSettings
@@ -13,6 +14,7 @@ from .whole import WholeSettings
 
 __all__ = [
     "CredentialSettings",
+    "DemandSettings",
     "ProtocolSettings",
     "QuestionSettings",
     "RenewalSettings",

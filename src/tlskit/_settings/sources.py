@@ -8,8 +8,8 @@ own are the caller's to forget.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from ssl import DER_cert_to_PEM_cert, PEM_cert_to_DER_cert
+from collections.abc import Iterable, Iterator
+from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
 from .._core.credential import DER, PEM, PKCS12, URI, Source
@@ -89,9 +89,15 @@ def chain(name: str, values: Any) -> bytes:
     return b"".join(in_der(name, certificate(name, value)) for value in values)
 
 
-def in_pem(der: bytes) -> bytes:
-    """A certificate in PEM."""
-    return DER_cert_to_PEM_cert(der).encode()
+def split(joined: bytes) -> Iterator[bytes]:
+    """Certificates in DER that stand end to end, one by one."""
+    at = 0
+    while at + 2 <= len(joined):
+        count = joined[at + 1] & 0x7F if joined[at + 1] & 0x80 else 0
+        head = 2 + count
+        size = int.from_bytes(joined[at + 2 : at + head], "big") if count else joined[at + 1]
+        yield joined[at : at + head + size]
+        at += head + size
 
 
 def _given(name: str, value: Any) -> Source:

@@ -58,6 +58,8 @@ class VerificationSettings:
             raise ValueError("invalid value for verify_mode")
         mode = VerifyMode(number)
         with self._settings.held():
+            if mode is VerifyMode.CERT_NONE and self._settings["pins"]:
+                raise ValueError("Cannot set verify_mode to CERT_NONE when there are pins.")
             if mode is VerifyMode.CERT_NONE and self._settings["check_hostname"]:
                 raise ValueError(
                     "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."

@@ -33,6 +33,11 @@ def options(value: int) -> str:
     return _flags(Options(value))
 
 
+def pins(value: tuple[bytes, ...]) -> str:
+    """Digests of keys and certificates; they are public."""
+    return " ".join(one.hex() for one in value) or "none"
+
+
 def verify_flags(value: int) -> str:
     """The X509_V_FLAG_ bits."""
     return _flags(VerifyFlags(value))

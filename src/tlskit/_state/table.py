@@ -133,6 +133,11 @@ ROWS: tuple[Row, ...] = (
         "trust", NOBODY, lambda c, v, again: c.set_trust(v), policy=lambda v, role: v.identity,
         show=show.trust,
     ),
+    Row("pins", (), lambda c, v, again: c.set_pins(v), policy=_same, show=show.pins),
+    Row(
+        "client_ca_names", None, lambda c, v, again: c.set_ca_names(v), judged=True,
+        show=lambda v: f"{len(v)} authorities",
+    ),
     Row("credentials", (), _credentials, judged=True, policy=_identities, show=show.credentials),
     Row("security_level", None, _set("security_level"), read=lambda c: c.security_level, show=str),
     Row("post_handshake_auth", False, _set("post_handshake_auth"), policy=_same, show=str),

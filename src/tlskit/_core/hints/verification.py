@@ -205,6 +205,14 @@ def _code(name: str) -> int:
     return found
 
 
+def _no_pin(s: Situation) -> str:
+    return (
+        f"The {s.peer}'s chain passed verification, but holds none of the pinned keys "
+        f"(context.pins). Either the {s.peer} has a new key whose pin is missing here, or somebody "
+        "else answers for it."
+    )
+
+
 _HINTS: dict[int, Callable[[Situation], str]] = {
     _code("CERT_HAS_EXPIRED"): _expired,
     _code("CERT_NOT_YET_VALID"): _not_yet_valid,
@@ -230,6 +238,7 @@ _HINTS: dict[int, Callable[[Situation], str]] = {
     _code("PERMITTED_VIOLATION"): _constraint,
     _code("EXCLUDED_VIOLATION"): _constraint,
     _code("CERT_SIGNATURE_FAILURE"): _bad_signature,
+    _code("APPLICATION_VERIFICATION"): _no_pin,
 }
 
 _STRICT_RULES = {

@@ -1,0 +1,7 @@
+/* What a context demands of its peers beside their chain, and what it tells clients of that. */
+
+/* SHA-256 digests of public keys (SubjectPublicKeyInfo) or of whole certificates, 32 bytes each, of
+   which the chain has to hold one; size 0: none is demanded. 0: no memory. */
+int tk_ctx_set_pins(tk_ctx *c, const void *digests, size_t size);
+/* The subjects of these certificates (DER, end to end): what a server says that it accepts. */
+int tk_ctx_set_ca_names(tk_ctx *c, const void *der, size_t size, tk_fault *fault);

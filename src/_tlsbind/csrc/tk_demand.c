@@ -1,0 +1,90 @@
+/* Pins, and the names of authorities. Pins are looked for when the leaf has passed: the chain is
+   whole then. */
+#include "tk_demand.h"
+#include "tk_fault.h"
+
+enum { DIGEST = 32 };
+
+int tk_ctx_set_pins(tk_ctx *c, const void *digests, size_t size)
+{
+    uint8_t *copy = size > 0 ? malloc(size) : NULL;
+
+    if (size > 0 && copy == NULL)
+        return 0;
+    if (size > 0)
+        memcpy(copy, digests, size);
+    free(c->pins);
+    c->pins = copy;
+    c->pins_size = size;
+    return 1;
+}
+
+int tk_ctx_set_ca_names(tk_ctx *c, const void *der, size_t size, tk_fault *fault)
+{
+    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+    const unsigned char *p = der, *end = p + size;
+    X509 *x;
+    int ok = names != NULL;
+
+    tk_fault_begin();
+    while (ok && p < end) {
+        X509_NAME *name = NULL;
+        x = end - p > LONG_MAX ? NULL : d2i_X509(NULL, &p, (long)(end - p));
+        ok = x != NULL && (name = X509_NAME_dup(X509_get_subject_name(x))) != NULL &&
+             sk_X509_NAME_push(names, name) > 0;
+        if (!ok)
+            X509_NAME_free(name);
+        X509_free(x);
+    }
+    if (!ok) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return tk_fail(fault);
+    }
+    SSL_CTX_set_client_CA_list(c->ctx, names);
+    return TK_DONE;
+}
+
+static int is_pinned(const tk_ctx *x, const uint8_t *digest)
+{
+    size_t i;
+
+    for (i = 0; i < x->pins_size; i += DIGEST)
+        if (memcmp(x->pins + i, digest, DIGEST) == 0)
+            return 1;
+    return 0;
+}
+
+static int has_pinned(const tk_ctx *x, X509 *one)
+{
+    uint8_t digest[DIGEST], *spki = NULL;
+    int size, found;
+
+    if (X509_digest(one, EVP_sha256(), digest, NULL) && is_pinned(x, digest))
+        return 1;
+    size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(one), &spki);
+    found = size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1 &&
+            is_pinned(x, digest);
+    OPENSSL_free(spki);
+    return found;
+}
+
+int tk_demand_met(const tk_ctx *x, STACK_OF(X509) *chain)
+{
+    int i;
+
+    if (x == NULL || x->pins_size == 0)
+        return 1;
+    for (i = 0; i < sk_X509_num(chain); i++)
+        if (has_pinned(x, sk_X509_value(chain, i)))
+            return 1;
+    return 0;
+}
+
+int tk_demand_pins(int ok, X509_STORE_CTX *v, const tk_ctx *x)
+{
+    if (!ok || X509_STORE_CTX_get_error_depth(v) != 0 ||
+        tk_demand_met(x, X509_STORE_CTX_get0_chain(v)))
+        return ok;
+    X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}

@@ -1,0 +1,106 @@
+"""What a context demands of its peers beside a chain that passes, and whom it tells so."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from typing import Any
+
+from _tlsbind import CONST
+
+from .._core.certificate import Certificate
+from .._state import Settings
+from .._trust_store import TrustStore
+from . import sources
+
+_DIGEST = 32  # bytes of SHA-256
+Name = tuple[tuple[tuple[str, str], ...], ...]
+
+
+class DemandSettings:
+    """Pins, the trust store as a value, and the authorities that a server names."""
+
+    _settings: Settings
+
+    @property
+    def trust_store(self) -> TrustStore:
+        """Whom this context trusts, as a value that other contexts can share.
+
+        It may be set; what was loaded before is not trusted any longer then.
+        """
+        return TrustStore._of(self._settings.trust)
+
+    @trust_store.setter
+    def trust_store(self, value: TrustStore) -> None:
+        if not isinstance(value, TrustStore):
+            raise TypeError(f"trust_store must be a TrustStore, got {type(value).__name__}")
+        self._settings.change(trust=value._content)
+
+    @property
+    def pins(self) -> tuple[bytes, ...]:
+        """SHA-256 digests of which one has to be in the peer's verified chain, each of a public key
+        (SubjectPublicKeyInfo) or of a whole certificate; empty: none is demanded.
+
+        A chain has to pass verification, and then hold a pinned key. To be set to digests of 32
+        bytes, or to text: 64 hexadecimal digits (colons between them are allowed), or
+        "sha256/BASE64" as curl and HTTP pins have it. Pin a second key that is kept apart, for the
+        day when the first has to be replaced. Sessions that were made under other pins are not
+        resumed.
+
+        Raises (when it is set):
+            ValueError: a pin is not a SHA-256 digest, or verify_mode is CERT_NONE, where nothing
+                is verified.
+        """
+        pins: tuple[bytes, ...] = self._settings["pins"]
+        return pins
+
+    @pins.setter
+    def pins(self, value: Iterable[str | bytes]) -> None:
+        given = (value,) if isinstance(value, (str, bytes)) else value
+        digests = tuple(sorted({_digest(one) for one in given}))
+        with self._settings.held():
+            if digests and self._settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
+                raise ValueError("pins need a verify_mode other than CERT_NONE")
+            self._settings.change(pins=digests)
+
+    @property
+    def client_ca_names(self) -> tuple[Name, ...]:
+        """The authorities that a server names when it asks for a client certificate, each as
+        `getpeercert()` shows a subject. They only help a client with several certificates to
+        choose; whom the server accepts is a matter of its trust.
+
+        To be set to CA certificates, each in any form that `add_certificate` takes, or to a
+        TrustStore. None are named by default. Corresponds to SSL_CTX_set_client_CA_list(3).
+        """
+        ders: tuple[bytes, ...] = self._settings["client_ca_names"] or ()
+        return tuple(Certificate.from_der(der).fields().get("subject", ()) for der in ders)
+
+    @client_ca_names.setter
+    def client_ca_names(self, value: Any) -> None:
+        if isinstance(value, TrustStore):
+            ders = value.authorities()
+        else:
+            joined = sources.chain("client_ca_names", value)
+            ders = list(sources.split(joined))
+        self._settings.change(client_ca_names=tuple(ders))
+
+
+def _digest(pin: str | bytes) -> bytes:
+    if isinstance(pin, (bytes, bytearray)):
+        raw = bytes(pin)
+    elif not isinstance(pin, str):
+        raise TypeError(f"a pin must be bytes or text, got {type(pin).__name__}")
+    else:
+        try:
+            if pin.startswith(("sha256/", "sha256//")):
+                raw = base64.b64decode(pin.removeprefix("sha256/").removeprefix("/"), validate=True)
+            else:
+                raw = bytes.fromhex(pin.replace(":", ""))
+        except (ValueError, binascii.Error):
+            raise ValueError(
+                "a pin must be 64 hexadecimal digits or sha256/BASE64, got other text"
+            ) from None
+    if len(raw) != _DIGEST:
+        raise ValueError(f"a pin must be a SHA-256 digest of {_DIGEST} bytes, got {len(raw)}")
+    return raw

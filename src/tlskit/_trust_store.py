@@ -1,0 +1,116 @@
+"""TrustStore: whom to trust, as a value that contexts share."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from importlib import import_module
+from typing import Any
+
+from . import _trust
+from ._core import trust as core
+from ._core.paths import without_values
+
+
+class _Holder:
+    """What loads into a context, without a context."""
+
+    __slots__ = ("trust",)
+
+    def __init__(self, trust: core.TrustStore = core.NOBODY) -> None:
+        self.trust = trust
+
+
+class TrustStore:
+    """Certificate authorities and revocation lists. Immutable; any number of contexts and threads
+    share one, and it is parsed once.
+
+        store = TrustStore.system() | TrustStore("our-root.pem")
+        context.trust_store = store
+
+    Args:
+        sources: each a path of a file (PEM certificates and CRLs) or of a hashed directory, or PEM
+            text, or PEM or DER bytes, or a certificate of `cryptography`.
+
+    Raises:
+        OSError: a file cannot be read.
+        SSLError: there is no certificate in a source, or one that cannot be read.
+        TypeError: a source has another type.
+
+    Two stores are equal when they trust the same, however it was loaded.
+    """
+
+    __slots__ = ("_content",)
+
+    @without_values
+    def __init__(self, *sources: Any) -> None:
+        holder = _Holder()
+        for source in sources:
+            _load(holder, source)
+        _ = holder.trust.identity  # it never changes from now on
+        self._content = holder.trust
+
+    @classmethod
+    def system(cls) -> TrustStore:
+        """Return the machine's authorities, as `load_default_certs()` finds them."""
+        holder = _Holder()
+        for name in ("CA", "ROOT"):
+            _trust.load_windows(holder, (name,), ssl.Purpose.SERVER_AUTH.oid)
+        _trust.load_defaults(holder)
+        return cls._of(holder.trust)
+
+    @classmethod
+    def certifi(cls) -> TrustStore:
+        """Return Mozilla's authorities, as the package certifi has them.
+
+        Raises:
+            ImportError: certifi is not installed.
+        """
+        return cls(import_module("certifi").where())
+
+    @classmethod
+    def _of(cls, store: core.TrustStore) -> TrustStore:
+        self = cls.__new__(cls)
+        _ = store.identity
+        self._content = store
+        return self
+
+    def __or__(self, other: TrustStore) -> TrustStore:
+        """Return a store that trusts what both do."""
+        if not isinstance(other, TrustStore):
+            return NotImplemented
+        return self._of(self._content.joined(other._content))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TrustStore) and self._content.identity == other._content.identity
+
+    def __hash__(self) -> int:
+        return hash(self._content.identity)
+
+    def __len__(self) -> int:
+        """How many certificates are in it; those of directories are not counted."""
+        return self._content.count()["x509"]
+
+    def __repr__(self) -> str:
+        counts = self._content.count()
+        places = "".join(f", {d.path}" for d in self._content.directories)
+        return f"<TrustStore: {counts['x509']} certificates, {counts['crl']} CRLs{places}>"
+
+    def authorities(self) -> list[bytes]:
+        """Return the CA certificates in DER; those of directories are not among them."""
+        return self._content.authorities()
+
+
+def _load(holder: _Holder, source: Any) -> None:
+    if hasattr(source, "public_bytes") and not isinstance(source, bytes):
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        source = source.public_bytes(Encoding.DER)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _trust.load(holder, None, None, source)
+    if isinstance(source, str) and "-----BEGIN" in source:
+        return _trust.load(holder, None, None, source)
+    path = os.fspath(source)
+    if isinstance(path, str) and os.path.isdir(path):
+        return _trust.load(holder, None, path, None)
+    return _trust.load(holder, path, None, None)
