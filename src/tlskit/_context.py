@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import warnings
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ._connection.bridge import OwnChannel, SocketChannel, transport
@@ -210,18 +211,8 @@ class SSLContext(  # type: ignore[misc]
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
         if hostname is None:
             return None
-        name = (
-            hostname.encode("idna").decode("ascii")
-            if isinstance(hostname, str)
-            else hostname.decode("ascii")
-        )
-        if not name or name.startswith("."):
-            raise ValueError(
-                "server_hostname cannot be an empty string or start with a leading dot."
-            )
-        if "\0" in name:
-            raise TypeError("server_hostname has a null character in it")
-        return name
+        plain = type(hostname) is str or type(hostname) is bytes  # else it may not be hashable
+        return _encoded(hostname) if plain else _encoded.__wrapped__(hostname)
 
     def _wrap_bio(
         self,
@@ -320,6 +311,20 @@ class SSLContext(  # type: ignore[misc]
 dormant.settle(SSLContext)
 
 
+@lru_cache(maxsize=256)  # programs speak to few servers, and often
+def _encoded(hostname: str | bytes) -> str:
+    name = (
+        hostname.encode("idna").decode("ascii")
+        if isinstance(hostname, str)
+        else hostname.decode("ascii")
+    )
+    if not name or name.startswith("."):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    if "\0" in name:
+        raise TypeError("server_hostname has a null character in it")
+    return name
+
+
 def _check_bio(
     context: SSLContext,
     server_side: bool,
@@ -335,7 +340,7 @@ def _check_bio(
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
-    if not context.check_hostname or server_hostname not in (None, "", b""):
+    if server_hostname not in (None, "", b"") or not context.check_hostname:
         return
     if _STDLIB_CHECKS:
         raise ValueError("check_hostname requires server_hostname")

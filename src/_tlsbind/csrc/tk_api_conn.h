@@ -1,12 +1,17 @@
 /* The border, as tk_api.h: connections. */
 
-tk_conn *tk_conn_new(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
-                     void *handle, tk_fault *fault);
+typedef struct { /* a server's name, as its client needs it; each may be NULL */
+    const char *sni;  /* for the ClientHello */
+    const char *host; /* for the certificate */
+    const void *ip;   /* ... or an address, packed */
+    size_t ip_size;
+} tk_server_name;
+
+/* a name of NULL: none */
+tk_conn *tk_conn_open(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                      void *handle, const tk_server_name *name, tk_fault *fault);
 void tk_conn_free(tk_conn *c);
 void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is inside */
-/* each may be NULL */
-int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
-                         size_t ip_size, tk_fault *fault);
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 /* NULL: none; early: whether early data may go with it */
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault);

@@ -11,23 +11,6 @@
 
 /* ---- before the handshake ---- */
 
-int tk_conn_set_hostname(tk_conn *c, const char *sni, const char *host, const void *ip,
-                         size_t ip_size, tk_fault *fault)
-{
-    X509_VERIFY_PARAM *param = SSL_get0_param(c->ssl);
-    int ok;
-
-    tk_conn_lock(c);
-    tk_fault_begin();
-    ok = (sni == NULL || SSL_set_tlsext_host_name(c->ssl, sni))
-      && (host == NULL || X509_VERIFY_PARAM_set1_host(param, host, 0))
-      && (ip == NULL || X509_VERIFY_PARAM_set1_ip(param, ip, ip_size));
-    if (!ok)
-        tk_fail(fault);
-    tk_conn_unlock(c);
-    return ok ? TK_DONE : TK_SSL;
-}
-
 int tk_conn_set_context(tk_conn *c, tk_ctx *to)
 {
     int status;

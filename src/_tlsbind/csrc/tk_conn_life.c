@@ -122,13 +122,27 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     return c;
 }
 
-tk_conn *tk_conn_new(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
-                     void *handle, tk_fault *fault)
+static int set_name(SSL *ssl, const tk_server_name *name)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+
+    return (name->sni == NULL || SSL_set_tlsext_host_name(ssl, name->sni)) &&
+           (name->host == NULL || X509_VERIFY_PARAM_set1_host(param, name->host, 0)) &&
+           (name->ip == NULL || X509_VERIFY_PARAM_set1_ip(param, name->ip, name->ip_size));
+}
+
+tk_conn *tk_conn_open(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                      void *handle, const tk_server_name *name, tk_fault *fault)
 {
     tk_conn *c;
 
     tk_fork_enter(x);
     c = create(x, server, fd, incoming, outgoing, handle, fault);
+    if (c != NULL && name != NULL && !set_name(c->ssl, name)) {
+        tk_fail(fault);
+        destroy(c);
+        c = NULL;
+    }
     tk_fork_leave(x);
     return c;
 }

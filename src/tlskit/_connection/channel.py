@@ -20,6 +20,7 @@ from .._core.certificate import Certificate
 from .._core.connection import Connection, Timeout
 from .._core.fault import plain_error
 from .._core.library import require
+from .._core.names import server_name
 from .._core.session import Session
 from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
@@ -31,7 +32,6 @@ from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
 from .context import ConnectionContext
-from .names import in_certificates, packed_address
 from .policy import ConnectionPolicy
 
 
@@ -60,15 +60,16 @@ class Channel(Connection):
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        self._policy = ConnectionPolicy(
-            state, None if server_hostname is None else in_certificates(server_hostname)
-        )
-        super().__init__(state.core, server=server_side, fd=fd, bios=bios)
+        name = server_name(server_hostname) if server_hostname else None
+        self._policy = ConnectionPolicy(state, None if name is None else name.lower)
+        if server_side:
+            super().__init__(state.core, server=True, fd=fd, bios=bios)
+        else:
+            checked = state.checks_hostname
+            super().__init__(state.core, server=False, fd=fd, bios=bios, name=name, checked=checked)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
         self.hostname = server_hostname
-        if server_hostname is not None and not server_side:
-            self._name_server(server_hostname, state.checks_hostname)
         self._resumption = self._strategy(state)
         self._resumption.prepare(self)
         if state.watches_sessions:
@@ -82,16 +83,6 @@ class Channel(Connection):
         if state.by_key:
             return NoResumption(Reason.PRE_SHARED_KEY)
         return ClientResumption(state.client_cache, self._policy)
-
-    def _name_server(self, name: str, checked: bool) -> None:
-        packed = packed_address(name)
-        if packed is None:
-            raw = in_certificates(name).encode("ascii")
-            self.set_hostname(raw, raw if checked else None, None)
-        elif checked:
-            self.set_hostname(
-                None, None, packed
-            )  # RFC 6066, 3: no literal addresses in server_name
 
     # -- context -----------------------------------------------------------------------------------
 
@@ -200,14 +191,6 @@ class Channel(Connection):
         facts = self.facts()
         return facts.version_name if facts.done else None
 
-    def cipher(self) -> tuple[str, str, int] | None:
-        facts = self.facts()
-        return (
-            None
-            if facts.cipher_name is None
-            else (facts.cipher_name, facts.cipher_protocol or "", facts.cipher_bits)
-        )
-
     def group(self) -> str | None:
         return self.facts().group
 
@@ -228,9 +211,6 @@ class Channel(Connection):
     def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
         self.write(b"")  # a connection that has ended says so
         raise plain_error("sendfile() is for connections with kernel TLS, and this one has none")
-
-    def compression(self) -> str | None:
-        return self.facts().compression
 
     def selected_alpn_protocol(self) -> str | None:
         return self.facts().alpn

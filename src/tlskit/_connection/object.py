@@ -46,13 +46,11 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         self._sslobj = context._wrap_bio(
             incoming, outgoing, server_side, server_hostname, owner=self, session=session
         )
-        arguments = {
-            "server_side": server_side,
-            "server_hostname": server_hostname,
-            "session": session,
-            "context": context,
-        }
-        initialise(self, SSLObject, incoming, outgoing, **arguments)
+        if cls.__init__ is not SSLObject.__init__:
+            initialise(
+                self, SSLObject, incoming, outgoing, server_side=server_side,
+                server_hostname=server_hostname, session=session, context=context,
+            )  # fmt: skip
         if (
             cls.read is SSLObject.read and cls.write is SSLObject.write
         ):  # nobody has overridden them: save a call each

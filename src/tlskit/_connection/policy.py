@@ -12,32 +12,48 @@ class ConnectionPolicy:
 
     Args:
         state: the state of its context that the connection began with.
-        hostname: the name of the server, on a client; None: none was given.
+        hostname: the name of the server in lower case, on a client; None: none was given.
 
     Attributes:
         binding: the name and a digest of the rules.
-        verifies: whether the peer has to show a certificate, or is asked for one.
-        reverifies: whether a session's chain is verified again before the session is offered.
-        by_key: whether a pre-shared key may stand in place of a certificate.
-        shows_certificate: whether this side has a certificate of its own.
-        takes_early_data: whether a server takes early data.
-        id_context: the session id context of a server's connection.
     """
 
-    __slots__ = (
-        "_switched", "binding", "by_key", "id_context", "reverifies", "shows_certificate",
-        "takes_early_data", "verifies",
-    )  # fmt: skip
+    __slots__ = ("_state", "_switched", "binding")
 
     def __init__(self, state: State, hostname: str | None) -> None:
+        self._state = state
         self._switched = False
-        self.binding = Binding(hostname.lower() if hostname else None, state.policy)
-        self.verifies = state.verifies
-        self.reverifies = state.sessions.reverify
-        self.by_key = state.by_key
-        self.shows_certificate = state.shows_certificate
-        self.takes_early_data = state.max_early_data > 0
-        self.id_context = state.id_context
+        self.binding = Binding(hostname, state.policy)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the peer has to show a certificate, or is asked for one."""
+        return self._state.verifies
+
+    @property
+    def reverifies(self) -> bool:
+        """Whether a session's chain is verified again before the session is offered."""
+        return self._state.sessions.reverify
+
+    @property
+    def by_key(self) -> bool:
+        """Whether a pre-shared key may stand in place of a certificate."""
+        return self._state.by_key
+
+    @property
+    def shows_certificate(self) -> bool:
+        """Whether this side has a certificate of its own."""
+        return self._state.shows_certificate
+
+    @property
+    def takes_early_data(self) -> bool:
+        """Whether a server takes early data."""
+        return self._state.max_early_data > 0
+
+    @property
+    def id_context(self) -> bytes:
+        """The session id context of a server's connection."""
+        return self._state.id_context
 
     def switch(self) -> None:
         """The connection has been given another context: what comes of it stands for no policy."""

@@ -48,6 +48,9 @@ class KeySummary(NamedTuple):
     authority: bool
 
 
+_KNOWN_MOST = 64
+_known_fields: dict[bytes, dict[str, Any]] = {}  # of the last certificates, by their DER
+
 _SUMMARY = (lib.TK_KEY_TYPE, lib.TK_KEY_GROUP, lib.TK_KEY_SIGNATURE)
 
 
@@ -139,8 +142,14 @@ class Certificate:
 
     def fields(self) -> dict[str, Any]:
         """The fields as `ssl.SSLSocket.getpeercert` shows them."""
-        fault = ffi.new("tk_fault *")
-        return _fields(list(listed(lambda out: lib.tk_x509_fields(self._x509, out, fault))))
+        known = _known_fields.get(self.der)
+        if known is None:
+            fault = ffi.new("tk_fault *")
+            known = _fields(list(listed(lambda out: lib.tk_x509_fields(self._x509, out, fault))))
+            while len(_known_fields) >= _KNOWN_MOST:
+                _known_fields.pop(next(iter(_known_fields)), None)
+            _known_fields[self.der] = known
+        return known.copy()
 
 
 def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:

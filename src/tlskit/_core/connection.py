@@ -29,6 +29,7 @@ from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
 from .fault import from_queue, plain_error, translate, want_read
+from .names import ServerName
 from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
 from .observed import Observed
 from .peer import Peer
@@ -66,6 +67,9 @@ _DOING = {
     _WRITE: "write",
     _SHUTDOWN: "read",
 }
+
+_NULL = ffi.NULL
+_faults: list[Any] = []  # for the next connections: that large a struct costs more than to open one
 
 assert hooks  # importing it opens the door from C to Python
 
@@ -110,15 +114,24 @@ class Connection(Observed, Exporter, Peer):
         server: bool,
         fd: int = -1,
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
+        name: ServerName | None = None,
+        checked: bool = False,
     ) -> None:
-        incoming, outgoing = (ffi.NULL, ffi.NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
+        incoming, outgoing = (_NULL, _NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
         self._handle = (
-            ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else ffi.NULL
+            ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else _NULL
         )
-        fault = ffi.new("tk_fault *")
-        pointer = lib.tk_conn_new(context._ctx, server, fd, incoming, outgoing, self._handle, fault)
-        if pointer == ffi.NULL:
-            raise from_queue(fault)
+        named = _NULL if name is None else name.checked if checked else name.unchecked
+        try:
+            fault = _faults.pop()
+        except IndexError:
+            fault = ffi.new("tk_fault *")
+        pointer = lib.tk_conn_open(
+            context._ctx, server, fd, incoming, outgoing, self._handle, named, fault
+        )
+        if pointer == _NULL:
+            raise _not_opened(fault, name)
+        _faults.append(fault)
         self._conn = owned(pointer, lib.tk_conn_free)
         self._answering = Answering()
         self._context = context  # its hooks must outlive the SSL
@@ -133,26 +146,6 @@ class Connection(Observed, Exporter, Peer):
         self.vouched: Sequence[bytes] = ()
 
     # -- before the handshake ----------------------------------------------------------------------
-
-    def set_hostname(self, sni: bytes | None, host: bytes | None, address: bytes | None) -> None:
-        """Name the server: in the ClientHello, and in the certificate as a name or as a packed IP
-        address; None: not.
-        """
-        fault = ffi.new("tk_fault *")
-        name, checked, packed = (
-            ffi.NULL if value is None else value for value in (sni, host, address)
-        )
-        if (
-            lib.tk_conn_set_hostname(self._conn, name, checked, packed, len(address or b""), fault)
-            < 0
-        ):
-            if (
-                fault.count == 0 and host is not None
-            ):  # OpenSSL 4.0 looks at the name, and leaves no word of it
-                raise plain_error(
-                    f"OpenSSL does not take {host.decode()!r} as the name of a host to verify"
-                )
-            raise from_queue(fault)
 
     def set_context(self, context: Context) -> None:
         """Take the certificate and the hooks of another context. Corresponds to
@@ -442,3 +435,9 @@ class Connection(Observed, Exporter, Peer):
         lib.tk_conn_close(self._conn)
         if self.on_session is not None:
             self._hand_out_sessions()
+
+
+def _not_opened(fault: Any, name: ServerName | None) -> Exception:
+    if fault.count == 0 and name is not None:  # OpenSSL 4.0 leaves no word of why
+        return plain_error(f"OpenSSL does not take {name.text!r} as the name of a host to verify")
+    return from_queue(fault)

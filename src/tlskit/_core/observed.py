@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .certificate import Certificate
 from .facts import Facts, read_facts, text_of
 from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
+
+_spare: list[Any] = []  # rooms for facts, which cost more to make than to fill
+_ciphers: dict[int, tuple[str, str, int]] = {}  # by OpenSSL's number: a few dozen
 
 
 class Observed(Resumable):
@@ -51,9 +56,38 @@ class Observed(Resumable):
 
     def facts(self) -> Facts:
         """What was negotiated, in one crossing."""
-        f = ffi.new("tk_conn_facts *")
+        f = self._look()
+        facts = read_facts(f)
+        _spare.append(f)
+        return facts
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """The suite in use: its name, the protocol that it belongs to, and its bits. Corresponds to
+        SSL_get_current_cipher(3).
+        """
+        f = self._look()
+        number = f.cipher_id if f.cipher_name else 0
+        found = _ciphers.get(number)
+        if found is None and number:
+            name, protocol = text_of(f.cipher_name) or "", text_of(f.cipher_protocol) or ""
+            found = _ciphers[number] = name, protocol, f.cipher_bits
+        _spare.append(f)
+        return found
+
+    def compression(self) -> str | None:
+        """The compression in use. Corresponds to SSL_get_current_compression(3)."""
+        f = self._look()
+        found = text_of(f.compression)
+        _spare.append(f)
+        return found
+
+    def _look(self) -> Any:
+        try:
+            f = _spare.pop()
+        except IndexError:
+            f = ffi.new("tk_conn_facts *")
         lib.tk_conn_facts_of(self._conn, f)
-        return read_facts(f)
+        return f
 
     def peer(self) -> Certificate | None:
         """The peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""

@@ -37,7 +37,7 @@ def combined(kind: type, ours: type, base: type) -> type:
         ours: tlskit's class.
         base: the stdlib's.
     """
-    if issubclass(kind, ours) or not issubclass(kind, base):
+    if kind is ours or issubclass(kind, ours) or not issubclass(kind, base):
         return kind  # the latter has its own idea of a connection, and its own _create
     if kind is base:
         return ours

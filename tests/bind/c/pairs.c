@@ -60,12 +60,16 @@ void contexts_free(contexts *c)
     tk_ctx_free(c->server);
 }
 
-static void name_server(tk_conn *client, const char *host)
+/* A client, which names its server if there is a host. */
+static tk_conn *client_new(tk_ctx *x, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
+                           const char *host)
 {
+    tk_server_name name = { .sni = host, .host = host };
     tk_fault fault;
+    tk_conn *c = tk_conn_open(x, 0, fd, incoming, outgoing, NULL, &name, &fault);
 
-    if (host != NULL)
-        CHECK_DONE(tk_conn_set_hostname(client, host, host, NULL, 0, &fault), &fault);
+    CHECK(c != NULL);
+    return c;
 }
 
 pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host)
@@ -73,10 +77,9 @@ pair pair_in_memory(contexts *c, SSL_SESSION *session, const char *host)
     pair p = { .to_client = tk_mem_new(), .to_server = tk_mem_new(), .fds = { -1, -1 } };
     tk_fault fault;
 
-    p.client = tk_conn_new(c->client, 0, -1, p.to_client, p.to_server, NULL, &fault);
-    p.server = tk_conn_new(c->server, 1, -1, p.to_server, p.to_client, &door, &fault);
+    p.client = client_new(c->client, -1, p.to_client, p.to_server, host);
+    p.server = tk_conn_open(c->server, 1, -1, p.to_server, p.to_client, &door, NULL, &fault);
     CHECK(p.client != NULL && p.server != NULL);
-    name_server(p.client, host);
     if (session != NULL)
         CHECK_DONE(tk_conn_set_session(p.client, session, 1, &fault), &fault);
     return p;
@@ -93,10 +96,9 @@ pair pair_of_sockets(contexts *c, int buffer)
         setsockopt(p.fds[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
         setsockopt(p.fds[i], SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     }
-    p.client = tk_conn_new(c->client, 0, p.fds[0], NULL, NULL, NULL, &fault);
-    p.server = tk_conn_new(c->server, 1, p.fds[1], NULL, NULL, &door, &fault);
+    p.client = client_new(c->client, p.fds[0], NULL, NULL, "localhost");
+    p.server = tk_conn_open(c->server, 1, p.fds[1], NULL, NULL, &door, NULL, &fault);
     CHECK(p.client != NULL && p.server != NULL);
-    name_server(p.client, "localhost");
     return p;
 }
 

@@ -1,0 +1,72 @@
+"""What a server's name becomes: for the ClientHello, the certificate, and looking sessions up."""
+
+from __future__ import annotations
+
+import socket
+from functools import lru_cache
+from typing import Any
+
+from .native import ffi
+
+
+class ServerName:
+    """A server's name as a client's connections need it. Immutable; any number of them share it.
+
+    Args:
+        text: the name or address, in ASCII.
+
+    Attributes:
+        text: as it was given.
+        lower: as certificates have it, in lower case.
+    """
+
+    __slots__ = ("_kept", "checked", "lower", "text", "unchecked")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lower = in_certificates(text).lower()
+        self._kept: list[object] = []  # what the structs point to
+        packed = packed_address(text)
+        #: With the certificate compared with the name, and without; for C.
+        self.checked = self._struct(packed, checked=True)
+        self.unchecked = self._struct(packed, checked=False)
+
+    def _struct(self, packed: bytes | None, *, checked: bool) -> Any:
+        made = ffi.new("tk_server_name *")
+        if packed is None:
+            made.sni = self._keep(in_certificates(self.text).encode("ascii") + b"\0")
+            made.host = made.sni if checked else ffi.NULL
+        elif checked:  # RFC 6066, 3: no literal addresses in server_name
+            made.ip, made.ip_size = self._keep(packed), len(packed)
+        return made
+
+    def _keep(self, data: bytes) -> Any:
+        pointer = ffi.from_buffer("char[]", data)
+        self._kept.append(pointer)
+        return pointer
+
+
+@lru_cache(maxsize=256)  # programs speak to few servers, and often
+def server_name(text: str) -> ServerName:
+    """The ServerName of a text: the one that was made for it before, as a rule."""
+    return ServerName(text)
+
+
+def in_certificates(name: str) -> str:
+    """The name as certificates and server_name have it: without the dot of the root at its end
+    (RFC 6066, 3), which some use so that no search domain is tried.
+    """
+    return name[:-1] if name.endswith(".") and len(name) > 1 else name
+
+
+def packed_address(name: str) -> bytes | None:
+    """The bytes of a literal IP address, or None when it is a name. The zone of a link-local
+    address (RFC 4007, "fe80::1%eth0") is of this machine alone, and in no certificate.
+    """
+    address = name.partition("%")[0]
+    for family, text in ((socket.AF_INET, name), (socket.AF_INET6, address)):
+        try:
+            return socket.inet_pton(family, text)
+        except (OSError, ValueError):
+            continue
+    return None
