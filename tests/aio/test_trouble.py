@@ -212,6 +212,33 @@ def test_a_peer_that_vanishes(run: Runner, contexts: Contexts, how: str, when: s
     run(main())
 
 
+def test_last_words_and_a_reset_at_once(run: Runner, contexts: Contexts) -> None:
+    """What the loop says once, of both together, has to be enough."""
+    client, server = contexts
+
+    def serve(listener: socket.socket) -> None:
+        plain, _ = listener.accept()
+        plain.settimeout(20)
+        with server.wrap_socket(plain, server_side=True) as secure:
+            assert secure.recv(100) == b"hello"
+            secure.sendall(b"last words")
+            reset(socket.socket(fileno=secure.detach()))
+
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            serving = Background(lambda: serve(listener))
+            near = await connect(listener.getsockname(), client)
+            near.transport.pause_reading()
+            near.transport.write(b"hello")
+            await asyncio.to_thread(serving.result)
+            near.transport.resume_reading()
+            lost = await near.lost
+            assert isinstance(lost, (ConnectionError, tlskit.SSLError)) or near.data
+            assert near.data in (b"", b"last words")  # as the system has it
+
+    run(main())
+
+
 def test_abort_sends_no_close_notify(run: Runner, contexts: Contexts) -> None:
     client, server = contexts
 

@@ -19,7 +19,9 @@ enum {
     TK_STREAM_UNSENT_SHIFT = 32, TK_STREAM_FLAGS_SHIFT = 56
 };
 
-tk_stage *tk_stage_new(void);
+/* receives: how often one operation may receive. 1 where the loop tells of what is left; 2 where it
+   does not always: the second time finds the error behind the data. */
+tk_stage *tk_stage_new(int32_t receives);
 void tk_stage_free(tk_stage *s);
 void *tk_stage_plain(tk_stage *s); /* TK_STAGE_ROOM bytes: a place to decrypt to */
 

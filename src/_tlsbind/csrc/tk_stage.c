@@ -7,9 +7,11 @@
    for (`ahead`), and ciphertext that the socket refused (`behind`). An idle connection has neither.
 
    An operation receives once. A loop that is level-triggered says so if there is more, and other
-   connections have their turn before. (The rule of tk_ahead.c, to leave in the socket what the
-   caller has not asked for, is for programs that call `select` by themselves; a loop's transport
-   asks again when it is told to: TK_STREAM_AGAIN.)
+   connections have their turn before. uvloop is not, after an error: it calls the reader once, and
+   watches the socket no longer. There an operation receives a second time, and finds the error.
+   (The rule of tk_ahead.c, to leave in the socket what the caller has not asked for, is for
+   programs that call `select` by themselves; a loop's transport asks again when it is told to:
+   TK_STREAM_AGAIN.)
 
    The end of the transport is hidden from libssl as long as no record is torn: libssl would take
    it for a fatal error, and could not write any more, to a peer that still reads.
@@ -30,6 +32,7 @@ enum {
 };
 
 struct tk_stage {
+    int32_t receives;  /* as it was given */
     int32_t busy;
     int32_t last;      /* no record follows: it need not be gathered */
     size_t start, end; /* of what was received, and is not taken yet */
@@ -39,12 +42,14 @@ struct tk_stage {
 
 static BIO_METHOD *method;
 
-tk_stage *tk_stage_new(void)
+tk_stage *tk_stage_new(int32_t receives)
 {
     tk_stage *s = malloc(sizeof *s); /* a page of it that nobody touches costs nothing */
 
-    if (s != NULL)
+    if (s != NULL) {
         s->busy = 0;
+        s->receives = receives;
+    }
     return s;
 }
 
@@ -63,6 +68,7 @@ void tk_stage_begin(tk_conn *c)
             (void)tk_atomic_add(&s->busy, -1);
         return;
     }
+    c->receives = s->receives;
     s->start = s->end = s->size = 0;
     s->last = 0;
     c->on_stage = s;
@@ -118,6 +124,13 @@ int tk_stage_holds_bytes(const tk_conn *c)
     const tk_stage *s = c->on_stage;
 
     return c->ahead.size > 0 || (s != NULL && s->end > s->start);
+}
+
+int tk_stage_receives_on(const tk_conn *c)
+{
+    const tk_stage *s = c->on_stage;
+
+    return s != NULL && s->receives > 1 && c->receives > 0 && c->fd >= 0;
 }
 
 /* ---- the BIO ---- */

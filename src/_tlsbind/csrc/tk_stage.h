@@ -10,5 +10,6 @@ void tk_stage_begin(tk_conn *c); /* an operation goes on the stage, and has to l
 tk_outcome tk_stage_end(tk_conn *c, tk_op *op, tk_outcome outcome);
 void tk_stage_last(tk_conn *c, int last); /* whether no record follows the next one */
 int tk_stage_holds_bytes(const tk_conn *c); /* whether libssl could have more without the socket */
+int tk_stage_receives_on(const tk_conn *c); /* ... or this operation may ask the socket again */
 
 #endif

@@ -29,12 +29,17 @@ RAGGED_END: int = lib.TK_ENDED  # the transport's end, without it, between two r
 
 
 class Stage:
-    """Rooms that all connections of one event loop share. One thread uses it."""
+    """Rooms that all connections of one event loop share. One thread uses it.
+
+    Args:
+        forgets: whether the loop stops watching a socket once the socket has an error, and tells
+            of it only once.
+    """
 
     __slots__ = ("_stage", "plain", "room")
 
-    def __init__(self) -> None:
-        self._stage = owned(lib.tk_stage_new(), lib.tk_stage_free)
+    def __init__(self, *, forgets: bool = False) -> None:
+        self._stage = owned(lib.tk_stage_new(2 if forgets else 1), lib.tk_stage_free)
         self.room = lib.tk_stage_plain(self._stage)
         self.plain = ffi.buffer(self.room, ROOM)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from asyncio import selector_events
 from time import perf_counter
 from weakref import WeakKeyDictionary
 
@@ -25,8 +26,8 @@ class Turns:
 
     __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
 
-    def __init__(self) -> None:
-        self.stage = Stage()
+    def __init__(self, *, forgets: bool) -> None:
+        self.stage = Stage(forgets=forgets)
         self._spent = self._began = 0.0
         self._counting = False
 
@@ -53,6 +54,9 @@ def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
     """The one of this loop."""
     found = _all.get(loop)
     if found is None:
+        # libuv stops watching a socket that has an error (uv_poll_start(3)), and uvloop calls the
+        # reader once more.
+        forgets = not isinstance(loop, selector_events.BaseSelectorEventLoop)
         with _lock:
-            found = _all.setdefault(loop, Turns())
+            found = _all.setdefault(loop, Turns(forgets=forgets))
     return found
