@@ -138,7 +138,6 @@ CHANGES: dict[str, list[Change]] = {
         of_server("minimum_version", tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3),
         of_client("maximum_version", tlskit.TLSVersion.TLSv1_3, None),
     ],
-    "versions_given": [several],
     "ciphers": [ciphers],
     "ciphersuites": [
         calling("set_ciphersuites", "TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256")

@@ -65,8 +65,6 @@ class WholeSettings:
         for name, value in settings.items():
             self._check_name(name, value)
         with self._settings.together():
-            if {"minimum_version", "maximum_version"} <= settings.keys():
-                self._settings.change(versions_given=(False, False))  # one comes first
             for name in sorted(settings, key=lambda name: _order(name, settings[name])):
                 self._set(name, settings[name])
 
