@@ -71,7 +71,7 @@ def ticket_keys(data: bytes) -> None:
             TicketKeyring.from_files(path)
 
 
-def certificate(data: bytes) -> None:
+def fields(data: bytes) -> None:
     with contextlib.suppress(SSLError, ValueError):
         found = Certificate.from_der(data)
         found.fields()
@@ -95,7 +95,7 @@ def rows(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (envelope, der, pem, seal, ticket_keys, certificate, rows)
+    target.__name__: target for target in (envelope, der, pem, seal, ticket_keys, fields, rows)
 }
 
 
@@ -118,6 +118,6 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
         "pem": [session.to_pem().encode()],
         "seal": [kept.value],
         "ticket_keys": [os.urandom(48), os.urandom(80)],
-        "certificate": [leaf],
+        "fields": [leaf],
         "rows": [path.read_bytes()],
     }

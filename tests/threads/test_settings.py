@@ -114,15 +114,6 @@ def ticket_key(contexts: Contexts, pki: PKI, number: int) -> None:
     contexts[1].tickets.dangerous_keys = os.urandom(80)
 
 
-def several(contexts: Contexts, pki: PKI, number: int) -> None:
-    contexts[1].configure(
-        cert_chain=(pki.server.chain, pki.server.key),
-        minimum_version=other(number, tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3),
-        maximum_version=tlskit.TLSVersion.TLSv1_3,
-        sessions={"id_context": b"%d" % number},
-    )
-
-
 def renewal(contexts: Contexts, pki: PKI, number: int) -> None:
     shown = other(number, pki.server, pki.direct)
     contexts[1].reload(shown.chain, shown.key)
