@@ -15,6 +15,7 @@ from ._core.fault import plain_error
 from ._settings import (
     CredentialSettings,
     DemandSettings,
+    PolicySettings,
     ProtocolSettings,
     QuestionSettings,
     RenewalSettings,
@@ -50,6 +51,7 @@ class SSLContext(  # type: ignore[misc]
     VerificationSettings,
     CredentialSettings,
     DemandSettings,
+    PolicySettings,
     QuestionSettings,
     RenewalSettings,
     WholeSettings,

@@ -6,6 +6,7 @@ put it in force or raise and change nothing. What was set is read from there too
 
 from .credentials import CredentialSettings
 from .demands import DemandSettings
+from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
 from .renewal import RenewalSettings
@@ -15,6 +16,7 @@ from .whole import WholeSettings
 __all__ = [
     "CredentialSettings",
     "DemandSettings",
+    "PolicySettings",
     "ProtocolSettings",
     "QuestionSettings",
     "RenewalSettings",

@@ -1,0 +1,117 @@
+"""Named policies: protocol versions, cipher suites, groups and signature algorithms in one word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+from .._core.context import Context
+from .._core.library import version_text
+from ..enums import TLSVersion
+from ..errors import SSLError
+
+
+class Policy(NamedTuple):
+    """The exact settings of a policy.
+
+    Attributes:
+        minimum_version: the lowest protocol version.
+        groups: key exchange groups, the preferred first.
+        optional: those of them that an older OpenSSL may lack; without the others there is no such
+            policy.
+        ciphers: suites of TLS 1.2; None: they do not matter.
+        ciphersuites: suites of TLS 1.3; None: OpenSSL's own.
+        sigalgs: signature algorithms of both sides; None: OpenSSL's own.
+    """
+
+    minimum_version: TLSVersion
+    groups: tuple[str, ...]
+    optional: frozenset[str] = frozenset()
+    ciphers: str | None = None
+    ciphersuites: str | None = None
+    sigalgs: str | None = None
+
+
+_HYBRID = ("X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024")
+_SUITES = ":".join(
+    f"{exchange}-{suite}"
+    for suite in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for exchange in ("ECDHE-ECDSA", "ECDHE-RSA")
+)
+_USUAL = ("X25519MLKEM768", "X25519", "P-256", "P-384")
+
+POLICIES = {
+    "intermediate": Policy(
+        TLSVersion.TLSv1_2, _USUAL, optional=frozenset(_HYBRID), ciphers=_SUITES
+    ),
+    "modern": Policy(TLSVersion.TLSv1_3, _USUAL, optional=frozenset(_HYBRID)),
+    "post-quantum": Policy(TLSVersion.TLSv1_3, _HYBRID),
+    "cnsa2": Policy(
+        TLSVersion.TLSv1_3,
+        ("MLKEM1024", "SecP384r1MLKEM1024"),
+        ciphersuites="TLS_AES_256_GCM_SHA384",
+        sigalgs="mldsa87",
+    ),
+}
+
+
+class PolicySettings:
+    """Named policies."""
+
+    configure: Callable[..., None]
+
+    def set_policy(self, name: str) -> None:
+        """Set protocol versions, cipher suites, groups and signature algorithms by a policy's name.
+
+        Each policy is a set of exact settings; single ones may be changed afterwards. The handshake
+        fails with a peer that has nothing of them.
+
+        Args:
+            name: "intermediate", for every client of the last ten years: TLS 1.2 and 1.3, forward
+                secrecy and authenticated encryption only. "modern": TLS 1.3. "post-quantum": TLS
+                1.3 with hybrid groups only (X25519MLKEM768 and the like), so that what is recorded
+                today stays secret. "cnsa2": the algorithms of CNSA 2.0 (ML-KEM-1024, AES-256,
+                ML-DSA-87), also for certificates.
+
+        Raises:
+            ValueError: there is no such policy.
+            NotImplementedError: this OpenSSL lacks what the policy is made of; the last two need
+                OpenSSL 3.5.
+            RuntimeError: the context is frozen.
+        """
+        try:
+            policy = POLICIES[name]
+        except KeyError:
+            raise ValueError(
+                f"policy must be {', '.join(map(repr, POLICIES))}, got {name!r}"
+            ) from None
+        groups = [group for group in policy.groups if has_group(group)]
+        missing = [g for g in policy.groups if g not in groups and g not in policy.optional]
+        if missing:
+            raise NotImplementedError(
+                f"policy {name!r} needs {', '.join(missing)}, which OpenSSL has from 3.5 on: "
+                "tlskit "
+                f"runs on {version_text()}."
+            )
+        settings: dict[str, Any] = {
+            "maximum_version": TLSVersion.MAXIMUM_SUPPORTED,
+            "minimum_version": policy.minimum_version,
+            "groups": ":".join(groups),
+        }
+        for argument in ("ciphers", "ciphersuites"):
+            if (value := getattr(policy, argument)) is not None:
+                settings[argument] = value
+        if policy.sigalgs is not None:
+            settings["client_sigalgs"] = settings["server_sigalgs"] = policy.sigalgs
+        self.configure(**settings)
+
+
+@cache
+def has_group(name: str) -> bool:
+    """Whether this OpenSSL has a key exchange group of this name."""
+    try:
+        Context("any").set_groups(name.encode())
+    except SSLError:
+        return False
+    return True
