@@ -32,7 +32,9 @@ def run(*command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("group", ["blocks", "objects", "memory", "sockets", "tickets", "seal"])
+@pytest.mark.parametrize(
+    "group", ["blocks", "objects", "memory", "sockets", "tickets", "seal", "states"]
+)
 def test_passes(made, group):
     assert run(str(made), group).startswith(f"ok {group}\ndone, with OpenSSL")
 

@@ -95,5 +95,6 @@ void test_memory(void);  /* connections over memory */
 void test_sockets(void); /* connections over socket pairs */
 void test_tickets(void); /* rings of ticket keys */
 void test_seal(void);    /* what leaves the process */
+void test_states(void);  /* contexts that change while others connect */
 
 #endif
