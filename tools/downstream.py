@@ -3,8 +3,8 @@
     python tools/downstream.py trustme
 
 Its source package comes from the package index. Its tests run twice in an environment of their own:
-as they are, and with `inject_into_ssl` called before anything else. A test that passes the first time
-has to pass the second. Exit status 1 where one does not.
+as they are, and with `inject_into_ssl` called before anything else. A test that passes the first
+time has to pass the second. Exit status 1 where one does not.
 """
 
 from __future__ import annotations

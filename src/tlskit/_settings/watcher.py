@@ -44,8 +44,9 @@ class Watcher:
             raise ValueError("watch needs a file: certfile, cafile or crl")
         if not interval >= 1.0:
             raise ValueError(f"interval must be at least 1 second, got {interval!r}")
-        self.interval = interval
-        self.reloads = self.failures = 0
+        self.interval: float = interval
+        self.reloads: int = 0
+        self.failures: int = 0
         self.last_error: Exception | None = None
         self._paths = tuple(paths)
         self._reload, self._on_reload, self._on_error = reload, on_reload, on_error
