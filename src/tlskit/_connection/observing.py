@@ -22,7 +22,7 @@ class VerifyResult:
     """The verdict on a peer's certificate: true when it passed.
 
     Attributes:
-        code: OpenSSL's X509_V_ number; 0: nothing was found wrong.
+        code: OpenSSL's `X509_V_` number; 0 when nothing was wrong.
         message: the same in OpenSSL's words.
         checked: whether there was a certificate to look at, in this handshake or in the one that
             made the session.

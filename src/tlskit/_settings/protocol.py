@@ -66,7 +66,7 @@ class ProtocolSettings:
 
     @property
     def options(self) -> Options:
-        """The SSL_OP_ bits. Corresponds to SSL_CTX_set_options(3)."""
+        """The `SSL_OP_` bits. Corresponds to SSL_CTX_set_options(3)."""
         return Options(self._settings["options"])
 
     @options.setter
