@@ -114,6 +114,7 @@ class ReadingTransport(WritingTransport):
         """As `_read_ready`, straight into the buffer of a BufferedProtocol."""
         channel = self._channel
         for _ in range(_CHUNKS):
+            channel.again = False
             protocol = self._protocol
             try:
                 buffer = protocol.get_buffer(-1)
@@ -144,7 +145,6 @@ class ReadingTransport(WritingTransport):
                     return
             if not channel.again or not self.is_reading() or self._protocol is not protocol:
                 break
-            channel.again = False
         if channel.again or channel.unsent or self._stalled:
             self._read_on()
 
