@@ -26,6 +26,7 @@ import pytest
 import trustme
 
 import tlskit
+from tlskit import aio
 
 from .support import pairs, servers
 
@@ -283,6 +284,13 @@ def test_verification(world: World) -> None:
 
 def test_errors(world: World) -> None:
     run("docs/errors.md", {})
+
+
+def test_asyncio(world: World) -> None:
+    try:
+        run("docs/asyncio.md", {})
+    finally:
+        aio.uninstall()
 
 
 def test_sessions(world: World, capsys: pytest.CaptureFixture[str]) -> None:

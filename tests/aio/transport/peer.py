@@ -35,7 +35,7 @@ class Calls(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.data += data
         self._came.set()
-        self._called("data")
+        self._called("data", data)
 
     def eof_received(self) -> Any:
         return self._called("eof")

@@ -163,7 +163,7 @@ def test_pausing_in_data_received_holds_for_what_is_decrypted(
     async def main() -> None:
         paused = asyncio.Event()
 
-        def pause(protocol: Calls) -> None:
+        def pause(protocol: Calls, data: bytes) -> None:
             assert protocol.transport.is_reading()
             protocol.transport.pause_reading()
             paused.set()
@@ -246,7 +246,7 @@ def test_another_protocol_counts_from_the_next_delivery_on(
     async def main() -> None:
         second = Calls()
         async with Setting(
-            pki, contexts, factory=lambda: Calls(data=lambda p: p.transport.set_protocol(second))
+            pki, contexts, factory=lambda: Calls(data=lambda p, _: p.transport.set_protocol(second))
         ) as s:
             await s.peer.write(b"first")
             await s.protocol.take(5)
@@ -263,7 +263,7 @@ def test_another_protocol_counts_from_the_next_delivery_on(
 def test_a_callback_that_raises_is_told_once_and_ends_the_connection(
     run: Runner, pki: PKI, contexts: Contexts, callback: str
 ) -> None:
-    def fail(protocol: Calls) -> None:
+    def fail(protocol: Calls, *data: bytes) -> None:
         raise LookupError(callback)
 
     async def main() -> None:
