@@ -194,7 +194,7 @@ from .sessions import (
     SessionStats,
     SessionStore,
 )
-from ._tickets import TicketKeyring, TicketStats
+from ._tickets import TicketKeyring, TicketStats, nginx_id_context
 from ._trust_store import TrustStore
 from .inject import extract_from_ssl, inject_into_ssl
 from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
@@ -371,6 +371,7 @@ __all__ = [
     "get_server_certificate",
     "get_sigalgs",
     "inject_into_ssl",
+    "nginx_id_context",
     "socket_error",
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import warnings
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ._connection.bridge import OwnChannel, SocketChannel, transport
 from ._connection.channel import Channel
@@ -71,17 +71,12 @@ class SSLContext(  # type: ignore[misc]
             tlskit's or from the stdlib's. A
             `_create` or an `__init__` of their own takes part in the making, before the handshake;
             both get the same arguments.
-        sessions: the session cache, its settings and its counters.
-        tickets: whether and how many, how long they are good for, and the keys.
     """
 
     sslsocket_class: type[stdlib.SSLSocket] = SSLSocket
     sslobject_class: type[stdlib.SSLObject] = SSLObject
     _store_for_all: ClassVar[SessionStore | None] = None  # see inject_into_ssl
     _aiofastnet_force_fallback_ssl = True  # it would take the SSL_CTX out of the dormant base
-
-    sessions: ContextSessions
-    tickets: ContextTickets
 
     def __new__(cls, protocol: int | None = None, *args: Any, **kwargs: Any) -> SSLContext:
         if protocol is None:
@@ -119,8 +114,32 @@ class SSLContext(  # type: ignore[misc]
     def _attach(self, settings: Settings) -> None:
         self._settings = settings
         self._scope = object()  # what the sessions of this context carry, and nothing else
-        self.sessions = ContextSessions(settings)
-        self.tickets = ContextTickets(settings)
+        self._sessions = ContextSessions(settings)
+        self._tickets = ContextTickets(settings)
+
+    @property
+    def sessions(self) -> ContextSessions:
+        """The session cache, its settings and its counters. `sessions.store` says where sessions
+        are kept.
+        """
+        return self._sessions
+
+    @sessions.setter
+    def sessions(self, value: object) -> NoReturn:
+        raise _is_read_only(
+            "sessions", value, hint="to keep sessions in a store, set `store` of it"
+        )
+
+    @property
+    def tickets(self) -> ContextTickets:
+        """Whether and how many tickets a server sends, how long they are good for, and
+        `tickets.keyring`: the keys.
+        """
+        return self._tickets
+
+    @tickets.setter
+    def tickets(self, value: object) -> NoReturn:
+        raise _is_read_only("tickets", value, hint="to use a keyring, set `keyring` of it")
 
     def __repr__(self) -> str:
         role = self._settings.role
@@ -361,3 +380,9 @@ def _early(data: Buffer | None, server_side: bool) -> bytes | None:
     if server_side:
         raise ValueError("early_data can only be specified in client mode")
     return bytes(memoryview(data))
+
+
+def _is_read_only(name: str, value: object, *, hint: str) -> AttributeError:
+    return AttributeError(
+        f"`{name}` of an SSLContext cannot be set to a {type(value).__name__}: {hint}"
+    )

@@ -85,6 +85,32 @@ def test_each_reads_the_other_s_tickets(client, make_server, nginx, key, key_fil
     assert reused
 
 
+def test_the_id_context_is_computed(client, make_server, nginx, key_file, pki, version):
+    """With what `nginx_id_context` says, each resumes the other's sessions."""
+    server = make_server(TicketKeyring.from_files(key_file))
+    server.sessions.id_context = tlskit.nginx_id_context(pki.server.chain)
+    _, session = ask(client, nginx.address)
+    near, far = pairs.memory_pair(client, server, session=session)
+    assert near.session_reused
+    assert far.resumption
+    near, _ = pairs.memory_pair(client, server)
+    reused, _ = ask(client, nginx.address, near.session)
+    assert reused
+    assert tlskit.nginx_id_context(pki.server.chain.read_bytes()) == server.sessions.id_context
+    assert tlskit.nginx_id_context(pki.server.chain, module="mail") != server.sessions.id_context
+
+
+def test_the_id_context_of_nothing(pki, tmp_path):
+    with pytest.raises(ValueError, match="needs the certificates"):
+        tlskit.nginx_id_context()
+    with pytest.raises(ValueError, match="must be one of http, stream, mail, got 'HTTP'"):
+        tlskit.nginx_id_context(pki.server.chain, module="HTTP")
+    with pytest.raises(FileNotFoundError):
+        tlskit.nginx_id_context(tmp_path / "none.pem")
+    with pytest.raises(tlskit.SSLError):
+        tlskit.nginx_id_context(pki.server.key)
+
+
 def test_under_another_id_context_nothing_is_resumed(client, make_server, nginx, key_file):
     ring = TicketKeyring.from_files(key_file)
     near, _ = pairs.memory_pair(client, make_server(ring))

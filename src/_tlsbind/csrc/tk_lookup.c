@@ -65,6 +65,23 @@ static size_t wanted_by_psk(tk_conn *c, SSL *ssl)
     return first <= size - 4 ? note_wanted(c, p + 4, first) : 0;
 }
 
+/* Whether this handshake will be of TLS 1.3: the client offers it, and this side has it. (In
+   supported_versions, a byte with the length of the list comes first.) */
+static int will_be_tls13(SSL *ssl)
+{
+    long most = SSL_get_max_proto_version(ssl); /* 0: whatever the library has */
+    const unsigned char *p;
+    size_t size, i;
+
+    if ((most != 0 && most < TLS1_3_VERSION) || (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) ||
+        !SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &size))
+        return 0;
+    for (i = 1; i + 1 < size; i += 2)
+        if ((p[i] << 8 | p[i + 1]) == TLS1_3_VERSION)
+            return 1;
+    return 0;
+}
+
 static size_t wanted_by_id(tk_conn *c, SSL *ssl)
 {
     const unsigned char *p;
@@ -72,8 +89,8 @@ static size_t wanted_by_id(tk_conn *c, SSL *ssl)
 
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_session_ticket, &p, &size) && size > 0)
         c->offered = TK_OFFERED_TICKET;
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &p, &size))
-        /* a TLS 1.3 client without pre_shared_key: its session id is a decoy (RFC 8446, D.4) */
+    if (will_be_tls13(ssl))
+        /* without pre_shared_key: the session id is a decoy (RFC 8446, D.4) */
         return 0;
     if ((size = SSL_client_hello_get0_session_id(ssl, &p)) > 0 && c->offered == TK_OFFERED_NOTHING)
         c->offered = TK_OFFERED_ID;

@@ -133,6 +133,11 @@ class ContextTickets:
         """OpenSSL's own key for tickets, where there is no keyring: 80 bytes, as for
         `TicketKeyring.from_keys`.
 
+        Give it only to servers with the same names. Unlike a keyring's, its tickets carry no mark
+        of the names in the certificate: whoever can divert a client's connection to another server
+        with this key has it resumed there, and the client does not notice, since a resumed
+        handshake shows no certificate. It does not change by itself, either.
+
         Corresponds to SSL_CTX_get_tlsext_ticket_keys(3).
 
         Raises (also when it is set):

@@ -1,0 +1,47 @@
+"""The session id context of an nginx: what a server has to share with it beside the ticket keys."""
+
+from __future__ import annotations
+
+from hashlib import sha1
+from typing import Any
+
+from .._core import files
+from .._core.certificate import Certificate
+from .._core.paths import named_path
+
+_MODULES = {"http": b"HTTP", "stream": b"STREAM", "mail": b"MAIL"}
+
+
+def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
+    """Return the session id context of an nginx with these certificates, for
+    `ctx.sessions.id_context`.
+
+    OpenSSL resumes a session only under the id context that it was made with. A server that shares
+    ticket keys with an nginx (`TicketKeyring.from_files`) therefore needs nginx's: then each
+    resumes the other's sessions. It holds for an nginx that asks its clients for no certificates.
+
+    Args:
+        certificates: paths of the files that `ssl_certificate` names, in nginx's order; or PEM as
+            bytes. The first certificate of each counts.
+        module: "http", "stream" or "mail": which nginx module serves.
+
+    Raises:
+        OSError: a file cannot be read.
+        SSLError: there is no certificate in it.
+        ValueError: no certificate was given, or `module` is not one of these.
+    """
+    if module not in _MODULES:
+        raise ValueError(f"module must be one of {', '.join(_MODULES)}, got {module!r}")
+    if not certificates:
+        raise ValueError("nginx_id_context() needs the certificates of the nginx")
+    digest = sha1(_MODULES[module], usedforsecurity=False)
+    for given in reversed(certificates):  # nginx begins with the one that it has loaded last
+        der = Certificate.from_pem(_pem(given)).der
+        digest.update(sha1(der, usedforsecurity=False).digest())
+    return digest.digest()
+
+
+def _pem(given: Any) -> bytes:
+    if isinstance(given, bytes) and b"-----BEGIN" in given:
+        return given
+    return files.read(named_path("certificate", given))
