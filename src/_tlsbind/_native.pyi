@@ -384,6 +384,7 @@ class Lib:
     TK_TICKET_TAMPERED: int
     TK_TICKET_EXPIRED: int
     TK_TICKET_ELSEWHERE: int
+    TK_TICKET_CONTEXT: int
     TK_X509_VERSION: int
     TK_X509_SERIAL: int
     TK_X509_NOT_BEFORE: int

@@ -42,5 +42,6 @@ int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys);
 enum { /* why a ring refused a client's ticket: tk_conn_facts.refused_ticket */
     TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3,
     /* made for another name, or before a certificate for other names */
-    TK_TICKET_EXPIRED = 4, TK_TICKET_ELSEWHERE = 5
+    TK_TICKET_EXPIRED = 4, TK_TICKET_ELSEWHERE = 5,
+    TK_TICKET_CONTEXT = 6 /* its session was made under another id context */
 };

@@ -119,6 +119,9 @@ struct tk_conn {
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
+    /* the id context of the session in it: tk_ticket_data.c; the size is one more, 0: none */
+    uint8_t shown_context[SSL_MAX_SID_CTX_LENGTH], shown_context_size;
+    int64_t shown_end;      /* when that session ends */
     uint8_t tickets_counted; /* ... and what has been counted of this handshake */
     /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
     tk_ring *ring;

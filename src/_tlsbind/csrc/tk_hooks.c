@@ -154,6 +154,7 @@ void tk_hooks_install(tk_ctx *c)
     SSL_CTX_set_tlsext_servername_callback(c->ctx,
                                            (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));
     SSL_CTX_set_client_hello_cb(c->ctx, on_client_hello, NULL);
+    tk_tickets_install(c);
     SSL_CTX_sess_set_get_cb(c->ctx, tk_lookup_answer);
     SSL_CTX_sess_set_remove_cb(c->ctx, on_removed);
     SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? tk_alpn_select : NULL, NULL);
@@ -170,6 +171,7 @@ void tk_hooks_remove(tk_ctx *c)
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, NULL);
     SSL_CTX_set_client_hello_cb(c->ctx, NULL, NULL);
+    tk_tickets_remove(c);
     SSL_CTX_set_alpn_select_cb(c->ctx, NULL, NULL);
     SSL_CTX_set_keylog_callback(c->ctx, NULL);
     SSL_CTX_set_ex_data(c->ctx, tk_ctx_index, NULL);

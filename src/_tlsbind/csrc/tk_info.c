@@ -31,7 +31,7 @@ void tk_info_free(tk_info *f)
     free(f);
 }
 
-static tk_info *create(void)
+tk_info *tk_info_create(void)
 {
     tk_info *f = calloc(1, sizeof *f);
 
@@ -82,7 +82,7 @@ int tk_info_attach(SSL_SESSION *s, tk_info *f)
 void tk_info_begin(tk_conn *c)
 {
     tk_info_free(c->info);
-    c->info = create(); /* without memory for it, nothing is noted */
+    c->info = tk_info_create(); /* without memory for it, nothing is noted */
 }
 
 void tk_info_end(tk_conn *c)
@@ -135,9 +135,29 @@ void tk_session_info(SSL_SESSION *s, tk_records *out)
         tk_info_write(out, f);
 }
 
+void tk_info_add_number(tk_info *f, uint32_t tag, int64_t value)
+{
+    tk_records_add(&f->notes, tag, &value, sizeof value);
+}
+
+int tk_info_number(const tk_info *f, uint32_t tag, int64_t *value)
+{
+    uint32_t head[2];
+    size_t at;
+
+    for (at = 0; at < f->notes.size; at += sizeof head + head[1]) {
+        memcpy(head, f->notes.data + at, sizeof head);
+        if (head[0] == tag && head[1] == sizeof *value) {
+            memcpy(value, f->notes.data + at + sizeof head, sizeof *value);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int tk_session_set_info(SSL_SESSION *s, const void *blob, size_t size)
 {
-    tk_info *f = create();
+    tk_info *f = tk_info_create();
 
     if (f == NULL)
         return TK_SSL;

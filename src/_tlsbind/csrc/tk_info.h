@@ -26,5 +26,8 @@ int tk_info_attach(SSL_SESSION *s, tk_info *f);
 void tk_info_shared(tk_conn *c, tk_records *out);
 int tk_info_init(void);
 void tk_info_write(tk_records *out, tk_info *f);
+tk_info *tk_info_create(void); /* with one reference; NULL: no memory */
+void tk_info_add_number(tk_info *f, uint32_t tag, int64_t value);
+int tk_info_number(const tk_info *f, uint32_t tag, int64_t *value); /* 0: it was not noted */
 
 #endif

@@ -29,13 +29,15 @@ int64_t tk_mark_begun(SSL_SESSION *s)
     size_t size, i;
     int64_t n = 0;
 
-    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size != MARK_SIZE ||
+    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size < MARK_SIZE ||
         memcmp(data, HEAD, sizeof HEAD) != 0)
         return -1;
     for (i = 0; i < 8; i++)
         n = n << 8 | data[sizeof HEAD + i];
     return n;
 }
+
+size_t tk_mark_size(SSL_SESSION *s) { return tk_mark_begun(s) >= 0 ? MARK_SIZE : 0; }
 
 /* Where a session comes from a full handshake: what is resumed has its mark, and keeps it. */
 int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun)

@@ -5,11 +5,6 @@
 
 enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
 
-static void note_number(tk_info *f, uint32_t tag, int64_t value)
-{
-    tk_records_add(&f->notes, tag, &value, sizeof value);
-}
-
 static int has_extension(const tk_info *f, int type)
 {
     size_t i;
@@ -163,15 +158,14 @@ static void note_shared(SSL *ssl, tk_info *f)
         tk_records_add(&f->notes, TK_INFO_SHARED, list, n);
 }
 
-/* The certificate that this side showed: a client shows one only when it signs with it. */
-static void note_own(SSL *ssl, tk_info *f)
+void tk_notes_own(SSL *ssl, tk_info *f)
 {
     X509 *leaf = SSL_get_certificate(ssl);
     EVP_PKEY *key = SSL_get_privatekey(ssl);
     STACK_OF(X509) *chain = NULL;
-    int nid, i;
+    int i;
 
-    if (leaf == NULL || !SSL_get_signature_nid(ssl, &nid) || (f->own = sk_X509_new_null()) == NULL)
+    if (leaf == NULL || (f->own = sk_X509_new_null()) == NULL)
         return;
     SSL_get0_chain_certs(ssl, &chain);
     if (chain == NULL)
@@ -184,7 +178,7 @@ static void note_own(SSL *ssl, tk_info *f)
     if (key == NULL)
         return;
     tk_records_text(&f->notes, TK_INFO_KEY_TYPE, EVP_PKEY_get0_type_name(key));
-    note_number(f, TK_INFO_KEY_BITS, EVP_PKEY_get_bits(key));
+    tk_info_add_number(f, TK_INFO_KEY_BITS, EVP_PKEY_get_bits(key));
 }
 
 static void note_peer(SSL *ssl, tk_info *f)
@@ -200,10 +194,10 @@ static void note_peer(SSL *ssl, tk_info *f)
         X509_up_ref(leaf);
     if (verified != NULL)
         f->verified = X509_chain_up_ref(verified);
-    note_number(f, TK_INFO_VERIFIED,
+    tk_info_add_number(f, TK_INFO_VERIFIED,
                 (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) &&
                     SSL_get_verify_result(ssl) == X509_V_OK);
-    note_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(ssl));
+    tk_info_add_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(ssl));
     tk_records_text(&f->notes, TK_INFO_MATCHED, SSL_get0_peername(ssl));
 }
 
@@ -215,11 +209,12 @@ static void note_agreement(SSL *ssl, tk_info *f)
     unsigned int alpn_size;
     int group = SSL_get_negotiated_group(ssl), fragment = SSL_SESSION_get_max_fragment_length(s);
 
-    note_number(f, TK_INFO_SERVER, SSL_is_server(ssl));
-    note_number(f, TK_INFO_EMS, extended_master_secret(ssl, f));
-    note_number(f, TK_INFO_ETM, encrypt_then_mac(ssl, f));
-    note_number(f, TK_INFO_FRAGMENT, fragment >= 0 && fragment <= 4 ? fragments[fragment] : 0);
-    note_number(f, TK_INFO_COMPRESSION, SSL_SESSION_get_compress_id(s));
+    tk_info_add_number(f, TK_INFO_SERVER, SSL_is_server(ssl));
+    tk_info_add_number(f, TK_INFO_EMS, extended_master_secret(ssl, f));
+    tk_info_add_number(f, TK_INFO_ETM, encrypt_then_mac(ssl, f));
+    tk_info_add_number(f, TK_INFO_FRAGMENT,
+                       fragment >= 0 && fragment <= 4 ? fragments[fragment] : 0);
+    tk_info_add_number(f, TK_INFO_COMPRESSION, SSL_SESSION_get_compress_id(s));
     if (group != 0)
         tk_records_text(&f->notes, TK_INFO_GROUP, SSL_group_to_name(ssl, group));
     SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
@@ -228,7 +223,7 @@ static void note_agreement(SSL *ssl, tk_info *f)
     if (!SSL_is_server(ssl))
         tk_records_text(&f->notes, TK_INFO_SERVER_NAME,
                         SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    note_number(f, TK_INFO_ACKNOWLEDGED,
+    tk_info_add_number(f, TK_INFO_ACKNOWLEDGED,
                 SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL
                                    : has_extension(f, TLSEXT_TYPE_server_name));
     tk_records_add(&f->notes, TK_INFO_EXTENSIONS, f->extensions,
@@ -256,20 +251,22 @@ void tk_notes_take(tk_conn *c)
     tk_info *f = c->info, *before = tk_info_of(s);
     int64_t now = (int64_t)time(NULL);
     uint8_t *tight;
+    int nid;
 
     if (f == NULL || f->complete || s == NULL)
         return;
     ERR_set_mark();
-    note_number(f, TK_INFO_MADE, now);
+    tk_info_add_number(f, TK_INFO_MADE, now);
     note_agreement(c->ssl, f);
     if (!noted(f, TK_INFO_SIGALGS))
         note_sigalgs(c->ssl, f);
     if (!SSL_session_reused(c->ssl)) {
         note_shared(c->ssl, f);
-        note_own(c->ssl, f);
+        if (SSL_get_signature_nid(c->ssl, &nid)) /* a client shows one only when it signs with it */
+            tk_notes_own(c->ssl, f);
         note_peer(c->ssl, f);
     } else if (SSL_get0_peer_certificate(c->ssl) != NULL) {
-        note_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(c->ssl));
+        tk_info_add_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(c->ssl));
     }
     if ((tight = realloc(f->notes.data, f->notes.size)) != NULL) {
         f->notes.data = tight;

@@ -7,5 +7,6 @@
 void tk_notes_watch(tk_conn *c);
 void tk_notes_hello(tk_conn *c); /* in a server's ClientHello callback */
 void tk_notes_take(tk_conn *c);  /* the handshake is over */
+void tk_notes_own(SSL *ssl, tk_info *f); /* the certificate that this side shows, and its chain */
 
 #endif

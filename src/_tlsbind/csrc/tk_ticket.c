@@ -6,6 +6,7 @@
 #include "tk_ticket.h"
 #include "tk_mark.h"
 #include "tk_ring.h"
+#include "tk_ticket_data.h"
 
 enum { WEEK = 7 * 86400 }; /* RFC 8446, 4.6.1: the longest lifetime of a ticket */
 
@@ -39,6 +40,8 @@ static void refuse(tk_conn *c, uint8_t why, int64_t *counter)
    handshake. */
 void tk_tickets_settle(tk_conn *c)
 {
+    if (c->refused_ticket == TK_TICKET_FINE && !SSL_session_reused(c->ssl))
+        c->refused_ticket = tk_ticket_data_why(c);
     if (c->ring != NULL && (c->ticket == TICKET_NEWEST || c->ticket == TICKET_OLDER)) {
         int reused = SSL_session_reused(c->ssl);
         count_once(c, reused ? &c->ring->stats.resumed : &c->ring->stats.refused);
@@ -140,17 +143,12 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
 
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* Before a ticket is made: nobody is told that it is good for longer than there are keys to read
-   it, nor for more than a week after the full handshake (RFC 8446, 4.6.1). */
-static int on_ticket_made(SSL *ssl, void *argument)
+/* Nobody is told that a ticket is good for longer than there are keys to read it, nor for more than
+   a week after the full handshake (RFC 8446, 4.6.1). */
+static int mark_and_limit(tk_conn *c, SSL_SESSION *s)
 {
-    tk_conn *c = tk_conn_of(ssl);
-    SSL_SESSION *s = SSL_get_session(ssl);
     int64_t time, first, most;
 
-    (void)argument;
-    if (c == NULL || c->ring == NULL || s == NULL)
-        return 1;
     /* by the ring's clock */
     time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift);
     if ((first = tk_mark_begun(s)) < 0 && !tk_mark_set(c, s, first = time))
@@ -161,10 +159,64 @@ static int on_ticket_made(SSL *ssl, void *argument)
     return 1;
 }
 
+static int on_ticket_made(SSL *ssl, void *argument)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    SSL_SESSION *s = SSL_get_session(ssl);
+
+    (void)argument;
+    if (c != NULL && c->ring != NULL && s != NULL && !mark_and_limit(c, s))
+        return 0;
+    tk_ticket_data_put(ssl);
+    return 1;
+}
+
 static int has_ended(const X509 *x, int64_t now)
 {
     /* also when there is no telling */
     return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0;
+}
+
+/* A ticket of this connection's ring: whether it may be resumed. */
+static int passes(tk_conn *c, SSL_SESSION *s, SSL_TICKET_STATUS status)
+{
+    int64_t first, now;
+
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+        /* we have the key, and yet: or there was no room for a name */
+        if (status == SSL_TICKET_NO_DECRYPT && c->ticket != TICKET_NO_KEY)
+            refuse(c, TK_TICKET_TAMPERED, &c->ring->stats.tampered);
+        return 0;
+    }
+    first = tk_mark_begun(s);
+    now = tk_ring_clock(c->ring);
+    if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
+        refuse(c, TK_TICKET_EXPIRED, &c->ring->stats.refused);
+        return 0;
+    }
+    if (!tk_mark_fits(c, s)) {
+        refuse(c, TK_TICKET_ELSEWHERE, &c->ring->stats.refused);
+        return 0;
+    }
+    return 1;
+}
+
+/* What libssl does by itself where there is no ring. */
+static SSL_TICKET_RETURN usual(SSL_TICKET_STATUS status)
+{
+    switch (status) {
+    case SSL_TICKET_SUCCESS:
+        return SSL_TICKET_RETURN_USE;
+    case SSL_TICKET_SUCCESS_RENEW:
+        return SSL_TICKET_RETURN_USE_RENEW;
+    case SSL_TICKET_EMPTY:
+    case SSL_TICKET_NO_DECRYPT:
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    case SSL_TICKET_NONE:
+        return SSL_TICKET_RETURN_IGNORE;
+    default:
+        return SSL_TICKET_RETURN_ABORT;
+    }
 }
 
 static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsigned char *name,
@@ -172,32 +224,19 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
                                           void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
-    int found = c != NULL ? c->ticket : TICKET_NONE;
-    int64_t first, now;
+    SSL_TICKET_RETURN answer;
 
     (void)name, (void)name_size, (void)argument;
-    if (c == NULL || c->ring == NULL)
+    if (c == NULL)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
-        /* we have the key, and yet: or there was no room for a name */
-        if (status == SSL_TICKET_NO_DECRYPT && found != TICKET_NO_KEY)
-            refuse(c, TK_TICKET_TAMPERED, &c->ring->stats.tampered);
+    if (c->ring != NULL && !passes(c, s, status)) {
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
-    first = tk_mark_begun(s);
-    now = tk_ring_clock(c->ring);
-    if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
-        refuse(c, TK_TICKET_EXPIRED, &c->ring->stats.refused);
-        c->ticket = TICKET_NONE;
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
-    if (!tk_mark_fits(c, s)) {
-        refuse(c, TK_TICKET_ELSEWHERE, &c->ring->stats.refused);
-        c->ticket = TICKET_NONE;
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
-    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+    answer = usual(status);
+    if (answer == SSL_TICKET_RETURN_USE || answer == SSL_TICKET_RETURN_USE_RENEW)
+        tk_ticket_data_take(c, s);
+    return answer;
 }
 
 /* ---- contexts ---- */
@@ -221,10 +260,15 @@ void tk_ctx_set_ring(tk_ctx *c, tk_ring *r)
     c->ring = r;
     tk_ring_unlock();
     tk_ring_free(before);
-    SSL_CTX_set_session_ticket_cb(c->ctx, r != NULL ? on_ticket_made : NULL,
-                                  r != NULL ? on_ticket_opened : NULL, NULL);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(c->ctx, r != NULL ? on_ticket_key : NULL);
 }
+
+void tk_tickets_install(tk_ctx *c)
+{
+    SSL_CTX_set_session_ticket_cb(c->ctx, on_ticket_made, on_ticket_opened, NULL);
+}
+
+void tk_tickets_remove(tk_ctx *c) { SSL_CTX_set_session_ticket_cb(c->ctx, NULL, NULL, NULL); }
 
 int tk_ctx_ticket_keys(tk_ctx *c, void *into)
 {

@@ -70,9 +70,9 @@ class Negotiated(Exporting, Observing):
         anchor.
 
         On a resumed connection, in which nothing is verified, the chain from the handshake that
-        made the session; empty when that is not known (a session from bare DER, or a server's
-        ticket). Without verification, the chain as it was sent. Corresponds to
-        SSL_get0_verified_chain(3).
+        made the session; empty when that is not known (a session from bare DER, or a chain that was
+        too long for a server's ticket). Without verification, the chain as it was sent. Corresponds
+        to SSL_get0_verified_chain(3).
         """
         return _chain(self._channel().chain(verified=True))
 

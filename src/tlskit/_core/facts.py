@@ -13,7 +13,7 @@ _OFFERED = {
 _REFUSED = {
     lib.TK_TICKET_FINE: "", lib.TK_TICKET_UNKNOWN: "unknown", lib.TK_TICKET_RETIRED: "retired",
     lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
-    lib.TK_TICKET_ELSEWHERE: "elsewhere",
+    lib.TK_TICKET_ELSEWHERE: "elsewhere", lib.TK_TICKET_CONTEXT: "context",
 }  # fmt: skip
 
 
@@ -23,7 +23,8 @@ class Facts(NamedTuple):
     # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
     offered: str
     early: int  # SSL_EARLY_DATA_...
-    # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired" or "elsewhere"
+    # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired", "elsewhere" or
+    # "context"; of OpenSSL's own tickets: "expired" or "context"
     refused_ticket: str
     session_time: int  # when the session in force was made, in seconds since 1970
     done: bool

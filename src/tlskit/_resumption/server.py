@@ -35,7 +35,7 @@ OnGet = Callable[[Any, bytes], "SSLSession | None"]
 _TICKETS = {
     "unknown": Reason.TICKET_KEY_UNKNOWN, "retired": Reason.TICKET_KEY_RETIRED,
     "tampered": Reason.TICKET_DAMAGED, "expired": Reason.EXPIRED,
-    "elsewhere": Reason.TICKET_ELSEWHERE,
+    "elsewhere": Reason.TICKET_ELSEWHERE, "context": Reason.OTHER_ID_CONTEXT,
 }  # fmt: skip
 
 
