@@ -22,6 +22,7 @@ SSL_SESSION *tk_session_with_times(SSL_SESSION *s, int64_t time, int64_t timeout
 void tk_session_free(SSL_SESSION *s);
 int tk_session_is_resumable(SSL_SESSION *s); /* as it is now: a session can be withdrawn */
 void tk_session_facts_of(SSL_SESSION *s, tk_session_facts *out);
+size_t tk_session_size(SSL_SESSION *s); /* about how many bytes of memory it takes */
 X509 *tk_session_peer(SSL_SESSION *s); /* a reference of the caller's own, or NULL */
 /* the master secret; with TLS 1.3, the resumption secret */
 int tk_session_secret(SSL_SESSION *s, void *into, size_t room);

@@ -147,3 +147,41 @@ SSL_SESSION *tk_session_resumable_copy(SSL_SESSION *s)
     SSL_SESSION_free(copy);
     return clean;
 }
+
+/* A certificate in memory takes about ten times as much as in DER, with many names in it. */
+static size_t size_of(X509 *x)
+{
+    int size = x != NULL ? i2d_X509(x, NULL) : 0;
+
+    return size > 0 ? 10 * (size_t)size : 0;
+}
+
+static int holds(const STACK_OF(X509) *chain, const X509 *x)
+{
+    int i;
+
+    for (i = 0; i < sk_X509_num(chain); i++)
+        if (sk_X509_value(chain, i) == x)
+            return 1;
+    return 0;
+}
+
+size_t tk_session_size(SSL_SESSION *s)
+{
+    const tk_info *f = tk_info_of(s);
+    const unsigned char *ticket;
+    size_t all = sizeof(void *) * 128, size;
+    int i;
+
+    SSL_SESSION_get0_ticket(s, &ticket, &size);
+    all += ticket != NULL ? size : 0;
+    if (f == NULL)
+        return all + size_of(SSL_SESSION_get0_peer(s));
+    all += f->notes.size;
+    for (i = 0; i < sk_X509_num(f->peers); i++)
+        all += size_of(sk_X509_value(f->peers, i));
+    for (i = 0; i < sk_X509_num(f->verified); i++)
+        if (!holds(f->peers, sk_X509_value(f->verified, i)))
+            all += size_of(sk_X509_value(f->verified, i));
+    return all;
+}

@@ -101,6 +101,10 @@ class Session:
         """A number that no other SSL_SESSION has while this one is there."""
         return int(ffi.cast("uintptr_t", self._session))
 
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return int(lib.tk_session_size(self._session))
+
     def secret(self) -> bytes:
         """The master secret; with TLS 1.3, the resumption secret. Corresponds to
         SSL_SESSION_get_master_key(3).

@@ -185,19 +185,28 @@ class ContextSessions:
     @property
     def single_use(self) -> bool:
         """Whether a client offers a TLS 1.3 ticket once, and never again. False unless changed.
-
-        Some servers send no new ticket on a resumed connection, and a client may open more
-        connections at once than it was given tickets. So the first ticket of each full handshake is
-        set aside, and offered when no other is left, as often as need be. Observers can tell that
-        the connections that show it come from one client (RFC 8446, C.4); it never carries early
-        data. With `single_use` such a connection makes a full handshake instead.
-        `counters["ticket_reused"]` says how often a ticket was offered again.
+        Otherwise the first ticket of each full handshake is set aside, and offered when no other is
+        left, as often as need be, without early data. Observers can tell that such connections
+        come from one client (RFC 8446, C.4). `counters["ticket_reused"]` counts them.
         """
         return self._value.single_use
 
     @single_use.setter
     def single_use(self, value: bool) -> None:
         self._settings.change_sessions(single_use=bool(value))
+
+    @property
+    def loop_patience(self) -> float | None:
+        """How many seconds an event loop's thread waits for a store that may block, before the
+        handshake is a full one: 0.05 unless changed; None: as long as the store takes.
+        """
+        return self._value.loop_patience
+
+    @loop_patience.setter
+    def loop_patience(self, seconds: float | None) -> None:
+        if seconds is not None and not 0 < seconds <= 60:
+            raise ValueError(f"loop_patience must be between 0 and 60 seconds, got {seconds}")
+        self._settings.change_sessions(loop_patience=seconds)
 
     @property
     def client_certificates(self) -> bool:
@@ -245,8 +254,8 @@ class ContextSessions:
         """What became of resumption on this context's connections, so far: a copy.
 
         `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a
-        store, `stored`,
-        `withheld` (see `client_certificates`) and `bad_entry`. A name that never came up counts 0.
+        store, `stored`, `withheld` (see `client_certificates`), `bad_entry`, `ticket_reused` and
+        `peer_dropped`. A name that never came up counts 0.
         """
         return self._settings.tally.snapshot()
 
@@ -317,13 +326,11 @@ class ContextSessions:
         return removed or forgotten or taken_out
 
     def forget(self, host: str, port: int | None = None) -> int:
-        """Take out of `store` all that clients would resume with this host, and return how many
-        sessions that were.
+        """Take all that clients would resume with this host out of `store`, and return its number.
 
         Args:
             host: the server's name, as it was given as `server_hostname`.
-            port: only the sessions that this TCP port's service gave; None: of every port. The port
-                is known of connections over sockets.
+            port: only what this TCP port's service gave, as far as is known; None: all.
 
         Raises:
             NotImplementedError: the store cannot list what it holds.

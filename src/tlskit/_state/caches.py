@@ -55,10 +55,13 @@ class Caches:
         if isinstance(offering, ClientCache):
             offering.per_peer = settings.per_peer
             offering.single_use = settings.single_use
+            offering.store.loop_patience = settings.loop_patience
             offering.client_certificates = settings.client_certificates
         if isinstance(serving, ServerCache):
             serving = serving.before(credentials[-1].names if credentials else _NAMELESS)
             serving.on_get = settings.on_get
+            if serving.store is not None:
+                serving.store.loop_patience = settings.loop_patience
             serving.client_certificates = settings.client_certificates
         return offering, serving
 

@@ -10,6 +10,7 @@ from .._core.context import Context
 from .._resumption.client_cache import MANY
 from .._resumption.server import OnGet
 from ..enums import SessionCacheMode
+from ..stores.helper import LOOP_PATIENCE
 from ..stores.store import SessionStore
 
 
@@ -31,6 +32,7 @@ class SessionSettings:
     resume: bool = False
     per_peer: int = MANY
     single_use: bool = False
+    loop_patience: float | None = LOOP_PATIENCE
     client_certificates: bool = False
     reverify: bool = False
     on_new: Callable[..., object] | None = None

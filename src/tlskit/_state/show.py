@@ -110,7 +110,7 @@ def sessions(value: SessionSettings) -> str:
         "id_context": value.id_context.hex() or "none",
         "store": "none" if value.store is None else type(value.store).__qualname__,
         "resume": value.resume, "per_peer": value.per_peer,
-        "single_use": value.single_use,
+        "single_use": value.single_use, "loop_patience": value.loop_patience,
         "client_certificates": value.client_certificates, "reverify": value.reverify,
     }  # fmt: skip
     for name in ("on_new", "on_get", "on_remove"):

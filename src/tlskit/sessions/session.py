@@ -373,6 +373,9 @@ class SSLSession:
             f"{self.id.hex()[:16] or 'none'}>"
         )
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self._session.size()
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "an SSLSession holds a secret, and is not pickled: write it with to_bytes() or "

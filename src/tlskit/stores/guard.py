@@ -12,6 +12,10 @@ twice as long, up to a minute. A call that hangs cannot be ended from here: stor
 themselves (see SessionStore), and this bounds how often somebody waits for that. If it is the one
 that was let through, the next one is after a minute.
 
+An event loop's thread does not wait for a store that may block: the call is made in a thread beside
+it (helper.py), and when it has not come back in time, it counts as bad, and the handshake is a full
+one.
+
 A store may itself make TLS connections, to its server, under a context that has the store: such a
 connection does not ask it again, from within the question, but makes a full handshake.
 
@@ -31,8 +35,9 @@ from threading import RLock, get_ident
 from typing import Any, NamedTuple
 
 from .forks import Forked, watch
+from .helper import LOOP_PATIENCE, Helper, in_event_loop
 from .memory import MemoryStore
-from .store import SessionStore
+from .store import SessionStore, UnreadableEntry, unreadable
 
 _log = logging.getLogger("tlskit")
 
@@ -87,9 +92,13 @@ class Guard:
     Args:
         store: what is asked. All guards of one store know from each other whether it is well.
         patience: how many seconds a call may take before it counts as bad.
+
+    Attributes:
+        loop_patience: how many seconds the thread of an event loop waits for a store that may
+            block; None: as long as it takes.
     """
 
-    __slots__ = ("_health", "_now", "_patience", "_seen", "_unreadable_before", "store")
+    __slots__ = ("_health", "_now", "_patience", "_seen", "loop_patience", "store")
 
     store: SessionStore
 
@@ -101,9 +110,9 @@ class Guard:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store, self._patience, self._now = store, patience, clock
+        self.loop_patience: float | None = LOOP_PATIENCE
         self._health = _health_of(store, clock)
         self._seen = {"calls": 0, "failures": 0, "slow": 0, "skipped": 0, "bad_entries": 0}
-        self._unreadable_before = self._unreadable()
 
     # -- what the caches ask -----------------------------------------------------------------------
 
@@ -137,10 +146,7 @@ class Guard:
 
     def stats(self) -> GuardStats:
         """The counters, as they are now."""
-        unreadable = self._unreadable() - self._unreadable_before
-        seen = self._health.copied(self._seen)
-        seen["bad_entries"] += max(0, unreadable)
-        return GuardStats(**seen)
+        return GuardStats(**self._health.copied(self._seen))
 
     def __repr__(self) -> str:
         return (
@@ -150,11 +156,15 @@ class Guard:
     # -- how ---------------------------------------------------------------------------------------
 
     def _value(self, what: str, key: bytes) -> Answer:
-        unreadable = self._unreadable()
-        answer = self._ask(what, lambda: getattr(self.store, what)(key))
+        def call() -> Any:
+            unreadable.met = False
+            value = getattr(self.store, what)(key)
+            if value is None and unreadable.met:
+                raise UnreadableEntry
+            return value
+
+        answer = self._ask(what, call)
         if answer.value is None:
-            if answer.trouble is None and self._unreadable() > unreadable:
-                return Answer(None, "the store held an entry that could not be opened", True)
             return answer
         if type(answer.value) is bytes or self._in_process():
             return answer
@@ -179,10 +189,12 @@ class Guard:
             return Answer(
                 None, f"{_name(self.store)} does not answer, and is being left alone for a while"
             )
-        value, error = None, None
+        value, error, opened = None, None, True
         health.inside.add(me)
         try:
-            value = call()
+            value = self._bounded(call)
+        except UnreadableEntry:
+            opened = False
         except Exception as raised:
             error = raised
         except (
@@ -194,7 +206,7 @@ class Guard:
             health.inside.discard(me)
         took = self._now() - begin
         slow = error is None and took > self._patience
-        if health.learns(
+        if health.note(
             took, "failures" if error is not None else "slow" if slow else None, self._seen
         ):
             happened = (
@@ -211,21 +223,26 @@ class Guard:
                 )
             else:
                 _log.info("The session store %s is well again.", _name(self.store))
+        if not opened:
+            health.count(self._seen, "bad_entries")
+            return Answer(None, "the store held an entry that could not be opened", True)
         return (
             Answer(value)
             if error is None
             else Answer(None, f"{_name(self.store)} raised {type(error).__name__}")
         )
 
+    def _bounded(self, call: Callable[[], Any]) -> Any:
+        """Ask; an event loop's thread waits for so long, and no longer."""
+        if self.loop_patience is None or self._in_process() or not in_event_loop():
+            return call()
+        return self._health.helper().ask(call, self.loop_patience)
+
     def _in_process(self) -> bool:
         return _attribute(self.store, "in_process") is True
 
-    def _unreadable(self) -> int:
-        count = _attribute(self.store, "unreadable")
-        return count if isinstance(count, int) else 0
 
-
-class _Light(Guard):
+class MemoryGuard(Guard):
     """A Guard of a MemoryStore, which takes no time, and fails only when it is closed: it just
     counts, nearly exactly.
     """
@@ -265,7 +282,7 @@ class _Light(Guard):
 
 def guarded(store: SessionStore) -> Guard:
     """The guard that this store needs."""
-    return _Light(store) if type(store) is MemoryStore else Guard(store)
+    return MemoryGuard(store) if type(store) is MemoryStore else Guard(store)
 
 
 class _Health(Forked):
@@ -288,6 +305,14 @@ class _Health(Forked):
         # When the call that was let through counts as lost, and another may be made; 0: none is.
         self._probe_lost_at = 0.0
         self.inside: set[int] = set()  # threads that are asking
+        self._helper: Helper | None = None  # a child has not the thread of its parent
+
+    def helper(self) -> Helper:
+        """The thread that asks in place of an event loop's."""
+        with self._lock:
+            if self._helper is None or self._helper.is_busy:
+                self._helper = Helper()
+            return self._helper
 
     @property
     def resting(self) -> bool:
@@ -318,7 +343,7 @@ class _Health(Forked):
         with self._lock:
             self._probe_lost_at = 0.0
 
-    def learns(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
+    def note(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
         """Draw the conclusions from a call, and say whether that is news: the first bad one, or a
         recovery that was waited for.
         """

@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from .forks import Forked, watch
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, lifetime
+from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
 
 _VERSION = b"\x01"
 _HEAD = struct.Struct(">QI")
@@ -236,7 +236,7 @@ class MemcachedStore(Held, Forked):
             return [], None
         found = _unpacked(item)
         if found is None:
-            self.unreadable += 1
+            leave_out(self)
             return [], version
         now = self._now() * 1000
         return [pair for pair in found if pair[0] > now], version
@@ -277,7 +277,7 @@ class MemcachedStore(Held, Forked):
     def _opened(self, key: bytes, sealed: bytes | None) -> bytes | None:
         value = None if sealed is None else self._seal.open(key, sealed)
         if sealed is not None and value is None:
-            self.unreadable += 1
+            leave_out(self)
         return value
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from threading import RLock
-from typing import Any
+from typing import Any, NamedTuple
 
 from .forks import Forked, watch
 from .store import Entry, Held, check_key, closed, lifetime
@@ -21,6 +22,12 @@ _clock: Callable[[], float] = (
 )
 
 
+class _Kept(NamedTuple):
+    deadline: float
+    value: Any
+    size: int  # bytes
+
+
 class MemoryStore(Held, Forked):
     """Keep sessions in this process. The key that was not used for longest goes first.
 
@@ -29,19 +36,27 @@ class MemoryStore(Held, Forked):
 
     Args:
         size: how many values there may be in all.
+        memory: how many bytes they may take in all, as far as that can be told
+            (`sys.getsizeof`, which counts certificates of a session).
     """
 
-    __slots__ = ("__weakref__", "_count", "_kept", "_lock", "_now", "_size")
+    __slots__ = (
+        "__weakref__", "_bytes", "_count", "_kept", "_lock", "_memory", "_now", "_size",
+    )  # fmt: skip
 
     in_process = True
     sealed = False
 
-    _kept: OrderedDict[bytes, deque[tuple[float, Any]]] | None
+    _kept: OrderedDict[bytes, deque[_Kept]] | None
 
-    def __init__(self, size: int = 1000, *, clock: Callable[[], float] = _clock) -> None:
+    def __init__(
+        self, size: int = 1000, *, memory: int = 64 << 20, clock: Callable[[], float] = _clock
+    ) -> None:
         if size < 1:
             raise ValueError(f"a store has room for 1 value at least, not for {size}")
-        self._size, self._now = size, clock
+        if memory < 1:
+            raise ValueError(f"memory must be at least 1 byte, got {memory}")
+        self._size, self._memory, self._now = size, memory, clock
         self._kept = OrderedDict()
         self._after_fork()
         watch(self)
@@ -51,10 +66,10 @@ class MemoryStore(Held, Forked):
         # connection of its own. What it changes meanwhile is why the methods below assume nothing
         # of what they saw a line before.
         self._lock = RLock()
-        self._count = 0
+        self._count = self._bytes = 0
         self._kept = None if self._kept is None else OrderedDict()
 
-    def _open(self) -> OrderedDict[bytes, deque[tuple[float, Any]]]:
+    def _open(self) -> OrderedDict[bytes, deque[_Kept]]:
         return closed() if self._kept is None else self._kept
 
     def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> None:
@@ -71,21 +86,31 @@ class MemoryStore(Held, Forked):
         with self._lock:
             kept = self._open()
             held = kept.setdefault(key, deque())
-            held.append((self._now() + seconds, value))
+            item = _Kept(self._now() + seconds, value, sys.getsizeof(value))
+            held.append(item)
             self._count += 1
+            self._bytes += item.size
             while len(held) > most:
-                held.popleft()
-                self._count -= 1
+                self._drop_first(held)
             if key in kept:
                 kept.move_to_end(key)
-            while self._count > self._size and kept:
+            while kept and (self._count > self._size or self._bytes > self._memory):
                 self._drop_oldest(kept)
 
-    def _drop_oldest(self, kept: OrderedDict[bytes, deque[tuple[float, Any]]]) -> None:
+    def _drop_first(self, held: deque[_Kept]) -> None:
+        size = held[0].size
+        held.popleft()  # what dies here may use the store: only then is it counted as gone
+        self._count -= 1
+        self._bytes -= size
+
+    def _let_go(self, item: _Kept) -> None:
+        self._count -= 1
+        self._bytes -= item.size
+
+    def _drop_oldest(self, kept: OrderedDict[bytes, deque[_Kept]]) -> None:
         """The oldest value of the key that was not used for longest."""
         key, held = kept.popitem(last=False)
-        held.popleft()
-        self._count -= 1
+        self._drop_first(held)
         if held:
             kept[key] = held
             kept.move_to_end(key, last=False)
@@ -107,14 +132,13 @@ class MemoryStore(Held, Forked):
                 return None
             now, value = self._now(), None
             while held:
-                deadline, found = held[-1]
-                if deadline > now and leave:
-                    value = found
+                newest = held[-1]
+                if newest.deadline > now and leave:
+                    value = newest.value
                     break
-                held.pop()
-                self._count -= 1
-                if deadline > now:
-                    value = found
+                self._let_go(held.pop())
+                if newest.deadline > now:
+                    value = newest.value
                     break
             if not held:
                 kept.pop(key, None)
@@ -127,18 +151,13 @@ class MemoryStore(Held, Forked):
         check_key(key)
         with self._lock:
             kept = self._open()
-            held, now, stay, found = (
-                kept.pop(key, ()),
-                self._now(),
-                deque[tuple[float, Any]](),
-                False,
-            )
-            for deadline, kept_value in held:
-                if value is None or kept_value is value or kept_value == value:
-                    self._count -= 1
-                    found = found or deadline > now
+            held, now, stay, found = kept.pop(key, ()), self._now(), deque[_Kept](), False
+            for item in held:
+                if value is None or item.value is value or item.value == value:
+                    self._let_go(item)
+                    found = found or item.deadline > now
                 else:
-                    stay.append((deadline, kept_value))
+                    stay.append(item)
             if stay:
                 kept[key] = stay
             return found
@@ -148,33 +167,34 @@ class MemoryStore(Held, Forked):
         with self._lock:
             kept, now, before = self._open(), self._now(), self._count
             for key, held in list(kept.items()):
-                stay = deque(pair for pair in held if pair[0] > now)
+                stay = deque(item for item in held if item.deadline > now)
                 if stay:
                     kept[key] = stay
                 else:
                     kept.pop(key, None)
             self._count = sum(map(len, kept.values()))
+            self._bytes = sum(item.size for held in kept.values() for item in held)
             return max(0, before - self._count)
 
     def clear(self) -> None:
         """Drop everything."""
         with self._lock:
             self._open().clear()
-            self._count = 0
+            self._count = self._bytes = 0
 
     def close(self) -> None:
         """Drop everything, and take nothing more."""
         with self._lock:
-            self._kept, self._count = None, 0
+            self._kept, self._count, self._bytes = None, 0, 0
 
     def entries(self) -> Iterator[Entry]:
         """What there is, as of the moment of the call, the oldest use first."""
         with self._lock:
             now = self._now()
             found = [
-                Entry(key, value, deadline - now)
+                Entry(key, item.value, item.deadline - now)
                 for key, held in self._open().items()
-                for deadline, value in held
+                for item in held
             ]
         return (entry for entry in found if entry.seconds_left > 0)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, lifetime
+from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
 
 _LARGEST = 1 << 20
 
@@ -270,7 +270,7 @@ class RedisStore(Held):
             sealed = None
         value = self._seal.open(key, sealed)
         if value is None:
-            self.unreadable += 1
+            leave_out(self)
         return value
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._core.seal import SealKey
-from .store import Entry, Held, SessionStore, check_key, check_value, lifetime
+from .store import Entry, Held, SessionStore, check_key, check_value, leave_out, lifetime
 
 _VERSION = b"\x01"
 _HEAD = 9  # the version, and the secret's id
@@ -129,7 +129,7 @@ class SealedStore(Held):
     def _opened(self, key: bytes, sealed: bytes | None) -> bytes | None:
         value = None if sealed is None else self._seal.open(key, sealed)
         if sealed is not None and value is None:
-            self.unreadable += 1
+            leave_out(self)
         return value
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:

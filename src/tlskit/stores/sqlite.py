@@ -31,7 +31,7 @@ from .database import busy, bytes_used, connect, damaged, transaction
 from .files import private_file, secret_file
 from .forks import Forked, watch
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, lifetime
+from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -272,7 +272,7 @@ class SQLiteStore(Held, Forked):
             None if sealed is None or not isinstance(key, bytes) else self._seal.open(key, sealed)
         )
         if sealed is not None and value is None:
-            self.unreadable += 1
+            leave_out(self)
         return value
 
     # -- the connection ----------------------------------------------------------------------------

@@ -9,6 +9,7 @@ shape, runs
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn, Protocol, runtime_checkable
 
@@ -141,6 +142,27 @@ def check_value(value: bytes, largest: int | None = None) -> None:
 def closed() -> NoReturn:
     """Say that a store is used after `close()`."""
     raise ValueError("this session store is closed")
+
+
+class UnreadableEntry(Exception):
+    """There is an entry, and it cannot be opened. A store's `take` and `get` may raise it: to a
+    handshake it is as good as none.
+    """
+
+
+class Unreadable(threading.local):
+    """Whether this thread has met an entry that does not open, in the call that it is in."""
+
+    met = False
+
+
+unreadable = Unreadable()
+
+
+def leave_out(store: Any) -> None:
+    """Count an entry that does not open in `store.unreadable`, and tell the guard that asks."""
+    store.unreadable += 1
+    unreadable.met = True
 
 
 class Held:

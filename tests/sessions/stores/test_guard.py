@@ -4,6 +4,7 @@ times.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import logging
@@ -14,6 +15,7 @@ import pytest
 
 from tlskit import MemoryStore
 from tlskit.stores.guard import Answer, Guard, GuardStats, _known
+from tlskit.stores.store import UnreadableEntry
 
 from ...support.pairs import Background
 from .test_memory import Clock
@@ -159,16 +161,10 @@ def test_something_that_is_no_store_at_all():
 
 
 def test_entries_that_the_store_could_not_open_are_told_and_counted():
-    class Sealed(Broken):
-        unreadable = 7
-
-        def act_unreadable(self):
-            self.unreadable += 1
-
-    store = Sealed(lambda: None)
+    store = Broken(lambda: None)
     guard = Guard(store)
     assert guard.take(b"k").trouble is None
-    store.act = store.act_unreadable
+    store.act = raising(UnreadableEntry())
     assert guard.take(b"k").trouble == "the store held an entry that could not be opened"
     assert guard.stats() == GuardStats(calls=2, bad_entries=1)
 
@@ -488,3 +484,63 @@ def test_a_probe_that_hangs_is_followed_by_another():
     hanging.set()
     probing.result()
     assert guard.get(b"k").value == b"value" or guard.resting
+
+
+# -- event loops -----------------------------------------------------------------------------------
+
+
+class Hanging(Broken):
+    """A store that does not come back before it is let go."""
+
+    def __init__(self):
+        self.go, self.threads = threading.Event(), []
+        super().__init__(self.wait)
+
+    def wait(self):
+        self.threads.append(threading.get_ident())
+        self.go.wait(30)
+        return b"late"
+
+
+def test_an_event_loop_does_not_wait_for_a_store_that_hangs():
+    store = Hanging()
+    guard = Guard(store)
+    guard.loop_patience = 0.01
+
+    async def asked():
+        return [guard.get(b"k"), guard.take(b"k"), guard.put(b"k", b"v", 9)]
+
+    got, taken, put = asyncio.run(asked())
+    assert "TimeoutError" in got.trouble
+    assert "TimeoutError" in taken.trouble
+    assert put is False
+    assert threading.get_ident() not in store.threads
+    assert len(set(store.threads)) == len(store.threads)  # none waits for another
+    store.go.set()
+
+
+def test_an_event_loop_hears_what_a_store_answers():
+    class Shop(Exception):
+        pass
+
+    async def asked(guard):
+        return guard.get(b"k")
+
+    assert asyncio.run(asked(Guard(Broken(lambda: b"value")))).value == b"value"
+    assert "Shop" in asyncio.run(asked(Guard(Broken(raising(Shop()))))).trouble
+    answer = asyncio.run(asked(Guard(Broken(raising(UnreadableEntry())))))
+    assert answer.bad
+
+
+def test_without_a_loop_or_a_bound_the_call_is_made_here():
+    seen = []
+    store = Broken(lambda: seen.append(threading.get_ident()))
+    guard = Guard(store)
+    guard.get(b"k")
+
+    async def asked():
+        guard.get(b"k")
+
+    guard.loop_patience = None
+    asyncio.run(asked())
+    assert seen == [threading.get_ident()] * 2

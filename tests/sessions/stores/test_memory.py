@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import random
 import signal
 import sys
 import threading
@@ -197,3 +198,39 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parent():
                 os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert store.take(b"key") == b"v"
+
+
+def test_bounded_in_bytes():
+    """What a peer sends may be large: the oldest go, whatever their number."""
+    store = MemoryStore(1000, memory=100_000)
+    for number in range(50):
+        store.put(b"%d" % number, bytes(10_000), 60)
+    assert 5 <= len(store) <= 10
+    assert store.get(b"49") == bytes(10_000)
+    assert store.get(b"0") is None
+    store.put(b"huge", bytes(200_000), 60)
+    assert len(store) == 0
+    store.put(b"small", b"value", 60)
+    assert store.take(b"small") == b"value"
+    with pytest.raises(ValueError, match="at least 1 byte, got 0"):
+        MemoryStore(memory=0)
+
+
+def test_bytes_are_counted_whatever_is_done():
+    store = MemoryStore(20, memory=50_000)
+    rng = random.Random(7)
+    for _ in range(2000):
+        key = b"%d" % rng.randrange(8)
+        what = rng.randrange(6)
+        if what < 3:
+            store.put(key, bytes(rng.randrange(5000)), rng.choice((0.001, 60)), most=3)
+        elif what == 3:
+            store.take(key)
+        elif what == 4:
+            store.remove(key)
+        else:
+            store.purge()
+    store.purge()
+    assert store._bytes == sum(sys.getsizeof(entry.value) for entry in store.entries())
+    store.clear()
+    assert store._bytes == 0
