@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what building and testing need of the system: `tools/setup-machine.sh [valgrind] [servers]`, with PYTHON as in the
-# Makefile; `servers` are those that the tests talk to (redis, memcached, nginx, PostgreSQL). They are not started.
+# Makefile; `servers` are those that the tests talk to (redis, memcached, nginx, PostgreSQL, GnuTLS,
+# Node, ProFTPD). They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -29,6 +30,9 @@ missing() {
                 command -v memcached >/dev/null || echo memcached
                 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || echo nginx-light
                 command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql
+                command -v gnutls-cli >/dev/null || echo gnutls-bin
+                command -v node >/dev/null || echo nodejs
+                [ -e /usr/lib/proftpd/mod_tls.so ] || echo 'proftpd-core proftpd-mod-crypto'
                 ;;
             *) command -v "$extra" >/dev/null || echo "$extra" ;;
         esac
