@@ -21,6 +21,8 @@ from ..support.pairs import client_context, memory_pair, only, server_context
 from ..support.pki import PKI
 
 TLS12, TLS13 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
+# Python 3.10 and 3.11 warn of the options for versions that a client's context has by itself
+pytestmark = pytest.mark.filterwarnings(r"ignore:ssl\.OP_NO_SSL:DeprecationWarning")
 KINDS = ("tls-exporter", "tls-server-end-point", "tls-unique")
 
 
