@@ -220,6 +220,8 @@ def test_signal_ends_a_reader(flooded):
 
 def test_writer_has_its_turn(flooded):
     end, _ = flooded
+    if end.version() == "TLSv1.2":
+        pytest.skip("the client has begun a renegotiation, and a writer waits for its end")
     end.settimeout(None)
     with watchdog(end):
         reading = Background(lambda: end.recv(100))
