@@ -5,6 +5,7 @@ it, and whoever connects sees all of a change or nothing.
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, TicketKeyring
+from tlskit._core.certificate import Certificate
 from tlskit._state.table import ROWS
 
 from ..support.pairs import Background, client_context, memory_pair, server_context
@@ -114,6 +116,16 @@ def ticket_key(contexts: Contexts, pki: PKI, number: int) -> None:
     contexts[1].tickets.dangerous_keys = os.urandom(80)
 
 
+def pins(contexts: Contexts, pki: PKI, number: int) -> None:
+    """None, or the key of the authority below which every certificate stands."""
+    root = Certificate.from_pem(pki.root.read_bytes()).public_key
+    contexts[0].pins = other(number, [], [hashlib.sha256(root).digest()])
+
+
+def names_of_authorities(contexts: Contexts, pki: PKI, number: int) -> None:
+    contexts[1].client_ca_names = other(number, pki.root, pki.stranger_root)
+
+
 def renewal(contexts: Contexts, pki: PKI, number: int) -> None:
     shown = other(number, pki.server, pki.direct)
     contexts[1].reload(shown.chain, shown.key)
@@ -152,6 +164,8 @@ CHANGES: dict[str, list[Change]] = {
     "check_hostname": [of_client("check_hostname", True, False)],
     "trust": [trust],
     "credentials": [certificate, certificate_of_the_client, renewal],
+    "pins": [pins],
+    "client_ca_names": [names_of_authorities],
     "security_level": [both_contexts("security_level", 1, 2)],
     "post_handshake_auth": [both_contexts("post_handshake_auth", True, False)],
     "keylog": [key_log],
