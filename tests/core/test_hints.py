@@ -25,7 +25,14 @@ import tlskit
 from ..support import raw
 from ..support.certificates import DAY, NOW, Made, authority, issue
 from ..support.names import alert_reason
-from ..support.pairs import Background, client_context, memory_pair, only, server_context
+from ..support.pairs import (
+    Background,
+    client_context,
+    memory_pair,
+    only,
+    server_context,
+    strict,
+)
 from ..support.pki import PKI
 
 TLS12, TLS13 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
@@ -40,7 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 def client(*trusted: Any, **settings: Any) -> Any:
     """A client's context that trusts these certificates."""
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    context = strict(tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT))
     for one in trusted:
         context.load_verify_locations(getattr(one, "chain", one))
     for name, value in settings.items():
@@ -51,6 +58,8 @@ def client(*trusted: Any, **settings: Any) -> Any:
 def serving(shown: Made | None = None, *, module: Any = stdlib, **settings: Any) -> Any:
     """A server's context, the stdlib's by default: somebody else's TLS."""
     context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+    if module is tlskit:
+        strict(context)
     if shown is not None:
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(shown.chain, shown.key)

@@ -17,19 +17,35 @@ import tlskit
 from .pki import PKI, Identity
 
 
+def strict(context: Any) -> Any:
+    """The same context, for which an end without close_notify is an error: some distributions'
+    Pythons ignore it, and so do tlskit's contexts there.
+    """
+    if context.options & stdlib.OP_IGNORE_UNEXPECTED_EOF:
+        context.options &= ~stdlib.OP_IGNORE_UNEXPECTED_EOF
+    return context
+
+
+def _made(module: ModuleType | None, protocol: str) -> Any:
+    """A context of this module as it begins; of tlskit's own, without what a distribution adds."""
+    if module is not None:
+        return module.SSLContext(getattr(module, protocol))
+    return strict(tlskit.SSLContext(getattr(tlskit, protocol)))
+
+
 def server_context(
-    pki: PKI, *, identity: Identity | None = None, module: ModuleType = tlskit
+    pki: PKI, *, identity: Identity | None = None, module: ModuleType | None = None
 ) -> Any:
     """A server's context with a certificate in it."""
-    context = module.SSLContext(module.PROTOCOL_TLS_SERVER)
+    context = _made(module, "PROTOCOL_TLS_SERVER")
     shown = identity or pki.server
     context.load_cert_chain(shown.chain, shown.key)
     return context
 
 
-def client_context(pki: PKI, *, module: ModuleType = tlskit) -> Any:
+def client_context(pki: PKI, *, module: ModuleType | None = None) -> Any:
     """A client's context that trusts the root."""
-    context = module.SSLContext(module.PROTOCOL_TLS_CLIENT)
+    context = _made(module, "PROTOCOL_TLS_CLIENT")
     context.load_verify_locations(pki.root)
     return context
 

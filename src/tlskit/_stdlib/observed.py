@@ -82,7 +82,8 @@ def negative_options_raise() -> type[Exception]:
     """What a context raises for options below 0."""
     beneath: Any = super(stdlib.SSLContext, stdlib.SSLContext)
     try:
-        beneath.options.__set__(_made(ssl.PROTOCOL_TLS_SERVER), -1)
+        # of all negative numbers, the one that would be an option of no name, if it were taken
+        beneath.options.__set__(_made(ssl.PROTOCOL_TLS_SERVER), -(2**63))
     except (OverflowError, ValueError) as error:
         return type(error)
     return OverflowError

@@ -13,6 +13,7 @@ from typing import Any
 from .._connection.socket import SSLSocket
 from .._context import SSLContext
 from .._functions import create_default_context
+from .._stdlib.constants import OP_IGNORE_UNEXPECTED_EOF
 from ..enums import TLSVersion, VerifyMode
 from ..errors import SSLCertVerificationError, SSLError, SSLWantReadError
 from ..sessions import SessionStats, SSLSession
@@ -194,6 +195,7 @@ def _context(order: Order) -> SSLContext:
         context = create_default_context(cafile=order.cafile)
     except OSError as error:
         raise failure.reading(error, "CA file", str(order.cafile)) from error
+    context.options &= ~OP_IGNORE_UNEXPECTED_EOF  # which some distributions set: say what happened
     if order.insecure:
         context.check_hostname = False
         context.verify_mode = VerifyMode.CERT_NONE
@@ -235,6 +237,12 @@ def _offer(context: SSLContext, order: Order) -> None:
 def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion | None) -> None:
     if highest is not None and lowest is None:
         lowest = min(highest, TLSVersion.TLSv1_2)
+    if highest is not None and lowest is not None and lowest > highest:
+        raise Failure(
+            f"These protocol versions leave nothing to negotiate: {lowest.name} is above "
+            f"{highest.name}.",
+            status=failure.MISUSED,
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter(
