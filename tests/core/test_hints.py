@@ -498,7 +498,7 @@ def test_server_too_old(root, tmp_path):
     shown = issue(tmp_path, "leaf", issuer=root)
     far = serving(shown, minimum_version=stdlib.TLSVersion.TLSv1)
     far.maximum_version = stdlib.TLSVersion.TLSv1_1
-    near = client(root)
+    near = client(root, minimum_version=tlskit.TLSVersion.TLSv1_2)
     agreed(
         near,
         far,
@@ -522,7 +522,7 @@ def test_client_too_old(root, tmp_path):
     near.maximum_version = stdlib.TLSVersion.TLSv1_1
     agreed(
         near,
-        serving(shown, module=tlskit),
+        serving(shown, module=tlskit, minimum_version=tlskit.TLSVersion.TLSv1_2),
         near_says=None,
         far_says=(
             "[SSL: UNSUPPORTED_PROTOCOL] unsupported protocol",

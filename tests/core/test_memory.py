@@ -29,7 +29,7 @@ EVERYTHING = bytes(range(256)) * 1000
 
 @pytest.fixture
 def stage(pki: PKI, version: stdlib.TLSVersion) -> Stage:
-    return Stage(pki, version)
+    return Stage(pki, version, ignores_eof=False)
 
 
 @pytest.fixture(params=[tlskit, stdlib], ids=["tlskit", "ssl"])
