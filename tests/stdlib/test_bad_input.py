@@ -493,7 +493,13 @@ QUESTIONS = [
 @pytest.mark.parametrize("state", ["fresh", "made"])
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_questions(pki, state, name):
-    compared(lambda module: type(getattr(object_of(pki, module, state, b"x"), name)()).__name__)
+    def work(module):
+        return type(getattr(object_of(pki, module, state, b"x"), name)()).__name__
+
+    if (name, state) == ("unwrap", "made"):  # the stdlib fails of data that is still there
+        assert outcome(lambda: work(tlskit)).raised is tlskit.SSLWantReadError
+    else:
+        compared(work)
     assert (
         compared(lambda module: getattr(object_of(pki, module, state, b"x"), name)(1, 2, 3)).raised
         is TypeError
