@@ -140,7 +140,6 @@ CHANGES: dict[str, list[Change]] = {
     "versions": [
         of_server("minimum_version", tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3),
         of_client("maximum_version", tlskit.TLSVersion.TLSv1_3, None),
-        several,
     ],
     "ciphers": [ciphers],
     "ciphersuites": [
