@@ -222,11 +222,13 @@ void tk_ticket_data_take(tk_conn *c, SSL_SESSION *s)
 /* Why a ticket that could be opened was not resumed, as far as can be told. */
 uint8_t tk_ticket_data_why(tk_conn *c)
 {
+    const SSL_SESSION *s = SSL_get_session(c->ssl);
     unsigned int size = 0;
-    const unsigned char *id = SSL_SESSION_get0_id_context(SSL_get_session(c->ssl), &size);
+    const unsigned char *id;
 
-    if (c->shown_context_size == 0)
+    if (c->shown_context_size == 0 || s == NULL) /* libssl may stop for early data without one */
         return TK_TICKET_FINE;
+    id = SSL_SESSION_get0_id_context(s, &size);
     if (size + 1 != c->shown_context_size || memcmp(id, c->shown_context, size) != 0)
         return TK_TICKET_CONTEXT;
     return c->shown_end < (int64_t)time(NULL) ? TK_TICKET_EXPIRED : TK_TICKET_FINE;
