@@ -227,6 +227,7 @@ def test_aiohttp(run: Callable[..., None], before: bool) -> None:
 
 UVLOOP = """
 import asyncio, ssl
+{through}
 asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 talk_over_asyncio(ssl.create_default_context(cafile=ROOT))
 assert OURS == [{kind!r}], OURS
@@ -267,12 +268,16 @@ talk_over_asyncio(ssl.create_default_context(cafile=ROOT))  # it has kept the cl
 
 
 @ORDERS
-def test_uvloop(run: Callable[..., None], before: bool) -> None:
-    """It keeps the class of the MemoryBIO that it was imported with: the stdlib's is pumped."""
+@pytest.mark.parametrize("own", [True, False], ids=["own transport", "memory"])
+def test_uvloop(run: Callable[..., None], before: bool, own: bool) -> None:
+    """Over tlskit's transport; and without it, through the class of the MemoryBIO that uvloop was
+    imported with: the stdlib's is pumped.
+    """
+    kind = "StreamChannel" if own else "PumpedChannel" if before else "Channel"
+    through = "" if own else "from tlskit import aio; aio.uninstall()"
     script = "old = _ssl_module.create_default_context(cafile=ROOT)\n"
     run(
-        script
-        + ordered(UVLOOP.format(kind="PumpedChannel" if before else "Channel"), "uvloop", before),
+        script + ordered(UVLOOP.format(kind=kind, through=through), "uvloop", before),
         "uvloop",
     )
 

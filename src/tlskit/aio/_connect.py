@@ -172,8 +172,11 @@ async def over_socket(
 
 
 def takes(loop: asyncio.AbstractEventLoop, context: Any) -> bool:
-    """Whether this context's connections of this loop are for this package."""
-    return isinstance(context, SSLContext) and watches(loop) and suits(context)
+    """Whether this context's connections of this loop are for this package.
+
+    After an injection `isinstance` takes the stdlib's contexts for tlskit's, too.
+    """
+    return SSLContext in type(context).__mro__ and watches(loop) and suits(context)
 
 
 def watches(loop: asyncio.AbstractEventLoop) -> bool:

@@ -125,7 +125,7 @@ def _take_out() -> None:
 
 def _chosen(ssl: Any) -> Any:
     """`ssl=True` stands for the default context: tlskit's, where it has taken the place of ssl."""
-    if ssl is True and issubclass(module_ssl.SSLContext, SSLContext):
+    if ssl is True and SSLContext in module_ssl.SSLContext.__mro__:
         return module_ssl.create_default_context()
     return ssl
 

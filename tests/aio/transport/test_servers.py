@@ -310,3 +310,31 @@ tlskit.extract_from_ssl()
 assert not hasattr(asyncio.SelectorEventLoop.create_connection, "__wrapped__")
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_contexts_of_the_stdlib_go_asyncios_way_during_an_injection(pki: PKI) -> None:
+    """Injection makes them instances of tlskit's class: what counts is what they are."""
+    program = f"""
+import asyncio, ssl, tlskit
+theirs = ssl.create_default_context(cafile={str(pki.root)!r})
+tlskit.inject_into_ssl()
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain({str(pki.server.chain)!r}, {str(pki.server.key)!r})
+
+async def main():
+    listening = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0, ssl=server)
+    port = listening.sockets[0].getsockname()[1]
+    kinds = []
+    for context in (theirs, ssl.create_default_context(cafile={str(pki.root)!r})):
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=context, server_hostname="localhost"
+        )
+        kinds.append(type(writer.transport).__module__.partition(".")[0])
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    assert kinds == ["asyncio", "tlskit"], kinds
+
+asyncio.run(main())
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)
