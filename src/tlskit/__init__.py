@@ -9,6 +9,7 @@ Everything the stdlib's `ssl` has is here under its own name. What is beyond it 
 from __future__ import annotations
 
 import sys
+import typing as _typing
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from ssl import (
     PEM_FOOTER,
@@ -182,10 +183,6 @@ from .errors import (
     SSLZeroReturnError,
 )
 from .sessions import (
-    MemcachedStore,
-    RedisStore,
-    SQLiteStore,
-    SealedStore,
     CipherInfo,
     KeyInfo,
     MemoryStore,
@@ -198,6 +195,10 @@ from ._tickets import TicketKeyring, TicketStats, nginx_id_context
 from ._trust_store import TrustStore
 from .inject import extract_from_ssl, inject_into_ssl
 from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
+
+if _typing.TYPE_CHECKING:
+    from . import aio as aio, metrics as metrics
+    from .stores import MemcachedStore, RedisStore, SQLiteStore, SealedStore
 
 __version__ = "0.1.0"
 
@@ -386,3 +387,20 @@ if sys.platform == "win32":
     from ssl import enum_certificates, enum_crls
 
     __all__ += ["enum_certificates", "enum_crls"]
+
+# Most programs use none of these: they load when they are first named.
+if not _typing.TYPE_CHECKING:
+    from ._lazy import names as _names
+
+    __getattr__, __dir__ = _names(
+        __name__,
+        __all__,
+        {
+            "MemcachedStore": ".stores",
+            "RedisStore": ".stores",
+            "SQLiteStore": ".stores",
+            "SealedStore": ".stores",
+            "aio": ".aio",
+            "metrics": ".metrics",
+        },
+    )

@@ -14,12 +14,12 @@ import ssl
 import sys
 import threading
 from collections import OrderedDict
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._core import files
 from ._core.directory import Directory
 from ._core.trust import TrustStore, source
+from ._digest import sha256
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

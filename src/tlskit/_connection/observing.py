@@ -4,13 +4,16 @@ a server names, alerts, counters, and which side has closed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._core.fault import alert_of, verify_text
 
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from .._frozen import dataclass
 if TYPE_CHECKING:
     from .channel import Channel
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from struct import unpack
 from sys import byteorder
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .native import lib
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from .._frozen import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import binascii
 import errno
 import os
 import re
-import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -97,7 +96,9 @@ def without_values(function: Function) -> Function:
         except BaseException as error:
             args = kwargs = None  # type: ignore[assignment]
             if error.__traceback__ is not None:
-                traceback.clear_frames(error.__traceback__.tb_next)
+                from traceback import clear_frames
+
+                clear_frames(error.__traceback__.tb_next)
             raise
 
     return call  # type: ignore[return-value]

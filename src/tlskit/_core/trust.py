@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any
 from weakref import ref
 
+from .._digest import sha256
 from .directory import Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned

@@ -18,10 +18,10 @@ session, or the TLS 1.3 ticket that is kept for when no other is left.
 from __future__ import annotations
 
 from collections import OrderedDict
-from hashlib import sha256
 from threading import RLock
 from typing import TypeVar
 
+from .._digest import sha256
 from ..sessions.binding import Binding
 from ..stores.forks import Forked, watch
 

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from hashlib import sha256
 from time import time as now
 from typing import Any, NamedTuple
 
 from .._core.facts import Facts
 from .._core.session import Session
+from .._digest import sha256
 from ..sessions.session import SSLSession
 from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from secrets import token_bytes
+from os import urandom as token_bytes
 from typing import Any
 
 from .._core.credential import DER, PEM, Credential, PasswordWanted, Source

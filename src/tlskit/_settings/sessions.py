@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from time import time as now
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ from ..stores.memory import MemoryStore
 from ..stores.store import SessionStore, check_store
 from .arguments import callback_or_none, whole_number
 from .tickets import session_timeout
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
@@ -274,7 +276,7 @@ class ContextSessions:
         Raises:
             NotImplementedError: `at` lies ahead, and the store cannot list what it holds.
         """
-        when = now() if at is None else at.timestamp() if isinstance(at, datetime) else at
+        when = now() if at is None else at.timestamp() if hasattr(at, "timestamp") else at
         # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked
         # of it.
         if when >= 1:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from .._resumption import client, server
@@ -70,5 +69,5 @@ class Caches:
         found: Counter[str] = Counter()
         for cache in (self._client, self._server):
             if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:
-                found.update(asdict(cache.store.stats()))
+                found.update(vars(cache.store.stats()))
         return dict(found)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.context import Context
 from .._resumption.client_cache import MANY
@@ -12,6 +11,11 @@ from .._resumption.server import OnGet
 from ..enums import SessionCacheMode
 from ..stores.helper import LOOP_PATIENCE
 from ..stores.store import SessionStore
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass, replace
+else:
+    from .._frozen import dataclass, replace
 
 
 @dataclass(frozen=True)

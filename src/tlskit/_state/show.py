@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from .._digest import sha256
 from ..enums import Options, SessionCacheMode, VerifyFlags
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ asks it what it would else have to ask a context, or work out, each time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._core.context import Context
 from .._core.trust import DISTRUSTED
+from .._digest import sha256
 from .._resumption import client, server
 from .table import MOVES, ROWS, TABLE
 

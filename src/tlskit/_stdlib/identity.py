@@ -13,7 +13,6 @@ programmer's wish is at stake.
 
 from __future__ import annotations
 
-from inspect import signature
 from types import new_class
 from typing import Any
 
@@ -65,6 +64,8 @@ def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
     init = type(connection).__init__
     if init is ours.__init__:  # type: ignore[misc]
         return
+    from inspect import signature  # for the few that get here
+
     try:
         signature(init).bind(connection, *args, **kwargs)
     except TypeError:  # made to be called with something else, by somebody else

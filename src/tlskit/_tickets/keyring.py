@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from hashlib import sha256
 from threading import Lock, get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .._core.paths import without_values
 from .._core.tickets import MOST_SECRETS, Ring, TicketKey
+from .._digest import sha256
 from .sources import CallbackSource, FileSource, Source, key_from, whole
 from .wiping import wiper
 
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+else:
+    from .._frozen import dataclass
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 

@@ -2,10 +2,16 @@
 their first names.
 """
 
-from ..stores import MemcachedStore, MemoryStore, RedisStore, SealedStore, SessionStore, SQLiteStore
+from typing import TYPE_CHECKING
+
+from .._lazy import names
+from ..stores import MemoryStore, SessionStore
 from .info import CipherInfo, KeyInfo, SessionInfo
 from .session import SSLSession
 from .statistics import SessionStats
+
+if TYPE_CHECKING:
+    from ..stores import MemcachedStore, RedisStore, SealedStore, SQLiteStore
 
 __all__ = [
     "CipherInfo",
@@ -20,3 +26,10 @@ __all__ = [
     "SessionStats",
     "SessionStore",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names(
+        __name__,
+        __all__,
+        dict.fromkeys(("MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"), "..stores"),
+    )

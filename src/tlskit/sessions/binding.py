@@ -9,8 +9,9 @@ stand a verification of the certificate in it instead.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import NamedTuple
+
+from .._digest import sha256
 
 
 class Binding(NamedTuple):

@@ -13,11 +13,11 @@ encrypt what they keep.
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import NamedTuple
 
 from .._core.notes import Notes
 from .._core.session import Session
+from .._digest import sha256
 from ..errors import SSLError
 from . import records
 from .binding import Binding

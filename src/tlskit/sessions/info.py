@@ -8,8 +8,7 @@ showed none, but the peer made its offers anew. What is known from neither is No
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.certificate import Certificate
 from .._core.fault import verify_text
@@ -25,6 +24,12 @@ from .registry import (
     TRUNCATED_HMAC,
     name_of,
 )
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass, field, replace
+else:
+    from .._frozen import dataclass, field, replace
+
 
 LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
 VERSIONS = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from datetime import datetime, timedelta, timezone
 from time import time as now
-from typing import Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from .._core.notes import Notes
 from .._core.session import Session
@@ -13,6 +12,9 @@ from ..errors import SSLError
 from . import envelope
 from .binding import Binding
 from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
 
 _BEGINS, _ENDS = (b"-----%s SSL SESSION PARAMETERS-----" % word for word in (b"BEGIN", b"END"))
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
@@ -189,6 +191,8 @@ class SSLSession:
 
         Corresponds to SSL_SESSION_set_time(3).
         """
+        from datetime import datetime, timedelta
+
         if isinstance(time, datetime):
             time = int(time.timestamp())
         if isinstance(timeout, timedelta):
@@ -391,6 +395,8 @@ class SSLSession:
 
 def _moment(seconds: int) -> str:
     try:
+        from datetime import datetime, timezone
+
         return f"{seconds} ({datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC)"
     except (OverflowError, ValueError, OSError):  # as far as DER may say, but no calendar
         return str(seconds)

@@ -1,11 +1,16 @@
 """Stores: where sessions are kept beyond the connection that made them."""
 
-from .memcached import MemcachedStore
+from typing import TYPE_CHECKING
+
+from .._lazy import names
 from .memory import MemoryStore
-from .redis import RedisStore
-from .seal import SealedStore
-from .sqlite import SQLiteStore
 from .store import Entry, SessionStore
+
+if TYPE_CHECKING:
+    from .memcached import MemcachedStore
+    from .redis import RedisStore
+    from .seal import SealedStore
+    from .sqlite import SQLiteStore
 
 __all__ = [
     "Entry",
@@ -16,3 +21,15 @@ __all__ = [
     "SealedStore",
     "SessionStore",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = names(
+        __name__,
+        __all__,
+        {
+            "MemcachedStore": ".memcached",
+            "RedisStore": ".redis",
+            "SQLiteStore": ".sqlite",
+            "SealedStore": ".seal",
+        },
+    )

@@ -25,21 +25,23 @@ and a minute later at the earliest. What the logger is told does not depend on k
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from threading import RLock, get_ident
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .forks import Forked, watch
 from .helper import LOOP_PATIENCE, Helper, in_event_loop
 from .memory import MemoryStore
 from .store import SessionStore, UnreadableEntry, unreadable
 
-_log = logging.getLogger("tlskit")
+if TYPE_CHECKING:
+    from dataclasses import dataclass, replace
+else:
+    from .._frozen import dataclass, replace
+
 
 _IN_A_ROW, _LOST = 3, 1.0  # bad calls, and seconds they took, before the store is left alone
 _SHORTEST, _LONGEST = 1.0, 60.0  # seconds of rest
@@ -215,14 +217,14 @@ class Guard:
                 else f"raised {_said(error, self.store)}"
             )
             if slow or error is not None:
-                _log.warning(
+                _log().warning(
                     "The session store %s %s in %s(): until it is well, handshakes are full ones.",
                     _name(self.store),
                     happened,
                     what,
                 )
             else:
-                _log.info("The session store %s is well again.", _name(self.store))
+                _log().info("The session store %s is well again.", _name(self.store))
         if not opened:
             health.count(self._seen, "bad_entries")
             return Answer(None, "the store held an entry that could not be opened", True)
@@ -414,3 +416,9 @@ def _dispose(value: object) -> None:
             close()
         except Exception:
             return
+
+
+def _log() -> Any:
+    import logging  # not at the top: most programs never have anything logged here
+
+    return logging.getLogger("tlskit")

@@ -18,10 +18,10 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 from threading import Lock
 from typing import Any, Protocol
 
+from .._digest import sha256
 from .forks import Forked, watch
 from .seal import Seal, Secrets
 from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime, timezone
 from ssl import cert_time_to_seconds
 from time import time
 from typing import Any
@@ -90,6 +89,8 @@ def _when(text: str | None) -> str:
         return "an unknown date"
     seconds = cert_time_to_seconds(text)
     away = seconds - time()
+    from datetime import datetime, timezone
+
     day = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     return f"{day} ({span(abs(away))} {'from now' if away > 0 else 'ago'})"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
 
 from ..native import CONST
 from .certificates import Described, quoted
@@ -56,6 +55,8 @@ def _not_yet_valid(s: Situation) -> str:
 
 
 def _now() -> str:
+    from datetime import datetime, timezone
+
     return datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 

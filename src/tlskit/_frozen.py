@@ -1,0 +1,142 @@
+"""Frozen dataclasses that load the module `dataclasses` only for whoever asks for their fields.
+
+That module brings `inspect`, and compiles a handful of functions for each class: together a third
+of what `import tlskit` cost. To a type checker these are the real ones, and at run time
+`dataclasses.fields`, `asdict`, `replace` and `is_dataclass` take them for such.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NOTHING: Any = object()
+
+
+class field:
+    """What is special about a field: whether it is compared, and shown."""
+
+    __slots__ = ("compare", "repr")
+
+    def __init__(self, *, compare: bool = True, repr: bool = True) -> None:
+        self.compare, self.repr = compare, repr
+
+
+class _Fields:
+    """`__dataclass_fields__` of a class, made when somebody asks for it."""
+
+    def __get__(self, _: Any, kind: Any) -> Any:
+        import dataclasses
+
+        listed = []
+        for name, default in kind.__tlskit_fields__.items():
+            special = kind.__tlskit_special__.get(name, field())
+            arguments = {} if default is _NOTHING else {"default": default}
+            listed.append(
+                (
+                    name,
+                    kind.__annotations__[name],
+                    dataclasses.field(compare=special.compare, repr=special.repr, **arguments),
+                )
+            )
+        made = dataclasses.make_dataclass(
+            kind.__name__,
+            listed,
+            kw_only=kind.__tlskit_kw_only__,
+            frozen=True,
+        )
+        found: Any = vars(made)["__dataclass_fields__"]
+        kind.__dataclass_fields__ = found
+        return found
+
+
+def dataclass(*, frozen: bool, kw_only: bool = False) -> Any:
+    """Make a class of annotated fields a frozen one, as `dataclasses.dataclass(frozen=True)`."""
+    assert frozen
+
+    def make(kind: Any) -> Any:
+        fields, special = {}, {}
+        for name in kind.__annotations__:
+            default = vars(kind).get(name, _NOTHING)
+            if type(default) is field:
+                special[name], default = default, _NOTHING
+                delattr(kind, name)
+            fields[name] = default
+        kind.__tlskit_fields__, kind.__tlskit_special__ = fields, special
+        kind.__tlskit_kw_only__ = kw_only
+        kind.__dataclass_fields__ = _Fields()
+        setattr(kind, "__match_args__", () if kw_only else tuple(fields))  # noqa: B010
+        for method in (_init, _repr, _eq, _hash, _set, _delete, _replace):
+            if method.__name__ not in vars(kind) or method is _hash:
+                setattr(kind, method.__name__, method)
+        return kind
+
+    return make
+
+
+def replace(one: Any, /, **changes: Any) -> Any:
+    """A copy with some fields changed."""
+    return type(one)(**{**one.__dict__, **changes})
+
+
+def __init__(self: Any, *values: Any, **named: Any) -> None:
+    fields = self.__tlskit_fields__
+    if values:
+        if self.__tlskit_kw_only__ or len(values) > len(fields):
+            raise TypeError(f"{type(self).__name__}() takes fewer positional arguments")
+        for name, value in zip(fields, values, strict=False):
+            if name in named:
+                raise TypeError(f"{type(self).__name__}() got two values for {name!r}")
+            named[name] = value
+    mine = self.__dict__
+    for name, default in fields.items():
+        mine[name] = value = named.pop(name, default)
+        if value is _NOTHING:
+            mine.clear()
+            raise TypeError(f"{type(self).__name__}() needs a value for {name!r}")
+    if named:
+        raise TypeError(f"{type(self).__name__}() has no field {next(iter(named))!r}")
+
+
+def __repr__(self: Any) -> str:
+    special = self.__tlskit_special__
+    shown = (name for name in self.__tlskit_fields__ if name not in special or special[name].repr)
+    said = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+    return f"{type(self).__qualname__}({said})"
+
+
+def _compared(one: Any) -> tuple[Any, ...]:
+    special = one.__tlskit_special__
+    return tuple(
+        getattr(one, name)
+        for name in one.__tlskit_fields__
+        if name not in special or special[name].compare
+    )
+
+
+def __eq__(self: Any, other: object) -> Any:
+    return _compared(self) == _compared(other) if type(other) is type(self) else NotImplemented
+
+
+def __hash__(self: Any) -> int:
+    return hash(_compared(self))
+
+
+def __setattr__(self: Any, name: str, value: object) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def __delattr__(self: Any, name: str) -> None:
+    from dataclasses import FrozenInstanceError
+
+    raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def __replace__(self: Any, /, **changes: Any) -> Any:
+    return replace(self, **changes)
+
+
+_init, _repr, _eq, _hash, _set, _delete, _replace = (
+    __init__, __repr__, __eq__, __hash__, __setattr__, __delattr__, __replace__,
+)  # fmt: skip
