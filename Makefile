@@ -67,12 +67,16 @@ docs: $(VENV)/.built $(VENV)/.docs ## the documentation's site, in build/docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 	@echo "the site is in build/docs/index.html"
 
-bench: $(VENV)/.built ## the benchmarks
-	@$(BIN)/python -m bench
+bench: $(VENV)/.built ## the benchmarks: writes the README's table and chart
+	@$(PIP) install --only-binary :all: uvloop aiofastnet || echo "uvloop and aiofastnet are left out: no wheels"
+	@$(BIN)/python -m bench --json $(VENV)/bench.json $(BENCH_ARGS)
+	@$(BIN)/python -m bench.eventloops --json $(VENV)/loops.json $(BENCH_ARGS)
+	@$(BIN)/python -m bench.readme $(VENV)/bench.json $(VENV)/loops.json README.md
 	@$(BIN)/python -m bench.resumption
 
 bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench --quick
+	@$(BIN)/python -m bench.eventloops --quick
 	@$(BIN)/python -m bench.resumption --quick
 
 leak: $(VENV)/.built ## memory over 20000 connections, and 50000 that resume by themselves

@@ -48,10 +48,10 @@ BUNDLES = (  # of authorities, for machines whose OpenSSL has no default file
 )
 IMPORT = """
 import json, sys, time
-start = time.perf_counter()
+start, used = time.perf_counter(), time.process_time()
 module = __import__(sys.argv[1])
-value = (time.perf_counter() - start) * 1e3
-print(json.dumps({"value": value, "busy": 1.0, "openssl": module.OPENSSL_VERSION}))
+took, used = time.perf_counter() - start, time.process_time() - used
+print(json.dumps({"value": took * 1e3, "busy": used / took, "openssl": module.OPENSSL_VERSION}))
 """
 
 
@@ -94,8 +94,8 @@ class Bench:
             str(self.ports.get(work.peer, 0)),
         ]
         if column in (STDLIB, OURS):
-            return [sys.executable, "-m", "bench.work", column, work.name, *rest]
-        return [str(self.limit), work.name if column == LIMIT else column, *rest]
+            return [sys.executable, "-m", "bench.work", column, work.function, *rest]
+        return [str(self.limit), work.function if column == LIMIT else column, *rest]
 
     def measure(self, outcome: Outcome, column: str) -> None:
         """Measure once, and note what came."""
@@ -109,7 +109,7 @@ class Bench:
                     stderr=subprocess.PIPE,
                     text=True,
                     cwd=ROOT,
-                    env=self.environment,
+                    env={**self.environment, "TLSKIT_BENCH_VERSION": work.version or ""},
                 )
             try:
                 out, complaint = process.communicate(timeout=60 + 20 * self.plan.seconds)

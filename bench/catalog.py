@@ -26,6 +26,8 @@ class Work:
         cores: "two" when the two ends have a core each; "one" when they take turns, and share one.
         steady: the same in every run, or nearly: two rounds are enough.
         in_c: whether limit.c does it.
+        does: what work.py and limit.c call it, where that is not its name.
+        version: the TLS version that both ends are held to; None: theirs.
         variants: other ways that limit.c does it, with what to call them below the table.
     """
 
@@ -38,12 +40,27 @@ class Work:
     cores: Literal["one", "two"] | None = None
     steady: bool = False
     in_c: bool = True
+    does: str | None = None
+    version: Literal["1.2", "1.3"] | None = None
     variants: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def function(self) -> str:
+        """What work.py and limit.c call it."""
+        return self.does or self.name
 
 
 CATALOG = (
-    Work("handshake", "full handshake, in memory", "/s", aim=1.0),
-    Work("resumed", "resumed handshake, in memory", "/s", aim=1.4),
+    Work("handshake", "full handshake, TLS 1.3, in memory", "/s", aim=1.0, version="1.3"),
+    Work(
+        "handshake_12", "full handshake, TLS 1.2, in memory", "/s", aim=1.0,
+        does="handshake", version="1.2",
+    ),
+    Work("resumed", "resumed handshake, TLS 1.3, in memory", "/s", aim=1.3, version="1.3"),
+    Work(
+        "resumed_12", "resumed handshake, TLS 1.2, in memory", "/s", aim=1.6,
+        does="resumed", version="1.2",
+    ),
     Work("socket_handshake", "full handshake, over sockets", "/s", peer="greeting", cores="one"),
     Work("socket_resumed", "resumed handshake, over sockets", "/s", peer="greeting", cores="one"),
     Work(

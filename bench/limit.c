@@ -111,7 +111,11 @@ static const char *path(const char *name)
 static SSL_CTX *context_new(const SSL_METHOD *method)
 {
     SSL_CTX *x = SSL_CTX_new(method);
+    const char *version = getenv("TLSKIT_BENCH_VERSION");
 
+    if (x != NULL && version != NULL && *version != '\0' &&
+        SSL_CTX_set_max_proto_version(x, strcmp(version, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION) != 1)
+        fail("version");
     if (x == NULL || SSL_CTX_set_cipher_list(x, CIPHERS) != 1 || SSL_CTX_set_min_proto_version(x, TLS1_2_VERSION) != 1)
         fail("context");
     SSL_CTX_set_options(x, SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);

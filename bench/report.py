@@ -49,6 +49,22 @@ class Outcome:
         mine, base = self.median(column), self.median(STDLIB)
         return mine / base if mine is not None and base else None
 
+    def cpu_ratio(self, column: str) -> float | None:
+        """The ratio by processor time; for what is measured by the second or in milliseconds."""
+        if not self.work.unit.endswith(("/s", "ms")):
+            return self.ratio(column)
+        less = self.work.better == "less"
+        mine, base = (self._by_cpu(name, less=less) for name in (column, STDLIB))
+        return mine / base if mine is not None and base else None
+
+    def _by_cpu(self, column: str, *, less: bool) -> float | None:
+        got = [value for value in self.values.get(column, []) if value is not None]
+        pairs = zip(got, self.busy.get(column, []), strict=True)
+        shares = [
+            value * max(busy, 0.001) if less else value / max(busy, 0.001) for value, busy in pairs
+        ]
+        return median(shares) if shares else None
+
     def gain(self, column: str) -> float | None:
         """How many times as good as the stdlib: the ratio, turned over where less is better."""
         ratio = self.ratio(column)
@@ -106,7 +122,7 @@ class Report:
             )
             rows.append([*self._row(outcome), "" if spread is None else f"±{spread:.0%}", verdict])
         last = len(rows[0]) - 1
-        left = {0, last - 1 - len(self._ratios()) - 1, last}  # the title, the unit and the aim
+        left = {0, last - 2 - len(self._ratios()) - 1, last}  # the title, the unit and the aim
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
             "  ".join(
@@ -170,6 +186,7 @@ class Report:
                     "busy": outcome.busy,
                     "median": {column: outcome.median(column) for column in outcome.values},
                     "ratio": {column: outcome.ratio(column) for column in outcome.values},
+                    "cpu_ratio": {column: outcome.cpu_ratio(column) for column in outcome.values},
                     "spread": outcome.spread(),
                     "meets_aim": outcome.meets_aim(),
                 }
@@ -188,6 +205,7 @@ class Report:
             *(HEADINGS[c] for c in self.columns()),
             "unit",
             *(f"{HEADINGS[c]} / {HEADINGS[STDLIB]}" for c in self._ratios()),
+            "by CPU",
         ]
 
     def _row(self, outcome: Outcome) -> list[str]:
@@ -198,6 +216,7 @@ class Report:
             *values,
             unit,
             *(times(outcome.ratio(column)) for column in self._ratios()),
+            times(outcome.cpu_ratio(OURS)),
         ]
 
     def _remarks_of(self, outcome: Outcome) -> list[str]:

@@ -63,11 +63,19 @@ class Task:
     def client_context(self) -> Any:
         context = self.tls.SSLContext(self.tls.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(os.path.join(self.folder, "ca.pem"))
-        return context
+        return self.held(context)
 
     def server_context(self) -> Any:
         context = self.tls.SSLContext(self.tls.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(os.path.join(self.folder, "server.pem"))
+        return self.held(context)
+
+    def held(self, context: Any) -> Any:
+        """The context, held to the TLS version of this measurement."""
+        version = os.environ.get("TLSKIT_BENCH_VERSION")
+        if version:
+            number = getattr(self.tls.TLSVersion, f"TLSv{version.replace('.', '_')}")
+            context.minimum_version = context.maximum_version = number
         return context
 
     def connect(self, context: Any, session: Any = None) -> Any:

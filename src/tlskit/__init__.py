@@ -44,7 +44,7 @@ from ._functions import (
     get_server_certificate,
     get_sigalgs,
 )
-from ._stdlib.module import found_in_ssl as __getattr__  # noqa: F401
+from ._stdlib.module import found_in_ssl as __getattr__
 from ._stdlib.constants import (
     _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
     ALERT_DESCRIPTION_ACCESS_DENIED,
@@ -395,7 +395,8 @@ if not _typing.TYPE_CHECKING:
     __getattr__, __dir__ = _names(
         __name__,
         __all__,
-        {
+        otherwise=__getattr__,
+        places={
             "MemcachedStore": ".stores",
             "RedisStore": ".stores",
             "SQLiteStore": ".stores",

@@ -10,10 +10,14 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # they bring inspect and tempfile, and are no more than a shape
+    Loader = MetaPathFinder = object
 
 _lock = threading.RLock()
 _wanted: dict[str, list[Callable[[], object]]] = {}

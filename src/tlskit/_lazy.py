@@ -11,7 +11,10 @@ from typing import Any
 
 
 def names(
-    package: str, public: list[str], places: dict[str, str]
+    package: str,
+    public: list[str],
+    places: dict[str, str],
+    otherwise: Callable[[str], Any] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of a package.
 
@@ -20,10 +23,13 @@ def names(
         public: its `__all__`.
         places: for each lazy name, the module that has it, relative to the package; a module stands
             for itself when its name is the same.
+        otherwise: where to look for a name that is none of these.
     """
 
     def __getattr__(name: str) -> Any:
         place = places.get(name)
+        if place is None and otherwise is not None:
+            return otherwise(name)
         if place is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = import_module(place, package)

@@ -1,0 +1,159 @@
+"""Measure TLS under event loops, in turns: every way at the same work, wall and CPU time.
+
+    python -m bench.eventloops [--quick] [--json FILE] [WORK ...]
+
+A round goes once through all the work, and through the ways at each piece. Values are the medians
+of the rounds; the spread is half the distance between the smallest and the largest ratio of a
+round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from .__main__ import ROOT, environment_of_children, make_certificates
+from .loops import WORKS
+
+BASE = "ssl@asyncio"
+WAYS = {
+    BASE: "ssl",
+    "tlskit@asyncio": "tlskit",
+    "tlskit@asyncio+inject": "tlskit, injected",
+    "tlskit@tlskit.aio": "tlskit.aio",
+    "ssl@uvloop": "ssl, uvloop",
+    "tlskit@uvloop": "tlskit, uvloop",
+    "tlskit@tlskit.aio/uvloop": "tlskit.aio, uvloop",
+    "ssl@aiofastnet": "ssl, aiofastnet",
+    "tlskit@aiofastnet": "tlskit, aiofastnet",
+}
+TITLES = {
+    "echo_64": "64-byte echo",
+    "echo_16k": "16 KiB echo",
+    "echo_256k": "256 KiB echo",
+    "connect_echo_close": "connect, echo, close",
+}
+VERSIONS = {"TLSv1_3": "TLS 1.3", "TLSv1_2": "TLS 1.2"}
+FULL, QUICK = (7, 0.4), (3, 0.05)  # rounds, and seconds of a measurement
+
+
+def possible() -> list[str]:
+    """The ways whose libraries are here."""
+    missing = {name for name in ("uvloop", "aiofastnet") if importlib.util.find_spec(name) is None}
+    return [way for way in WAYS if not any(name in way for name in missing)]
+
+
+def measure(way: str, work: str, version: str, seconds: float, folder: Path) -> dict[str, Any]:
+    """One process; where it fails, what it said under "failed"."""
+    command = [sys.executable, "-m", "bench.loops", way, work, str(seconds), str(folder), version]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=environment_of_children(),
+            timeout=60 + 20 * seconds,
+            check=False,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (ValueError, subprocess.TimeoutExpired) as error:
+        said = done.stderr.strip().splitlines() if isinstance(error, ValueError) else []
+        return {"failed": said[-1] if said else type(error).__name__}
+    return found
+
+
+def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+    """All rounds: for each version, work and way the seconds of an operation."""
+    results: dict[str, Any] = {"rows": {}, "failures": [], "python": sys.version.split()[0]}
+    with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
+        make_certificates(Path(name))
+        for _ in range(rounds):
+            for version in VERSIONS:
+                for work in works:
+                    for way in possible():
+                        got = measure(way, work, version, seconds, Path(name))
+                        if "failed" in got:
+                            results["failures"].append(f"{work}, {way}: {got['failed']}")
+                            continue
+                        results["openssl"] = got["openssl"]
+                        row = results["rows"].setdefault(version, {}).setdefault(work, {})
+                        one = row.setdefault(way, {"cpu": [], "wall": []})
+                        one["cpu"].append(got["cpu"])
+                        one["wall"].append(got["wall"])
+    return results
+
+
+def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | None:
+    """How many times as fast as the base, and the spread of that."""
+    if way not in row or BASE not in row:
+        return None
+    mine, base = row[way][kind], row[BASE][kind]
+    ratios = [b / m for m, b in zip(mine, base, strict=False)]
+    middle = median(base) / median(mine)
+    return middle, (max(ratios) - min(ratios)) / 2
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """The tables: one for each version, CPU time before wall time."""
+    parts = []
+    for version, title in VERSIONS.items():
+        rows = results["rows"].get(version, {})
+        if not rows:
+            continue
+        works = list(rows)
+        heads = [
+            f"{TITLES[work]} ({median(rows[work][BASE]['cpu']) * 1e6:,.0f} us)".replace(",", " ")
+            if BASE in rows[work]
+            else TITLES[work]
+            for work in works
+        ]
+        parts.append(f"| {title} | " + " | ".join(heads) + " |")
+        parts.append("| --- |" + " ---: |" * len(works))
+        for way, name in WAYS.items():
+            cells = []
+            for work in works:
+                cpu, wall = (ratio(rows[work], way, kind) for kind in ("cpu", "wall"))
+                cells.append(
+                    f"{cpu[0]:.2f}x ±{cpu[1]:.2f} ({wall[0]:.2f}x)" if cpu and wall else "-"
+                )
+            if any(cell != "-" for cell in cells):
+                parts.append(f"| {name} | " + " | ".join(cells) + " |")
+        parts.append("")
+    parts += [
+        f"Both ends in one process, Python {results['python']}, {results.get('openssl', '?')}. How "
+        "many times as fast as the stdlib's ssl on asyncio, whose CPU time for an operation is in "
+        "the heading: by CPU time, with its spread, and by wall time in brackets.",
+        *(f"FAILED: {failure}" for failure in dict.fromkeys(results["failures"])),
+    ]
+    return "\n".join(parts)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it. Returns 1 when a measurement failed."""
+    parser = argparse.ArgumentParser(prog="python -m bench.eventloops", description=__doc__)
+    parser.add_argument("works", nargs="*", choices=[[], *WORKS], default=[], metavar="WORK")
+    parser.add_argument("--quick", action="store_true", help="no figures to quote")
+    parser.add_argument("--rounds", type=int, metavar="N")
+    parser.add_argument("--seconds", type=float, metavar="S")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
+    options = parser.parse_args(arguments)
+    rounds, seconds = QUICK if options.quick else FULL
+    results = run(
+        options.works or list(WORKS), options.rounds or rounds, options.seconds or seconds
+    )
+    print(markdown(results))
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 1 if results["failures"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
