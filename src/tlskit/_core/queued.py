@@ -27,7 +27,7 @@ from .bio import MemoryBIO
 from .connection import Connection, Timeout
 from .fault import want_read
 from .memory import is_short
-from .native import ROOM, Spare, lib, spares
+from .native import ROOM, Spare, ffi, give_back, lib, spare, spares
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -76,7 +76,7 @@ class Queued(Connection):
         except IndexError:
             one = Spare(ROOM)
         with self._receiving:
-            given = incoming.read()
+            given = incoming.read(ROOM)
             n = _read(self._conn, given, given.__len__(), one.pointer, len if len < ROOM else ROOM)
             if n > _DRY:
                 self._dry = True
@@ -96,6 +96,8 @@ class Queued(Connection):
             self._give_back()
             return b""
         if n == _WANT_READ:
+            if incoming.pending:  # what was taken held no data
+                return self.read(len)
             if self._ended():
                 return self._read_slowly(len, None)
             raise want_read()
@@ -122,8 +124,10 @@ class Queued(Connection):
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         if type(data) is not bytes and is_short(data):
             data = bytes(data)
-        if type(data) is not bytes or len(data) > _SHORT or self.on_session is not None:
+        if type(data) is not bytes or self.on_session is not None:
             return self._write_slowly(data)
+        if len(data) > _SHORT:
+            return self._write_long(data)
         try:
             one = _take()
         except IndexError:
@@ -141,6 +145,29 @@ class Queued(Connection):
         if n < 0:
             raise self._error(n, _WRITE)
         return len(data)
+
+    def _write_long(self, data: bytes) -> int:
+        """Piece by piece, through a room that the processor has at hand; as far as it goes."""
+        pointer: Any = ffi.from_buffer("char[]", data)
+        size, at = len(data), 0
+        one = spare()
+        with self._sending:
+            while at < size:
+                most = min(size - at, _SHORT)
+                n = _write(self._conn, pointer + at, most, one.pointer, ROOM)
+                if n <= 0:
+                    break
+                self._given_out.write(one.bytes[:n])
+                at += most
+        give_back(one)
+        if at == size:
+            return size
+        self._send()
+        if at:
+            return at
+        if n in _AGAIN:
+            return self._write_slowly(data)
+        raise self._error(n, _WRITE)
 
     def _write_slowly(self, data: Buffer) -> int:
         try:
