@@ -26,7 +26,6 @@ from .tickets import session_timeout
 if TYPE_CHECKING:
     from datetime import datetime
 
-if TYPE_CHECKING:
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
 
