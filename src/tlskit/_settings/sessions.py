@@ -276,8 +276,7 @@ class ContextSessions:
             NotImplementedError: `at` lies ahead, and the store cannot list what it holds.
         """
         when = now() if at is None else at.timestamp() if hasattr(at, "timestamp") else at
-        # OpenSSL takes 0 for "all"; a time before the epoch would mean "none", so nothing is asked
-        # of it.
+        # OpenSSL takes 0 for "all"; a time before the epoch would mean "none"
         if when >= 1:
             self._core.flush_sessions(int(when))
         store = self.store
