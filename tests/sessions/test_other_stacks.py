@@ -281,6 +281,7 @@ def test_gnutls_as_a_server(client: Any, pki: PKI, version: Any) -> None:
         "--x509keyfile", pki.server.key, "--disable-client-cert",
     ) as process:  # fmt: skip
         process.expect(r"listening on IPv4")
+        wait_for(port)
         assert visits(client, port, 4) == [False] + [True] * 3
 
 
