@@ -15,7 +15,8 @@ import pytest
 
 import tlskit
 
-from ..support.pairs import Background, client_context, only, server_context, shake
+from ..stdlib.compare import knows_shared_ciphers
+from ..support.pairs import Background, client_context, only, server_context, shake, strict
 from ..support.pki import PKI
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:ssl\.TLSVersion\.TLSv1:DeprecationWarning")
@@ -271,21 +272,26 @@ def test_the_socket_is_plain_afterwards(contexts):
 
 @pytest.mark.parametrize("cut", ["near", "far"])
 def test_a_ragged_end_shows(contexts, cut):
+    for context in contexts:
+        strict(context)
     made = SocketLink(*contexts, hostname="localhost", session=None, suppress_ragged_eofs=False)
     with contextlib.closing(made):
         assert made.carry(made.far, made.near, b"pong") == b"pong"
         assert made.carry(made.near, made.far, b"ping") == b"ping"
         gone, left = (made.near, made.far) if cut == "near" else (made.far, made.near)
         gone.close()
+        if isinstance(left, tlskit.SSLSocket):
+            with pytest.raises(stdlib.SSLEOFError):
+                left.recv(1)
+            return
         # With OpenSSL 3.2 and later, the stdlib's end may tell of the alert instead, which it could
-        # not send.
-        expected = (
-            stdlib.SSLEOFError
-            if isinstance(left, tlskit.SSLSocket)
-            else (stdlib.SSLEOFError, BrokenPipeError)
-        )
-        with pytest.raises(expected):
+        # not send. Python 3.11.2 has no class of its own for this end.
+        with pytest.raises((stdlib.SSLError, BrokenPipeError)) as caught:
             left.recv(1)
+        assert (
+            isinstance(caught.value, (stdlib.SSLEOFError, BrokenPipeError))
+            or caught.value.reason == "UNEXPECTED_EOF_WHILE_READING"
+        )
 
 
 def test_non_blocking_sockets(contexts):
@@ -434,8 +440,14 @@ def test_the_suites(pki, version, side):
     theirs, ours = as_seen(
         lambda near, far: (near.cipher(), far.cipher(), far.shared_ciphers()), pki, version, side
     )
-    assert theirs == ours
-    assert len(ours[2]) > 1
+    shared = ours[2]
+    if side == "client" or knows_shared_ciphers:
+        assert theirs == ours
+    else:
+        assert theirs[:2] == ours[:2]
+        assert set(shared) <= set(theirs[2])  # which are all that the server has
+        assert ours[0] in shared
+    assert len(shared) > 1
 
 
 @TICKETS

@@ -30,6 +30,18 @@ same_defaults = pytest.mark.skipif(
 )
 
 
+def _knows_shared_ciphers() -> bool:
+    context = stdlib.SSLContext(stdlib.PROTOCOL_TLS_SERVER)
+    fresh = context.wrap_bio(stdlib.MemoryBIO(), stdlib.MemoryBIO(), server_side=True)
+    return fresh.shared_ciphers() is None
+
+
+#: Whether the stdlib's `shared_ciphers` looks at what the client offers. Before Python 3.10.11 and
+#: 3.11.3 it returns the end's own suites, on clients and before the handshake as well (gh-96931).
+#: tlskit never does.
+knows_shared_ciphers = _knows_shared_ciphers()
+
+
 class Outcome(NamedTuple):
     """What a call came to."""
 

@@ -28,7 +28,7 @@ BIG = os.urandom(1 << 20)
 
 @pytest.fixture
 def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
-    return Stage(pki, version)
+    return Stage(pki, version, ignores_eof=False)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from ..support.raw import Stage, until
 
 @pytest.fixture
 def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
-    return Stage(pki, version)
+    return Stage(pki, version, ignores_eof=False)
 
 
 @pytest.fixture(params=[None, 20.0], ids=["blocking", "timeout"])
