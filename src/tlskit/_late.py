@@ -31,7 +31,8 @@ def when_imported(name: str, callback: Callable[[], object]) -> None:
         module = sys.modules.get(name)
         spec = getattr(module, "__spec__", None)
         if module is None or getattr(spec, "_initializing", False):
-            _wanted.setdefault(name, []).append(callback)
+            if callback not in (callbacks := _wanted.setdefault(name, [])):
+                callbacks.append(callback)
             if _finder not in sys.meta_path:
                 sys.meta_path.insert(0, _finder)
             return

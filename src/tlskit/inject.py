@@ -64,6 +64,7 @@ class _Place(NamedTuple):
 
 _lock = threading.RLock()
 _places: dict[tuple[int, str], _Place] = {}
+_LOOPS = ("asyncio", "uvloop")  # the second imports the first
 _in_loops: list[Any] = []  # the installation of tlskit.aio, if there is one
 _calls = 0  # of inject_into_ssl that nobody has taken back
 _blocks = 0  # `with` statements that are open
@@ -183,21 +184,25 @@ def _put_in() -> None:
         for module, name, make in _preloaded():
             with suppress(Exception):  # the old one goes on working
                 _replace(module, name, _like(make(), vars(module)[name]))
-        when_imported("asyncio", _put_into_loops)
+        for name in _LOOPS:
+            when_imported(name, _put_into_loops)
     except BaseException:
         _take_out()
         raise
 
 
 def _put_into_loops() -> None:
-    """asyncio is there: let its loops use this transport. To import it here would cost a program
-    that does not use it several times what tlskit does.
+    """asyncio is there, or uvloop: let the loops use this transport. To import it here would cost
+    a program that does not use it several times what tlskit does.
     """
-    from .aio import install
+    from .aio._install import install, put_in_uvloop
 
     with _lock:
+        if not _places:
+            return  # tlskit was taken out meanwhile
         if not _in_loops:
             _in_loops.append(install())
+        put_in_uvloop()  # it may have begun its import before
 
 
 def _reconcile() -> None:
@@ -300,7 +305,8 @@ def _like(made: Any, before: ssl.SSLContext) -> Any:
 
 
 def _take_out() -> None:
-    forget("asyncio", _put_into_loops)
+    for name in _LOOPS:
+        forget(name, _put_into_loops)
     while _in_loops:
         _in_loops.pop().undo()
     for place in reversed(_places.values()):

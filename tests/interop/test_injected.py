@@ -273,7 +273,7 @@ def test_uvloop(run: Callable[..., None], before: bool, own: bool) -> None:
     """Over tlskit's transport; and without it, through the class of the MemoryBIO that uvloop was
     imported with: the stdlib's is pumped.
     """
-    kind = "StreamChannel" if own else "PumpedChannel" if before else "Channel"
+    kind = "StreamChannel" if own else "QueueChannel" if before else "MemoryChannel"
     through = "" if own else "from tlskit import aio; aio.uninstall()"
     script = "old = _ssl_module.create_default_context(cafile=ROOT)\n"
     run(

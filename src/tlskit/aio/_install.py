@@ -51,7 +51,7 @@ def install() -> Installation:
         _calls += 1
         if _calls == 1:
             _put_in(selector_events.BaseSelectorEventLoop)
-            when_imported("uvloop", _put_in_uvloop)
+            when_imported("uvloop", put_in_uvloop)
         return Installation()
 
 
@@ -90,10 +90,11 @@ class Installation:
             self._open = False
 
 
-def _put_in_uvloop() -> None:
+def put_in_uvloop() -> None:
+    """uvloop is imported now: if there is an installation, it is for uvloop's loop too."""
     with _lock:
         kind = getattr(sys.modules.get("uvloop"), "Loop", None)
-        if _calls and kind is not None:
+        if _calls and kind is not None and kind not in {owner for owner, *_ in _places}:
             _put_in(kind)
 
 
@@ -112,7 +113,7 @@ def _replace(kind: type, name: str, now: Any) -> None:
 
 
 def _take_out() -> None:
-    forget("uvloop", _put_in_uvloop)
+    forget("uvloop", put_in_uvloop)
     for kind, name, before, now in reversed(_places):
         if vars(kind).get(name) is not now:
             continue  # somebody else has been here since

@@ -301,13 +301,23 @@ def test_injection_reaches_asyncio_whenever_it_is_imported() -> None:
     program = """
 import sys, tlskit
 tlskit.inject_into_ssl()
+tlskit.inject_into_ssl()
+tlskit.extract_from_ssl()
+tlskit.inject_into_ssl()
 assert "asyncio" not in sys.modules
 import asyncio
 method = asyncio.SelectorEventLoop.create_connection
 assert method.__wrapped__ is not method
 assert not type(asyncio.__loader__).__module__.startswith("tlskit")
+tlskit.inject_into_ssl()
 tlskit.extract_from_ssl()
 assert not hasattr(asyncio.SelectorEventLoop.create_connection, "__wrapped__")
+try:
+    import uvloop
+except ImportError:
+    raise SystemExit
+assert not hasattr(asyncio.SelectorEventLoop.create_connection, "__wrapped__")
+assert not hasattr(uvloop.Loop.create_connection, "__wrapped__")
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
