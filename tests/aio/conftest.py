@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         11,
     ):  # asyncio's old transports complain when the peer was the first to close
         for item in items:
-            if item.path.parent == Path(__file__).parent:
+            if Path(__file__).parent in item.path.parents:
                 item.add_marker(
                     pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
                 )

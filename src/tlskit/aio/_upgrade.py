@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._stdlib import classes as stdlib
+from ._connect import locals_of
 from ._transport import Transport
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ async def start_tls(
         made: Any = await _through_memory(
             loop,  # type: ignore[arg-type]
             old, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,
-            **timeouts,
+            **locals_of(**timeouts),
         )  # fmt: skip
         return made  # type: ignore[no-any-return]
     old.pause_reading()
