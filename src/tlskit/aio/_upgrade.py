@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -94,6 +95,8 @@ async def start_tls(
         raise TypeError(f"transport {transport!r} is not supported by start_tls()")
     descriptor = _descriptor_of(old)
     if descriptor is None:
+        if sys.version_info < (3, 11):
+            del timeouts["ssl_shutdown_timeout"]
         made: Any = await _through_memory(
             loop,  # type: ignore[arg-type]
             old, protocol, sslcontext, server_side=server_side, server_hostname=server_hostname,

@@ -14,7 +14,8 @@ from tlskit import aio
 
 from ...support.pki import PKI
 from ..conftest import Runner
-from .peer import Calls
+from .peer import Calls, Peer, accepting
+from .test_handshake import peers_contexts
 from .test_reading import Setting, turns
 from .test_writing import LARGE
 
@@ -167,14 +168,16 @@ def test_extra_info_is_whole_at_connection_made(run: Runner, pki: PKI, contexts:
 def test_a_loop_that_closes_over_an_open_connection(pki: PKI, contexts: Contexts) -> None:
     kept: list[Any] = []
 
+    theirs = peers_contexts(pki, contexts)[1]
+
     async def main() -> None:
-        server = await aio.create_server(Calls, "127.0.0.1", 0, ssl=contexts[1])
-        address = server.sockets[0].getsockname()  # type: ignore[attr-defined]
-        kept.append(
-            await aio.create_connection(
-                Calls, *address, ssl=contexts[0], server_hostname="localhost"
+        async with accepting() as (address, accept):
+            task = asyncio.ensure_future(
+                aio.create_connection(Calls, *address, ssl=contexts[0], server_hostname="localhost")
             )
-        )
+            await Peer(await accept(), theirs).handshake()
+            kept.append(await task)
+            kept[0][0].pause_reading()  # it does not hear that the peer goes
 
     asyncio.run(main())
     transport, protocol = kept.pop()
