@@ -92,25 +92,13 @@ def test_what_was_agreed_on(pki, version, mutual, groups, resumed):
 
 
 KEY = b"k" * 32
+#: Answers that both take, or both refuse alike. What is no answer, the stdlib loses (it is
+#: shown on stderr), and tlskit raises from the handshake: tests/core/test_psk.py.
 ANSWERS_OF_CLIENTS = [
-    ("who", KEY), (None, KEY), ("", KEY), (b"who", KEY), None, (), ("who",), ["who", KEY], ("who",
-    "key"), ("who", b""), ("w" * 255, KEY),
-    ("w" * 256, KEY), ("\xe9" * 127, KEY), ("\xe9" * 128, KEY), ("who", b"k" * 512), ("who",
-    b"k" * 513), ("a\0b", KEY),
-    ("who", bytearray(KEY)), ("\udcff", KEY), 5, ("who", KEY, 1),
+    ("who", KEY), (None, KEY), ("", KEY), (b"who", KEY), ("who", b""), ("w" * 255, KEY),
+    ("\xe9" * 127, KEY), ("who", b"k" * 512), ("a\0b", KEY),
 ]  # fmt: skip
-ANSWERS_OF_SERVERS = [
-    KEY,
-    None,
-    "key",
-    b"",
-    bytearray(KEY),
-    memoryview(KEY),
-    5,
-    b"k" * 512,
-    b"k" * 513,
-    b"other",
-]
+ANSWERS_OF_SERVERS = [KEY, b"", b"k" * 512, b"other"]
 
 
 def outcome_of(module, version, client_answer, server_answer, monkeypatch):
