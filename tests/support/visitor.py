@@ -47,6 +47,7 @@ def main(place: str, root: str, host: str, port: str, count: str) -> None:
         context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(root)
         context.sessions.store = store
+        context.sessions.single_use = True  # the crowd counts what is offered
         with (
             socket.create_connection((host, int(port)), timeout=30) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as wrapped,
