@@ -40,7 +40,7 @@ demo: $(VENV)/.built ## the main job: sessions resumed, against a server of its 
 	@$(BIN)/tlskit demo
 
 test: $(VENV)/.built $(VENV)/.interop ## the tests (FAST=1: without the slow ones; PYTEST_ARGS=...)
-	@$(BIN)/python -m pytest $(if $(FAST),-m 'not slow') $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -o cache_dir=$(VENV)/.pytest_cache $(if $(FAST),-m 'not slow') $(PYTEST_ARGS)
 
 conformance: $(VENV)/.built ## sslyze and tlslite-ng against a server and a client of tlskit's
 	@$(PIP) install --prefer-binary --group conformance
