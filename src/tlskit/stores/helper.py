@@ -18,7 +18,7 @@ class Helper:
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[tuple[Callable[[], Any], _Answer] | None] = SimpleQueue()
-        self.is_busy = False
+        self.is_busy: bool = False
         threading.Thread(target=self._run, name="tlskit store", daemon=True).start()
 
     def ask(self, call: Callable[[], Any], seconds: float) -> Any:

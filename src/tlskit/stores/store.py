@@ -153,10 +153,10 @@ class UnreadableEntry(Exception):
 class Unreadable(threading.local):
     """Whether this thread has met an entry that does not open, in the call that it is in."""
 
-    met = False
+    met: bool = False
 
 
-unreadable = Unreadable()
+unreadable: Unreadable = Unreadable()
 
 
 def leave_out(store: Any) -> None:
