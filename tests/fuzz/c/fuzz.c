@@ -57,7 +57,7 @@ static void hello(const uint8_t *data, size_t size)
     contexts *from = data[0] & 1 ? &with_store : &with_ring;
     tk_mem *in = tk_mem_new(), *out = tk_mem_new();
     tk_fault fault;
-    tk_conn *c = tk_conn_new(from->server, 1, -1, in, out, NULL, &fault);
+    tk_conn *c = tk_conn_open(from->server, 1, -1, in, out, NULL, NULL, &fault);
     int pauses = 0;
 
     if (data[0] & 1)
@@ -81,10 +81,10 @@ static void hello(const uint8_t *data, size_t size)
 static void reply(const uint8_t *data, size_t size)
 {
     tk_mem *in = tk_mem_new(), *out = tk_mem_new();
+    tk_server_name name = { .sni = "localhost", .host = "localhost" };
     tk_fault fault;
-    tk_conn *c = tk_conn_new(with_ring.client, 0, -1, in, out, NULL, &fault);
+    tk_conn *c = tk_conn_open(with_ring.client, 0, -1, in, out, NULL, &name, &fault);
 
-    tk_conn_set_hostname(c, "localhost", "localhost", NULL, 0, &fault);
     if (data[0] & 1)
         tk_conn_set_session(c, ticket, 1, &fault);
     tk_conn_go_on(c);
