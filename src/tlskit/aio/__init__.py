@@ -9,13 +9,13 @@ from ._install import Installation, install, uninstall
 from ._sendfile import sendfile
 from ._server import Server, create_server, create_unix_server
 from ._streams import open_connection, start_server
-from ._transport import Transport
+from ._transport import SSLTransport
 from ._upgrade import start_tls
 
 __all__ = [
     "Installation",
     "Server",
-    "Transport",
+    "SSLTransport",
     "create_connection",
     "create_server",
     "create_unix_connection",

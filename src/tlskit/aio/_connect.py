@@ -17,7 +17,7 @@ from .._stdlib import classes as stdlib
 from .._stdlib.identity import combined
 from ._log import logger
 from ._race import staggered
-from ._transport import Transport
+from ._transport import SSLTransport
 
 _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
 _MOVING = ("read", "write", "unwrap")
@@ -143,13 +143,13 @@ async def over_socket(
     *,
     server_side: bool = False,
     **settings: Any,
-) -> tuple[Transport, _Protocol]:
+) -> tuple[SSLTransport, _Protocol]:
     """The TLS transport and the protocol of a connected socket, which is closed if this fails."""
     try:
         sock.setblocking(False)
         protocol = protocol_factory()
         waiter = loop.create_future()
-        transport = Transport(
+        transport = SSLTransport(
             loop, sock, protocol, context, waiter,
             server_side=server_side, server_hostname=server_hostname, **settings,
         )  # fmt: skip

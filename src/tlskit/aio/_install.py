@@ -19,7 +19,7 @@ from .._context import SSLContext
 from .._late import forget, when_imported
 from . import _connect, _sendfile, _server, _upgrade
 from ._connect import takes
-from ._transport import Transport
+from ._transport import SSLTransport
 
 _lock = threading.RLock()
 _places: list[tuple[type, str, Any, Any]] = []  # where, its name, what stood there, what does now
@@ -166,7 +166,7 @@ def _upgrading(theirs: Any) -> Any:
     async def start_tls(
         self: Any, transport: Any, protocol: Any, sslcontext: Any, **kwargs: Any
     ) -> Any:
-        if takes(self, sslcontext) or isinstance(transport, Transport):
+        if takes(self, sslcontext) or isinstance(transport, SSLTransport):
             return await _upgrade.start_tls(transport, protocol, sslcontext, **kwargs)
         return await theirs(self, transport, protocol, sslcontext, **kwargs)
 
@@ -178,7 +178,7 @@ def _file_sending(theirs: Any) -> Any:
     async def sendfile(
         self: Any, transport: Any, file: Any, offset: int = 0, count: Any = None, **kwargs: Any
     ) -> int:
-        if isinstance(transport, Transport):
+        if isinstance(transport, SSLTransport):
             return await _sendfile.sendfile(transport, file, offset, count, **kwargs)
         sent: int = await theirs(self, transport, file, offset, count, **kwargs)
         return sent

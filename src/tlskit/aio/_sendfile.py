@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from ._transport import Transport
+from ._transport import SSLTransport
 
 _PIECE = 262144  # bytes
 
@@ -13,7 +13,7 @@ _PIECE = 262144  # bytes
 class _Sending(asyncio.Protocol):
     """The protocol of a transport while a file is sent: the other one must not write meanwhile."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: SSLTransport) -> None:
         self._transport = transport
         self._inner: Any = transport.get_protocol()
         self._was_reading = transport.is_reading()
@@ -83,7 +83,7 @@ async def sendfile(
         ValueError, TypeError: as `loop.sendfile`.
     """
     loop = asyncio.get_running_loop()
-    if not isinstance(transport, Transport):
+    if not isinstance(transport, SSLTransport):
         return await loop.sendfile(transport, file, offset, count, fallback=fallback)
     if transport.is_closing():
         raise RuntimeError("Transport is closing")

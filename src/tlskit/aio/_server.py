@@ -18,7 +18,7 @@ from weakref import WeakSet
 from .._context import SSLContext
 from ._connect import check_plain, locals_of, takes
 from ._log import logger
-from ._transport import Transport
+from ._transport import SSLTransport
 
 _ACCEPTS = 50  # connections accepted in one turn of the loop
 _RETRY_DELAY = 1.0  # seconds, when the system has no descriptor left
@@ -49,7 +49,7 @@ class Server(asyncio.AbstractServer):
         self._backlog = backlog
         self._settings = settings
         self._cleanup = cleanup
-        self._clients: WeakSet[Transport] = WeakSet()
+        self._clients: WeakSet[SSLTransport] = WeakSet()
         self._waiters: list[asyncio.Future[None]] = []
         self._serving = False
         self._forever: asyncio.Future[None] | None = None
@@ -134,10 +134,10 @@ class Server(asyncio.AbstractServer):
 
     # -- for its transports ------------------------------------------------------------------------
 
-    def _attach(self, transport: Transport) -> None:
+    def _attach(self, transport: SSLTransport) -> None:
         self._clients.add(transport)
 
-    def _detach(self, transport: Transport) -> None:
+    def _detach(self, transport: SSLTransport) -> None:
         self._clients.discard(transport)
         self._wake()
 
@@ -194,7 +194,7 @@ class Server(asyncio.AbstractServer):
             logger.debug("%r got a new connection from %r: %r", self, address, conn)
         try:
             conn.setblocking(False)
-            Transport(
+            SSLTransport(
                 self._loop, conn, self._protocol_factory(), self._context, None,
                 server_side=True, extra={"peername": address}, server=self, **self._settings,
             )  # fmt: skip

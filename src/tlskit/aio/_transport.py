@@ -66,7 +66,7 @@ _LAZY = {
 }
 
 
-class Transport(ClosingTransport):
+class SSLTransport(ClosingTransport):
     """A TLS connection of an event loop. `create_connection` and the like make it.
 
     Not thread-safe, as no transport is: call it in its loop's thread. The questions of

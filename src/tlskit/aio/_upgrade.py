@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._stdlib import classes as stdlib
 from ._connect import locals_of
-from ._transport import Transport
+from ._transport import SSLTransport
 
 if TYPE_CHECKING:
     from .._context import SSLContext
@@ -31,11 +31,11 @@ class _Underneath(asyncio.Protocol):
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
-        self._above: Transport | None = None
+        self._above: SSLTransport | None = None
         self.writable = asyncio.get_running_loop().create_future()
         self.lost = False
 
-    def carry(self, above: Transport) -> None:
+    def carry(self, above: SSLTransport) -> None:
         self._above = above
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -52,10 +52,10 @@ class _Underneath(asyncio.Protocol):
 
     # what the TLS transport takes for its server
 
-    def _attach(self, above: Transport) -> None:
+    def _attach(self, above: SSLTransport) -> None:
         """It counts already, as the old transport."""
 
-    def _detach(self, above: Transport) -> None:
+    def _detach(self, above: SSLTransport) -> None:
         """It is gone, and the old transport goes too."""
         self._above = None
         self._transport.abort()
@@ -112,7 +112,7 @@ async def start_tls(
         sock = socket.socket(fileno=os.dup(descriptor))
         sock.setblocking(False)
         waiter = loop.create_future()
-        above = Transport(
+        above = SSLTransport(
             loop, sock, protocol, sslcontext, waiter,
             server_side=server_side, server_hostname=server_hostname, server=beneath,
             extra={key: old.get_extra_info(key) for key in ("peername", "sockname")},
@@ -185,7 +185,7 @@ def _take_buffered(protocol: Any) -> bytes:
     return taken
 
 
-def _move_reader(protocol: Any, above: Transport) -> None:
+def _move_reader(protocol: Any, above: SSLTransport) -> None:
     """A StreamReader that pauses has to pause the new transport."""
     reader = _reader_of(protocol)
     if reader is not None and getattr(reader, "_transport", None) is not None:

@@ -259,14 +259,14 @@ def test_install_and_uninstall(run: Runner, pki: PKI, contexts: Contexts) -> Non
         server: Any = await aio.create_server(Calls, "127.0.0.1", 0, ssl=contexts[1])
         address = server.sockets[0].getsockname()
         before = type(loop).create_connection  # type: ignore[attr-defined]
-        assert await kind(contexts[0], address) is not aio.Transport
+        assert await kind(contexts[0], address) is not aio.SSLTransport
         with aio.install():
             with aio.install():
-                assert await kind(contexts[0], address) is aio.Transport
-            assert await kind(contexts[0], address) is aio.Transport
-            assert await kind(theirs, address) is not aio.Transport
+                assert await kind(contexts[0], address) is aio.SSLTransport
+            assert await kind(contexts[0], address) is aio.SSLTransport
+            assert await kind(theirs, address) is not aio.SSLTransport
         assert type(loop).create_connection is before  # type: ignore[attr-defined]
-        assert await kind(contexts[0], address) is not aio.Transport
+        assert await kind(contexts[0], address) is not aio.SSLTransport
         server.close()
         server.abort_clients()
         await server.wait_closed()
@@ -288,7 +288,7 @@ def test_an_object_class_that_moves_bytes_in_its_own_way_is_asyncios(
         transport, _ = await aio.create_connection(
             Calls, *server.sockets[0].getsockname(), ssl=contexts[0], server_hostname="localhost"
         )
-        assert not isinstance(transport, aio.Transport)
+        assert not isinstance(transport, aio.SSLTransport)
         transport.abort()
         server.close()
         server.abort_clients()
