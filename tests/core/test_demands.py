@@ -300,6 +300,46 @@ def test_a_line_for_a_handshake_that_fails(pki, version, caplog):
     assert lines[0].message.startswith("handshake with client (localhost) failed: [SSL: PEER_DID")
 
 
+def test_a_handler_that_sends_over_tls_is_not_sent_its_own_handshakes(contexts, monkeypatch):
+    sent = []
+
+    class OverTLS(logging.Handler):
+        def emit(self, record):
+            sent.append(record.getMessage())
+            memory_pair(*contexts)  # two handshakes for each record
+
+    logger = logging.getLogger("tlskit")
+    monkeypatch.setattr(logger, "level", logging.DEBUG)
+    handler = OverTLS()
+    logger.addHandler(handler)
+    try:
+        memory_pair(*contexts)
+    finally:
+        logger.removeHandler(handler)
+    assert len(sent) == 2
+
+
+def test_a_handler_that_is_busy_does_not_hold_a_handshake(contexts, monkeypatch):
+    """As one that sends to a server of the same process, and waits for its answer."""
+
+    class Waiting(logging.Handler):
+        served = False
+
+        def emit(self, record):
+            self.served = bool(Background(lambda: memory_pair(*contexts)).result())
+
+    logger = logging.getLogger("a program")
+    root = logging.getLogger()
+    handler = Waiting()
+    monkeypatch.setattr(root, "level", logging.DEBUG)
+    root.addHandler(handler)
+    try:
+        logger.error("something happened")
+    finally:
+        root.removeHandler(handler)
+    assert handler.served
+
+
 def test_silence_by_default(contexts, caplog):
     caplog.set_level(logging.WARNING, "tlskit")
     memory_pair(*contexts)

@@ -14,8 +14,8 @@ from ._upgrade import start_tls
 
 __all__ = [
     "Installation",
-    "Server",
     "SSLTransport",
+    "Server",
     "create_connection",
     "create_server",
     "create_unix_connection",
