@@ -7,6 +7,8 @@
 #include "tk_mem.h"
 
 /* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
+typedef struct tk_earlier tk_earlier; /* tk_settled.h */
+
 typedef struct {
     size_t size;
     uint8_t print[32]; /* SHA-256 of those bytes */
@@ -94,8 +96,7 @@ struct tk_conn {
     uint8_t reused;         /* ... and it resumed a session */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
     uint8_t close_notify;   /* one has come */
-    SSL_SESSION *settled;   /* while a renegotiation is under way: of the handshake before it */
-    tk_info *settled_info;
+    tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
     /* before the handshake begins, Python has to look once more at what it may resume */

@@ -5,6 +5,7 @@
 #include "tk_cipher.h"
 #include "tk_demand.h"
 #include "tk_distrust.h"
+#include "tk_facts.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_settled.h"
@@ -91,66 +92,27 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
 
 /* ---- after it ---- */
 
-static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
-{
-    if (cipher == NULL)
-        return;
-    out->cipher_id = (int32_t)SSL_CIPHER_get_protocol_id(cipher);
-    out->cipher_bits = SSL_CIPHER_get_bits(cipher, NULL);
-    out->cipher_name = SSL_CIPHER_get_name(cipher);
-    out->cipher_standard_name = SSL_CIPHER_standard_name(cipher);
-    out->cipher_protocol = SSL_CIPHER_get_version(cipher);
-}
-
-static void group_facts(SSL *ssl, tk_conn_facts *out)
-{
-    /* OpenSSL 3.0 looks for the group there, whether there is one or not */
-    if (SSL_get_session(ssl) == NULL)
-        return;
-    out->group_id = (int32_t)SSL_get_negotiated_group(ssl);
-    if (out->group_id != 0)
-        out->group_name = SSL_group_to_name(ssl, out->group_id);
-}
-
 void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
 {
-    const unsigned char *alpn;
-    const COMP_METHOD *compression;
-    const char *name;
-
-    SSL_SESSION *s;
+    const tk_earlier *e;
 
     memset(out, 0, sizeof *out);
     tk_conn_lock(c);
-    s = tk_settled_session(c);
+    if ((e = tk_settled_earlier(c)) != NULL)
+        *out = e->facts;
+    else
+        tk_facts_negotiated(c, out);
     out->done = c->done;
     out->server = SSL_is_server(c->ssl);
     out->offered = c->offered;
     out->early = SSL_get_early_data_status(c->ssl);
     out->refused_ticket = c->refused_ticket;
-    if (s != NULL)
-        out->session_time = (int64_t)SSL_SESSION_get_time_ex(s);
     out->reused = tk_settled_reused(c);
-    out->reused_last = SSL_session_reused(c->ssl);
-    out->version = SSL_version(c->ssl);
-    out->version_name = SSL_get_version(c->ssl);
-    out->extended_master_secret = (int32_t)SSL_get_extms_support(c->ssl);
     out->alert_sent = c->alert_sent;
     out->alert_received = c->alert_received;
-    out->verify_code = (int32_t)SSL_get_verify_result(c->ssl);
     out->shutdown = SSL_get_shutdown(c->ssl);
     out->bytes_read = c->received;
     out->bytes_written = c->sent;
-    cipher_facts(c->settled != NULL ? SSL_SESSION_get0_cipher(s) : SSL_get_current_cipher(c->ssl),
-                 out);
-    group_facts(c->ssl, out);
-    if ((compression = SSL_get_current_compression(c->ssl)) != NULL)
-        out->compression = SSL_COMP_get_name(compression);
-    SSL_get0_alpn_selected(c->ssl, &alpn, &out->alpn_size);
-    if (alpn != NULL && out->alpn_size <= sizeof out->alpn)
-        memcpy(out->alpn, alpn, out->alpn_size);
-    if ((name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name)) != NULL)
-        strncpy(out->server_name, name, sizeof out->server_name - 1);
     tk_conn_unlock(c);
 }
 
@@ -159,7 +121,8 @@ X509 *tk_conn_peer(tk_conn *c)
     X509 *x;
 
     tk_conn_lock(c);
-    x = SSL_get1_peer_certificate(c->ssl);
+    if ((x = tk_settled_peer(c)) != NULL)
+        X509_up_ref(x);
     tk_conn_unlock(c);
     return x;
 }
@@ -175,15 +138,28 @@ X509 *tk_conn_rejected(tk_conn *c)
     return x;
 }
 
+/* While a renegotiation is under way, out of the notes of the handshake before it. */
+static STACK_OF(X509) *noted_chain(const tk_earlier *e, int verified)
+{
+    const tk_info *f = tk_info_of(e->session);
+
+    return f == NULL ? NULL : verified ? f->verified : f->peers;
+}
+
 void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
 {
+    const tk_earlier *e;
     STACK_OF(X509) *chain;
     X509 *leaf;
     int i;
 
     tk_conn_lock(c);
-    chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
-    if (!verified && SSL_is_server(c->ssl) && (leaf = SSL_get0_peer_certificate(c->ssl)) != NULL)
+    if ((e = tk_settled_earlier(c)) != NULL)
+        chain = noted_chain(e, verified);
+    else
+        chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
+    if (e == NULL && !verified && SSL_is_server(c->ssl) &&
+        (leaf = SSL_get0_peer_certificate(c->ssl)) != NULL)
         tk_x509_der(leaf, out); /* on a server, libssl keeps it apart */
     for (i = 0; i < sk_X509_num(chain); i++)
         tk_x509_der(sk_X509_value(chain, i), out);
@@ -208,10 +184,15 @@ void tk_conn_shared_ciphers(tk_conn *c, tk_records *out)
 
 int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room)
 {
+    const tk_earlier *e;
     size_t n;
 
     tk_conn_lock(c);
-    n = peer ? SSL_get_peer_finished(c->ssl, into, room) : SSL_get_finished(c->ssl, into, room);
+    if ((e = tk_settled_earlier(c)) != NULL)
+        memcpy(into, e->finished[peer != 0], n = e->finished_size[peer != 0]);
+    else
+        n = peer ? SSL_get_peer_finished(c->ssl, into, room)
+                 : SSL_get_finished(c->ssl, into, room);
     tk_conn_unlock(c);
     return (int)(n < room ? n : room);
 }

@@ -1,6 +1,7 @@
 /* What other protocols bind themselves to TLS with. */
 #include "tk_lock.h"
 #include "tk_fault.h"
+#include "tk_settled.h"
 
 int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void *context,
                    size_t context_size, void *into, size_t size, tk_fault *fault)
@@ -8,6 +9,10 @@ int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void 
     int ok;
 
     tk_conn_lock(c);
+    if (tk_settled_earlier(c) != NULL) { /* libssl would mix the keys of two handshakes */
+        tk_conn_unlock(c);
+        return TK_WANT_READ;
+    }
     tk_fault_begin();
     ok = SSL_export_keying_material(c->ssl, into, size, label, label_size, context, context_size,
                                     context != NULL);

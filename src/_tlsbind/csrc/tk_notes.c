@@ -1,6 +1,7 @@
 /* Taking notes of a handshake (tk_info.c says what for): some while it runs, the rest when it is
    over. */
 #include "tk_notes.h"
+#include "tk_facts.h"
 #include "tk_records.h"
 
 enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
@@ -217,8 +218,8 @@ static void note_agreement(SSL *ssl, tk_info *f)
     tk_info_add_number(f, TK_INFO_COMPRESSION, SSL_SESSION_get_compress_id(s));
     if (group != 0)
         tk_records_text(&f->notes, TK_INFO_GROUP, SSL_group_to_name(ssl, group));
-    SSL_get0_alpn_selected(ssl, &alpn, &alpn_size);
-    if (alpn != NULL)
+    alpn_size = tk_facts_protocol(tk_conn_of(ssl), &alpn);
+    if (alpn_size > 0)
         tk_records_add(&f->notes, TK_INFO_ALPN, alpn, alpn_size);
     if (!SSL_is_server(ssl))
         tk_records_text(&f->notes, TK_INFO_SERVER_NAME,

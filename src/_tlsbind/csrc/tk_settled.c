@@ -7,26 +7,52 @@
    (SSL_OP_IGNORE_UNEXPECTED_EOF), and whether a close_notify came is looked at here: callers hear
    the same as before, and the session stays good (RFC 5246, 7.2.1; RFC 8446, 6.1).
 
-   While a renegotiation is under way, and after one that failed, the handshake before it counts. */
+   While a renegotiation is under way, and after one that failed, the handshake before it counts: a
+   server that asks for the client's certificate in between must not hear that there is none. The
+   application protocol outlasts renegotiations, in which libssl neither offers nor accepts one. */
 #include "tk_settled.h"
+#include "tk_facts.h"
 #include "tk_lock.h"
 #include "tk_records.h"
 
 static void begin_again(tk_conn *c)
 {
-    if (c->settled != NULL)
+    const char *identity = SSL_get_psk_identity(c->ssl);
+    tk_earlier *e = c->earlier;
+    tk_conn_facts facts;
+    int64_t ems;
+
+    if (e == NULL && (e = c->earlier = calloc(1, sizeof *e)) == NULL)
+        return; /* no memory: the questions get what libssl says */
+    if (e->counts)
         return;
-    c->settled = SSL_get1_session(c->ssl);
-    c->settled_info = c->info;
+    memset(&facts, 0, sizeof facts);
+    tk_facts_negotiated(c, &facts);
+    if (c->info != NULL && tk_info_number(c->info, TK_INFO_EMS, &ems))
+        facts.extended_master_secret = (int32_t)ems; /* libssl does not say any more */
+    e->facts = facts;
+    e->session = SSL_get1_session(c->ssl);
+    e->psk_identity = identity != NULL ? strdup(identity) : NULL;
+    e->finished_size[0] = SSL_get_finished(c->ssl, e->finished[0], sizeof e->finished[0]);
+    e->finished_size[1] = SSL_get_peer_finished(c->ssl, e->finished[1], sizeof e->finished[1]);
+    e->info = c->info;
     c->info = NULL; /* tk_info_begin makes another */
+    e->counts = 1;
 }
 
 static void forget(tk_conn *c)
 {
-    SSL_SESSION_free(c->settled);
-    tk_info_free(c->settled_info);
-    c->settled = NULL;
-    c->settled_info = NULL;
+    tk_earlier *e = c->earlier;
+
+    if (e == NULL)
+        return;
+    SSL_SESSION_free(e->session);
+    tk_info_free(e->info);
+    free(e->psk_identity);
+    e->session = NULL;
+    e->info = NULL;
+    e->psk_identity = NULL;
+    e->counts = 0;
 }
 
 static void complete(tk_conn *c)
@@ -56,16 +82,36 @@ int tk_settled_is_cut(const tk_conn *c)
     return c->hears_cuts && !c->close_notify && (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN);
 }
 
-void tk_settled_free(tk_conn *c) { forget(c); }
+void tk_settled_free(tk_conn *c)
+{
+    forget(c);
+    free(c->earlier);
+}
+
+const tk_earlier *tk_settled_earlier(const tk_conn *c)
+{
+    return c->earlier != NULL && c->earlier->counts ? c->earlier : NULL;
+}
 
 SSL_SESSION *tk_settled_session(const tk_conn *c)
 {
-    return c->settled != NULL ? c->settled : SSL_get_session(c->ssl);
+    const tk_earlier *e = tk_settled_earlier(c);
+
+    return e != NULL ? e->session : SSL_get_session(c->ssl);
 }
 
 tk_info *tk_settled_info(const tk_conn *c)
 {
-    return c->settled != NULL ? c->settled_info : c->info;
+    const tk_earlier *e = tk_settled_earlier(c);
+
+    return e != NULL ? e->info : c->info;
+}
+
+X509 *tk_settled_peer(const tk_conn *c)
+{
+    const tk_earlier *e = tk_settled_earlier(c);
+
+    return e != NULL ? SSL_SESSION_get0_peer(e->session) : SSL_get0_peer_certificate(c->ssl);
 }
 
 int tk_settled_reused(const tk_conn *c)

@@ -67,7 +67,8 @@ class Exporting:
 
         Raises:
             SSLError: OpenSSL refuses the label.
-            ValueError: the handshake is not complete, or the length is out of range.
+            ValueError: the handshake, or a renegotiation, is not complete; or the length is out of
+                range.
 
         Corresponds to SSL_export_keying_material(3).
         """

@@ -38,7 +38,8 @@ def _chain(ders: list[bytes]) -> list[bytes]:
 
 class Negotiated(Exporting, Observing):
     """The questions. Before a connection exists they answer None. They do not block, and any thread
-    may ask them.
+    may ask them. While a renegotiation is under way (up to TLS 1.2), they tell of the handshake
+    before it.
     """
 
     _sslobj: Channel | None
@@ -197,7 +198,10 @@ class Negotiated(Exporting, Observing):
 
     @property
     def session_reused(self) -> bool | None:
-        """Whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
+        """Whether the handshake resumed a session; of several, the first, as `resumption`.
+
+        Corresponds to SSL_session_reused(3), which tells of the last.
+        """
         return self._sslobj.session_reused if self._sslobj is not None else None
 
     @property

@@ -20,6 +20,8 @@ class Exporter:
         into, fault = ffi.new("char[]", size), ffi.new("tk_fault *")
         given, length = (ffi.NULL, 0) if context is None else (context, len(context))
         status = lib.tk_conn_export(self._conn, label, len(label), given, length, into, size, fault)
+        if status == lib.TK_WANT_READ:
+            raise ValueError("a renegotiation is under way: its keys are not complete yet")
         if status < 0:
             raise from_queue(fault)
         material = bytes(ffi.buffer(into, size))
