@@ -13,12 +13,14 @@ from ._connection.object import SSLObject
 from ._connection.socket import SSLSocket
 from ._core.fault import plain_error
 from ._settings import (
+    CommandSettings,
     CredentialSettings,
     DemandSettings,
     PolicySettings,
     ProtocolSettings,
     QuestionSettings,
     RenewalSettings,
+    TuningSettings,
     VerificationSettings,
     WholeSettings,
 )
@@ -49,11 +51,13 @@ _ROLES = {
 class SSLContext(  # type: ignore[misc]
     ProtocolSettings,
     VerificationSettings,
+    CommandSettings,
     CredentialSettings,
     DemandSettings,
     PolicySettings,
     QuestionSettings,
     RenewalSettings,
+    TuningSettings,
     WholeSettings,
     dormant.Dormant,
 ):

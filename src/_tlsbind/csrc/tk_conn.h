@@ -94,6 +94,8 @@ struct tk_conn {
     uint8_t parted;         /* the peer has sent close_notify */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
     uint8_t reused;         /* ... and it resumed a session */
+    uint32_t renegotiations; /* handshakes that were complete after it, */
+    uint8_t finished;        /* and whether the peer's Finished of the next has come */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
     uint8_t close_notify;   /* one has come */
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */

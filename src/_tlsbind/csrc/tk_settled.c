@@ -58,16 +58,30 @@ static void forget(tk_conn *c)
 static void complete(tk_conn *c)
 {
     forget(c);
-    if (c->done)
+    if (c->done) {
+        c->renegotiations += c->finished; /* a request for one is a handshake for libssl, too */
+        c->finished = 0;
         return;
+    }
     c->done = 1;
     c->reused = (uint8_t)SSL_session_reused(c->ssl);
     c->hears_cuts = (SSL_get_options(c->ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF) == 0;
     SSL_set_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 
+/* Whether the peer's Finished has come, in a handshake after the first. */
+static int has_finished_again(const tk_conn *c, int where)
+{
+    OSSL_HANDSHAKE_STATE state = SSL_get_state(c->ssl);
+
+    return c->done && (where & SSL_CB_LOOP) && SSL_version(c->ssl) < TLS1_3_VERSION &&
+           (state == TLS_ST_SR_FINISHED || state == TLS_ST_CR_FINISHED);
+}
+
 void tk_settled_watch(tk_conn *c, int where, int value)
 {
+    if (has_finished_again(c, where))
+        c->finished = 1;
     if (where == SSL_CB_HANDSHAKE_START && c->done)
         begin_again(c);
     /* libssl also says so when it stops for early data; a TLS 1.3 server has its tickets to send */

@@ -14,6 +14,7 @@ from ..sessions import SessionInfo, SSLSession
 from .channel import Channel
 from .exporting import Exporting
 from .observing import Observing
+from .rekeying import Rekeying
 
 if TYPE_CHECKING:
     from .._context import SSLContext
@@ -36,7 +37,7 @@ def _chain(ders: list[bytes]) -> list[bytes]:
     return ders if sys.version_info >= (3, 13) else [_CertificateBytes(der) for der in ders]
 
 
-class Negotiated(Exporting, Observing):
+class Negotiated(Exporting, Observing, Rekeying):
     """The questions. Before a connection exists they answer None. They do not block, and any thread
     may ask them. While a renegotiation is under way (up to TLS 1.2), they tell of the handshake
     before it.

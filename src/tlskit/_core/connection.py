@@ -33,6 +33,7 @@ from .names import ServerName
 from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
 from .observed import Observed
 from .peer import Peer
+from .rekeying import Rekeying
 from .session import Session
 from .trouble import explain
 
@@ -74,7 +75,7 @@ _faults: list[Any] = []  # for the next connections: that large a struct costs m
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Observed, Exporter, Peer):
+class Connection(Observed, Exporter, Peer, Rekeying):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 

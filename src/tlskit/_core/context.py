@@ -19,6 +19,16 @@ from .trouble import explain_loading
 from .trust import NOBODY, TrustStore
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
+TUNINGS = {
+    "fallback_scsv": lib.TK_TUNE_FALLBACK,
+    "release_buffers": lib.TK_TUNE_RELEASE_BUFFERS,
+    "auto_chain": lib.TK_TUNE_AUTO_CHAIN,
+    "dh_auto": lib.TK_TUNE_AUTO_DH,
+    "max_fragment_length": lib.TK_TUNE_MAX_FRAGMENT,
+    "max_send_fragment": lib.TK_TUNE_SEND_FRAGMENT,
+    "block_padding": lib.TK_TUNE_PADDING,
+    "max_cert_list": lib.TK_TUNE_CERTIFICATES,
+}
 STATISTICS = (
     "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
     "accept_renegotiate",
@@ -207,6 +217,11 @@ class Context:
             p.verify_mode, p.verify_depth, p.min_version, p.max_version, p.security_level,
             p.verify_flags, p.host_flags,
         )  # fmt: skip
+
+    def tune(self, what: str, value: int) -> None:
+        """Set a number of the record layer or of messages: tk_api_tuning.h lists them."""
+        if not lib.tk_ctx_tune(self._ctx, TUNINGS[what], value):
+            raise ValueError(f"OpenSSL does not take {value} as {what}")
 
     # -- lists -------------------------------------------------------------------------------------
 

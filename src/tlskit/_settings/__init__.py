@@ -4,22 +4,26 @@ Each checks what it is given and hands it to the context's `_settings` (_state/s
 put it in force or raise and change nothing. What was set is read from there too.
 """
 
+from .commands import CommandSettings
 from .credentials import CredentialSettings
 from .demands import DemandSettings
 from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
 from .renewal import RenewalSettings
+from .tuning import TuningSettings
 from .verification import VerificationSettings
 from .whole import WholeSettings
 
 __all__ = [
+    "CommandSettings",
     "CredentialSettings",
     "DemandSettings",
     "PolicySettings",
     "ProtocolSettings",
     "QuestionSettings",
     "RenewalSettings",
+    "TuningSettings",
     "VerificationSettings",
     "WholeSettings",
 ]

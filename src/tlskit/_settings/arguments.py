@@ -5,6 +5,7 @@ exceptions.
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from .._core import files
@@ -41,6 +42,15 @@ def words(value: Any) -> bytes:
     if "\0" in value:
         raise ValueError("embedded null character")
     return value.encode()
+
+
+def listing(value: Any) -> bytes:
+    """Take words as OpenSSL has them, or one by one in any iterable: colons go between."""
+    if isinstance(value, str):
+        return words(value)
+    if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
+        raise TypeError(f"argument must be str, or an iterable of them, not {type(value).__name__}")
+    return b":".join(map(words, value))
 
 
 def path_of(

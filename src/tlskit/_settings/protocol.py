@@ -15,7 +15,7 @@ from .._state import Settings
 from .._stdlib.observed import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
-from .arguments import content_of, integer, unsigned, words
+from .arguments import content_of, integer, listing, unsigned
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -82,8 +82,8 @@ class ProtocolSettings:
 
     @property
     def minimum_version(self) -> TLSVersion:
-        """The lowest protocol version: a TLSVersion, its number, or None for any. TLS 1.2 unless
-        changed.
+        """The lowest protocol version: a TLSVersion, its number, its name ("TLSv1.2"), or None for
+        any. TLS 1.2 unless changed.
 
         It may be above `maximum_version` for a while, when both are moved; a connection that is
         made then fails, for want of a version.
@@ -99,13 +99,13 @@ class ProtocolSettings:
         )
 
     @minimum_version.setter
-    def minimum_version(self, value: int | None) -> None:
+    def minimum_version(self, value: int | str | None) -> None:
         self._set_version(0, value)
 
     @property
     def maximum_version(self) -> TLSVersion:
-        """The highest protocol version: a TLSVersion, its number, or None for any. Corresponds to
-        SSL_CTX_set_max_proto_version(3).
+        """The highest protocol version: a TLSVersion, its number, its name ("TLSv1.3"), or None
+        for any. Corresponds to SSL_CTX_set_max_proto_version(3).
         """
         fixed = self._protocol in FIXED
         return (
@@ -115,10 +115,10 @@ class ProtocolSettings:
         )
 
     @maximum_version.setter
-    def maximum_version(self, value: int | None) -> None:
+    def maximum_version(self, value: int | str | None) -> None:
         self._set_version(1, value)
 
-    def _set_version(self, which: int, value: int | None) -> None:
+    def _set_version(self, which: int, value: int | str | None) -> None:
         if self._protocol in FIXED:
             raise ValueError(
                 "The context's protocol doesn't support modification of highest and lowest version."
@@ -158,13 +158,14 @@ class ProtocolSettings:
             raise ValueError(f"a security level lies between 0 and 5, not at {value}")
         self._settings.change(security_level=value)
 
-    def set_ciphers(self, cipherlist: str, /) -> None:
-        """Choose the cipher suites up to TLS 1.2, in OpenSSL's words (openssl-ciphers(1)).
+    def set_ciphers(self, cipherlist: str | Iterable[str], /) -> None:
+        """Choose the cipher suites up to TLS 1.2, in OpenSSL's words (openssl-ciphers(1)): one
+        string with colons in it, or several.
 
         Raises:
             SSLError: the words select nothing; the suites stay as they were.
         """
-        self._settings.change(ciphers=words(cipherlist))
+        self._settings.change(ciphers=listing(cipherlist))
 
     def get_ciphers(self) -> list[dict[str, Any]]:
         """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows
@@ -183,25 +184,25 @@ class ProtocolSettings:
             for c in ciphers
         ]  # fmt: skip
 
-    def set_ciphersuites(self, ciphersuites: str, /) -> None:
-        """Choose the cipher suites of TLS 1.3, by their names with colons between. Corresponds to
-        SSL_CTX_set_ciphersuites(3).
+    def set_ciphersuites(self, ciphersuites: str | Iterable[str], /) -> None:
+        """Choose the cipher suites of TLS 1.3, by their names: one string with colons between, or
+        several. Corresponds to SSL_CTX_set_ciphersuites(3).
 
         Raises:
             SSLError: the names select nothing; the suites stay as they were.
         """
-        self._settings.change(ciphersuites=words(ciphersuites))
+        self._settings.change(ciphersuites=listing(ciphersuites))
 
-    def set_groups(self, grouplist: str, /) -> None:
+    def set_groups(self, grouplist: str | Iterable[str], /) -> None:
         """Choose the groups of the key exchange, the preferred first, in OpenSSL's words:
-        "X25519MLKEM768:X25519" for one.
+        "X25519MLKEM768:X25519" for one, or ["X25519MLKEM768", "X25519"].
 
         Corresponds to SSL_CTX_set1_groups_list(3).
 
         Raises:
             SSLError: a name is not known; the groups stay as they were.
         """
-        self._settings.change(groups=words(grouplist))
+        self._settings.change(groups=listing(grouplist))
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
         """Return the groups that the protocol versions of this context could use. Corresponds to
@@ -216,7 +217,7 @@ class ProtocolSettings:
         with self._settings.built() as state:
             return state.build().groups(aliases=bool(include_aliases))
 
-    def set_client_sigalgs(self, sigalgslist: str, /) -> None:
+    def set_client_sigalgs(self, sigalgslist: str | Iterable[str], /) -> None:
         """Choose how a client may sign to authenticate itself: as a server, what it is asked for;
         as a client, what it does.
 
@@ -225,9 +226,9 @@ class ProtocolSettings:
         Raises:
             SSLError: a name is not known, or none is given; what was chosen before stays.
         """
-        self._settings.change(client_sigalgs=words(sigalgslist))
+        self._settings.change(client_sigalgs=listing(sigalgslist))
 
-    def set_server_sigalgs(self, sigalgslist: str, /) -> None:
+    def set_server_sigalgs(self, sigalgslist: str | Iterable[str], /) -> None:
         """Choose how a server may sign to authenticate itself: as a client, what it is asked for;
         as a server, what it does.
 
@@ -236,7 +237,7 @@ class ProtocolSettings:
         Raises:
             SSLError: a name is not known, or none is given; what was chosen before stays.
         """
-        self._settings.change(server_sigalgs=words(sigalgslist))
+        self._settings.change(server_sigalgs=listing(sigalgslist))
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
         """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
@@ -309,13 +310,13 @@ class ProtocolSettings:
         self._settings.change(max_early_data=number)
 
 
-def _version(which: int, value: int | None) -> tuple[int, bool]:
+def _version(which: int, value: int | str | None) -> tuple[int, bool]:
     """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest
     or the highest).
     """
     if value is None:
         return 0, False
-    number = integer(value)
+    number = _named(value) if isinstance(value, str) else integer(value)
     if number == (TLSVersion.MINIMUM_SUPPORTED, TLSVersion.MAXIMUM_SUPPORTED)[which]:
         return 0, False
     if number == TLSVersion.MINIMUM_SUPPORTED:
@@ -325,3 +326,16 @@ def _version(which: int, value: int | None) -> tuple[int, bool]:
     if number not in _VERSIONS:
         raise ValueError(f"Unsupported TLS/SSL version {number:#x}")
     return number, True
+
+
+def _named(name: str) -> int:
+    """The number of a version that is named as `version()` and OpenSSL name it, or as TLSVersion
+    does: "TLSv1.2", "TLSv1_2", "TLS1.2".
+    """
+    plain = name.lower().replace("_", ".").replace("tlsv", "tls").replace("sslv", "ssl")
+    names = {"ssl3": 0, "tls1": 1, "tls1.0": 1, "tls1.1": 2, "tls1.2": 3, "tls1.3": 4}
+    if plain not in names:
+        raise ValueError(
+            f"a protocol version must be TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3, got {name!r}"
+        )
+    return int(_VERSIONS[names[plain]])

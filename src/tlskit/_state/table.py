@@ -15,6 +15,9 @@ from .._core.trust import NOBODY
 from . import show
 from .sessions import SessionSettings
 
+#: What a client may ask for (RFC 6066, 4), in bytes; 0: nothing.
+FRAGMENTS = {0: 0, 512: 1, 1024: 2, 2048: 3, 4096: 4}
+
 Apply = Callable[[Context, Any, bool], object]
 
 
@@ -45,6 +48,17 @@ class Row(NamedTuple):
 
 def _set(attribute: str) -> Apply:
     return lambda core, value, again: setattr(core, attribute, value)
+
+
+def _tuned(name: str) -> Row:
+    """A number of the record layer or of messages; unless it is set, OpenSSL's configuration may
+    have a word in it.
+    """
+    return Row(name, None, lambda c, v, again: c.tune(name, v), show=str)
+
+
+def _fragment_code(core: Context, value: Any, again: bool) -> None:
+    core.tune("max_fragment_length", FRAGMENTS[value])
 
 
 def _credentials(core: Context, value: Any, again: bool) -> None:
@@ -141,6 +155,14 @@ ROWS: tuple[Row, ...] = (
     Row("credentials", (), _credentials, judged=True, policy=_identities, show=show.credentials),
     Row("security_level", None, _set("security_level"), read=lambda c: c.security_level, show=str),
     Row("post_handshake_auth", False, _set("post_handshake_auth"), policy=_same, show=str),
+    _tuned("fallback_scsv"),
+    _tuned("release_buffers"),
+    _tuned("auto_chain"),
+    _tuned("dh_auto"),
+    Row("max_fragment_length", None, _fragment_code, policy=_same, show=str),
+    _tuned("max_send_fragment"),
+    _tuned("block_padding"),
+    _tuned("max_cert_list"),
     Row("keylog", None, _keylog, show=show.keylog),
     Row("num_tickets", None, _set("num_tickets"), judged=True, show=str),
     Row("max_early_data", None, _set("max_early_data"), show=str),

@@ -1,0 +1,30 @@
+"""Rekeying: the part of a Connection that changes its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .native import lib
+
+
+class Rekeying:
+    """Renegotiation, and key updates: operations as those of the connection itself."""
+
+    __slots__ = ()
+
+    _conn: Any
+    _operate: Callable[..., int]
+
+    def renegotiate(self, timeout: float | None = 0.0) -> None:
+        """Make another handshake, or ask for one. Corresponds to SSL_renegotiate(3)."""
+        self._operate(lib.TK_HANDSHAKE, (), timeout, lib.tk_conn_renegotiate)
+
+    def update_keys(self, *, both: bool, timeout: float | None = 0.0) -> None:
+        """Send with new keys from now on. Corresponds to SSL_key_update(3)."""
+        self._operate(lib.TK_HANDSHAKE, (both,), timeout, lib.tk_conn_update_keys)
+
+    def renegotiations(self) -> int:
+        """How many handshakes were complete after the first, whoever began them."""
+        count: int = lib.tk_conn_renegotiations(self._conn)
+        return count
