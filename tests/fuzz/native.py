@@ -11,7 +11,9 @@ from pathlib import Path
 from ..bind.c import program
 
 HERE = Path(__file__).resolve().parent / "c"
-TARGETS = ("hello", "reply", "session", "certificate", "transport")
+TARGETS = (
+    "hello", "reply", "session", "certificate", "transport", "ticket_data", "sealed", "key_files",
+)  # fmt: skip
 FLAGS = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 
 

@@ -23,18 +23,19 @@ static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *ou
     return EVP_Digest(both, TK_SCOPE + size, out, NULL, EVP_sha256(), NULL);
 }
 
+/* A time that no clock shows is one long ago: such a session has a mark, and has ended. */
 int64_t tk_mark_begun(SSL_SESSION *s)
 {
     uint8_t *data;
     size_t size, i;
-    int64_t n = 0;
+    uint64_t n = 0;
 
     if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) || size < MARK_SIZE ||
         memcmp(data, HEAD, sizeof HEAD) != 0)
         return -1;
     for (i = 0; i < 8; i++)
         n = n << 8 | data[sizeof HEAD + i];
-    return n;
+    return n <= INT64_MAX ? (int64_t)n : 0;
 }
 
 size_t tk_mark_size(SSL_SESSION *s) { return tk_mark_begun(s) >= 0 ? MARK_SIZE : 0; }

@@ -5,12 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tk_mark.h"
 #include "tk_test.h"
+#include "tk_ticket_data.h"
 
 enum { ROOM = 16384 };
 
 static contexts with_ring, with_store;
 static SSL_SESSION *ticket, *stateful;
+static tk_records clients; /* DER of the session of a client that has shown a certificate */
+static tk_seal *seal_of_tests;
 static uint8_t into[ROOM];
 
 /* ---- records ---- */
@@ -145,6 +149,69 @@ static void certificate(const uint8_t *data, size_t size)
     tk_x509_free(x);
 }
 
+/* A server opens a ticket that another program sealed, with the keys that both have: the session is
+   whole, and what the ticket carries beside it is the input. */
+static void ticket_data(const uint8_t *data, size_t size)
+{
+    tk_records r = { 0 };
+    tk_fault fault;
+    SSL_SESSION *s = tk_session_from_der(clients.data + 8, clients.size - 8, &fault);
+    tk_mem *in = tk_mem_new(), *out = tk_mem_new();
+    tk_conn *c = tk_conn_open(with_ring.server, 1, -1, in, out, NULL, NULL, &fault);
+
+    CHECK(s != NULL && c != NULL);
+    CHECK(SSL_SESSION_set1_ticket_appdata(s, data, size));
+    tk_mark_fits(c, s);
+    tk_ticket_data_take(c, s);
+    tk_ticket_data_why(c);
+    tk_session_info(s, &r);
+    tk_session_der(s, &r);
+    tk_records_free(&r);
+    tk_conn_free(c);
+    tk_mem_free(in);
+    tk_mem_free(out);
+    tk_session_free(s);
+}
+
+/* What a store gives back in place of what was sealed. */
+static void sealed(const uint8_t *data, size_t size)
+{
+    size_t about = data[0] < size ? data[0] : size - 1;
+
+    if (size - 1 - about < TK_SEAL_OVERHEAD || size - 1 - about > ROOM)
+        return;
+    tk_seal_open(seal_of_tests, data + 1, about, data + 1 + about, size - 1 - about, into);
+}
+
+/* Files of certificates, CRLs and private keys, in PEM and DER. */
+static void key_files(const uint8_t *data, size_t size)
+{
+    X509_STORE *store = tk_trust_new();
+    tk_source file = { data[0] & 1 ? TK_FORM_DER : TK_FORM_PEM, data + 1, size - 1 };
+    tk_source key = { TK_FORM_PEM, server_identity.key_pem, server_identity.key_pem_size };
+    tk_credential *k;
+    tk_fault fault;
+
+    CHECK(store != NULL);
+    if (data[0] & 1)
+        tk_trust_add_der(store, data + 1, size - 1, &fault);
+    else
+        tk_trust_add_pem(store, data + 1, size - 1, &fault);
+    tk_trust_free(store);
+    tk_credential_from(&file, data[0] & 2 ? &key : &file, NULL, -1, &k, &fault);
+    tk_credential_free(k);
+    if (data[0] & 2)
+        return;
+    file.data = server_identity.pem; /* and the input is the key alone */
+    file.size = server_identity.pem_size;
+    file.form = TK_FORM_PEM;
+    key.form = data[0] & 1 ? TK_FORM_DER : TK_FORM_PEM;
+    key.data = data + 1;
+    key.size = size - 1;
+    tk_credential_from(&file, &key, NULL, -1, &k, &fault);
+    tk_credential_free(k);
+}
+
 static void send_raw(int fd, const uint8_t *data, size_t size)
 {
     ssize_t ignored = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -201,6 +268,7 @@ static const struct {
 } targets[] = {
     { "hello", hello },     { "reply", reply },   { "certificate", certificate },
     { "session", session }, { "transport", transport },
+    { "ticket_data", ticket_data }, { "sealed", sealed }, { "key_files", key_files },
 };
 
 static void seed(const char *target, const char *name, int how, const void *data, size_t size)
@@ -241,6 +309,40 @@ static void seed_session(SSL_SESSION *s, const char *name)
     tk_records_free(&r);
 }
 
+/* What the library itself puts into tickets: with the mark of a keyring before it, and without. */
+static void seed_ticket_data(void)
+{
+    tk_fault fault;
+    SSL_SESSION *s = tk_session_from_der(clients.data + 8, clients.size - 8, &fault);
+    void *data = NULL;
+    size_t size = 0, mark;
+
+    CHECK(s != NULL && SSL_SESSION_get0_ticket_appdata(s, &data, &size));
+    mark = tk_mark_size(s);
+    CHECK(mark > 0 && size > mark);
+    seed("ticket_data", "marked", -1, data, size);
+    seed("ticket_data", "plain", -1, (uint8_t *)data + mark, size - mark);
+    tk_session_free(s);
+}
+
+static void seed_sealed(void)
+{
+    tk_fault fault;
+
+    CHECK_DONE(tk_seal_close(seal_of_tests, "about", 5, "plain", 5, into + 5, &fault), &fault);
+    memcpy(into, "about", 5);
+    seed("sealed", "one", 5, into, 5 + 5 + TK_SEAL_OVERHEAD);
+}
+
+static void seed_key_files(void)
+{
+    seed("key_files", "chain", 2, server_identity.pem, server_identity.pem_size);
+    seed("key_files", "der", 3, server_identity.der, server_identity.der_size);
+    seed("key_files", "key", 0, server_identity.key_pem, server_identity.key_pem_size);
+    seed("key_files", "encrypted", 0, encrypted_key_pem, strlen(encrypted_key_pem));
+    seed("key_files", "crl", 2, crl_pem, strlen(crl_pem));
+}
+
 static void seeds(void)
 {
     static const uint8_t acts[] = { 0, 9, 2, 4, 0, 200, 2, 255, 7, 9, 4, 3, 2, 50, 5, 0, 2, 9 };
@@ -253,6 +355,9 @@ static void seeds(void)
     seed("certificate", "full", -1, full.der, full.der_size);
     seed("certificate", "pem", -1, full.pem, full.pem_size);
     seed("transport", "acts", -1, acts, sizeof acts);
+    seed_ticket_data();
+    seed_sealed();
+    seed_key_files();
 }
 
 /* ---- libFuzzer's two functions ---- */
@@ -267,6 +372,22 @@ static SSL_SESSION *earned(contexts *c)
     CHECK((s = newest_session(&p)) != NULL);
     pair_free(&p);
     return s;
+}
+
+static void remember_client(contexts *c)
+{
+    SSL_SESSION *s;
+    pair p;
+
+    tk_ctx_set_verify_mode(c->server, SSL_VERIFY_PEER);
+    p = pair_in_memory(c, NULL, "localhost");
+    pair_shake(&p);
+    take_tickets(&p);
+    CHECK((s = tk_conn_session(p.server)) != NULL);
+    CHECK(tk_session_der(s, &clients));
+    tk_session_free(s);
+    pair_free(&p);
+    tk_ctx_set_verify_mode(c->server, SSL_VERIFY_NONE);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -294,6 +415,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     tk_ctx_set_alpn(with_store.server, "\2h2\10http/1.1", 12);
     ticket = earned(&with_ring);
     stateful = earned(&with_store);
+    remember_client(&with_ring);
+    CHECK((seal_of_tests = tk_seal_new("secret of 16 byt", 16, &fault)) != NULL);
     if (getenv("FUZZ_SEEDS") != NULL) {
         seeds();
         exit(0);
