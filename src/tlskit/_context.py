@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -30,7 +29,7 @@ from ._settings.sessions import ContextSessions
 from ._settings.tickets import ContextTickets, num_tickets
 from ._state import Settings
 from ._stdlib import classes as stdlib
-from ._stdlib import dormant
+from ._stdlib import dormant, observed
 from ._stdlib.identity import combined
 from .enums import _SSLMethod
 from .sessions import SessionStore, SSLSession
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-_STDLIB_CHECKS = hasattr(ssl, "_check_sslobject_params")
 _ROLES = {
     _SSLMethod.PROTOCOL_TLS: "any",
     _SSLMethod.PROTOCOL_TLS_CLIENT: "client",
@@ -356,24 +354,25 @@ def _check_bio(
     server_hostname: str | bytes | None,
     session: SSLSession | None,
 ) -> None:
-    """Refuse what contradicts itself, as the running Python's own does since 3.14.10. Before, and
-    so here, a client without a name verifies a certificate, but not whose it is: asyncio's
-    `server_hostname=""` asks for that.
+    """Refuse what contradicts itself, or warn of it, as the running Python's own does: 3.14.10
+    refuses, Debian's 3.11.2 warns. Others do neither, and a client without a name verifies a
+    certificate, but not whose it is: asyncio's `server_hostname=""` asks for that.
     """
-    if server_side and _STDLIB_CHECKS:
+    if server_side and (server_hostname or session is not None) and observed.refuses_for_server():
         if server_hostname:
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
     if server_hostname not in (None, "", b"") or not context.check_hostname:
         return
-    if _STDLIB_CHECKS:
+    found = observed.without_name()
+    if found is not None and not issubclass(found, Warning):
         raise ValueError("check_hostname requires server_hostname")
     if not server_side and server_hostname is None:
         warnings.warn(
-            "check_hostname is on, but there is no server_hostname: the server's certificate is "
+            "check_hostname requires server_hostname: without one, the server's certificate is "
             "verified, but not whose it is",
-            RuntimeWarning,
+            found or RuntimeWarning,
             stacklevel=3,
         )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+import warnings
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -87,6 +88,32 @@ def negative_options_raise() -> type[Exception]:
     except (OverflowError, ValueError) as error:
         return type(error)
     return OverflowError
+
+
+@cache
+def refuses_for_server() -> bool:
+    """Whether `wrap_bio` refuses a name and a session for a server."""
+    return isinstance(_tried(ssl.PROTOCOL_TLS_SERVER, True, "localhost"), ValueError)
+
+
+@cache
+def without_name() -> type[Exception] | None:
+    """What comes of `wrap_bio` for a client that checks names and has none: what it raises or warns
+    of; None: nothing.
+    """
+    found = _tried(ssl.PROTOCOL_TLS_CLIENT, False, None)
+    return type(found) if isinstance(found, (ValueError, Warning)) else None
+
+
+def _tried(protocol: int, server_side: bool, hostname: str | None) -> Exception | None:
+    incoming, outgoing = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            stdlib.SSLContext.wrap_bio(_made(protocol), incoming, outgoing, server_side, hostname)
+        except Exception as error:
+            return error
+    return None
 
 
 def _made(protocol: int) -> ssl.SSLContext:

@@ -48,7 +48,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._connection.stream import StreamChannel, Wire
-from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError
+from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
 from ._turns import turns_of
@@ -209,7 +209,7 @@ class SSLTransport(ClosingTransport):
         except (SystemExit, KeyboardInterrupt):
             self._handshake_failed(ConnectionAbortedError("the handshake was interrupted"))
             raise
-        except SSLEOFError as error:
+        except (SSLEOFError, SSLZeroReturnError) as error:  # the latter where OpenSSL ignores it
             self._handshake_failed(_reset(error))
             return
         except BaseException as error:
@@ -284,7 +284,7 @@ class SSLTransport(ClosingTransport):
                 self._server._detach(self)
 
 
-def _reset(error: SSLEOFError) -> ConnectionResetError:
+def _reset(error: SSLEOFError | SSLZeroReturnError) -> ConnectionResetError:
     """What asyncio raises when the peer leaves during a handshake, with libssl's words for it."""
     made = ConnectionResetError(errno.ECONNRESET, str(error.args[-1]))
     made.__cause__ = error
