@@ -50,6 +50,7 @@ test-all: ## the tests on every Python of VERSIONS that is here
 	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)
 
 test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ssl (STDLIB_ARGS=...)
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh testsuite
 	@$(BIN)/python tools/stdlib_tests.py --jobs 10 $(STDLIB_ARGS)
 
 lint: $(VENV)/.lint ## ruff

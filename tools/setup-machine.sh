@@ -1,7 +1,8 @@
 #!/bin/sh
-# Install what building and testing need of the system: `tools/setup-machine.sh [valgrind] [servers]`, with PYTHON as in the
-# Makefile; `servers` are those that the tests talk to (redis, memcached, nginx, PostgreSQL, GnuTLS,
-# Node, ProFTPD). They are not started.
+# Install what building and testing need of the system:
+# `tools/setup-machine.sh [valgrind] [testsuite] [servers]`, with PYTHON as in the Makefile;
+# `testsuite` is that Python's package `test`, and `servers` are those that the tests talk to
+# (redis, memcached, nginx, PostgreSQL, GnuTLS, Node, ProFTPD). They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -34,6 +35,7 @@ missing() {
                 command -v node >/dev/null || echo nodejs
                 [ -e /usr/lib/proftpd/mod_tls.so ] || echo 'proftpd-core proftpd-mod-crypto'
                 ;;
+            testsuite) "$python" -c 'import test.support' 2>/dev/null || "$python" -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])' ;;
             *) command -v "$extra" >/dev/null || echo "$extra" ;;
         esac
     done
