@@ -92,14 +92,19 @@ class Channel(Connection):
         return self._owner()
 
     @property
+    def peer_address(self) -> Any:
+        """The address of the other end; None where nobody knows, as over byte queues."""
+        with suppress(OSError, AttributeError):  # not connected, or without an address
+            return self._owner().getpeername()  # type: ignore[union-attr]
+        return None
+
+    @property
     def port(self) -> int | None:
         """The TCP port that the connection goes to; None where nobody knows, as over byte
         queues.
         """
         if self._port < 0:
-            address: Any = None
-            with suppress(OSError, AttributeError):  # not connected, or without an address
-                address = self._owner().getpeername()  # type: ignore[union-attr]
+            address = self.peer_address
             known = isinstance(address, tuple) and len(address) > 1 and type(address[1]) is int
             self._port = address[1] if known else 0
         return self._port or None

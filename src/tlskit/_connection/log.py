@@ -10,7 +10,6 @@ be busy with a request that this very handshake has to serve.
 
 from __future__ import annotations
 
-import socket
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -94,10 +93,6 @@ def _handler_locks() -> list[Any]:
 def _peer(channel: Channel) -> str:
     """The other side: its address where there is a socket, and the name that was asked for."""
     name = channel.facts().server_name or channel.server_hostname or "-"
-    owner = channel.owner
-    try:
-        address = owner.getpeername() if isinstance(owner, socket.socket) else None
-    except OSError:  # it is gone already
-        address = None
+    address = channel.peer_address
     where = f"{address[0]}:{address[1]} " if isinstance(address, tuple) and len(address) > 1 else ""
     return f"{'client' if channel.server_side else 'server'} {where}({name})"

@@ -12,19 +12,30 @@ class Wire:
     """What stands in for a pair of BIOs in `wrap_bio`: a socket, and the stage of its loop.
 
     Without a descriptor (-1), bytes are fed to the connection and taken from it.
+
+    Args:
+        peer_address: the address of the other end, as `socket.getpeername` gives it.
     """
 
-    __slots__ = ("fd", "stage")
+    __slots__ = ("fd", "peer_address", "stage")
 
-    def __init__(self, stage: Stage, fd: int = -1) -> None:
-        self.stage, self.fd = stage, fd
+    def __init__(self, stage: Stage, fd: int = -1, peer_address: Any = None) -> None:
+        self.stage, self.fd, self.peer_address = stage, fd, peer_address
 
 
 class StreamChannel(Channel, Stream):
     """A Channel whose bytes an event loop's transport carries."""
 
-    __slots__ = ("_plain", "_room", "_stage", "again", "stalled", "taken", "unsent")
+    __slots__ = (
+        "_peer_address", "_plain", "_room", "_stage", "again", "stalled", "taken", "unsent",
+    )  # fmt: skip
 
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
+        self._peer_address = wire.peer_address  # a session is looked for while this is made
         super().__init__(*args, fd=wire.fd, **kwargs)
         self.open(wire.stage)
+
+    @property
+    def peer_address(self) -> Any:
+        """The address of the other end: the SSLObject has no socket that could be asked."""
+        return self._peer_address

@@ -113,8 +113,10 @@ class SSLTransport(ClosingTransport):
         self._fd = sock.fileno()
         self._context = context
         name = server_hostname if server_hostname and not server_side else None
-        wire: Any = Wire(self._turns.stage, self._fd)
+        self._name_ends(sock)
+        wire: Any = Wire(self._turns.stage, self._fd, self._extra["peername"])
         self._object = context.wrap_bio(wire, wire, server_side=server_side, server_hostname=name)
+        self._extra["sslcontext"], self._extra["ssl_object"] = context, self._object
         channel: StreamChannel = self._object._sslobj  # type: ignore[assignment]
         if leftover:
             channel.feed(leftover)
@@ -122,7 +124,6 @@ class SSLTransport(ClosingTransport):
         self._sock = sock
         self._waiter = waiter
         self._call_connection_made = call_connection_made
-        self._name_ends(sock)
         self.set_protocol(protocol)
         self._server = server
         if server is not None:
@@ -132,7 +133,6 @@ class SSLTransport(ClosingTransport):
     def _name_ends(self, sock: socket.socket) -> None:
         extra = self._extra
         extra["socket"] = trsock.TransportSocket(sock)
-        extra["sslcontext"], extra["ssl_object"] = self._context, self._object
         for key, ask in (("sockname", sock.getsockname), ("peername", sock.getpeername)):
             if key not in extra:
                 try:
@@ -245,12 +245,14 @@ class SSLTransport(ClosingTransport):
             self._wake(error)
 
     def _handshake_timed_out(self) -> None:
-        self._handshake_failed(
-            ConnectionAbortedError(
-                f"SSL handshake is taking longer than {self._handshake_timeout} seconds: "
-                f"aborting the connection"
-            )
+        if self._state is not HANDSHAKE:
+            return
+        error = ConnectionAbortedError(
+            f"SSL handshake is taking longer than {self._handshake_timeout} seconds: "
+            f"aborting the connection"
         )
+        self._channel.log_failure(error)  # libssl has not failed: nothing else would log it
+        self._handshake_failed(error)
 
     def _handshake_failed(self, error: BaseException) -> None:
         """Close the socket, then tell whoever waits. The protocol has not heard of anything."""
