@@ -168,6 +168,38 @@ def test_byte_by_byte(pair: Any) -> None:
 # -- objects that do not do what they are told -----------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [1, 100, 65536])
+@pytest.mark.parametrize("piece", [1, 21, 1000, 40000, 200000])
+def test_records_in_pieces_and_reads_of_any_size(pair: Any, piece: int, size: int) -> None:
+    """Between the stdlib's MemoryBIOs. Whatever one read leaves, the next reads find, in order."""
+    ends = Ends(pair, stdlib.MemoryBIO(), stdlib.MemoryBIO()).shake()
+    sent = bytes(range(251)) * (2 if min(piece, size) == 1 else 400)
+    ends.far.write(sent)
+    wire, got = ends.far_out.read(), bytearray()
+    for at in range(0, len(wire), piece):
+        ends.incoming.write(wire[at : at + piece])
+        with contextlib.suppress(stdlib.SSLWantReadError):
+            while True:
+                got += ends.near.read(size)
+    assert got == sent
+    assert not ends.near.pending()
+
+
+def test_a_damaged_record_behind_a_good_one(pair: Any) -> None:
+    """The bytes of the good one come first, then the error, and then the same error again."""
+    ends = Ends(pair, stdlib.MemoryBIO(), stdlib.MemoryBIO()).shake()
+    ends.far.write(b"good")
+    ends.far.write(b"bad")
+    wire = bytearray(ends.far_out.read())
+    wire[-1] ^= 1
+    ends.incoming.write(wire)
+    assert ends.near.read(4) == b"good"
+    for _ in range(2):
+        with pytest.raises(stdlib.SSLError) as caught:
+            ends.near.read(4)
+        assert not isinstance(caught.value, stdlib.SSLWantReadError)
+
+
 @pytest.mark.parametrize("room", [1, 7, 1000])
 def test_writes_that_are_short(pair: Any, room: int) -> None:
     """The rest follows at once."""

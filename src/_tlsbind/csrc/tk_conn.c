@@ -61,7 +61,8 @@ static tk_outcome fill(tk_conn *c, tk_op *op)
    every read. */
 static int is_drained(tk_conn *c)
 {
-    return c->fd < 0 && c->has_read && tk_mem_is_dry(c->incoming) && !SSL_has_pending(c->ssl) &&
+    return c->fd < 0 && c->has_read && tk_mem_is_dry(c->incoming) &&
+           (c->source == NULL || c->source->size == 0) && !SSL_has_pending(c->ssl) &&
            SSL_get_shutdown(c->ssl) == 0 && SSL_is_init_finished(c->ssl);
 }
 
@@ -168,11 +169,22 @@ int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, voi
                            size_t room)
 {
     tk_op op = { .step = step_read, .into = into, .size = room, .kind = TK_READ, .counts = 1 };
+    tk_mem_source source = { .from = given, .size = given_size };
     int64_t status = TK_MEMORY;
+    int direct;
 
     tk_conn_lock(c);
-    if (given_size == 0 || tk_mem_give(c->incoming, given, given_size))
+    /* where nothing waits before it; a callback may let others in, in the middle of a handshake */
+    direct = c->inside == 0 && !tk_mem_holds(c->incoming) && SSL_is_init_finished(c->ssl);
+    if (direct)
+        c->source = &source;
+    if (direct || given_size == 0 || tk_mem_give(c->incoming, given, given_size))
         status = tk_op_run(c, &op, 0);
+    if (direct) {
+        c->source = NULL;
+        if (source.size > 0 && !tk_mem_give(c->incoming, source.from, source.size))
+            status = TK_MEMORY;
+    }
     if (status > 0 && is_drained(c) && tk_mem_is_dry(c->outgoing))
         status |= TK_DRY;
     tk_conn_unlock(c);

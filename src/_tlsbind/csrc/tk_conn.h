@@ -81,6 +81,7 @@ struct tk_conn {
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int32_t parked;         /* what came of a read that failed for good, for the reads to come */
     uint8_t told;           /* a reader has been told of that, or of the peer's end */
+    tk_mem_source *source; /* what a read takes, once `incoming` is empty; NULL: nothing */
     tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
 
     tk_event *first_event, *last_event;

@@ -82,14 +82,17 @@ int tk_mem_give_first(tk_mem *m, const void *data, size_t size)
     return ok;
 }
 
+int tk_mem_is_record(const uint8_t *p, size_t size)
+{
+    return size >= 5 && size >= 5 + ((size_t)p[3] << 8 | p[4]);
+}
+
 int tk_mem_holds_record(tk_mem *m)
 {
-    const uint8_t *p;
     int whole;
 
     tk_lock(&m->mutex);
-    p = tk_queue_front(&m->queue);
-    whole = m->queue.size >= 5 && m->queue.size >= 5 + ((size_t)p[3] << 8 | p[4]);
+    whole = tk_mem_is_record(tk_queue_front(&m->queue), m->queue.size);
     tk_unlock(&m->mutex);
     return whole;
 }

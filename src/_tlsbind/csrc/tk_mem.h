@@ -10,6 +10,12 @@ typedef struct {
     size_t room, size;
 } tk_mem_sink;
 
+/* Bytes of a caller's, that need not go through a queue either: what is left of them. */
+typedef struct {
+    const uint8_t *from;
+    size_t size;
+} tk_mem_source;
+
 struct tk_mem {
     tk_mutex mutex;
     int references;
@@ -23,6 +29,7 @@ void tk_mem_part(tk_mem *m); /* one reference less; NULL is nothing */
 size_t tk_mem_take(tk_mem *m, void *into, size_t room, int *at_end);
 int tk_mem_give(tk_mem *m, const void *data, size_t size); /* 0: no memory */
 int tk_mem_give_first(tk_mem *m, const void *data, size_t size); /* in front of all else */
+int tk_mem_is_record(const uint8_t *p, size_t size); /* it begins with a whole TLS record */
 int tk_mem_holds_record(tk_mem *m);
 static inline int tk_mem_holds(tk_mem *m) { return tk_atomic_load(&m->state.pending) != 0; }
 static inline int tk_mem_is_dry(tk_mem *m) /* nothing is there, and no end either */

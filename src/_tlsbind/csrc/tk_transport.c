@@ -13,8 +13,17 @@ static BIO_METHOD *method;
 
 static int read_memory(tk_conn *c, char *into, size_t size)
 {
-    int at_end, n = (int)tk_mem_take(c->incoming, into, size, &at_end);
+    tk_mem_source *source = c->source;
+    int at_end, n;
 
+    if (source != NULL && source->size > 0 && !tk_mem_holds(c->incoming)) {
+        n = (int)(size < source->size ? size : source->size);
+        memcpy(into, source->from, (size_t)n);
+        source->from += n;
+        source->size -= (size_t)n;
+        return n;
+    }
+    n = (int)tk_mem_take(c->incoming, into, size, &at_end);
     if (n == 0)
         c->at_end = at_end;
     return n;
@@ -176,5 +185,9 @@ int tk_transport_flush(tk_conn *c)
 
 int tk_transport_holds_record(tk_conn *c)
 {
-    return c->fd < 0 ? tk_mem_holds_record(c->incoming) : tk_ahead_holds_record(c);
+    if (c->fd >= 0)
+        return tk_ahead_holds_record(c);
+    return c->source != NULL && !tk_mem_holds(c->incoming)
+             ? tk_mem_is_record(c->source->from, c->source->size)
+             : tk_mem_holds_record(c->incoming);
 }

@@ -75,7 +75,9 @@ class Queued(Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
-        with self._receiving:
+        receiving = self._receiving
+        try:  # `with` costs three times as much
+            receiving.acquire()
             given = incoming.read(ROOM)
             n = _read(self._conn, given, given.__len__(), one.pointer, len if len < ROOM else ROOM)
             if n > _DRY:
@@ -84,6 +86,8 @@ class Queued(Connection):
                 _put(one)
                 return data
             self._dry = False
+        finally:
+            receiving.release()
         data = one.view[:n] if n > 0 else b""
         _put(one)
         if n in _AGAIN:
@@ -132,10 +136,14 @@ class Queued(Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
-        with self._sending:
+        sending = self._sending
+        try:
+            sending.acquire()
             n = _write(self._conn, data, len(data), one.pointer, ROOM)
             if n > 0:
                 self._given_out.write(one.bytes[:n])
+        finally:
+            sending.release()
         _put(one)
         if 0 < n < ROOM:
             return len(data)
