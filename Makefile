@@ -27,7 +27,7 @@ ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize sanitize-python fuzz stub \
-	wheel wheel-test sdist-test lint-workflows test-windows test-musl test-nogil test-sid \
+	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
 
@@ -116,11 +116,16 @@ wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is
 sdist-test: $(VENV)/.tools ## an sdist in dist/, built and installed in an empty environment
 	@$(BIN)/python tools/sdist_test.py
 
-test-windows test-musl: $(VENV)/.tools ## core tests for Windows under wine; for musl (PYTEST_ARGS=...)
+test-windows test-musl test-aarch64: $(VENV)/.tools ## core tests for Windows under wine; for musl; for aarch64 under qemu (PYTEST_ARGS=...)
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
 
 test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython; in Debian sid: 3.14, 3.15, PyPy
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
+
+coverage: $(VENV)/.tools ## which lines of tlskit the tests run: a table, and pages in build/coverage (PYTEST_ARGS=...)
+	@$(PIP) install --group coverage && $(MAKE) --no-print-directory setup && mkdir -p build
+	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -m 'not slow and not conformance' $(or $(PYTEST_ARGS),tests)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && $(BIN)/coverage report
 
 downstream: $(VENV)/.built ## another project's tests with tlskit in place of ssl (PROJECT=urllib3)
 	@$(BIN)/python tools/downstream.py $(PROJECT)
