@@ -323,6 +323,7 @@ class Lib:
     TK_HOOK_SERVERNAME: int
     TK_HOOK_PSK_CLIENT: int
     TK_HOOK_PSK_SERVER: int
+    TK_HOOK_VERIFY: int
     TK_HOOK_MESSAGE: int
     TK_FILE_NONE: int
     TK_FILE_REGULAR: int

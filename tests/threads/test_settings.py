@@ -174,6 +174,7 @@ CHANGES: dict[str, list[Change]] = {
     "keyring": [facet(1, "tickets", "keyring", TicketKeyring, None)],
     "ticket_keys": [ticket_key],
     "sni_callback": [of_server("sni_callback", ignored, None)],
+    "verify_callback": [of_client("verify_callback", ignored, None)],
     "message_callback": [of_server("_msg_callback", ignored, None)],
     "psk_client": [psk_of_the_client],
     "psk_server": [psk],

@@ -8,6 +8,7 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_SERVERNAME = 2, /* ask about the server name */
     TK_HOOK_PSK_CLIENT = 4, /* ask a client for its identity and its pre-shared key */
     TK_HOOK_PSK_SERVER = 8, /* ask a server for the key of an identity */
+    TK_HOOK_VERIFY = 32,    /* ask about a chain that has passed verification */
     TK_HOOK_MESSAGE = 64    /* show every protocol message */
 };
 

@@ -31,7 +31,8 @@ typedef struct {
     uint8_t bytes[2048];
 } tk_look;
 
-enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE }; /* tk_conn.door */
+/* tk_conn.door */
+enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY };
 
 struct tk_conn {
     SSL *ssl;

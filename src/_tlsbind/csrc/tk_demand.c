@@ -1,6 +1,7 @@
-/* Pins, and the names of authorities. Pins are looked for when the leaf has passed: the chain is
-   whole then. */
+/* Pins, what Python code says of a chain, and the names of authorities. Pins are looked for, and
+   Python is asked, when the leaf has passed: the chain is whole then. */
 #include "tk_demand.h"
+#include "tk_door.h"
 #include "tk_fault.h"
 
 enum { DIGEST = 32 };
@@ -85,6 +86,49 @@ int tk_demand_pins(int ok, X509_STORE_CTX *v, const tk_ctx *x)
     if (!ok || X509_STORE_CTX_get_error_depth(v) != 0 ||
         tk_demand_met(x, X509_STORE_CTX_get0_chain(v)))
         return ok;
+    X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
+    return 0;
+}
+
+/* A chain in DER, end to end; NULL: no memory. */
+static uint8_t *joined(STACK_OF(X509) *chain, size_t *size)
+{
+    uint8_t *all, *end;
+    size_t total = 0;
+    int i, one;
+
+    for (i = 0; i < sk_X509_num(chain); i++) {
+        if ((one = i2d_X509(sk_X509_value(chain, i), NULL)) <= 0)
+            return NULL;
+        total += (size_t)one;
+    }
+    if ((all = end = malloc(total + 1)) == NULL)
+        return NULL;
+    for (i = 0; i < sk_X509_num(chain); i++)
+        (void)i2d_X509(sk_X509_value(chain, i), &end);
+    *size = total;
+    return all;
+}
+
+int tk_demand_asked(int ok, X509_STORE_CTX *v, tk_conn *c, const tk_ctx *x)
+{
+    uint8_t *chain;
+    size_t size = 0;
+    int answer = 0, error;
+
+    /* a server's callback for names may have changed the context: both are asked */
+    if (ok != 1 || X509_STORE_CTX_get_error_depth(v) != 0 ||
+        !((c->hooks | (x == NULL ? 0 : x->hooks)) & TK_HOOK_VERIFY))
+        return ok;
+    chain = joined(X509_STORE_CTX_get0_chain(v), &size);
+    if (chain != NULL && c->handle != NULL) {
+        error = tk_door_open(c, TK_DOOR_VERIFY);
+        answer = tk_py_verify(c->handle, chain, size);
+        tk_door_close(c, error);
+    }
+    free(chain);
+    if (answer == 1)
+        return 1;
     X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
     return 0;
 }

@@ -11,6 +11,10 @@ int tk_py_psk_client(void *handle, const char *hint, char *identity, int identit
                      unsigned char *key, int key_room);
 int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int key_room);
 
+/* A peer's chain that has passed verification, in DER and end to end, the leaf first. 1: go on;
+   everything else refuses it. */
+int tk_py_verify(void *handle, const void *chain, size_t size);
+
 /* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was
    raised, so wait no more. */
 int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,

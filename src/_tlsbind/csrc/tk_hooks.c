@@ -53,8 +53,10 @@ static int on_verify(int ok, X509_STORE_CTX *v)
     tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
 
     ok = tk_distrust(ok, v);
-    if (c != NULL)
+    if (c != NULL) {
         ok = tk_demand_pins(ok, v, tk_ctx_of(SSL_get_SSL_CTX(ssl)));
+        ok = tk_demand_asked(ok, v, c, tk_ctx_of(SSL_get_SSL_CTX(ssl)));
+    }
     if (!ok && c != NULL)
         tk_trouble_refused(c, v);
     return ok;
@@ -108,9 +110,9 @@ static int on_servername(SSL *ssl, int *alert, void *argument)
 }
 
 /* libssl decides about a session before it asks about the server name, behind which another context
-   with other authorities may stand. So a server that verifies its clients, and has somebody to ask
-   about names, resumes nothing: its sessions are made under an id context that no other connection
-   has. */
+   with other authorities may stand; and a resumed handshake shows no chain that Python code could
+   refuse. So a server that verifies its clients, and has somebody to ask about names or chains,
+   resumes nothing: its sessions are made under an id context that no other connection has. */
 static int on_client_hello(SSL *ssl, int *alert, void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
@@ -124,7 +126,7 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     if (c != NULL)
         tk_notes_hello(c);
     if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL ||
-        !(x->hooks & TK_HOOK_SERVERNAME))
+        !(x->hooks & (TK_HOOK_SERVERNAME | TK_HOOK_VERIFY)))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
         return SSL_CLIENT_HELLO_ERROR;

@@ -82,6 +82,8 @@ class Channel(Connection):
             return ServerResumption(state.server_cache, self._policy)
         if state.by_key:
             return NoResumption(Reason.PRE_SHARED_KEY)
+        if state.verify_callback is not None:
+            return NoResumption(Reason.VERIFY_CALLBACK)
         return ClientResumption(state.client_cache, self._policy)
 
     # -- context -----------------------------------------------------------------------------------
@@ -131,6 +133,18 @@ class Channel(Connection):
         if owner is None:  # the answer may depend on what it would be asked about
             return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
         return callback(owner, name, self._context_now)
+
+    def on_verify(self, chain: tuple[bytes, ...]) -> None:
+        first, now = self._policy.verify_callback, self._state.verify_callback
+        owner = self._owner()
+        if owner is None:  # the answer may depend on the connection
+            raise plain_error("the connection was given up while its peer was being verified")
+        for callback in (first,) if first is now else (first, now):
+            if callback is not None and (answer := callback(owner, chain)) is not None:
+                raise TypeError(
+                    f"verify_callback must return None, or raise to refuse the chain, got "
+                    f"{type(answer).__name__}"
+                )
 
     def chain(self, *, verified: bool) -> list[bytes]:
         """As in Connection; a resumed connection has them from the handshake that made its

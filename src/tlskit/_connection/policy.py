@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .._state import State
 from ..sessions.binding import Binding
 
@@ -54,6 +56,11 @@ class ConnectionPolicy:
     def id_context(self) -> bytes:
         """The session id context of a server's connection."""
         return self._state.id_context
+
+    @property
+    def verify_callback(self) -> Any:
+        """What the context that the connection began with asks about verified chains."""
+        return self._state.verify_callback
 
     def switch(self) -> None:
         """The connection has been given another context: what comes of it stands for no policy."""

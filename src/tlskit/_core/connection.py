@@ -60,7 +60,7 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
-_CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT
+_CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY
 _DOING = {
     _EARLY: "handshake",
     _HANDSHAKE: "handshake",
@@ -176,6 +176,9 @@ class Connection(Observed, Exporter, Peer, Rekeying):
     def on_servername(self, name: str | None) -> object:
         """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
         return None
+
+    def on_verify(self, chain: tuple[bytes, ...]) -> None:
+        """Shown a chain that has passed verification; raises to refuse it."""
 
     def on_psk_client(self, hint: str | None) -> object:
         """Asked in the handshake of a client: a tuple of its identity (or None) and its key."""

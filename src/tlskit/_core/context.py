@@ -330,6 +330,12 @@ class Context:
         """
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
+    def want_verify(self, on: bool) -> None:
+        """Whether connections ask about chains that have passed verification. Corresponds to
+        SSL_CTX_set_verify(3).
+        """
+        self._switch(lib.TK_HOOK_VERIFY, on)
+
     def want_removed(self, on: bool) -> None:
         """Whether sessions that are removed from the cache are queued. Corresponds to
         SSL_CTX_sess_set_remove_cb(3).

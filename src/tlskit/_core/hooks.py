@@ -10,6 +10,7 @@ from __future__ import annotations
 from ssl import AlertDescription, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from typing import Any
 
+from .der import split
 from .native import ffi, lib
 
 
@@ -94,6 +95,19 @@ def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int
         return size
     except BaseException as error:
         return _refused(connection, error)
+
+
+@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return 0
+    try:
+        connection.on_verify(tuple(split(bytes(ffi.buffer(chain, size)))))
+        return 1
+    except BaseException as error:
+        _refused(connection, error)
+        return 0
 
 
 @ffi.def_extern(error=1)  # type: ignore[untyped-decorator,unused-ignore]

@@ -3,8 +3,9 @@ made.
 
 There are three: `ClientResumption` (client.py) offers a session and keeps those that arrive,
 `ServerResumption` (server.py) looks up what its client offers, and `NoResumption` does nothing, for
-connections that are authenticated by a pre-shared key. The connection calls its strategy at five
-moments, which are the methods of `Strategy`; nothing else of resumption is decided elsewhere.
+connections that are authenticated by a pre-shared key, and for those whose peers a callback judges.
+The connection calls its strategy at five moments, which are the methods of `Strategy`; nothing else
+of resumption is decided elsewhere.
 
 A strategy asks two things of its surroundings, both given as protocols: the connection
 (`Resumable`), and the policy that the connection verifies its peer by (`Policy`).

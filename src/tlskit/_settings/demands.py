@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._core.certificate import Certificate
+from .._core.der import split
 from .._state import Settings
 from .._trust_store import TrustStore
 from . import sources
 
+if TYPE_CHECKING:
+    from .._connection.object import SSLObject
+    from .._connection.socket import SSLSocket
+
 _DIGEST = 32  # bytes of SHA-256
+_COROUTINE = 0x80  # inspect.CO_COROUTINE, without loading inspect
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
@@ -65,6 +71,47 @@ class DemandSettings:
             self._settings.change(pins=digests)
 
     @property
+    def verify_callback(
+        self,
+    ) -> Callable[[SSLSocket | SSLObject, tuple[bytes, ...]], None] | None:
+        """Called as `verify_callback(connection, chain)` when the peer's chain has passed
+        verification, its name and the pins included; None: nobody is called.
+
+        The chain is that of the verified certificates in DER, from the peer's own to the root. The
+        callback returns None to accept it, or raises to refuse it: the handshake ends with an
+        alert, and what was raised comes out of the operation on this connection. A chain that has
+        not passed is refused without a call.
+
+        It is called for every connection, so none is resumed: clients offer no session, and servers
+        accept none. It is not called where no certificate is verified: for a client without one
+        under CERT_OPTIONAL, or with a pre-shared key. It runs inside the handshake, in the thread
+        that makes it, and must not use another connection that waits for this one. If a server's
+        `sni_callback` sets another context, the callbacks of both contexts are called.
+
+        Raises (when it is set):
+            ValueError: verify_mode is CERT_NONE, where nothing is verified.
+            TypeError: the value is not callable, or a coroutine function.
+
+        Corresponds to SSL_CTX_set_verify(3).
+        """
+        callback: Callable[..., None] | None = self._settings["verify_callback"]
+        return callback
+
+    @verify_callback.setter
+    def verify_callback(self, callback: Callable[..., None] | None) -> None:
+        if callback is not None and not callable(callback):
+            raise TypeError(f"verify_callback must be callable, got {type(callback).__name__}")
+        if _is_asynchronous(callback):
+            raise TypeError(
+                "verify_callback must be a plain function, got a coroutine function: OpenSSL does "
+                "not wait for it"
+            )
+        with self._settings.held():
+            if callback is not None and self._settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
+                raise ValueError("verify_callback needs a verify_mode other than CERT_NONE")
+            self._settings.change(verify_callback=callback)
+
+    @property
     def client_ca_names(self) -> tuple[Name, ...]:
         """The authorities that a server names when it asks for a client certificate, each as
         `getpeercert()` shows a subject. They only help a client with several certificates to
@@ -82,8 +129,13 @@ class DemandSettings:
             ders = value.authorities()
         else:
             joined = sources.chain("client_ca_names", value)
-            ders = list(sources.split(joined))
+            ders = list(split(joined))
         self._settings.change(client_ca_names=tuple(ders))
+
+
+def _is_asynchronous(callback: object) -> bool:
+    code = getattr(callback, "__code__", None)
+    return code is not None and bool(code.co_flags & _COROUTINE)
 
 
 def _digest(pin: str | bytes) -> bytes:

@@ -8,7 +8,7 @@ own are the caller's to forget.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
@@ -87,17 +87,6 @@ def chain(name: str, values: Any) -> bytes:
     if isinstance(values, (str, bytes, bytearray, os.PathLike)) or not isinstance(values, Iterable):
         values = (values,)
     return b"".join(in_der(name, certificate(name, value)) for value in values)
-
-
-def split(joined: bytes) -> Iterator[bytes]:
-    """Certificates in DER that stand end to end, one by one."""
-    at = 0
-    while at + 2 <= len(joined):
-        count = joined[at + 1] & 0x7F if joined[at + 1] & 0x80 else 0
-        head = 2 + count
-        size = int.from_bytes(joined[at + 2 : at + head], "big") if count else joined[at + 1]
-        yield joined[at : at + head + size]
-        at += head + size
 
 
 def _given(name: str, value: Any) -> Source:

@@ -60,6 +60,10 @@ class VerificationSettings:
         with self._settings.held():
             if mode is VerifyMode.CERT_NONE and self._settings["pins"]:
                 raise ValueError("Cannot set verify_mode to CERT_NONE when there are pins.")
+            if mode is VerifyMode.CERT_NONE and self._settings["verify_callback"] is not None:
+                raise ValueError(
+                    "Cannot set verify_mode to CERT_NONE when there is a verify_callback."
+                )
             if mode is VerifyMode.CERT_NONE and self._settings["check_hostname"]:
                 raise ValueError(
                     "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."

@@ -53,7 +53,8 @@ class State:
         "__weakref__", "_before", "_core", "busy", "by_key", "caches", "checks_hostname",
         "client_cache", "core", "id_context", "keyring", "max_early_data", "message_callback",
         "policy", "psk_client", "psk_server", "role", "searched", "server_cache", "sessions",
-        "settings", "shows_certificate", "sni_callback", "used", "verifies", "watches_sessions",
+        "settings", "shows_certificate", "sni_callback", "used", "verifies", "verify_callback",
+        "watches_sessions",
     )  # fmt: skip
 
     sessions: SessionSettings
@@ -137,6 +138,7 @@ class State:
         self.by_key: bool = self.psk_client is not None or self.psk_server is not None
         self.shows_certificate: bool = bool(settings["credentials"])
         self.sni_callback: Any = settings["sni_callback"]
+        self.verify_callback: Any = settings["verify_callback"]
         self.message_callback: Any = settings["message_callback"]
         self.client_cache, self.server_cache = self.caches.of(
             self.sessions, settings["credentials"]

@@ -169,6 +169,10 @@ ROWS: tuple[Row, ...] = (
     Row("keyring", None, _keyring, show=show.keyring),
     Row("ticket_keys", None, _set("ticket_keys"), judged=True, show=show.secret),
     Row("sni_callback", None, _wanted("want_servername"), show=show.call),
+    Row(
+        "verify_callback", None, _wanted("want_verify"),
+        policy=lambda v, role: v is not None, show=show.call,
+    ),
     Row("message_callback", None, _wanted("want_messages"), show=show.call),
     Row("psk_client", None, _psk(server=False), policy=_mark, show=show.psk),
     Row("psk_server", None, _psk(server=True), judged=True, policy=_mark, show=show.psk),
