@@ -23,7 +23,7 @@ from cffi import FFI
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "src" / "_tlsbind"))
-from decl import constants, features, names  # noqa: E402  (build-only text beside the package, found by the line above)
+from decl import constants, features, gates, names  # noqa: E402  (build-only text beside the package, found by the line above)
 
 OLDEST = (3, 0)
 CSRC = Path("src", "_tlsbind", "csrc")
@@ -324,7 +324,7 @@ def make_ffi() -> FFI:
     builder.cdef(border())
     builder.set_source(
         "_tlsbind._native",
-        tables(openssl.include),
+        tables(openssl.include) + gates.table(border()),
         sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
         depends=[
             "build_ffi.py",

@@ -96,7 +96,8 @@ class SSLContext(  # type: ignore[misc]
             warnings.warn(
                 f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2
             )
-        self: SSLContext = stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        with dormant.beginning:
+            self: SSLContext = stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup(protocol)
         return self
 

@@ -21,6 +21,7 @@ from ..support.pairs import (
     Background,
     client_context,
     memory_pair,
+    only,
     server_context,
     socket_pair,
 )
@@ -244,3 +245,64 @@ def test_child_does_not_wait_for_a_thread_that_asks_a_store(stage: Stage) -> Non
             end.close()
 
         assert in_child(work) == 0
+
+
+def calls_into_c(pki: PKI) -> dict[str, Callable[[], object]]:
+    """Work of each kind that is no connection's, and takes locks in libcrypto or in here."""
+    keyring, server = tlskit.TicketKeyring(), server_context(pki)
+    server.options |= tlskit.OP_NO_TICKET
+    client = client_context(pki)
+    only(tlskit.TLSVersion.TLSv1_2, client)
+    near, _ = memory_pair(client, server_context(pki))
+    session = near.session.to_bytes()
+
+    def configure() -> None:
+        context = server_context(pki)
+        context.set_ciphers("HIGH")
+        context.get_ciphers()
+
+    def trust() -> None:
+        client_context(pki).get_ca_certs()
+
+    def sessions() -> None:
+        made = tlskit.SSLSession.from_bytes(session)
+        assert made.info is not None
+        hash(made)
+        server.sessions.flush()
+        server.session_stats()
+
+    return {
+        "contexts": configure,
+        "trust": trust,
+        "sessions": sessions,
+        "keyrings": keyring.rotate,
+    }
+
+
+@pytest.mark.parametrize("busy", ["contexts", "trust", "sessions", "keyrings", "all"])
+def test_children_never_wait_for_calls_that_are_gone(pki: PKI, busy: str) -> None:
+    """Many forks, each while threads are inside libcrypto: the children do the same work."""
+    works = calls_into_c(pki)
+    stopped = threading.Event()
+
+    def keep_busy(work: Callable[[], object]) -> Callable[[], None]:
+        def run() -> None:
+            while not stopped.is_set():
+                work()
+
+        return run
+
+    chosen = list(works.values()) if busy == "all" else [works[busy]] * 3
+    threads = [Background(keep_busy(work)) for work in chosen]
+
+    def everything() -> None:
+        for work in works.values():
+            work()
+
+    try:
+        for _ in range(60):
+            assert in_child(everything) == 0
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.result()

@@ -2,7 +2,8 @@
    locked there, in libcrypto too, and what another thread was changing stays half changed.
 
    So a fork waits until no other thread is at work in here. Each crossing counts itself in and out,
-   which costs two additions; none of them waits for anything but a short computation, so the fork
+   which costs two additions: operations of connections do so themselves, all others do at the
+   border (decl/gates.py). None of them waits for anything but a short computation, so the fork
    waits for milliseconds at most. Threads that wait for a socket, for another write, or for Python
    behind a door, have counted themselves out and hold no lock. Those that want to come in while a
    fork is under way wait for its end.

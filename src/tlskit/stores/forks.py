@@ -27,17 +27,19 @@ class Forked:
         """
 
 
-_watched: weakref.WeakSet[Forked] = weakref.WeakSet()
+# By identity. Not a WeakSet: those cannot be listed while another thread adds to them.
+_watched: weakref.WeakValueDictionary[int, Forked] = weakref.WeakValueDictionary()
 _forking: list[Forked] = []
 
 
 def watch(thing: Forked) -> None:
     """Let its methods run at every fork while it lives."""
-    _watched.add(thing)
+    _watched[id(thing)] = thing
 
 
 def _before() -> None:
-    _forking[:] = list(_watched)
+    found = (reference() for reference in _watched.valuerefs())
+    _forking[:] = [thing for thing in found if thing is not None]
     for thing in _forking:
         thing._before_fork()
 
