@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import socket
 from typing import Any
 
 import prometheus_client
 import pytest
 
+import tlskit
 from tlskit import MemoryStore, TicketKeyring, metrics
 
-from .support.pairs import client_context, memory_pair, server_context
+from .support.pairs import Background, client_context, memory_pair, server_context
 from .support.pki import PKI
 
 
@@ -64,6 +66,34 @@ def test_the_collector(contexts: tuple[Any, Any]) -> None:
     assert registry.get_sample_value("tlskit_cached_sessions", {"context": "fetcher"}) == 0
     text = prometheus_client.generate_latest(registry).decode()
     assert 'tlskit_store_total{context="fetcher",event="calls"}' in text
+
+
+def test_handshakes_that_failed(pki: PKI) -> None:
+    client, server = client_context(pki), server_context(pki, identity=pki.stranger)
+    assert client.handshake_failures == server.handshake_failures == {}
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLCertVerificationError):
+            memory_pair(client, server)
+    memory_pair(client, server_context(pki))
+    assert client.handshake_failures == {"certificate_verify_failed": 2}
+    assert metrics.snapshot(client)["failed_certificate_verify_failed"] == 2
+    assert client.copy().handshake_failures == {}
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(metrics.Collector(fetcher=client, api=server))
+    labels = {"context": "fetcher", "reason": "certificate_verify_failed"}
+    assert registry.get_sample_value("tlskit_handshakes_failed_total", labels) == 2
+
+
+def test_a_server_counts_the_alert_that_it_gets(pki: PKI) -> None:
+    client, server = client_context(pki), server_context(pki, identity=pki.stranger)
+    near, far = socket.socketpair()
+    serving = Background(lambda: server.wrap_socket(far, server_side=True))
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        client.wrap_socket(near, server_hostname="localhost")
+    near.close()
+    error = serving.error
+    assert isinstance(error, tlskit.SSLError)
+    assert server.handshake_failures == {str(error.reason).lower(): 1}
 
 
 def test_the_collector_keeps_nothing_alive(pki: PKI) -> None:

@@ -173,7 +173,8 @@ class SSLContext(  # type: ignore[misc]
             server_side: whether this is the server's side.
             do_handshake_on_connect: make the handshake here, or in `connect`, or in the accepted
                 connection's own call.
-            suppress_ragged_eofs: read an end without close_notify as an ordinary end.
+            suppress_ragged_eofs: read an end without close_notify as an ordinary end, if the
+                context's own `suppress_ragged_eofs` allows it.
             server_hostname: the server's name or address, for the ClientHello and for verification.
             session: one to resume from. See `SSLSocket.session`.
             early_data: bytes for the server that need not wait for the handshake (0-RTT): they go
@@ -193,7 +194,7 @@ class SSLContext(  # type: ignore[misc]
             sock=sock,
             server_side=server_side,
             do_handshake_on_connect=do_handshake_on_connect and early is None,
-            suppress_ragged_eofs=suppress_ragged_eofs,
+            suppress_ragged_eofs=suppress_ragged_eofs and self.suppress_ragged_eofs,
             server_hostname=server_hostname,
             context=self,
             session=session,
@@ -321,6 +322,14 @@ class SSLContext(  # type: ignore[misc]
         if self._protocol is not _SSLMethod.PROTOCOL_TLS_SERVER:
             raise ValueError("SSLContext is not a server context.")
         self._settings.change(num_tickets=number)
+
+    @property
+    def handshake_failures(self) -> dict[str, int]:
+        """How many handshakes of this context have failed, by the reason: that of the SSLError
+        ("certificate_verify_failed" for one), or the name of another exception. Empty at first.
+        Any thread may ask.
+        """
+        return dict(sorted(self._settings.failures.snapshot().items()))
 
     def session_stats(self) -> dict[str, int]:
         """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to

@@ -24,6 +24,7 @@ __all__ = ["Collector", "snapshot"]
 
 _GAUGES = {"openssl_number"}
 _WORDS = {
+    "failed": "Handshakes that failed",
     "openssl": "OpenSSL's counters of sessions and handshakes (SSL_CTX_sess_number(3))",
     "resumption": "What became of the resumption of connections",
     "store": "What came of asking the session store",
@@ -36,8 +37,9 @@ def snapshot(context: SSLContext) -> dict[str, int]:
 
     The names begin with where a number is from: `openssl_` (the twelve counters of
     `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
-    store: calls, failures, slow ones, ...) and `tickets_` (of its keyring, which other contexts may
-    share). All but `openssl_number` only grow. Any thread may ask.
+    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason) and `tickets_`
+    (of its keyring, which other contexts may share). All but `openssl_number` only grow. Any thread
+    may ask.
     """
     sessions = context.sessions
     found = {f"openssl_{name}": number for name, number in asdict(sessions.stats()).items()}
@@ -45,6 +47,9 @@ def snapshot(context: SSLContext) -> dict[str, int]:
         (f"resumption_{name}", number) for name, number in sorted(sessions.counters.items())
     )
     found.update((f"store_{name}", number) for name, number in sessions.store_stats().items())
+    found.update(
+        (f"failed_{reason}", number) for reason, number in context.handshake_failures.items()
+    )
     keyring = context.tickets.keyring
     if keyring is not None:
         found.update(
@@ -58,7 +63,12 @@ class Collector:
     on, with labels.
 
     Each sample has the labels `context`, the keyword that the context was given under, and `event`,
-    the counter's name. A context that is gone is left out; the collector does not keep it alive.
+    the counter's name; `tlskit_handshakes_failed_total` has `reason` in its place. A context that
+    is gone is left out; the collector does not keep it alive.
+
+    Each process counts for itself. To scrape several workers behind one port, give each a port or a
+    path of its own for the metrics; the multiprocess mode of prometheus_client has no custom
+    collectors.
 
     Args:
         contexts: by the names that they get in the samples.
@@ -80,6 +90,9 @@ class Collector:
             part: self._core.CounterMetricFamily(f"tlskit_{part}", words, labels=labels)
             for part, words in _WORDS.items()
         }
+        counters["failed"] = self._core.CounterMetricFamily(
+            "tlskit_handshakes_failed", _WORDS["failed"], labels=["context", "reason"]
+        )
         cached = self._core.GaugeMetricFamily(
             "tlskit_cached_sessions", "Sessions in OpenSSL's own cache", labels=["context"]
         )

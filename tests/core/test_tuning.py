@@ -398,3 +398,30 @@ def test_no_new_keys_without_a_handshake(contexts):
         for method in (sock.renegotiate, sock.key_update):
             with pytest.raises(ValueError, match="no TLS connection"):
                 method()
+
+
+# -- ends ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suppressed", [True, False])
+def test_ragged_ends_of_a_context(contexts, suppressed):
+    client, server = contexts
+    assert client.suppress_ragged_eofs
+    client.suppress_ragged_eofs = suppressed
+    with socket_pair(client, server) as (near, far):
+        socket.socket(fileno=far.detach()).close()
+        if suppressed:
+            assert near.recv(1) == b""
+        else:
+            with pytest.raises(tlskit.SSLEOFError):
+                near.recv(1)
+        assert not near.close_notify_received
+    assert f"suppress_ragged_eofs: {suppressed}\n" in client.describe()
+
+
+def test_a_clean_end_is_none(contexts):
+    contexts[0].suppress_ragged_eofs = False
+    with socket_pair(*contexts) as (near, far):
+        far.close_notify()
+        assert near.recv(1) == b""
+        assert near.close_notify_received

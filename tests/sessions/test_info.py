@@ -989,3 +989,22 @@ def test_a_renegotiation(pki):
             assert info.peer_cipher_suites[:3] == first.peer_cipher_suites[:3]
             assert session.info.peer_groups == first.peer_groups == info.peer_groups
             assert SSLSession.from_bytes(far.session.to_bytes()).info == info
+
+
+# -- as a dictionary -------------------------------------------------------------------------------
+
+
+def test_as_a_dictionary(contexts):
+    import json
+
+    near, far = memory_pair(*contexts)
+    for end in (near, far):
+        found = json.loads(json.dumps(end.info.to_dict()))
+        assert found["version"] == end.version()
+        assert found["cipher"]["name"] == end.cipher()[0]
+        assert bytes.fromhex(found["session_id"]) == end.info.session_id == end.info.identity
+        assert [bytes.fromhex(der) for der in found["peer_certificate_chain"]] == list(
+            end.info.peer_certificate_chain
+        )
+        assert "identity" not in found
+        assert set(found) - {"session_id"} == set(end.info.__dataclass_fields__) - {"identity"}

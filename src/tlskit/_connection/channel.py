@@ -295,6 +295,8 @@ class Channel(Connection):
         self.always_hands_out = self._state.sessions.on_remove is not None
 
     def log_failure(self, error: Exception) -> None:
+        reason = getattr(error, "reason", None) or type(error).__name__
+        self._context_now._settings.failures.count(str(reason).lower())
         log.failure(self, error)
 
     def handshake_failed(self) -> None:

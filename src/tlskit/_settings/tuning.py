@@ -139,3 +139,20 @@ class TuningSettings:
     def max_cert_list(self, value: int) -> None:
         number = whole_number(value, "max_cert_list", 2**24 - 1, 1)
         self._settings.change(max_cert_list=number)
+
+    @property
+    def suppress_ragged_eofs(self) -> bool:
+        """Whether an end without close_notify may be read as an ordinary end by sockets that are
+        made with `suppress_ragged_eofs=True`, which is the default there, as in the stdlib.
+
+        Set it to False to have such an end raise SSLEOFError on every SSLSocket of this context,
+        also on those that libraries make: anybody on the way can cut a connection, and data that
+        does not say how long it is has lost its end then. An SSLObject raises in any case, and
+        `close_notify_received` tells afterwards. OP_IGNORE_UNEXPECTED_EOF, which some
+        distributions set, makes every end an ordinary one and goes before this.
+        """
+        return bool(self._settings["suppress_ragged_eofs"])
+
+    @suppress_ragged_eofs.setter
+    def suppress_ragged_eofs(self, value: bool) -> None:
+        self._settings.change(suppress_ragged_eofs=bool(value))

@@ -37,15 +37,27 @@ class Settings(Forked):
     Attributes:
         role: as it was given.
         tally: counts what becomes of the context's sessions.
+        failures: counts what its handshakes have failed of.
         frozen: whether settings are refused.
     """
 
-    __slots__ = ("__weakref__", "_draft", "_drafter", "_lock", "_state", "frozen", "role", "tally")
+    __slots__ = (
+        "__weakref__",
+        "_draft",
+        "_drafter",
+        "_lock",
+        "_state",
+        "failures",
+        "frozen",
+        "role",
+        "tally",
+    )
 
     def __init__(self, role: str, values: dict[str, Any]) -> None:
         settings = {**DEFAULTS, **values}
         self.role: str = role
         self.tally: Tally = Tally()
+        self.failures: Tally = Tally()
         self.frozen: bool = False
         self._state = State(role, settings, Caches(role, self.tally, settings["sessions"]))
         self._draft: State | None = None

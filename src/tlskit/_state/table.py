@@ -163,6 +163,7 @@ ROWS: tuple[Row, ...] = (
     _tuned("max_send_fragment"),
     _tuned("block_padding"),
     _tuned("max_cert_list"),
+    Row("suppress_ragged_eofs", True, show=str),
     Row("keylog", None, _keylog, show=show.keylog),
     Row("num_tickets", None, _set("num_tickets"), judged=True, show=str),
     Row("max_early_data", None, _set("max_early_data"), show=str),

@@ -124,7 +124,9 @@ class SessionInfo:
     """
 
     identity: bytes
-    """The session id. With TLS 1.3 a name that the client derives from its ticket."""
+    """The session id, by Pike's name for it; it says nothing of who the peer is. See
+    `session_id`.
+    """
     id_context: bytes
     """The session id context under which a server would resume it."""
     created: int
@@ -170,6 +172,18 @@ class SessionInfo:
     """The name in the certificate that the server's name matched."""
 
     # -- what follows from these -------------------------------------------------------------------
+
+    @property
+    def session_id(self) -> bytes:
+        """The session id. With TLS 1.3 a name that the client derives from its ticket."""
+        return self.identity
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all of it as what JSON can hold: bytes in hexadecimal digits, tuples as lists, and
+        what follows from the rest left out. The session id is under `session_id`.
+        """
+        found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
+        return {("session_id" if name == "identity" else name): v for name, v in found.items()}
 
     @property
     def peer_certificate(self) -> bytes | None:
@@ -399,3 +413,14 @@ def _yes(flag: int | None) -> bool | None:
 
 def _names(codes: tuple[int, ...] | None, names: dict[int, str]) -> tuple[str, ...] | None:
     return None if codes is None else tuple(name_of(code, names) for code in codes)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, (CipherInfo, KeyInfo)):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
