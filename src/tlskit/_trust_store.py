@@ -102,6 +102,9 @@ class TrustStore:
 
 
 def _load(holder: _Holder, source: Any) -> None:
+    converted = getattr(source, "to_cryptography", None)  # pyOpenSSL's
+    if converted is not None:
+        source = converted()
     if hasattr(source, "public_bytes") and not isinstance(source, bytes):
         from cryptography.hazmat.primitives.serialization import Encoding
 
