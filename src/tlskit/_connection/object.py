@@ -55,6 +55,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
             cls.read is SSLObject.read and cls.write is SSLObject.write
         ):  # nobody has overridden them: save a call each
             self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
+        if cls.do_handshake is SSLObject.do_handshake:  # an SSLWantReadError passes a frame less
+            self.do_handshake = self._sslobj.do_handshake  # type: ignore[method-assign]
         return self
 
     def __repr__(self) -> str:

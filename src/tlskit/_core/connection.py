@@ -9,9 +9,10 @@ timeout of 0 never waits: that is the memory transport, and non-blocking sockets
 New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after
 it.
 
-The crossing of a `read` or a `write` costs as much as a call or two of Python: the usual case is
-written out for that reason. All else goes through `_operate`, and what a signal or a pause has
-interrupted goes on there.
+The crossing of a `read` or a `write` costs as much as a call or two of Python, and each frame that
+an SSLWantReadError passes costs as much again: the usual case of these and of a handshake that
+never waits is written out for that reason. All else goes through `_operate`, and what a signal or a
+pause has interrupted goes on there.
 """
 
 from __future__ import annotations
@@ -43,31 +44,24 @@ if TYPE_CHECKING:
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
+_handshake = lib.tk_conn_handshake
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
-_INTERRUPTED, _PAUSED, _WANT_READ, _WANT_WRITE = (
-    lib.TK_INTERRUPTED,
-    lib.TK_PAUSED,
-    lib.TK_WANT_READ,
-    lib.TK_WANT_WRITE,
-)
+_INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
+_WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _WAITS = (_WANT_READ, _WANT_WRITE)
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
     _EARLY: lib.tk_conn_read_early,
-    _HANDSHAKE: lib.tk_conn_handshake, _READ: _read, _WRITE: _write,
+    _HANDSHAKE: _handshake, _READ: _read, _WRITE: _write,
     _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
 _CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY
 _DOING = {
-    _EARLY: "handshake",
-    _HANDSHAKE: "handshake",
-    _READ: "read",
-    _WRITE: "write",
-    _SHUTDOWN: "read",
-}
+    _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
+}  # fmt: skip
 
 _NULL = ffi.NULL
 _faults: list[Any] = []  # for the next connections: that large a struct costs more than to open one
@@ -197,6 +191,16 @@ class Connection(Observed, Exporter, Peer, Rekeying):
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
+        if timeout == 0.0 and self.on_session is None and self.late_error is None:
+            n: int = _handshake(self._conn, 0)
+            if self.late_error is not None:
+                self._raise_late_error()
+            if n > 0:
+                return
+            if n == _WANT_READ:
+                raise want_read()
+            if n != _PAUSED and n != _INTERRUPTED:
+                raise self._error(n, _HANDSHAKE)
         self._operate(_HANDSHAKE, (), timeout)
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
