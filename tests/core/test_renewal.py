@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 import tlskit
 from tlskit import MemoryStore, TLSVersion
@@ -84,6 +88,29 @@ def test_sessions_outlive_the_renewal(files, contexts, pki, tickets, certified):
     near, far = memory_pair(client, server, session=session)
     assert near.session_reused
     assert far.session_reused
+
+
+def test_the_order_of_the_names_does_not_matter(files, contexts):
+    client, server = contexts
+    files.renew("localhost", "other.example", "127.0.0.1")
+    server.reload(files.chain, files.key)
+    client.sessions.store = MemoryStore()
+    server.sessions.store = MemoryStore()  # whose entries are bound to the names
+    _exchange(client, server)
+    files.renew("127.0.0.1", "other.example", "localhost")
+    server.reload(files.chain, files.key)
+    assert _exchange(client, server).session_reused
+    files.renew("127.0.0.1", "other.example", "localhost", "more.example")
+    server.reload(files.chain, files.key)
+    assert not _exchange(client, server).session_reused
+
+
+def _exchange(client: Any, server: Any) -> Any:
+    """A connection whose client has read its tickets."""
+    near, far = memory_pair(client, server)
+    far.write(b"x")
+    assert near.read(1) == b"x"
+    return near
 
 
 def test_sessions_in_a_store_outlive_the_renewal(files, contexts):
@@ -203,6 +230,57 @@ def test_a_chain_out_of_order(files, contexts):
     files.chain.write_bytes(blobs[0] + files.root.cert_pem.bytes() + b"".join(blobs[1:]))
     leaf.private_key_pem.write_to_path(str(files.key))
     refused(contexts[1], contexts[0], ValueError, "not in order", files.chain, files.key)
+
+
+def test_a_chain_with_an_authority_of_the_right_name_and_another_key(files, contexts):
+    middle = files.root.create_child_ca()
+    leaf = middle.issue_cert("localhost")
+    blobs = [blob.bytes() for blob in leaf.cert_chain_pems]
+    name = x509.load_pem_x509_certificate(blobs[0]).issuer
+    other = ec.generate_private_key(ec.SECP256R1())
+    false = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(other.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(NOW - YEAR)
+        .not_valid_after(NOW + YEAR)
+        .sign(other, hashes.SHA256())
+    )
+    leaf.private_key_pem.write_to_path(str(files.key))
+    files.chain.write_bytes(blobs[0] + false.public_bytes(Encoding.PEM))
+    match = "certificate 0 was not signed by the key of certificate 1"
+    refused(contexts[1], contexts[0], ValueError, match, files.chain, files.key)
+    files.chain.write_bytes(b"".join(blobs))
+    contexts[1].reload(files.chain, files.key)
+
+
+def revocations(files: Files, since: Any, until: Any) -> bytes:
+    """A list that revokes nothing, in PEM."""
+    root = x509.load_pem_x509_certificate(files.root.cert_pem.bytes())
+    key: Any = load_pem_private_key(files.root.private_key_pem.bytes(), None)
+    builder = x509.CertificateRevocationListBuilder(root.subject, since, until)
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "match"),
+    [(-2, -1, "expired on"), (1, 2, "is not valid before")],
+    ids=["expired", "not yet"],
+)
+def test_a_revocation_list_out_of_date(files, contexts, tmp_path, since, until, match):
+    client, _ = contexts
+    path = tmp_path / "crl.pem"
+    good = revocations(files, NOW - YEAR, NOW + YEAR)
+    path.write_bytes(good + revocations(files, NOW + since * YEAR, NOW + until * YEAR))
+    before = client.describe()
+    with pytest.raises(ValueError, match=rf"crl '.*': the list of .*trustme.* {match}"):
+        client.reload(crl=path)
+    assert client.describe() == before
+    path.write_bytes(good)
+    client.reload(crl=path)
+    assert client.cert_store_stats()["crl"] == 1
 
 
 def test_a_chain_that_stops_short(files, contexts):

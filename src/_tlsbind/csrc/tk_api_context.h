@@ -55,6 +55,8 @@ typedef struct { /* each is the SHA-256 of it */
 void tk_credential_free(tk_credential *k); /* gives up one reference */
 void tk_credential_facts_of(tk_credential *k, tk_credential_facts *out);
 void tk_credential_chain(tk_credential *k, tk_records *out); /* DER, the leaf first */
+/* the first certificate that the next one's key has not signed, counting from the leaf; -1: none */
+int32_t tk_credential_unsigned(tk_credential *k);
 /* accepted: it has passed the security level before, when it was another one */
 int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault);
 void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s);

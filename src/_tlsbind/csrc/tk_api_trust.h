@@ -13,6 +13,8 @@ int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *faul
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);
 int tk_trust_add_directory(X509_STORE *s, tk_directory *d, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
+/* the first CRL in it that is not in force: its dates, as in tk_x509_fields, and its issuer */
+void tk_trust_stale_crl(X509_STORE *s, tk_records *out);
 void tk_trust_authorities(X509_STORE *s, tk_records *out); /* DER of each CA certificate */
 int tk_trust_digest(X509_STORE *s, void *into); /* 32 bytes for all that is in it, in any order */
 void tk_distrust_digest(void *into);            /* 32 bytes for the keys that no chain may hold */

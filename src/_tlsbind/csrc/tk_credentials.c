@@ -105,13 +105,33 @@ struct tk_credential {
     tk_credential_facts facts;
 };
 
-/* Stands for the names in a certificate: a new one for the same names is the same identity. */
+/* Shorter encodings first: any order will do that depends on nothing but the names. */
+static int compare_names(const GENERAL_NAME *const *a, const GENERAL_NAME *const *b)
+{
+    unsigned char *one = NULL, *other = NULL;
+    int size = i2d_GENERAL_NAME((GENERAL_NAME *)*a, &one), difference;
+
+    difference = size - i2d_GENERAL_NAME((GENERAL_NAME *)*b, &other);
+    if (difference == 0 && size > 0)
+        difference = memcmp(one, other, (size_t)size);
+    OPENSSL_free(one);
+    OPENSSL_free(other);
+    return difference;
+}
+
+/* Stands for the names in a certificate: a new one for the same names is the same identity, in
+   whatever order an authority has put them. */
 static int digest_names(X509 *x, uint8_t *out)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     uint8_t *der = NULL;
-    int size = names != NULL ? i2d_GENERAL_NAMES(names, &der) : 0;
-    int ok;
+    int size, ok;
+
+    if (names != NULL) {
+        sk_GENERAL_NAME_set_cmp_func(names, compare_names);
+        sk_GENERAL_NAME_sort(names);
+    }
+    size = names != NULL ? i2d_GENERAL_NAMES(names, &der) : 0;
 
     if (size > 0)
         ok = EVP_Digest(der, (size_t)size, out, NULL, EVP_sha256(), NULL);
@@ -200,6 +220,21 @@ void tk_credential_chain(tk_credential *k, tk_records *out)
     tk_x509_der(k->parts.leaf, out);
     for (i = 0; i < sk_X509_num(k->parts.chain); i++)
         tk_x509_der(sk_X509_value(k->parts.chain, i), out);
+}
+
+int32_t tk_credential_unsigned(tk_credential *k)
+{
+    int32_t i, found = -1;
+
+    ERR_set_mark();
+    for (i = 0; found < 0 && i < sk_X509_num(k->parts.chain); i++) {
+        X509 *x = i == 0 ? k->parts.leaf : sk_X509_value(k->parts.chain, i - 1);
+        EVP_PKEY *key = X509_get0_pubkey(sk_X509_value(k->parts.chain, i));
+        if (key == NULL || X509_verify(x, key) != 1)
+            found = i;
+    }
+    ERR_pop_to_mark();
+    return found;
 }
 
 /* The level that a context had when it took this, while it takes it again. */

@@ -5,6 +5,8 @@
 #include <openssl/x509v3.h>
 
 #include "tk_crl.h"
+#include "tk_records.h"
+#include "tk_x509.h"
 
 static int same_extension(const X509_CRL *a, const X509_CRL *b, int nid)
 {
@@ -91,4 +93,26 @@ int tk_crl_is_replaced(const X509_OBJECT *o, const STACK_OF(X509_OBJECT) *among)
             return 1;
     }
     return 0;
+}
+
+static void add_time(tk_records *out, uint32_t tag, const ASN1_TIME *time)
+{
+    BIO *b = time != NULL ? BIO_new(BIO_s_mem()) : NULL;
+    char *text;
+    long size;
+
+    if (b != NULL && ASN1_TIME_print(b, time) == 1 && (size = BIO_get_mem_data(b, &text)) > 0)
+        tk_records_add(out, tag, text, (size_t)size);
+    BIO_free(b);
+}
+
+int tk_crl_stale(const X509_CRL *c, tk_records *out)
+{
+    if (in_force(c))
+        return 0;
+    add_time(out, TK_X509_NOT_BEFORE, X509_CRL_get0_lastUpdate(c));
+    add_time(out, TK_X509_NOT_AFTER, X509_CRL_get0_nextUpdate(c));
+    tk_x509_name(out, X509_CRL_get_issuer(c), TK_X509_ISSUER_RDN, TK_X509_ISSUER_NAME,
+                 TK_X509_ISSUER_VALUE);
+    return 1;
 }

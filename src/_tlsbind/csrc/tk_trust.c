@@ -163,6 +163,19 @@ void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t
     close_objects(s, objects);
 }
 
+void tk_trust_stale_crl(X509_STORE *s, tk_records *out)
+{
+    STACK_OF(X509_OBJECT) *objects = open_objects(s);
+    int i, found = 0;
+
+    for (i = 0; !found && i < sk_X509_OBJECT_num(objects); i++) {
+        X509_OBJECT *o = sk_X509_OBJECT_value(objects, i);
+        if (X509_OBJECT_get_type(o) == X509_LU_CRL)
+            found = tk_crl_stale(X509_OBJECT_get0_X509_CRL(o), out);
+    }
+    close_objects(s, objects);
+}
+
 void tk_trust_authorities(X509_STORE *s, tk_records *out)
 {
     STACK_OF(X509_OBJECT) *objects;

@@ -152,6 +152,17 @@ class Certificate:
         return known.copy()
 
 
+def dated(entries: list[tuple[int, bytes]]) -> dict[str, Any] | None:
+    """The issuer and the dates of something that an authority has signed; None: nothing came."""
+    if not entries:
+        return None
+    found: dict[str, Any] = {_TEXTS[tag]: body.decode() for tag, body in entries if tag in _TEXTS}
+    found["issuer"] = _name(
+        entries, lib.TK_X509_ISSUER_RDN, lib.TK_X509_ISSUER_NAME, lib.TK_X509_ISSUER_VALUE
+    )
+    return found
+
+
 def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "subject": _name(

@@ -78,6 +78,13 @@ class Credential:
         self.names: bytes = bytes(ffi.buffer(facts.names))
         self.subject: bytes = bytes(ffi.buffer(facts.subject))
 
+    def unsigned(self) -> int | None:
+        """The first certificate that is not signed by the key of the next one, counting from 0;
+        None: the chain is sound. Corresponds to X509_verify(3).
+        """
+        found: int = lib.tk_credential_unsigned(self._credential)
+        return None if found < 0 else found
+
     def certificates(self) -> list[Certificate]:
         """The certificate and its chain."""
         found = listed(lambda out: lib.tk_credential_chain(self._credential, out))

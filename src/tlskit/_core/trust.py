@@ -6,6 +6,7 @@ from typing import Any
 from weakref import ref
 
 from .._digest import sha256
+from .certificate import dated
 from .directory import Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
@@ -162,6 +163,12 @@ class TrustStore:
         x509, crl, ca = ffi.new("int32_t *"), ffi.new("int32_t *"), ffi.new("int32_t *")
         lib.tk_trust_count(self._store, x509, crl, ca)
         return {"x509": x509[0], "crl": crl[0], "x509_ca": ca[0]}
+
+    def stale_list(self) -> dict[str, Any] | None:
+        """The first CRL whose dates do not allow its use now, as `Certificate.fields` shows its
+        issuer and its dates; None: all are in force.
+        """
+        return dated(list(listed(lambda out: lib.tk_trust_stale_crl(self._store, out))))
 
     def authorities(self) -> list[bytes]:
         """The CA certificates in DER."""

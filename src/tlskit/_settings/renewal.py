@@ -61,8 +61,9 @@ class RenewalSettings:
             OSError: a file cannot be read.
             SSLError: what a file holds cannot be read, or the key does not go with the certificate.
                 A file that is still being written is refused in this way.
-            ValueError: a certificate is not in date, the chain is not in order or stops short, a
-                name that was served is missing, or no file is given.
+            ValueError: a certificate or a revocation list is not in date, the chain is not in order
+                (each certificate must be signed by the next one) or stops short, a name that was
+                served is missing, or no file is given.
             RuntimeError: the context is frozen.
 
         On any error nothing has changed. Safe from any thread; it never waits for a peer.
@@ -149,6 +150,12 @@ def check_renewal(fresh: Credential, before: Credential | None, *, other_names: 
                 f"{_words(one['issuer'])}, and certificate {number + 1} is of "
                 f"{_words(issuer['subject'])}"
             )
+    broken = fresh.unsigned()
+    if broken is not None:
+        raise ValueError(
+            f"the chain is not in order: certificate {broken} was not signed by the key of "
+            f"certificate {broken + 1}, although that one has the name of its issuer"
+        )
     if before is None:
         return
     was = before.certificates()
@@ -211,4 +218,10 @@ def _lists(path: str | None) -> TrustStore:
     store.add_pem(files.read(path))
     if store.count()["crl"] == 0:
         raise ValueError(f"crl {path!r} holds no certificate revocation list")
+    stale = store.stale_list()
+    if stale is not None:
+        begins, ends = stale["notBefore"], stale.get("notAfter")
+        early = now() < cert_time_to_seconds(begins)
+        when = f"is not valid before {begins}" if early else f"expired on {ends}"
+        raise ValueError(f"crl {path!r}: the list of {_words(stale['issuer'])} {when}")
     return store
