@@ -52,8 +52,7 @@ _WAITS = (_WANT_READ, _WANT_WRITE)
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
-    _EARLY: lib.tk_conn_read_early,
-    _HANDSHAKE: _handshake, _READ: _read, _WRITE: _write,
+    _EARLY: lib.tk_conn_read_early, _HANDSHAKE: _handshake, _READ: _read, _WRITE: _write,
     _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _native_select = wait.native_select
@@ -352,9 +351,8 @@ class Connection(Observed, Exporter, Peer, Rekeying):
             if n > 0 or (n == 0 and kind in (_READ, _WRITE, _EARLY)):
                 return n
             if n == _INTERRUPTED:
-                if (
-                    deadline is not None and monotonic() >= deadline
-                ):  # signals may come faster than time passes
+                # signals may come faster than time passes
+                if deadline is not None and monotonic() >= deadline:
                     raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
             if n == _PAUSED:
