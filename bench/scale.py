@@ -37,14 +37,20 @@ def stores(counts: list[int]) -> None:
             for done in range(first + 1, count + 1):
                 store.put(key(done), os.urandom(VALUE), 7200)
             putting = (count - first) / (perf_counter() - begun)
+            # spread over what was put since the last measurement: earlier ones were taken
+            step = (count - first) // SAMPLE
+            sample = [key(first + number * step) for number in range(1, SAMPLE + 1)]
             begun = perf_counter()
-            for number in range(1, SAMPLE + 1):
-                store.get(key(number * (count // SAMPLE)))
+            found = sum(store.get(one) is not None for one in sample)
             looking = SAMPLE / (perf_counter() - begun)
             begun = perf_counter()
-            for number in range(1, SAMPLE + 1):
-                store.take(key(number * (count // SAMPLE)))
+            taken = [store.take(one) for one in sample]
             taking = SAMPLE / (perf_counter() - begun)
+            if found < SAMPLE or None in taken:
+                raise SystemExit(
+                    f"bench: of {SAMPLE} sessions stored, {found} were found: the file is full at "
+                    f"{count} (a SQLiteStore holds 256 MiB)"
+                )
             size = sum(file.stat().st_size for file in Path(name).iterdir()) / 1024 / count
             print(f"| {count:,} | {putting:,.0f} | {taking:,.0f} | {looking:,.0f} | {size:.2f} |")
 
