@@ -2,7 +2,7 @@
 # Install what building and testing need of the system:
 # `tools/setup-machine.sh [valgrind] [testsuite] [servers]`, with PYTHON as in the Makefile;
 # `testsuite` is that Python's package `test`, and `servers` are those that the tests talk to
-# (redis, memcached, nginx, PostgreSQL, GnuTLS, Node, ProFTPD). They are not started.
+# (redis, memcached, nginx, PostgreSQL, GnuTLS, Node, Java, ProFTPD). They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -33,6 +33,7 @@ missing() {
                 command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgresql
                 command -v gnutls-cli >/dev/null || echo gnutls-bin
                 command -v node >/dev/null || echo nodejs
+                command -v javac >/dev/null || echo default-jdk-headless
                 [ -e /usr/lib/proftpd/mod_tls.so ] || echo 'proftpd-core proftpd-mod-crypto'
                 ;;
             testsuite) "$python" -c 'import test.support' 2>/dev/null || "$python" -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])' ;;
