@@ -124,9 +124,11 @@ def resumed_by_id(visited: Visited) -> None:
 
 
 def run(*command: str | Path, environment: dict[str, str] | None = None) -> str:
+    # a sanitizer that is loaded into this process first is not for theirs
+    inherited = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     done = subprocess.run(
         [os.fspath(word) for word in command], input="", capture_output=True, text=True, timeout=60,
-        check=False, env={**os.environ, **(environment or {})},
+        check=False, env={**inherited, **(environment or {})},
     )  # fmt: skip
     return done.stdout + done.stderr
 
