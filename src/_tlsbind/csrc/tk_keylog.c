@@ -48,7 +48,8 @@ void tk_keylog_write(const SSL *ssl, const char *line)
     if (k == NULL)
         return;
     tk_lock(&k->mutex); /* whole lines, whatever the threads do */
-    BIO_printf(k->file, "%s\n", line);
+    BIO_puts(k->file, line); /* BIO_printf would leave the secret on the stack */
+    BIO_puts(k->file, "\n");
     (void)BIO_flush(k->file);
     tk_unlock(&k->mutex);
 }

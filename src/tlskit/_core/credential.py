@@ -8,6 +8,7 @@ from .certificate import Certificate
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
 from .trouble import explain_loading
+from .wiped import wipe
 
 
 class PasswordWanted(Exception):
@@ -25,8 +26,7 @@ class Source(NamedTuple):
 
     def wipe(self) -> None:
         """Overwrite it, if it is a copy of tlskit's own."""
-        if isinstance(self.data, bytearray) and self.data:
-            lib.tk_wipe(ffi.from_buffer(self.data), len(self.data))
+        wipe(self.data)
 
 
 PEM, DER, PKCS12, URI = lib.TK_FORM_PEM, lib.TK_FORM_DER, lib.TK_FORM_PKCS12, lib.TK_FORM_URI
@@ -55,9 +55,11 @@ class Credential:
 
     __slots__ = ("_credential", "kind", "names", "subject")
 
-    def __init__(self, chain: Source, key: Source | None, password: bytes | None) -> None:
+    def __init__(self, chain: Source, key: Source | None, password: bytearray | None) -> None:
         fault, out = ffi.new("tk_fault *"), ffi.new("tk_credential **")
-        given, size = (ffi.NULL, -1) if password is None else (password, len(password))
+        given, size = ffi.NULL, -1
+        if password is not None:
+            given, size = ffi.from_buffer(password), len(password)
         sources = ffi.new("tk_source *"), ffi.new("tk_source *")
         buffers = []  # what the sources point to
         for source, one in zip(sources, (chain, key), strict=True):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
-from .native import ffi, lib, listed
+from .native import ffi, lib, listed, only
 
 MOST = 1 << 30  # bytes; a bound for what is named by mistake
 _SECOND = 10**9
@@ -75,6 +75,24 @@ def read(path: str) -> bytes:
         number = lib.tk_file_read(os.fsencode(path), MOST, out)
 
     content = b"".join(data for _, data in listed(fill))
+    if number:
+        raise OSError(number, os.strerror(number), path)
+    return content
+
+
+def read_secret(path: str) -> bytearray:
+    """Return the content of a file in the one copy that Python gets, for the caller to wipe.
+
+    Raises:
+        OSError: it cannot be read, or is larger than 1 GiB.
+    """
+    number = 0
+
+    def fill(out: Any) -> None:
+        nonlocal number
+        number = lib.tk_file_read(os.fsencode(path), MOST, out)
+
+    content = only(fill)
     if number:
         raise OSError(number, os.strerror(number), path)
     return content

@@ -18,6 +18,7 @@ __all__ = [
     "give_back",
     "lib",
     "listed",
+    "only",
     "owned",
     "spare",
     "spares",
@@ -39,20 +40,37 @@ def owned(pointer: Any, free: Any) -> Any:
 
 
 def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
-    """Let a C helper fill a tk_records, and give its (tag, bytes) pairs."""
+    """Let a C helper fill a tk_records, and give its (tag, bytes) pairs: of each, one copy."""
+    records, found, at = ffi.new("tk_records *"), [], 0
+    try:
+        fill(records)
+        if records.failed:
+            raise MemoryError("there was no memory for a list from OpenSSL")
+        data = ffi.buffer(records.data, records.size) if records.size else b""
+        while at < len(data):
+            tag, size = _HEAD.unpack_from(data, at)
+            found.append((tag, data[at + 8 : at + 8 + size]))
+            at += 8 + size
+    finally:
+        lib.tk_records_free(records)
+    yield from found
+
+
+def only(fill: Callable[[Any], object]) -> bytearray:
+    """Let a C helper fill a tk_records with one body, and give that in a bytearray, which can be
+    wiped; an empty one when there is none.
+    """
     records = ffi.new("tk_records *")
     try:
         fill(records)
         if records.failed:
             raise MemoryError("there was no memory for a list from OpenSSL")
-        data = bytes(ffi.buffer(records.data, records.size)) if records.size else b""
+        if not records.size:
+            return bytearray()
+        with memoryview(ffi.buffer(records.data, records.size)) as view:
+            return bytearray(view[_HEAD.size :])
     finally:
         lib.tk_records_free(records)
-    at = 0
-    while at < len(data):
-        tag, size = _HEAD.unpack_from(data, at)
-        yield tag, data[at + 8 : at + 8 + size]
-        at += 8 + size
 
 
 class Spare:

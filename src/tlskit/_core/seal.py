@@ -16,9 +16,9 @@ class SealKey:
 
     __slots__ = ("_seal", "id")
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self, secret: bytes | bytearray) -> None:
         fault = ffi.new("tk_fault *")
-        seal = lib.tk_seal_new(secret, len(secret), fault)
+        seal = lib.tk_seal_new(ffi.from_buffer(secret), len(secret), fault)
         if seal == ffi.NULL:
             raise from_queue(fault)
         self._seal = owned(seal, lib.tk_seal_free)
@@ -42,4 +42,7 @@ class SealKey:
         plain = ffi.new("char[]", size or 1)
         if not lib.tk_seal_open(self._seal, about, len(about), sealed, len(sealed), plain):
             return None
-        return bytes(ffi.buffer(plain, size))
+        try:
+            return bytes(ffi.buffer(plain, size))
+        finally:
+            lib.tk_wipe(plain, size)

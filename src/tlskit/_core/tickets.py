@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from .fault import from_queue
 from .native import ffi, lib, owned
+from .wiped import wipe
 
 _T = TypeVar("_T")
 KINDS = {"given": lib.TK_RING_GIVEN, "own": lib.TK_RING_OWN, "shared": lib.TK_RING_SHARED}
@@ -24,8 +25,12 @@ class TicketKey(NamedTuple):
     """
 
     name: bytes
-    hmac: bytes
-    aes: bytes
+    hmac: bytes | bytearray
+    aes: bytes | bytearray
+
+    def wipe(self) -> None:
+        """Overwrite what is secret, if it is a copy of tlskit's own."""
+        wipe(self.hmac, self.aes)
 
     def __repr__(self) -> str:
         return f"TicketKey(name={self.name.hex()})"
@@ -58,20 +63,33 @@ class Ring:
     def set_keys(self, keys: Sequence[TicketKey]) -> None:
         """Put these in place of all: the first encrypts."""
         fault = ffi.new("tk_fault *")
-        packed = (
-            bytes([len(key.aes)]) + key.name + key.hmac.ljust(32, b"\0") + key.aes.ljust(32, b"\0")
-            for key in keys
-        )
-        self._check(lib.tk_ring_set_keys(self._ring, b"".join(packed), len(keys), fault), fault)
+        packed = bytearray(_PACKED * len(keys))
+        for at, key in zip(range(0, len(packed), _PACKED), keys, strict=True):
+            packed[at] = len(key.aes)
+            packed[at + 1 : at + 17] = key.name
+            packed[at + 17 : at + 17 + len(key.hmac)] = key.hmac
+            packed[at + 49 : at + 49 + len(key.aes)] = key.aes
+        try:
+            status = lib.tk_ring_set_keys(self._ring, ffi.from_buffer(packed), len(keys), fault)
+        finally:
+            wipe(packed)
+        self._check(status, fault)
 
-    def set_secrets(self, secrets: Sequence[bytes]) -> None:
+    def set_secrets(self, secrets: Sequence[bytes | bytearray]) -> None:
         """Derive from these in place of all: the first one's keys encrypt."""
         fault = ffi.new("tk_fault *")
         sizes = ffi.new("size_t[]", [len(secret) for secret in secrets])
-        self._check(
-            lib.tk_ring_set_secrets(self._ring, b"".join(secrets), sizes, len(secrets), fault),
-            fault,
-        )
+        joined, at = bytearray(sum(len(secret) for secret in secrets)), 0
+        for secret in secrets:
+            joined[at : at + len(secret)] = secret
+            at += len(secret)
+        try:
+            status = lib.tk_ring_set_secrets(
+                self._ring, ffi.from_buffer(joined), sizes, len(secrets), fault
+            )
+        finally:
+            wipe(joined)
+        self._check(status, fault)
 
     def rotate(self, *, forget: bool) -> None:
         """Let a new random key encrypt; those of before decrypt until their last ticket has ended,

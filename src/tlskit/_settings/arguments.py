@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from .._core import files
 from .._core.paths import named_path
+from .._core.wiped import encoded
 
 _Callback = TypeVar("_Callback")
 
@@ -65,15 +66,20 @@ def content_of(name: str, value: Any) -> bytes:
     return files.read(named_path(name, value))
 
 
-def password_of(value: Any, complaint: str = "password should be a string or callable") -> bytes:
-    """Take a password as bytes."""
+def secret_of(name: str, value: Any) -> bytearray:
+    """Read the file of that path, which may hold a secret: the caller wipes what it gets."""
+    return files.read_secret(named_path(name, value))
+
+
+def password_of(
+    value: Any, complaint: str = "password should be a string or callable"
+) -> bytearray:
+    """Take a password as bytes: a copy, which the caller wipes."""
     if isinstance(value, str):
-        raw = value.encode()
-    elif isinstance(value, (bytes, bytearray)):
-        raw = bytes(value)
-    else:
-        raise TypeError(complaint)
-    return raw
+        return encoded(value)
+    if isinstance(value, (bytes, bytearray)):
+        return bytearray(value)
+    raise TypeError(complaint)
 
 
 def whole_number(value: int, what: str, most: int | None = None, least: int = 0) -> int:

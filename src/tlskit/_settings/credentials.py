@@ -10,6 +10,7 @@ from .._core.credential import DER, PEM, Credential, PasswordWanted, Source
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.paths import without_values
+from .._core.wiped import wipe
 from .._state import Settings
 from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
@@ -202,14 +203,21 @@ def _read(chain: Source, key: Source | None, password: Any) -> Credential:
 
 def _asking(chain: Source, key: Source | None, password: Any) -> Credential:
     if password is not None and not callable(password):
-        return Credential(chain, key, password_of(password))
+        return _opened(chain, key, password_of(password))
     try:
         return Credential(chain, key, None)
     except PasswordWanted:
         if password is None:
             raise SSLError(1, "the private key is encrypted, and no password was given") from None
     given = password_of(password(), "password callback must return a string")
-    return Credential(chain, key, given)
+    return _opened(chain, key, given)
+
+
+def _opened(chain: Source, key: Source | None, password: bytearray) -> Credential:
+    try:
+        return Credential(chain, key, password)
+    finally:
+        wipe(password)
 
 
 def _keys(

@@ -1,22 +1,24 @@
 """Where certificates and keys come from: files, bytes, objects of `cryptography`, URIs.
 
 Everything a user may give becomes a Source: its form and its bytes. What is copied here of a
-private key is a bytearray, and wiped once OpenSSL has read it. Objects and bytes of the caller's
-own are the caller's to forget.
+private key is a bytearray, and wiped once OpenSSL has read it. Objects, text and bytes of the
+caller's own are the caller's to forget, and so is what `cryptography` writes of a key of its own.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
 from .._core.credential import DER, PEM, PKCS12, URI, Source
-from .arguments import content_of
+from .._core.wiped import encoded
+from .arguments import secret_of
 
 _BEGIN = "-----BEGIN"
-_CERTIFICATE_END = "-----END CERTIFICATE-----"
+_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _SCHEMES = ("pkcs11:", "file:", "handle:", "org.openssl.")
 
 
@@ -60,7 +62,7 @@ def pkcs12(name: str, value: Any) -> Source:
     """The source of a PKCS#12 file: its path or its bytes."""
     if isinstance(value, (bytes, bytearray, memoryview)) and _is_der(value):
         return Source(PKCS12, bytearray(value))
-    return Source(PKCS12, bytearray(content_of(name, value)))
+    return Source(PKCS12, secret_of(name, value))
 
 
 def in_der(name: str, source: Source) -> bytes:
@@ -73,13 +75,10 @@ def in_der(name: str, source: Source) -> bytes:
         return bytes(source.data)
     if source.form != PEM:
         raise ValueError(f"{name} must be certificates in PEM or DER, not a URI")
-    text = bytes(source.data).decode("latin-1")
-    blocks = [part for part in text.split(_CERTIFICATE_END) if _BEGIN in part]
-    if not blocks:
+    blocks = [bytes(found[0]).decode("latin-1") for found in _CERTIFICATE.finditer(source.data)]
+    if not blocks:  # nothing else is copied out of it: there may be a key
         raise ValueError(f"{name} holds no certificate in PEM or DER")
-    return b"".join(
-        PEM_cert_to_DER_cert(block[block.index(_BEGIN) :] + _CERTIFICATE_END) for block in blocks
-    )
+    return b"".join(map(PEM_cert_to_DER_cert, blocks))
 
 
 def chain(name: str, values: Any) -> bytes:
@@ -98,10 +97,10 @@ def _given(name: str, value: Any) -> Source:
             return Source(DER, raw)
     elif isinstance(value, str):
         if _BEGIN in value:
-            return Source(PEM, value.encode("ascii", "replace"))
+            return Source(PEM, encoded(value, "ascii", "replace"))
         if value.startswith(_SCHEMES) and not os.path.exists(value):
             return Source(URI, value.encode() + b"\0")
-    content = bytearray(content_of(name, value))
+    content = secret_of(name, value)
     return Source(DER if _is_der(content) else PEM, content)
 
 

@@ -13,12 +13,13 @@ import os
 from collections.abc import Callable, Iterable
 from threading import Lock, get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from .._core.paths import without_values
-from .._core.tickets import MOST_SECRETS, Ring, TicketKey
-from .._digest import sha256
-from .sources import CallbackSource, FileSource, Source, key_from, whole
+from .._core.tickets import Ring, TicketKey
+from .._core.wiped import wipe
+from .given import MOST_PERIODS, digest_of, keys_of, secrets_of, wipe_keys
+from .sources import CallbackSource, FileSource, Source, whole
 from .wiping import wiper
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 PERIOD = 3600
 LIFETIME = 7200
 WEEK = 7 * 86400
-_MOST_PERIODS = 62
-_SHORTEST_SECRET = 32
 
 
 @dataclass(frozen=True)
@@ -101,10 +100,10 @@ class TicketKeyring:
         self._kind = kind
         self._lifetime = whole(lifetime, "the lifetime of tickets", 1, WEEK, "seconds")
         self._period = whole(period, "the period of a ticket key", 1, WEEK, "seconds")
-        if -(-lifetime // period) > _MOST_PERIODS:
+        if -(-lifetime // period) > MOST_PERIODS:
             raise ValueError(
                 f"with a period of {period} seconds and a lifetime of {lifetime} there would be "
-                f"more than {_MOST_PERIODS} keys "
+                f"more than {MOST_PERIODS} keys "
                 "to keep: make the period longer, or the lifetime shorter"
             )
         self._source: Source | None = None
@@ -137,9 +136,12 @@ class TicketKeyring:
             ValueError: a secret is too short, or plainly none; or there are more than eight.
         """
         self = cls.__new__(cls)
-        given = _secrets(secrets)
-        self._setup("shared", period, lifetime)
-        self._keys.set_secrets(given)
+        given = secrets_of(secrets)
+        try:
+            self._setup("shared", period, lifetime)
+            self._keys.set_secrets(given)
+        finally:
+            wipe(*given)
         return self
 
     @classmethod
@@ -153,9 +155,12 @@ class TicketKeyring:
             lifetime: how many seconds a ticket is good for.
         """
         self = cls.__new__(cls)
-        given = _keys(keys)
-        self._setup("given", WEEK, lifetime)
-        self._keys.set_keys(given)
+        given = keys_of(keys)
+        try:
+            self._setup("given", WEEK, lifetime)
+            self._keys.set_keys(given)
+        finally:
+            wipe_keys(given)
         return self
 
     @classmethod
@@ -276,7 +281,11 @@ class TicketKeyring:
                 "this keyring has its keys from elsewhere: TicketKeyring.from_keys makes one "
                 "that takes them from you"
             )
-        self._keys.set_keys(_keys(keys))
+        given = keys_of(keys)
+        try:
+            self._keys.set_keys(given)
+        finally:
+            wipe_keys(given)
         wiper.look()
 
     def set_secrets(self, *secrets: Buffer) -> None:
@@ -291,7 +300,11 @@ class TicketKeyring:
                 "this keyring has its keys from elsewhere: TicketKeyring.fleet makes one that "
                 "derives them from a secret"
             )
-        self._keys.set_secrets(_secrets(secrets))
+        given = secrets_of(secrets)
+        try:
+            self._keys.set_secrets(given)
+        finally:
+            wipe(*given)
 
     def refresh(self) -> bool:
         """Read the files, or call the function, now. May block on those. Returns whether the keys
@@ -350,18 +363,23 @@ class TicketKeyring:
     def _read(self, *, forced: bool) -> bool:
         assert self._source is not None
         self._next, self._reader = monotonic() + self._every, get_ident()
+        keys: list[TicketKey] = []
         try:
-            raw = self._source.read(forced=forced)
+            try:
+                raw = self._source.read(forced=forced)
+            finally:
+                self._reader = 0
+            if raw is None:
+                return False
+            keys = keys_of(raw)
+            digest = digest_of(keys)
+            changed = digest != self._digest
+            if changed:
+                self._keys.set_keys(keys)
+                wiper.look()
         finally:
-            self._reader = 0
-        if raw is None:
-            return False
-        keys = _keys(raw)
-        digest = sha256(b"".join(bytes([len(key.aes)]) + b"".join(key) for key in keys)).digest()
-        changed = digest != self._digest
-        if changed:
-            self._keys.set_keys(keys)
-            wiper.look()
+            wipe_keys(keys)
+            self._source.forget()
         self._source.accept()
         self._digest, self._problem = digest, None
         return changed
@@ -393,35 +411,6 @@ class TicketKeyring:
             "a TicketKeyring holds secrets, and is not pickled: for processes that are not "
             "forked, see TicketKeyring.fleet"
         )
-
-
-def _keys(given: Iterable[Any]) -> list[TicketKey]:
-    if isinstance(given, (bytes, bytearray, memoryview, str)):
-        raise TypeError("keys come in a list, also when there is one")
-    keys = [key_from(bytes(memoryview(raw))) for raw in given]
-    if not 0 < len(keys) <= _MOST_PERIODS:
-        raise ValueError(f"a keyring has 1 to {_MOST_PERIODS} keys, not {len(keys)}")
-    if len({key.name for key in keys}) < len(keys):
-        raise ValueError(
-            "two keys have the same name (their first 16 bytes): tickets could not tell them apart"
-        )
-    return keys
-
-
-def _secrets(given: tuple[Any, ...]) -> list[bytes]:
-    if not 0 < len(given) <= MOST_SECRETS:
-        raise ValueError(f"a fleet has 1 to {MOST_SECRETS} secrets, not {len(given)}")
-    secrets = [bytes(memoryview(secret)) for secret in given]
-    for secret in secrets:
-        if len(secret) < _SHORTEST_SECRET:
-            raise ValueError(
-                f"a secret has {_SHORTEST_SECRET} random bytes or more, not {len(secret)}"
-            )
-        if len(set(secret)) == 1:
-            raise ValueError("a secret is random: this one is one byte over and over")
-    if len(set(secrets)) < len(secrets):
-        raise ValueError("two of the secrets are the same")
-    return secrets
 
 
 def _log(words: str, *arguments: object) -> None:

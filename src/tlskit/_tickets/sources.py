@@ -8,23 +8,24 @@ from typing import Any, Protocol
 
 from .._core.paths import named_path
 from .._core.tickets import TicketKey
+from .._core.wiped import wipe
 
 _SIZES = (48, 80)
 
 
-def key_from(raw: bytes) -> TicketKey:
+def key_from(raw: bytes | bytearray) -> TicketKey:
     """Read one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name,
-    HMAC, AES-256).
+    HMAC, AES-256). What is secret is copied, for the caller to wipe.
     """
     if len(raw) not in _SIZES:
         raise ValueError(f"a ticket key has 48 or 80 bytes, not {len(raw)}")
-    if len(set(raw[16:])) == 1:
+    if len(set(memoryview(raw)[16:])) == 1:
         raise ValueError(
             "a ticket key is random behind its name: this one is one byte over and over"
         )
     if len(raw) == 48:
-        return TicketKey(name=raw[:16], aes=raw[16:32], hmac=raw[32:])
-    return TicketKey(name=raw[:16], hmac=raw[16:48], aes=raw[48:])
+        return TicketKey(name=bytes(raw[:16]), aes=raw[16:32], hmac=raw[32:])
+    return TicketKey(name=bytes(raw[:16]), hmac=raw[16:48], aes=raw[48:])
 
 
 def whole(value: int, what: str, least: int, most: int, unit: str = "") -> int:
@@ -49,6 +50,9 @@ class Source(Protocol):
     def accept(self) -> None:
         """Remember that what was read last is in force."""
 
+    def forget(self) -> None:
+        """Wipe what was read last, if it is the source's own."""
+
 
 class FileSource:
     """Files of one key each, or the files of one directory."""
@@ -60,6 +64,7 @@ class FileSource:
         self._paths = [os.path.abspath(named_path("path", path, wanted=wanted)) for path in paths]
         self._seen: object = None
         self._now: object = None
+        self._read: list[bytearray] = []
 
     def _files(self) -> list[str]:
         if len(self._paths) > 1 or not os.path.isdir(self._paths[0]):
@@ -77,7 +82,7 @@ class FileSource:
             raise ValueError(f"there is no file with a ticket key in {self._paths[0]}")
         return [os.path.join(self._paths[0], name) for name in names]
 
-    def read(self, *, forced: bool) -> list[bytes] | None:
+    def read(self, *, forced: bool) -> list[bytearray] | None:
         files = self._files()
         self._now = [
             (path, state.st_mtime_ns, state.st_size, state.st_ino)
@@ -86,19 +91,21 @@ class FileSource:
         ]
         if self._now == self._seen and not forced:
             return None
-        keys = []
         for path in files:
-            with open(path, "rb") as file:
-                raw = file.read(_SIZES[-1] + 1)
+            raw = _beginning(path)
+            self._read.append(raw)
             try:
-                key_from(raw)
+                key_from(raw).wipe()
             except ValueError as error:
                 raise ValueError(f"{path} is no ticket key: {error}") from None
-            keys.append(raw)
-        return keys
+        return self._read
 
     def accept(self) -> None:
         self._seen = self._now
+
+    def forget(self) -> None:
+        wipe(*self._read)
+        self._read = []
 
 
 class CallbackSource:
@@ -116,3 +123,17 @@ class CallbackSource:
 
     def accept(self) -> None:
         pass
+
+    def forget(self) -> None:
+        pass
+
+
+def _beginning(path: str) -> bytearray:
+    """As much of a file as tells whether it is a key."""
+    room, size = bytearray(_SIZES[-1] + 1), 0
+    with open(path, "rb", buffering=0) as file, memoryview(room) as view:
+        while size < len(room) and (n := file.readinto(view[size:])):
+            size += n
+        found = bytearray(view[:size])
+    wipe(room)
+    return found

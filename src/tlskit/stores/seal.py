@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._core.seal import SealKey
+from .._core.wiped import wipe
 from .store import Entry, Held, SessionStore, check_key, check_value, leave_out, lifetime
 
 _VERSION = b"\x01"
@@ -165,10 +166,13 @@ class SealedStore(Held):
 def _key(secret: object) -> SealKey:
     if not isinstance(secret, (bytes, bytearray, memoryview)):
         raise TypeError(f"a secret is bytes, not {type(secret).__name__}")
-    raw = bytes(secret)
-    if len(raw) < _SHORTEST:
-        raise ValueError(
-            f"a secret has {_SHORTEST} random bytes or more, and this one has {len(raw)}: "
-            f"secrets.token_bytes(32) makes one"
-        )
-    return SealKey(raw)
+    raw = secret if isinstance(secret, bytes) else bytearray(secret)
+    try:
+        if len(raw) < _SHORTEST:
+            raise ValueError(
+                f"a secret has {_SHORTEST} random bytes or more, and this one has {len(raw)}: "
+                f"secrets.token_bytes(32) makes one"
+            )
+        return SealKey(raw)
+    finally:
+        wipe(raw)

@@ -1,0 +1,82 @@
+"""Ticket keys and secrets as a user gives them: checked, and copied into what can be wiped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .._core.tickets import MOST_SECRETS, TicketKey
+from .._core.wiped import wipe
+from .._digest import sha256
+from .sources import key_from
+
+MOST_PERIODS = 62
+_SHORTEST_SECRET = 32
+
+
+def keys_of(given: Iterable[Any]) -> list[TicketKey]:
+    """Copies of them, for the caller to wipe."""
+    if isinstance(given, (bytes, bytearray, memoryview, str)):
+        raise TypeError("keys come in a list, also when there is one")
+    keys: list[TicketKey] = []
+    try:
+        for one in given:
+            raw = bytearray(memoryview(one))
+            try:
+                keys.append(key_from(raw))
+            finally:
+                wipe(raw)
+        if not 0 < len(keys) <= MOST_PERIODS:
+            raise ValueError(f"a keyring has 1 to {MOST_PERIODS} keys, not {len(keys)}")
+        if len({key.name for key in keys}) < len(keys):
+            raise ValueError(
+                "two keys have the same name (their first 16 bytes): tickets could not tell them "
+                "apart"
+            )
+    except BaseException:
+        wipe_keys(keys)
+        raise
+    return keys
+
+
+def wipe_keys(keys: list[TicketKey]) -> None:
+    """Overwrite what is secret in them."""
+    for key in keys:
+        key.wipe()
+
+
+def digest_of(keys: list[TicketKey]) -> bytes:
+    """Stands for keys in their order."""
+    digest = sha256()
+    for key in keys:
+        digest.update(bytes([len(key.aes)]))
+        for part in key:
+            digest.update(part)
+    return digest.digest()
+
+
+def secrets_of(given: tuple[Any, ...]) -> list[bytearray]:
+    """Copies of them, for the caller to wipe."""
+    if not 0 < len(given) <= MOST_SECRETS:
+        raise ValueError(f"a fleet has 1 to {MOST_SECRETS} secrets, not {len(given)}")
+    secrets: list[bytearray] = []
+    try:
+        for secret in given:
+            secrets.append(bytearray(memoryview(secret)))
+        _check_secrets(secrets)
+    except BaseException:
+        wipe(*secrets)
+        raise
+    return secrets
+
+
+def _check_secrets(secrets: list[bytearray]) -> None:
+    for secret in secrets:
+        if len(secret) < _SHORTEST_SECRET:
+            raise ValueError(
+                f"a secret has {_SHORTEST_SECRET} random bytes or more, not {len(secret)}"
+            )
+        if len(set(secret)) == 1:
+            raise ValueError("a secret is random: this one is one byte over and over")
+    if any(a == b for at, a in enumerate(secrets) for b in secrets[:at]):
+        raise ValueError("two of the secrets are the same")

@@ -1,0 +1,103 @@
+"""What is copied of a secret on its way into C is overwritten: another process looks through its
+own memory for what it has read. It gets what to look for with every bit turned, or it would find
+that.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ..support.pki import PKI
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/mem")
+
+PROGRAM = """
+import sys
+import tlskit
+
+work, wanted, *paths = sys.argv[1:]
+turned = bytes.fromhex(wanted)
+
+
+def found():
+    # one byte of the pattern is never beside the others: nothing here holds it whole
+    first, rest = turned[0] ^ 255, turned[1:]
+    hits = 0
+    room = bytearray(1 << 16)
+    with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", buffering=0) as memory:
+        for line in maps.read().splitlines():
+            where, mode, *_ = line.split()
+            name = line.split()[-1]
+            if not mode.startswith("rw") or name in ("[vvar]", "[vsyscall]"):
+                continue
+            begin, end = (int(part, 16) for part in where.split("-"))
+            for at in range(begin, end, len(room) - len(turned)):
+                memory.seek(at)
+                try:
+                    size = memory.readinto(memoryview(room)[: min(len(room), end - at)])
+                except OSError:
+                    break
+                place = room.find(first, 0, size)
+                while 0 <= place <= size - len(turned):
+                    if all(room[place + 1 + i] ^ 255 == b for i, b in enumerate(rest)):
+                        hits += 1
+                    place = room.find(first, place + 1, size)
+            for i in range(len(room)):
+                room[i] = 0
+    return hits
+
+
+def run():
+    if work == "held":  # that the search finds anything at all
+        return open(paths[0], "rb").read()
+    if work == "chain":
+        context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*paths)
+        return context
+    if work == "ticket keys":
+        return tlskit.TicketKeyring.from_files(*paths)
+
+
+kept = run()
+print(found())
+"""
+
+
+def hits(work: str, needle: bytes, *paths: Path) -> int:
+    turned = bytes(b ^ 255 for b in needle).hex()
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, work, turned, *map(str, paths)],
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+def line_of(path: Path) -> bytes:
+    """A line out of the middle of a key in PEM."""
+    lines = path.read_bytes().split(b"-----BEGIN")[-1].splitlines()
+    return lines[len(lines) // 2][:24]
+
+
+def test_the_search_finds_what_is_there(pki: PKI) -> None:
+    key = pki.server.key
+    assert hits("held", line_of(key), key) > 0
+
+
+def test_a_private_key_file_leaves_no_copy(pki: PKI) -> None:
+    key = pki.server.key
+    assert hits("chain", line_of(key), pki.server.chain, key) == 0
+
+
+def test_a_ticket_key_file_leaves_no_copy_of_itself(tmp_path: Path) -> None:
+    """The keys themselves stay in the keyring, but not beside each other as in the file."""
+    path = tmp_path / "ticket.key"
+    content = os.urandom(48)
+    path.write_bytes(content)
+    assert hits("held", content[24:40], path) > 0
+    assert hits("ticket keys", content[24:40], path) == 0
