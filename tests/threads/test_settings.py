@@ -176,6 +176,7 @@ CHANGES: dict[str, list[Change]] = {
     "max_send_fragment": [both_contexts("max_send_fragment", 512, 16384)],
     "block_padding": [both_contexts("block_padding", 0, 64)],
     "max_cert_list": [both_contexts("max_cert_list", 102400, 204800)],
+    "suppress_ragged_eofs": [both_contexts("suppress_ragged_eofs", True, False)],
     "keylog": [key_log],
     "num_tickets": [of_server("num_tickets", 0, 1, 2)],
     "max_early_data": [of_server("max_early_data", 0, 1000)],
