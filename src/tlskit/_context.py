@@ -130,7 +130,7 @@ class SSLContext(  # type: ignore[misc]
     @sessions.setter
     def sessions(self, value: object) -> NoReturn:
         raise _is_read_only(
-            "sessions", value, hint="to keep sessions in a store, set `store` of it"
+            "sessions", value, hint="to keep sessions in a store, set ctx.sessions.store"
         )
 
     @property
@@ -142,7 +142,7 @@ class SSLContext(  # type: ignore[misc]
 
     @tickets.setter
     def tickets(self, value: object) -> NoReturn:
-        raise _is_read_only("tickets", value, hint="to use a keyring, set `keyring` of it")
+        raise _is_read_only("tickets", value, hint="to use a keyring, set ctx.tickets.keyring")
 
     def __repr__(self) -> str:
         role = self._settings.role

@@ -26,8 +26,8 @@ _GAUGES = {"openssl_number"}
 _WORDS = {
     "failed": "Handshakes that failed",
     "openssl": "OpenSSL's counters of sessions and handshakes (SSL_CTX_sess_number(3))",
-    "resumption": "What became of the resumption of connections",
-    "store": "What came of asking the session store",
+    "resumption": "How connections were resumed, or why they were not",
+    "store": "Results of calls to the session store",
     "tickets": "What the keyring did with the tickets of clients",
 }
 

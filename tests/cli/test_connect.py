@@ -432,7 +432,7 @@ def test_versions_that_contradict_each_other(capsys):
 
 
 def test_alpn_that_is_too_long(capsys):
-    assert "no application protocols" in complaint(
+    assert "not application protocols" in complaint(
         capsys, "connect", "localhost:1", "--alpn", "x" * 256, status=2
     )
 

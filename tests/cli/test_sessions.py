@@ -218,7 +218,7 @@ def test_a_secret_file_for_everybody(elsewhere, capsys, tmp_path):
         "--secret-file",
         secret_file(tmp_path, SECRET, mode=0o644),
     )
-    assert "others may use this file" in said
+    assert "other users may read or write this file" in said
 
 
 def test_the_secret_is_no_argument(capsys):
@@ -275,7 +275,7 @@ def test_a_beginning_of_many_keys(path, capsys):
         store.put(b"\xaa\xaa2", b"value", 60)
     assert (
         complaint(capsys, "sessions", "show", path, "aaaa")
-        == f"2 keys in {path} begin with aaaa: give more of it."
+        == f"2 keys in {path} begin with aaaa: give more digits."
     )
 
 
@@ -378,18 +378,20 @@ class TestNoStore:
         file = tmp_path / "x.db"
         file.write_bytes(b"something else, longer than the head of a database" * 20)
         file.chmod(0o600)
-        assert "is no SQLite database" in self.run(capsys, action, str(file))
+        assert "is not an SQLite database" in self.run(capsys, action, str(file))
         assert file.read_bytes().startswith(b"something else")
 
     def test_for_everybody(self, action, capsys, tmp_path, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
         tlskit.SQLiteStore(tmp_path / "x.db", secret=SECRET).close()
         (tmp_path / "x.db").chmod(0o644)
-        assert "others may use this file" in self.run(capsys, action, str(tmp_path / "x.db"))
+        assert "other users may read or write this file" in self.run(
+            capsys, action, str(tmp_path / "x.db")
+        )
 
     def test_a_folder(self, action, capsys, tmp_path, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
-        assert "no regular file" in self.run(capsys, action, str(tmp_path))
+        assert "not a regular file" in self.run(capsys, action, str(tmp_path))
 
     def test_memcached(self, action, capsys, monkeypatch):
         assert "memcached cannot list what it holds" in self.run(

@@ -118,9 +118,9 @@ def test_broken_file(client, make_server, folder, caplog, content):
     assert isinstance(ring.problem, ValueError)
     assert str(path) in str(ring.problem)
     assert [record.name for record in caplog.records] == ["tlskit.tickets"]
-    with pytest.raises(ValueError, match="is no ticket key"):
+    with pytest.raises(ValueError, match="is not a ticket key"):
         ring.refresh()
-    with pytest.raises(ValueError, match="is no ticket key"):
+    with pytest.raises(ValueError, match="is not a ticket key"):
         TicketKeyring.from_files(path)
     write(path, other := random_key())
     connect(client, server)

@@ -80,7 +80,7 @@ class ContextSessions:
             | SessionCacheMode.UPDATE_TIME
         )
         if whole_number(value, "a cache mode") & ~known or value < 0:
-            raise ValueError(f"{int(value):#x} has bits that are no SessionCacheMode")
+            raise ValueError(f"{int(value):#x} has bits that SessionCacheMode does not have")
         # From now on, all of it is the caller's.
         self._settings.change_sessions(mode=int(value), lent=0)
 

@@ -97,7 +97,7 @@ class FileSource:
             try:
                 key_from(raw).wipe()
             except ValueError as error:
-                raise ValueError(f"{path} is no ticket key: {error}") from None
+                raise ValueError(f"{path} is not a ticket key: {error}") from None
         return self._read
 
     def accept(self) -> None:

@@ -266,7 +266,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         if action is drops:
             action.add_argument(
-                "--all", action="store_true", help="drop also what has not expired; asks first"
+                "--all",
+                action="store_true",
+                help="also drop sessions that have not expired; asks first",
             )
             action.add_argument("--yes", action="store_true", help="do not ask")
         _secret_file(action)

@@ -204,7 +204,7 @@ def _context(order: Order) -> SSLContext:
             context.set_alpn_protocols(order.alpn)
         except (SSLError, UnicodeError) as error:
             raise Failure(
-                f"These are no application protocols: {', '.join(order.alpn)}.",
+                f"These are not application protocols: {', '.join(order.alpn)}.",
                 status=failure.MISUSED,
             ) from error
     _bound(context, order.lowest, order.highest)

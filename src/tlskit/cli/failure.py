@@ -86,7 +86,7 @@ def _handshaking(error: OSError, where: str, timeout: float) -> Failure:
     if isinstance(error, SSLError):
         if error.reason in _NOT_TLS:
             return Failure(
-                f"{where} does not seem to speak TLS: what it answered is no TLS record "
+                f"{where} does not seem to speak TLS: its answer is not a TLS record "
                 f"({error.reason})."
             )
         alert = getattr(error, "alert_received", None)

@@ -79,7 +79,7 @@ def given_secret(file: str | None) -> list[bytes] | None:
         )
     except ValueError as error:
         raise Failure(
-            f"The variable {ENVIRONMENT} is no secret: a secret is in hexadecimal digits.",
+            f"The variable {ENVIRONMENT} must hold secrets in hexadecimal digits.",
             status=MISUSED,
         ) from error
 

@@ -122,7 +122,9 @@ def found(order: Order, beginning: str) -> Listing:
     if not keys:
         raise Failure(f"No key in {order.where} begins with {beginning}.")
     if len(keys) > 1:
-        raise Failure(f"{len(keys)} keys in {order.where} begin with {beginning}: give more of it.")
+        raise Failure(
+            f"{len(keys)} keys in {order.where} begin with {beginning}: give more digits."
+        )
     return Listing(order, sorted(items, key=_place))
 
 
@@ -186,7 +188,7 @@ def _place(item: Item) -> tuple[object, ...]:
 def _asked(question: str) -> bool:
     if not sys.stdin.isatty():
         raise Failure(
-            "--all asks first, and there is nobody to ask: say --yes too.", status=MISUSED
+            "--all asks first, but standard input is not a terminal: add --yes.", status=MISUSED
         )
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -201,13 +201,13 @@ class StoreContract:
             store.put(both, b"short", 2 * self.tick, most=2)
             store.put(short, b"short", 2 * self.tick)
             self.wait(4 * self.tick)
-            same(store.get(short), None, "get() of what has expired")
-            same(store.take(short), None, "take() of what has expired")
-            same(store.get(long), b"long", "get() of what has not expired")
+            same(store.get(short), None, "get() of an expired value")
+            same(store.take(short), None, "take() of an expired value")
+            same(store.get(long), b"long", "get() of a value that is still valid")
             same(
                 store.take(both),
                 b"long",
-                "take() where the newest has expired, and an older one has not",
+                "take() where the newest value has expired but an older one is still valid",
             )
             expect(isinstance(store.purge(), int), "purge() returns how many it dropped")
             same(store.take(long), b"long", "take() after purge()")
@@ -322,7 +322,7 @@ class StoreContract:
                 len(taken) == len(set(taken)),
                 f"{len(taken) - len(set(taken))} of {total} values were taken twice",
             )
-            expect(set(taken) <= put, "a value was taken that nobody has put")
+            expect(set(taken) <= put, "a value was taken that was never put")
             expect(len(taken) >= total * 0.9, f"{total - len(taken)} of {total} values were lost")
 
     def test_threads_with_keys_of_their_own(self) -> None:

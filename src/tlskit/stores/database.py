@@ -63,7 +63,7 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
         if not damaged(error) or _is_ours(connection):
             raise
         raise ValueError(
-            f"{path} is no SQLite database, or a damaged one: it is left as it is"
+            f"{path} is not an SQLite database, or is damaged; it was left unchanged"
         ) from None
     if application == _APPLICATION and version == _VERSION:
         return _VERSION

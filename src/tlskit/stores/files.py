@@ -27,7 +27,7 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
 
     Raises:
         PermissionError: the file belongs to somebody else, or others may read or write it.
-        OSError: it cannot be created, or is no file.
+        OSError: the file cannot be created, or is not a regular file.
     """
     try:
         found = os.stat(path)
@@ -35,7 +35,7 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
         _create(path, content)
         found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "this is no regular file", path)
+        raise OSError(errno.EINVAL, "this is not a regular file", path)
     if hasattr(os, "geteuid"):  # elsewhere, modes and owners mean something else
         if found.st_uid != os.geteuid():
             raise PermissionError(
@@ -50,7 +50,10 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
             mode = stat.S_IMODE(found.st_mode)
             raise PermissionError(
                 errno.EPERM,
-                f"others may use this file (its mode is {mode:04o}): remove it, or chmod 600",
+                (
+                    f"other users may read or write this file (its mode is {mode:04o}): remove "
+                    f"it, or chmod 600"
+                ),
                 path,
             )
     return found
@@ -65,7 +68,7 @@ def secret_file(path: str | os.PathLike[str]) -> list[bytes]:
 
     Raises:
         PermissionError: the file belongs to somebody else, or others may read or write it.
-        ValueError: a line is no secret, or there is none.
+        ValueError: a line is not a secret, or the file has none.
     """
     path = os.path.abspath(named_path("path", path))
     private_file(path, secrets.token_hex(_SECRET).encode() + b"\n")
@@ -77,10 +80,11 @@ def secret_file(path: str | os.PathLike[str]) -> list[bytes]:
         found = [bytes.fromhex(line) for line in lines if line and not line.startswith("#")]
     except ValueError:
         raise ValueError(
-            f"{path} has a line that is no secret: each line is one, in hexadecimal digits"
+            f"{path} has a line that is not a secret: each line must be one secret in "
+            f"hexadecimal digits"
         ) from None
     if not found:
-        raise ValueError(f"{path} has no secret in it: remove the file, and a new one will be made")
+        raise ValueError(f"{path} has no secret: remove the file, and a new one will be made")
     return found
 
 

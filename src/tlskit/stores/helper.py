@@ -32,7 +32,7 @@ class Helper:
         self._calls.put((call, answer))
         if not answer.there.wait(seconds):
             self._calls.put(None)
-            raise TimeoutError(f"the store has not answered within {seconds} seconds")
+            raise TimeoutError(f"the store did not answer within {seconds} seconds")
         self.is_busy = False
         if answer.error is not None:
             raise answer.error

@@ -78,7 +78,7 @@ class MemoryStore(Held, Forked):
         """
         if value is None:
             raise TypeError(
-                "None is no value: it is what take() and get() say of a key with nothing under it"
+                "the value must not be None: take() and get() return None for a key without a value"
             )
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:

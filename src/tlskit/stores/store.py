@@ -109,34 +109,29 @@ def lifetime(key: bytes, seconds: float, most: int) -> float:
     the stores of this package.
 
     Raises:
-        TypeError: the key is no bytes.
+        TypeError: the key is not bytes.
         ValueError: `seconds` is not a finite number, or `most` is less than 1.
     """
     check_key(key)
     if not math.isfinite(seconds):
-        raise ValueError(f"a value is kept for a finite number of seconds, not for {seconds}")
+        raise ValueError(f"seconds must be a finite number, got {seconds}")
     if most < 1:
-        raise ValueError(f"a key has room for 1 value at least, not for {most}")
+        raise ValueError(f"most must be at least 1, got {most}")
     return min(seconds, _LONGEST)
 
 
 def check_key(key: bytes) -> None:
-    """Refuse what is no bytes: text would be found under one store's key and not under
-    another's.
-    """
+    """Refuse a key that is not bytes: one store would find text under it, another would not."""
     if not isinstance(key, bytes):
-        raise TypeError(f"a key of a session store is bytes, not {type(key).__name__}")
+        raise TypeError(f"the key must be bytes, got {type(key).__name__}")
 
 
 def check_value(value: bytes, largest: int | None = None) -> None:
-    """Refuse what is no bytes, or more than a store takes."""
+    """Refuse a value that is not bytes, or is larger than the store takes."""
     if not isinstance(value, bytes):
-        raise TypeError(f"this session store keeps bytes, not {type(value).__name__}")
+        raise TypeError(f"the value must be bytes, got {type(value).__name__}")
     if largest is not None and len(value) > largest:
-        raise ValueError(
-            f"this session store takes values of up to {largest} bytes, and this one has "
-            f"{len(value)}"
-        )
+        raise ValueError(f"the value must have at most {largest} bytes, got {len(value)}")
 
 
 def closed() -> NoReturn:
@@ -179,8 +174,8 @@ class Held:
 
 
 def check_store(store: SessionStore) -> None:
-    """Refuse what is no store (TypeError), or leaves the process without being sealed
-    (ValueError).
+    """Refuse an object that is not a store (TypeError), or one that keeps sessions outside the
+    process unencrypted (ValueError).
     """
     if not isinstance(store, SessionStore):
         missing = [
@@ -189,10 +184,10 @@ def check_store(store: SessionStore) -> None:
             if not name.startswith("_") and not hasattr(store, name)
         ]
         raise TypeError(
-            f"a session store has {', '.join(missing)} too, and this {type(store).__name__} has not"
+            f"{type(store).__name__} is not a session store: it has no {', '.join(missing)}"
         )
     if not store.in_process and not store.sealed:
         raise ValueError(
-            f"this {type(store).__name__} keeps sessions outside this process as they are: wrap "
-            f"it in a SealedStore"
+            f"{type(store).__name__} keeps sessions outside this process unencrypted: wrap it in a "
+            f"SealedStore"
         )

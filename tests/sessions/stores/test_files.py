@@ -53,7 +53,7 @@ def test_a_file_that_is_there_stays_as_it_is(path):
 def test_what_others_may_use_is_refused(path, bits):
     files.private_file(path)
     os.chmod(path, bits)
-    with pytest.raises(PermissionError, match="others may use this file"):
+    with pytest.raises(PermissionError, match="other users may read or write this file"):
         files.private_file(path)
     assert mode(path) == bits
 
@@ -69,7 +69,7 @@ def test_what_belongs_to_somebody_else_is_refused(path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(OSError, match="no regular file"):
+    with pytest.raises(OSError, match="not a regular file"):
         files.private_file(str(tmp_path))
 
 

@@ -83,7 +83,7 @@ def test_any_object_may_be_a_value_and_comes_back_itself():
     assert store.get(b"key") is value
     assert store.remove(b"key", object()) is False
     assert store.remove(b"key", value) is True
-    with pytest.raises(TypeError, match="None is no value"):
+    with pytest.raises(TypeError, match="must not be None"):
         store.put(b"key", None, 60)
 
 

@@ -248,7 +248,7 @@ def test_arguments_that_cannot_be_right(client):
     with pytest.raises(TypeError, match="not asynchronous"):
         RedisStore(redis.asyncio.Redis(), secret=ONE)
     store = RedisStore(client, secret=ONE)
-    with pytest.raises(ValueError, match="up to 1048576"):
+    with pytest.raises(ValueError, match="at most 1048576"):
         store.put(KEY, b"x" * 1048577, 60)
     store.close()
 

@@ -249,5 +249,5 @@ def test_a_store_in_the_process_is_not_sealed():
 
 
 def test_only_bytes_are_sealed():
-    with pytest.raises(TypeError, match="keeps bytes, not str"):
+    with pytest.raises(TypeError, match="must be bytes, got str"):
         SealedStore(Wrapped(), ONE).put(KEY, "text", 60)

@@ -87,7 +87,7 @@ def test_all_files_are_private(path, umask):
 def test_files_that_others_may_use_are_refused(path, ending):
     SQLiteStore(path).close()
     os.chmod(path + ending, 0o644)
-    with pytest.raises(PermissionError, match="others may use this file"):
+    with pytest.raises(PermissionError, match="other users may read or write this file"):
         SQLiteStore(path)
 
 
@@ -156,7 +156,7 @@ def test_a_file_of_another_program_is_left_as_it_is(path):
     with open(path, "w", encoding="ascii") as file:
         file.write("my memoirs\n" * 1000)
     os.chmod(path, 0o600)
-    with pytest.raises(ValueError, match="no SQLite database"):
+    with pytest.raises(ValueError, match="not an SQLite database"):
         SQLiteStore(path)
     with open(path, encoding="ascii") as file:
         assert file.read() == "my memoirs\n" * 1000
@@ -500,7 +500,7 @@ def test_what_is_no_file_is_refused(path, tmp_path, monkeypatch):
 
 def test_a_value_that_is_too_large_is_refused(path):
     store = SQLiteStore(path)
-    with pytest.raises(ValueError, match="up to 1048576 bytes"):
+    with pytest.raises(ValueError, match="at most 1048576 bytes"):
         store.put(KEY, b"x" * (1048576 + 1), 60)
     store.put(KEY, b"x" * 1048576, 60)
     assert store.take(KEY) == b"x" * 1048576
