@@ -59,7 +59,7 @@ class ClosingTransport(ReadingTransport):
             if not self._ended:
                 self._start_reader(self._drain_ready)
                 if self._channel.holds_bytes():
-                    self._loop.call_soon(self._drain_ready)
+                    self._read_soon()
 
     def abort(self) -> None:
         """Close at once; what waits is lost."""
@@ -85,7 +85,7 @@ class ClosingTransport(ReadingTransport):
 
     def _drain_ready(self) -> None:
         """Drop what the peer sends after `close`, and look for its end."""
-        if self._state is not CLOSING or self._ended:
+        if self._state is not CLOSING or self._ended or self._again_due:
             return
         channel = self._channel
         channel.again = False
@@ -109,8 +109,13 @@ class ClosingTransport(ReadingTransport):
                 self._force_close(None)
                 return
         if channel.again:
-            self._loop.call_soon(self._drain_ready)
+            self._read_soon()
         self._after_receive()
+
+    def _read_again(self) -> None:
+        super()._read_again()
+        if self._state is CLOSING:
+            self._drain_ready()
 
     def _shutdown_timed_out(self) -> None:
         sent = self._notified and not self._waits()

@@ -21,7 +21,7 @@ class ReadingTransport(WritingTransport):
     comes for it.
     """
 
-    __slots__ = ("_buffered", "_ended", "_paused", "_reader_on", "_receive")
+    __slots__ = ("_again_due", "_buffered", "_ended", "_paused", "_reader_on", "_receive")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
         super().__init__(loop, extra)
@@ -29,6 +29,7 @@ class ReadingTransport(WritingTransport):
         self._reader_on = False
         self._ended = False  # the peer will say no more
         self._buffered = False
+        self._again_due = False  # `_read_again` is scheduled, and an event need not read
 
     # -- for the protocol --------------------------------------------------------------------------
 
@@ -70,7 +71,7 @@ class ReadingTransport(WritingTransport):
             return
         self._start_reader(self._read_ready)
         if self._channel.holds_bytes():
-            self._loop.call_soon(self._read_again)
+            self._read_soon()
 
     def _start_reader(self, callback: Any) -> None:
         self._reader_on = True
@@ -85,6 +86,8 @@ class ReadingTransport(WritingTransport):
 
     def _read_ready(self) -> None:
         """The socket has something: receive, decrypt, deliver."""
+        if self._again_due:  # once in a turn, or a flood would get more turns with each event
+            return
         if self._buffered:
             self._read_into_protocol()
             return
@@ -153,11 +156,17 @@ class ReadingTransport(WritingTransport):
         if self._state is LOST:
             return
         if self._channel.again and self.is_reading():
-            self._loop.call_soon(self._read_again)
+            self._read_soon()
         self._after_receive()
+
+    def _read_soon(self) -> None:
+        if not self._again_due:
+            self._again_due = True
+            self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
         """Deliver what the loop does not know of."""
+        self._again_due = False
         if self._state is OPEN and not self._paused and not self._ended:
             self._channel.again = False
             self._read_ready()
