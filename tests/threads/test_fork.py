@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import warnings
@@ -23,6 +24,7 @@ from ..support.pairs import (
     memory_pair,
     only,
     server_context,
+    shake,
     socket_pair,
 )
 from ..support.pki import PKI
@@ -306,3 +308,48 @@ def test_children_never_wait_for_calls_that_are_gone(pki: PKI, busy: str) -> Non
         stopped.set()
         for thread in threads:
             thread.result()
+
+
+@pytest.mark.parametrize("module", ["ssl", "tlskit", "any"])
+def test_children_never_wait_for_threads_inside_a_connection_in_memory(
+    pki: PKI, module: str
+) -> None:
+    """Over the stdlib's MemoryBIOs, as asyncio has them, tlskit's own, and objects like them."""
+
+    class Other:
+        def __init__(self) -> None:
+            self._queue = ssl.MemoryBIO()
+            self.read, self.write = self._queue.read, self._queue.write
+
+        @property
+        def pending(self) -> int:
+            return self._queue.pending
+
+        @property
+        def eof(self) -> bool:
+            return self._queue.eof
+
+    make: Any = {"ssl": ssl.MemoryBIO, "tlskit": tlskit.MemoryBIO, "any": Other}[module]
+    one, other = make(), make()
+    near = client_context(pki).wrap_bio(one, other, server_hostname="localhost")
+    far = server_context(pki).wrap_bio(other, one, server_side=True)
+    shake(near, far)
+    ended = threading.Event()
+    data = bytes(16000)
+
+    def talk() -> None:
+        while not ended.is_set():
+            near.write(data)
+            far.read(20000)
+
+    def use() -> None:
+        with contextlib.suppress(tlskit.SSLError):  # what the thread was in the middle of is lost
+            near.write(b"question")
+            far.read(10)
+
+    talking = Background(talk)
+    try:
+        assert [in_child(use) for _ in range(60)] == [0] * 60
+    finally:
+        ended.set()
+    talking.result()

@@ -28,6 +28,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
+from .._core import answering
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
 from .._stdlib import classes as stdlib
@@ -82,6 +83,7 @@ class Pump:
         "_missing",
         "_outgoing",
         "_over",
+        "_process",
         "_receiving",
         "_sending",
         "_unsent",
@@ -90,11 +92,16 @@ class Pump:
     def __init__(self, inner: tuple[Any, Any], given: tuple[Any, Any]) -> None:
         self._inner_in, self._inner_out = inner
         self._incoming, self._outgoing = given
-        self._receiving, self._sending = RLock(), RLock()
+        self._renew_locks()
         self._head = b""  # of the next record: what of it has come before the record is wanted
         self._missing = 0  # bytes of the last record that had not come yet
         self._over = False  # nothing that comes now is ours
         self._unsent = b""
+
+    def _renew_locks(self) -> None:
+        """A forked child has not the threads that may have held them in its parent."""
+        self._process = answering.process
+        self._receiving, self._sending = RLock(), RLock()
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Do it, and again for as long as it wants to read and there is more."""
@@ -121,6 +128,8 @@ class Pump:
         anything has changed."""
         if self._incoming is self._inner_in:
             return False
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._receiving:
             if self._over:
                 return False
@@ -184,6 +193,8 @@ class Pump:
         """TLS is over: what was taken and does not belong to it goes back to where it was."""
         if self._incoming is self._inner_in:
             return
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._receiving:
             self._over = True
             rest = self._inner_in.read() + self._head
@@ -207,6 +218,8 @@ class Pump:
     def _send(self) -> None:
         if not self._unsent and (self._inner_out is self._outgoing or not self._inner_out.pending):
             return
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._sending:
             if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
                 self._unsent += data

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from threading import RLock
 
-_process = object()  # another one in every forked child
+process = object()  #: another one in every forked child: whoever has locks compares it
 
 
 def _in_child() -> None:
-    global _process
-    _process = object()
+    global process
+    process = object()
 
 
 if hasattr(os, "register_at_fork"):
@@ -28,12 +28,12 @@ class Answering:
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held = (_process, RLock())
+        self._held = (process, RLock())
 
     def begin(self, seconds: float) -> bool:
         """Take the lock, and return whether that was possible in time; -1: wait for ever."""
-        if self._held[0] is not _process:
-            self._held = (_process, RLock())
+        if self._held[0] is not process:
+            self._held = (process, RLock())
         return self._held[1].acquire(timeout=seconds)
 
     def end(self) -> None:

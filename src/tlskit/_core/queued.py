@@ -13,7 +13,7 @@ asyncio reads until a read finds nothing. That second read costs more than the f
 first one notes when it has taken all (`_dry`), and the second looks at `incoming` alone.
 
 Threads: each direction has its lock, so that bytes stay in order. They are held across a crossing,
-which never waits.
+which never waits. A forked child makes them again.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError, SSLWantReadError
+from . import answering
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
 from .fault import want_read
@@ -38,7 +39,9 @@ _DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _SHORT = 49152  # bytes: what it takes on the wire fits into one room
 _NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
-SLOTS = "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_receiving", "_sending"
+SLOTS = (
+    "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_process", "_receiving", "_sending",
+)  # fmt: skip
 
 
 class Queued(Connection):
@@ -52,14 +55,20 @@ class Queued(Connection):
     _in: MemoryBIO
     _out: MemoryBIO
     _over: bool  # TLS is over: nothing that comes now is ours
+    _process: object  # the one that the locks are of
     _receiving: Any
     _sending: Any
 
     def _connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
         self._in, self._out = inner
         self._given_in, self._given_out = given
-        self._receiving, self._sending = RLock(), RLock()
         self._over = self._dry = False
+        self._renew_locks()
+
+    def _renew_locks(self) -> None:
+        """A forked child has not the threads that may have held them in its parent."""
+        self._process = answering.process
+        self._receiving, self._sending = RLock(), RLock()
 
     # -- reading and writing: the usual case, without a frame more than it needs -------------------
 
@@ -75,6 +84,8 @@ class Queued(Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
+        if self._process is not answering.process:
+            self._renew_locks()
         receiving = self._receiving
         try:  # `with` costs three times as much
             receiving.acquire()
@@ -136,6 +147,8 @@ class Queued(Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
+        if self._process is not answering.process:
+            self._renew_locks()
         sending = self._sending
         try:
             sending.acquire()
@@ -159,6 +172,8 @@ class Queued(Connection):
         pointer: Any = ffi.from_buffer("char[]", data)
         size, at = len(data), 0
         one = spare()
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._sending:
             while at < size:
                 most = min(size - at, _SHORT)
@@ -236,6 +251,8 @@ class Queued(Connection):
     # -- moving ------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._receiving:
             self._dry = False
             if not self._over and (data := self._given_in.read()):
@@ -245,6 +262,8 @@ class Queued(Connection):
         """Whether the end of `incoming` has been passed on just now."""
         if not self._given_in.eof:
             return False
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._receiving:
             if self._over or self._in.ended:
                 return False
@@ -253,11 +272,15 @@ class Queued(Connection):
 
     def _send(self) -> None:
         if self._out.pending:
+            if self._process is not answering.process:
+                self._renew_locks()
             with self._sending:
                 self._given_out.write(self._out.read())
 
     def _give_back(self) -> None:
         """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        if self._process is not answering.process:
+            self._renew_locks()
         with self._receiving:
             self._over = True
             if rest := self._in.read():
