@@ -104,9 +104,9 @@ def test_everything_but_passing_is_told(
     fake: ModuleType, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     results = {which: fake.run("test_fake", which, "") for which in (fake.STDLIB, way)}
-    numbers, well = fake.report("test_fake", results)
+    numbers, failed = fake.report("test_fake", results)
     said = capsys.readouterr().out
-    assert (numbers["counted"], numbers[way], well) == (7, 1, False)
+    assert (numbers["counted"], numbers[way], failed) == (7, 1, [way])
     for expected in (
         "a_fails: failed",
         "b_crashes: crashed",
@@ -125,11 +125,11 @@ def test_what_cannot_be_imported_is_a_problem(
     fake: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = fake.run("test_broken", "replace", "")
-    numbers, well = fake.report(
+    numbers, failed = fake.report(
         "test_broken",
         {fake.STDLIB: fake.Result({"test.test_broken.T.test": "passed"}), "replace": found},
     )
-    assert (numbers["replace"], well) == (0, False)
+    assert (numbers["replace"], failed) == (0, ["replace"])
     assert "nowhere" in capsys.readouterr().out
 
 
