@@ -173,19 +173,18 @@ def two_addresses(*, both_mute: bool) -> Iterator[tuple[socket.socket, list[Any]
         mute = stack.enter_context(socket.socket())
         mute.bind(("127.0.0.2", 0))
         mute.listen(0)
-        port = mute.getsockname()[1]
         for _ in range(6):
             filling = stack.enter_context(socket.socket())
             filling.setblocking(False)
-            filling.connect_ex(("127.0.0.2", port))
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", port)))
+            filling.connect_ex(mute.getsockname())
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener.setblocking(False)
-        second = "127.0.0.2" if both_mute else "127.0.0.1"
+        second = mute if both_mute else listener
         yield (
             listener,
             [
-                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port))
-                for host in ("127.0.0.2", second)
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", end.getsockname())
+                for end in (mute, second)
             ],
         )
 
