@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 
 import pytest
@@ -78,6 +79,16 @@ def test_what_it_raises_comes_out_of_its_own_connection(client, server):
         client.wrap_socket(one, server_hostname="localhost")
     assert isinstance(accepting.error, tlskit.SSLError)
     assert "ALERT" in str(accepting.error)
+
+
+def test_a_refusal_is_logged_and_counted(client, server, caplog):
+    caplog.set_level(logging.INFO, "tlskit")
+    client.verify_callback = refuse
+    with pytest.raises(Refusal):
+        memory_pair(client, server)
+    lines = [record.getMessage() for record in caplog.records]
+    assert "handshake with server (localhost) failed: not this one" in lines
+    assert client.handshake_failures["refusal"] == 1
 
 
 def test_it_stays_refused(client, server):

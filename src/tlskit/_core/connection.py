@@ -383,8 +383,7 @@ class Connection(Observed, Exporter, Peer, Rekeying):
     def _error(self, status: int, kind: int) -> Exception:
         """What to raise; an exception that a hook raised is its cause."""
         if self.late_error is not None:
-            late, self.late_error = self.late_error, None
-            raise late
+            self._raise_late_error()
         fault, rejected = None, None
         if status in (lib.TK_SSL, lib.TK_SYSCALL):
             fault = ffi.new("tk_fault *")
@@ -403,6 +402,8 @@ class Connection(Observed, Exporter, Peer, Rekeying):
 
     def _raise_late_error(self) -> None:
         error, self.late_error = self.late_error, None
+        if isinstance(error, Exception) and not self.handshake_done:
+            self.log_failure(error)
         raise error  # type: ignore[misc]  # whoever calls this has looked
 
     def before_handshake(self) -> None:
