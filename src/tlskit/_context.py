@@ -30,6 +30,7 @@ from ._settings.tickets import ContextTickets, num_tickets
 from ._state import Settings
 from ._stdlib import classes as stdlib
 from ._stdlib import dormant, observed
+from ._stdlib.beginning import begun
 from ._stdlib.identity import combined
 from .enums import _SSLMethod
 from .sessions import SessionStore, SSLSession
@@ -96,8 +97,7 @@ class SSLContext(  # type: ignore[misc]
             warnings.warn(
                 f"ssl.{protocol.name} is deprecated", category=DeprecationWarning, stacklevel=2
             )
-        with dormant.beginning:
-            self: SSLContext = stdlib.SSLContext.__new__(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        self = begun(cls, _SSLMethod.PROTOCOL_TLS_CLIENT)
         self._setup(protocol)
         return self
 

@@ -262,6 +262,7 @@ def calls_into_c(pki: PKI) -> dict[str, Callable[[], object]]:
         context = server_context(pki)
         context.set_ciphers("HIGH")
         context.get_ciphers()
+        context.copy()
 
     def trust() -> None:
         client_context(pki).get_ca_certs()

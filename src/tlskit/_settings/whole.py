@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._state import Settings
 from .._state.table import ROWS
-from .._stdlib import classes as stdlib
+from .._stdlib.beginning import begun
 from ..enums import _SSLMethod
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class WholeSettings:
         """
         settings = Settings(self._settings.role, dict(self._settings.now.settings))
         kind: Any = type(self)
-        made: Self = stdlib.SSLContext.__new__(kind, _SSLMethod.PROTOCOL_TLS_CLIENT)
+        made: Self = begun(kind, _SSLMethod.PROTOCOL_TLS_CLIENT)
         made.__dict__.update(self.__dict__)
         made._attach(settings)
         return made

@@ -19,25 +19,12 @@ of `ssl.SSLContext` as
 
 from __future__ import annotations
 
-import os
 import sys
 from abc import ABCMeta
-from threading import RLock
 from typing import Any, NoReturn
 
 from .._core.paths import without_values
 from . import classes as stdlib
-
-#: Held while the stdlib makes one, and by whoever forks: the stdlib's libcrypto has locks, too, and
-#: a forked child would wait for ever for one that a thread of its parent's had.
-beginning = RLock()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=beginning.acquire,
-        after_in_parent=beginning.release,
-        after_in_child=beginning.release,
-    )
 
 #: The stdlib's own attributes of a context, below its class in Python.
 _BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)

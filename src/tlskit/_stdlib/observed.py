@@ -18,6 +18,7 @@ from _tlsbind import CONST
 from .._core.context import Context
 from ..errors import SSLError
 from . import classes as stdlib
+from .beginning import begun
 
 _USUAL_CIPHERS = (
     "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
@@ -121,9 +122,7 @@ def _made(protocol: int) -> ssl.SSLContext:
     versions only.
     """
     known = protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER)
-    return stdlib.SSLContext.__new__(
-        stdlib.SSLContext, protocol if known else ssl.PROTOCOL_TLS_SERVER
-    )
+    return begun(stdlib.SSLContext, protocol if known else ssl.PROTOCOL_TLS_SERVER)
 
 
 def _translated(options: int) -> int:
