@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ import pytest
 import tlskit
 
 from ..support import raw
-from ..support.pairs import Background
+from ..support.pairs import Background, client_context, memory_pair, server_context
 from ..support.pki import PKI
 from ..support.raw import Stage, until, waits_in_kernel
 
@@ -238,6 +239,36 @@ def test_exception_gets_out_of_a_handshake(stage: Stage, timeout: float | None) 
         end.do_handshake()
         shaking.result()
         assert end.version() is not None
+
+
+@pytest.mark.parametrize("call", ["read", "write"])
+def test_exception_gets_out_of_the_wait_for_another_thread(pki: PKI, call: str) -> None:
+    """Over the stdlib's MemoryBIOs. The other thread is there for microseconds, so this one takes
+    the connection's lock for longer than any call does.
+    """
+    near, far = memory_pair(client_context(pki), server_context(pki), module=ssl)
+    locks: Any = near._sslobj
+    held, leaving = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locks._receiving, locks._sending:
+            held.set()
+            leaving.wait(20)
+
+    holding = Background(hold)
+    far.write(b"on")
+    try:
+        assert held.wait(20)
+        with handling(signal.SIGALRM, ring):
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(Rung):
+                near.read(2) if call == "read" else near.write(b"on")
+    finally:
+        leaving.set()
+    holding.result()
+    assert near.read(2) == b"on"
+    near.write(b"on")
+    assert far.read(2) == b"on"
 
 
 def test_ctrl_c(stage: Stage, timeout: float | None) -> None:

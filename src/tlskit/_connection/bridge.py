@@ -24,13 +24,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
-from .._core import answering
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
+from .._core.directions import Directions
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
@@ -68,7 +67,7 @@ class Outgoing(Protocol):
     def write(self, data: bytes, /) -> int | None: ...
 
 
-class Pump:
+class Pump(Directions):
     """Moves bytes between the BIOs that were given and those that the connection works on. Where
     both are the same, none.
 
@@ -84,8 +83,8 @@ class Pump:
         "_outgoing",
         "_over",
         "_process",
-        "_receiving",
-        "_sending",
+        "_receives",
+        "_sends",
         "_unsent",
     )
 
@@ -97,11 +96,6 @@ class Pump:
         self._missing = 0  # bytes of the last record that had not come yet
         self._over = False  # nothing that comes now is ours
         self._unsent = b""
-
-    def _renew_locks(self) -> None:
-        """A forked child has not the threads that may have held them in its parent."""
-        self._process = answering.process
-        self._receiving, self._sending = RLock(), RLock()
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
         """Do it, and again for as long as it wants to read and there is more."""
@@ -128,8 +122,6 @@ class Pump:
         anything has changed."""
         if self._incoming is self._inner_in:
             return False
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._receiving:
             if self._over:
                 return False
@@ -193,8 +185,6 @@ class Pump:
         """TLS is over: what was taken and does not belong to it goes back to where it was."""
         if self._incoming is self._inner_in:
             return
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._receiving:
             self._over = True
             rest = self._inner_in.read() + self._head
@@ -218,8 +208,6 @@ class Pump:
     def _send(self) -> None:
         if not self._unsent and (self._inner_out is self._outgoing or not self._inner_out.pending):
             return
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._sending:
             if self._inner_out is not self._outgoing and (data := self._inner_out.read()):
                 self._unsent += data

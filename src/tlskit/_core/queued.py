@@ -13,19 +13,19 @@ asyncio reads until a read finds nothing. That second read costs more than the f
 first one notes when it has taken all (`_dry`), and the second looks at `incoming` alone.
 
 Threads: each direction has its lock, so that bytes stay in order. They are held across a crossing,
-which never waits. A forked child makes them again.
+which never waits.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError, SSLWantReadError
 from . import answering
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
+from .directions import Directions
 from .fault import want_read
 from .memory import is_short
 from .native import ROOM, Spare, ffi, give_back, lib, spare, spares
@@ -40,11 +40,11 @@ _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _SHORT = 49152  # bytes: what it takes on the wire fits into one room
 _NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
 SLOTS = (
-    "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_process", "_receiving", "_sending",
+    "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_process", "_receives", "_sends",
 )  # fmt: skip
 
 
-class Queued(Connection):
+class Queued(Directions, Connection):
     """A Connection between two MemoryBIOs of the stdlib's."""
 
     __slots__ = _NO_SLOTS
@@ -55,20 +55,12 @@ class Queued(Connection):
     _in: MemoryBIO
     _out: MemoryBIO
     _over: bool  # TLS is over: nothing that comes now is ours
-    _process: object  # the one that the locks are of
-    _receiving: Any
-    _sending: Any
 
     def _connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
         self._in, self._out = inner
         self._given_in, self._given_out = given
         self._over = self._dry = False
         self._renew_locks()
-
-    def _renew_locks(self) -> None:
-        """A forked child has not the threads that may have held them in its parent."""
-        self._process = answering.process
-        self._receiving, self._sending = RLock(), RLock()
 
     # -- reading and writing: the usual case, without a frame more than it needs -------------------
 
@@ -86,7 +78,7 @@ class Queued(Connection):
             one = Spare(ROOM)
         if self._process is not answering.process:
             self._renew_locks()
-        receiving = self._receiving
+        receiving = self._receives
         try:  # `with` costs three times as much
             receiving.acquire()
             given = incoming.read(ROOM)
@@ -98,7 +90,10 @@ class Queued(Connection):
                 return data
             self._dry = False
         finally:
-            receiving.release()
+            try:  # noqa: SIM105 (`suppress` costs as much as `with`)
+                receiving.release()
+            except RuntimeError:  # a signal's handler has raised while this waited for it
+                pass
         data = one.view[:n] if n > 0 else b""
         _put(one)
         if n in _AGAIN:
@@ -149,14 +144,17 @@ class Queued(Connection):
             one = Spare(ROOM)
         if self._process is not answering.process:
             self._renew_locks()
-        sending = self._sending
+        sending = self._sends
         try:
             sending.acquire()
             n = _write(self._conn, data, len(data), one.pointer, ROOM)
             if n > 0:
                 self._given_out.write(one.bytes[:n])
         finally:
-            sending.release()
+            try:  # noqa: SIM105 (`suppress` costs as much as `with`)
+                sending.release()
+            except RuntimeError:  # a signal's handler has raised while this waited for it
+                pass
         _put(one)
         if 0 < n < ROOM:
             return len(data)
@@ -172,8 +170,6 @@ class Queued(Connection):
         pointer: Any = ffi.from_buffer("char[]", data)
         size, at = len(data), 0
         one = spare()
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._sending:
             while at < size:
                 most = min(size - at, _SHORT)
@@ -251,8 +247,6 @@ class Queued(Connection):
     # -- moving ------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._receiving:
             self._dry = False
             if not self._over and (data := self._given_in.read()):
@@ -262,8 +256,6 @@ class Queued(Connection):
         """Whether the end of `incoming` has been passed on just now."""
         if not self._given_in.eof:
             return False
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._receiving:
             if self._over or self._in.ended:
                 return False
@@ -272,15 +264,11 @@ class Queued(Connection):
 
     def _send(self) -> None:
         if self._out.pending:
-            if self._process is not answering.process:
-                self._renew_locks()
             with self._sending:
                 self._given_out.write(self._out.read())
 
     def _give_back(self) -> None:
         """TLS is over: what was taken and does not belong to it goes back to where it was."""
-        if self._process is not answering.process:
-            self._renew_locks()
         with self._receiving:
             self._over = True
             if rest := self._in.read():
