@@ -4,10 +4,12 @@ so it should be here."""
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from .native import ffi, lib, listed, only
 
+_Content = TypeVar("_Content", bytes, bytearray)
 MOST = 1 << 30  # bytes; a bound for what is named by mistake
 _SECOND = 10**9
 #: A file whose clock is another machine's may look older than it is.
@@ -68,16 +70,7 @@ def read(path: str) -> bytes:
     Raises:
         OSError: it cannot be read, or is larger than 1 GiB.
     """
-    number = 0
-
-    def fill(out: Any) -> None:
-        nonlocal number
-        number = lib.tk_file_read(os.fsencode(path), MOST, out)
-
-    content = b"".join(data for _, data in listed(fill))
-    if number:
-        raise OSError(number, os.strerror(number), path)
-    return content
+    return _read(path, lambda fill: b"".join(data for _, data in listed(fill)))
 
 
 def read_secret(path: str) -> bytearray:
@@ -86,13 +79,17 @@ def read_secret(path: str) -> bytearray:
     Raises:
         OSError: it cannot be read, or is larger than 1 GiB.
     """
+    return _read(path, only)
+
+
+def _read(path: str, take: Callable[[Callable[[Any], None]], _Content]) -> _Content:
     number = 0
 
     def fill(out: Any) -> None:
         nonlocal number
         number = lib.tk_file_read(os.fsencode(path), MOST, out)
 
-    content = only(fill)
+    content = take(fill)
     if number:
         raise OSError(number, os.strerror(number), path)
     return content
