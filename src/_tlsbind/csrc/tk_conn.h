@@ -6,9 +6,9 @@
 #include "tk_info.h"
 #include "tk_mem.h"
 
-/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
 typedef struct tk_earlier tk_earlier; /* tk_settled.h */
 
+/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
 typedef struct {
     size_t size;
     uint8_t print[32]; /* SHA-256 of those bytes */
@@ -82,7 +82,7 @@ struct tk_conn {
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int32_t parked;         /* what came of a read that failed for good, for the reads to come */
     uint8_t told;           /* a reader has been told of that, or of the peer's end */
-    tk_mem_source *source; /* what a read takes, once `incoming` is empty; NULL: nothing */
+    tk_mem_source *source;  /* what a read takes, once `incoming` is empty; NULL: nothing */
     tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
 
     tk_event *first_event, *last_event;
@@ -97,7 +97,7 @@ struct tk_conn {
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
     uint8_t reused;         /* ... and it resumed a session */
     uint32_t renegotiations; /* handshakes that were complete after it, */
-    uint8_t finished;        /* and whether the peer's Finished of the next has come */
+    uint8_t finished;       /* and whether the peer's Finished of the next has come */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
     uint8_t close_notify;   /* one has come */
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */

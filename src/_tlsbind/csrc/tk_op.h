@@ -33,6 +33,7 @@ typedef struct tk_op {
     int kind;            /* TK_HANDSHAKE ... */
     int counts;          /* the answer is how much was done */
     int zeros;           /* shutdown: answers of 0 so far */
+    int begun;           /* new keys: libssl has been asked, however often it has to wait */
     int again;           /* stream: the next call has something to say without waiting */
     int ssl_error;
 } tk_op;

@@ -47,17 +47,21 @@ int tk_ctx_tune(tk_ctx *c, int what, size_t value)
 
 /* ---- new keys ---- */
 
+/* `asked`: 1 when libssl has taken the request for new keys, and what has to go can go. */
+static tk_outcome send_request(tk_conn *c, tk_op *op, int asked)
+{
+    int result = asked == 1 ? SSL_do_handshake(c->ssl) : asked;
+
+    op->begun = 1;
+    return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
+}
+
 /* A server's part ends with the request: its client answers while the server reads. */
 static tk_outcome step_renegotiate(tk_conn *c, tk_op *op)
 {
-    int result = 1;
+    int under_way = op->begun || SSL_renegotiate_pending(c->ssl);
 
-    if (op->zeros == 0 && !SSL_renegotiate_pending(c->ssl))
-        result = SSL_renegotiate(c->ssl);
-    op->zeros = 1; /* once, however often it has to wait */
-    if (result == 1)
-        result = SSL_do_handshake(c->ssl);
-    return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
+    return send_request(c, op, under_way ? 1 : SSL_renegotiate(c->ssl));
 }
 
 int64_t tk_conn_renegotiate(tk_conn *c, int64_t timeout)
@@ -81,14 +85,8 @@ uint32_t tk_conn_renegotiations(tk_conn *c)
 static tk_outcome step_update_keys(tk_conn *c, tk_op *op)
 {
     int kind = op->number ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED;
-    int result = 1;
 
-    if (op->zeros == 0)
-        result = SSL_key_update(c->ssl, kind);
-    op->zeros = 1;
-    if (result == 1)
-        result = SSL_do_handshake(c->ssl);
-    return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
+    return send_request(c, op, op->begun ? 1 : SSL_key_update(c->ssl, kind));
 }
 
 int64_t tk_conn_update_keys(tk_conn *c, int both, int64_t timeout)
