@@ -229,6 +229,14 @@ class Negotiated(Exporting, Observing, Rekeying):
         self._sslobj.verify_client_post_handshake()
 
     def _channel(self) -> Channel:
+        return self._open_channel()
+
+    def _open_channel(self) -> Channel:
         if self._sslobj is None:
             raise ValueError("there is no TLS connection: not connected yet, unwrapped or closed")
         return self._sslobj
+
+    def _waiting_time(self) -> float | None:
+        """How many seconds an operation may wait: a socket's time-out; without a socket, none."""
+        gettimeout = getattr(self, "gettimeout", None)
+        return 0.0 if gettimeout is None else gettimeout()

@@ -4,6 +4,7 @@ a server names, alerts, counters, and which side has closed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
@@ -43,6 +44,8 @@ class Observing:
     """Properties of SSLSocket and SSLObject. None of them blocks, and any thread may ask."""
 
     _sslobj: Channel | None
+    _open_channel: Callable[[], Channel]
+    _waiting_time: Callable[[], float | None]
 
     @property
     def verify_result(self) -> VerifyResult | None:
@@ -111,10 +114,7 @@ class Observing:
             SSLWantWriteError: the socket is non-blocking and full: call it again.
             ValueError: there is no TLS connection.
         """
-        if self._sslobj is None:
-            raise ValueError("there is no TLS connection: not connected yet, unwrapped or closed")
-        gettimeout = getattr(self, "gettimeout", None)
-        self._sslobj.close_notify(0.0 if gettimeout is None else gettimeout())
+        self._open_channel().close_notify(self._waiting_time())
 
     @property
     def close_notify_sent(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..enums import TLSVersion
 
@@ -14,6 +15,8 @@ class Rekeying:
     """Methods of SSLSocket and SSLObject. Threads may read and write meanwhile."""
 
     _sslobj: Channel | None
+    _open_channel: Callable[[], Channel]
+    _waiting_time: Callable[[], float | None]
 
     def renegotiate(self) -> None:
         """Make another handshake on this connection (TLS 1.2 or below).
@@ -64,13 +67,7 @@ class Rekeying:
         channel.update_keys(both=request_peer, timeout=self._waiting_time())
 
     def _established(self) -> Channel:
-        channel = self._sslobj
-        if channel is None:
-            raise ValueError("there is no TLS connection: not connected yet, unwrapped or closed")
+        channel = self._open_channel()
         if not channel.handshake_done:
             raise ValueError("there is no complete handshake yet")
         return channel
-
-    def _waiting_time(self) -> Any:
-        gettimeout = getattr(self, "gettimeout", None)
-        return 0.0 if gettimeout is None else gettimeout()
