@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .._core.tickets import MOST_SECRETS, TicketKey
@@ -14,8 +15,9 @@ MOST_PERIODS = 62
 _SHORTEST_SECRET = 32
 
 
-def keys_of(given: Iterable[Any]) -> list[TicketKey]:
-    """Copies of them, for the caller to wipe."""
+@contextmanager
+def keys_of(given: Iterable[Any]) -> Iterator[list[TicketKey]]:
+    """Copies of them, which are wiped behind the block."""
     if isinstance(given, (bytes, bytearray, memoryview, str)):
         raise TypeError("keys come in a list, also when there is one")
     keys: list[TicketKey] = []
@@ -33,16 +35,10 @@ def keys_of(given: Iterable[Any]) -> list[TicketKey]:
                 "two keys have the same name (their first 16 bytes): tickets could not tell them "
                 "apart"
             )
-    except BaseException:
-        wipe_keys(keys)
-        raise
-    return keys
-
-
-def wipe_keys(keys: list[TicketKey]) -> None:
-    """Overwrite what is secret in them."""
-    for key in keys:
-        key.wipe()
+        yield keys
+    finally:
+        for key in keys:
+            key.wipe()
 
 
 def digest_of(keys: list[TicketKey]) -> bytes:
@@ -55,8 +51,9 @@ def digest_of(keys: list[TicketKey]) -> bytes:
     return digest.digest()
 
 
-def secrets_of(given: tuple[Any, ...]) -> list[bytearray]:
-    """Copies of them, for the caller to wipe."""
+@contextmanager
+def secrets_of(given: tuple[Any, ...]) -> Iterator[list[bytearray]]:
+    """Copies of them, which are wiped behind the block."""
     if not 0 < len(given) <= MOST_SECRETS:
         raise ValueError(f"a fleet has 1 to {MOST_SECRETS} secrets, not {len(given)}")
     secrets: list[bytearray] = []
@@ -64,10 +61,9 @@ def secrets_of(given: tuple[Any, ...]) -> list[bytearray]:
         for secret in given:
             secrets.append(bytearray(memoryview(secret)))
         _check_secrets(secrets)
-    except BaseException:
+        yield secrets
+    finally:
         wipe(*secrets)
-        raise
-    return secrets
 
 
 def _check_secrets(secrets: list[bytearray]) -> None:

@@ -16,9 +16,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from .._core.paths import without_values
-from .._core.tickets import Ring, TicketKey
-from .._core.wiped import wipe
-from .given import MOST_PERIODS, digest_of, keys_of, secrets_of, wipe_keys
+from .._core.tickets import Ring
+from .given import MOST_PERIODS, digest_of, keys_of, secrets_of
 from .sources import CallbackSource, FileSource, Source, whole
 from .wiping import wiper
 
@@ -136,12 +135,9 @@ class TicketKeyring:
             ValueError: a secret is too short, or plainly none; or there are more than eight.
         """
         self = cls.__new__(cls)
-        given = secrets_of(secrets)
-        try:
+        with secrets_of(secrets) as given:
             self._setup("shared", period, lifetime)
             self._keys.set_secrets(given)
-        finally:
-            wipe(*given)
         return self
 
     @classmethod
@@ -155,12 +151,9 @@ class TicketKeyring:
             lifetime: how many seconds a ticket is good for.
         """
         self = cls.__new__(cls)
-        given = keys_of(keys)
-        try:
+        with keys_of(keys) as given:
             self._setup("given", WEEK, lifetime)
             self._keys.set_keys(given)
-        finally:
-            wipe_keys(given)
         return self
 
     @classmethod
@@ -281,11 +274,8 @@ class TicketKeyring:
                 "this keyring has its keys from elsewhere: TicketKeyring.from_keys makes one "
                 "that takes them from you"
             )
-        given = keys_of(keys)
-        try:
+        with keys_of(keys) as given:
             self._keys.set_keys(given)
-        finally:
-            wipe_keys(given)
         wiper.look()
 
     def set_secrets(self, *secrets: Buffer) -> None:
@@ -300,11 +290,8 @@ class TicketKeyring:
                 "this keyring has its keys from elsewhere: TicketKeyring.fleet makes one that "
                 "derives them from a secret"
             )
-        given = secrets_of(secrets)
-        try:
+        with secrets_of(secrets) as given:
             self._keys.set_secrets(given)
-        finally:
-            wipe(*given)
 
     def refresh(self) -> bool:
         """Read the files, or call the function, now. May block on those. Returns whether the keys
@@ -363,7 +350,6 @@ class TicketKeyring:
     def _read(self, *, forced: bool) -> bool:
         assert self._source is not None
         self._next, self._reader = monotonic() + self._every, get_ident()
-        keys: list[TicketKey] = []
         try:
             try:
                 raw = self._source.read(forced=forced)
@@ -371,14 +357,13 @@ class TicketKeyring:
                 self._reader = 0
             if raw is None:
                 return False
-            keys = keys_of(raw)
-            digest = digest_of(keys)
-            changed = digest != self._digest
-            if changed:
-                self._keys.set_keys(keys)
-                wiper.look()
+            with keys_of(raw) as keys:
+                digest = digest_of(keys)
+                changed = digest != self._digest
+                if changed:
+                    self._keys.set_keys(keys)
+                    wiper.look()
         finally:
-            wipe_keys(keys)
             self._source.forget()
         self._source.accept()
         self._digest, self._problem = digest, None
