@@ -26,6 +26,7 @@ from .support.pairs import Background, client_context, memory_pair, only, server
 from .support.peers import PATIENCE, s_server, speaking
 from .support.pki import PKI
 from .support.raw import until
+from .test_docs import Site, examples
 
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 SECRET, OTHER_SECRET = os.urandom(32), os.urandom(32)
@@ -33,20 +34,11 @@ SECRET, OTHER_SECRET = os.urandom(32), os.urandom(32)
 
 def recipes() -> dict[str, list[tuple[int, str]]]:
     """By heading: the first line and the text of each of its programs."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
     found: dict[str, list[tuple[int, str]]] = {}
-    heading, first, block = "", 0, None
-    for number, line in enumerate(PAGE.read_text(encoding="utf-8").splitlines()):
-        if block is not None:
-            if line == "```":
-                found[heading].append((first, "\n".join(block) + "\n"))
-                block = None
-            else:
-                block.append(line)
-        elif line.startswith("## "):
-            heading = line[3:]
-            found[heading] = []
-        elif line == "```python":
-            first, block = number + 1, []
+    for first, source in examples("docs/recipes.md"):
+        heading = next(line for line in reversed(lines[:first]) if line.startswith("## "))
+        found.setdefault(heading[3:], []).append((first, source))
     return found
 
 
@@ -232,30 +224,11 @@ def test_why_not_resumed_injected(files: Path, site: int, caplog: pytest.LogCapt
 @pytest.fixture
 def site(pki: PKI) -> Iterator[int]:
     """A web server that answers each connection's one request."""
-    context, stop = server_context(pki), threading.Event()
-
-    def serve(plain: socket.socket) -> None:
-        with plain, contextlib.suppress(OSError):
-            plain.settimeout(PATIENCE)
-            with context.wrap_socket(plain, server_side=True) as connection:
-                connection.recv(4096)
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
-                )
-                connection.unwrap()
-
-    def accept() -> None:
-        while not stop.is_set():
-            with contextlib.suppress(OSError):
-                serve(listener.accept()[0])
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.2)
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        stop.set()
-        thread.join(PATIENCE)
+    context = server_context(pki)
+    context.max_early_data = 16384
+    made = Site(context)
+    yield made.address[1]
+    made.close()
 
 
 def test_versions(pki: PKI) -> None:

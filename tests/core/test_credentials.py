@@ -21,21 +21,6 @@ TLS12 = tlskit.TLSVersion.TLSv1_2
 PASSWORD = b"correct horse"
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return authority(tmp_path_factory.mktemp("root"), "Example Root")
-
-
-@pytest.fixture(scope="module")
-def middle(tmp_path_factory: pytest.TempPathFactory, root: Made) -> Made:
-    return authority(tmp_path_factory.mktemp("middle"), "Middle CA", issuer=root)
-
-
-@pytest.fixture(scope="module")
-def leaf(tmp_path_factory: pytest.TempPathFactory, middle: Made) -> Made:
-    return issue(tmp_path_factory.mktemp("leaf"), "leaf", issuer=middle)
-
-
 @pytest.fixture
 def server() -> Any:
     return tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)

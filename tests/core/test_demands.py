@@ -19,21 +19,6 @@ from ..support.pairs import Background, client_context, memory_pair, only, serve
 from ..support.peers import PATIENCE
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return authority(tmp_path_factory.mktemp("root"), "Example Root")
-
-
-@pytest.fixture(scope="module")
-def middle(tmp_path_factory, root):
-    return authority(tmp_path_factory.mktemp("middle"), "Middle CA", issuer=root)
-
-
-@pytest.fixture(scope="module")
-def leaf(tmp_path_factory, middle):
-    return issue(tmp_path_factory.mktemp("leaf"), "leaf", issuer=middle)
-
-
 @pytest.fixture
 def server(leaf, version):
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)

@@ -10,27 +10,12 @@ import pytest
 
 import tlskit
 
-from ..support.certificates import authority, issue
+from ..support.certificates import authority
 from ..support.pairs import Background, memory_pair, only, shake
 
 
 class Refusal(Exception):
     pass
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return authority(tmp_path_factory.mktemp("root"), "Example Root")
-
-
-@pytest.fixture(scope="module")
-def middle(tmp_path_factory, root):
-    return authority(tmp_path_factory.mktemp("middle"), "Middle CA", issuer=root)
-
-
-@pytest.fixture(scope="module")
-def leaf(tmp_path_factory, middle):
-    return issue(tmp_path_factory.mktemp("leaf"), "leaf", issuer=middle)
 
 
 def serving(leaf, version=None):
