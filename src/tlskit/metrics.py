@@ -3,8 +3,8 @@ Prometheus.
 
     from tlskit import metrics
 
-    metrics.snapshot(ctx)                                   # {"openssl_hits": 12,
-    "resumption_resumed": 11, ...} prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
+    metrics.snapshot(ctx)  # {"openssl_hits": 12, "resumption_resumed": 11, ...}
+    prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
 
 The collector needs the package `prometheus-client` (`pip install tlskit[prometheus]`); the snapshot
 needs nothing.
