@@ -279,7 +279,7 @@ def test_no_openssl_number_is_written_out():
 def statements():
     """Of the package's `__init__`; what a type checker alone reads is a name that loads later."""
     for node in parsed(PACKAGE / "__init__.py").body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "_typing.TYPE_CHECKING":
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             yield from (inner for inner in node.body if inner.module)
         else:
             yield node
@@ -295,7 +295,7 @@ def package_names():
             if "__all__" in names:
                 listed = ast.literal_eval(node.value)
             else:
-                imported |= names
+                imported |= names - {"TYPE_CHECKING"}
     return imported, listed
 
 

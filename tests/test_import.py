@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,28 @@ import tlskit
 import tlskit._frozen
 from tlskit import sessions, stores
 
+#: All that `import tlskit` may add to `import ssl`: a few milliseconds. What is not here loads when
+#: it is first named.
+ALLOWED = {
+    "__future__",
+    "_cffi_backend",
+    "_tlsbind",
+    "_tlsbind._native",
+    "_tlsbind._native.lib",
+    "importlib",
+    "importlib._bootstrap",
+    "importlib._bootstrap_external",
+    "tlskit",
+    "tlskit._core",
+    "tlskit._core.library",
+    "tlskit._core.native",
+    "tlskit._lazy",
+    "tlskit._stdlib",
+    "tlskit._stdlib.constants",
+    "tlskit._stdlib.module",
+    "warnings",
+}
+#: What no context and no connection needs.
 HEAVY = {
     "argparse",
     "asyncio",
@@ -29,6 +53,7 @@ HEAVY = {
     "sqlite3",
     "tlskit.aio",
     "tlskit.cli",
+    "tlskit.inject",
     "tlskit.metrics",
     "tlskit.stores.contract",
     "tlskit.stores.memcached",
@@ -45,15 +70,98 @@ def run(program: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def test_nothing_heavy_is_imported() -> None:
-    said = run(
-        "import ssl, sys\n"
-        "before = set(sys.modules)\n"
-        "import tlskit\n"
-        "print(*set(sys.modules) - before)\n"
+def brought(program: str) -> set[str]:
+    """The modules that a program loads beyond those of `import ssl`."""
+    return set(
+        run(
+            "import ssl, sys\n"
+            "before = set(sys.modules)\n"
+            f"{program}\n"
+            "print(*set(sys.modules) - before)\n"
+        ).split()
     )
-    assert "tlskit" in said.split()
-    assert not HEAVY & set(said.split())
+
+
+def test_an_import_brings_little() -> None:
+    said = brought("import tlskit")
+    assert {"tlskit", "_tlsbind._native"} <= said
+    assert said <= ALLOWED
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import tlskit; tlskit.SSLError, tlskit.PROTOCOL_TLS_CLIENT, tlskit.OPENSSL_VERSION",
+        "from tlskit import CERT_REQUIRED, HAS_TLSv1_3, OP_NO_TICKET, SSLWantReadError",
+    ],
+)
+def test_constants_and_exceptions_bring_no_more(program: str) -> None:
+    assert brought(program) <= ALLOWED
+
+
+def test_a_context_brings_nothing_heavy() -> None:
+    said = brought("import tlskit; tlskit.create_default_context().wrap_bio")
+    assert "tlskit._context" in said
+    assert not HEAVY & said
+
+
+def laid_out() -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+    """The names that load later, by module: as type checkers see them, and as they are found."""
+    tree = ast.parse(Path(tlskit.__file__).read_text(encoding="utf-8"))
+    seen: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for line in node.body:
+                assert isinstance(line, ast.ImportFrom)
+                for alias in line.names:
+                    home = f".{line.module or alias.name}"
+                    seen.setdefault(home, set()).add(alias.asname or alias.name)
+        if isinstance(node, ast.keyword) and node.arg == "places":
+            assert isinstance(node.value, ast.Dict)
+            for key, value in zip(node.value.keys, node.value.values, strict=True):
+                found[ast.literal_eval(key)] = {  # type: ignore[arg-type]
+                    part.value for part in ast.walk(value) if isinstance(part, ast.Constant)
+                }
+    return seen, found
+
+
+def test_names_load_from_where_type_checkers_see_them() -> None:
+    seen, found = laid_out()
+    assert sum(map(len, seen.values())) > 30
+    assert found == seen
+
+
+def test_every_name_is_there_in_a_fresh_process() -> None:
+    said = run(
+        "import tlskit\n"
+        "assert set(tlskit.__all__) <= set(dir(tlskit))\n"
+        "print(*(name for name in tlskit.__all__ if not hasattr(tlskit, name)))\n"
+    )
+    assert said.split() == []
+
+
+def test_threads_that_name_them_at_once_get_the_same() -> None:
+    said = run(
+        "import sys, threading, tlskit\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "names = [n for n in dir(tlskit) if n not in vars(tlskit)]\n"
+        "found, start = [], threading.Barrier(8)\n"
+        "def ask(k):\n"
+        "    start.wait()\n"
+        "    mine = names[k * 3:] + names[:k * 3]\n"
+        "    found.append({name: id(getattr(tlskit, name)) for name in mine})\n"
+        "threads = [threading.Thread(target=ask, args=(k,)) for k in range(8)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print(len(found), len(names) > 30, all(one == found[0] for one in found))\n"
+    )
+    assert said.split() == ["8", "True", "True"]
+
+
+@pytest.mark.parametrize("name", ["SSLContext", "SSLSocket", "SSLSession", "TicketKeyring"])
+def test_classes_are_pickled_by_name(name: str) -> None:
+    kind = getattr(tlskit, name)
+    assert pickle.loads(pickle.dumps(kind)) is kind
 
 
 def test_a_store_brings_its_own_module_only() -> None:
@@ -75,9 +183,11 @@ def test_a_star_brings_them() -> None:
     assert run("from tlskit import *; print(SQLiteStore.__name__)").strip() == "SQLiteStore"
 
 
-def test_submodules_are_there_without_an_import() -> None:
-    said = run("import tlskit; print(tlskit.metrics.__name__, tlskit.aio.__name__)")
-    assert said.split() == ["tlskit.metrics", "tlskit.aio"]
+@pytest.mark.parametrize(
+    "name", ["aio", "enums", "errors", "inject", "metrics", "sessions", "stores"]
+)
+def test_submodules_are_there_without_an_import(name: str) -> None:
+    assert run(f"import tlskit; print(tlskit.{name}.__name__)").strip() == f"tlskit.{name}"
 
 
 @pytest.mark.parametrize("module", [tlskit, sessions, stores], ids=lambda m: m.__name__)

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from sys import byteorder
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._native import ffi, lib
+
+TYPE_CHECKING = (
+    False  # type checkers know the name; the module `typing` would be most of this import
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["CONST", "FEATURES", "ffi", "lib"]
 
 
-class Feature(NamedTuple):
+class Feature:
     """What not every OpenSSL has.
 
     Attributes:
@@ -25,8 +30,10 @@ class Feature(NamedTuple):
         since: what has it, as the end of "this requires ...".
     """
 
-    there: bool
-    since: str
+    __slots__ = ("since", "there")
+
+    def __init__(self, there: bool, since: str) -> None:
+        self.there, self.since = there, since
 
 
 def _rows(fill: Any) -> list[tuple[int, bytes]]:

@@ -9,24 +9,38 @@ Everything the stdlib's `ssl` has is here under its own name. What is beyond it 
 from __future__ import annotations
 
 import sys
-import typing as _typing
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from ssl import (
     PEM_FOOTER,
     PEM_HEADER,
+    AlertDescription,
+    CertificateError,
     DefaultVerifyPaths,
     DER_cert_to_PEM_cert,
+    Options,
     PEM_cert_to_DER_cert,
     Purpose,
     RAND_add,
     RAND_bytes,
     RAND_status,
+    SSLCertVerificationError,
+    SSLEOFError,
+    SSLError,
+    SSLErrorNumber,
+    SSLSyscallError,
+    SSLWantReadError,
+    SSLWantWriteError,
+    SSLZeroReturnError,
+    TLSVersion,
+    VerifyFlags,
+    VerifyMode,
     _ASN1Object as _ASN1Object,
     cert_time_to_seconds,
     get_default_verify_paths,
     get_protocol_name,
 )
 from ssl import (  # type: ignore[attr-defined]
+    _SSLMethod as _SSLMethod,
     _TLSAlertType as _TLSAlertType,
     _TLSContentType as _TLSContentType,
     _TLSMessageType as _TLSMessageType,
@@ -36,15 +50,8 @@ from ssl import (  # type: ignore[attr-defined]
     _PROTOCOL_NAMES as _PROTOCOL_NAMES,
 )
 
-from ._functions import (
-    _create_default_https_context as _create_default_https_context,
-    _create_stdlib_context as _create_stdlib_context,
-    _create_unverified_context as _create_unverified_context,
-    create_default_context,
-    get_server_certificate,
-    get_sigalgs,
-)
-from ._stdlib.module import found_in_ssl as __getattr__
+from ._lazy import names as _names
+from ._stdlib.module import found_in_ssl as _found_in_ssl
 from ._stdlib.constants import (
     _OPENSSL_API_VERSION as _OPENSSL_API_VERSION,
     ALERT_DESCRIPTION_ACCESS_DENIED,
@@ -153,57 +160,57 @@ from ._stdlib.constants import (
     VERIFY_X509_STRICT,
     VERIFY_X509_TRUSTED_FIRST,
 )
-from ._context import SSLContext
-from ._core.bio import MemoryBIO
-from ._connection.negotiated import CHANNEL_BINDING_TYPES
-from ._connection.object import SSLObject
-from ._connection.observing import VerifyResult
-from ._connection.socket import SSLSocket
-from ._stdlib.observed import DEFAULT_CIPHERS as _DEFAULT_CIPHERS
-from .enums import (
-    AlertDescription,
-    EarlyDataStatus,
-    Options,
-    SessionCacheMode,
-    SSLErrorNumber,
-    TLSVersion,
-    VerifyFlags,
-    VerifyMode,
-)
-from .enums import _SSLMethod as _SSLMethod
-from .errors import (
-    CertificateError,
-    ErrorEntry,
-    SSLCertVerificationError,
-    SSLEOFError,
-    SSLError,
-    SSLSyscallError,
-    SSLWantReadError,
-    SSLWantWriteError,
-    SSLZeroReturnError,
-)
-from .sessions import (
-    CipherInfo,
-    KeyInfo,
-    MemoryStore,
-    SSLSession,
-    SessionInfo,
-    SessionStats,
-    SessionStore,
-)
-from ._tickets import TicketKeyring, TicketStats, nginx_id_context
-from ._trust_store import TrustStore
-from .inject import extract_from_ssl, inject_into_ssl
-from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
 
-if _typing.TYPE_CHECKING:
-    from . import aio as aio, metrics as metrics
-    from .stores import MemcachedStore, RedisStore, SQLiteStore, SealedStore
+#: Constant, and known to type checkers by its name: the module `typing` would cost more than all
+#: the rest of this import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._functions import (
+        _create_default_https_context as _create_default_https_context,
+        _create_stdlib_context as _create_stdlib_context,
+        _create_unverified_context as _create_unverified_context,
+        create_default_context,
+        get_server_certificate,
+        get_sigalgs,
+    )
+    from ._context import SSLContext
+    from ._core.bio import MemoryBIO
+    from ._connection.negotiated import CHANNEL_BINDING_TYPES
+    from ._connection.object import SSLObject
+    from ._connection.observing import VerifyResult
+    from ._connection.socket import SSLSocket
+    from ._stdlib.observed import (
+        _DEFAULT_CIPHERS as _DEFAULT_CIPHERS,
+        _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS,
+    )
+    from .enums import EarlyDataStatus, SessionCacheMode
+    from .errors import ErrorEntry
+    from .sessions import CipherInfo, KeyInfo, SSLSession, SessionInfo, SessionStats
+    from ._tickets import TicketKeyring, TicketStats, nginx_id_context
+    from ._trust_store import TrustStore
+    from .inject import extract_from_ssl, inject_into_ssl
+    from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
+    from .stores import (
+        MemcachedStore,
+        MemoryStore,
+        RedisStore,
+        SQLiteStore,
+        SealedStore,
+        SessionStore,
+    )
+    from . import (
+        aio as aio,
+        enums as enums,
+        errors as errors,
+        inject as inject,
+        metrics as metrics,
+        sessions as sessions,
+        stores as stores,
+    )
 
 __version__ = "0.1.0"
 
 socket_error = OSError
-_RESTRICTED_SERVER_CIPHERS = _DEFAULT_CIPHERS
 
 __all__ = [
     "ALERT_DESCRIPTION_ACCESS_DENIED",
@@ -380,7 +387,8 @@ __all__ = [
 if sys.version_info < (3, 12):
     from ssl import RAND_pseudo_bytes, match_hostname
 
-    from ._functions import wrap_socket
+    if TYPE_CHECKING:
+        from ._functions import wrap_socket
 
     __all__ += ["RAND_pseudo_bytes", "match_hostname", "wrap_socket"]
 if sys.platform == "win32":
@@ -388,20 +396,53 @@ if sys.platform == "win32":
 
     __all__ += ["enum_certificates", "enum_crls"]
 
-# Most programs use none of these: they load when they are first named.
-if not _typing.TYPE_CHECKING:
-    from ._lazy import names as _names
-
+# Everything under TYPE_CHECKING above loads when it is first named.
+if not TYPE_CHECKING:
     __getattr__, __dir__ = _names(
         __name__,
         __all__,
-        otherwise=__getattr__,
+        otherwise=_found_in_ssl,
         places={
-            "MemcachedStore": ".stores",
-            "RedisStore": ".stores",
-            "SQLiteStore": ".stores",
-            "SealedStore": ".stores",
-            "aio": ".aio",
-            "metrics": ".metrics",
+            "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
+            "._connection.object": ["SSLObject"],
+            "._connection.observing": ["VerifyResult"],
+            "._connection.socket": ["SSLSocket"],
+            "._context": ["SSLContext"],
+            "._core.bio": ["MemoryBIO"],
+            "._functions": [
+                "_create_default_https_context",
+                "_create_stdlib_context",
+                "_create_unverified_context",
+                "create_default_context",
+                "get_server_certificate",
+                "get_sigalgs",
+                *(["wrap_socket"] if "wrap_socket" in __all__ else []),
+            ],
+            "._resumption.reasons": ["NotOffered", "Reason", "Refused", "Resumed"],
+            "._stdlib.observed": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
+            "._tickets": ["TicketKeyring", "TicketStats", "nginx_id_context"],
+            "._trust_store": ["TrustStore"],
+            ".aio": ["aio"],
+            ".enums": ["EarlyDataStatus", "SessionCacheMode", "enums"],
+            ".errors": ["ErrorEntry", "errors"],
+            ".inject": ["extract_from_ssl", "inject", "inject_into_ssl"],
+            ".metrics": ["metrics"],
+            ".sessions": [
+                "CipherInfo",
+                "KeyInfo",
+                "SSLSession",
+                "SessionInfo",
+                "SessionStats",
+                "sessions",
+            ],
+            ".stores": [
+                "MemcachedStore",
+                "MemoryStore",
+                "RedisStore",
+                "SQLiteStore",
+                "SealedStore",
+                "SessionStore",
+                "stores",
+            ],
         },
     )

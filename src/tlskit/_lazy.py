@@ -1,33 +1,37 @@
-"""Names that load when they are first named (PEP 562): stores and tools that most programs do not
-use.
-"""
+"""Names that load when they are first named (PEP 562): a program pays for what it uses."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
 
 def names(
     package: str,
     public: list[str],
-    places: dict[str, str],
+    places: Mapping[str, Sequence[str]],
     otherwise: Callable[[str], Any] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of a package.
+    """Make the `__getattr__` and `__dir__` of a package.
 
     Args:
         package: its name.
         public: its `__all__`.
-        places: for each lazy name, the module that has it, relative to the package; a module stands
-            for itself when its name is the same.
+        places: for each module, relative to the package, the names that it has. The name of the
+            module itself stands for the module.
         otherwise: where to look for a name that is none of these.
+
+    Thread-safe: the import system lets one thread run a module, and the others wait for it.
     """
+    homes = {name: place for place, listed in places.items() for name in listed}
 
     def __getattr__(name: str) -> Any:
-        place = places.get(name)
+        place = homes.get(name)
         if place is None and otherwise is not None:
             return otherwise(name)
         if place is None:
@@ -38,6 +42,6 @@ def names(
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *public, *places})
+        return sorted({*vars(sys.modules[package]), *public, *homes})
 
     return __getattr__, __dir__

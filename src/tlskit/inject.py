@@ -165,14 +165,15 @@ def _put_in() -> None:
         theirs = {_home(getattr(ssl, name)) for name in _ORIGINALS} - {"ssl", "_ssl", "tlskit"}
         for name, kind in _CLASSES.items():
             _replace(ssl, name, kind)
-        for name, value in list(vars(sys.modules[__package__ or "tlskit"]).items()):
+        ours = sys.modules[__package__ or "tlskit"]
+        for name in dir(ours):
             here = vars(ssl).get(name, _MISSING)
-            if name.startswith(_ANSWERS) and here != value:
+            if name.startswith(_ANSWERS) and here != (value := getattr(ours, name)):
                 _replace(ssl, name, value)
             elif (
                 _home(here) in theirs
             ):  # of somebody who has replaced more than the classes, to go with a class of his own
-                _replace(ssl, name, _BASES.get(name, value))
+                _replace(ssl, name, _BASES.get(name) or getattr(ours, name))
         for module, names in _modules(theirs | {"ssl", "_ssl", "tlskit", "_tlsbind"}):
             for name, kind in _CLASSES.items():
                 for alias in (name, "_" + name):

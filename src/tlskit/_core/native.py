@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from struct import Struct
-from typing import Any
 
 from _tlsbind import CONST, FEATURES, ffi, lib
+
+TYPE_CHECKING = False  # see tlskit/__init__.py
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
 
 __all__ = [
     "CONST",

@@ -7,6 +7,7 @@ and those beyond.
 from __future__ import annotations
 
 from ssl import (
+    Options,
     ALERT_DESCRIPTION_ACCESS_DENIED as ALERT_DESCRIPTION_ACCESS_DENIED,
     ALERT_DESCRIPTION_BAD_CERTIFICATE as ALERT_DESCRIPTION_BAD_CERTIFICATE,
     ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE as ALERT_DESCRIPTION_BAD_CERTIFICATE_HASH_VALUE,
@@ -80,7 +81,6 @@ from ssl import (
 from _tlsbind import CONST, FEATURES
 
 from .._core.library import version_number, version_text
-from ..enums import Options
 
 
 def _newer(name: str) -> Options:

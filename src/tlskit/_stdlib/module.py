@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ssl
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # see tlskit/__init__.py
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def found_in_ssl(name: str) -> Any:

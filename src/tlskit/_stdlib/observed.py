@@ -25,6 +25,7 @@ _USUAL_CIPHERS = (
 )
 #: The words that the interpreter was built with.
 DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
+_DEFAULT_CIPHERS = _RESTRICTED_SERVER_CIPHERS = DEFAULT_CIPHERS  # as the stdlib names them
 
 
 class Defaults(NamedTuple):

@@ -31,5 +31,5 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = names(
         __name__,
         __all__,
-        dict.fromkeys(("MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"), "..stores"),
+        {"..stores": ["MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"]},
     )

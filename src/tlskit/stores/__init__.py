@@ -27,9 +27,9 @@ if not TYPE_CHECKING:
         __name__,
         __all__,
         {
-            "MemcachedStore": ".memcached",
-            "RedisStore": ".redis",
-            "SQLiteStore": ".sqlite",
-            "SealedStore": ".seal",
+            ".memcached": ["MemcachedStore"],
+            ".redis": ["RedisStore"],
+            ".sqlite": ["SQLiteStore"],
+            ".seal": ["SealedStore"],
         },
     )
