@@ -27,9 +27,10 @@ void *tk_stage_plain(tk_stage *s); /* TK_STAGE_ROOM bytes: a place to decrypt to
 
 int tk_stream_open(tk_conn *c, tk_stage *s); /* once, before the handshake */
 int64_t tk_stream_handshake(tk_conn *c, int64_t timeout); /* as tk_conn_handshake */
-int64_t tk_stream_receive(tk_conn *c, void *into, size_t room);
-/* the bytes data[start] to data[end - 1], or a first part of them; none: send on what waits */
-int64_t tk_stream_send(tk_conn *c, const void *data, size_t start, size_t end);
+int64_t tk_stream_receive(tk_conn *c); /* to tk_stage_plain */
+int64_t tk_stream_receive_into(tk_conn *c, void *into, size_t room);
+/* these bytes, or a first part of them; none: send on what waits */
+int64_t tk_stream_send(tk_conn *c, const void *data, size_t size);
 int64_t tk_stream_finish(tk_conn *c); /* send close_notify */
 /* whether tk_stream_receive has something to say without the socket */
 int tk_stream_waiting(tk_conn *c);

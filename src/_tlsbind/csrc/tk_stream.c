@@ -169,7 +169,12 @@ int64_t tk_stream_handshake(tk_conn *c, int64_t timeout)
     return tk_op_do(c, &op, timeout);
 }
 
-int64_t tk_stream_receive(tk_conn *c, void *into, size_t room)
+int64_t tk_stream_receive(tk_conn *c)
+{
+    return tk_stream_receive_into(c, tk_stage_plain(c->stage), TK_STAGE_ROOM);
+}
+
+int64_t tk_stream_receive_into(tk_conn *c, void *into, size_t room)
 {
     tk_op op = { .step = receive, .into = into, .size = room, .kind = TK_READ };
     int64_t result;
@@ -181,9 +186,9 @@ int64_t tk_stream_receive(tk_conn *c, void *into, size_t room)
     return result;
 }
 
-int64_t tk_stream_send(tk_conn *c, const void *data, size_t start, size_t end)
+int64_t tk_stream_send(tk_conn *c, const void *data, size_t size)
 {
-    tk_op op = { .step = post, .data = data, .size = end, .taken = start, .kind = TK_WRITE };
+    tk_op op = { .step = post, .data = data, .size = size, .kind = TK_WRITE };
     int64_t result;
 
     tk_conn_lock(c);

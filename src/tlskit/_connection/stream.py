@@ -27,7 +27,8 @@ class StreamChannel(Channel, Stream):
     """A Channel whose bytes an event loop's transport carries."""
 
     __slots__ = (
-        "_peer_address", "_plain", "_room", "_stage", "again", "stalled", "taken", "unsent",
+        "_peer_address", "_room", "_stage", "again", "plain", "pull", "push", "stalled", "taken",
+        "unsent",
     )  # fmt: skip
 
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:

@@ -1,17 +1,23 @@
 """Stream: the operations of a connection that belongs to an event loop (tk_stream.c).
 
-Nothing here waits, and "nothing has come" is a value, not an exception. The usual case of `receive`
-and `send` is written out for speed; what else there is to tell stands in `again` and `unsent`.
+Nothing here waits, and "nothing has come" is a value, not an exception. `pull` and `push` run for
+every event of a loop, so they are the crossings into C themselves, without a Python frame. What
+they return is usually a number of bytes, and all there is to say. Any other number is for `pulled`
+and `pushed`, which raise exceptions, and leave the rest in `again`, `stalled`, `taken` and
+`unsent`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 from .connection import Connection, Timeout
 from .native import ffi, lib, owned
 
 _receive, _send = lib.tk_stream_receive, lib.tk_stream_send
+_receive_into = lib.tk_stream_receive_into
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = (
     lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN,
 )  # fmt: skip
@@ -51,6 +57,11 @@ class Stream(Connection):
     """A Connection whose bytes go through a Stage.
 
     Attributes:
+        pull: receive once from the socket, and decrypt what has come into `plain`. From 1 to ROOM,
+            that is how many bytes; any other number is for `pulled`.
+        push: encrypt some bytes, whose number is the second argument, and send them. If that is
+            what it returns, all have gone; any other number is for `pushed`.
+        plain: where `pull` puts the bytes, until the next operation of any connection of the loop.
         again: a `receive` was not all: call it again, the loop will not. The caller resets it.
         stalled: the last `send` has to wait for bytes of the peer: a handshake within the
             connection.
@@ -62,7 +73,9 @@ class Stream(Connection):
     __slots__ = _OF_THE_SUBCLASS
     _stage: Stage
     _room: Any
-    _plain: Any
+    pull: Callable[[], int]
+    push: Callable[[bytes, int], int]
+    plain: Any
     again: bool
     stalled: bool
     taken: int
@@ -73,7 +86,8 @@ class Stream(Connection):
         if not lib.tk_stream_open(self._conn, stage._stage):
             raise MemoryError("there was no memory for a connection")
         self._stage = stage  # it has to outlive the connection
-        self._room, self._plain = stage.room, stage.plain
+        self._room, self.plain = stage.room, stage.plain
+        self.pull, self.push = MethodType(_receive, self._conn), MethodType(_send, self._conn)
         self.again = self.stalled = False
         self.taken = self.unsent = 0
 
@@ -88,16 +102,15 @@ class Stream(Connection):
         Raises:
             SSLError, OSError: the connection has failed. What came before has been returned.
         """
-        n = _receive(self._conn, self._room, ROOM)
-        if 0 < n <= ROOM:
-            return self._plain[:n]
-        if n == NOTHING:
-            return n
+        return self.pulled(self.pull())
+
+    def pulled(self, n: int) -> Any:
+        """What `receive` returns or raises, after `pull` has returned this number."""
         if n > 0:
-            data = self._plain[: n & _COUNT]  # before a callback can use the stage
+            data = self.plain[: n & _COUNT]  # before a callback can use the stage
             self._received(n)
             return data or NOTHING
-        return self._ended(n)
+        return self._ended(n) if n else NOTHING
 
     def receive_into(self, buffer: Any) -> int:
         """As `receive`, into a writable buffer that is not empty: how many bytes, or what it
@@ -106,36 +119,35 @@ class Stream(Connection):
         pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
         room = len(pointer)
         try:
-            n: int = _receive(self._conn, pointer, room)
+            n: int = _receive_into(self._conn, pointer, room)
         finally:
             ffi.release(pointer)
         if 0 <= n < room:
             return n
         return self._received(n) if n > 0 else self._ended(n)
 
-    def send(self, data: bytes, start: int, end: int) -> bool:
-        """Encrypt `data[start:end]`, or a first part of it, and send it. Return whether all has
+    def send(self, buffer: Any) -> bool:
+        """Encrypt what is in a buffer, or a first part of it, and send it. Return whether all has
         gone; if not, `taken` and `unsent` say what has become of it.
 
         Raises:
             SSLError, OSError: the connection has failed.
         """
-        n: int = _send(self._conn, data, start, end)
-        if n == end - start:
-            self.unsent = 0
-            self.stalled = False
-            return True
-        return self._sent(n, end - start)
-
-    def send_buffer(self, buffer: Any) -> bool:
-        """As `send`, all of any buffer, as it is now."""
         pointer = ffi.from_buffer("char[]", buffer)
         size = len(pointer)
         try:
-            n: int = _send(self._conn, pointer, 0, size)
+            n: int = _send(self._conn, pointer, size)
         finally:
             ffi.release(pointer)
-        return self._sent(n, size)
+        return self.pushed(n, size)
+
+    def pushed(self, n: int, size: int) -> bool:
+        """What `send` returns or raises, after `push` has returned `n` for so many bytes."""
+        if n < 0:
+            raise self._error(n, _WRITE)
+        self.stalled = bool(n & _AGAIN)
+        self.taken = self._noted(n)
+        return self.taken == size and not self.unsent
 
     def finish(self) -> None:
         """Send close_notify. Corresponds to SSL_shutdown(3)."""
@@ -152,20 +164,13 @@ class Stream(Connection):
         """Take what is to be sent, of a connection without a socket."""
         taken = b""
         while n := lib.tk_stream_take(self._conn, self._room, ROOM):
-            taken += self._plain[:n]
+            taken += self.plain[:n]
         self.unsent = 0
         return taken
 
     def _received(self, n: int) -> int:
         self.again = self.again or bool(n & _AGAIN)
         return self._noted(n)
-
-    def _sent(self, n: int, size: int) -> bool:
-        if n < 0:
-            raise self._error(n, _WRITE)
-        self.stalled = bool(n & _AGAIN)
-        self.taken = self._noted(n)
-        return self.taken == size and not self.unsent
 
     def _noted(self, n: int) -> int:
         """Take notice of what stands beside a count."""

@@ -73,8 +73,8 @@ async def create_connection(
         if sock is not None:
             raise ValueError("host/port and sock can not be specified at the same time")
         wanted = {"family": family, "proto": proto, "flags": flags}
-        infos = await _resolve(loop, (host, port), wanted)
-        local = None if local_addr is None else await _resolve(loop, local_addr, wanted)
+        infos = await resolve(loop, (host, port), wanted)
+        local = None if local_addr is None else await resolve(loop, local_addr, wanted)
         if happy_eyeballs_delay is not None and interleave is None:
             interleave = 1
         if interleave:
@@ -204,26 +204,27 @@ def check_plain(sock: Any) -> None:
         raise TypeError("Socket cannot be of type SSLSocket")
 
 
-# -- addresses -------------------------------------------------------------------------------------
-
-
-async def _resolve(
+async def resolve(
     loop: asyncio.AbstractEventLoop, address: Any, wanted: dict[str, int]
 ) -> list[_Info]:
+    """The addresses of a host; an address in figures needs no thread for that."""
     host, port = address[:2]
-    for family in (socket.AF_INET, socket.AF_INET6):  # a literal needs no thread to resolve it
+    for family in (socket.AF_INET, socket.AF_INET6):
         if isinstance(host, str) and isinstance(port, int) and wanted["family"] in (0, family):
             try:
                 socket.inet_pton(family, host)
             except (OSError, ValueError):
                 continue
             rest = () if family == socket.AF_INET else (*address[2:], 0, 0)[:2]
-            proto = wanted["proto"] or socket.IPPROTO_TCP
+            proto = wanted.get("proto") or socket.IPPROTO_TCP
             return [(family, socket.SOCK_STREAM, proto, "", (host, port, *rest))]
     infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, **wanted)
     if not infos:
         raise OSError("getaddrinfo() returned empty list")
     return list(infos)
+
+
+# -- addresses -------------------------------------------------------------------------------------
 
 
 def _interleaved(infos: Sequence[_Info], first: int) -> list[_Info]:

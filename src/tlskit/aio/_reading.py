@@ -6,7 +6,7 @@ import asyncio
 from asyncio import protocols
 from typing import Any
 
-from .._core.stream import NOTHING
+from .._core.stream import NOTHING, ROOM
 from ._log import logger
 from ._writing import LOST, OPEN, WritingTransport
 
@@ -21,7 +21,7 @@ class ReadingTransport(WritingTransport):
     comes for it.
     """
 
-    __slots__ = ("_again_due", "_buffered", "_ended", "_paused", "_reader_on", "_receive")
+    __slots__ = ("_again_due", "_buffered", "_ended", "_paused", "_plain", "_pull", "_reader_on")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
         super().__init__(loop, extra)
@@ -91,8 +91,24 @@ class ReadingTransport(WritingTransport):
         if self._buffered:
             self._read_into_protocol()
             return
+        n = self._pull()
+        if 0 < n <= ROOM:  # just bytes
+            try:
+                self._protocol.data_received(self._plain[:n])
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
+            else:
+                if self._stalled:
+                    self._after_receive()
+        elif n or self._stalled:
+            self._pulled(n)
+
+    def _pulled(self, n: int) -> None:
+        """There was more to a read than its bytes, or something else."""
         try:
-            data = self._receive()
+            data = self._channel.pulled(n)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -109,9 +125,7 @@ class ReadingTransport(WritingTransport):
         elif data != NOTHING:
             self._peer_ended(data)
             return
-        channel = self._channel
-        if channel.again or channel.unsent or self._stalled:
-            self._read_on()
+        self._read_on()
 
     def _read_into_protocol(self) -> None:
         """As `_read_ready`, straight into the buffer of a BufferedProtocol."""
@@ -152,7 +166,7 @@ class ReadingTransport(WritingTransport):
             self._read_on()
 
     def _read_on(self) -> None:
-        """There was more to a read than its bytes."""
+        """Look for what else a read has left to do."""
         if self._state is LOST:
             return
         if self._channel.again and self.is_reading():

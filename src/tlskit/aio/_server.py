@@ -16,7 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 from .._context import SSLContext
-from ._connect import check_plain, locals_of, takes
+from ._connect import check_plain, locals_of, resolve, takes
 from ._log import logger
 from ._transport import SSLTransport
 
@@ -258,10 +258,7 @@ async def create_server(
             raise ValueError("host/port and sock can not be specified at the same time")
         hosts: list[Any] = [host or None] if host is None or isinstance(host, str) else list(host)
         found = await asyncio.gather(
-            *(
-                loop.getaddrinfo(h, port, family=family, type=socket.SOCK_STREAM, flags=flags)
-                for h in hosts
-            )
+            *(resolve(loop, (h, port), {"family": family, "flags": flags}) for h in hosts)
         )
         if reuse_address is None:
             reuse_address = os.name == "posix" and sys.platform != "cygwin"

@@ -120,7 +120,8 @@ class SSLTransport(ClosingTransport):
         channel: StreamChannel = self._object._sslobj  # type: ignore[assignment]
         if leftover:
             channel.feed(leftover)
-        self._channel, self._receive, self._send = channel, channel.receive, channel.send
+        self._channel, self._plain = channel, channel.plain
+        self._pull, self._push = channel.pull, channel.push
         self._sock = sock
         self._waiter = waiter
         self._call_connection_made = call_connection_made

@@ -20,7 +20,7 @@ _HIGH_WATER = 512  # KiB, asyncio's own limit for TLS
 _LATE_WRITES = 5  # how many writes after the end go unnoticed, as in asyncio
 
 _SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
-    "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_send",
+    "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_push",
     "_stalled", "_state", "_writer_on",
 )  # fmt: skip
 
@@ -72,19 +72,18 @@ class WritingTransport(_Flow):
         Raises:
             TypeError: `data` is not bytes, a bytearray or a memoryview.
         """
-        if self._idle and data.__class__ is bytes and data:
-            try:
-                if not self._send(data, 0, len(data)):
-                    self._wait_with(data)
-            except OSError as error:
-                self._write_failed(error)
+        if self._idle and data.__class__ is bytes:
+            size = len(data)
+            n = self._push(data, size)
+            if n != size:
+                self._pushed(data, n)
             return
         check_data(data)
         if not self._may_write() or not memoryview(data).nbytes:
             return
         if self._idle:
             try:
-                if not self._channel.send_buffer(data):
+                if not self._channel.send(data):
                     self._wait_with(data)
             except OSError as error:
                 self._write_failed(error)
@@ -145,6 +144,14 @@ class WritingTransport(_Flow):
             self._backlog = Backlog()
         return self._backlog
 
+    def _pushed(self, data: bytes, n: int) -> None:
+        """There was more to a write than that all has gone."""
+        try:
+            if not self._channel.pushed(n, len(data)):
+                self._wait_with(data)
+        except OSError as error:
+            self._write_failed(error)
+
     def _wait_with(self, data: Any) -> None:
         """`data` has not all gone: the rest of it has to wait, or what was encrypted of it does."""
         taken = self._channel.taken
@@ -183,10 +190,11 @@ class WritingTransport(_Flow):
         try:
             if backlog is not None and backlog.size:
                 data, start, end = backlog.first()
-                gone = self._send(data, start, end)
+                with memoryview(data) as view, view[start:end] as rest:
+                    gone = channel.send(rest)
                 backlog.drop(end - start if gone else channel.taken)
             else:
-                self._send(b"", 0, 0)
+                channel.send(b"")
         except OSError as error:
             self._write_failed(error)
             return
