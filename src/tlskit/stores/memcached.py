@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from .._digest import sha256
 from .forks import Forked, watch
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
+from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 
 _VERSION = b"\x01"
 _HEAD = struct.Struct(">QI")
@@ -55,7 +55,7 @@ class MemcachedClient(Protocol):
         """Close the connections; the next call opens new ones."""
 
 
-class MemcachedStore(Held, Forked):
+class MemcachedStore(Unpicklable, Forked):
     """Keep sessions in memcached. They expire there by themselves, and the oldest go when it is
     full.
 

@@ -11,7 +11,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 
 from .forks import Forked, watch
-from .store import Entry, Held, check_key, closed, lifetime
+from .store import Entry, Unpicklable, check_key, closed, lifetime
 
 #: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody
 #: sets.
@@ -28,7 +28,7 @@ class _Kept(NamedTuple):
     size: int  # bytes
 
 
-class MemoryStore(Held, Forked):
+class MemoryStore(Unpicklable, Forked):
     """Keep sessions in this process. The key that was not used for longest goes first.
 
     Any object may be a value. A forked child begins with an empty store, or else parent and child

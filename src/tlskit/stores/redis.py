@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
+from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 
 _LARGEST = 1 << 20
 
@@ -99,7 +99,7 @@ class RedisClient(Protocol):
         """Remove keys."""
 
 
-class RedisStore(Held):
+class RedisStore(Unpicklable):
     """Keep sessions in Redis 5 or later, or in Valkey. They expire there by themselves.
 
     Of a plain client the store takes the address and the credentials, and makes connections of its

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from .._core.seal import SealKey
 from .._core.wiped import wipe
-from .store import Entry, Held, SessionStore, check_key, check_value, leave_out, lifetime
+from .store import Entry, SessionStore, Unpicklable, check_key, check_value, leave_out, lifetime
 
 _VERSION = b"\x01"
 _HEAD = 9  # the version, and the secret's id
@@ -31,7 +31,7 @@ _SHORTEST = 16
 Secrets = bytes | Sequence[bytes]
 
 
-class Seal(Held):
+class Seal(Unpicklable):
     """Seal and open values with one secret or several. Immutable; any thread may use it.
 
     Args:
@@ -81,7 +81,7 @@ class Seal(Held):
         return f"<Seal with {len(self._keys)} secret{'s' * (len(self._keys) != 1)}>"
 
 
-class SealedStore(Held):
+class SealedStore(Unpicklable):
     """Encrypt what goes into another store, and refuse what does not come out of it whole.
 
     Any thread may use it, if the store that it wraps allows that.

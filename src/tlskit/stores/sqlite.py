@@ -31,7 +31,7 @@ from .database import busy, bytes_used, connect, damaged, transaction
 from .files import private_file, secret_file
 from .forks import Forked, watch
 from .seal import Seal, Secrets
-from .store import Entry, Held, check_key, check_value, closed, leave_out, lifetime
+from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,7 +54,7 @@ _SKEW = 60.0  # seconds that clocks may differ, where several machines share a f
 _abandoned: list[object] = []
 
 
-class SQLiteStore(Held, Forked):
+class SQLiteStore(Unpicklable, Forked):
     """Keep sessions in an SQLite file that many processes and threads may use at once. What was put
     first goes first.
 

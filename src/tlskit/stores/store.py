@@ -160,7 +160,7 @@ def leave_out(store: Any) -> None:
     unreadable.met = True
 
 
-class Held:
+class Unpicklable:
     """What the stores of this package have in common: they hold secrets, and a place of their own,
     and are not pickled.
     """
