@@ -10,6 +10,7 @@ import pytest
 
 import tlskit
 from tlskit import TicketKeyring
+from tlskit._resumption.reasons import Reason, Refused
 
 from ..sessions.helpers import Authority
 from ..support import pairs
@@ -243,6 +244,36 @@ def test_no_longer_than_the_client_s_certificate(client, make_server, tmp_path):
     shift(ring, 86400)
     assert not resumes(client, server, session)
     assert ring.stats().refused == 1
+
+
+def test_own_key_and_a_client_s_certificate_that_has_ended(client, make_server, tmp_path):
+    """The same without a keyring. That the verification overlooks dates makes the full handshake
+    possible.
+    """
+    authority = Authority(tmp_path)
+    identity, _ = authority.issue(
+        "client.example", not_after=datetime.now(timezone.utc) - timedelta(hours=1)
+    )
+    client.load_cert_chain(identity.chain, identity.key)
+    server = demanding(make_server(), authority.root)
+    server.verify_flags |= 0x200000  # X509_V_FLAG_NO_CHECK_TIME
+    near, far = pairs.memory_pair(client, server, session=earned(client, server))
+    assert not near.session_reused
+    assert far.resumption == Refused(Reason.EXPIRED)
+
+
+def test_own_key_and_a_week_after_the_full_handshake(client, make_server):
+    """The same key as a keyring with a clock that is eight days behind."""
+    key = random_key()
+    ring = TicketKeyring.from_keys([key], lifetime=7 * 86400)
+    bare = make_server()
+    bare.tickets.dangerous_keys = key
+    session = earned(client, make_server(ring))
+    assert resumes(client, bare, session)
+    shift(ring, -8 * 86400)
+    near, far = pairs.memory_pair(client, bare, session=earned(client, make_server(ring)))
+    assert not near.session_reused
+    assert far.resumption == Refused(Reason.EXPIRED)
 
 
 def test_no_longer_than_a_week_after_the_full_handshake(client, make_server):

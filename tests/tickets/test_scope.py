@@ -1,6 +1,6 @@
-"""Contexts that share a keyring and are not alike: a ticket counts for the name that was asked for,
-before a certificate for the same names. The client is the stdlib's, which offers a session to
-anybody.
+"""Contexts that share a keyring, or the 80 bytes of OpenSSL's own key, and are not alike: a ticket
+counts for the name that was asked for, before a certificate for the same names. The client is the
+stdlib's, which offers a session to anybody.
 """
 
 from __future__ import annotations
@@ -39,10 +39,23 @@ def ring():
 
 @pytest.fixture
 def server_for(authority, make_server, ring):
-    def make(*names):
-        context = make_server(ring)
+    def make(*names, keyring=ring):
+        context = make_server(keyring)
         identity, _ = authority.issue(*names)
         context.load_cert_chain(identity.chain, identity.key)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def bare_server_for(server_for):
+    """The same, where the servers have OpenSSL's own key in common, and no keyring."""
+    key = random_key()
+
+    def make(*names):
+        context = server_for(*names, keyring=None)
+        context.tickets.dangerous_keys = key
         return context
 
     return make
@@ -137,3 +150,51 @@ def test_second_client_hello(naive, server_for, ring):
     assert not visit(naive, server, "b.example", session)[0]
     stats = ring.stats()
     assert (stats.resumed, stats.refused, stats.tampered) == (1, 1, 0)
+
+
+# -- OpenSSL's own key, shared ---------------------------------------------------------------------
+
+
+def test_shared_own_key_at_a_server_of_other_names(naive, bare_server_for):
+    a, b = bare_server_for("a.example"), bare_server_for("b.example")
+    _, session = visit(naive, a, "a.example")
+    near, far = pairs.memory_pair(naive, b, hostname="a.example", session=session, module=ssl)
+    assert not near.session_reused
+    assert far.resumption == Refused(Reason.TICKET_ELSEWHERE)
+    assert visit(naive, a, "a.example", session)[0]
+
+
+def test_shared_own_key_and_another_name(naive, bare_server_for):
+    server = bare_server_for("a.example", "b.example")
+    _, session = visit(naive, server, "a.example")
+    assert not visit(naive, server, "b.example", session)[0]
+    assert not visit(naive, server, None, session)[0]
+
+
+def test_shared_own_key_at_a_server_of_the_same_names(naive, bare_server_for):
+    one, other = bare_server_for("a.example"), bare_server_for("a.example")
+    _, session = visit(naive, one, "a.example")
+    for server in (other, one, other):
+        reused, session = visit(naive, server, "a.example", session)
+        assert reused
+
+
+def test_own_key_that_another_context_gave_away(naive, server_for):
+    """It was never set where the ticket was made."""
+    a, b = server_for("a.example", keyring=None), server_for("b.example", keyring=None)
+    b.tickets.dangerous_keys = a.tickets.dangerous_keys
+    _, session = visit(naive, a, "a.example")
+    assert not visit(naive, b, "a.example", session)[0]
+    assert visit(naive, a, "a.example", session)[0]
+
+
+def test_keyring_and_own_key_of_the_same_bytes(naive, server_for, bare_server_for):
+    bare = bare_server_for("a.example")
+    same = TicketKeyring.from_keys([bare.tickets.dangerous_keys])
+    alike = server_for("a.example", keyring=same)
+    unlike = server_for("b.example", keyring=same)
+    _, session = visit(naive, bare, "a.example")
+    assert not visit(naive, unlike, "a.example", session)[0]
+    assert visit(naive, alike, "a.example", session)[0]
+    _, session = visit(naive, unlike, "b.example")
+    assert not visit(naive, bare, "b.example", session)[0]

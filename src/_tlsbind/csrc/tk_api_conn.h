@@ -91,7 +91,7 @@ enum {
 typedef struct {
     int32_t offered; /* by a server's client, to resume from */
     int32_t early; /* SSL_EARLY_DATA_... */
-    int32_t refused_ticket; /* of such a one, by the context's ring: TK_TICKET_... */
+    int32_t refused_ticket; /* of such a one: TK_TICKET_... */
     int32_t reused_last; /* as `reused`, but of the last handshake, not of the first */
     int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
     int32_t alert_sent, alert_received, verify_code, shutdown;

@@ -31,7 +31,7 @@ int tk_ring_rotate(tk_ring *r, int forget, tk_fault *fault);
 int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room); /* those in force: how many */
 /* Wipe the keys that have ended by now, and return in how many seconds the next ones do; -1:
    never. */
-int64_t tk_ring_settle(tk_ring *r);
+int64_t tk_ring_wipe_ended(tk_ring *r);
 int32_t tk_ring_held(tk_ring *r); /* how many keys are in memory now */
 void tk_ring_stats_of(tk_ring *r, tk_ring_stats *out);
 void tk_ring_shift(tk_ring *r, int64_t seconds); /* set its clock forward: for tests */
@@ -39,7 +39,7 @@ void tk_ctx_set_ring(tk_ctx *c, tk_ring *r); /* NULL: libssl's own keys */
 int tk_ctx_ticket_keys(tk_ctx *c, void *into);           /* libssl's own: 80 bytes */
 int tk_ctx_set_ticket_keys(tk_ctx *c, const void *keys);
 
-enum { /* why a ring refused a client's ticket: tk_conn_facts.refused_ticket */
+enum { /* why a client's ticket was refused: tk_conn_facts.refused_ticket */
     TK_TICKET_FINE = 0, TK_TICKET_UNKNOWN = 1, TK_TICKET_RETIRED = 2, TK_TICKET_TAMPERED = 3,
     /* made for another name, or before a certificate for other names */
     TK_TICKET_EXPIRED = 4, TK_TICKET_ELSEWHERE = 5,

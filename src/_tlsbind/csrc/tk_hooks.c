@@ -34,7 +34,7 @@ static void on_info(const SSL *ssl, int where, int value)
     else if (where == SSL_CB_HANDSHAKE_START)
         tk_info_begin(c);
     if (where == SSL_CB_HANDSHAKE_DONE)
-        tk_tickets_settle(c);
+        tk_tickets_count(c);
     if (!(where & SSL_CB_ALERT))
         return;
     if ((where & SSL_CB_READ) && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)

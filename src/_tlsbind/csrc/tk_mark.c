@@ -1,13 +1,16 @@
 /* What a ticket says about where it comes from, in the session's own room for that, inside what is
    encrypted: when the full handshake was, and for which name before which certificate. Contexts
-   that share a ring need not be alike: without this, whoever can send a connection elsewhere gets
-   it resumed by a server that the client did not mean. */
+   that share a ring, or the 80 bytes of libssl's own key, need not be alike: without this, whoever
+   can send a connection elsewhere gets it resumed by a server that the client did not mean. */
 #include "tk_mark.h"
 #include "tk_ring.h"
 
 static const uint8_t HEAD[4] = { 't', 'k', 'T', '1' };
 
-enum { MARK_SIZE = sizeof HEAD + 8 + TK_SCOPE };
+enum {
+    MARK_SIZE = sizeof HEAD + 8 + TK_SCOPE,
+    WEEK = 7 * 86400 /* RFC 8446, 4.6.1: the longest lifetime of a ticket */
+};
 
 static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *out)
 {
@@ -24,7 +27,7 @@ static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *ou
 }
 
 /* A time that no clock shows is one long ago: such a session has a mark, and has ended. */
-int64_t tk_mark_begun(SSL_SESSION *s)
+static int64_t begun(SSL_SESSION *s)
 {
     uint8_t *data;
     size_t size, i;
@@ -38,18 +41,18 @@ int64_t tk_mark_begun(SSL_SESSION *s)
     return n <= INT64_MAX ? (int64_t)n : 0;
 }
 
-size_t tk_mark_size(SSL_SESSION *s) { return tk_mark_begun(s) >= 0 ? MARK_SIZE : 0; }
+size_t tk_mark_size(SSL_SESSION *s) { return begun(s) >= 0 ? MARK_SIZE : 0; }
 
 /* Where a session comes from a full handshake: what is resumed has its mark, and keeps it. */
-int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun)
+static int set(tk_conn *c, SSL_SESSION *s, int64_t time)
 {
     const char *name = SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);
     uint8_t data[MARK_SIZE];
     int i;
 
     memcpy(data, HEAD, sizeof HEAD);
-    for (i = 7; i >= 0; i--, begun >>= 8)
-        data[sizeof HEAD + (size_t)i] = (uint8_t)begun;
+    for (i = 7; i >= 0; i--, time >>= 8)
+        data[sizeof HEAD + (size_t)i] = (uint8_t)time;
     return scope_of(c, name, name != NULL ? strlen(name) : 0, data + sizeof HEAD + 8) &&
            SSL_SESSION_set1_ticket_appdata(s, data, sizeof data);
 }
@@ -74,16 +77,54 @@ static int asked_for(SSL *ssl, const char **name, size_t *size)
 
 /* Whether a session was made for the name that is asked for now, before a certificate for the same
    names. One without a mark is from another program that has our keys. */
-int tk_mark_fits(tk_conn *c, SSL_SESSION *s)
+static int fits(tk_conn *c, SSL_SESSION *s)
 {
     uint8_t scope[TK_SCOPE], *data;
     const char *name;
     size_t size;
 
-    if (tk_mark_begun(s) < 0)
+    if (begun(s) < 0)
         return 1;
     if (!asked_for(c->ssl, &name, &size) || !scope_of(c, name, size, scope))
         return 0;
     return SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &size) &&
            !memcmp(data + sizeof HEAD + 8, scope, sizeof scope);
+}
+
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* How far the clock that tickets go by runs ahead. */
+static int64_t shift_of(tk_conn *c)
+{
+    return c->ring != NULL ? tk_atomic_load(&c->ring->shift) : 0;
+}
+
+/* Nobody is told that a ticket is good for longer than there are keys to read it, nor for more than
+   a week after the full handshake (RFC 8446, 4.6.1). */
+int tk_mark_put(tk_conn *c, SSL_SESSION *s)
+{
+    int64_t made = (int64_t)SSL_SESSION_get_time_ex(s) + shift_of(c), first = begun(s), most;
+
+    if (first < 0 && !set(c, s, first = made))
+        return 0;
+    most = least(c->ring != NULL ? c->ring->lifetime : WEEK, first + WEEK - made);
+    if (SSL_SESSION_get_timeout(s) > most)
+        SSL_SESSION_set_timeout(s, (long)(most > 0 ? most : 0));
+    return 1;
+}
+
+static int has_ended(const X509 *x, int64_t now)
+{
+    /* also when there is no telling */
+    return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0;
+}
+
+/* What speaks against a ticket that could be opened. */
+uint8_t tk_mark_objection(tk_conn *c, SSL_SESSION *s)
+{
+    int64_t first = begun(s), now = (int64_t)time(NULL) + shift_of(c);
+
+    if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now))
+        return TK_TICKET_EXPIRED;
+    return fits(c, s) ? TK_TICKET_FINE : TK_TICKET_ELSEWHERE;
 }

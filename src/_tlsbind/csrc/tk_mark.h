@@ -4,9 +4,10 @@
 
 #include "tk_conn.h"
 
-int64_t tk_mark_begun(SSL_SESSION *s); /* when the full handshake was; -1: no mark */
+/* A session that goes into a ticket: mark it, and limit its time. 0: no memory. */
+int tk_mark_put(tk_conn *c, SSL_SESSION *s);
 size_t tk_mark_size(SSL_SESSION *s); /* 0: no mark; what else a ticket carries is behind it */
-int tk_mark_set(tk_conn *c, SSL_SESSION *s, int64_t begun);
-int tk_mark_fits(tk_conn *c, SSL_SESSION *s);
+/* What speaks against resuming the session of a ticket: TK_TICKET_... */
+uint8_t tk_mark_objection(tk_conn *c, SSL_SESSION *s);
 
 #endif

@@ -203,7 +203,7 @@ int32_t tk_ring_keys(tk_ring *r, void *out, int32_t room)
     return n;
 }
 
-int64_t tk_ring_settle(tk_ring *r)
+int64_t tk_ring_wipe_ended(tk_ring *r)
 {
     int64_t now = tk_ring_clock(r), due = INT64_MAX;
 

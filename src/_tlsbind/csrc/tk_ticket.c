@@ -8,8 +8,6 @@
 #include "tk_ring.h"
 #include "tk_ticket_data.h"
 
-enum { WEEK = 7 * 86400 }; /* RFC 8446, 4.6.1: the longest lifetime of a ticket */
-
 enum { /* tk_conn.ticket */
     TICKET_NONE = 0, TICKET_NO_KEY, TICKET_NEWEST, TICKET_OLDER
 };
@@ -28,17 +26,32 @@ static void count_once(tk_conn *c, int64_t *counter)
     }
 }
 
+static int64_t *refusals(tk_ring_stats *s, uint8_t why)
+{
+    switch (why) {
+    case TK_TICKET_UNKNOWN:
+        return &s->unknown;
+    case TK_TICKET_RETIRED:
+        return &s->retired;
+    case TK_TICKET_TAMPERED:
+        return &s->tampered;
+    default:
+        return &s->refused;
+    }
+}
+
 /* ... and say why, for as long as the connection is there. */
-static void refuse(tk_conn *c, uint8_t why, int64_t *counter)
+static void refuse(tk_conn *c, uint8_t why)
 {
     c->refused_ticket = why;
-    count_once(c, counter);
+    if (c->ring != NULL)
+        count_once(c, refusals(&c->ring->stats, why));
 }
 
 /* That a ticket could be opened does not mean that its session is resumed: it may have expired, or
    have been made under another policy, version or cipher. So this waits for the end of the
    handshake. */
-void tk_tickets_settle(tk_conn *c)
+void tk_tickets_count(tk_conn *c)
 {
     if (c->refused_ticket == TK_TICKET_FINE && !SSL_session_reused(c->ssl))
         c->refused_ticket = tk_ticket_data_why(c);
@@ -92,15 +105,15 @@ static const tk_ticket_key *find(tk_conn *c, const tk_keys *k, const uint8_t *na
         if (!memcmp(k->key[i].name, name, sizeof k->key[i].name)) {
             if (k->key[i].until > now)
                 return &k->key[i];
-            refuse(c, TK_TICKET_RETIRED, &c->ring->stats.retired);
+            refuse(c, TK_TICKET_RETIRED);
             return NULL;
         }
     for (i = 0; i < k->gone_count; i++)
         if (!memcmp(k->gone[i], name, sizeof k->gone[i])) {
-            refuse(c, TK_TICKET_RETIRED, &c->ring->stats.retired);
+            refuse(c, TK_TICKET_RETIRED);
             return NULL;
         }
-    refuse(c, TK_TICKET_UNKNOWN, &c->ring->stats.unknown);
+    refuse(c, TK_TICKET_UNKNOWN);
     return NULL;
 }
 
@@ -139,25 +152,7 @@ static int on_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_C
     return answer;
 }
 
-/* ---- what a ticket says, and how long it counts ---- */
-
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
-/* Nobody is told that a ticket is good for longer than there are keys to read it, nor for more than
-   a week after the full handshake (RFC 8446, 4.6.1). */
-static int mark_and_limit(tk_conn *c, SSL_SESSION *s)
-{
-    int64_t time, first, most;
-
-    /* by the ring's clock */
-    time = (int64_t)SSL_SESSION_get_time_ex(s) + tk_atomic_load(&c->ring->shift);
-    if ((first = tk_mark_begun(s)) < 0 && !tk_mark_set(c, s, first = time))
-        return 0;
-    most = least(c->ring->lifetime, first + WEEK - time);
-    if (SSL_SESSION_get_timeout(s) > most)
-        SSL_SESSION_set_timeout(s, (long)(most > 0 ? most : 0));
-    return 1;
-}
+/* ---- tickets ---- */
 
 static int on_ticket_made(SSL *ssl, void *argument)
 {
@@ -165,43 +160,32 @@ static int on_ticket_made(SSL *ssl, void *argument)
     SSL_SESSION *s = SSL_get_session(ssl);
 
     (void)argument;
-    if (c != NULL && c->ring != NULL && s != NULL && !mark_and_limit(c, s))
+    if (c != NULL && s != NULL && !tk_mark_put(c, s))
         return 0;
     tk_ticket_data_put(ssl);
     return 1;
 }
 
-static int has_ended(const X509 *x, int64_t now)
+static int was_opened(SSL_TICKET_STATUS status)
 {
-    /* also when there is no telling */
-    return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x), (time_t)now) <= 0;
+    return status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
 }
 
-/* A ticket of this connection's ring: whether it may be resumed. */
+/* Whether a ticket may be resumed. */
 static int passes(tk_conn *c, SSL_SESSION *s, SSL_TICKET_STATUS status)
 {
-    int64_t first, now;
+    uint8_t why = TK_TICKET_FINE;
 
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
-        /* we have the key, and yet: or there was no room for a name */
-        if (status == SSL_TICKET_NO_DECRYPT && c->ticket != TICKET_NO_KEY)
-            refuse(c, TK_TICKET_TAMPERED, &c->ring->stats.tampered);
-        return 0;
-    }
-    first = tk_mark_begun(s);
-    now = tk_ring_clock(c->ring);
-    if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now)) {
-        refuse(c, TK_TICKET_EXPIRED, &c->ring->stats.refused);
-        return 0;
-    }
-    if (!tk_mark_fits(c, s)) {
-        refuse(c, TK_TICKET_ELSEWHERE, &c->ring->stats.refused);
-        return 0;
-    }
-    return 1;
+    if (was_opened(status))
+        why = tk_mark_objection(c, s);
+    else if (c->ring != NULL && status == SSL_TICKET_NO_DECRYPT && c->ticket != TICKET_NO_KEY)
+        why = TK_TICKET_TAMPERED; /* we have the key, and yet: or there was no room for a name */
+    if (why != TK_TICKET_FINE)
+        refuse(c, why);
+    return why == TK_TICKET_FINE && (was_opened(status) || c->ring == NULL);
 }
 
-/* What libssl does by itself where there is no ring. */
+/* What libssl does by itself. */
 static SSL_TICKET_RETURN usual(SSL_TICKET_STATUS status)
 {
     switch (status) {
@@ -229,14 +213,13 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
     (void)name, (void)name_size, (void)argument;
     if (c == NULL)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    if (c->ring != NULL && !passes(c, s, status)) {
+    if (!passes(c, s, status)) {
         c->ticket = TICKET_NONE;
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     }
-    answer = usual(status);
-    if (answer == SSL_TICKET_RETURN_USE || answer == SSL_TICKET_RETURN_USE_RENEW)
+    if (was_opened(status))
         tk_ticket_data_take(c, s);
-    return answer;
+    return usual(status);
 }
 
 /* ---- contexts ---- */

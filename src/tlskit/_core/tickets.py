@@ -115,11 +115,11 @@ class Ring:
         finally:
             lib.tk_wipe(room, MOST_KEYS * _PACKED)
 
-    def settle(self) -> float:
+    def wipe_ended(self) -> float:
         """Wipe the keys that have ended, and return in how many seconds the next ones do; infinite:
         never.
         """
-        seconds = lib.tk_ring_settle(self._ring)
+        seconds = lib.tk_ring_wipe_ended(self._ring)
         return math.inf if seconds < 0 else float(seconds)
 
     @property

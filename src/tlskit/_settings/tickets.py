@@ -133,10 +133,11 @@ class ContextTickets:
         """OpenSSL's own key for tickets, where there is no keyring: 80 bytes, as for
         `TicketKeyring.from_keys`.
 
-        Give it only to servers with the same names. Unlike a keyring's, its tickets carry no mark
-        of the names in the certificate: whoever can divert a client's connection to another server
-        with this key has it resumed there, and the client does not notice, since a resumed
-        handshake shows no certificate. It does not change by itself, either.
+        A ticket is resumed only for the server name, and before a certificate for the names, that
+        it was made with, as with a keyring. But the key does not change by itself, and a server
+        that is not tlskit does not look at the names: share it with such a one only if both have
+        the same. Else whoever can divert a client's connection to the other server has it resumed
+        there, and the client does not notice, since a resumed handshake shows no certificate.
 
         Corresponds to SSL_CTX_get_tlsext_ticket_keys(3).
 

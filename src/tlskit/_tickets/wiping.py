@@ -57,7 +57,7 @@ class Wiper:
     def _run(self) -> None:
         with self._changed:
             while rings := list(self._rings):
-                seconds = min(ring.settle() for ring in rings)
+                seconds = min(ring.wipe_ended() for ring in rings)
                 del rings  # or they would live for as long as this sleeps
                 self._changed.wait(min(seconds, _LONGEST))
             self._thread = None
