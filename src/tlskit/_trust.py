@@ -14,11 +14,13 @@ import ssl
 import sys
 import threading
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._core import files
 from ._core.directory import Directory
 from ._core.trust import TrustStore, source
+from ._core.wiped import wipe
 from ._digest import sha256
 
 if TYPE_CHECKING:
@@ -186,11 +188,11 @@ def _load(
     if context.trust.empty and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
-    pem = None if cafile is None else files.read(cafile)
-    directories = _directories_of(capath)
-    if _all_there(context.trust, pem, directories, cadata):
-        return
-    more = _filled(pem, directories)
+    with nullcontext() if cafile is None else files.opened(cafile) as pem:
+        directories = _directories_of(capath)
+        if _all_there(context.trust, pem, directories, cadata):
+            return
+        more = _filled(pem, directories)
     if cadata is not None:
         more.add_data(cadata[0], pem=cadata[1])
     context.trust = context.trust.joined(more)
@@ -198,7 +200,7 @@ def _load(
 
 def _all_there(
     store: TrustStore,
-    pem: bytes | None,
+    pem: bytearray | None,
     directories: tuple[Directory, ...],
     cadata: tuple[bytes, bool] | None,
 ) -> bool:
@@ -211,7 +213,7 @@ def _all_there(
     return cadata is None or store.holds(source("PEM" if cadata[1] else "DER", cadata[0]))
 
 
-def _filled(pem: bytes | None, directories: tuple[Directory, ...]) -> TrustStore:
+def _filled(pem: bytearray | None, directories: tuple[Directory, ...]) -> TrustStore:
     store = TrustStore()
     if pem is not None:
         store.add_pem(pem)
@@ -226,23 +228,26 @@ def _filled(pem: bytes | None, directories: tuple[Directory, ...]) -> TrustStore
 def _shared(cafile: str | None, capath: str | None) -> TrustStore:
     """The one store for the content of this file, and these directories."""
     digest, pem = (b"", None) if cafile is None else _content(cafile)
-    directories = _directories_of(capath)
-    key = (cafile is None, digest, *((d.path, d.digest) for d in directories))
-    with _lock:
-        store = _stores.get(key)
-        if store is not None:
-            _stores.move_to_end(key)
-            return store
-    if cafile is not None and pem is None:
-        pem = files.read(cafile)
-        if sha256(pem).digest() != digest:  # written anew in this very moment
-            return _filled(pem, directories)
-    store = _filled(pem, directories)
+    try:
+        directories = _directories_of(capath)
+        key = (cafile is None, digest, *((d.path, d.digest) for d in directories))
+        with _lock:
+            store = _stores.get(key)
+            if store is not None:
+                _stores.move_to_end(key)
+                return store
+        if cafile is not None and pem is None:
+            pem = files.read(cafile)
+            if sha256(pem).digest() != digest:  # written anew in this very moment
+                return _filled(pem, directories)
+        store = _filled(pem, directories)
+    finally:
+        wipe(pem)
     _ = store.identity  # nobody loads into it from now on
     return _keep(_stores, key, store)
 
 
-def _content(path: str) -> tuple[bytes, bytes | None]:
+def _content(path: str) -> tuple[bytes, bytearray | None]:
     """A digest of a file's content, and the content, unless it was not read because it is the
     same as before.
     """

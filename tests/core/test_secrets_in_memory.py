@@ -5,14 +5,21 @@ that.
 
 from __future__ import annotations
 
+import datetime
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from ..support.pki import PKI
+from ..support.pki import PKI, Identity
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/mem")
 
@@ -59,6 +66,12 @@ def run():
         context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*paths)
         return context
+    if work == "chain, then gone":
+        context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*paths)
+        return None
+    if work == "trust":
+        return tlskit.create_default_context(cafile=paths[0])
     if work == "ticket keys":
         return tlskit.TicketKeyring.from_files(*paths)
 
@@ -82,6 +95,64 @@ def line_of(path: Path) -> bytes:
     """A line out of the middle of a key in PEM."""
     lines = path.read_bytes().split(b"-----BEGIN")[-1].splitlines()
     return lines[len(lines) // 2][:24]
+
+
+def pieces(pem: bytes) -> list[bytes]:
+    """What would tell a key in PEM: of its text, the beginning, the middle, and the last characters
+    of the last line.
+    """
+    text = b"".join(pem.splitlines()[1:-1])
+    return [text[at : at + 20] for at in (20, len(text) // 2, len(text) - 22)]
+
+
+@pytest.fixture(scope="module", params=["RSA", "RSA as PKCS #1", "EC", "EC as SEC 1", "Ed25519"])
+def identity(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Identity:
+    """A certificate and its key, in one file and in two."""
+    kind, _, old = request.param.partition(" as ")
+    key: Any = {
+        "RSA": lambda: rsa.generate_private_key(65537, 2048),
+        "EC": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    }[kind]()
+    form = PrivateFormat.TraditionalOpenSSL if old else PrivateFormat.PKCS8
+    pem = key.private_bytes(Encoding.PEM, form, NoEncryption())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .sign(key, None if kind == "Ed25519" else hashes.SHA256())
+        .public_bytes(Encoding.PEM)
+    )
+    folder = tmp_path_factory.mktemp("identity")
+    made = Identity(folder / "chain.pem", folder / "key.pem", folder / "both.pem")
+    made.chain.write_bytes(certificate)
+    made.key.write_bytes(pem)
+    made.both.write_bytes(pem + certificate)
+    return made
+
+
+def test_no_part_of_a_key_s_text_stays(identity: Identity) -> None:
+    """Neither in the memory that a reader of PEM frees, nor in what it decodes with."""
+    for needle in pieces(identity.key.read_bytes()):
+        assert hits("chain, then gone", needle, identity.chain, identity.key) == 0
+
+
+def test_a_key_beside_its_certificate_leaves_no_copy(identity: Identity) -> None:
+    """One file has both: it is read twice, and the key is skipped once."""
+    for needle in pieces(identity.key.read_bytes()):
+        assert hits("chain, then gone", needle, identity.both) == 0
+
+
+def test_a_key_among_authorities_leaves_no_copy(identity: Identity) -> None:
+    """People do trust the file that their server has: its key is of no use there."""
+    for needle in pieces(identity.key.read_bytes()):
+        assert hits("trust", needle, identity.both) == 0
 
 
 def test_the_search_finds_what_is_there(pki: PKI) -> None:

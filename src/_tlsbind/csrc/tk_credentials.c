@@ -6,6 +6,7 @@
 #include "tk_credential.h"
 #include "tk_ctx.h"
 #include "tk_fault.h"
+#include "tk_pem.h"
 
 int tk_question_answer(char *into, int room, int writing, void *argument)
 {
@@ -30,7 +31,7 @@ static BIO *over(const void *data, size_t size)
 
 static X509 *read_chain(const void *pem, size_t size, tk_question *q, STACK_OF(X509) *chain)
 {
-    BIO *b = over(pem, size);
+    BIO *b = tk_pem_without_keys(pem, size);
     X509 *leaf = b != NULL ? PEM_read_bio_X509_AUX(b, NULL, tk_question_answer, q) : NULL, *x;
     unsigned long last;
 
@@ -55,9 +56,13 @@ static X509 *read_chain(const void *pem, size_t size, tk_question *q, STACK_OF(X
 
 static EVP_PKEY *read_key(const void *pem, size_t size, tk_question *q)
 {
-    BIO *b = over(pem, size);
-    EVP_PKEY *key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, tk_question_answer, q) : NULL;
+    EVP_PKEY *key = tk_pem_plain_key(pem, size);
+    BIO *b;
 
+    if (key != NULL)
+        return key;
+    b = over(pem, size);
+    key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, tk_question_answer, q) : NULL;
     if (key == NULL && !q->too_long && !(q->asked && q->size < 0))
         ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);
     BIO_free(b);

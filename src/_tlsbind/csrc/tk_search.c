@@ -5,6 +5,7 @@
 
 #include "tk_directory.h"
 #include "tk_fault.h"
+#include "tk_pem.h"
 
 typedef struct {
     size_t count;
@@ -21,7 +22,7 @@ static STACK_OF(X509_INFO) *parsed(tk_directory_entry *e)
 
     if (found != NULL || e->content.size == 0)
         return found;
-    b = BIO_new_mem_buf(e->content.data, (int)e->content.size);
+    b = tk_pem_without_keys(e->content.data, e->content.size);
     found = b != NULL ? PEM_X509_INFO_read_bio(b, NULL, NULL, NULL) : NULL;
     BIO_free(b);
     if (found != NULL && (before = tk_atomic_once(&e->parsed, found)) != NULL) {

@@ -5,6 +5,7 @@
 
 #include "tk_crl.h"
 #include "tk_fault.h"
+#include "tk_pem.h"
 
 X509_STORE *tk_trust_new(void) { return X509_STORE_new(); }
 void tk_trust_free(X509_STORE *s) { X509_STORE_free(s); }
@@ -91,7 +92,7 @@ int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *faul
     int count = TK_SSL;
 
     tk_fault_begin();
-    if (size > INT_MAX || (b = BIO_new_mem_buf(pem, (int)size)) == NULL)
+    if ((b = tk_pem_without_keys(pem, size)) == NULL)
         goto out;
     if ((read = PEM_X509_INFO_read_bio(b, NULL, NULL, NULL)) == NULL) {
         ERR_raise(ERR_LIB_X509, ERR_R_PEM_LIB);

@@ -3,6 +3,7 @@
 #include <openssl/x509v3.h>
 
 #include "tk_fault.h"
+#include "tk_pem.h"
 #include "tk_records.h"
 #include "tk_x509.h"
 
@@ -20,7 +21,7 @@ X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault)
 
 X509 *tk_x509_from_pem(const void *pem, size_t size, tk_fault *fault)
 {
-    BIO *b = size > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)size);
+    BIO *b = tk_pem_without_keys(pem, size);
     X509 *x;
 
     tk_fault_begin();

@@ -72,10 +72,10 @@ class Certificate:
         return cls._read(lib.tk_x509_from_der(der, len(der), fault), fault)
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> Certificate:
+    def from_pem(cls, pem: bytes | bytearray) -> Certificate:
         """Read the first certificate in PEM; SSLError when there is none."""
         fault = ffi.new("tk_fault *")
-        return cls._read(lib.tk_x509_from_pem(pem, len(pem), fault), fault)
+        return cls._read(lib.tk_x509_from_pem(ffi.from_buffer(pem), len(pem), fault), fault)
 
     @classmethod
     def _read(cls, x509: Any, fault: Any) -> Certificate:

@@ -4,12 +4,13 @@ so it should be here."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
-from .native import ffi, lib, listed, only
+from .native import ffi, lib, only
+from .wiped import wipe
 
-_Content = TypeVar("_Content", bytes, bytearray)
 MOST = 1 << 30  # bytes; a bound for what is named by mistake
 _SECOND = 10**9
 #: A file whose clock is another machine's may look older than it is.
@@ -64,32 +65,33 @@ def kind_of(path: str) -> str | None:
     return "file" if state.is_file else "directory" if state.is_directory else "other"
 
 
-def read(path: str) -> bytes:
-    """Return the content of a file.
+@contextmanager
+def opened(path: str) -> Iterator[bytearray]:
+    """Read a file, and wipe what was read at the end of the block: any file may have a key in it.
 
     Raises:
         OSError: it cannot be read, or is larger than 1 GiB.
     """
-    return _read(path, lambda fill: b"".join(data for _, data in listed(fill)))
+    content = read(path)
+    try:
+        yield content
+    finally:
+        wipe(content)
 
 
-def read_secret(path: str) -> bytearray:
+def read(path: str) -> bytearray:
     """Return the content of a file in the one copy that Python gets, for the caller to wipe.
 
     Raises:
         OSError: it cannot be read, or is larger than 1 GiB.
     """
-    return _read(path, only)
-
-
-def _read(path: str, take: Callable[[Callable[[Any], None]], _Content]) -> _Content:
     number = 0
 
     def fill(out: Any) -> None:
         nonlocal number
         number = lib.tk_file_read(os.fsencode(path), MOST, out)
 
-    content = take(fill)
+    content = only(fill)
     if number:
         raise OSError(number, os.strerror(number), path)
     return content

@@ -110,12 +110,12 @@ class TrustStore:
 
     # -- loading -----------------------------------------------------------------------------------
 
-    def add_pem(self, pem: bytes) -> int:
+    def add_pem(self, pem: bytes | bytearray) -> int:
         """Load PEM certificates and CRLs: how many; SSLError when there are none, or one cannot be
         read.
         """
         fault = ffi.new("tk_fault *")
-        count: int = lib.tk_trust_add_pem(self._base, pem, len(pem), fault)
+        count: int = lib.tk_trust_add_pem(self._base, ffi.from_buffer(pem), len(pem), fault)
         if count <= 0:
             raise from_queue(fault)
         self._add(source("pem", pem))
@@ -176,7 +176,7 @@ class TrustStore:
         return [der for _, der in listed(lambda out: lib.tk_trust_authorities(store, out))]
 
 
-def source(kind: str, content: bytes) -> bytes:
+def source(kind: str, content: bytes | bytearray) -> bytes:
     """A digest of something that can be loaded: "pem", "PEM" or "DER", or "dir" and its digest."""
     return sha256(kind.encode() + sha256(content).digest()).digest()
 

@@ -61,14 +61,9 @@ def path_of(
     return None if value is None else named_path(name, value, wanted=wanted, bounded=bounded)
 
 
-def content_of(name: str, value: Any) -> bytes:
-    """Read the file of that path."""
-    return files.read(named_path(name, value))
-
-
 def secret_of(name: str, value: Any) -> bytearray:
     """Read the file of that path, which may hold a secret: the caller wipes what it gets."""
-    return files.read_secret(named_path(name, value))
+    return files.read(named_path(name, value))
 
 
 def password_of(

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
-from .._core.paths import without_values
+from .._core import files
+from .._core.paths import named_path, without_values
 from .._state import Settings
 from .._stdlib.observed import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
-from .arguments import content_of, integer, listing, unsigned
+from .arguments import integer, listing, unsigned
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -256,7 +257,12 @@ class ProtocolSettings:
         """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to
         SSL_CTX_set0_tmp_dh_pkey(3).
         """
-        self._settings.change(dh_params=content_of("path", path))
+        import re  # late: hardly anybody has such a file
+
+        block = rb"^-----BEGIN ([^\n]*PARAMETERS)-----.*?^-----END \1-----"
+        with files.opened(named_path("path", path)) as content:
+            found = re.search(block, content, re.MULTILINE | re.DOTALL)  # a key may be beside them
+            self._settings.change(dh_params=b"" if found is None else bytes(found[0]))
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
         """Name the application protocols to offer, or to choose from on a server, the preferred

@@ -206,7 +206,8 @@ def _date(seconds: float) -> str:
 def _authorities(path: str | None) -> TrustStore:
     assert path is not None
     store = TrustStore()
-    store.add_pem(files.read(path))
+    with files.opened(path) as pem:
+        store.add_pem(pem)
     if store.count()["x509"] == 0:
         raise ValueError(f"cafile {path!r} holds no certificate")
     return store
@@ -215,7 +216,8 @@ def _authorities(path: str | None) -> TrustStore:
 def _lists(path: str | None) -> TrustStore:
     assert path is not None
     store = TrustStore()
-    store.add_pem(files.read(path))
+    with files.opened(path) as pem:
+        store.add_pem(pem)
     if store.count()["crl"] == 0:
         raise ValueError(f"crl {path!r} holds no certificate revocation list")
     stale = store.stale_list()

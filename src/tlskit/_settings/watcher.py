@@ -142,6 +142,9 @@ class Watcher:
 def _state(path: str) -> tuple[object, ...]:
     try:
         state, tells = files.look(path)
-        return (state,) if tells else (state, sha256(files.read(path)).digest())
+        if tells:
+            return (state,)
+        with files.opened(path) as content:
+            return (state, sha256(content).digest())
     except OSError as error:  # it may be on its way
         return (error.errno,)

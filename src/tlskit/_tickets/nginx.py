@@ -36,12 +36,13 @@ def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
         raise ValueError("nginx_id_context() needs the certificates of the nginx")
     digest = sha1(_MODULES[module], usedforsecurity=False)
     for given in reversed(certificates):  # nginx begins with the one that it has loaded last
-        der = Certificate.from_pem(_pem(given)).der
+        der = _certificate(given).der
         digest.update(sha1(der, usedforsecurity=False).digest())
     return digest.digest()
 
 
-def _pem(given: Any) -> bytes:
+def _certificate(given: Any) -> Certificate:
     if isinstance(given, bytes) and b"-----BEGIN" in given:
-        return given
-    return files.read(named_path("certificate", given))
+        return Certificate.from_pem(given)
+    with files.opened(named_path("certificate", given)) as pem:
+        return Certificate.from_pem(pem)
