@@ -110,8 +110,8 @@ stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of t
 wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS=manylinux-aarch64 ...)
 	@PYTHON=$(BIN)/python tools/wheels/build.sh $(TARGETS)
 
-wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is here, in empty environments
-	@VERSIONS='$(VERSIONS)' PYTEST_ARGS="$(PYTEST_ARGS)" bash tools/wheels/test.sh
+wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is here and on the system's, in empty environments
+	@VERSIONS='$(VERSIONS)$(if $(filter file,$(origin VERSIONS)), system)' PYTEST_ARGS="$(PYTEST_ARGS)" bash tools/wheels/test.sh
 
 sdist-test: $(VENV)/.tools ## an sdist in dist/, built and installed in an empty environment
 	@$(BIN)/python tools/sdist_test.py

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # test.sh [WHEEL]: the tests against a wheel (by default the newest in dist/ that fits this machine),
-# in a new environment for each Python of VERSIONS that is here, and from a folder that has the
-# tests, the pages and the tools, but not the sources: what is imported can only be the wheel.
-# Each Python imports tlskit first where nothing but the wheel is. PYTEST_ARGS are pytest's.
+# in a new environment for each Python of VERSIONS that is here and for the system's own python3,
+# and from a folder that has the tests, the pages and the tools, but not the sources: what is
+# imported can only be the wheel. Each Python imports tlskit first where nothing but the wheel is.
+# In VERSIONS, `system` is /usr/bin/python3. PYTEST_ARGS are pytest's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-versions=${VERSIONS:-3.10 3.11 3.12 3.13 3.14 3.15}
+versions=${VERSIONS:-3.10 3.11 3.12 3.13 3.14 3.15 system}
 wheel=${1:-$(ls -t dist/tlskit-*manylinux*_"$(uname -m)".whl 2>/dev/null | head -n 1)}
 [ -n "$wheel" ] || { echo "test.sh: there is no wheel in dist/: run \`make wheel\` first" >&2; exit 1; }
 wheel=$(realpath "$wheel")
@@ -17,8 +18,7 @@ cp -R tests tools bench docs README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md 
     pyproject.toml "$work/tests-only/"
 find "$work/tests-only" -name __pycache__ -type d -prune -exec rm -rf {} +
 # what asks the sources something
-needs_sources="tests/bind/test_build.py tests/bind/test_c.py tests/bind/test_features.py
-    tests/bind/test_package.py tests/bind/test_stub.py tests/test_architecture.py"
+needs_sources=$(grep -rlE '"src"|build_ffi|from \.c(\.\w+)? import' tests --include='test_*.py')
 
 pip() { "$work/$version/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 
@@ -47,6 +47,15 @@ try() {
 }
 
 echo "testing $(basename "$wheel")"
+# A distribution's Python is built in another way than pyenv's or python.org's of that version.
+pythons() {
+    # shellcheck disable=SC2086  # a list of words
+    sh tools/pythons.sh ${versions//system/}
+    case " $versions " in
+        *" system "*) [ ! -x /usr/bin/python3 ] || echo "system /usr/bin/python3" ;;
+    esac
+}
+
 failed=() tried=()
 while read -r version python; do
     [ "$python" != - ] || continue
@@ -54,7 +63,7 @@ while read -r version python; do
     tried+=("$version")
     (set -e; try "$python") || failed+=("$version")
     last=$version
-done < <(sh tools/pythons.sh $versions)
+done < <(pythons)
 [ "${#tried[@]}" -gt 0 ] || { echo "test.sh: none of $versions is on this machine" >&2; exit 1; }
 
 version=$last
