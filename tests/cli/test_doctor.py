@@ -211,7 +211,7 @@ def test_connect_says_the_chain_and_why_it_failed(capsys, tmp_path, root, pki):
 def test_connect_offers_what_it_is_told(capsys, pki):
     with serving(Answering(server_context(pki))) as port:
         where = ("connect", f"localhost:{port}", "--cafile", str(pki.root))
-        told = as_json(capsys, *where, "--groups", "P-384,P-256")
+        told = as_json(capsys, *where, "--groups", "P-384,P-521")
         assert told["connections"][0]["group"] == "secp384r1"
         told = as_json(capsys, *where, "--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256")
         assert told["connections"][0]["cipher"] == "ECDHE-ECDSA-AES128-GCM-SHA256"
