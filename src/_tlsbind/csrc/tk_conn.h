@@ -37,8 +37,8 @@ enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_V
 struct tk_conn {
     SSL *ssl;
     tk_mutex mutex;         /* tk_lock.c */
-    int32_t queueing;       /* threads that have found it locked, */
-    int64_t queueing_since; /* and when the one that is next began to */
+    int64_t queueing_since; /* when the next of the threads that wait for it began to wait, */
+    int32_t queueing;       /* and how many those are */
     int32_t orphaned;       /* a forked child: what had begun will never end */
     tk_condition left;      /* a thread has stopped waiting */
     int64_t fd;             /* -1: memory transport */
@@ -63,8 +63,8 @@ struct tk_conn {
     tk_queue behind;        /* written by libssl, not yet taken by the socket */
     uint8_t corked;         /* more records follow at once: gather them for one send */
     uint8_t starved;        /* libssl has asked for more than there is */
-    size_t budget;          /* how many bytes it may be given before others have their turn */
     uint8_t dry;            /* the last read had to wait: the next one begins with that */
+    size_t budget;          /* how many bytes it may be given before others have their turn */
     uint64_t queued, sent;  /* bytes that libssl wrote, and that the transport took */
     uint64_t received;
     tk_stage *stage;        /* of an event loop's connection, and ... */
@@ -89,17 +89,18 @@ struct tk_conn {
     int32_t events;
     int16_t alert_sent, alert_received;
     int16_t verify_depth;
-    tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
-    X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
-    STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
-    uint8_t first[16];      /* the first bytes that came */
-    uint8_t parted;         /* the peer has sent close_notify */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
     uint8_t reused;         /* ... and it resumed a session */
     uint32_t renegotiations; /* handshakes that were complete after it, */
     uint8_t finished;       /* and whether the peer's Finished of the next has come */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
     uint8_t close_notify;   /* one has come */
+    uint8_t parted;         /* the peer has sent close_notify */
+    tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
+    X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
+    STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
+    uint8_t first[16];      /* the first bytes that came */
+    EVP_PKEY *share;        /* a client's first key share, until then: tk_shares.c */
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
@@ -111,23 +112,23 @@ struct tk_conn {
     uint8_t wanted_size;
     uint8_t wanted[32];     /* the id of the session that the client wants */
     SSL_SESSION *found;     /* it, from elsewhere */
+    /* early data: a client's to send; a server's that has come and was not read */
+    tk_queue early;
+    uint64_t inside_thread; /* Python is behind a door, called by this thread: libssl must not be */
+    uint8_t inside;         /* entered again, and the call that it is in goes on afterwards; */
+    uint8_t door;           /* which door */
+    uint8_t shutdown_sent;
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
-    /* early data: a client's to send; a server's that has come and was not read */
-    tk_queue early;
-    uint8_t shutdown_sent;
-    uint8_t inside;         /* Python is behind a door: libssl must not be entered again, */
-    uint64_t inside_thread; /* not by this thread: the call that it is in goes on afterwards; */
-    uint8_t door;           /* which door */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
     /* the id context of the session in it: tk_ticket_data.c; the size is one more, 0: none */
     uint8_t shown_context[SSL_MAX_SID_CTX_LENGTH], shown_context_size;
-    int64_t shown_end;      /* when that session ends */
-    uint8_t tickets_counted; /* ... and what has been counted of this handshake */
+    uint8_t tickets_counted; /* what has been counted of this handshake */
+    int64_t shown_end;      /* when the session in the last ticket ends */
     /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
     tk_ring *ring;
     uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */

@@ -55,6 +55,7 @@ static void destroy(tk_conn *c)
     tk_queue_clear(&c->behind);
     tk_info_end(c);
     free(c->owed);
+    EVP_PKEY_free(c->share);
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
     tk_trouble_end(c);

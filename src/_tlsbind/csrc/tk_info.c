@@ -135,22 +135,33 @@ void tk_session_info(SSL_SESSION *s, tk_records *out)
         tk_info_write(out, f);
 }
 
+/* Nearly all are small, and every connection keeps a dozen: a small one takes a byte. */
 void tk_info_add_number(tk_info *f, uint32_t tag, int64_t value)
 {
-    tk_records_add(&f->notes, tag, &value, sizeof value);
+    int8_t small = (int8_t)value;
+
+    if (small == value)
+        tk_records_add(&f->notes, tag, &small, sizeof small);
+    else
+        tk_records_add(&f->notes, tag, &value, sizeof value);
 }
 
 int tk_info_number(const tk_info *f, uint32_t tag, int64_t *value)
 {
     uint32_t head[2];
+    const uint8_t *body;
     size_t at;
 
     for (at = 0; at < f->notes.size; at += sizeof head + head[1]) {
         memcpy(head, f->notes.data + at, sizeof head);
-        if (head[0] == tag && head[1] == sizeof *value) {
-            memcpy(value, f->notes.data + at + sizeof head, sizeof *value);
-            return 1;
-        }
+        body = f->notes.data + at + sizeof head;
+        if (head[0] != tag)
+            continue;
+        if (head[1] == sizeof *value)
+            memcpy(value, body, sizeof *value);
+        else
+            *value = (int8_t)*body;
+        return 1;
     }
     return 0;
 }

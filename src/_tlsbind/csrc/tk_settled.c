@@ -14,6 +14,7 @@
 #include "tk_facts.h"
 #include "tk_lock.h"
 #include "tk_records.h"
+#include "tk_shares.h"
 
 static void begin_again(tk_conn *c)
 {
@@ -58,6 +59,8 @@ static void forget(tk_conn *c)
 static void complete(tk_conn *c)
 {
     forget(c);
+    if (c->finished || !c->done)
+        tk_shares_drop(c);
     if (c->done) {
         c->renegotiations += c->finished; /* a request for one is a handshake for libssl, too */
         c->finished = 0;
@@ -80,6 +83,7 @@ static int has_finished_again(const tk_conn *c, int where)
 
 void tk_settled_watch(tk_conn *c, int where, int value)
 {
+    tk_shares_watch(c, where);
     if (has_finished_again(c, where))
         c->finished = 1;
     if (where == SSL_CB_HANDSHAKE_START && c->done)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from threading import RLock
+from typing import Protocol
 
 process = object()  #: another one in every forked child: whoever has locks compares it
+_choosing = RLock()
 
 
 def _in_child() -> None:
-    global process
+    global process, _choosing
     process = object()
+    _choosing = RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -23,19 +26,37 @@ if hasattr(os, "register_at_fork"):
 
 
 class Answering:
-    """A lock that is free in a forked child, whoever held it in the parent. Reentrant."""
+    """A lock that is good in the process that made it: a forked child takes a new one, whoever held
+    this one in the parent. Reentrant.
+    """
 
-    __slots__ = ("_held",)
+    __slots__ = ("_lock", "_process")
 
-    def __init__(self) -> None:
-        self._held = (process, RLock())
+    def __init__(self, *, usable: bool = True) -> None:
+        self._lock = RLock()
+        self._process = process if usable else None
 
     def begin(self, seconds: float) -> bool:
         """Take the lock, and return whether that was possible in time; -1: wait for ever."""
-        if self._held[0] is not process:
-            self._held = (process, RLock())
-        return self._held[1].acquire(timeout=seconds)
+        return self._lock.acquire(timeout=seconds)
 
     def end(self) -> None:
         """Give the lock back."""
-        self._held[1].release()
+        self._lock.release()
+
+
+NOBODY = Answering(usable=False)  #: in place of one, until a handshake pauses: few do
+
+
+class Pausing(Protocol):
+    """What may pause: `_answering` is NOBODY at first."""
+
+    _answering: Answering
+
+
+def answering_of(connection: Pausing) -> Answering:
+    """The one of this connection in this process, the same for all threads that ask."""
+    with _choosing:
+        if connection._answering._process is not process:
+            connection._answering = Answering()
+        return connection._answering

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from . import hooks, wait
-from .answering import Answering
+from .answering import NOBODY, answering_of
 from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
@@ -127,7 +127,7 @@ class Connection(Observed, Exporter, Peer, Rekeying):
             raise _not_opened(fault, name)
         _faults.append(fault)
         self._conn = owned(pointer, lib.tk_conn_free)
-        self._answering = Answering()
+        self._answering = NOBODY
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
         self._fd = fd
@@ -371,14 +371,14 @@ class Connection(Observed, Exporter, Peer, Rekeying):
         seconds = -1.0 if timeout is None else 0.0
         if deadline is not None:
             seconds = max(deadline - monotonic(), 0.0)
-        if not self._answering.begin(seconds):
+        if not (answering := answering_of(self)).begin(seconds):
             raise self._error(lib.TK_TIMED_OUT if timeout else lib.TK_WANT_READ, kind)
         try:
             if lib.tk_conn_paused(self._conn):
                 self.before_handshake()
                 lib.tk_conn_go_on(self._conn)
         finally:
-            self._answering.end()
+            answering.end()
 
     def _error(self, status: int, kind: int) -> Exception:
         """What to raise; an exception that a hook raised is its cause."""

@@ -1,0 +1,10 @@
+/* The keys of a key exchange, and their end: tk_shares.c. */
+#ifndef TK_SHARES_H
+#define TK_SHARES_H
+
+#include "tk_conn.h"
+
+void tk_shares_watch(tk_conn *c, int where); /* in the info callback */
+void tk_shares_drop(tk_conn *c);             /* the handshake is complete */
+
+#endif
