@@ -2,7 +2,7 @@
 
 typedef struct tk_stage tk_stage; /* rooms that all connections of one thread's loop share */
 
-/* bytes: the most that one call receives, and the room for what it decrypts */
+/* bytes: the room for what one call decrypts */
 enum { TK_STAGE_ROOM = 262144 };
 
 /* What tk_stream_receive says beside the statuses of an operation. */

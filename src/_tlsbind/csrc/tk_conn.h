@@ -70,6 +70,7 @@ struct tk_conn {
     tk_stage *stage;        /* of an event loop's connection, and ... */
     tk_stage *on_stage;     /* while an operation of tk_stream.c runs there: it; else NULL */
     int32_t receives;       /* how often that operation may call recv */
+    uint8_t streams;        /* the last recv has brought more than a record */
     uint8_t end_hidden;     /* libssl does not learn of the transport's end: tk_stream.c */
     int32_t read_errno, write_errno, at_end;
     int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */

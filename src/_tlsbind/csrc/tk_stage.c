@@ -2,7 +2,8 @@
 
    A loop has one thread, so its connections can share their rooms: the stage. What one `recv`
    brings lands in the stage, libssl takes its records from there, and the plain bytes go to the
-   caller's room. What libssl writes is gathered in the stage, and one `send` takes it. When an
+   caller's room. (Until as much comes at once as libssl has room for, it goes to libssl without
+   that detour.) What libssl writes is gathered in the stage, and one `send` takes it. When an
    operation ends, its connection keeps only what could not go on: bytes that libssl has not asked
    for (`ahead`), and ciphertext that the socket refused (`behind`). An idle connection has neither.
 
@@ -27,8 +28,8 @@
 enum {
     RECORD_MOST = 16384,
     RECORD_ROOM = RECORD_MOST + 512,   /* a record with all that may be added to it */
-    IN_ROOM = TK_STAGE_ROOM,           /* so what it decrypts to has room in the stage, too */
-    OUT_ROOM = 8 * RECORD_ROOM,        /* what one send takes */
+    IN_ROOM = TK_STAGE_ROOM + 2048,    /* what one recv brings: records that fill the room */
+    OUT_ROOM = 17 * RECORD_ROOM,       /* what one send takes */
 };
 
 struct tk_stage {
@@ -136,10 +137,33 @@ int tk_stage_receives_on(const tk_conn *c)
 /* ---- the BIO ---- */
 
 /* As tk_ahead_read. */
+static int receive_on_stage(tk_conn *c, tk_stage *s)
+{
+    size_t wanted = c->reader_room + RECORD_ROOM, reach = wanted < IN_ROOM ? wanted : IN_ROOM;
+    int n = tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, s->in, reach));
+
+    s->start = 0;
+    s->end = n > 0 ? (size_t)n : 0;
+    c->streams = n >= RECORD_MOST;
+    return n;
+}
+
+/* Straight to libssl, which has room for a record: a message of a few bytes, or one record. */
+static int receive_record(tk_conn *c, char *into, size_t size)
+{
+    int n = tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
+
+    if (n > 0 && (size_t)n == size) { /* there is more of it */
+        c->streams = 1;
+        c->receives++;
+    }
+    return n;
+}
+
 static int take(tk_conn *c, char *into, size_t size)
 {
     tk_stage *s = c->on_stage;
-    size_t there, reach;
+    size_t there;
     int n;
 
     if (c->ahead.size > 0)
@@ -151,11 +175,10 @@ static int take(tk_conn *c, char *into, size_t size)
     if (s->start == s->end) {
         if (c->receives-- <= 0)
             return c->at_end ? 0 : -2;
-        reach = c->reader_room + RECORD_ROOM < IN_ROOM ? c->reader_room + RECORD_ROOM : IN_ROOM;
-        if ((n = tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, s->in, reach))) <= 0)
+        if (!c->streams && size > RECORD_MOST)
+            return receive_record(c, into, size);
+        if ((n = receive_on_stage(c, s)) <= 0)
             return n;
-        s->start = 0;
-        s->end = (size_t)n;
     }
     there = s->end - s->start;
     size = size < there ? size : there;
@@ -235,6 +258,7 @@ int tk_stream_open(tk_conn *c, tk_stage *s)
     BIO_set_init(b, 1);
     tk_conn_lock(c);
     SSL_set_bio(c->ssl, b, b);
+    SSL_set_read_ahead(c->ssl, 1);
     c->stage = s;
     tk_conn_unlock(c);
     return 1;

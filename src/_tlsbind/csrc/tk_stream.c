@@ -63,7 +63,7 @@ static tk_outcome decrypt(tk_conn *c, tk_op *op)
     do {
         outcome = read_once(c, op);
     } while ((outcome == TK_STEP_DONE && op->done < op->size &&
-              (SSL_pending(c->ssl) > 0 || tk_stage_holds_bytes(c) ||
+              (SSL_has_pending(c->ssl) || tk_stage_holds_bytes(c) ||
                tk_stage_receives_on(c))) ||
              (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST));
     if (outcome == TK_STEP_WANT_READ && c->at_end)
