@@ -20,7 +20,7 @@ ROOMS = {
     "_connection": "connections", "_state": "states", "_resumption": "resumption",
     "_core": "owners",
     "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns",
-    "_stdlib": "nouns",
+    "_stdlib": "nouns", "_hello": "nouns",
 }  # fmt: skip
 LEAVES = {
     "errors",

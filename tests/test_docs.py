@@ -423,6 +423,10 @@ def test_tickets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert "TicketStats(new=" in capsys.readouterr().out
 
 
+def test_callbacks(world: World) -> None:
+    run("docs/callbacks.md", {})
+
+
 def test_every_counter_of_tickets_is_described() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \|", PAGES["docs/tickets.md"].read_text(encoding="utf-8"), re.MULTILINE

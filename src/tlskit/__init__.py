@@ -174,6 +174,7 @@ if TYPE_CHECKING:
         get_sigalgs,
     )
     from ._context import SSLContext
+    from ._hello import ClientHello
     from ._core.bio import MemoryBIO
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
     from ._connection.object import SSLObject
@@ -311,6 +312,7 @@ __all__ = [
     "AlertDescription",
     "CertificateError",
     "CipherInfo",
+    "ClientHello",
     "DER_cert_to_PEM_cert",
     "DefaultVerifyPaths",
     "EarlyDataStatus",
@@ -408,6 +410,7 @@ if not TYPE_CHECKING:
             "._connection.observing": ["VerifyResult"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
+            "._hello": ["ClientHello"],
             "._core.bio": ["MemoryBIO"],
             "._functions": [
                 "_create_default_https_context",

@@ -14,6 +14,7 @@ from tlskit import SSLError, SSLSession, TicketKeyring
 from tlskit._core.certificate import Certificate
 from tlskit.stores import SealedStore, SQLiteStore
 
+from ..support import hellos
 from ..support import pki as _pki
 from ..support.pairs import client_context, memory_pair, server_context
 
@@ -94,8 +95,16 @@ def rows(data: bytes) -> None:
             store.purge()
 
 
+def client_hello(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        found = tlskit.ClientHello.parse(data)
+        assert tlskit.ClientHello.parse(found.raw) == found
+        repr((found, found.to_dict(), found.ja3_text, found.ja4_text))
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (envelope, der, pem, seal, ticket_keys, fields, rows)
+    target.__name__: target
+    for target in (envelope, der, pem, seal, ticket_keys, fields, rows, client_hello)
 }
 
 
@@ -111,6 +120,12 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
     path = folder / "seed.db"
     with contextlib.closing(SQLiteStore(path)) as store:
         store.put(b"key", plain, 60)
+    out = tlskit.MemoryBIO()
+    with contextlib.suppress(SSLError):
+        client.wrap_bio(
+            tlskit.MemoryBIO(), out, server_hostname="a", session=session
+        ).do_handshake()
+    first = out.read()
     leaf = tlskit.PEM_cert_to_DER_cert(Path(made.root).read_text(encoding="ascii"))
     return {
         "envelope": [plain],
@@ -120,4 +135,5 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
         "ticket_keys": [os.urandom(48), os.urandom(80)],
         "fields": [leaf],
         "rows": [path.read_bytes()],
+        "client_hello": [first, first[5:], hellos.hello(extensions=range(60))],
     }

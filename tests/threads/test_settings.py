@@ -182,6 +182,8 @@ CHANGES: dict[str, list[Change]] = {
     "max_early_data": [of_server("max_early_data", 0, 1000)],
     "keyring": [facet(1, "tickets", "keyring", TicketKeyring, None)],
     "ticket_keys": [ticket_key],
+    "client_hello_callback": [of_server("client_hello_callback", ignored, None)],
+    "callback_timeout": [of_server("callback_timeout", 5, None)],
     "sni_callback": [of_server("sni_callback", ignored, None)],
     "verify_callback": [of_client("verify_callback", ignored, None)],
     "message_callback": [of_server("_msg_callback", ignored, None)],

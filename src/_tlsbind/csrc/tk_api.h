@@ -20,7 +20,7 @@ enum {
     TK_TIMED_OUT = -4,   /* the time that the caller gave has passed */
     TK_CLOSED = -5,      /* tk_conn_close was called, perhaps by another thread */
     TK_ZERO_RETURN = -6, /* both sides are closed already */
-    TK_PAUSED = -11,     /* look once more at what may be resumed, call tk_conn_go_on, then again */
+    TK_PAUSED = -11,     /* Python has something to decide: tk_api_pause.h */
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */

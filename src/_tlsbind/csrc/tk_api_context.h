@@ -9,7 +9,9 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_PSK_CLIENT = 4, /* ask a client for its identity and its pre-shared key */
     TK_HOOK_PSK_SERVER = 8, /* ask a server for the key of an identity */
     TK_HOOK_VERIFY = 32,    /* ask about a chain that has passed verification */
-    TK_HOOK_MESSAGE = 64    /* show every protocol message */
+    TK_HOOK_MESSAGE = 64,   /* show every protocol message */
+    TK_HOOK_HELLO = 128,    /* pause at the ClientHello */
+    TK_HOOK_NAME_AHEAD = 256 /* ... to ask about the server name there */
 };
 
 typedef struct {

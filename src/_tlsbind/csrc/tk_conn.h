@@ -105,8 +105,11 @@ struct tk_conn {
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
-    /* before the handshake begins, Python has to look once more at what it may resume */
-    uint8_t unanswered;
+    uint8_t unanswered;     /* what Python has to decide before anything goes on: TK_PAUSE_..., */
+    uint8_t answered;       /* what it has decided, and libssl has not asked again yet, */
+    int16_t refusal;        /* and the alert to refuse with; -1: go on (tk_pause.c) */
+    tk_queue hello;         /* a server's ClientHello, until Python has seen it: tk_hello.c */
+    uint8_t greeted;        /* ... which it has */
     uint8_t external;       /* a server: sessions are kept elsewhere (tk_lookup.c) */
     uint8_t looked;         /* the ClientHello has been looked at */
     uint8_t offered;        /* what was in it: TK_OFFERED_... */

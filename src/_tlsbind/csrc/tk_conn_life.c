@@ -2,6 +2,7 @@
 #include "tk_cache.h"
 #include "tk_fault.h"
 #include "tk_handshake.h"
+#include "tk_hello.h"
 #include "tk_hooks.h"
 #include "tk_lock.h"
 #include "tk_notes.h"
@@ -58,6 +59,7 @@ static void destroy(tk_conn *c)
     EVP_PKEY_free(c->share);
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
+    tk_hello_end(c);
     tk_trouble_end(c);
     tk_settled_free(c);
     tk_ring_free(c->ring);

@@ -8,6 +8,7 @@
 #include "tk_demand.h"
 #include "tk_distrust.h"
 #include "tk_door.h"
+#include "tk_hello.h"
 #include "tk_keylog.h"
 #include "tk_lookup.h"
 #include "tk_notes.h"
@@ -118,15 +119,17 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     tk_conn *c = tk_conn_of(ssl);
     unsigned char id[SSL_MAX_SID_CTX_LENGTH];
     tk_ctx *x;
+    int answer;
 
-    (void)alert;
     (void)argument;
+    if (c != NULL && (answer = tk_hello_ask(c, ssl, alert)) != SSL_CLIENT_HELLO_SUCCESS)
+        return answer;
     if (c != NULL && tk_lookup_pause(c, ssl))
         return SSL_CLIENT_HELLO_RETRY;
     if (c != NULL)
         tk_notes_hello(c);
     if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL ||
-        !(x->hooks & (TK_HOOK_SERVERNAME | TK_HOOK_VERIFY)))
+        !((x->hooks | c->hooks) & (TK_HOOK_SERVERNAME | TK_HOOK_VERIFY | TK_HELLO_HOOKS)))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
         return SSL_CLIENT_HELLO_ERROR;
@@ -140,7 +143,11 @@ static void on_message(int sent, int version, int content_type, const void *data
     int error;
 
     (void)argument;
-    if (c == NULL || c->handle == NULL)
+    if (c == NULL)
+        return;
+    if (tk_hello_wanted(c))
+        tk_hello_keep(c, sent, content_type, data, size);
+    if (c->handle == NULL || !(c->hooks & TK_HOOK_MESSAGE))
         return;
     error = tk_door_open(c, TK_DOOR_MESSAGE);
     if (tk_py_message(c->handle, sent, version, content_type, data, size) != 0)
@@ -151,7 +158,8 @@ static void on_message(int sent, int version, int content_type, const void *data
 void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
-    SSL_CTX_set_msg_callback(c->ctx, c->hooks & TK_HOOK_MESSAGE ? on_message : NULL);
+    SSL_CTX_set_msg_callback(c->ctx,
+                             (c->hooks & (TK_HOOK_MESSAGE | TK_HELLO_HOOKS) ? on_message : NULL));
     SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
     SSL_CTX_set_tlsext_servername_callback(c->ctx,
                                            (c->hooks & TK_HOOK_SERVERNAME ? on_servername : NULL));

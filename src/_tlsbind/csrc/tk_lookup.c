@@ -15,32 +15,6 @@
 
 enum { IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted };
 
-/* ---- pauses ---- */
-
-void tk_conn_pause(tk_conn *c)
-{
-    tk_conn_lock(c);
-    c->unanswered = SSL_in_before(c->ssl);
-    tk_conn_unlock(c);
-}
-
-void tk_conn_go_on(tk_conn *c)
-{
-    tk_conn_lock(c);
-    c->unanswered = 0;
-    tk_conn_unlock(c);
-}
-
-int tk_conn_paused(tk_conn *c)
-{
-    int paused;
-
-    tk_conn_lock(c);
-    paused = c->unanswered;
-    tk_conn_unlock(c);
-    return paused;
-}
-
 /* ---- at the ClientHello ---- */
 
 static size_t note_wanted(tk_conn *c, const unsigned char *id, size_t size)
@@ -106,7 +80,7 @@ int tk_lookup_pause(tk_conn *c, SSL *ssl)
     c->offered = TK_OFFERED_NOTHING;
     if ((wanted_by_psk(c, ssl) == 0 && wanted_by_id(c, ssl) == 0) || !c->external)
         return 0;
-    c->unanswered = 1;
+    c->unanswered = TK_PAUSE_LOOKUP;
     return 1;
 }
 
@@ -115,7 +89,7 @@ int tk_conn_wanted(tk_conn *c, void *into)
     int size;
 
     tk_conn_lock(c);
-    size = c->unanswered && c->looked ? c->wanted_size : 0;
+    size = c->unanswered == TK_PAUSE_LOOKUP ? c->wanted_size : 0;
     memcpy(into, c->wanted, (size_t)size);
     tk_conn_unlock(c);
     return size;
@@ -126,7 +100,7 @@ void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
     SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
 
     tk_conn_lock(c);
-    if (c->unanswered && c->looked) {
+    if (c->unanswered == TK_PAUSE_LOOKUP) {
         SSL_SESSION *before = c->found;
         c->found = copy;
         c->found_once = (uint8_t)(taken != 0);

@@ -25,7 +25,7 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault)
         ok = SSL_set_session_id_context(c->ssl, id, size);
     }
     if (ok && (ok = SSL_set_session(c->ssl, copy)))
-        c->unanswered = copy != NULL;
+        c->unanswered = copy != NULL ? TK_PAUSE_BEFORE : TK_PAUSE_NONE;
     c->early_withheld = !early;
     if (!ok)
         tk_fail(fault);

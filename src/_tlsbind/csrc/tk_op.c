@@ -39,7 +39,9 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_WRITE:
         return TK_STEP_WANT_WRITE;
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
-        return TK_STEP_PAUSED;
+    case SSL_ERROR_WANT_X509_LOOKUP:
+    case SSL_ERROR_WANT_RETRY_VERIFY:
+        return c->unanswered ? TK_STEP_PAUSED : TK_STEP_SSL;
     case SSL_ERROR_ZERO_RETURN:
         if (tk_settled_is_cut(c))
             return tk_op_cut(op);

@@ -21,6 +21,7 @@ from .._core.connection import Connection, Timeout
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.names import server_name
+from .._core.pauses import Steps
 from .._core.session import Session
 from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
@@ -32,15 +33,16 @@ from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
 from .context import ConnectionContext
+from .pausing import Pausing, cannot_await
 from .policy import ConnectionPolicy
 
 
-class Channel(Connection):
+class Channel(Pausing, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_context_now", "_owner", "_policy", "_port", "_resumption", "_state", "server_hostname",
-        "server_side",
+        "_context_now", "_name_asked", "_owner", "_policy", "_port", "_resumption", "_state",
+        "asking", "server_hostname", "server_side",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +59,10 @@ class Channel(Connection):
         state = self._state = context._settings.use()
         if server_side and state.keyring is not None:
             state.keyring._before_connection()
+        if fd >= 0 and state.awaited[server_side] and not self.may_await:
+            raise cannot_await(state.awaited[server_side])
+        self.asking = None
+        self._name_asked = False
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
@@ -128,7 +134,7 @@ class Channel(Connection):
 
     def on_servername(self, name: str | None) -> object:
         callback, owner = self._state.sni_callback, self._owner()
-        if callback is None:
+        if callback is None or self._name_asked:
             return None
         if owner is None:  # the answer may depend on what it would be asked about
             return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
@@ -279,11 +285,11 @@ class Channel(Connection):
         """Why the handshake resumed a session, or did not; None until it is complete."""
         return self._resumption.outcome(self) if self.handshake_done else None
 
-    def before_handshake(self) -> None:
+    def before_handshake(self) -> Steps | None:
         """Since the session was set, or the connection made, time has passed and the context may
         have changed: decide now what to resume.
         """
-        self._resumption.before_handshake(self)
+        return self._resumption.before_handshake(self)
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)

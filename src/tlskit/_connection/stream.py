@@ -26,6 +26,7 @@ class Wire:
 class StreamChannel(Channel, Stream):
     """A Channel whose bytes an event loop's transport carries."""
 
+    may_await = True
     __slots__ = (
         "_peer_address", "_room", "_stage", "again", "plain", "pull", "push", "stalled", "taken",
         "unsent",
@@ -35,6 +36,11 @@ class StreamChannel(Channel, Stream):
         self._peer_address = wire.peer_address  # a session is looked for while this is made
         super().__init__(*args, fd=wire.fd, **kwargs)
         self.open(wire.stage)
+
+    @property
+    def callback_timeout(self) -> float | None:
+        """How many seconds the handshake may wait for a callback; None: no limit of its own."""
+        return self._state.callback_timeout
 
     @property
     def peer_address(self) -> Any:

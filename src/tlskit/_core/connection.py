@@ -365,18 +365,19 @@ class Connection(Observed, Exporter, Peer, Rekeying):
             raise self._error(n, kind)
 
     def _answer(self, kind: int, timeout: Timeout, deadline: float | None) -> None:
-        """Look once more at what may be resumed: one thread does it for all that are in this
-        handshake.
-        """
+        """Decide what the operation has paused for: one thread does it for all that are in it."""
         seconds = -1.0 if timeout is None else 0.0
         if deadline is not None:
             seconds = max(deadline - monotonic(), 0.0)
         if not (answering := answering_of(self)).begin(seconds):
             raise self._error(lib.TK_TIMED_OUT if timeout else lib.TK_WANT_READ, kind)
         try:
-            if lib.tk_conn_paused(self._conn):
-                self.before_handshake()
-                lib.tk_conn_go_on(self._conn)
+            if reason := lib.tk_conn_paused(self._conn):
+                alert = self.answer(reason)
+                if alert is None:
+                    lib.tk_conn_go_on(self._conn)
+                else:
+                    lib.tk_conn_refuse(self._conn, alert)
         finally:
             answering.end()
 
@@ -406,10 +407,8 @@ class Connection(Observed, Exporter, Peer, Rekeying):
             self.log_failure(error)
         raise error  # type: ignore[misc]  # whoever calls this has looked
 
-    def before_handshake(self) -> None:
-        """Called once before a handshake that may resume a session: the time to think better of
-        it.
-        """
+    def answer(self, reason: int) -> int | None:
+        """Called when an operation has paused (pauses.py): None to go on, or an alert to refuse."""
 
     def log_failure(self, error: Exception) -> None:
         """Called with what a handshake has failed of."""

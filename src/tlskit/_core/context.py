@@ -330,6 +330,16 @@ class Context:
         """
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
+    def want_hello(self, on: bool) -> None:
+        """Whether a server's connections pause at the ClientHello. Corresponds to
+        SSL_CTX_set_client_hello_cb(3).
+        """
+        self._switch(lib.TK_HOOK_HELLO, on)
+
+    def want_name_ahead(self, on: bool) -> None:
+        """The same, for the server name in it."""
+        self._switch(lib.TK_HOOK_NAME_AHEAD, on)
+
     def want_verify(self, on: bool) -> None:
         """Whether connections ask about chains that have passed verification. Corresponds to
         SSL_CTX_set_verify(3).

@@ -111,6 +111,10 @@ class Observed(Resumable):
         """
         return read_notes(listed(lambda out: lib.tk_conn_info(self._conn, out)))
 
+    def client_hello(self) -> bytes:
+        """A server, in the pause at its ClientHello: the message as it came."""
+        return next((body for _, body in listed(lambda o: lib.tk_conn_hello(self._conn, o))), b"")
+
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """On a server, what the client offered and this side has: (name, protocol, bits); None
         without a ClientHello.

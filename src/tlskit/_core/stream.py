@@ -21,6 +21,7 @@ _receive_into = lib.tk_stream_receive_into
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = (
     lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN,
 )  # fmt: skip
+_PAUSED = lib.TK_PAUSED
 _COUNT, _UNSENT_SHIFT, _UNSENT = (1 << 32) - 1, lib.TK_STREAM_UNSENT_SHIFT, (1 << 24) - 1
 _EVENTS = lib.TK_STREAM_EVENTS << lib.TK_STREAM_FLAGS_SHIFT
 _AGAIN = lib.TK_STREAM_AGAIN << lib.TK_STREAM_FLAGS_SHIFT
@@ -143,6 +144,10 @@ class Stream(Connection):
 
     def pushed(self, n: int, size: int) -> bool:
         """What `send` returns or raises, after `push` has returned `n` for so many bytes."""
+        if n == _PAUSED:  # in a renegotiation: the reader goes on with it
+            self._answer(_WRITE, 0.0, None)
+            self.taken, self.stalled, self.again = 0, True, True
+            return False
         if n < 0:
             raise self._error(n, _WRITE)
         self.stalled = bool(n & _AGAIN)
@@ -187,4 +192,8 @@ class Stream(Connection):
         self.unsent = lib.tk_stream_unsent(self._conn)
         if n in (CLEAN_END, RAGGED_END):
             return n
+        if n == _PAUSED:  # in a renegotiation
+            self._answer(_READ, 0.0, None)
+            self.again = True
+            return NOTHING
         raise self._error(n, _READ)

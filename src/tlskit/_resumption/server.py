@@ -14,12 +14,13 @@ client's certificate must be, too. An entry that cannot be read is as good as no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from copy import copy
 from time import time as now
 from typing import Any, NamedTuple
 
 from .._core.facts import Facts
+from .._core.pauses import Steps
 from .._core.session import Session
 from .._digest import sha256
 from ..sessions.session import SSLSession
@@ -29,7 +30,7 @@ from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import Policy, Resumable
 from .tally import Tally
 
-OnGet = Callable[[Any, bytes], "SSLSession | None"]
+OnGet = Callable[[Any, bytes], "SSLSession | Awaitable[SSLSession | None] | None"]
 
 
 _TICKETS = {
@@ -57,8 +58,9 @@ class NoCache:
     """Stand in for the cache of a context that keeps its sessions nowhere else."""
 
     external = False
+    on_get: OnGet | None = None
 
-    def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
+    def find(self, session_id: bytes, *, once: bool = False) -> Found:
         return Found(None, Reason.UNKNOWN_SESSION)
 
     def keep(self, session: Session) -> bool:
@@ -100,25 +102,13 @@ class ServerCache:
         twin._names = names
         return twin
 
-    def find(self, owner: Any, session_id: bytes, *, once: bool = False) -> Found:
-        """Look up the session of this id.
+    def find(self, session_id: bytes, *, once: bool = False) -> Found:
+        """Look up the session of this id in the store.
 
         Args:
-            owner: the connection, for the hook.
             session_id: up to 32 bytes, from the client.
             once: take it out of the store: it is for one use.
         """
-        found = self._stored(session_id, once)
-        if found.session is not None or self.on_get is None or owner is None:
-            return found
-        given = self.on_get(owner, session_id)
-        if given is None:
-            return found
-        if not isinstance(given, SSLSession):
-            raise TypeError(f"on_get returns an SSLSession or None, not {type(given).__name__}")
-        return Found(given._session)
-
-    def _stored(self, session_id: bytes, once: bool) -> Found:
         if self.store is None:
             return Found(None, Reason.UNKNOWN_SESSION)
         answer = (self.store.take if once else self.store.get)(self._key(session_id))
@@ -181,15 +171,22 @@ class ServerResumption:
         if self._cache.external:
             connection.use_external()
 
-    def before_handshake(self, connection: Resumable) -> None:
+    def before_handshake(self, connection: Resumable) -> Steps | None:
         wanted = connection.wanted()
-        if not wanted:
-            return
+        return self._look_up(connection, wanted) if wanted else None
+
+    def _look_up(self, connection: Resumable, wanted: bytes) -> Steps:
         # Early data must not be accepted twice.
         once = self._policy.takes_early_data and connection.facts().offered == "psk"
-        self._found = _in_date(self._cache.find(connection.owner, wanted, once=once))
+        found, ask, owner = self._cache.find(wanted, once=once), self._cache.on_get, None
+        if found.session is None and ask is not None:
+            owner = connection.owner
+        if ask is not None and owner is not None:
+            found = _given((yield ask(owner, wanted)), found)
+        self._found = _in_date(found)
         if self._found.session is not None:
             connection.found(self._found.session, once=self._found.once)
+        return None
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None: ...
 
@@ -236,6 +233,15 @@ class ServerResumption:
         else:
             made = facts.session_time
         return max(0, int(now()) - made)
+
+
+def _given(session: object, otherwise: Found) -> Found:
+    """What a hook has returned."""
+    if session is None:
+        return otherwise
+    if not isinstance(session, SSLSession):
+        raise TypeError(f"on_get returns an SSLSession or None, not {type(session).__name__}")
+    return Found(session._session)
 
 
 def _in_date(found: Found) -> Found:

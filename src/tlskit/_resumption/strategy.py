@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from .._core.certificate import Certificate
 from .._core.facts import Facts
+from .._core.pauses import Steps
 from .._core.session import Session
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
@@ -89,8 +90,10 @@ class Strategy(Protocol):
     def prepare(self, connection: Resumable) -> None:
         """The connection has been made: arrange to be asked before its handshake."""
 
-    def before_handshake(self, connection: Resumable) -> None:
-        """The handshake begins, or on a server the ClientHello is here: decide what to resume."""
+    def before_handshake(self, connection: Resumable) -> Steps | None:
+        """The handshake begins, or on a server the ClientHello is here: decide what to resume.
+        Steps, if a callback is asked.
+        """
 
     def handshake_failed(self, connection: Resumable) -> None:
         """The handshake has ended without success."""
@@ -126,7 +129,7 @@ class NoResumption:
         self._outcome = NotOffered(reason)
 
     def prepare(self, connection: Resumable) -> None: ...
-    def before_handshake(self, connection: Resumable) -> None: ...
+    def before_handshake(self, connection: Resumable) -> Steps | None: ...
     def handshake_failed(self, connection: Resumable) -> None: ...
     def session_arrived(self, connection: Resumable, session: SSLSession) -> None: ...
     def conclude(self, connection: Resumable) -> None: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from .._core import files
@@ -12,14 +12,16 @@ from .._core.paths import without_values
 from .._state import Settings
 from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
-from .arguments import path_of
+from .arguments import callback_or_none, path_of
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
     from .._context import SSLContext
+    from .._hello import ClientHello
 
 MessageCallback = Callable[..., object]
+HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
 
 _KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
 
@@ -32,6 +34,56 @@ class QuestionSettings:
     _encode_hostname: Callable[[str | bytes | None], str | None]
 
     @property
+    def client_hello_callback(self) -> HelloCallback | None:
+        """Called with each ClientHello of a server, as `client_hello_callback(connection, hello)`.
+
+        It sees everything that the client offers (`tlskit.ClientHello`) before anything is decided:
+        before the version, the session and the certificate are chosen, and before `sni_callback`.
+        It may set `connection.context` to another context, as `sni_callback` may. It returns None
+        to go on, or the number of an alert to refuse the client with. After a HelloRetryRequest it
+        is not called again.
+
+        It may be `async def`, on connections of `tlskit.aio` (also by way of `aio.install()`): it
+        then suspends its own handshake only, for `callback_timeout` seconds at most, and is
+        cancelled when the connection ends. Every other connection refuses such a callback when it
+        is made. What it raises comes out of the handshake, and the client gets an alert. A context
+        that verifies its clients and has this callback resumes no sessions, because the other
+        context may have other authorities. Corresponds to SSL_CTX_set_client_hello_cb(3).
+
+        Raises:
+            TypeError: the value is not callable.
+            ValueError: this is a client's context.
+        """
+        callback: HelloCallback | None = self._settings["client_hello_callback"]
+        return callback
+
+    @client_hello_callback.setter
+    def client_hello_callback(self, callback: HelloCallback | None) -> None:
+        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
+            raise ValueError("client_hello_callback cannot be set on TLS_CLIENT context")
+        self._settings.change(
+            client_hello_callback=callback_or_none(callback, "client_hello_callback")
+        )
+
+    @property
+    def callback_timeout(self) -> float | None:
+        """How many seconds a handshake waits for an `async def` callback before it fails with a
+        TimeoutError: 10 unless changed; None: as long as the handshake itself may take.
+        """
+        seconds: float | None = self._settings["callback_timeout"]
+        return seconds
+
+    @callback_timeout.setter
+    def callback_timeout(self, seconds: float | None) -> None:
+        if seconds is not None and not (
+            isinstance(seconds, (int, float)) and 0 < seconds < float("inf")
+        ):
+            raise ValueError(
+                f"callback_timeout must be a positive number of seconds, or None, got {seconds!r}"
+            )
+        self._settings.change(callback_timeout=seconds)
+
+    @property
     def sni_callback(
         self,
     ) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
@@ -40,7 +92,8 @@ class QuestionSettings:
         It may set `connection.context` to another context, whose certificate is shown then (nothing
         else of it takes effect). It returns None to go on, or the number of an alert. It runs
         inside the handshake, in the thread that makes it; it must not use another connection that
-        waits for this one.
+        waits for this one. It may be `async def`, as `client_hello_callback` may; it is then called
+        right after that one.
         """
         callback: Callable[..., Any] | None = self._settings["sni_callback"]
         return callback

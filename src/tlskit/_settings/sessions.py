@@ -358,7 +358,7 @@ class ContextSessions:
                 "OpenSSL's own cache cannot be searched: set ctx.sessions.store, to a "
                 "MemoryStore for one process"
             )
-        found = state.server_cache.find(None, bytes(session_id)).session
+        found = state.server_cache.find(bytes(session_id)).session
         return None if found is None else SSLSession._make(found)
 
     def __iter__(self) -> Iterator[SSLSession]:
@@ -410,9 +410,9 @@ class ContextSessions:
         `store`.
 
         It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no
-        lock held, in the thread that makes it; what it raises comes out of the handshake. Early
-        data is not taken with such a session, for it may have been given before. Corresponds to
-        SSL_CTX_sess_set_get_cb(3).
+        lock held, in the thread that makes it; what it raises comes out of the handshake. It may be
+        `async def` (see `client_hello_callback`). Early data is not taken with such a session: it
+        may have been given before. Corresponds to SSL_CTX_sess_set_get_cb(3).
         """
         return self._value.on_get
 

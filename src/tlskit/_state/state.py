@@ -16,6 +16,7 @@ from .._core.context import Context
 from .._core.trust import DISTRUSTED
 from .._digest import sha256
 from .._resumption import client, server
+from .awaiting import awaited
 from .table import MOVES, ROWS, TABLE
 
 if TYPE_CHECKING:
@@ -45,15 +46,18 @@ class State:
         by_key: whether a pre-shared key may authenticate its connections.
         shows_certificate: whether it has a certificate of its own.
         client_cache, server_cache: what its connections resume from by themselves.
+        awaited: the names of the callbacks that are coroutine functions: of its clients, of its
+            servers.
         searched: whom it trusts, if directories are searched for them; else None.
         watches_sessions: whether somebody is to be told of new sessions, or of removed ones.
     """
 
     __slots__ = (
-        "__weakref__", "_before", "_core", "busy", "by_key", "caches", "checks_hostname",
-        "client_cache", "core", "id_context", "keyring", "max_early_data", "message_callback",
-        "policy", "psk_client", "psk_server", "role", "searched", "server_cache", "sessions",
-        "settings", "shows_certificate", "sni_callback", "used", "verifies", "verify_callback",
+        "__weakref__", "_before", "_core", "awaited", "busy", "by_key", "caches",
+        "callback_timeout", "checks_hostname", "client_cache", "client_hello_callback", "core",
+        "id_context", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
+        "psk_server", "role", "searched", "server_cache", "sessions", "settings",
+        "shows_certificate", "sni_callback", "used", "verifies", "verify_callback",
         "watches_sessions",
     )  # fmt: skip
 
@@ -138,6 +142,9 @@ class State:
         self.by_key: bool = self.psk_client is not None or self.psk_server is not None
         self.shows_certificate: bool = bool(settings["credentials"])
         self.sni_callback: Any = settings["sni_callback"]
+        self.client_hello_callback: Any = settings["client_hello_callback"]
+        self.callback_timeout: float | None = settings["callback_timeout"]
+        self.awaited: tuple[tuple[str, ...], tuple[str, ...]] = awaited(settings)
         self.verify_callback: Any = settings["verify_callback"]
         self.message_callback: Any = settings["message_callback"]
         self.client_cache, self.server_cache = self.caches.of(

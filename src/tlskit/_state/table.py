@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .._core.context import Context
 from .._core.trust import NOBODY
 from . import show
+from .awaiting import is_coroutine_function
 from .sessions import SessionSettings
 
 #: What a client may ask for (RFC 6066, 4), in bytes; 0: nothing.
@@ -87,6 +88,12 @@ def _psk(server: bool) -> Apply:
 
 def _wanted(switch: str) -> Apply:
     return lambda core, value, again: getattr(core, switch)(value is not None)
+
+
+def _sni(core: Context, value: Any, again: bool) -> None:
+    """Only in a pause can a coroutine be waited for, and libssl does not pause at the name."""
+    core.want_servername(value is not None)
+    core.want_name_ahead(is_coroutine_function(value))
 
 
 def _keylog(core: Context, value: Any, again: bool) -> None:
@@ -169,7 +176,9 @@ ROWS: tuple[Row, ...] = (
     Row("max_early_data", None, _set("max_early_data"), show=str),
     Row("keyring", None, _keyring, show=show.keyring),
     Row("ticket_keys", None, _set("ticket_keys"), judged=True, show=show.secret),
-    Row("sni_callback", None, _wanted("want_servername"), show=show.call),
+    Row("client_hello_callback", None, _wanted("want_hello"), show=show.call),
+    Row("sni_callback", None, _sni, show=show.call),
+    Row("callback_timeout", 10.0, show=str),
     Row(
         "verify_callback", None, _wanted("want_verify"),
         policy=lambda v, role: v is not None, show=show.call,

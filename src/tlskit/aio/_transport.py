@@ -47,10 +47,12 @@ from asyncio import constants, trsock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._connection.pausing import Asking
 from .._connection.stream import StreamChannel, Wire
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
+from ._suspension import Suspension
 from ._turns import turns_of
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
@@ -75,7 +77,7 @@ class SSLTransport(ClosingTransport):
 
     __slots__ = (
         "__weakref__", "_call_connection_made", "_context", "_handshake_began",
-        "_handshake_timeout", "_object", "_turns",
+        "_handshake_timeout", "_object", "_suspension", "_turns",
     )  # fmt: skip
 
     _start_tls_compatible = True
@@ -110,6 +112,7 @@ class SSLTransport(ClosingTransport):
         self._protocol = None
         super().__init__(loop, dict(extra) if extra else {})
         self._turns = turns_of(loop)
+        self._suspension: Suspension | None = None
         self._fd = sock.fileno()
         self._context = context
         name = server_hostname if server_hostname and not server_side else None
@@ -199,7 +202,9 @@ class SSLTransport(ClosingTransport):
             self._object.do_handshake()
         except SSLWantReadError:
             self._stop_writer()
-            if not self._reader_on:
+            if self._channel.asking is not None:
+                self._suspend(self._channel.asking)
+            elif not self._reader_on:
                 self._start_reader(self._shake)
             return
         except SSLWantWriteError:
@@ -219,6 +224,33 @@ class SSLTransport(ClosingTransport):
         finally:
             self._turns.end()
         self._handshake_done()
+
+    def _suspend(self, asking: Asking) -> None:
+        """Wait for a callback, and for nothing from the peer but its end."""
+        limit = self._channel.callback_timeout
+        self._suspension = Suspension(self._loop, asking, limit, self._resume)
+        self._stop_reader()
+        self._start_reader(self._look_for_end)
+
+    def _look_for_end(self) -> None:
+        self._stop_reader()
+        assert self._sock is not None
+        try:
+            ended = not self._sock.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            self._start_reader(self._look_for_end)
+        except OSError as error:
+            self._handshake_failed(error)
+        else:
+            if ended:
+                self._handshake_failed(
+                    ConnectionResetError(errno.ECONNRESET, "the peer left during the handshake")
+                )
+
+    def _resume(self) -> None:
+        self._suspension = None
+        self._stop_reader()
+        self._shake()
 
     def _handshake_done(self) -> None:
         self._stop_writer()
@@ -263,6 +295,9 @@ class SSLTransport(ClosingTransport):
         if self._loop.get_debug():
             logger.debug("%r: SSL handshake failed", self, exc_info=error)
         self._state = LOST
+        if self._suspension is not None:
+            self._suspension.cancel()
+            self._suspension = None
         self._release()
         if not self._call_connection_made:  # start_tls: the protocol was connected before
             self._loop.call_soon(protocol.connection_lost, error)

@@ -1,0 +1,18 @@
+/* The border, as tk_api.h: pauses. An operation that answers TK_PAUSED waits for Python: ask
+   tk_conn_paused why, call tk_conn_go_on or tk_conn_refuse, then repeat the operation. */
+
+enum {
+    TK_PAUSE_NONE = 0,
+    TK_PAUSE_BEFORE = 1,     /* the handshake has not begun: what may be resumed? */
+    TK_PAUSE_HELLO = 2,      /* a server has its ClientHello: tk_conn_hello */
+    TK_PAUSE_LOOKUP = 3,     /* ... and a session is named there: tk_conn_wanted */
+    TK_PAUSE_CERTIFICATE = 4, /* which certificate is to be shown? */
+    TK_PAUSE_VERIFY = 5      /* a client: is this chain good? */
+};
+
+void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
+int tk_conn_paused(tk_conn *c); /* TK_PAUSE_...: what the connection waits for */
+void tk_conn_go_on(tk_conn *c);
+void tk_conn_refuse(tk_conn *c, int alert); /* go on, and fail with this alert */
+/* the ClientHello of that pause, as it came: one body with the tag 1 */
+void tk_conn_hello(tk_conn *c, tk_records *out);

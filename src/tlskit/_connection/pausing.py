@@ -1,0 +1,195 @@
+"""Pausing: how a connection's callbacks decide while its handshake is paused.
+
+Where libssl can stop and be called again, a decision is not made inside of it: the operation ends
+with a pause (tk_pause.c), no lock is held, and `answer` is called. A decision is a generator
+(_core/pauses.py), so that the same text serves a plain function, whose value is there at once, and
+an `async def`, whose value has to be waited for.
+
+Waiting is for an event loop. A connection of `tlskit.aio` (`may_await`) keeps the decision in
+`asking` and says that it wants to read; its transport sees `asking`, lets a task wait, and goes on
+with the handshake afterwards (aio/_suspension.py). Only this handshake stands still meanwhile.
+Every other connection refuses a coroutine function: over a socket, when it is made; in memory, in
+the first pause, where the peer still gets an alert, and where the TLS of event loops takes and
+reports exceptions. A coroutine that a plain function returns is refused when it comes.
+
+What a callback raises ends the handshake: the peer gets an alert, and the operation raises it. A
+new decision is one more reason in `_core/pauses.py`, a generator here, and, if the callback may be
+`async def`, its name in `_state/awaiting.py`.
+"""
+
+from __future__ import annotations
+
+from ssl import AlertDescription
+from typing import TYPE_CHECKING, Any
+
+from .._core import pauses
+from .._core.fault import plain_error, want_read
+from .._core.pauses import Steps
+from .._state.awaiting import is_coroutine_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._state import State
+
+_INTERNAL_ERROR = int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
+_DECODE_ERROR = int(AlertDescription.ALERT_DESCRIPTION_DECODE_ERROR)
+_ABOUT_RESUMPTION = (pauses.BEFORE, pauses.LOOKUP)
+_NO_SLOTS: tuple[str, ...] = ()  # so that it can stand beside another base with slots
+
+
+class Asking:
+    """A decision that is being made.
+
+    Attributes:
+        awaited: what has to be waited for before it goes on.
+    """
+
+    __slots__ = ("_error", "_steps", "_value", "awaited")
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self.awaited: Any = None
+
+    def give(self, value: Any) -> None:
+        """What came of waiting."""
+        self._value, self._error, self.awaited = value, None, None
+
+    def fail(self, error: BaseException) -> None:
+        """What waiting raised."""
+        self._value, self._error, self.awaited = None, error, None
+
+    def run(self, *, may_await: bool) -> int | None:
+        """Go on, to the end or to something that has to be waited for: then `awaited` is set."""
+        while True:
+            error, self._error = self._error, None
+            try:
+                step = self._steps.send(self._value) if error is None else self._steps.throw(error)
+            except StopIteration as end:
+                found: int | None = end.value
+                return found
+            if not hasattr(type(step), "__await__"):
+                self._value = step
+            elif may_await:
+                self.awaited = step
+                return None
+            else:
+                self.fail(_not_here(step))
+
+
+class Pausing:
+    """The decisions of a Channel.
+
+    Attributes:
+        may_await: whether an event loop stands behind the connection.
+        asking: the decision that the handshake waits for; None: none.
+    """
+
+    __slots__ = _NO_SLOTS
+
+    may_await = False
+    asking: Asking | None
+    before_handshake: Callable[[], Steps | None]
+    client_hello: Callable[[], bytes]
+    handshake_done: bool
+    late_error: BaseException | None
+    _context_now: Any
+    _name_asked: bool
+    _owner: Any
+    _state: State
+    server_side: bool
+
+    def answer(self, reason: int) -> int | None:
+        asking, self.asking = self.asking, None
+        try:
+            if asking is None:
+                self._refuse_to_wait()
+                steps = self._decision(reason)
+                if steps is None:
+                    return None
+                asking = Asking(steps)
+            alert = asking.run(may_await=self.may_await and not self.handshake_done)
+        except BaseException as error:
+            if reason in _ABOUT_RESUMPTION:
+                raise
+            if self.late_error is None:
+                self.late_error = error
+            return _INTERNAL_ERROR
+        if asking.awaited is not None:
+            self.asking = asking
+            raise want_read()
+        return alert
+
+    def _refuse_to_wait(self) -> None:
+        if not self.may_await and (names := self._state.awaited[self.server_side]):
+            raise cannot_await(names)
+
+    def _decision(self, reason: int) -> Steps | None:
+        if reason == pauses.HELLO:
+            return self._greet()
+        return self.before_handshake()
+
+    # -- the ClientHello, and the server name in it ------------------------------------------------
+
+    def _greet(self) -> Steps:
+        owner = self._owner()
+        if owner is None:  # the answer may depend on the connection
+            return _INTERNAL_ERROR
+        from .._hello import ClientHello
+
+        try:
+            hello = ClientHello.parse(self.client_hello())
+        except ValueError as error:
+            self.late_error = plain_error(f"the client has sent a malformed ClientHello: {error}")
+            return _DECODE_ERROR
+        callback = self._state.client_hello_callback
+        if callback is not None:
+            refusal = alert_or_none("client_hello_callback", (yield callback(owner, hello)))
+            if refusal is not None:
+                return refusal
+        callback = self._state.sni_callback  # of the context that is in force now
+        if callback is not None and is_coroutine_function(callback):
+            self._name_asked = True
+            answer = yield callback(owner, hello.server_name, self._context_now)
+            return alert_or_none("sni_callback", answer)
+        return None
+
+
+def alert_or_none(callback: str, answer: Any) -> int | None:
+    """What a callback that may refuse a handshake has returned."""
+    if answer is None:
+        return None
+    if isinstance(answer, bool) or not isinstance(answer, int):
+        raise TypeError(
+            f"{callback} must return None, or the number of an alert to refuse with, got "
+            f"{type(answer).__name__}"
+        )
+    if not 0 <= answer <= 255:
+        raise ValueError(f"{callback} must return an alert between 0 and 255, got {answer}")
+    return int(answer)
+
+
+def cannot_await(names: tuple[str, ...]) -> TypeError:
+    """What refuses a connection that could not wait for these callbacks."""
+    listed = " and ".join(names)
+    is_are, it = ("are coroutine functions", "them") if len(names) > 1 else (
+        "is a coroutine function", "it"
+    )  # fmt: skip
+    return TypeError(
+        f"{listed} {is_are} (async def): only connections of tlskit.aio can wait for {it}. Call "
+        f"tlskit.aio.install() before the event loop makes connections, or make them with "
+        f"tlskit.aio.start_server() and the like; for blocking sockets and for wrap_bio(), use a "
+        f"plain function"
+    )
+
+
+def _not_here(step: Any) -> TypeError:
+    if hasattr(step, "close"):
+        step.close()  # or Python would warn that nobody has awaited it
+    name = getattr(step, "__qualname__", type(step).__name__)
+    return TypeError(
+        f"a callback has returned an awaitable ({name}), and this connection cannot wait: only the "
+        f"first handshake of a connection of tlskit.aio can (see tlskit.aio.install)"
+    )

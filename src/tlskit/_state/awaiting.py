@@ -1,0 +1,40 @@
+"""Which callbacks of a context are coroutine functions, which only an event loop can call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the price of importing inspect
+
+#: The settings whose callbacks are called in a pause of the handshake: of a client, of a server.
+PAUSED: tuple[tuple[str, ...], tuple[str, ...]] = (
+    (),
+    ("client_hello_callback", "sni_callback"),
+)
+
+
+def is_coroutine_function(callback: Any) -> bool:
+    """Whether calling it makes a coroutine: an `async def`, also as a method, behind
+    `functools.partial`, or as `__call__` of an object.
+    """
+    for _ in range(8):
+        inner = getattr(callback, "__func__", None) or getattr(callback, "func", None)
+        if inner is None or not callable(inner):
+            break
+        callback = inner
+    code = getattr(callback, "__code__", None)
+    if code is None:
+        call = getattr(type(callback), "__call__", None)  # noqa: B004
+        code = getattr(call, "__code__", None)
+    return bool(getattr(code, "co_flags", 0) & _COROUTINE)
+
+
+def awaited(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of those that are coroutine functions: of a client, of a server."""
+    client, server = (
+        tuple(name for name in names if is_coroutine_function(settings[name])) for names in PAUSED
+    )
+    if is_coroutine_function(settings["sessions"].on_get):
+        server += ("sessions.on_get",)
+    return client, server

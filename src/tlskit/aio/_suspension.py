@@ -1,0 +1,82 @@
+"""Suspension: a handshake that waits for an `async def` callback.
+
+The callback's coroutine runs in a task of its own. The socket is not read meanwhile: what the
+client says next has to wait anyway. But a client that hangs up ends the wait, because nobody is
+left to be answered: as long as nothing has come, a readable socket is looked at without taking
+anything from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from .._connection.pausing import Asking
+
+
+class Suspension:
+    """The task that a handshake waits for.
+
+    Args:
+        loop: the connection's.
+        asking: the decision that is to be made; it is told what came of it.
+        limit: in seconds; None: there is none.
+        then: called when it is over, unless it was cancelled.
+    """
+
+    __slots__ = ("_asking", "_expired", "_limit", "_task", "_then", "_timer")
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        asking: Asking,
+        limit: float | None,
+        then: Callable[[], None],
+    ) -> None:
+        self._asking, self._limit = asking, limit
+        self._then: Callable[[], None] | None = then
+        self._expired = False
+        self._timer = None if limit is None else loop.call_later(limit, self._expire)
+        self._task = loop.create_task(_result_of(asking.awaited))
+        self._task.add_done_callback(self._done)
+
+    def cancel(self) -> None:
+        """Nobody waits any more."""
+        self._then = None
+        self._stop_timer()
+        self._task.cancel()
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._task.cancel()
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._stop_timer()
+        error = None if task.cancelled() else task.exception()
+        then, self._then = self._then, None
+        if then is None:
+            return
+        if self._expired:
+            self._asking.fail(
+                TimeoutError(
+                    f"a callback took longer than callback_timeout allows ({self._limit} seconds): "
+                    f"the handshake was given up"
+                )
+            )
+        elif task.cancelled():
+            self._asking.fail(ConnectionAbortedError("a callback was cancelled"))
+        elif error is not None:
+            self._asking.fail(error)
+        else:
+            self._asking.give(task.result())
+        then()
+
+    def _stop_timer(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+
+async def _result_of(awaitable: Any) -> Any:
+    return await awaitable
