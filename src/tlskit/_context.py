@@ -331,6 +331,17 @@ class SSLContext(  # type: ignore[misc]
         """
         return dict(sorted(self._settings.failures.snapshot().items()))
 
+    def negotiated(self) -> dict[str, dict[str, int]]:
+        """Return how often this context has negotiated which group and which signature algorithm.
+
+        "group" counts key exchanges by the group's name; a TLS 1.2 resumption has none.
+        "signature" counts full handshakes by what the server signed with, by IANA's name. "other"
+        has what exceeds two dozen names. Any thread may ask. Its name in the stdlib: none.
+        """
+        with self._settings.built() as state:
+            found = state.build().negotiated()
+        return {kind: names for kind, names in found.items() if names or kind != "other"}
+
     def session_stats(self) -> dict[str, int]:
         """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to
         SSL_CTX_sess_number(3).

@@ -25,6 +25,7 @@ __all__ = ["Collector", "snapshot"]
 _GAUGES = {"openssl_number"}
 _WORDS = {
     "failed": "Handshakes that failed",
+    "negotiated": "Handshakes by the group of the key exchange and the server's signature",
     "openssl": "OpenSSL's counters of sessions and handshakes (SSL_CTX_sess_number(3))",
     "resumption": "How connections were resumed, or why they were not",
     "store": "Results of calls to the session store",
@@ -37,8 +38,9 @@ def snapshot(context: SSLContext) -> dict[str, int]:
 
     The names begin with where a number is from: `openssl_` (the twelve counters of
     `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
-    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason) and `tickets_`
-    (of its keyring, which other contexts may share). All but `openssl_number` only grow. Any thread
+    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_`
+    (`ctx.negotiated()`: groups and signature algorithms) and `tickets_` (of its keyring, which
+    other contexts may share). All but `openssl_number` only grow. Any thread
     may ask.
     """
     sessions = context.sessions
@@ -49,6 +51,11 @@ def snapshot(context: SSLContext) -> dict[str, int]:
     found.update((f"store_{name}", number) for name, number in sessions.store_stats().items())
     found.update(
         (f"failed_{reason}", number) for reason, number in context.handshake_failures.items()
+    )
+    found.update(
+        (f"negotiated_{kind}_{name}", number)
+        for kind, names in context.negotiated().items()
+        for name, number in names.items()
     )
     keyring = context.tickets.keyring
     if keyring is not None:

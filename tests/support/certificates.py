@@ -9,6 +9,7 @@ dates, or an extension that is missing or wrong.
 from __future__ import annotations
 
 import datetime
+import importlib
 import ipaddress
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -30,8 +31,17 @@ KEYS: dict[str, Callable[[], Any]] = {
     "rsa1024": lambda: rsa.generate_private_key(65537, 1024),
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "ed448": ed448.Ed448PrivateKey.generate,
+    "mldsa44": lambda: _ml_dsa("MLDSA44PrivateKey"),
+    "mldsa65": lambda: _ml_dsa("MLDSA65PrivateKey"),
+    "mldsa87": lambda: _ml_dsa("MLDSA87PrivateKey"),
 }
 PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+
+
+def _ml_dsa(kind: str) -> Any:
+    """Newer versions of cryptography have them."""
+    module = importlib.import_module("cryptography.hazmat.primitives.asymmetric.mldsa")
+    return getattr(module, kind).generate()
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,8 @@ def _name(text: str) -> x509.GeneralName:
 
 
 def _digest(signer: Any, digest: Any) -> Any:
-    if isinstance(signer, (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)):
+    kind = type(signer).__name__
+    if kind.startswith(("Ed", "MLDSA")):  # the digest is part of the algorithm
         return None
     return digest or hashes.SHA256()
 

@@ -149,6 +149,10 @@ CHANGES: dict[str, list[Change]] = {
         calling("set_groups", "X25519:P-256", "X25519:P-384:P-256"),
         calling("set_ecdh_curve", "X25519", "prime256v1"),
     ],
+    "require_group": [both_contexts("require_group", "X25519:P-256:X25519MLKEM768", None)]
+    if tlskit.OPENSSL_VERSION_INFO >= (3, 5)
+    else [both_contexts("require_group", "X25519:P-256", None)],
+    "require_pq": [both_contexts("require_pq", False)],
     "client_sigalgs": [calling("set_client_sigalgs", "ECDSA+SHA256", "RSA-PSS+SHA256")],
     "server_sigalgs": [
         calling("set_server_sigalgs", "ECDSA+SHA256:RSA-PSS+SHA256", "RSA-PSS+SHA256:ECDSA+SHA256")

@@ -2,6 +2,7 @@
 #include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_records.h"
+#include "tk_signature.h"
 
 void tk_signature_algorithms(tk_records *out)
 {
@@ -38,12 +39,10 @@ int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fa
 
 const char *tk_conn_signature(tk_conn *c, int peer)
 {
-    const char *name = NULL;
-    int found;
+    const char *name;
 
     tk_conn_lock(c);
-    found = peer ? SSL_get0_peer_signature_name(c->ssl, &name)
-                 : SSL_get0_signature_name(c->ssl, &name);
+    name = tk_signature_name(c->ssl, peer);
     tk_conn_unlock(c);
-    return found ? name : NULL;
+    return name;
 }

@@ -24,6 +24,7 @@ enum {
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */
+    TK_UNWANTED = -14,   /* the handshake is complete, and a demand of the context is not met */
     TK_MEMORY = -13,     /* no memory for the bytes that were given: nothing was done */
     TK_REENTERED = -12,  /* called from behind a door of the operation that the connection is in */
     TK_PASSWORD_LONG = -10 /* the password is longer than OpenSSL takes */

@@ -5,3 +5,6 @@
 int tk_ctx_set_pins(tk_ctx *c, const void *digests, size_t size);
 /* The subjects of these certificates (DER, end to end): what a server says that it accepts. */
 int tk_ctx_set_ca_names(tk_ctx *c, const void *der, size_t size, tk_fault *fault);
+/* the groups that a key exchange may be made in: names with a colon behind each; not demanded: any;
+   0: no memory */
+int tk_ctx_require_groups(tk_ctx *c, int demanded, const void *names, size_t size);

@@ -7,6 +7,7 @@
 #include "tk_mem.h"
 
 typedef struct tk_earlier tk_earlier; /* tk_settled.h */
+struct tk_op;
 
 /* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
 typedef struct {
@@ -118,6 +119,8 @@ struct tk_conn {
     SSL_SESSION *found;     /* it, from elsewhere */
     /* early data: a client's to send; a server's that has come and was not read */
     tk_queue early;
+    /* of an operation, where the context has demands: tk_handshake.c, which needs tk_op.c */
+    int (*demanding_step)(tk_conn *c, struct tk_op *op);
     uint64_t inside_thread; /* Python is behind a door, called by this thread: libssl must not be */
     uint8_t inside;         /* entered again, and the call that it is in goes on afterwards; */
     uint8_t door;           /* which door */
@@ -125,6 +128,7 @@ struct tk_conn {
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
+    uint8_t demanding, unwanted; /* tk_want.c */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */

@@ -9,6 +9,7 @@
 #include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_settled.h"
+#include "tk_want.h"
 
 /* ---- before the handshake ---- */
 
@@ -22,6 +23,8 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
         status = TK_REENTERED;
     else
         status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
+    if (status == TK_DONE)
+        tk_want_begin(c, to);
     tk_conn_unlock(c);
     return status;
 }

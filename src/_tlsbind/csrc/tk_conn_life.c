@@ -10,6 +10,7 @@
 #include "tk_ticket.h"
 #include "tk_transport.h"
 #include "tk_trouble.h"
+#include "tk_want.h"
 
 /* ---- life ---- */
 
@@ -120,6 +121,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
         SSL_set_accept_state(c->ssl);
     } else
         SSL_set_connect_state(c->ssl);
+    tk_want_begin(c, x);
     tk_handshake_prepare(c);
     tk_notes_watch(c);
     return c;

@@ -14,6 +14,7 @@ struct tk_ctx {
     int32_t role;
     tk_keylog *keylog;      /* NULL: none */
     uint8_t *alpn, *pins;   /* tk_alpn.c, tk_demand.c */
+    char *wanted;           /* groups: tk_want.c; NULL: any will do */
     size_t alpn_size, pins_size;
     int32_t hooks, post_handshake_auth;
     int32_t has_id_base;    /* the id context of its servers stands for its policy */

@@ -15,6 +15,7 @@
 #include "tk_alpn.h"
 #include "tk_lock.h"
 #include "tk_lookup.h"
+#include "tk_want.h"
 
 enum { RECORD_MOST = 16384 };
 
@@ -110,12 +111,6 @@ void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size)
 
 uint32_t tk_ctx_max_early_data(tk_ctx *c) { return SSL_CTX_get_max_early_data(c->ctx); }
 
-void tk_handshake_prepare(tk_conn *c)
-{
-    if (SSL_is_server(c->ssl) && SSL_get_max_early_data(c->ssl) > 0)
-        c->early_state = EARLY_WAITS;
-}
-
 /* 1: something has come, or nothing more will; 0: libssl has something to say. libssl sees to the
    bound. */
 static int receive(tk_conn *c)
@@ -183,7 +178,8 @@ tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
         result = receive(c);
     if (result == 1)
         result = SSL_do_handshake(c->ssl);
-    if (result == 1 && (c->early_state == EARLY_SENT || c->early_state == EARLY_LATE))
+    if (result == 1 && !c->unwanted &&
+        (c->early_state == EARLY_SENT || c->early_state == EARLY_LATE))
         result = send_again(c);
     if (result == 1)
         tk_lookup_end(c);
@@ -194,6 +190,32 @@ tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
 int tk_handshake_first(const tk_conn *c)
 {
     return !SSL_is_server(c->ssl) && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;
+}
+
+/* The step of an operation on a connection whose context has demands (tk_want.c): the handshake
+   comes first. */
+static int demanding_step(tk_conn *c, struct tk_op *op)
+{
+    tk_outcome outcome;
+
+    if (op->kind == TK_SHUTDOWN)
+        return op->step(c, op);
+    if (!c->unwanted && !c->done && op->kind != TK_HANDSHAKE && c->stage == NULL &&
+        (outcome = tk_handshake_step(c, op)) != TK_STEP_DONE)
+        return c->unwanted ? TK_STEP_UNWANTED : outcome;
+    if (c->unwanted)
+        return TK_STEP_UNWANTED;
+    outcome = op->step(c, op);
+    if (outcome == TK_STEP_DONE && op->done > 0 && !c->done) /* early data, read by a server */
+        tk_want_judge(c);
+    return c->unwanted ? TK_STEP_UNWANTED : outcome;
+}
+
+void tk_handshake_prepare(tk_conn *c)
+{
+    c->demanding_step = demanding_step;
+    if (SSL_is_server(c->ssl) && SSL_get_max_early_data(c->ssl) > 0)
+        c->early_state = EARLY_WAITS;
 }
 
 int64_t tk_conn_handshake(tk_conn *c, int64_t timeout)

@@ -4,6 +4,7 @@
 #include "tk_fork.h"
 #include "tk_records.h"
 #include "tk_ring.h"
+#include "tk_seen.h"
 #include "tk_stage.h"
 #include "tk_tables.h"
 #include "tk_transport.h"
@@ -16,7 +17,7 @@ int tk_init(void)
         return 1;
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
-        !tk_info_init() || !tk_search_init() || !tk_cache_init() ||
+        !tk_info_init() || !tk_search_init() || !tk_cache_init() || !tk_seen_init() ||
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
         !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())
         return 0;

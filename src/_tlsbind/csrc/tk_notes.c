@@ -3,6 +3,7 @@
 #include "tk_notes.h"
 #include "tk_facts.h"
 #include "tk_records.h"
+#include "tk_signature.h"
 
 enum { LIST_MOST = 1024 }; /* bytes of one list that a peer may make us keep */
 
@@ -263,6 +264,8 @@ void tk_notes_take(tk_conn *c)
         note_sigalgs(c->ssl, f);
     if (!SSL_session_reused(c->ssl)) {
         note_shared(c->ssl, f);
+        tk_records_text(&f->notes, TK_INFO_SIGNED, tk_signature_name(c->ssl, 0));
+        tk_records_text(&f->notes, TK_INFO_PEER_SIGNED, tk_signature_name(c->ssl, 1));
         if (SSL_get_signature_nid(c->ssl, &nid)) /* a client shows one only when it signs with it */
             tk_notes_own(c->ssl, f);
         note_peer(c->ssl, f);

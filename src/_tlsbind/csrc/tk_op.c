@@ -93,6 +93,8 @@ static int64_t status_of(const tk_op *op, tk_outcome outcome)
         return TK_INTERRUPTED;
     case TK_STEP_PAUSED:
         return TK_PAUSED;
+    case TK_STEP_UNWANTED:
+        return TK_UNWANTED;
     case TK_STEP_SYSCALL:
         return TK_SYSCALL;
     default:
@@ -160,7 +162,7 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
     if (op->kind != TK_READ && c->send_failed == 0 && tk_settled_is_cut(c))
         outcome = tk_op_cut(op);
     else
-        outcome = op->step(c, op);
+        outcome = c->demanding ? (tk_outcome)c->demanding_step(c, op) : op->step(c, op);
     if (outcome == TK_STEP_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
         c->fault[TK_READ] != NULL)
         return repeat_fault(c, op);
@@ -175,7 +177,7 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
 /* A read that libssl need not be asked about. */
 static int has_to_wait(tk_conn *c, const tk_op *op)
 {
-    if (op->kind != TK_READ || !op->may_wait)
+    if (op->kind != TK_READ || !op->may_wait || c->unwanted)
         return 0;
     if (tk_op_leaves_reading(c, op)) {
         (void)tk_transport_flush(c);

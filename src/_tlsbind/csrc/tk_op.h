@@ -17,6 +17,7 @@ typedef enum {
     TK_STEP_WANT_DOOR,   /* a callback of another thread's has to return first */
     TK_STEP_MORE,        /* there is more to do at once, but others come first */
     TK_STEP_PAUSED,
+    TK_STEP_UNWANTED,    /* the handshake does not meet a demand: tk_want.c */
     TK_STEP_SYSCALL,
     TK_STEP_SSL
 } tk_outcome;

@@ -14,7 +14,9 @@
 #include "tk_facts.h"
 #include "tk_lock.h"
 #include "tk_records.h"
+#include "tk_seen.h"
 #include "tk_shares.h"
+#include "tk_want.h"
 
 static void begin_again(tk_conn *c)
 {
@@ -59,6 +61,7 @@ static void forget(tk_conn *c)
 static void complete(tk_conn *c)
 {
     forget(c);
+    tk_want_judge(c); /* it looks at the shares */
     if (c->finished || !c->done)
         tk_shares_drop(c);
     if (c->done) {
@@ -67,6 +70,7 @@ static void complete(tk_conn *c)
         return;
     }
     c->done = 1;
+    tk_seen_count(c);
     c->reused = (uint8_t)SSL_session_reused(c->ssl);
     c->hears_cuts = (SSL_get_options(c->ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF) == 0;
     SSL_set_options(c->ssl, SSL_OP_IGNORE_UNEXPECTED_EOF);

@@ -13,6 +13,7 @@ from .fault import from_queue, plain_error
 from .keylog import KeyLog
 from .library import require
 from .native import CONST, ffi, lib, listed, owned
+from .negotiation import Negotiation
 from .session import Session
 from .tickets import Ring
 from .trouble import explain_loading
@@ -36,7 +37,7 @@ STATISTICS = (
 )  # fmt: skip
 
 
-class Context:
+class Context(Negotiation):
     """An SSL_CTX: one state of a context. Once a connection has been made from it, nobody sets
     anything any more; until then, one thread at a time.
 
@@ -49,9 +50,8 @@ class Context:
         trust: whom it trusts.
     """
 
-    __slots__ = ("_ctx", "hooks", "role", "trust")
+    __slots__ = ("hooks", "role", "trust")
 
-    _ctx: Any
     hooks: int
     trust: TrustStore
 
@@ -67,6 +67,7 @@ class Context:
         self.role: str = role
         self.hooks = 0
         self.trust = NOBODY
+        self._named, self._post_quantum, self.wanted_groups = (), False, ()
 
     def _check(self, status: int, fault: Any) -> None:
         if status < 0:

@@ -25,6 +25,7 @@ from ..errors import (
 from .native import CONST, ffi, lib
 
 _WANT_READ = int(SSLErrorNumber.SSL_ERROR_WANT_READ)
+UNWANTED = "GROUP_NOT_ALLOWED"
 _EOF_TEXT = "EOF occurred in violation of protocol"
 
 
@@ -53,6 +54,8 @@ def translate(
             SSLErrorNumber.SSL_ERROR_WANT_WRITE,
             "The operation did not complete (write)",
         )
+    if status == lib.TK_UNWANTED:
+        return unwanted()
     if status == lib.TK_MEMORY:
         return MemoryError("no memory for the bytes of a connection")
     if status == lib.TK_TIMED_OUT:
@@ -138,6 +141,14 @@ def unexpected_eof() -> SSLEOFError:
     error = _plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, text)
     error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
     return error  # type: ignore[return-value]
+
+
+def unwanted() -> SSLError:
+    """The error for a handshake in a group that the context does not allow: trouble.py has more."""
+    error = plain_error(f"[SSL: {UNWANTED}] ")
+    error.library, error.reason = "SSL", UNWANTED
+    error.errors, error.alert_sent, error.alert_received = (), None, None  # type: ignore[attr-defined]
+    return error
 
 
 def plain_error(message: str) -> SSLError:

@@ -38,6 +38,8 @@ class Notes:
     server_name: str | None = None
     matched: str | None = None
     key_type: str | None = None
+    signed: str | None = None
+    peer_signed: str | None = None
     groups: tuple[int, ...] | None = None
     signature_algorithms: tuple[int, ...] | None = None
     cipher_suites: tuple[int, ...] | None = None
@@ -86,6 +88,8 @@ _FIELDS: dict[int, tuple[str, Any]] = {
     lib.TK_INFO_SERVER_NAME: ("server_name", _text),
     lib.TK_INFO_MATCHED: ("matched", _text),
     lib.TK_INFO_KEY_TYPE: ("key_type", _text),
+    lib.TK_INFO_SIGNED: ("signed", _text),
+    lib.TK_INFO_PEER_SIGNED: ("peer_signed", _text),
     lib.TK_INFO_GROUPS: ("groups", _pairs),
     lib.TK_INFO_SIGALGS: ("signature_algorithms", _pairs),
     lib.TK_INFO_CIPHERS: ("cipher_suites", _pairs),

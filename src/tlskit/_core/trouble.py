@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLCertVerificationError, SSLEOFError, SSLError, SSLZeroReturnError
-from .fault import alert_of, last_entry
+from .fault import UNWANTED, alert_of, last_entry
 from .native import CONST, ffi, lib, listed
+from .unmet import unmet
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -35,7 +36,11 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
         error.verified_so_far = tuple(_refused(connection, built=True))  # type: ignore[attr-defined]
     if kind == "reset" and doing == "write":
         fault = _alert_before(connection, error, fault)
-    hint = _hint(connection, error, fault, doing, kind)
+    if kind == "ssl" and error.reason == UNWANTED:  # type: ignore[attr-defined]
+        said, hint = unmet(connection)
+        error.args = (error.args[0], f"{error.args[1]}{said}")
+    else:
+        hint = _hint(connection, error, fault, doing, kind)
     error.hint = hint  # type: ignore[attr-defined]
     if hint:
         _append(error, hint)

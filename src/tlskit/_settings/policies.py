@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 from .._core.context import Context
 from .._core.library import version_text
+from .._core.negotiation import POST_QUANTUM
+from .._state import Settings
 from ..enums import TLSVersion
 from ..errors import SSLError
+from ..sessions.registry import GROUPS
 
 
 class Policy(NamedTuple):
@@ -59,7 +62,55 @@ POLICIES = {
 class PolicySettings:
     """Named policies."""
 
+    _settings: Settings
     configure: Callable[..., None]
+
+    @property
+    def require_group(self) -> tuple[str, ...]:
+        """Groups of which one has to be that of the key exchange, or the connection is refused;
+        empty, the default: any that was agreed on will do.
+
+        To be set to one name, several with colons between, or a list of names. It is looked at when
+        the handshake is complete, before any data is read or written: an SSLError with the reason
+        GROUP_NOT_ALLOWED says what was agreed on, where `set_groups` alone would leave both sides
+        with an alert. It counts on resumed connections too: with TLS 1.3 their own key exchange,
+        without which none is resumed (OP_ALLOW_NO_DHE_KEX is off); up to TLS 1.2 that of the
+        session's handshake. Sessions that were made under another requirement are not resumed.
+
+        Raises (when it is set):
+            ValueError: this OpenSSL does not know such a group.
+        """
+        names: tuple[str, ...] = self._settings["require_group"]
+        return names
+
+    @require_group.setter
+    def require_group(self, value: str | Iterable[str] | None) -> None:
+        given = value.split(":") if isinstance(value, str) else [] if value is None else value
+        names = tuple(map(_canonical, given))
+        self._settings.change(require_group=names)
+
+    @property
+    def require_pq(self) -> bool:
+        """Whether the key exchange has to be one that a quantum computer does not break: ML-KEM, or
+        a hybrid with it such as X25519MLKEM768. Off by default. See `require_group`, which may name
+        some of these.
+
+        It concerns the key exchange, so what is recorded today stays secret; certificates are a
+        matter of signature algorithms.
+
+        Raises (when it is set):
+            NotImplementedError: this OpenSSL has no such group; 3.5 and later have.
+        """
+        return bool(self._settings["require_pq"])
+
+    @require_pq.setter
+    def require_pq(self, value: bool) -> None:
+        if value and not any(map(has_group, POST_QUANTUM)):
+            raise NotImplementedError(
+                "require_pq needs a post-quantum group, which OpenSSL has from 3.5 on: tlskit "
+                f"runs on {version_text()}."
+            )
+        self._settings.change(require_pq=bool(value))
 
     def set_policy(self, name: str) -> None:
         """Set protocol versions, cipher suites, groups and signature algorithms by a policy's name.
@@ -105,6 +156,23 @@ class PolicySettings:
         if policy.sigalgs is not None:
             settings["client_sigalgs"] = settings["server_sigalgs"] = policy.sigalgs
         self.configure(**settings)
+
+
+_ALIASES = {
+    "p-256": "secp256r1", "prime256v1": "secp256r1", "p-384": "secp384r1", "p-521": "secp521r1",
+}  # fmt: skip
+_KNOWN = {name.lower(): name for name in (*GROUPS.values(), *POST_QUANTUM)}
+
+
+def _canonical(name: object) -> str:
+    """A group's name in TLS."""
+    if not isinstance(name, str):
+        raise TypeError(f"require_group must hold names, got {type(name).__name__}")
+    if not name or ":" in name or "\0" in name or not has_group(name):
+        raise ValueError(f"require_group: this OpenSSL has no group {name!r}")
+    lower = name.lower()
+    lower = _ALIASES.get(lower, lower)
+    return _KNOWN.get(lower, name)
 
 
 @cache

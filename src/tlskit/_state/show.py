@@ -33,6 +33,11 @@ def options(value: int) -> str:
     return _flags(Options(value))
 
 
+def names(value: tuple[str, ...]) -> str:
+    """Names, one behind the other."""
+    return " ".join(value) or "none"
+
+
 def pins(value: tuple[bytes, ...]) -> str:
     """Digests of keys and certificates; they are public."""
     return " ".join(one.hex() for one in value) or "none"

@@ -155,9 +155,10 @@ class State:
         self.max_early_data = settings["max_early_data"] or 0
         self.policy: bytes = self._digest(core)
         self.id_context = self.sessions.id_context
-        if self.verifies or self.by_key:
+        asks = self.verifies or self.by_key
+        if asks or settings["require_group"] or settings["require_pq"]:
             self.id_context = sha256(self.id_context + self.policy).digest()
-            core.set_id_context(self.id_context, stands_for_policy=True)
+            core.set_id_context(self.id_context, stands_for_policy=asks)
         self.watches_sessions: bool = (
             self.sessions.watched(self.role)
             or self.sessions.on_remove is not None

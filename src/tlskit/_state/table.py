@@ -125,6 +125,14 @@ ROWS: tuple[Row, ...] = (
         show=show.words,
     ),
     Row(
+        "require_group", (), lambda c, v, again: c.require_groups(v), policy=_same,
+        show=show.names,
+    ),
+    Row(
+        "require_pq", False, lambda c, v, again: c.require_post_quantum(v), policy=_same,
+        show=str,
+    ),
+    Row(
         "client_sigalgs", None,
         lambda c, v, again: c.set_signature_algorithms(v, of_clients=True), judged=True,
         policy=_same, show=show.words,

@@ -370,6 +370,7 @@ def _described(session: SSLSession) -> list[tuple[str, str]]:
         "Peer's extensions": info.peer_extensions and map(str, info.peer_extensions),
     }
     pairs += [
+        ("Peer signed with", info.peer_signature_algorithm or _NOTHING),
         ("Matched name", info.matched_name or _NOTHING),
         ("Certificates sent by peer", str(len(info.peer_certificate_chain))),
         ("Certificates verified", str(len(info.verified_chain))),

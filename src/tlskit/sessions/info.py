@@ -104,6 +104,12 @@ class SessionInfo:
     """The group of the key exchange, "x25519" for one. For a session: of the handshake that made
     it.
     """
+    signature_algorithm: str | None
+    """What this side signed the full handshake with, by IANA's name ("rsa_pss_rsae_sha256" for
+    one); a client signs only when it shows a certificate. The same on every OpenSSL.
+    """
+    peer_signature_algorithm: str | None
+    """What the peer signed the full handshake with."""
     alpn: str | None
     """The application protocol that was agreed on."""
     server_name: str | None
@@ -284,6 +290,7 @@ class SessionInfo:
 _OF_THE_FULL_ONE = {
     "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own",
     "peers", "chain", "key_type", "key_bits",
+    "signed", "peer_signed",
 }  # fmt: skip
 
 
@@ -333,6 +340,8 @@ def info_of(
         cipher_suite=None if cipher is None else cipher.id & 0xFFFF,
         compression_method=notes.compression,
         group=notes.group,
+        signature_algorithm=notes.signed,
+        peer_signature_algorithm=notes.peer_signed,
         alpn=agreed,
         server_name=notes.server_name if notes.server_name is not None else session.hostname,
         server_name_acknowledged=True if session.hostname else _yes(notes.acknowledged),

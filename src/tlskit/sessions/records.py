@@ -60,7 +60,7 @@ _NUMBERS = {
     "fragment": 6, "compression": 7,
     "verified": 8, "verify_code": 9, "acknowledged": 10,
 }  # fmt: skip
-_TEXTS = {"group": 20, "server_name": 21, "matched": 22}
+_TEXTS = {"group": 20, "server_name": 21, "matched": 22, "signed": 23, "peer_signed": 24}
 _PAIRS = {
     "groups": 30,
     "signature_algorithms": 31,

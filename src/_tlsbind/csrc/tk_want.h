@@ -1,0 +1,10 @@
+/* What a context demands of a handshake that is complete: tk_want.c. */
+#ifndef TK_WANT_H
+#define TK_WANT_H
+
+#include "tk_conn.h"
+
+void tk_want_begin(tk_conn *c, const tk_ctx *x); /* a connection gets this context */
+void tk_want_judge(tk_conn *c); /* the handshake is complete */
+
+#endif

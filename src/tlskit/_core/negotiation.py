@@ -1,0 +1,62 @@
+"""Negotiation: what a Context demands of what is negotiated, and what has been."""
+
+from __future__ import annotations
+
+from sys import byteorder
+from typing import Any
+
+from .native import lib, listed
+
+_KINDS = {
+    lib.TK_SEEN_GROUP: "group", lib.TK_SEEN_SIGNATURE: "signature", lib.TK_SEEN_OTHER: "other",
+}  # fmt: skip
+
+
+#: Groups with a part that no quantum computer is known to break, by their names in TLS.
+POST_QUANTUM = (
+    "X25519MLKEM768", "SecP256r1MLKEM768", "SecP384r1MLKEM1024", "curveSM2MLKEM768", "MLKEM512",
+    "MLKEM768", "MLKEM1024",
+)  # fmt: skip
+
+
+class Negotiation:
+    """The part of a Context that sees to groups.
+
+    Attributes:
+        wanted_groups: those of which one is demanded; empty: none is, or none can be had.
+    """
+
+    __slots__ = ("_ctx", "_named", "_post_quantum", "wanted_groups")
+
+    _ctx: Any
+    _named: tuple[str, ...]
+    _post_quantum: bool
+    wanted_groups: tuple[str, ...]
+
+    def require_groups(self, names: tuple[str, ...]) -> None:
+        """Demand that the key exchange is made in one of these groups; empty: in any."""
+        self._named = names
+        self._require()
+
+    def require_post_quantum(self, on: bool) -> None:
+        """Demand that it is made in one of POST_QUANTUM, too."""
+        self._post_quantum = on
+        self._require()
+
+    def _require(self) -> None:
+        names = self._named or (POST_QUANTUM if self._post_quantum else ())
+        demanded = bool(names)
+        if self._post_quantum:
+            names = tuple(name for name in names if name in POST_QUANTUM)
+        self.wanted_groups = names
+        joined = b"".join(name.encode() + b":" for name in names)
+        if not lib.tk_ctx_require_groups(self._ctx, demanded, joined, len(joined)):
+            raise MemoryError("there was no memory for the groups that a context requires")
+
+    def negotiated(self) -> dict[str, dict[str, int]]:
+        """How often which group and which signature algorithm of a server was negotiated."""
+        found: dict[str, dict[str, int]] = {kind: {} for kind in _KINDS.values()}
+        rows = list(listed(lambda out: lib.tk_ctx_seen(self._ctx, out)))
+        for (kind, name), (_, count) in zip(rows[::2], rows[1::2], strict=True):
+            found[_KINDS[kind]][name.decode()] = int.from_bytes(count, byteorder)
+        return found
