@@ -188,7 +188,7 @@ def test_the_wrong_secret(elsewhere, version, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("hello", "hexadecimal"), ("5a", "16 random bytes or more")],
+    [("hello", "hexadecimal"), ("5a", "at least 16 random bytes")],
 )
 def test_what_is_no_secret(elsewhere, text, words, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv(ENVIRONMENT, text)
@@ -218,7 +218,7 @@ def test_a_secret_file_for_everybody(elsewhere, capsys, tmp_path):
         "--secret-file",
         secret_file(tmp_path, SECRET, mode=0o644),
     )
-    assert "other users may read or write this file" in said
+    assert "other users may read or write the file" in said
 
 
 def test_the_secret_is_no_argument(capsys):
@@ -385,7 +385,7 @@ class TestNoStore:
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
         tlskit.SQLiteStore(tmp_path / "x.db", secret=SECRET).close()
         (tmp_path / "x.db").chmod(0o644)
-        assert "other users may read or write this file" in self.run(
+        assert "other users may read or write the file" in self.run(
             capsys, action, str(tmp_path / "x.db")
         )
 

@@ -347,7 +347,7 @@ def test_every_truncation(written):
 
 @pytest.mark.parametrize("more", [b"\0", b"more", b"\x93tlskit\n"])
 def test_bytes_behind_it(written, more):
-    refused(written + more, "not the whole of it")
+    refused(written + more, "cut short or extended")
     refused(more + written)
     refused(written * 2)
 
@@ -367,14 +367,14 @@ def test_what_is_something_else(one):
 
 @pytest.mark.parametrize("size", [2**31, 2**32 - 1, 2**20 + 1, 0])
 def test_a_size_that_is_not_there(written, size):
-    refused(written[:10] + size.to_bytes(4, "big") + written[14:], "not the whole of it")
+    refused(written[:10] + size.to_bytes(4, "big") + written[14:], "cut short or extended")
 
 
 @pytest.mark.parametrize("version", [2, 3, 255, 65535])
 def test_a_later_version_says_so(written, version):
     refused(
         sealed(written[HEAD:-DIGEST], version),
-        f"written in form {version} by a later version of tlskit",
+        f"has format {version}, of a later version of tlskit",
     )
 
 
@@ -407,14 +407,14 @@ def test_an_unknown_record_that_may_be_skipped(one, written):
 
 @pytest.mark.parametrize("tag", [4, 99, 0x7FFF])
 def test_an_unknown_record_that_may_not(written, tag):
-    refused(joined({**parts(written), tag: b""}), "not the inside")
+    refused(joined({**parts(written), tag: b""}), "their content is not valid")
 
 
 @pytest.mark.parametrize("tag", [1, 3])
 def test_a_record_that_is_needed(written, tag):
     found = parts(written)
     del found[tag]
-    refused(joined(found), "not the inside")
+    refused(joined(found), "their content is not valid")
 
 
 def test_records_out_of_order_or_twice(written):
@@ -441,7 +441,7 @@ def test_records_out_of_order_or_twice(written):
     ],
 )  # fmt: skip
 def test_a_record_with_something_else_in_it(written, tag, body):
-    refused(joined({**parts(written), tag: body}), "not the inside")
+    refused(joined({**parts(written), tag: body}), "their content is not valid")
 
 
 def test_a_thousand_mutations(pki, written):
@@ -526,7 +526,7 @@ def test_certificates_that_are_none(pki, link):
 
 def test_too_much_to_write(one, monkeypatch):
     monkeypatch.setattr(records, "MOST", 1000)
-    with pytest.raises(ValueError, match="1000 are the most"):
+    with pytest.raises(ValueError, match="at most 1000 bytes"):
         one.to_bytes()
     monkeypatch.undo()
     data = one.to_bytes()

@@ -108,7 +108,7 @@ def test_lifetime(server):
     server.sessions.timeout = 2**31 - 1
     assert server.tickets.lifetime == 7 * 86400
     for value in (0, -1, 7 * 86400 + 1):
-        with pytest.raises(ValueError, match="lies between 1 and 604800 seconds"):
+        with pytest.raises(ValueError, match="must be between 1 and 604800 seconds"):
             server.tickets.lifetime = value
     with pytest.raises(TypeError):
         server.tickets.lifetime = 1.5

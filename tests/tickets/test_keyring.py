@@ -190,10 +190,10 @@ def test_changing_the_secret_of_a_fleet():
     [
         ([], "1 to 8 secrets"),
         ([os.urandom(32) for _ in range(9)], "1 to 8 secrets"),
-        ([os.urandom(31)], "32 random bytes or more, not 31"),
-        ([bytes(32)], "over and over"),
-        ([b"s" * 64], "over and over"),
-        ([random_key()] * 1 + [b""], "not 0"),
+        ([os.urandom(31)], "at least 32 random bytes, got 31"),
+        ([bytes(32)], "repeats a single byte"),
+        ([b"s" * 64], "repeats a single byte"),
+        ([random_key()] * 1 + [b""], "got 0"),
     ],
 )
 def test_bad_secrets(secrets, words):
@@ -243,7 +243,7 @@ def test_given_keys_rotate_too():
 
 @pytest.mark.parametrize("size", [0, 1, 47, 49, 64, 79, 81, 160])
 def test_other_sizes_are_no_keys(size):
-    with pytest.raises(ValueError, match=f"48 or 80 bytes, not {size}"):
+    with pytest.raises(ValueError, match=f"48 or 80 bytes, got {size}"):
         TicketKeyring.from_keys([random_key(size)])
 
 
@@ -254,10 +254,10 @@ def test_bad_keys_change_nothing():
     for keys, words in [
         ([], "1 to 62 keys"),
         ([random_key() for _ in range(63)], "1 to 62 keys"),
-        ([key, random_key(79)], "not 79"),
+        ([key, random_key(79)], "got 79"),
         ([key, key[:16] + random_key(64)], "same name"),
-        ([key, random_key(16) + bytes(64)], "over and over"),
-        ([key, random_key(16) + bytes(32)], "over and over"),
+        ([key, random_key(16) + bytes(64)], "repeats a single byte"),
+        ([key, random_key(16) + bytes(32)], "repeats a single byte"),
     ]:
         with pytest.raises(ValueError, match=words):
             ring.set_keys(keys)

@@ -37,7 +37,7 @@ class TicketKey(NamedTuple):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a TicketKey is a secret, and is not pickled: write its fields where that is meant"
+            "a TicketKey cannot be pickled: it is a secret. Write out its fields if you mean to"
         )
 
 

@@ -46,7 +46,7 @@ class Offer(NamedTuple):
         return f"<Offer: {self.session or self.reason}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an Offer may hold a session with its secret, and is not pickled")
+        raise TypeError("an Offer cannot be pickled: it may hold a session with its secret")
 
     def without(self, reason: Reason | None = None) -> Offer:
         """The same, when there is nothing to offer after all."""

@@ -1,4 +1,4 @@
-"""Ticket keys and secrets as a user gives them: checked, and copied into what can be wiped."""
+"""Ticket keys and secrets as a user passes them: checked, and copied into wipeable memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SHORTEST_SECRET = 32
 def keys_of(given: Iterable[Any]) -> Iterator[list[TicketKey]]:
     """Copies of them, which are wiped behind the block."""
     if isinstance(given, (bytes, bytearray, memoryview, str)):
-        raise TypeError("keys come in a list, also when there is one")
+        raise TypeError("the keys must be a list, even if there is only one")
     keys: list[TicketKey] = []
     try:
         for one in given:
@@ -29,11 +29,11 @@ def keys_of(given: Iterable[Any]) -> Iterator[list[TicketKey]]:
             finally:
                 wipe(raw)
         if not 0 < len(keys) <= MOST_PERIODS:
-            raise ValueError(f"a keyring has 1 to {MOST_PERIODS} keys, not {len(keys)}")
+            raise ValueError(f"a keyring must have 1 to {MOST_PERIODS} keys, got {len(keys)}")
         if len({key.name for key in keys}) < len(keys):
             raise ValueError(
-                "two keys have the same name (their first 16 bytes): tickets could not tell them "
-                "apart"
+                "two keys have the same name (their first 16 bytes): a ticket could not tell which "
+                "one it needs"
             )
         yield keys
     finally:
@@ -55,7 +55,7 @@ def digest_of(keys: list[TicketKey]) -> bytes:
 def secrets_of(given: tuple[Any, ...]) -> Iterator[list[bytearray]]:
     """Copies of them, which are wiped behind the block."""
     if not 0 < len(given) <= MOST_SECRETS:
-        raise ValueError(f"a fleet has 1 to {MOST_SECRETS} secrets, not {len(given)}")
+        raise ValueError(f"a fleet must have 1 to {MOST_SECRETS} secrets, got {len(given)}")
     secrets: list[bytearray] = []
     try:
         for secret in given:
@@ -70,9 +70,9 @@ def _check_secrets(secrets: list[bytearray]) -> None:
     for secret in secrets:
         if len(secret) < _SHORTEST_SECRET:
             raise ValueError(
-                f"a secret has {_SHORTEST_SECRET} random bytes or more, not {len(secret)}"
+                f"a secret must be at least {_SHORTEST_SECRET} random bytes, got {len(secret)}"
             )
         if len(set(secret)) == 1:
-            raise ValueError("a secret is random: this one is one byte over and over")
+            raise ValueError("a secret must be random: this one repeats a single byte")
     if any(a == b for at, a in enumerate(secrets) for b in secrets[:at]):
         raise ValueError("two of the secrets are the same")

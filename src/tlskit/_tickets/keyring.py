@@ -1,10 +1,10 @@
-"""Keys for tickets.
+"""Ticket keys.
 
-A ticket is a session that the server has encrypted to itself; the client keeps it. Who has the key
-can read what the session protects, so keys must not live long, and all that serve one address must
-have the same ones. `TicketKeyring` makes both easy: it is used in C by the handshakes themselves
-(csrc/tk_ring.c, tk_ticket.c), which never wait for Python. What is here says where its keys are
-from.
+A ticket is a session that the server has encrypted to itself; the client keeps it. Anyone who has
+the key can read what the session protects, so keys must be short-lived, and all servers of one
+address must share them. `TicketKeyring` makes both easy. Handshakes use it directly in C
+(csrc/tk_ring.c, tk_ticket.c) and never wait for Python; this module only decides where the keys
+come from.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ WEEK = 7 * 86400
 
 @dataclass(frozen=True)
 class TicketStats:
-    """What became of tickets, counted over all contexts that share a keyring, in this process.
+    """Counts of tickets in this process, over all contexts that share a keyring.
 
-    A handshake in which a client shows several tickets may count in several places, but in each
-    only once.
+    A handshake in which a client offers several tickets may increment several counters, each of
+    them at most once.
     """
 
     new: int
@@ -46,42 +46,41 @@ class TicketStats:
     resumed: int
     """Handshakes that resumed from a ticket."""
     renewed: int
-    """... of these, those whose ticket was under an older key."""
+    """... of these, the ones whose ticket was under an older key."""
     refused: int
-    """Tickets that could be read, and were not resumed: expired, or of another policy, version,
+    """Tickets that were decrypted but not resumed: expired, or made under another policy, version,
     cipher or id context.
     """
     unknown: int
-    """Tickets under a key that was never here."""
+    """Tickets under a key that this keyring never had."""
     retired: int
-    """Tickets under a key that was here, and is not any more."""
+    """Tickets under a key that has been retired."""
     tampered: int
-    """Tickets whose key is here, and whose bytes are not what was made with it."""
+    """Tickets under a known key that fail authentication."""
     rotations: int
-    """How often another key has begun to encrypt."""
+    """How often a new key has begun to encrypt."""
 
 
 class TicketKeyring:
-    """Keys for tickets: the first encrypts, the others decrypt, and what comes under them is
-    renewed.
+    """Ticket keys: the first one encrypts, the others only decrypt, and a ticket under one of those
+    is renewed.
 
-    `TicketKeyring()` makes its own keys: every `period` another one takes over, and those of before
-    stay as long as the tickets under them. Each is made from what was left of the one before, which
-    is erased, so a key that is gone cannot be computed again (forward secrecy); and children forked
-    later make the same keys at the same time.
+    `TicketKeyring()` makes its own keys. A new key takes over every `period`, and the older ones
+    stay until the tickets under them have expired. Each key is derived from a state that is then
+    erased, so a retired key cannot be computed again (forward secrecy). Children forked later
+    derive the same keys at the same time.
 
-    For processes that have no parent in common, and for other machines, see `fleet`; for keys that
-    others make,
-    `from_keys`, `from_files` and `from_callback`.
+    For processes without a common parent, and for other machines, see `fleet`. For keys that are
+    made elsewhere, see `from_keys`, `from_files` and `from_callback`.
 
-    One keyring may serve any number of contexts and threads, and go on in forked children. It is
-    never pickled.
+    A keyring may serve any number of contexts and threads, and keeps working in forked children. It
+    cannot be pickled.
 
     Args:
-        period: for how many seconds a key encrypts: an hour unless changed. What a thief of all
-            keys could read is what began in the last `period + lifetime`.
-        lifetime: how many seconds a ticket is good for: two hours unless changed, at most 7 days
-            (RFC 8446, 4.6.1). Each key is kept until the last ticket under it has ended.
+        period: for how many seconds a key encrypts; an hour by default. A thief of all keys could
+            read the sessions that began within the last `period + lifetime`.
+        lifetime: for how many seconds a ticket is valid; two hours by default, at most 7 days
+            (RFC 8446, 4.6.1). A key is kept until the last ticket under it has expired.
 
     Corresponds to SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
     """
@@ -101,16 +100,15 @@ class TicketKeyring:
         self._period = whole(period, "the period of a ticket key", 1, WEEK, "seconds")
         if -(-lifetime // period) > MOST_PERIODS:
             raise ValueError(
-                f"with a period of {period} seconds and a lifetime of {lifetime} there would be "
-                f"more than {MOST_PERIODS} keys "
-                "to keep: make the period longer, or the lifetime shorter"
+                f"a period of {period} seconds with a lifetime of {lifetime} would need more than "
+                f"{MOST_PERIODS} keys: make the period longer, or the lifetime shorter"
             )
         self._source: Source | None = None
         self._every = self._next = 0.0
-        self._reader = 0  # the thread that reads the source now
+        self._reader = 0  # the thread that is reading the source
         self._lock, self._pid = Lock(), os.getpid()
         self._problem: Exception | None = None
-        self._digest = b""  # of the keys that the source gave last
+        self._digest = b""  # of the keys that the source returned last
         self._keys = Ring(kind, period, lifetime)
         wiper.watch(self._keys)
 
@@ -118,21 +116,21 @@ class TicketKeyring:
     def fleet(
         cls, *secrets: Buffer, period: int = PERIOD, lifetime: int = LIFETIME
     ) -> TicketKeyring:
-        """Derive every key from a secret and the time: all machines with the same secret rotate
-        together.
+        """Derive all keys from a secret and the time, so that all machines with the same secret
+        rotate together.
 
-        Nothing is distributed but the secret, once. The clocks may differ by up to one period. To
-        change the secret, give both to all machines, (old, new); then (new, old) to all; and (new)
-        when the tickets under the old one have ended.
+        Only the secret is distributed, and only once. The clocks may differ by up to one period. To
+        change the secret, give all machines (old, new); then give all of them (new, old); and once
+        the tickets under the old secret have expired, (new).
 
         Args:
-            secrets: each 32 or more random bytes (`openssl rand 32`); the first one's keys encrypt.
-                Who has it can compute every key that there was: keep it as you keep a private key,
-                and change it now and then.
+            secrets: each at least 32 random bytes (`openssl rand 32`). Keys from the first one
+                encrypt. Anyone who has a secret can compute all its keys, past ones included: keep
+                it as you keep a private key, and change it now and then.
             period, lifetime: as for `TicketKeyring`, and the same on all machines.
 
         Raises:
-            ValueError: a secret is too short, or plainly none; or there are more than eight.
+            ValueError: a secret is too short or not random, or there are more than eight.
         """
         self = cls.__new__(cls)
         with secrets_of(secrets) as given:
@@ -142,13 +140,13 @@ class TicketKeyring:
 
     @classmethod
     def from_keys(cls, keys: Iterable[Buffer], *, lifetime: int = LIFETIME) -> TicketKeyring:
-        """Use these keys, until `set_keys` or `rotate` changes them.
+        """Use these keys until `set_keys` or `rotate` changes them.
 
         Args:
-            keys: each 80 bytes (16 of its name, 32 for HMAC-SHA256, 32 for AES-256: what nginx and
-                SSL_CTX_set_tlsext_ticket_keys(3) take) or 48 (16 of its name, 16 for AES-128, 16
-                for HMAC-SHA256: what nginx takes). The first encrypts.
-            lifetime: how many seconds a ticket is good for.
+            keys: each has 80 bytes (a name of 16, then 32 for HMAC-SHA256 and 32 for AES-256, as
+                in nginx and SSL_CTX_set_tlsext_ticket_keys(3)) or 48 bytes (a name of 16, then 16
+                for AES-128 and 16 for HMAC-SHA256, as in nginx). The first one encrypts.
+            lifetime: for how many seconds a ticket is valid.
         """
         self = cls.__new__(cls)
         with keys_of(keys) as given:
@@ -161,21 +159,20 @@ class TicketKeyring:
     def from_files(
         cls, *paths: str | os.PathLike[str], every: float = 10.0, lifetime: int = LIFETIME
     ) -> TicketKeyring:
-        """Read the keys from files, as nginx does (`ssl_session_ticket_key`), and again when these
-        change.
+        """Read the keys from files, as nginx does (`ssl_session_ticket_key`), and reread them when
+        they change.
 
         Args:
-            paths: files of 80 or 48 bytes, as for `from_keys`: the first encrypts. Or one
-                directory: the file whose name sorts last encrypts (names that begin with a date
-                make it the newest); hidden ones are passed over.
-            every: after how many seconds, at the earliest, to look whether they have changed. That
-                is done where a server's connection is made, by whoever makes it, before the
-                handshake.
-            lifetime: how many seconds a ticket is good for.
+            paths: files of 80 or 48 bytes, as for `from_keys`; the first one encrypts. Or a
+                directory, whose file with the name that sorts last encrypts (begin the names with
+                a date, and that is the newest one); hidden files are skipped.
+            every: the shortest time in seconds between two checks for changes. The thread that
+                creates a server connection makes the check, before the handshake.
+            lifetime: for how many seconds a ticket is valid.
 
         Raises:
-            OSError, ValueError: a file cannot be read, or holds no key. When that happens later,
-                the keys of before stay: see `problem`.
+            OSError, ValueError: a file cannot be read, or does not hold a key. If that happens
+                later, the previous keys stay in force: see `problem`.
         """
         return cls._from_source(FileSource(paths), every, lifetime)
 
@@ -187,26 +184,26 @@ class TicketKeyring:
         every: float = 60.0,
         lifetime: int = LIFETIME,
     ) -> TicketKeyring:
-        """Ask a function for the keys, now and later.
+        """Get the keys from a function, now and again later.
 
         Args:
-            function: returns keys as for `from_keys`, the first encrypts. It is called where a
-                server's connection is made, by whoever makes it, before the handshake, and never
-                twice at once; so it should be quick. One that takes its time belongs in a thread or
-                task of your own that calls `refresh` (with `every=math.inf`).
-            every: after how many seconds, at the earliest, to ask again.
-            lifetime: how many seconds a ticket is good for.
+            function: returns keys as for `from_keys`; the first one encrypts. The thread that
+                creates a server connection calls it, before the handshake, and never twice at once.
+                So it should be fast. If it is slow, pass `every=math.inf`, and call `refresh` from
+                a thread or task of your own.
+            every: the shortest time in seconds between two calls.
+            lifetime: for how many seconds a ticket is valid.
 
         Raises:
-            What the function raises. When that happens later, the keys of before stay: see
-            `problem`.
+            Whatever the function raises. If that happens later, the previous keys stay in force:
+            see `problem`.
         """
         return cls._from_source(CallbackSource(function), every, lifetime)
 
     @classmethod
     def _from_source(cls, source: Source, every: float, lifetime: int) -> TicketKeyring:
         if not every > 0:
-            raise ValueError(f"the time between two looks is more than 0 seconds, not {every}")
+            raise ValueError(f"every must be more than 0 seconds, got {every}")
         self = cls.__new__(cls)
         self._setup("given", WEEK, lifetime)
         self._source, self._every = source, every
@@ -217,43 +214,43 @@ class TicketKeyring:
 
     @property
     def period(self) -> int | None:
-        """For how many seconds a key encrypts; None: until it is changed."""
+        """For how many seconds a key encrypts; None means until it is changed."""
         return None if self._kind == "given" else self._period
 
     @property
     def lifetime(self) -> int:
-        """How many seconds a ticket is good for, at most."""
+        """For how many seconds a ticket is valid, at most."""
         return self._lifetime
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the keys in force, in hexadecimal, the first encrypts. They are no secret:
-        every ticket shows one.
+        """The names of the keys in force, in hexadecimal; the first one's key encrypts. They are
+        not secret: every ticket shows one.
         """
         return tuple(name.hex() for name in self._keys.names())
 
     def stats(self) -> TicketStats:
-        """Count what became of tickets in this process. Never blocks."""
+        """Return the counts of tickets in this process. Never blocks."""
         numbers = self._keys.statistics()
         return TicketStats(new=numbers.pop("made"), **numbers)
 
     # -- change ------------------------------------------------------------------------------------
 
     def rotate(self, *, forget: bool = False) -> None:
-        """Let a new random key encrypt from the next ticket on, in this process and in children
+        """Make a new random key encrypt from the next ticket on, in this process and in children
         forked later.
 
         Args:
-            forget: drop the keys of before at once, when they may be in wrong hands: every client
-                makes a full handshake next time. Otherwise they decrypt for another `lifetime`.
+            forget: also drop all earlier keys at once, because they may be compromised; every
+                client then makes a full handshake. Otherwise they decrypt for another `lifetime`.
 
         Raises:
-            ValueError: the keys are not made here: they come from files, a callback, or a fleet's
-                secret.
+            ValueError: the keyring does not make its own keys: they come from files, a callback or
+                a fleet's secret.
         """
         if self._kind == "shared":
             raise ValueError(
-                "the keys of a fleet follow the clock: to have others, change the secret on all "
+                "the keys of a fleet follow the clock: to replace them, change the secret on all "
                 "machines (set_secrets)"
             )
         if self._source is not None:
@@ -262,16 +259,16 @@ class TicketKeyring:
         wiper.look()
 
     def set_keys(self, keys: Iterable[Buffer]) -> None:
-        """Put these in place of all keys: what is not among them is retired. For a keyring of
-        `from_keys`.
+        """Replace all keys; those that are not given again are retired. Only for keyrings made by
+        `from_keys()`.
 
         Raises:
-            ValueError: one of them is no key; nothing has changed then. Or this keyring has its
-                keys from elsewhere.
+            ValueError: one of them is not a ticket key, and nothing was changed; or the keyring
+                gets its keys from elsewhere.
         """
         if self._kind != "given" or self._source is not None:
             raise ValueError(
-                "this keyring has its keys from elsewhere: TicketKeyring.from_keys makes one "
+                "this keyring gets its keys from elsewhere: TicketKeyring.from_keys makes one "
                 "that takes them from you"
             )
         with keys_of(keys) as given:
@@ -279,46 +276,46 @@ class TicketKeyring:
         wiper.look()
 
     def set_secrets(self, *secrets: Buffer) -> None:
-        """Derive the keys from these secrets from now on. For a keyring of `fleet`, which see.
+        """Derive the keys from these secrets from now on. Only for keyrings made by `fleet()`.
 
         Raises:
-            ValueError: a secret is too short, or plainly none; nothing has changed then. Or this
-                keyring has no secret.
+            ValueError: a secret is too short or not random, and nothing was changed; or the keyring
+                has no secret.
         """
         if self._kind != "shared":
             raise ValueError(
-                "this keyring has its keys from elsewhere: TicketKeyring.fleet makes one that "
+                "this keyring gets its keys from elsewhere: TicketKeyring.fleet makes one that "
                 "derives them from a secret"
             )
         with secrets_of(secrets) as given:
             self._keys.set_secrets(given)
 
     def refresh(self) -> bool:
-        """Read the files, or call the function, now. May block on those. Returns whether the keys
-        have changed.
+        """Read the files, or call the function, now; this may block. Returns whether the keys have
+        changed.
 
         Raises:
-            OSError, ValueError, or what the function raises; the keys of before stay then.
-            ValueError: this keyring has neither.
-            RuntimeError: it is that function that calls this.
+            OSError, ValueError, or what the function raises: the previous keys stay in force.
+            ValueError: the keyring has neither files nor a function.
+            RuntimeError: called by that function itself.
         """
         if self._source is None:
             raise ValueError(
-                "this keyring reads its keys from nowhere: there is nothing to refresh"
+                "this keyring has neither files nor a function to get its keys from: there is "
+                "nothing to refresh"
             )
         if self._reader == get_ident():
-            raise RuntimeError(
-                "refresh() was called by the function that gives the keys, which it would call"
-            )
+            raise RuntimeError("refresh() would call the very function that is calling it")
         with self._locked():
             return self._read(forced=True)
 
     @property
     def problem(self) -> Exception | None:
-        """Why the last look at the files, or the last call of the function, gave no keys; None: it
-        did.
+        """Why the last read of the files, or the last call of the function, gave no keys; None if
+        it succeeded.
 
-        The keys of before go on. The logger `tlskit.tickets` gets a warning when that begins.
+        The previous keys stay in force. The logger `tlskit.tickets` gets a warning when this
+        begins.
         """
         return self._problem
 
@@ -328,7 +325,7 @@ class TicketKeyring:
         return self._lock
 
     def _before_connection(self) -> None:
-        """Look whether the source has news, when it is time and nobody else is looking."""
+        """Check the source for changes, if it is time and no other thread is doing so."""
         if self._source is None or monotonic() < self._next:
             return
         lock = self._locked()
@@ -372,10 +369,10 @@ class TicketKeyring:
     # -- secrets -----------------------------------------------------------------------------------
 
     def dangerous_keys(self) -> list[bytes]:
-        """Give the keys in force themselves, the first encrypts: 80 bytes each, or 48 for AES-128,
-        as for `from_keys`.
+        """Return the keys in force, the encrypting one first: 80 bytes each, or 48 for AES-128, as
+        for `from_keys`.
 
-        They read every ticket under them. A file with one of them (mode 0600) is what nginx takes.
+        They decrypt every ticket under them. nginx takes a file with one of them (mode 0600).
         """
         return [
             key.name + key.aes + key.hmac if len(key.aes) == 16 else key.name + key.hmac + key.aes
@@ -393,8 +390,8 @@ class TicketKeyring:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "a TicketKeyring holds secrets, and is not pickled: for processes that are not "
-            "forked, see TicketKeyring.fleet"
+            "a TicketKeyring cannot be pickled, because it holds secrets: for processes that are "
+            "not forked, see TicketKeyring.fleet"
         )
 
 

@@ -1,4 +1,4 @@
-"""The session id context of an nginx: what a server has to share with it beside the ticket keys."""
+"""The session id context of an nginx, which a server must share with it beside the ticket keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
 
     Raises:
         OSError: a file cannot be read.
-        SSLError: there is no certificate in it.
+        SSLError: a file does not contain a certificate.
         ValueError: no certificate was given, or `module` is not one of these.
     """
     if module not in _MODULES:
@@ -35,7 +35,7 @@ def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
     if not certificates:
         raise ValueError("nginx_id_context() needs the certificates of the nginx")
     digest = sha1(_MODULES[module], usedforsecurity=False)
-    for given in reversed(certificates):  # nginx begins with the one that it has loaded last
+    for given in reversed(certificates):  # nginx begins with the one that it loaded last
         der = _certificate(given).der
         digest.update(sha1(der, usedforsecurity=False).digest())
     return digest.digest()

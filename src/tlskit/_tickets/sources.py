@@ -1,4 +1,4 @@
-"""Where a TicketKeyring reads its keys from, and how a key is written."""
+"""Sources of a TicketKeyring's keys, and the formats of a key."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SIZES = (48, 80)
 
 
 def key_from(raw: bytes | bytearray) -> TicketKey:
-    """Read one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name,
-    HMAC, AES-256). What is secret is copied, for the caller to wipe.
+    """Parse one key: nginx's 48 bytes (name, AES-128, HMAC), or the 80 of nginx and OpenSSL (name,
+    HMAC, AES-256). The secret parts are copied, for the caller to wipe.
     """
     if len(raw) not in _SIZES:
-        raise ValueError(f"a ticket key has 48 or 80 bytes, not {len(raw)}")
+        raise ValueError(f"a ticket key must have 48 or 80 bytes, got {len(raw)}")
     if len(set(memoryview(raw)[16:])) == 1:
         raise ValueError(
-            "a ticket key is random behind its name: this one is one byte over and over"
+            "a ticket key must be random after its name: this one repeats a single byte"
         )
     if len(raw) == 48:
         return TicketKey(name=bytes(raw[:16]), aes=raw[16:32], hmac=raw[32:])
@@ -29,37 +29,37 @@ def key_from(raw: bytes | bytearray) -> TicketKey:
 
 
 def whole(value: int, what: str, least: int, most: int, unit: str = "") -> int:
-    """Check a whole number between two bounds."""
+    """Check that a value is an integer within bounds."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{what} is a whole number, not {type(value).__name__}")
+        raise TypeError(f"{what} must be an integer, got {type(value).__name__}")
     if not least <= value <= most:
         raise ValueError(
-            f"{what} lies between {least} and {most}{unit and ' '}{unit}, not at {value}"
+            f"{what} must be between {least} and {most}{unit and ' '}{unit}, got {value}"
         )
     return int(value)
 
 
 class Source(Protocol):
-    """Gives keys when it is asked."""
+    """A source of keys."""
 
     def read(self, *, forced: bool) -> Iterable[Any] | None:
-        """Return all keys, the first encrypts; None: they are as they were, which is looked into
-        unless `forced`.
+        """Return all keys, the encrypting one first, or None if they have not changed. `forced`
+        reads them without checking for a change first.
         """
 
     def accept(self) -> None:
-        """Remember that what was read last is in force."""
+        """Record that the keys read last are in force."""
 
     def forget(self) -> None:
-        """Wipe what was read last, if it is the source's own."""
+        """Wipe the keys read last, if the source owns them."""
 
 
 class FileSource:
-    """Files of one key each, or the files of one directory."""
+    """Files with one key each, or a directory of such files."""
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]]) -> None:
         if not paths:
-            raise TypeError("at least one file is needed, or a directory")
+            raise TypeError("from_files() needs at least one file, or a directory")
         wanted = "the path of a ticket key file, or of a directory of them"
         self._paths = [os.path.abspath(named_path("path", path, wanted=wanted)) for path in paths]
         self._seen: object = None
@@ -79,7 +79,7 @@ class FileSource:
                 reverse=True,
             )
         if not names:
-            raise ValueError(f"there is no file with a ticket key in {self._paths[0]}")
+            raise ValueError(f"no file with a ticket key in {self._paths[0]}")
         return [os.path.join(self._paths[0], name) for name in names]
 
     def read(self, *, forced: bool) -> list[bytearray] | None:
@@ -109,12 +109,12 @@ class FileSource:
 
 
 class CallbackSource:
-    """A function of the user's."""
+    """A function that the user provides."""
 
     def __init__(self, function: Callable[[], Iterable[Any]]) -> None:
         if not callable(function):
             raise TypeError(
-                f"from_callback takes a function that returns keys, not {type(function).__name__}"
+                f"from_callback() needs a function that returns keys, got {type(function).__name__}"
             )
         self._function = function
 
@@ -129,7 +129,7 @@ class CallbackSource:
 
 
 def _beginning(path: str) -> bytearray:
-    """As much of a file as tells whether it is a key."""
+    """Read just enough of a file to tell whether it is a key."""
     room, size = bytearray(_SIZES[-1] + 1), 0
     with open(path, "rb", buffering=0) as file, memoryview(room) as view:
         while size < len(room) and (n := file.readinto(view[size:])):

@@ -1,8 +1,8 @@
-"""Wiping: a thread that wipes ticket keys when they have ended, also where nobody connects.
+"""Wiping: a thread that wipes ticket keys when they retire, even if no client connects.
 
-A handshake brings the keys of its ring up to date, and wipes those that have ended. On a server
-that idles none comes by. So one thread for all rings of the process sleeps until the next key ends.
-It begins with the first ring, ends when there is none any more, and begins again in a forked child.
+A handshake brings its ring's keys up to date and wipes the retired ones, but an idle server makes
+no handshakes. So one thread for all rings of the process sleeps until the next key retires. It
+starts with the first ring, ends with the last one, and starts again in a forked child.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from weakref import WeakSet
 
 from .._core.tickets import Ring
 
-_LONGEST = 3600.0  # seconds; a clock may be set meanwhile
+_LONGEST = 3600.0  # seconds; the clock may be changed meanwhile
 
 
 class Wiper:
-    """The thread, and the rings that it looks after. Any thread may use it."""
+    """The thread and its rings. Any thread may use it."""
 
     def __init__(self) -> None:
         self._begin([])
@@ -29,19 +29,19 @@ class Wiper:
         self._thread: threading.Thread | None = None
 
     def watch(self, ring: Ring) -> None:
-        """Look after a ring while it lives."""
+        """Wipe a ring's retired keys for as long as the ring lives."""
         with self._changed:
             self._rings.add(ring)
             self._changed.notify()
             self._start()
 
     def look(self) -> None:
-        """Look at all rings now: what they hold, or their clock, has changed."""
+        """Check all rings now, because their keys or their clock have changed."""
         with self._changed:
             self._changed.notify()
 
     def after_fork(self) -> None:
-        """Begin again in a child, which has none of its parent's threads."""
+        """Start again in a forked child, which has none of its parent's threads."""
         self._begin(rings := list(self._rings))
         if rings:
             with self._changed:
@@ -50,7 +50,7 @@ class Wiper:
     def _start(self) -> None:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="tlskit ticket keys", daemon=True)
-            with contextlib.suppress(RuntimeError):  # no threads here, or not any more
+            with contextlib.suppress(RuntimeError):  # no threads on this platform, or not any more
                 thread.start()
                 self._thread = thread
 
@@ -58,7 +58,7 @@ class Wiper:
         with self._changed:
             while rings := list(self._rings):
                 seconds = min(ring.wipe_ended() for ring in rings)
-                del rings  # or they would live for as long as this sleeps
+                del rings  # otherwise they would live for as long as this sleeps
                 self._changed.wait(min(seconds, _LONGEST))
             self._thread = None
 

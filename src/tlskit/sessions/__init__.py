@@ -1,5 +1,5 @@
-"""Sessions: what a session is, what binds it, and how it is written down. The stores are here under
-their first names.
+"""Sessions: what a session is, what it is bound to, and its formats. The stores can be imported
+from here as well.
 """
 
 from typing import TYPE_CHECKING

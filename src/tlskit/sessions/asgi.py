@@ -1,4 +1,4 @@
-"""The TLS extension of an ASGI scope, as asgiref describes it."""
+"""The TLS extension of an ASGI scope, as asgiref specifies it."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""What a session is bound to: the name and the verification policy under which its handshake was
-made.
+"""Binding: the server name and the verification policy that a session's handshake was made with.
 
-A resumed handshake carries no certificate, and verifies nothing. So a session may be offered only
-where its own handshake would have been accepted: for the same server name, by the same rules.
-`Binding` is both; equality decides. A session without a binding (read from bare DER or PEM) has to
-stand a verification of the certificate in it instead.
+A resumed handshake carries no certificate and verifies nothing. So a session may be offered only
+where its own handshake would have been accepted: for the same server name, under the same policy.
+A `Binding` holds both, and must be equal. If a session has no binding (read from plain DER or PEM),
+its certificate is verified again instead.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from .._digest import sha256
 
 
 class Binding(NamedTuple):
-    """The server name and the policy of a connection. Both mean the same in every process, and on
+    """The server name and the policy of a connection. Both mean the same in every process and on
     every machine.
 
     Attributes:
-        hostname: as it was sent, in lower case; None: no name was given.
-        policy: a digest of the rest that verification depends on: `State.policy`.
+        hostname: the name as it was sent, in lower case; None if no name was given.
+        policy: a digest of everything else that verification depends on: `State.policy`.
     """
 
     hostname: str | None
@@ -28,7 +27,7 @@ class Binding(NamedTuple):
 
     @property
     def key(self) -> bytes:
-        """32 bytes that stand for both: where a store keeps the sessions that may be offered under
+        """A digest of both, 32 bytes: the store key of the sessions that may be offered under
         them.
         """
         return sha256(

@@ -1,4 +1,4 @@
-"""The tests that every session store passes: `tlskit.stores.contract`, under its first name."""
+"""The tests that every session store must pass: another name of `tlskit.stores.contract`."""
 
 from ..stores.contract import StoreContract, check
 

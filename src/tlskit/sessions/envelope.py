@@ -1,4 +1,4 @@
-"""The envelope: a session as bytes with all that belongs to it, for a store or a file.
+"""The envelope: a session and everything that belongs to it as bytes, for a store or a file.
 
     magic     8 bytes
     version   2 bytes, 1 so far
@@ -6,9 +6,9 @@
     records   DER of the session, binding, state, notes of the handshake: see records.py
     digest   32 bytes, SHA-256 of everything before it
 
-The digest finds accidents: a flipped bit, a cut. It is no protection against whoever can write
-these bytes, who can as well write another digest; against that the stores that leave the process
-encrypt what they keep.
+The digest detects accidental damage: a flipped bit, a truncation. It does not protect against
+anyone who can write these bytes, and so the digest too; stores outside the process therefore
+encrypt and authenticate their values.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Contents(NamedTuple):
 
     Attributes:
         core: the session itself.
-        binding: what it is bound to; None: not known.
+        binding: what it is bound to; None if not known.
         sound: whether it may be offered.
-        port: the TCP port of the server that made it; None: not known.
+        port: the TCP port of the server that made it; None if not known.
     """
 
     core: Session
@@ -53,9 +53,9 @@ class Contents(NamedTuple):
 
 
 def encode(contents: Contents, notes: Notes) -> bytes:
-    """Write a session with the notes of the handshake that made it, **with its secret**."""
+    """Write a session and the notes of the handshake that made it, **including its secret**."""
     core, binding, sound, port = contents
-    withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER would forget it
+    withdrawn = bool(core.id or core.has_ticket) and not core.is_resumable  # DER does not say so
     must = [(_DER, core.der()), (_STATE, bytes([_SOUND if sound and not withdrawn else 0]))]
     if binding is not None:
         name = binding.hostname
@@ -64,18 +64,18 @@ def encode(contents: Contents, notes: Notes) -> bytes:
     body = records.write(must) + records.write_notes(notes) + records.write(known)
     if len(body) > records.MOST:
         raise ValueError(
-            f"a session with its certificates takes {len(body)} bytes, and {records.MOST} are "
-            f"the most that is written"
+            f"a session with its certificates may take at most {records.MOST} bytes, got "
+            f"{len(body)}"
         )
     data = _MAGIC + _VERSION.to_bytes(2, "big") + len(body).to_bytes(4, "big") + body
     return data + sha256(data).digest()
 
 
 def decode(data: bytes) -> Contents:
-    """Read what `encode` wrote, here or elsewhere, in this version or an earlier one.
+    """Read what `encode` wrote, in this version or an earlier one.
 
     Raises:
-        SSLError: `data` is not that, not all of it, or of a later version.
+        SSLError: `data` is not an envelope, is incomplete, or is from a later version.
     """
     body = _opened(data)
     try:
@@ -83,15 +83,15 @@ def decode(data: bytes) -> Contents:
         unknown = [tag for tag in found if tag > _STATE and not tag & OPTIONAL]
         if unknown or _DER not in found or len(found.get(_STATE, b"")) != 1:
             raise Malformed(
-                "a record that is needed is missing, or there is one that cannot be left aside"
+                "a required record is missing, or there is an unknown one that is not optional"
             )
-        records.read_notes(found)  # now, so that nobody finds it out later
+        records.read_notes(found)  # checks them now rather than at their first use
         notes = records.write([(tag, content) for tag, content in found.items() if tag & OPTIONAL])
         core = Session.from_der(found[_DER])
         binding = _binding(found[_BINDING]) if _BINDING in found else None
     except (Malformed, SSLError) as error:
         raise unreadable(
-            "these bytes have the outside of a session that tlskit wrote, and not the inside"
+            "these bytes look like a session that tlskit wrote, but their content is not valid"
         ) from error
     if notes:
         core.set_notes(notes)
@@ -106,12 +106,12 @@ def _opened(data: bytes) -> bytes:
     version = int.from_bytes(data[len(_MAGIC) : len(_MAGIC) + 2], "big")
     if version > _VERSION:
         raise unreadable(
-            f"this session was written in form {version} by a later version of tlskit; this one "
-            f"reads form {_VERSION}"
+            f"this session has format {version}, of a later version of tlskit; this one reads "
+            f"format {_VERSION}"
         )
     size = int.from_bytes(data[len(_MAGIC) + 2 : _HEAD], "big")
     if size > records.MOST or version < 1 or len(data) != _HEAD + size + _DIGEST:
-        raise unreadable("these bytes are a session that tlskit wrote, but not the whole of it")
+        raise unreadable("these bytes are a session that tlskit wrote, but cut short or extended")
     if sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
         raise unreadable("this session was damaged after tlskit wrote it")
     return data[_HEAD:-_DIGEST]
@@ -120,15 +120,15 @@ def _opened(data: bytes) -> bytes:
 def _binding(body: bytes) -> Binding:
     policy, mark, name = body[:32], body[32:33], body[33:]
     if len(policy) != 32 or mark not in (b"", b"=") or len(name) > 1024:
-        raise Malformed("the binding of a session is not one")
+        raise Malformed("the binding of a session is not valid")
     try:
         return Binding(name.decode("ascii") if mark else None, policy)
     except UnicodeDecodeError as error:
-        raise Malformed("the name that a session is bound to is not one") from error
+        raise Malformed("the name that a session is bound to is not valid") from error
 
 
 def unreadable(sentence: str) -> SSLError:
-    """An SSLError of tlskit's own."""
+    """Return an SSLError that does not come from OpenSSL."""
     error = SSLError(1, sentence)
     error.library = error.reason = None  # type: ignore[assignment]
     return error

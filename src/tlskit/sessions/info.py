@@ -1,8 +1,9 @@
 """SessionInfo: everything that was negotiated, `conn.info` and `session.info`.
 
-Two handshakes may have a say. The full one in which the session was made showed certificates; notes
-of it stay with the session, through resumptions and through bytes. The one of a resumed connection
-showed none, but the peer made its offers anew. What is known from neither is None.
+The information may come from two handshakes. The full handshake that made the session showed
+certificates; notes of it stay with the session across resumptions and when it is written to bytes.
+A resumed handshake shows none, but in it the peer makes its offers again. Anything that neither of
+them told is None.
 """
 
 from __future__ import annotations
@@ -43,12 +44,10 @@ VERSIONS = {
 
 @dataclass(frozen=True)
 class CipherInfo:
-    """What a cipher suite is made of. Corresponds to SSL_CIPHER_get_name(3) and the functions
-    beside it.
-    """
+    """The parts of a cipher suite. Corresponds to SSL_CIPHER_get_name(3) and its siblings."""
 
     id: int
-    """IANA's number, of 16 bits."""
+    """IANA's 16-bit number."""
     name: str
     """OpenSSL's name."""
     standard_name: str | None
@@ -56,26 +55,26 @@ class CipherInfo:
     protocol: str
     """The first protocol version that has it."""
     bits: int
-    """Bits of secret that are used."""
+    """Bits of secret key material that are used."""
     algorithm_bits: int
-    """Bits of the algorithm's key."""
+    """Bits of the algorithm's whole key."""
     aead: bool
-    """Whether it encrypts and authenticates in one (GCM, CCM, ChaCha20-Poly1305)."""
+    """Whether it encrypts and authenticates in one operation (GCM, CCM, ChaCha20-Poly1305)."""
     symmetric: str | None
     digest: str | None
-    """Of the MAC; None for an AEAD."""
+    """The MAC's hash; None for an AEAD."""
     key_exchange: str | None
     authentication: str | None
     handshake_digest: str | None
-    """Of the handshake's transcript and the key derivation."""
+    """The hash of the handshake's transcript and of the key derivation."""
 
 
 @dataclass(frozen=True)
 class KeyInfo:
-    """A private key, from outside: nothing of the key itself is in here."""
+    """The kind and size of a private key, without the key itself."""
 
     type: str
-    """OpenSSL's name of it: "RSA", "EC", "ED25519" ..."""
+    """OpenSSL's name for the type: "RSA", "EC", "ED25519" ..."""
     bits: int
 
 
@@ -83,26 +82,26 @@ class KeyInfo:
 class SessionInfo:
     """Everything that was negotiated.
 
-    It holds no secret and nothing by which one could resume: it may be logged, pickled and sent
-    about. Lists of what the peer offered are numbers of IANA's registries, with the peer's own
-    order. None always means: not to be known from here.
+    It holds no secret, and nothing to resume with: it may be logged, pickled and passed on. Lists
+    of what the peer offered hold IANA's numbers in the peer's order. None always means that this
+    side cannot know.
     """
 
     side: str | None
     """Whose info this is: "client" or "server"."""
     version: str
-    """The protocol version, "TLSv1.3" for one."""
+    """The protocol version, such as "TLSv1.3"."""
     cipher: CipherInfo | None
     """The cipher suite with all its parts."""
     cipher_suite: int | None
     """IANA's number of the cipher suite."""
     compression_method: int | None
-    """IANA's number of the compression method: 0, none, unless an OpenSSL with zlib was told
-    otherwise.
+    """IANA's number of the compression method: 0 (none), unless OpenSSL was built with zlib and
+    compression was turned on.
     """
     group: str | None
-    """The group of the key exchange, "x25519" for one. For a session: of the handshake that made
-    it.
+    """The group of the key exchange, such as "x25519". For a session, the group of the handshake
+    that made it.
     """
     signature_algorithm: str | None
     """What this side signed the full handshake with, by IANA's name ("rsa_pss_rsae_sha256" for
@@ -111,69 +110,72 @@ class SessionInfo:
     peer_signature_algorithm: str | None
     """What the peer signed the full handshake with."""
     alpn: str | None
-    """The application protocol that was agreed on."""
+    """The negotiated application protocol (ALPN)."""
     server_name: str | None
-    """The name that the client asked for (SNI)."""
+    """The server name that the client asked for (SNI)."""
     server_name_acknowledged: bool | None
-    """Whether the server said that it has taken notice of it."""
+    """Whether the server acknowledged it."""
     extended_master_secret: bool | None
-    """RFC 7627; always True with TLS 1.3, which binds its secrets to the handshake anyway."""
+    """Whether the secret is bound to the handshake (RFC 7627); always True with TLS 1.3."""
     encrypt_then_mac: bool | None
-    """RFC 7366; always False with TLS 1.3 and with an AEAD, where there is no order to choose."""
+    """Whether RFC 7366 is used; always False with TLS 1.3 and with an AEAD, where it has no
+    meaning.
+    """
     max_fragment_length: int | None
-    """How many bytes of plaintext a record holds at most: 16384, or what the client asked for (RFC
+    """The largest number of plaintext bytes in a record: 16384, or what the client asked for (RFC
     6066, 4).
     """
     point_format: int | None
-    """How points of elliptic curves are written: 0, uncompressed, the only way OpenSSL speaks; None
-    where there are none to write.
+    """The format of elliptic curve points: 0 (uncompressed), the only one that OpenSSL uses; None
+    if no curve is involved.
     """
 
     identity: bytes
-    """The session id, by Pike's name for it; it says nothing of who the peer is. See
-    `session_id`.
-    """
+    """The session id, under Pike's name; it does not identify the peer. See `session_id`."""
     id_context: bytes
     """The session id context under which a server would resume it."""
     created: int
-    """When the full handshake was over, in seconds since 1970: so old is what the certificates
-    showed.
+    """When the full handshake ended, in seconds since 1970: the last time the certificates were
+    checked.
     """
     last_activity: int | None = field(compare=False)
-    """When a handshake of this session was over last, in seconds since 1970, as far as this process
+    """When this session's latest handshake ended, in seconds since 1970, as far as this process
     knows.
     """
     ticket_expiry_time: int | None
-    """Until when its ticket is good, in seconds since 1970; None: there is no ticket."""
+    """When its ticket expires, in seconds since 1970; None without a ticket."""
 
     peer_extensions: tuple[int, ...] | None = field(repr=False)
-    """The extensions that the peer sent: on a server, of the ClientHello; on a client, those that
-    OpenSSL knows.
+    """The extensions that the peer sent: on a server, all of the ClientHello's; on a client, those
+    that OpenSSL knows.
     """
     peer_cipher_suites: tuple[int, ...] | None = field(repr=False)
     """The cipher suites that the client offered; None on a client."""
     shared_cipher_suites: tuple[int, ...] | None = field(repr=False)
-    """Those of them that the server has too."""
+    """Those of them that the server supports too."""
     peer_groups: tuple[int, ...] | None = field(repr=False)
-    """The groups that the peer can use. A server tells a client seldom, and with TLS 1.3 only."""
+    """The groups that the peer supports. Servers rarely tell clients, and only with TLS 1.3."""
     peer_signature_algorithms: tuple[int, ...] | None = field(repr=False)
-    """What the peer can verify. A client learns it when it is asked for a certificate."""
+    """The signature algorithms that the peer can verify. A client learns them only when it is asked
+    for a certificate.
+    """
     peer_point_formats: tuple[int, ...] | None = field(repr=False)
-    """How the peer can read points. It does not matter to TLS 1.3."""
+    """The point formats that the peer can read. TLS 1.3 ignores them."""
 
     certificate_chain: tuple[bytes, ...] | None = field(repr=False)
-    """The chain that this side showed, in DER, its own certificate first; empty when it showed
-    none. As it was configured: what OpenSSL added from the trust store is not in it."""
+    """The chain that this side sent, in DER, its own certificate first; empty if it sent none. This
+    is the configured chain, without certificates that OpenSSL added from the trust store.
+    """
     private_key: KeyInfo | None = field(compare=False)
-    """Of what kind the key of that certificate is. Never written with the session."""
+    """The kind of that certificate's key. It is never written with the session."""
     peer_certificate_chain: tuple[bytes, ...] = field(repr=False)
     """The chain as the peer sent it, in DER, its own certificate first."""
     verified_chain: tuple[bytes, ...] = field(repr=False)
     """The chain as it was verified, up to the trust anchor."""
     verified: bool | None
-    """Whether the peer's certificate was demanded or asked for, and passed."""
+    """Whether the peer's certificate was requested and passed verification."""
     verify_code: int | None
-    """The result of verification: an `X509_V_` number, 0 when nothing was wrong."""
+    """The result of verification: an `X509_V_` number, 0 for success."""
     matched_name: str | None
     """The name in the certificate that the server's name matched."""
 
@@ -181,12 +183,12 @@ class SessionInfo:
 
     @property
     def session_id(self) -> bytes:
-        """The session id. With TLS 1.3 a name that the client derives from its ticket."""
+        """The session id. With TLS 1.3 the client derives it from its ticket."""
         return self.identity
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it as what JSON can hold: bytes in hexadecimal digits, tuples as lists, and
-        what follows from the rest left out. The session id is under `session_id`.
+        """Return all fields in types that JSON has: bytes as hexadecimal digits, tuples as lists.
+        Derived properties are left out. The session id is under `session_id`.
         """
         found = {name: _plain(getattr(self, name)) for name in self.__dataclass_fields__}
         return {("session_id" if name == "identity" else name): v for name, v in found.items()}
@@ -198,7 +200,7 @@ class SessionInfo:
 
     @property
     def peer_public_key(self) -> bytes | None:
-        """The peer's public key in DER (a SubjectPublicKeyInfo): what pins are made of."""
+        """The peer's public key in DER (a SubjectPublicKeyInfo), which pins are digests of."""
         return (
             Certificate.from_der(self.peer_certificate).public_key
             if self.peer_certificate
@@ -212,8 +214,8 @@ class SessionInfo:
 
     @property
     def peer_certificate_data(self) -> dict[str, Any] | None:
-        """The fields of the peer's certificate, as `getpeercert()` has them, verified or not; and
-        what came of verification.
+        """The decoded fields of the peer's certificate, as in `getpeercert()` but also when it is
+        not verified, and the result of its verification.
         """
         if self.peer_certificate is None:
             return None
@@ -254,15 +256,15 @@ class SessionInfo:
 
     @property
     def heartbeat(self) -> bool:
-        """False: OpenSSL 3 has no heartbeat (RFC 6520). `peer_extensions` tells whether a client
-        offered it.
+        """Always False: OpenSSL 3 has no heartbeats (RFC 6520). Whether a client offered them is in
+        `peer_extensions`.
         """
         return False
 
     @property
     def truncated_hmac(self) -> bool:
-        """False: OpenSSL never had truncated MACs (RFC 6066, 7). `peer_extensions` tells whether a
-        client offered them.
+        """Always False: OpenSSL has no truncated MACs (RFC 6066, 7). Whether a client offered them
+        is in `peer_extensions`.
         """
         return False
 
@@ -286,7 +288,7 @@ class SessionInfo:
 
 # -- making one ------------------------------------------------------------------------------------
 
-#: Of these a resumed handshake says nothing, or nothing new.
+#: A resumed handshake tells nothing new about these.
 _OF_THE_FULL_ONE = {
     "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own",
     "peers", "chain", "key_type", "key_bits",
@@ -295,20 +297,20 @@ _OF_THE_FULL_ONE = {
 
 
 def notes_of(session: Session) -> Notes:
-    """The notes of the handshake that made a session, wherever that was."""
+    """Return the notes of the handshake that made a session, here or in another process."""
     return _opened(session.notes())
 
 
 def info_of(
     session: Session, said: Sequence[Notes] | None = None, vouched: Sequence[bytes] = ()
 ) -> SessionInfo:
-    """Put into words what is known of a session.
+    """Build the SessionInfo of a session.
 
     Args:
         session: the session.
-        said: for a connection: what `Connection.notes()` gave.
-        vouched: for a connection: the chain by which the certificate in a session without notes was
-            verified.
+        said: for a connection, the result of `Connection.notes()`.
+        vouched: for a connection, the chain that verified the certificate in a session without
+            notes.
     """
     if said is None:
         notes, agreed = notes_of(session), session.alpn
@@ -317,7 +319,7 @@ def info_of(
         notes = _merged(_opened(full), rest[0]) if rest else _opened(full)
         agreed = (
             notes.alpn if said else session.alpn
-        )  # up to TLS 1.2 a resumption agrees on another
+        )  # up to TLS 1.2 a resumption negotiates it again
     peers, chain = _chains(session, notes)
     if vouched and not chain and peers and vouched[0] == peers[0]:
         chain, notes = tuple(vouched), replace(notes, verified=1, verify_code=0)
@@ -374,20 +376,20 @@ def info_of(
 
 
 def expiry(session: Session) -> int:
-    """When offering it becomes pointless, in seconds since 1970."""
+    """When the session is no longer worth offering, in seconds since 1970."""
     thrown_away = (
         session.has_ticket and VERSIONS.get(session.version) == "TLSv1.3"
-    )  # so says a hint of 0 there
+    )  # which a hint of 0 means there
     lifetime = session.lifetime_hint if session.lifetime_hint or thrown_away else session.timeout
     return session.time + min(lifetime, LONGEST)
 
 
 def _opened(notes: Notes) -> Notes:
-    """Notes of a full handshake, whether they were taken here or came as bytes."""
+    """Return the notes of a full handshake, taken in this process or read from bytes."""
     if notes.blob is not None:
         try:
             written = read_notes(dict(read(notes.blob)))
-        except Malformed:  # it was looked at when it came; to be sure
+        except Malformed:  # it was checked when it was read; this is for safety
             return Notes(used=notes.used)
         return replace(written, used=written.used if notes.used is None else notes.used)
     return replace(notes, own=()) if notes.own is None and notes.server is not None else notes
@@ -401,13 +403,13 @@ def _merged(full: Notes, live: Notes) -> Notes:
             first, second = second, first
         fields[name] = second if first is None else first
     if full.acknowledged is None and not live.acknowledged:
-        fields["acknowledged"] = None  # a server does not say it again
+        fields["acknowledged"] = None  # a server does not repeat it
     return Notes(**{**fields, "made": full.made, "alpn": live.alpn})
 
 
 def _chains(session: Session, notes: Notes) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The peer's chain and the verified one. A certificate that came later (TLS 1.3 lets a server
-    ask) has none noted.
+    """Return the peer's chain and the verified one. For a certificate that was sent after the
+    handshake (TLS 1.3), neither was noted.
     """
     leaf = session.peer()
     if leaf is None:
@@ -425,7 +427,7 @@ def _names(codes: tuple[int, ...] | None, names: dict[int, str]) -> tuple[str, .
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+    """Convert a value to what JSON can represent."""
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, tuple):

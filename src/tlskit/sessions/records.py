@@ -1,8 +1,9 @@
-"""Records: what a session is written as. Each is a tag (2 bytes), a size (4 bytes) and as many
-bytes, in the order of the tags, each tag once; numbers have their highest byte first. A reader
-skips a record that it does not know when the tag's highest bit is set, and refuses it otherwise.
+"""Records: the format of a session's parts. A record is a tag (2 bytes), a size (4 bytes) and that
+many bytes of content. Records are in the order of their tags, each tag occurs once, and numbers are
+big-endian. A reader skips an unknown record if the tag's highest bit is set, and refuses it
+otherwise.
 
-The second half of this module writes the notes of a handshake as records. A certificate that stands
+The second half of this module writes the notes of a handshake as records. A certificate that occurs
 in several chains is written once.
 """
 
@@ -16,30 +17,29 @@ from .._core.notes import Notes
 
 OPTIONAL = 0x8000
 MOST = 1 << 20  # bytes of all records together
-CERTIFICATES_MOST = MOST // 2  # ... of those, for the chains
+CERTIFICATES_MOST = MOST // 2  # ... of which the chains may take so many
 _HEAD = Struct(">HI")
 
 
 class Malformed(ValueError):
-    """These bytes are not what they should be."""
+    """The bytes do not have the expected format."""
 
 
 def write(records: Sequence[tuple[int, bytes]]) -> bytes:
-    """Put records one behind the other."""
+    """Write records one after another."""
     data = b"".join(_HEAD.pack(tag, len(body)) + body for tag, body in sorted(records))
     if len(data) > MOST:
         raise ValueError(
-            f"a session with its certificates takes {len(data)} bytes, and {MOST} are the most "
-            f"that is written"
+            f"a session with its certificates may take at most {MOST} bytes, got {len(data)}"
         )
     return data
 
 
 def read(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Take them apart, every size checked.
+    """Parse records, checking every size.
 
     Raises:
-        Malformed: `data` is not a whole number of records in their order.
+        Malformed: `data` is not a sequence of complete records in order.
     """
     at, last, whole = 0, -1, len(data)
     while at < whole:
@@ -71,7 +71,7 @@ _PAIRS = {
 _BYTES = {"point_formats": 40}
 _CHAINS = {"own": 50, "peers": 51, "chain": 52}
 _POOL = 60
-_POOLED = 255  # certificates, each named by one byte
+_POOLED = 255  # certificates, because one byte refers to each
 
 _NAMES: dict[int, tuple[str, dict[str, int]]] = {
     OPTIONAL | number: (name, table)
@@ -81,10 +81,10 @@ _NAMES: dict[int, tuple[str, dict[str, int]]] = {
 
 
 def write_notes(notes: Notes) -> bytes:
-    """Notes as records. Of this side's private key they say nothing.
+    """Write notes as records, without anything about this side's private key.
 
-    A peer decides how much there is to say: what does not fit is left out, a chain as a whole, and
-    the verified chain last of all.
+    The peer decides how large its part is, so what does not fit is left out: whole chains, the
+    verified chain last.
     """
     pool: dict[bytes, int] = {}
     records = []
@@ -114,7 +114,7 @@ def write_notes(notes: Notes) -> bytes:
 
 
 def _body(value: Any, table: dict[str, int]) -> bytes | None:
-    """None: nobody knows, or it is not to be written down."""
+    """Return the content of a record; None if the value is unknown or must not be written."""
     if table is _NUMBERS:
         return int(value).to_bytes(8, "big") if 0 <= value < 1 << 63 else None
     if table is _TEXTS:
@@ -123,10 +123,10 @@ def _body(value: Any, table: dict[str, int]) -> bytes | None:
 
 
 def read_notes(found: Mapping[int, bytes]) -> Notes:
-    """The notes among these records; those of a kind that this version does not know are left out.
+    """Return the notes in these records, without those that this version does not know.
 
     Raises:
-        Malformed: a record does not hold what its tag says.
+        Malformed: a record does not hold what its tag promises.
     """
     pool = tuple(_certificates(found.get(OPTIONAL | _POOL, b"")))
     notes = Notes(
@@ -136,26 +136,26 @@ def read_notes(found: Mapping[int, bytes]) -> Notes:
             if tag in _NAMES
         }
     )
-    if (notes.verify_code or 0) >= 1 << 31:  # it will be asked of OpenSSL, for which it is a C int
-        raise Malformed("the result of the verification in a session is not one")
+    if (notes.verify_code or 0) >= 1 << 31:  # it will be passed to OpenSSL as a C int
+        raise Malformed("the verification result in a session is not valid")
     return notes
 
 
 def _value(body: bytes, table: dict[str, int], pool: tuple[bytes, ...]) -> Any:
     if table is _NUMBERS:
         if len(body) != 8 or body[0] > 0x7F:
-            raise Malformed("a number in a session is not one")
+            raise Malformed("a number in a session is not valid")
         return int.from_bytes(body, "big")
     if table is _TEXTS:
         try:
             return body.decode("utf-8")
         except UnicodeDecodeError as error:
-            raise Malformed("a text in a session is not one") from error
+            raise Malformed("a text in a session is not valid") from error
     if table is _BYTES:
         return tuple(body)
     if table is _PAIRS:
         if len(body) % 2:
-            raise Malformed("a list in a session is not whole")
+            raise Malformed("a list in a session is cut short")
         return unpack(f">{len(body) // 2}H", body)
     if any(i >= len(pool) for i in body):
         raise Malformed("a certificate of a session is missing")
@@ -168,13 +168,13 @@ def _certificates(data: bytes) -> Iterator[bytes]:
         size = int.from_bytes(data[at : at + 4], "big")
         der = data[at + 4 : at + 4 + size]
         if at + 4 + size > len(data) or not _is_der_sequence(der):
-            raise Malformed("a certificate in a session is not whole")
+            raise Malformed("a certificate in a session is cut short or damaged")
         yield der
         at += 4 + size
 
 
 def _is_der_sequence(der: bytes) -> bool:
-    """Whether these bytes are one ASN.1 sequence from end to end: the outside of a certificate."""
+    """Whether these bytes are exactly one ASN.1 sequence, as a certificate is."""
     if len(der) < 2 or der[0] != 0x30:
         return False
     if der[1] < 0x80:

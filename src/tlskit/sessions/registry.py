@@ -1,6 +1,4 @@
-"""The names of the numbers that peers send: IANA's registries of TLS parameters, as far as anybody
-uses them.
-"""
+"""Names of the numbers that peers send: the entries of IANA's TLS registries that are in use."""
 
 from __future__ import annotations
 
@@ -35,5 +33,5 @@ HEARTBEAT, TRUNCATED_HMAC = 15, 4
 
 
 def name_of(code: int, names: dict[int, str]) -> str:
-    """The registered name, or the number as it stands in the RFCs."""
+    """Return the registered name, or the number in the RFCs' notation."""
     return names.get(code) or f"{code:#06x}"

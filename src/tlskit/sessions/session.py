@@ -1,4 +1,4 @@
-"""SSLSession: what a handshake has left, for later ones."""
+"""SSLSession: what a handshake leaves behind for later ones to resume from."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class SSLSession:
     """A TLS session: the parameters and the secret of a handshake, from which later connections
     resume.
 
-    Read it off a connection (`sock.session`), or from bytes; set it before another connection's
-    handshake (`sock.session = ...`, `wrap_socket(session=...)`). It is immutable and may be used by
-    any thread.
+    Get it from a connection (`sock.session`) or from bytes; set it before the handshake of another
+    connection (`sock.session = ...`, `wrap_socket(session=...)`). It is immutable, and any thread
+    may use it.
 
-    It holds a secret: whoever reads it can resume in your place, and whoever changes it can pretend
-    to be the server. Neither shows in its repr, and it refuses to be pickled; `to_bytes`, `to_der`
-    and `to_pem` write it. Two sessions are equal when they have the same id, ticket, secret and
-    time.
+    It holds a secret: anyone who can read it can resume in your place, and anyone who can alter it
+    can impersonate the server. Its repr shows neither secret nor ticket, and it cannot be pickled;
+    `to_bytes`, `to_der` and `to_pem` write it. Two sessions are equal if they have the same id,
+    ticket, secret and time.
     """
 
     __slots__ = ("__weakref__", "_binding", "_number", "_port", "_scope", "_session", "_sound")
@@ -70,8 +70,8 @@ class SSLSession:
 
     @property
     def id(self) -> bytes:
-        """The session id: the server's in TLS 1.2; in TLS 1.3 one that the client derives from the
-        ticket.
+        """The session id: chosen by the server in TLS 1.2, derived from the ticket by the client in
+        TLS 1.3.
         """
         return self._session.id
 
@@ -82,19 +82,19 @@ class SSLSession:
 
     @property
     def timeout(self) -> int:
-        """How long this side keeps it, in seconds. It says nothing about the peer: see
-        `ticket_lifetime_hint`.
+        """How long this side keeps the session, in seconds. The peer may keep it for a shorter
+        time: see `ticket_lifetime_hint`.
         """
         return self._session.timeout
 
     @property
     def ticket_lifetime_hint(self) -> int:
-        """How long the server said that the ticket is good for, in seconds."""
+        """The ticket's lifetime in seconds, as the server gave it."""
         return self._session.lifetime_hint
 
     @property
     def has_ticket(self) -> bool:
-        """Whether there is a ticket. With TLS 1.3 it comes after the handshake, with the first
+        """Whether there is a ticket. With TLS 1.3 it arrives after the handshake, with the first
         read.
         """
         return self._session.has_ticket
@@ -103,19 +103,19 @@ class SSLSession:
 
     @property
     def info(self) -> SessionInfo:
-        """Everything that was negotiated in the handshake that made it, as far as it is known."""
+        """Everything that is known of the handshake that made this session."""
         return info_of(self._session)
 
     @property
     def is_resumable(self) -> bool:
         """Whether it can be offered: it has an id or a ticket, its handshake was complete, and it
-        was not withdrawn.
+        has not been withdrawn.
         """
         return self._sound and self._session.is_resumable
 
     @property
     def hostname(self) -> str | None:
-        """The server name that it was made with, in lower case; None: no name was given, or it is
+        """The server name that it was made with, in lower case; None if no name was given or it is
         not known.
         """
         if self._binding is not None:
@@ -124,7 +124,7 @@ class SSLSession:
 
     @property
     def protocol(self) -> str:
-        """The protocol version, as `SSLSocket.version()` says it."""
+        """The protocol version, as in `SSLSocket.version()`."""
         return VERSIONS.get(self._session.version, f"{self._session.version:#06x}")
 
     @property
@@ -134,14 +134,12 @@ class SSLSession:
 
     @property
     def alpn(self) -> str | None:
-        """The application protocol that was agreed on."""
+        """The negotiated application protocol (ALPN), or None."""
         return self._session.alpn
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes the server would take before the handshake is complete (TLS 1.3); 0:
-        none.
-        """
+        """How many bytes of early data the server accepts (TLS 1.3); 0 means none."""
         return self._session.max_early_data
 
     @property
@@ -152,42 +150,42 @@ class SSLSession:
 
     @property
     def ticket(self) -> bytes:
-        """The ticket, which the server alone can read; b"" when there is none.
+        """The ticket, which only the server can read; b"" if there is none.
 
-        Without the session's secret nobody can resume by it. But it goes over the wire as it is,
-        and tells who is who: do not log it. Corresponds to SSL_SESSION_get0_ticket(3).
+        It is useless for resuming without the session's secret. But it goes over the wire
+        unencrypted and identifies the client: do not log it. Corresponds to
+        SSL_SESSION_get0_ticket(3).
         """
         return self._session.ticket
 
     @property
     def expires_at(self) -> int:
-        """When offering it becomes pointless, in seconds since 1970.
+        """When it is no longer worth offering, in seconds since 1970.
 
-        The server's hint counts, up to seven days (RFC 8446, 4.6.1); where a TLS 1.2 server gave
-        none, and on a server,
-        `timeout` does.
+        That follows from the server's hint, up to seven days (RFC 8446, 4.6.1). If a TLS 1.2 server
+        gave none, and on a server, it follows from `timeout`.
         """
         return expiry(self._session)
 
     @property
     def expires_in(self) -> float:
-        """How many seconds are left until `expires_at`; 0.0 when it is over."""
+        """How many seconds are left until `expires_at`; 0.0 once it has passed."""
         return max(0.0, self.expires_at - now())
 
     def with_times(
         self, *, time: int | datetime | None = None, timeout: int | timedelta | None = None
     ) -> SSLSession:
-        """Make a copy that says another time or timeout; the session itself never changes.
+        """Return a copy with another time or timeout; the session itself does not change.
 
         Args:
-            time: when it was made: seconds since 1970, or a datetime that knows its time zone. A
-                TLS 1.3 server compares it with its own clock when early data is sent.
+            time: when it was made: seconds since 1970, or an aware datetime. A TLS 1.3 server
+                compares it with its own clock when early data is sent.
             timeout: how long this side keeps it, in seconds.
 
         Raises:
             ValueError: a time before the first second of 1970 or after the year 2554, or a timeout
                 of less than a second or more than 68 years.
-            TypeError: not a whole number.
+            TypeError: not an integer.
 
         Corresponds to SSL_SESSION_set_time(3).
         """
@@ -202,9 +200,11 @@ class SSLSession:
             (timeout, 2**31 - 1, "a session's timeout"),
         ):
             if value is not None and not isinstance(value, int):
-                raise TypeError(f"{what} is a whole number of seconds, not {type(value).__name__}")
-            if value is not None and not 1 <= value <= most:  # DER takes 0 for nothing said
-                raise ValueError(f"{what} lies between 1 and {most} seconds, not at {value}")
+                raise TypeError(
+                    f"{what} must be an integer number of seconds, got {type(value).__name__}"
+                )
+            if value is not None and not 1 <= value <= most:  # in DER, 0 means not given
+                raise ValueError(f"{what} must be between 1 and {most} seconds, got {value}")
         return SSLSession._make(
             self._session.with_times(time=time, timeout=timeout),
             self._binding,
@@ -214,46 +214,46 @@ class SSLSession:
         )
 
     def dangerous_master_secret(self) -> bytes:
-        """Return the secret: the master secret, with TLS 1.3 the one to resume by.
+        """Return the session's secret: the master secret, or with TLS 1.3 the resumption secret.
 
-        Who has it can decrypt what was sent with it (not so with TLS 1.3) and resume in your place.
-        For debugging, and for protocols that demand it; to derive keys, use an exporter.
-        Corresponds to SSL_SESSION_get_master_key(3).
+        Anyone who has it can resume in your place and, up to TLS 1.2, decrypt what was sent. It is
+        for debugging and for protocols that need it; to derive keys, use an exporter. Corresponds
+        to SSL_SESSION_get_master_key(3).
         """
         return self._session.secret()
 
     # -- as bytes ----------------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
-        """Write the session whole, **with its secret**: all that DER has, the name and policy it is
-        bound to, and its info.
+        """Write the complete session, **including its secret**: everything that is in its DER, the
+        name and policy it is bound to, and its info.
 
-        A checksum in it finds accidents. It does not protect against whoever can write these bytes:
-        keep them as you keep a private key, or in a store that encrypts.
+        A checksum detects accidental damage. It does not protect against anyone who can write these
+        bytes: keep them as you keep a private key, or in a store that encrypts.
 
         Raises:
-            ValueError: no cipher has been agreed on yet.
+            ValueError: no cipher has been negotiated yet.
         """
         contents = envelope.Contents(self._session, self._binding, self._sound, self._port)
         return envelope.encode(contents, self._notes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SSLSession:
-        """Read what `to_bytes` wrote, here or in another process, in this version of tlskit or an
+        """Read what `to_bytes` wrote, in this or another process, in this version of tlskit or an
         earlier one.
 
-        Read only what you trust: who can write these bytes can pretend to be the server. The result
-        belongs to no context, and is offered under the name and the policy that it was made with,
-        and nowhere else.
+        Only read bytes that you trust: anyone who can write them can impersonate the server. The
+        session belongs to no context. It is offered only under the name and the policy that it was
+        made with.
 
         Raises:
-            SSLError: `data` is not one whole session, was damaged, or is of a later version.
+            SSLError: `data` is not one complete session, is damaged, or is from a later version.
             TypeError: `data` is not bytes-like.
         """
         return cls._of(envelope.decode(bytes(memoryview(data))))
 
     def to_text(self) -> str:
-        """Describe the session over several lines, as `openssl sess_id -text` does, without the
+        """Describe the session on several lines, like `openssl sess_id -text`, but without the
         secret and the ticket.
         """
         s, info = self._session, self.info
@@ -280,20 +280,20 @@ class SSLSession:
         return "SSL-Session:\n" + "".join(f"    {name:<32}: {value}\n" for name, value in rows)
 
     def to_der(self) -> bytes:
-        """The session as DER, **with its secret**. Corresponds to i2d_SSL_SESSION(3)."""
+        """Return the session as DER, **secret included**. Corresponds to i2d_SSL_SESSION(3)."""
         return self._session.der()
 
     @classmethod
     def from_der(cls, data: bytes) -> SSLSession:
-        """Read what `to_der` wrote, here or in another process.
+        """Read what `to_der` wrote, in this or another process.
 
-        Read only what you trust: who can write these bytes can pretend to be the server. The result
-        belongs to no context. DER does not say under which name and policy the session was made, so
-        before it is offered its certificate is verified again by the connection that is to resume;
-        when that fails, the handshake is a full one.
+        Only read bytes that you trust: anyone who can write them can impersonate the server. The
+        session belongs to no context. DER does not record the name and policy that it was made
+        with, so the connection that is to resume it first verifies its certificate again; if that
+        fails, the handshake is a full one.
 
         Raises:
-            SSLError: `data` is not one whole session.
+            SSLError: `data` is not one complete session.
             TypeError: `data` is not bytes-like.
         """
         try:
@@ -302,8 +302,8 @@ class SSLSession:
             raise _unreadable("DER") from error
 
     def to_pem(self) -> str:
-        """The session as PEM, **with its secret**: what `openssl s_client -sess_out` writes, and
-        `-sess_in` reads.
+        """Return the session as PEM, **including its secret**: the format of `openssl s_client
+        -sess_out` and `-sess_in`.
         """
         text = base64.encodebytes(self.to_der()).decode().replace("\n", "")
         lines = [text[i : i + 64] for i in range(0, len(text), 64)]
@@ -318,8 +318,8 @@ class SSLSession:
 
     @classmethod
     def from_pem(cls, data: str | bytes) -> SSLSession:
-        """Read what `to_pem` or `openssl s_client -sess_out` wrote. All that `from_der` says holds
-        here too.
+        """Read what `to_pem` or `openssl s_client -sess_out` wrote. All that is said of `from_der`
+        applies here too.
         """
         raw = data.encode("ascii", "replace") if isinstance(data, str) else bytes(memoryview(data))
         begin = raw.find(_BEGINS)
@@ -335,12 +335,14 @@ class SSLSession:
     # -- in a store --------------------------------------------------------------------------------
 
     def _to_value(self, *, in_process: bool) -> Any:
-        """What a store keeps of it: itself, or bytes where the store leaves the process."""
+        """Return what to put into a store: the session itself, or bytes if the store is outside the
+        process.
+        """
         return self if in_process else self.to_bytes()
 
     @classmethod
     def _from_value(cls, value: object) -> SSLSession | None:
-        """The session in a store's value; None when it is none."""
+        """Return the session in a store's value; None if the value is not a session."""
         if isinstance(value, SSLSession):
             return value
         try:
@@ -360,7 +362,7 @@ class SSLSession:
     def _key(self) -> tuple[object, ...]:
         s = self._session
         digest = s.secret_digest()
-        if not digest:  # before a TLS 1.3 ticket has come, there is nothing to tell it by
+        if not digest:  # nothing identifies it before its TLS 1.3 ticket has arrived
             return (s.address,)
         return (s.version, s.id, s.ticket, s.time, digest)
 
@@ -382,8 +384,8 @@ class SSLSession:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "an SSLSession holds a secret, and is not pickled: write it with to_bytes() or "
-            "to_pem() where that is meant"
+            "an SSLSession cannot be pickled, because it holds a secret: write it with to_bytes() "
+            "or to_pem() if you mean to"
         )
 
     def __copy__(self) -> SSLSession:
@@ -398,7 +400,7 @@ def _moment(seconds: int) -> str:
         from datetime import datetime, timezone
 
         return f"{seconds} ({datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M:%S} UTC)"
-    except (OverflowError, ValueError, OSError):  # as far as DER may say, but no calendar
+    except (OverflowError, ValueError, OSError):  # DER can hold it, but no calendar can
         return str(seconds)
 
 

@@ -1,17 +1,15 @@
-"""The tests that every session store passes, also one of your own. They need no test framework.
+"""The tests that every session store must pass, your own included. They need no test framework.
 
     from tlskit.sessions import contract
 
-    contract.check(lambda: MyStore(...))                     # raises AssertionError with what is
-    wrong, all of it
+    contract.check(lambda: MyStore(...))          # raises AssertionError, with every failure
 
-    class TestMyStore(contract.StoreContract):               # or: for pytest; with
-    unittest.TestCase beside it, for unittest
+    class TestMyStore(contract.StoreContract):    # for pytest; add unittest.TestCase for unittest
         def make_store(self):
             return MyStore(...)
 
-Each test asks for a store of its own, and uses keys that no other test uses, so the place itself
-may be shared.
+Each test opens its own store and uses keys that no other test uses, so all of them may share one
+database or server.
 """
 
 from __future__ import annotations
@@ -34,15 +32,14 @@ _HOUR = 3600.0
 
 
 class StoreContract:
-    """The contract, a method for each clause. Override `make_store`, and what follows it where it
-    does not fit.
+    """The contract, one method per clause. Override `make_store`, and those of the attributes and
+    methods below it that do not fit your store.
 
     Attributes:
-        tick: the shortest time that the store can tell from another, in seconds: 1 or more where it
-            counts whole seconds.
-        largest: how large a value is tried, in bytes.
-        threads, each: how many threads are let loose on one store, and how many values each of them
-            brings.
+        tick: the store's time resolution in seconds: 1 or more if it counts whole seconds.
+        largest: the size in bytes of the largest value that is tried.
+        threads, each: how many threads use one store at once, and how many values each of them
+            puts.
     """
 
     tick: float = 0.05
@@ -51,13 +48,13 @@ class StoreContract:
     each: int = 25
 
     def make_store(self) -> SessionStore:
-        """Give a store that is open; called once or more in each test, always for the same place or
-        always for a new one.
+        """Return an open store. Each test calls this at least once. The stores may all use the
+        same place, or each its own.
         """
-        raise NotImplementedError("make_store() has to give the store that is to be tested")
+        raise NotImplementedError("make_store() must return the store to be tested")
 
     def wait(self, seconds: float) -> None:
-        """Let that time pass for the store; override it where the store's clock is yours."""
+        """Let this much time pass for the store. Override it if you control the store's clock."""
         time.sleep(seconds)
 
     # -- one value ---------------------------------------------------------------------------------
@@ -87,7 +84,7 @@ class StoreContract:
             same(store.get(key), None, "get() after take()")
 
     def test_nothing_is_there_at_first(self) -> None:
-        """A key that nobody has used has nothing under it."""
+        """An unused key holds nothing."""
         with _opened(self) as store:
             key = _key()
             same(store.take(key), None, "take() of an unused key")
@@ -96,7 +93,7 @@ class StoreContract:
             same(store.remove(key, b"x"), False, "remove() of a value of an unused key")
 
     def test_bytes_stay_what_they_are(self) -> None:
-        """Every byte comes back, in values and in keys."""
+        """Values and keys may contain any byte."""
         with _opened(self) as store:
             for value in (
                 bytes(range(256)),
@@ -126,7 +123,7 @@ class StoreContract:
                 same(store.take(key), value, f"a value of {len(value)} bytes")
 
     def test_keys_do_not_meet(self) -> None:
-        """What is done under one key leaves the others alone, however alike they are."""
+        """An operation on one key does not affect the others, however similar they are."""
         with _opened(self) as store:
             one = _key()
             others = [one + b"\0", one + b"0", one[:-1], one[::-1], b"x" + one]
@@ -141,7 +138,7 @@ class StoreContract:
     # -- several values under a key ----------------------------------------------------------------
 
     def test_the_newest_is_first(self) -> None:
-        """`take` and `get` begin with what was put last."""
+        """`take` and `get` return the newest value."""
         with _opened(self) as store:
             key = _key()
             for value in (b"1", b"2", b"3"):
@@ -154,7 +151,7 @@ class StoreContract:
             )
 
     def test_a_key_is_bounded(self) -> None:
-        """`most` holds after every put, and the oldest go."""
+        """No put leaves more than `most` values; the oldest are dropped."""
         with _opened(self) as store:
             key = _key()
             for number in range(10):
@@ -193,7 +190,7 @@ class StoreContract:
     # -- time --------------------------------------------------------------------------------------
 
     def test_values_expire(self) -> None:
-        """After their seconds, not before; each value by itself."""
+        """Each value expires after its own seconds, and not before."""
         with _opened(self) as store:
             short, long, both = _key(), _key(), _key()
             store.put(long, b"long", _HOUR)
@@ -221,7 +218,7 @@ class StoreContract:
                 same(store.get(key), None, f"get() of what was put for {seconds} seconds")
 
     def test_a_week_is_long_enough(self) -> None:
-        """TLS keeps tickets for seven days at most; stores may be asked for more."""
+        """TLS keeps tickets for at most seven days, but a store must accept more."""
         with _opened(self) as store:
             for days in (7, 31, 366, 1e9, 1e300):
                 key = _key()
@@ -231,7 +228,7 @@ class StoreContract:
     # -- everything --------------------------------------------------------------------------------
 
     def test_entries_tell_what_there_is(self) -> None:
-        """All live entries, with the time that is left; or NotImplementedError."""
+        """All live entries with their remaining time, or NotImplementedError."""
         with _opened(self) as store:
             keys = [_key() for _ in range(3)]
             for key in keys:
@@ -256,7 +253,7 @@ class StoreContract:
                 same(store.take(key), b"of " + key, "take() after entries()")
 
     def test_it_can_be_closed(self) -> None:
-        """Twice, and is not used afterwards."""
+        """A store may be closed twice, and refuses every other call afterwards."""
         store = self.make_store()
         store.put(_key(), b"x", _HOUR)
         store.close()
@@ -269,7 +266,7 @@ class StoreContract:
             raises(ValueError, call, "a call after close()")
 
     def test_bad_arguments_are_refused(self) -> None:
-        """A TypeError or a ValueError, and nothing is changed."""
+        """Bad arguments raise TypeError or ValueError and change nothing."""
         with _opened(self) as store:
             key = _key()
             store.put(key, b"before", _HOUR)
@@ -293,8 +290,8 @@ class StoreContract:
     # -- at once -----------------------------------------------------------------------------------
 
     def test_threads_take_each_value_once(self) -> None:
-        """Several threads put and take under one key: nothing comes twice, nothing comes that was
-        not put.
+        """Several threads put and take under one key: no value is taken twice, and none is
+        invented.
         """
         with _opened(self) as store:
             key, total = _key(), self.threads * self.each
@@ -339,8 +336,8 @@ class StoreContract:
             together(self.threads, work)
 
     def test_a_forked_child_takes_nothing_twice(self) -> None:
-        """Parent and child use the store they had before the fork; no value comes to both. (Left
-        out where there is no fork.)
+        """Parent and child use the store they had before the fork, and no value reaches both.
+        (Skipped where there is no fork.)
         """
         if not hasattr(os, "fork") or threading.active_count() > 1:
             return
@@ -368,11 +365,11 @@ def check(make_store: Callable[[], SessionStore], **attributes: Any) -> None:
     """Run the whole contract.
 
     Args:
-        make_store: gives a store that is open, each time it is called.
-        attributes: of StoreContract, to be set otherwise: `tick=1.0`, say.
+        make_store: returns an open store each time it is called.
+        attributes: attributes of StoreContract to override, such as `tick=1.0`.
 
     Raises:
-        AssertionError: with each clause that does not hold, and how it failed.
+        AssertionError: lists each clause that failed, and how.
     """
     contract = StoreContract()
     contract.make_store = make_store  # type: ignore[method-assign]
@@ -387,7 +384,7 @@ def check(make_store: Callable[[], SessionStore], **attributes: Any) -> None:
         except Exception as error:
             failures.append(f"{name[5:].replace('_', ' ')}: {type(error).__name__}: {error}")
     if failures:
-        raise AssertionError("the store does not keep its contract:\n  " + "\n  ".join(failures))
+        raise AssertionError("the store breaks its contract:\n  " + "\n  ".join(failures))
 
 
 def _key() -> bytes:
@@ -395,7 +392,7 @@ def _key() -> bytes:
 
 
 class _opened:
-    """The store of a test, closed afterwards."""
+    """Open a store for one test, and close it afterwards."""
 
     def __init__(self, contract: StoreContract) -> None:
         self._opened = contract.make_store()

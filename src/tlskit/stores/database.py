@@ -25,7 +25,7 @@ CREATE INDEX entry_deadline ON entry (deadline);
 
 
 def connect(path: str, timeout: float) -> sqlite3.Connection:
-    """A connection to a store's file, which is made one when it is empty."""
+    """Connect to a store's file; an empty file becomes a store."""
     import sqlite3  # not at the top: some Pythons are built without it
 
     connection = sqlite3.connect(
@@ -53,7 +53,7 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    """The version of a store's file; 0: it is empty."""
+    """Return the version of a store's file, or 0 if it is empty."""
     try:
         with transaction(connection, "DEFERRED"):  # as of one moment
             ((application,),) = connection.execute("PRAGMA application_id").fetchall()
@@ -69,16 +69,16 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
         return _VERSION
     if application == _APPLICATION:
         raise ValueError(
-            f"{path} has version {version} of the session store, and this tlskit knows version "
+            f"{path} is a session store of version {version}, and this tlskit reads version "
             f"{_VERSION}: use another file"
         )
     if application or version or tables:
-        raise ValueError(f"{path} is a database of another program: it is left as it is")
+        raise ValueError(f"{path} is another program's database; it was left unchanged")
     return 0
 
 
 def bytes_used(connection: sqlite3.Connection) -> int:
-    """How much of the file is in use; what was deleted is free for what comes."""
+    """Return how many bytes of the file are in use. Deleted rows leave room for new ones."""
     pages, free, size = (
         connection.execute(f"PRAGMA {name}").fetchall()[0][0]
         for name in ("page_count", "freelist_count", "page_size")
@@ -87,7 +87,7 @@ def bytes_used(connection: sqlite3.Connection) -> int:
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:
-    """Whether a damaged file was a store: SQLite reads what it can when it may write the schema."""
+    """Whether a damaged file was a store. With `writable_schema`, SQLite reads what it can."""
     with contextlib.suppress(Exception):
         connection.execute("PRAGMA writable_schema = ON")
         return bool(connection.execute("PRAGMA application_id").fetchall() == [(_APPLICATION,)])
@@ -96,8 +96,8 @@ def _is_ours(connection: sqlite3.Connection) -> bool:
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """All or nothing. IMMEDIATE: from its beginning on nobody else writes. Inside another one it is
-    a part of that.
+    """Run the block as one transaction. IMMEDIATE locks out other writers from the start. Inside
+    another transaction, the block becomes part of that one.
     """
     if connection.in_transaction:
         yield
@@ -112,13 +112,13 @@ def transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 def busy(error: Exception) -> bool:
-    """Whether another process was reading or writing. Nothing has been changed then."""
+    """Whether this error means that another process was using the file. Nothing was changed."""
     return type(error).__module__ == "sqlite3" and "is locked" in str(error)
 
 
 def damaged(error: Exception) -> bool:
-    """Whether SQLite says that the file's content is at fault. (Python 3.10 has no error codes:
-    SQLite's words, then.)
+    """Whether SQLite blames the file's content. Python 3.10 has no error codes: there the message
+    decides.
     """
     return (
         type(error).__module__ == "sqlite3"

@@ -1,4 +1,4 @@
-"""What the contract of stores expects, without a test framework."""
+"""Assertions for the store contract, without a test framework."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 
 def expect(holds: bool, sentence: str) -> None:
-    """An assertion that stays when Python leaves assertions out."""
+    """Assert, also under `python -O`."""
     if not holds:
         raise AssertionError(sentence)
 
 
 def same(got: object, wanted: object, where: str) -> None:
-    """Both are of one type and equal."""
+    """Assert that both are equal and of the same type."""
 
     def shown(value: object) -> str:
         return (
@@ -28,7 +28,7 @@ def same(got: object, wanted: object, where: str) -> None:
 
 
 def raises(kind: type[Exception], call: Callable[[], object], what: str) -> None:
-    """The call raises an exception of this kind."""
+    """Assert that the call raises an exception of this kind."""
     try:
         call()
     except kind:

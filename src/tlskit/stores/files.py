@@ -1,5 +1,5 @@
-"""Files for their owner alone: created whole and private, whatever the umask, and refused when
-others may read them.
+"""Private files: created complete and with mode 0600 whatever the umask, and refused when other
+users may read them.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _SECRET = 32
 
 
 def private_file(path: str, content: bytes = b"") -> os.stat_result:
-    """Create a file that is not there yet, and see to it that nobody else can use it.
+    """Create the file if it does not exist, and make sure that no other user can access it.
 
-    The file comes into being with its content and its mode, so that no other process sees it
-    without them; when two processes create it, both find the one that came first. It is never
-    opened here when it exists: closing a file that SQLite has open in this process would drop
+    The file appears with its content and mode in one step, so no other process sees it without
+    them. When two processes create it at once, both end up with the first one's file. An existing
+    file is never opened here: closing a file that SQLite has open in this process would drop
     SQLite's locks.
 
     Raises:
-        PermissionError: the file belongs to somebody else, or others may read or write it.
+        PermissionError: the file belongs to another user, or others may read or write it.
         OSError: the file cannot be created, or is not a regular file.
     """
     try:
@@ -35,14 +35,14 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
         _create(path, content)
         found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "this is not a regular file", path)
+        raise OSError(errno.EINVAL, "not a regular file", path)
     if hasattr(os, "geteuid"):  # elsewhere, modes and owners mean something else
         if found.st_uid != os.geteuid():
             raise PermissionError(
                 errno.EPERM,
                 (
-                    f"this file belongs to user {found.st_uid}, and holds no secrets of user "
-                    f"{os.geteuid()}"
+                    f"the file belongs to user {found.st_uid}, so user {os.geteuid()} cannot keep "
+                    f"secrets in it"
                 ),
                 path,
             )
@@ -51,8 +51,8 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
             raise PermissionError(
                 errno.EPERM,
                 (
-                    f"other users may read or write this file (its mode is {mode:04o}): remove "
-                    f"it, or chmod 600"
+                    f"other users may read or write the file (its mode is {mode:04o}): remove it, "
+                    f"or chmod 600"
                 ),
                 path,
             )
@@ -60,14 +60,14 @@ def private_file(path: str, content: bytes = b"") -> os.stat_result:
 
 
 def secret_file(path: str | os.PathLike[str]) -> list[bytes]:
-    """Read secrets from a private file, which is created with a new one when it is not there.
+    """Read secrets from a private file. If the file does not exist, create it with a new secret.
 
-    The file has a secret in each line, in hexadecimal digits: the first seals, all open. To rotate,
-    put a new line on top, and take the last one away when what it sealed has expired. Lines that
-    begin with # are comments.
+    Each line of the file is one secret in hexadecimal digits: the first one seals, all of them
+    open. To rotate, add a new line at the top, and remove the last line once everything that it
+    sealed has expired. Lines that begin with # are comments.
 
     Raises:
-        PermissionError: the file belongs to somebody else, or others may read or write it.
+        PermissionError: the file belongs to another user, or others may read or write it.
         ValueError: a line is not a secret, or the file has none.
     """
     path = os.path.abspath(named_path("path", path))
@@ -109,7 +109,7 @@ def _create(path: str, content: bytes) -> None:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            return  # somebody else was faster
+            return  # another process was faster
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise

@@ -1,6 +1,4 @@
-"""What becomes of stores when a process forks: the child must not use its parent's locks,
-connections and claims.
-"""
+"""Stores across forks: a child process must not use its parent's locks, connections and claims."""
 
 from __future__ import annotations
 
@@ -9,21 +7,21 @@ import weakref
 
 
 class Forked:
-    """What has something to do when its process forks. `watch` makes it so."""
+    """An object with work to do at a fork, once it has been given to `watch`."""
 
     __slots__ = ()
 
     def _before_fork(self) -> None:
-        """Run in the parent, in the thread that forks: make an end of what must not be cut in
-        two.
+        """Run in the parent, in the forking thread: finish anything that a fork must not
+        interrupt.
         """
 
     def _after_fork_in_parent(self) -> None:
         """Undo `_before_fork`."""
 
     def _after_fork(self) -> None:
-        """Run in the child before anything else of it, while it has one thread. It takes no lock,
-        and does not block.
+        """Run in the child before anything else does, while it has one thread. Takes no lock and
+        does not block.
         """
 
 
@@ -33,7 +31,7 @@ _forking: list[Forked] = []
 
 
 def watch(thing: Forked) -> None:
-    """Let its methods run at every fork while it lives."""
+    """Call the object's methods at every fork, for as long as the object lives."""
     _watched[id(thing)] = thing
 
 

@@ -1,26 +1,25 @@
-"""Guard: what stands between a handshake and a store, so that nothing the store does can fail the
-handshake.
+"""Guard: a circuit breaker between handshakes and a store, so that nothing the store does can fail
+a handshake.
 
-The caches talk to a store through a Guard alone. Whatever the store raises is caught (but for what
-ends a program or a task: KeyboardInterrupt, SystemExit, a cancellation), and whatever it returns
-that is no value counts as nothing.
+The caches call a store only through a Guard. It catches every exception of the store except those
+that end a program or a task (KeyboardInterrupt, SystemExit, a cancellation). A return value of the
+wrong type counts as nothing found.
 
-A store that fails, or takes longer than `patience`, is left alone for a while: after three bad
-calls in a row, or bad calls that took a second together. While it rests, handshakes do not wait for
-it. Then one call is let through; if that goes well the store is in use again, if not the rest lasts
-twice as long, up to a minute. A call that hangs cannot be ended from here: stores give up by
-themselves (see SessionStore), and this bounds how often somebody waits for that. If it is the one
-that was let through, the next one is after a minute.
+A store is skipped for a while after three bad calls in a row, or after bad calls that took a second
+in total; a call is bad when it fails or takes longer than `patience`. While the store is skipped,
+handshakes do not wait for it. Then one call is let through as a probe. If it succeeds, the store is
+in use again; if not, the next pause is twice as long, up to a minute. A guard cannot end a call
+that hangs: stores time out by themselves (see SessionStore), and the guard limits how often a
+handshake waits for that. If the probe itself hangs, the next one follows after a minute.
 
-An event loop's thread does not wait for a store that may block: the call is made in a thread beside
-it (helper.py), and when it has not come back in time, it counts as bad, and the handshake is a full
-one.
+An event loop's thread does not wait for a store that may block. A helper thread makes the call
+(helper.py); if it does not return in time, it counts as bad, and the handshake is a full one.
 
-A store may itself make TLS connections, to its server, under a context that has the store: such a
-connection does not ask it again, from within the question, but makes a full handshake.
+A store may itself connect to its server with TLS, under a context that uses the store. Such a
+connection does not call the store again, and makes a full handshake.
 
-The first failure is told to the logger `tlskit`, and no other one until the store has recovered,
-and a minute later at the earliest. What the logger is told does not depend on keys or values.
+The logger `tlskit` gets the first failure, and no other until the store has recovered, but at least
+a minute passes between two messages. The messages do not depend on keys or values.
 """
 
 from __future__ import annotations
@@ -43,21 +42,20 @@ else:
     from .._frozen import dataclass, replace
 
 
-_IN_A_ROW, _LOST = 3, 1.0  # bad calls, and seconds they took, before the store is left alone
-_SHORTEST, _LONGEST = 1.0, 60.0  # seconds of rest
+_IN_A_ROW, _LOST = 3, 1.0  # bad calls, and seconds they took, before the store is skipped
+_SHORTEST, _LONGEST = 1.0, 60.0  # seconds that it is skipped for
 _UNTIL_WELL = math.inf
 _QUIET = 60.0  # seconds between a recovery and the next message
 
 
 class Answer(NamedTuple):
-    """What came of asking a store.
+    """The result of a store call.
 
     Attributes:
-        value: what was found; None: nothing.
-        trouble: why nothing is known of what the store has, as a sentence; None: the store has
-            answered.
-        bad: the store has answered, with something that is no value, or that it could not open
-            itself.
+        value: what was found, or None.
+        trouble: a sentence that says why the store did not answer; None if it did.
+        bad: whether the store's answer was unusable: of the wrong type, or an entry that the store
+            could not open.
     """
 
     value: Any
@@ -70,15 +68,14 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class GuardStats:
-    """What a guard has seen of its store.
+    """A guard's counters of its store.
 
     Attributes:
         calls: calls that were made.
-        failures: ... of those, that raised.
-        slow: ... that came back, but took longer than the patience.
-        skipped: calls that were not made, because the store was being left alone.
-        bad_entries: values that were no values, or that the store itself could not open (sealed
-            stores).
+        failures: calls that raised an exception.
+        slow: calls that returned, but took longer than the patience.
+        skipped: calls that were not made because the store was being skipped.
+        bad_entries: values of the wrong type, and entries that a sealed store could not open.
     """
 
     calls: int = 0
@@ -89,15 +86,15 @@ class GuardStats:
 
 
 class Guard:
-    """Ask a store, whatever state it is in. Any thread may use it; no method raises an Exception.
+    """Call a store, whatever state it is in. Any thread may use it; no method raises an Exception.
 
     Args:
-        store: what is asked. All guards of one store know from each other whether it is well.
+        store: the store to call. All guards of one store share what they know of its health.
         patience: how many seconds a call may take before it counts as bad.
 
     Attributes:
         loop_patience: how many seconds the thread of an event loop waits for a store that may
-            block; None: as long as it takes.
+            block; None means without limit.
     """
 
     __slots__ = ("_health", "_now", "_patience", "_seen", "loop_patience", "store")
@@ -127,7 +124,7 @@ class Guard:
         return self._value("get", key)
 
     def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> bool:
-        """`SessionStore.put`; whether the store was asked, and did not complain."""
+        """`SessionStore.put`; returns whether the store was called and did not fail."""
         return (
             self._ask("put", lambda: self.store.put(key, value, seconds, most=most)).trouble is None
         )
@@ -143,11 +140,11 @@ class Guard:
 
     @property
     def resting(self) -> bool:
-        """Whether the store is being left alone now."""
+        """Whether the store is being skipped now."""
         return self._health.resting
 
     def stats(self) -> GuardStats:
-        """The counters, as they are now."""
+        """Return the current counters."""
         return GuardStats(**self._health.copied(self._seen))
 
     def __repr__(self) -> str:
@@ -201,7 +198,7 @@ class Guard:
             error = raised
         except (
             BaseException
-        ):  # the task is being cancelled, or the program ends: that says nothing of the store
+        ):  # the task is being cancelled, or the program ends: not the store's fault
             health.withdraw()
             raise
         finally:
@@ -235,7 +232,7 @@ class Guard:
         )
 
     def _bounded(self, call: Callable[[], Any]) -> Any:
-        """Ask; an event loop's thread waits for so long, and no longer."""
+        """Make the call; an event loop's thread waits at most `loop_patience` for it."""
         if self.loop_patience is None or self._in_process() or not in_event_loop():
             return call()
         return self._health.helper().ask(call, self.loop_patience)
@@ -245,8 +242,8 @@ class Guard:
 
 
 class MemoryGuard(Guard):
-    """A Guard of a MemoryStore, which takes no time, and fails only when it is closed: it just
-    counts, nearly exactly.
+    """A Guard of a MemoryStore, which takes no time and fails only when it is closed. It only
+    counts, and concurrent calls may be missed.
     """
 
     __slots__ = ("_made",)
@@ -283,34 +280,34 @@ class MemoryGuard(Guard):
 
 
 def guarded(store: SessionStore) -> Guard:
-    """The guard that this store needs."""
+    """Return the right kind of guard for this store."""
     return MemoryGuard(store) if type(store) is MemoryStore else Guard(store)
 
 
 class _Health(Forked):
-    """Whether a store is well, and who may ask it. Its lock is held for a few lines at a time, and
-    never while a store is asked.
+    """A store's health, and which calls are let through. Its lock is held for a few lines at a
+    time, and never during a store call.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._now = clock
-        self._quiet_until = 0.0  # infinite: something was told of, and the store has not recovered
+        self._quiet_until = 0.0  # infinite: a failure was logged, and the store has not recovered
         self._after_fork()
         watch(self)
 
     def _after_fork(self) -> None:
         self._lock = (
             RLock()
-        )  # a finaliser or a signal handler may come in the middle, with a connection of its own
+        )  # a finaliser or a signal handler may interrupt, with a connection of its own
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
         self._rest, self._resting_until = 0.0, 0.0
-        # When the call that was let through counts as lost, and another may be made; 0: none is.
+        # When the probe counts as lost, and another may be made; 0: no probe is under way.
         self._probe_lost_at = 0.0
-        self.inside: set[int] = set()  # threads that are asking
-        self._helper: Helper | None = None  # a child has not the thread of its parent
+        self.inside: set[int] = set()  # threads that are in a call
+        self._helper: Helper | None = None  # a forked child does not have its parent's thread
 
     def helper(self) -> Helper:
-        """The thread that asks in place of an event loop's."""
+        """Return the thread that makes calls on behalf of an event loop's thread."""
         with self._lock:
             if self._helper is None or self._helper.is_busy:
                 self._helper = Helper()
@@ -329,8 +326,8 @@ class _Health(Forked):
             return dict(seen)
 
     def admits(self, now: float, seen: dict[str, int]) -> bool:
-        """Whether a call may be made: none while the store rests, one when it has rested, all when
-        it is well.
+        """Whether a call may be made: none during a pause, one probe after it, all when the store
+        is healthy.
         """
         with self._lock:
             if self._rest and now < max(self._resting_until, self._probe_lost_at):
@@ -341,13 +338,13 @@ class _Health(Forked):
             return True
 
     def withdraw(self) -> None:
-        """The call that was admitted has told nothing."""
+        """Forget an admitted call that ended without a verdict."""
         with self._lock:
             self._probe_lost_at = 0.0
 
     def note(self, took: float, bad: str | None, seen: dict[str, int]) -> bool:
-        """Draw the conclusions from a call, and say whether that is news: the first bad one, or a
-        recovery that was waited for.
+        """Record the outcome of a call. Returns whether it deserves a log message: the first bad
+        call, or a recovery.
         """
         with self._lock:
             probed, self._probe_lost_at = self._probe_lost_at > 0, 0.0
@@ -372,8 +369,8 @@ _known: weakref.WeakKeyDictionary[object, _Health] = weakref.WeakKeyDictionary()
 
 
 def _health_of(store: object, clock: Callable[[], float]) -> _Health:
-    """What all guards of a store share; for one that cannot be a key, or with a clock of its own, a
-    new one.
+    """Return the health that all guards of a store share; a new one for an unhashable store, or for
+    a guard with its own clock.
     """
     if clock is not time.monotonic:
         return _Health(clock)
@@ -409,7 +406,7 @@ def _said(error: Exception, store: object) -> str:
 
 
 def _dispose(value: object) -> None:
-    """A coroutine that nobody awaits would complain later."""
+    """Close a coroutine, which would otherwise warn that it was never awaited."""
     close = _attribute(value, "close") if hasattr(value, "__await__") else None
     if callable(close):
         try:

@@ -1,4 +1,4 @@
-"""Helper: a thread that asks a store in place of an event loop's, which must not wait long."""
+"""Helper: a thread that calls a store on behalf of an event loop's thread, which must not block."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ LOOP_PATIENCE = 0.05  # seconds
 
 
 class Helper:
-    """A thread that makes one call after the other. When a call does not come back in time, the
-    thread is left behind, and ends when it does.
+    """A thread that makes one call at a time. If a call does not return in time, the thread is
+    abandoned, and ends once the call returns.
     """
 
     def __init__(self) -> None:
@@ -22,10 +22,10 @@ class Helper:
         threading.Thread(target=self._run, name="tlskit store", daemon=True).start()
 
     def ask(self, call: Callable[[], Any], seconds: float) -> Any:
-        """Make the call, and return what it returns or raise what it raises.
+        """Make the call; return what it returns, or raise what it raises.
 
         Raises:
-            TimeoutError: it has not come back within `seconds`.
+            TimeoutError: the call did not return within `seconds`.
         """
         answer = _Answer()
         self.is_busy = True
@@ -57,7 +57,7 @@ class _Answer:
 
 
 def in_event_loop() -> bool:
-    """Whether this thread runs an event loop now: asyncio's or one of its shape, or trio's."""
+    """Whether this thread is running an event loop: asyncio's or one like it, or trio's."""
     asyncio, trio = sys.modules.get("asyncio"), sys.modules.get("trio")
     if asyncio is not None and asyncio._get_running_loop() is not None:
         return True

@@ -1,13 +1,12 @@
 """MemcachedStore: sessions for many processes on many machines, in memcached.
 
-Under each key there is one item with all its values, the newest first, each with the time at which
-it expires:
+Each key has one item, which holds all its values, the newest first, each with its expiry time:
 
     version 1 || (milliseconds since 1970 8 || length 4 || sealed value) ...
 
-Who changes an item reads it, and writes it back if nobody else has done so meanwhile (`gets` and
-`cas`); so a value is taken once, in two round trips, or a few more when several take under one key
-at the same time.
+To change an item, the store reads it and writes it back only if no other client has changed it
+meanwhile (`gets` and `cas`). So a value is taken exactly once, in two round trips, or in a few more
+when several clients take under one key at the same time.
 """
 
 from __future__ import annotations
@@ -28,54 +27,52 @@ from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out
 
 _VERSION = b"\x01"
 _HEAD = struct.Struct(">QI")
-_ITEM = 1_000_000  # bytes in an item: memcached takes 1 MiB, with the key and its own part
+_ITEM = 1_000_000  # bytes in an item: memcached takes 1 MiB, the key and its own header included
 _LARGEST = 900_000  # bytes of one value
-_LONGEST = 30 * 24 * 3600  # more seconds than that mean a date
+_LONGEST = 30 * 24 * 3600  # memcached reads a larger number of seconds as a date
 _ATTEMPTS = 50
 
 _Held = list[tuple[int, bytes]]
 
 
 class MemcachedClient(Protocol):
-    """As much of pymemcache's clients as the store uses."""
+    """The part of pymemcache's clients that the store uses."""
 
     def gets(self, key: Any) -> Any:
-        """Give the value and its version, or None twice."""
+        """Return the value and its version, or (None, None)."""
 
     def cas(self, key: Any, value: Any, cas: Any, expire: int = ..., noreply: bool = ...) -> Any:
-        """Write if the version is still this one: True, False, or None when there is nothing."""
+        """Write if the version is still this one. Returns whether it was; None without an item."""
 
     def add(self, key: Any, value: Any, expire: int = ..., noreply: bool = ...) -> Any:
-        """Write if there is nothing."""
+        """Write if there is no item."""
 
     def delete(self, key: Any, noreply: bool = ...) -> Any:
-        """Remove."""
+        """Remove the item."""
 
     def close(self) -> Any:
         """Close the connections; the next call opens new ones."""
 
 
 class MemcachedStore(Unpicklable, Forked):
-    """Keep sessions in memcached. They expire there by themselves, and the oldest go when it is
-    full.
+    """Keep sessions in memcached, which expires them itself and evicts the oldest when it is full.
 
-    Any thread may use it: one at a time through a `Client`, all at once through a `PooledClient`. A
-    forked child makes connections of its own. A call is two round trips, and blocks for those.
-    memcached cannot list what it has: `entries` and `clear` say so. Times are those of the
-    machines' clocks, in whole seconds.
+    Any thread may use the store: one at a time through a `Client`, all at once through a
+    `PooledClient`. A forked child opens its own connections. A call blocks for two round trips.
+    memcached cannot list its keys, so `entries` and `clear` raise NotImplementedError. Times come
+    from the machines' clocks, in whole seconds.
 
     Args:
-        client: of pymemcache, with a timeout: a `Client`, `PooledClient` or `HashClient`.
-        secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
-            All machines need the same.
-        prefix: what the store's keys begin with: up to 100 printable ASCII characters, no spaces.
+        client: a `Client`, `PooledClient` or `HashClient` of pymemcache, with a timeout.
+        secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
+            all of them open. All machines need the same secrets.
+        prefix: a prefix for the store's keys: up to 100 printable ASCII characters, no spaces.
 
     Attributes:
-        unreadable: how many values were left out because they did not open.
+        unreadable: how many values were skipped because they did not open.
 
     Raises:
-        ValueError: the client would wait for ever for a server that hangs, or would do a call
-            twice.
+        ValueError: the client has no timeout, or retries calls.
     """
 
     unreadable: int
@@ -106,18 +103,18 @@ class MemcachedStore(Unpicklable, Forked):
     ) -> None:
         if inspect.iscoroutinefunction(getattr(client, "gets", None)):
             raise TypeError(
-                "a session store is asked in the middle of a handshake: it needs a client that "
-                "is not asynchronous"
+                "a session store is called in the middle of a handshake: it needs a synchronous "
+                "client"
             )
         if type(client).__name__ == "RetryingClient":
             raise ValueError(
-                "a client that does a call again could put a session twice, to be taken twice: "
-                "give the store the client inside"
+                "a client that retries could put a session twice, to be taken twice: pass the "
+                "client that it wraps"
             )
         if len(prefix) > 100 or not all("!" <= letter <= "~" for letter in prefix):
             raise ValueError(
-                "a prefix of memcached's keys is up to 100 printable ASCII characters without "
-                "spaces"
+                "the prefix of memcached keys must be up to 100 printable ASCII characters "
+                "without spaces"
             )
         self._patience = _timeout_of(client)
         self._client, self._seal, self._prefix, self._now = client, Seal(secret), prefix, clock
@@ -132,7 +129,7 @@ class MemcachedStore(Unpicklable, Forked):
 
     @contextmanager
     def _use(self) -> Iterator[MemcachedClient]:
-        """The client, which this thread has for itself where it has to."""
+        """Lend the client to this thread, exclusively where the client is not thread-safe."""
         if self._lock is not None and not self._lock.acquire(timeout=self._patience):
             raise TimeoutError(
                 f"other threads have been using the memcached client for {self._patience} seconds"
@@ -150,9 +147,7 @@ class MemcachedStore(Unpicklable, Forked):
                 self._lock.release()
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
-        oldest go.
-        """
+        """Keep `value` under `key` for `seconds`, and drop the oldest values above `most`."""
         check_value(value, _LARGEST)
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:
@@ -168,7 +163,7 @@ class MemcachedStore(Unpicklable, Forked):
         self._change(name, change)
 
     def take(self, key: bytes) -> bytes | None:
-        """Remove the newest value under `key`, and return it; None also when it does not open."""
+        """Remove and return the newest value under `key`; None if there is none that opens."""
 
         def change(held: _Held) -> tuple[_Held | None, bytes | None]:
             return (held[1:], held[0][1]) if held else (None, None)
@@ -176,13 +171,13 @@ class MemcachedStore(Unpicklable, Forked):
         return self._opened(key, self._change(self._name(key), change))
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the newest value under `key`, which stays; None also when it does not open."""
+        """Return the newest value under `key` and keep it; None if there is none that opens."""
         with self._use() as client:
             held, _ = self._held(client, self._name(key))
         return self._opened(key, held[0][1] if held else None)
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
         name = self._name(key)
         wanted = None if value is None else self._seal.every(key, value)
 
@@ -198,21 +193,21 @@ class MemcachedStore(Unpicklable, Forked):
         return bool(self._change(name, change))
 
     def purge(self) -> int:
-        """Return 0: memcached drops by itself what has expired."""
+        """Return 0: memcached itself drops what has expired."""
         return 0
 
     def clear(self) -> None:
-        """Say that this cannot be done."""
+        """Raise NotImplementedError."""
         raise NotImplementedError(
-            "memcached cannot list its keys, and to flush it would be to empty it for everybody"
+            "memcached cannot list its keys, and flushing it would drop other programs' items too"
         )
 
     def entries(self) -> Iterator[Entry]:
-        """Say that this cannot be done."""
+        """Raise NotImplementedError."""
         raise NotImplementedError("memcached cannot list its keys")
 
     def close(self) -> None:
-        """Use the client no more; it stays as it is."""
+        """Stop using the client, which stays open."""
         self._closed = True
 
     def __repr__(self) -> str:
@@ -228,8 +223,8 @@ class MemcachedStore(Unpicklable, Forked):
         )  # a key of memcached has 250 characters at most
 
     def _held(self, client: MemcachedClient, name: str) -> tuple[_Held, Any]:
-        """What is under a key and has not expired, and the item's version; None: there is no
-        item.
+        """Return the values under a key that have not expired, and the item's version, which is
+        None if there is no item.
         """
         item, version = client.gets(name)
         if version is None:
@@ -242,8 +237,8 @@ class MemcachedStore(Unpicklable, Forked):
         return [pair for pair in found if pair[0] > now], version
 
     def _change(self, name: str, change: Callable[[_Held], tuple[_Held | None, Any]]) -> Any:
-        """Let `change` say what is to be there and what the answer is; again while others are
-        faster. None: leave it.
+        """Apply `change`, which returns the new values (None to change nothing) and the result.
+        Repeat it while other clients are faster.
         """
         with self._use() as client:
             for _ in range(_ATTEMPTS):
@@ -263,13 +258,13 @@ class MemcachedStore(Unpicklable, Forked):
                 if written:
                     return answer
         raise TimeoutError(
-            f"others have changed the same item of memcached {_ATTEMPTS} times while it was "
-            f"being changed"
+            f"other clients changed the same memcached item during each of {_ATTEMPTS} attempts "
+            f"to change it"
         )
 
     def _seconds(self, held: _Held) -> int:
-        """How long an item is of use: a second for an empty one, whose only purpose is that nobody
-        writes the old one.
+        """Return an item's lifetime: one second for an empty one, which only keeps other clients
+        from writing its old values back.
         """
         last = max((deadline for deadline, _ in held), default=0)
         return min(max(1, math.ceil(last / 1000 - self._now()) + 1), _LONGEST)
@@ -282,7 +277,7 @@ class MemcachedStore(Unpicklable, Forked):
 
 
 def _fitting(held: _Held) -> _Held:
-    """As many of the newest as go into an item."""
+    """Return as many of the newest values as fit into an item."""
     room, count = _ITEM, 0
     for _, sealed in held:
         room -= _HEAD.size + len(sealed)
@@ -293,7 +288,7 @@ def _fitting(held: _Held) -> _Held:
 
 
 def _unpacked(item: object) -> _Held | None:
-    """The values of an item; None: it is none."""
+    """Return the values of an item; None if it was not written by this store."""
     if type(item) is not bytes or item[:1] != _VERSION:
         return None
     found, at = [], 1
@@ -309,7 +304,7 @@ def _unpacked(item: object) -> _Held | None:
 
 
 def _timeout_of(client: object) -> float:
-    """How long a client waits for an answer."""
+    """Return a client's timeout."""
     settings = getattr(client, "default_kwargs", None)  # HashClient's
     unknown = object()
     found = (
@@ -319,7 +314,7 @@ def _timeout_of(client: object) -> float:
     )
     if found is None:
         raise ValueError(
-            "this client waits for ever when memcached hangs, and handshakes with it: give it a "
-            "timeout, of 0.25 seconds say"
+            "this client has no timeout, so a memcached that hangs would hang every handshake: "
+            "give it one, for example 0.25 seconds"
         )
     return float(found) if isinstance(found, (int, float)) else 1.0

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 from .forks import Forked, watch
 from .store import Entry, Unpicklable, check_key, closed, lifetime
 
-#: Time that goes on while the machine sleeps, where the system has such a clock, and that nobody
-#: sets.
+#: A monotonic clock, which goes on while the machine sleeps where the system has such a clock.
 _clock: Callable[[], float] = (
     partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     if hasattr(time, "CLOCK_BOOTTIME")
@@ -29,15 +28,15 @@ class _Kept(NamedTuple):
 
 
 class MemoryStore(Unpicklable, Forked):
-    """Keep sessions in this process. The key that was not used for longest goes first.
+    """Keep sessions in this process. The least recently used key is evicted first.
 
-    Any object may be a value. A forked child begins with an empty store, or else parent and child
-    would both take the same ticket. Any thread may use it; no call blocks.
+    Any object may be a value. A forked child begins with an empty store; otherwise parent and child
+    could both take the same ticket. Any thread may use it; no call blocks.
 
     Args:
-        size: how many values there may be in all.
-        memory: how many bytes they may take in all, as far as that can be told
-            (`sys.getsizeof`, which counts certificates of a session).
+        size: the largest number of values.
+        memory: the largest number of bytes that they may take together, as `sys.getsizeof` counts
+            them (for a session, its certificates included).
     """
 
     __slots__ = (
@@ -53,7 +52,7 @@ class MemoryStore(Unpicklable, Forked):
         self, size: int = 1000, *, memory: int = 64 << 20, clock: Callable[[], float] = _clock
     ) -> None:
         if size < 1:
-            raise ValueError(f"a store has room for 1 value at least, not for {size}")
+            raise ValueError(f"size must be at least 1 value, got {size}")
         if memory < 1:
             raise ValueError(f"memory must be at least 1 byte, got {memory}")
         self._size, self._memory, self._now = size, memory, clock
@@ -62,9 +61,9 @@ class MemoryStore(Unpicklable, Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        # Reentrant: a signal handler or a finaliser that comes in the middle of a call may make a
-        # connection of its own. What it changes meanwhile is why the methods below assume nothing
-        # of what they saw a line before.
+        # Reentrant: a signal handler or a finaliser may interrupt a call and make a connection of
+        # its own. It may change the store, so the methods below do not rely on what they read a
+        # line before.
         self._lock = RLock()
         self._count = self._bytes = 0
         self._kept = None if self._kept is None else OrderedDict()
@@ -73,9 +72,7 @@ class MemoryStore(Unpicklable, Forked):
         return closed() if self._kept is None else self._kept
 
     def put(self, key: bytes, value: Any, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
-        oldest go.
-        """
+        """Keep `value` under `key` for `seconds`, and drop the oldest values above `most`."""
         if value is None:
             raise TypeError(
                 "the value must not be None: take() and get() return None for a key without a value"
@@ -99,7 +96,7 @@ class MemoryStore(Unpicklable, Forked):
 
     def _drop_first(self, held: deque[_Kept]) -> None:
         size = held[0].size
-        held.popleft()  # what dies here may use the store: only then is it counted as gone
+        held.popleft()  # a finaliser may use the store here, so the counts change afterwards
         self._count -= 1
         self._bytes -= size
 
@@ -108,7 +105,7 @@ class MemoryStore(Unpicklable, Forked):
         self._bytes -= item.size
 
     def _drop_oldest(self, kept: OrderedDict[bytes, deque[_Kept]]) -> None:
-        """The oldest value of the key that was not used for longest."""
+        """Drop the oldest value of the least recently used key."""
         key, held = kept.popitem(last=False)
         self._drop_first(held)
         if held:
@@ -116,11 +113,11 @@ class MemoryStore(Unpicklable, Forked):
             kept.move_to_end(key, last=False)
 
     def take(self, key: bytes) -> Any:
-        """Remove the newest value under `key`, and return it; None when there is none."""
+        """Remove and return the newest value under `key`; None if there is none."""
         return self._newest(key, leave=False)
 
     def get(self, key: bytes) -> Any:
-        """Return the newest value under `key`, which stays; None when there is none."""
+        """Return the newest value under `key` and keep it; None if there is none."""
         return self._newest(key, leave=True)
 
     def _newest(self, key: bytes, *, leave: bool) -> Any:
@@ -147,7 +144,7 @@ class MemoryStore(Unpicklable, Forked):
             return value
 
     def remove(self, key: bytes, value: Any = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
         check_key(key)
         with self._lock:
             kept = self._open()
@@ -163,7 +160,7 @@ class MemoryStore(Unpicklable, Forked):
             return found
 
     def purge(self) -> int:
-        """Drop what has expired, and return how many values that were."""
+        """Drop what has expired. Returns the number of values dropped."""
         with self._lock:
             kept, now, before = self._open(), self._now(), self._count
             for key, held in list(kept.items()):
@@ -183,12 +180,12 @@ class MemoryStore(Unpicklable, Forked):
             self._count = self._bytes = 0
 
     def close(self) -> None:
-        """Drop everything, and take nothing more."""
+        """Drop everything. Every other call raises ValueError from then on."""
         with self._lock:
             self._kept, self._count, self._bytes = None, 0, 0
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, as of the moment of the call, the oldest use first."""
+        """Iterate over a snapshot of the entries, the least recently used first."""
         with self._lock:
             now = self._now()
             found = [
@@ -199,7 +196,7 @@ class MemoryStore(Unpicklable, Forked):
         return (entry for entry in found if entry.seconds_left > 0)
 
     def __len__(self) -> int:
-        """How many values there are, with those that have expired and were not looked at since."""
+        """The number of values, including expired ones that have not been dropped yet."""
         return self._count
 
     def __bool__(self) -> bool:

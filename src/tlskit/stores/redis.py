@@ -1,9 +1,9 @@
 """RedisStore: sessions for many processes on many machines, in Redis or Valkey.
 
-Under each key there is a list, the newest value first: the time at which it expires in 15 digits
-(milliseconds, by the server's own clock), and the sealed value in base64, so that clients that
-decode answers get what the others get. Each call is one script, which the server runs as a whole:
-so a value is taken once, and one round trip does it.
+Each key has a list of values, the newest first. A value is its expiry time in 15 digits
+(milliseconds, by the server's own clock) and the sealed value in base64, so that clients that
+decode replies work as well. Each call is one script, which the server runs atomically: so a value
+is taken exactly once, in one round trip.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ _LIST = (
 
 
 class RedisClient(Protocol):
-    """As much of redis-py's `Redis`, `RedisCluster` or of Valkey's client as the store uses."""
+    """The part of redis-py's `Redis` and `RedisCluster`, and of Valkey's client, that is used."""
 
     def register_script(self, script: Any) -> Any:
-        """Give a callable of (keys, args)."""
+        """Return a callable of (keys, args)."""
 
     def scan_iter(self, match: Any = ..., count: Any = ...) -> Any:
         """Iterate over the keys that match."""
@@ -100,26 +100,26 @@ class RedisClient(Protocol):
 
 
 class RedisStore(Unpicklable):
-    """Keep sessions in Redis 5 or later, or in Valkey. They expire there by themselves.
+    """Keep sessions in Redis 5 or later, or in Valkey, which expires them itself.
 
-    Of a plain client the store takes the address and the credentials, and makes connections of its
-    own: they wait for `timeout` seconds, and send nothing a second time when an answer stays away,
-    since a session that is put twice could be taken twice. A cluster's or a sentinel's client is
-    used as it is: turn its retries off, and set its timeouts.
+    From a plain client the store takes the address and the credentials, and opens its own
+    connections. They time out after `timeout` seconds and never retry, because a session that is
+    put twice could be taken twice. The client of a cluster or a sentinel is used as it is: turn its
+    retries off, and set its timeouts.
 
-    What all keys together may need is for the server to bound (`maxmemory`, with the policy
-    `volatile-ttl`). Any thread may use the store, and so may a forked child; a call is one round
-    trip, and blocks for that.
+    Limit the memory of all keys together in the server (`maxmemory`, with the policy
+    `volatile-ttl`). Any thread may use the store, and so may a forked child. A call blocks for one
+    round trip.
 
     Args:
-        client: of redis-py or valkey-py, not an asynchronous one.
-        secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
-            All machines need the same.
-        prefix: what the store's keys begin with.
+        client: a synchronous client of redis-py or valkey-py.
+        secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
+            all of them open. All machines need the same secrets.
+        prefix: a prefix for the store's keys.
         timeout: how many seconds to wait for the server.
 
     Attributes:
-        unreadable: how many values were left out because they did not open.
+        unreadable: how many values were skipped because they did not open.
     """
 
     unreadable: int
@@ -152,8 +152,8 @@ class RedisStore(Unpicklable):
     ) -> None:
         if inspect.iscoroutinefunction(getattr(client, "execute_command", None)):
             raise TypeError(
-                "a session store is asked in the middle of a handshake: it needs a client that "
-                "is not asynchronous"
+                "a session store is called in the middle of a handshake: it needs a synchronous "
+                "client"
             )
         self._seal, self._prefix = Seal(secret), prefix
         own = _own_client(client, timeout)
@@ -169,8 +169,8 @@ class RedisStore(Unpicklable):
     def from_url(
         cls, url: str, *, secret: Secrets, prefix: str = "tlskit:", timeout: float = 0.25
     ) -> RedisStore:
-        """Make the client too: `redis://host:6379/0`, `rediss://` with TLS, `unix:///path`. It
-        needs redis-py.
+        """Make a store and its client from a URL: `redis://host:6379/0`, `rediss://` for TLS, or
+        `unix:///path`. Needs redis-py.
         """
         try:
             import redis
@@ -181,9 +181,7 @@ class RedisStore(Unpicklable):
         return cls(redis.Redis.from_url(url), secret=secret, prefix=prefix, timeout=timeout)
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
-        oldest go.
-        """
+        """Keep `value` under `key` for `seconds`, and drop the oldest values above `most`."""
         check_value(value, _LARGEST)
         milliseconds = int(lifetime(key, seconds, most) * 1000)
         name = self._name(key)
@@ -194,15 +192,15 @@ class RedisStore(Unpicklable):
             )
 
     def take(self, key: bytes) -> bytes | None:
-        """Remove the newest value under `key`, and return it; None also when it does not open."""
+        """Remove and return the newest value under `key`; None if there is none that opens."""
         return self._opened(key, self._take(keys=[self._name(key)]))
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the newest value under `key`, which stays; None also when it does not open."""
+        """Return the newest value under `key` and keep it; None if there is none that opens."""
         return self._opened(key, self._get(keys=[self._name(key)]))
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
         name = self._name(key)
         values = (
             []
@@ -212,28 +210,28 @@ class RedisStore(Unpicklable):
         return bool(self._remove(keys=[name], args=values))
 
     def purge(self) -> int:
-        """Return 0: Redis drops by itself what has expired."""
+        """Return 0: Redis itself drops what has expired."""
         return 0
 
     def clear(self) -> None:
-        """Drop everything whose key has the prefix: it looks through all keys of the server."""
+        """Drop every key with the store's prefix. This scans all keys of the server."""
         for name in self._names():
             self._client.delete(name)
 
     def close(self) -> None:
-        """Close the store's connections; the client that it was made with stays as it is."""
+        """Close the store's own connections. The client that was passed in stays open."""
         if self._own and not self._closed:
             self._client.connection_pool.disconnect()
         self._closed = True
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, without what does not open: it looks through all keys of the server."""
+        """Iterate over the entries that open. This scans all keys of the server."""
         for name in self._names():
             text = name if isinstance(name, str) else name.decode("utf-8", "replace")
             try:
                 key = bytes.fromhex(text[len(self._prefix) :])
             except ValueError:
-                continue  # something else with this prefix
+                continue  # another program's key with this prefix
             listed = self._list(keys=[name])
             for milliseconds, sealed in zip(listed[::2], listed[1::2], strict=True):
                 value = self._opened(key, sealed)
@@ -275,8 +273,8 @@ class RedisStore(Unpicklable):
 
 
 def _own_client(client: RedisClient, timeout: float) -> Any:
-    """A client for the same server, without retries, and with this timeout; None where there is
-    more to it than a server.
+    """Return a client for the same server, without retries and with this timeout; None for a
+    cluster or a sentinel.
     """
     kinds = [
         kind

@@ -1,18 +1,18 @@
-"""Encryption of what a store keeps: `Seal`, which all stores outside the process use, and
-`SealedStore` for one of your own.
+"""Encryption of stored values: `Seal`, which all stores outside the process use, and `SealedStore`,
+which encrypts a store of your own.
 
 A sealed value is
 
     version 1 || id of the secret 8 || salt 32 || ciphertext || tag 16
 
-(csrc/tk_seal.c) and opens under the store's key that it was put under, and under no other: the
-version, the id and the key are authenticated with it. The first secret seals, all of them open; so
-a new secret goes to the front of the list on all machines first as the second one, and an old one
-is taken away when what it sealed has expired.
+(csrc/tk_seal.c). It opens only under the store key that it was put under, because the version, the
+id and the key are authenticated with it. The first secret seals, all of them open. To rotate, add
+the new secret as the second one on all machines, then move it to the front on all machines, and
+remove the old one once everything that it sealed has expired.
 
-Who can read the place learns keys, sizes and times, and can guess: a key is a digest of a server
-name and a policy. Who can write it can remove values, and put back what was there before, also what
-had been taken; no more than that.
+Anyone who can read the place learns keys, sizes and times, and can guess at names: a key is a
+digest of a server name and a policy. Anyone who can write it can remove values and put back earlier
+ones, even those that were taken, but nothing more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _VERSION = b"\x01"
 _HEAD = 9  # the version, and the secret's id
 _SHORTEST = 16
 
-#: A secret, or several: the first seals, all open.
+#: One secret, or several: the first one seals, all of them open.
 Secrets = bytes | Sequence[bytes]
 
 
@@ -35,8 +35,8 @@ class Seal(Unpicklable):
     """Seal and open values with one secret or several. Immutable; any thread may use it.
 
     Args:
-        secrets: of 16 bytes or more each, and of that much chance: `secrets.token_bytes(32)`, not a
-            password.
+        secrets: one or several, each at least 16 random bytes (`secrets.token_bytes(32)`, not a
+            password).
     """
 
     __slots__ = ("_keys",)
@@ -45,27 +45,26 @@ class Seal(Unpicklable):
         listed = [secrets] if isinstance(secrets, (bytes, bytearray, memoryview)) else secrets
         if isinstance(listed, str) or not isinstance(listed, Sequence):
             raise TypeError(
-                f"a secret is bytes, or there is a list of them; this is of type "
-                f"{type(secrets).__name__}"
+                f"the secret must be bytes, or a list of bytes, got {type(secrets).__name__}"
             )
         if not listed:
-            raise ValueError("there has to be a secret: secrets.token_bytes(32) makes one")
+            raise ValueError("at least one secret is needed: secrets.token_bytes(32) makes one")
         self._keys: dict[bytes, SealKey] = {}
         for secret in listed:
             key = _key(secret)
             self._keys.setdefault(key.id, key)
 
     def close(self, key: bytes, value: bytes) -> bytes:
-        """What a store keeps under `key` in place of `value`."""
+        """Encrypt `value` for storage under `key`."""
         return self._sealed(next(iter(self._keys.values())), key, value)
 
     def every(self, key: bytes, value: bytes) -> list[bytes]:
-        """All that stores may be keeping in place of `value`: as each of the secrets seals it."""
+        """Return `value` as each of the secrets would seal it: what stores may hold for it."""
         return [self._sealed(seal, key, value) for seal in self._keys.values()]
 
     def open(self, key: bytes, sealed: object) -> bytes | None:
-        """The value; None when `sealed` was not made by `close` for this key, with one of the
-        secrets.
+        """Decrypt a sealed value. Returns None unless `close` made it, for this key and with one
+        of the secrets.
         """
         if type(sealed) is not bytes or sealed[:1] != _VERSION:
             return None
@@ -82,18 +81,18 @@ class Seal(Unpicklable):
 
 
 class SealedStore(Unpicklable):
-    """Encrypt what goes into another store, and refuse what does not come out of it whole.
+    """Encrypt what goes into another store, and reject what comes out of it altered.
 
-    Any thread may use it, if the store that it wraps allows that.
+    Any thread may use it, if the wrapped store allows that.
 
     Args:
-        store: keeps bytes; it sees keys as they are, and sealed values.
-        secret: one or a list of several, of 16 random bytes or more each: the first seals, all
-            open.
+        store: a store of bytes. It sees plain keys and sealed values.
+        secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
+            all of them open.
 
     Attributes:
-        unreadable: how many values were left out because they did not open: damaged, changed, moved
-            from another key, or sealed with a secret that is not among these.
+        unreadable: how many values were skipped because they did not open: damaged, altered, moved
+            from another key, or sealed with a secret that is not in the list.
     """
 
     unreadable: int
@@ -106,24 +105,24 @@ class SealedStore(Unpicklable):
     def __init__(self, store: SessionStore, secret: Secrets) -> None:
         if store.in_process:
             raise ValueError(
-                f"a {type(store).__name__} keeps objects in this process: there is nothing to seal"
+                f"a {type(store).__name__} keeps its sessions in this process: nothing to seal"
             )
         self._inner, self._seal, self.unreadable = store, Seal(secret), 0
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Seal `value` for `key`, and keep it."""
+        """Seal `value` for `key`, and put it into the wrapped store."""
         check_value(value)
         seconds = lifetime(key, seconds, most)
         if seconds > 0:
             self._inner.put(key, self._seal.close(key, value), seconds, most=most)
 
     def take(self, key: bytes) -> bytes | None:
-        """Remove the newest value under `key`, and return it; None also when it does not open."""
+        """Remove and return the newest value under `key`; None if there is none that opens."""
         check_key(key)
         return self._opened(key, self._inner.take(key))
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the newest value under `key`, which stays; None also when it does not open."""
+        """Return the newest value under `key` and keep it; None if there is none that opens."""
         check_key(key)
         return self._opened(key, self._inner.get(key))
 
@@ -134,26 +133,26 @@ class SealedStore(Unpicklable):
         return value
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
         check_key(key)
         if value is None:
             return self._inner.remove(key)
         return any(self._inner.remove(key, sealed) for sealed in self._seal.every(key, value))
 
     def purge(self) -> int:
-        """Let the store drop what has expired."""
+        """Let the wrapped store drop what has expired."""
         return self._inner.purge()
 
     def clear(self) -> None:
-        """Drop everything, also what does not open."""
+        """Drop everything, including what does not open."""
         self._inner.clear()
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the wrapped store."""
         self._inner.close()
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, without what does not open."""
+        """Iterate over the entries that open."""
         for key, sealed, seconds_left in self._inner.entries():
             value = self._opened(key, sealed)
             if value is not None:
@@ -165,12 +164,12 @@ class SealedStore(Unpicklable):
 
 def _key(secret: object) -> SealKey:
     if not isinstance(secret, (bytes, bytearray, memoryview)):
-        raise TypeError(f"a secret is bytes, not {type(secret).__name__}")
+        raise TypeError(f"a secret must be bytes, got {type(secret).__name__}")
     raw = secret if isinstance(secret, bytes) else bytearray(secret)
     try:
         if len(raw) < _SHORTEST:
             raise ValueError(
-                f"a secret has {_SHORTEST} random bytes or more, and this one has {len(raw)}: "
+                f"a secret must be at least {_SHORTEST} random bytes, got {len(raw)}: "
                 f"secrets.token_bytes(32) makes one"
             )
         return SealKey(raw)

@@ -1,18 +1,18 @@
-"""SQLiteStore: sessions in a file, shared by many processes and kept over reboots.
+"""SQLiteStore: sessions in a file, shared by many processes and kept across reboots.
 
-Why it works the way it does:
+Design decisions:
 
-- The journal is a rollback journal, not WAL. A WAL's shared memory does not survive a fork, and
-  between two calls a rollback journal holds no lock at all. `synchronous` is off: a crash of the
-  system may damage the file, a crash of the process may not. A damaged cache is set aside, which is
-  cheaper than flushing to the disk in every handshake.
+- The journal is a rollback journal, not WAL. A WAL's shared memory does not survive a fork, and a
+  rollback journal holds no lock between two calls. `synchronous` is off: a system crash may damage
+  the file, a process crash cannot. Setting a damaged file aside is cheaper than flushing to disk in
+  every handshake.
 - Taking a value means finding its row and deleting the row by its number: the caller whose DELETE
   removed the row owns the value. Row numbers are never reused (AUTOINCREMENT); otherwise a caller
   could delete a row that it has not seen.
 - Each process has one connection, and its threads take turns. A fork waits until the parent's
   connection is idle; the child leaves its copy alone and opens its own.
-- Times come from the system's clock, which may be set. An entry put in the future is not used, so
-  no change of the clock makes a value live more than a minute too long.
+- Times come from the system's clock, which may be changed. An entry from the future is not used, so
+  no change of the clock lets a value live more than a minute too long.
 """
 
 from __future__ import annotations
@@ -41,49 +41,47 @@ _T = TypeVar("_T")
 _log = logging.getLogger("tlskit")
 
 _LARGEST = 1 << 20  # bytes in a value
-_LARGEST_FILE = (
-    256 << 20
-)  # about as many bytes in all: peers have a say in how large their certificates are
-# seconds for SQLite to wait: the longer it does, the longer its pauses, and others always come
-# first
+_LARGEST_FILE = 256 << 20  # bytes in all, roughly: peers decide how large their certificates are
+# seconds for SQLite's own busy wait: its pauses grow with the time waited, so other processes
+# would always come first
 _PAUSE = 0.01
 _LIVE = "key = ? AND deadline > ? AND put <= ?"
-_SKEW = 60.0  # seconds that clocks may differ, where several machines share a file
+_SKEW = 60.0  # seconds that the clocks of machines that share a file may differ
 
 #: Connections of a parent process, which must neither be used nor closed here.
 _abandoned: list[object] = []
 
 
 class SQLiteStore(Unpicklable, Forked):
-    """Keep sessions in an SQLite file that many processes and threads may use at once. What was put
-    first goes first.
+    """Keep sessions in an SQLite file that many processes and threads may use at once. The oldest
+    values are evicted first.
 
-    The file is created for its owner alone (mode 0600), and refused when others may read or write
-    it. Values are encrypted, with a secret that is given, or else with one that is kept in a file
-    beside it (`PATH.key`, mode 0600). That keeps the sessions from those who get hold of the
-    database alone (a backup without the key, freed blocks of the disk), not from those who can read
-    both files; for that, give a secret from elsewhere.
+    The file is created with mode 0600, and refused when other users may read or write it. Values
+    are encrypted with `secret`, or else with a secret in a file beside it (`PATH.key`, mode 0600).
+    That protects the sessions from anyone who gets only the database (a backup without the key,
+    freed disk blocks), but not from anyone who can read both files. For that, pass a secret from
+    elsewhere.
 
-    Any thread may use it. A call takes some tenths of a millisecond. It waits while other threads
-    use the connection, and while other processes read or write, for `timeout` seconds at most each
-    time, and raises TimeoutError or sqlite3.OperationalError then. A file that turns out to be
-    damaged is renamed to `PATH.damaged`, and a new one begun. The file belongs on a local disk.
+    Any thread may use the store. A call takes a few tenths of a millisecond. It waits at most
+    `timeout` seconds for other threads, and again for other processes, and then raises TimeoutError
+    or sqlite3.OperationalError. A damaged file is renamed to `PATH.damaged`, and a new one is
+    begun. The file belongs on a local disk.
 
     Args:
-        path: where the file is, or is to be; its folder has to exist.
-        secret: one secret or several, of 16 random bytes or more each: the first seals, all open.
-        size: how many values there may be in all, and a quarter of a GiB at most; now and then it
-            may be a little more.
+        path: path of the file, which is created if it does not exist; its folder must exist.
+        secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
+            all of them open.
+        size: the largest number of values; the file also has at most a quarter of a GiB. Both may
+            be exceeded a little for a while.
         timeout: how many seconds to wait for other threads, and for other processes.
 
     Attributes:
-        path: the file, from the root on.
-        unreadable: how many values were left out because they did not open.
+        path: the absolute path of the file.
+        unreadable: how many values were skipped because they did not open.
 
     Raises:
-        PermissionError: the file, or that of the secret, belongs to somebody else, or others may
-            use it.
-        ValueError: the file is something else than a store of sessions.
+        PermissionError: the file, or the secret's, belongs to another user, or others may use it.
+        ValueError: the file is not a session store.
     """
 
     unreadable: int
@@ -110,10 +108,10 @@ class SQLiteStore(Unpicklable, Forked):
         self._connection: sqlite3.Connection | None = None
         self._closed, self.unreadable = False, 0
         if size < 1:
-            raise ValueError(f"a store has room for 1 value at least, not for {size}")
+            raise ValueError(f"size must be at least 1 value, got {size}")
         name = named_path("path", path)
         if not name or name == ":memory:":
-            raise ValueError("an SQLiteStore is a file: MemoryStore keeps sessions in memory")
+            raise ValueError("an SQLiteStore needs a file: MemoryStore keeps sessions in memory")
         self.path: str = os.path.abspath(name)
         self._size, self._timeout, self._now = size, timeout, clock
         self._lock, self._locked_for_fork = Lock(), False
@@ -129,9 +127,7 @@ class SQLiteStore(Unpicklable, Forked):
     # -- the protocol ------------------------------------------------------------------------------
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
-        """Keep `value` under `key` for `seconds`; at most `most` values are under it then, and the
-        oldest go.
-        """
+        """Keep `value` under `key` for `seconds`, and drop the oldest values above `most`."""
         check_value(value, _LARGEST)
         seconds = lifetime(key, seconds, most)
         if seconds <= 0:
@@ -160,7 +156,7 @@ class SQLiteStore(Unpicklable, Forked):
         self._use(work)
 
     def take(self, key: bytes) -> bytes | None:
-        """Remove the newest value under `key`, and return it; None also when it does not open."""
+        """Remove and return the newest value under `key`; None if there is none that opens."""
         check_key(key)
 
         def work(connection: sqlite3.Connection) -> Any:
@@ -172,13 +168,13 @@ class SQLiteStore(Unpicklable, Forked):
         return self._opened(key, self._use(work))
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the newest value under `key`, which stays; None also when it does not open."""
+        """Return the newest value under `key` and keep it; None if there is none that opens."""
         check_key(key)
         found = self._use(lambda connection: self._newest(connection, key))
         return self._opened(key, found[1] if found else None)
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
         check_key(key)
         if value is None:
             where, what = _LIVE, [key]
@@ -202,7 +198,7 @@ class SQLiteStore(Unpicklable, Forked):
         return self._use(work)
 
     def purge(self) -> int:
-        """Drop what has expired, and return how many values that were."""
+        """Drop what has expired. Returns the number of values dropped."""
         return self._use(lambda connection: self._drop_expired(connection, self._now()))
 
     def clear(self) -> None:
@@ -216,8 +212,8 @@ class SQLiteStore(Unpicklable, Forked):
             self._disconnect()
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, the oldest first, without what does not open; each hundred as of another
-        moment.
+        """Iterate over the entries that open, the oldest first. They are read a hundred at a time,
+        so this is not a snapshot.
         """
         rows: list[tuple[int, bytes, Any, float]] = [(0, b"", None, 0.0)]
         while rows := self._use(partial(self._some, after=rows[-1][0])):
@@ -236,7 +232,7 @@ class SQLiteStore(Unpicklable, Forked):
         query = f"SELECT id, value FROM entry WHERE {_LIVE} ORDER BY id DESC LIMIT 1"
         rows = connection.execute(
             query, (key, now, now + _SKEW)
-        ).fetchall()  # all of them: a query with more to come holds a lock
+        ).fetchall()  # all at once: an unfinished query holds a lock
         return rows[0] if rows else None
 
     def _some(
@@ -278,8 +274,8 @@ class SQLiteStore(Unpicklable, Forked):
     # -- the connection ----------------------------------------------------------------------------
 
     def _use(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Let `work` have the connection, with a file that is whole, and the one that has the name
-        now.
+        """Run `work` with the connection, to the file that now has the path; replace the file if
+        it turns out to be damaged.
         """
         if not self._lock.acquire(timeout=self._timeout):
             raise TimeoutError(
@@ -294,7 +290,7 @@ class SQLiteStore(Unpicklable, Forked):
                     return work(self._current())
                 except Exception as error:
                     if busy(error) and time.monotonic() < deadline:
-                        continue  # SQLite has waited already, but for a moment only
+                        continue  # SQLite has waited too, but only briefly
                     if not damaged(error) or not whole:
                         raise
                     whole = False
@@ -303,8 +299,8 @@ class SQLiteStore(Unpicklable, Forked):
             self._lock.release()
 
     def _current(self) -> sqlite3.Connection:
-        """The connection. A file that was removed or replaced is not used any more: SQLite would
-        not notice.
+        """Return the connection; open a new one if the file was removed or replaced, which SQLite
+        would not notice.
         """
         if self._connection is not None:
             try:
@@ -325,13 +321,13 @@ class SQLiteStore(Unpicklable, Forked):
             connection.close()
 
     def _set_aside(self, error: Exception) -> None:
-        """Give a damaged file another name, its journal first: a new file must not find the old
-        one's.
+        """Rename a damaged file, its journal first: a new file must not find the old one's
+        journal.
         """
         self._disconnect()
         with contextlib.suppress(FileNotFoundError):
             found = os.stat(self.path)
-            if (found.st_dev, found.st_ino) == self._file:  # or else another process has done it
+            if (found.st_dev, found.st_ino) == self._file:  # or another process has renamed it
                 for ending in ("-journal", "-wal", "-shm", ""):
                     with contextlib.suppress(FileNotFoundError):
                         os.replace(self.path + ending, f"{self.path}.damaged{ending}")

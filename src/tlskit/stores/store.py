@@ -1,9 +1,8 @@
-"""The protocol of session stores: bytes and seconds, under keys that mean nothing to the store.
+"""The protocol of session stores: bytes, kept for some seconds under opaque keys.
 
-A store knows nothing of TLS. Whoever has another place to keep sessions in writes a class of this
-shape, runs
-`tlskit.sessions.contract` against it, and, if others can read or write that place, wraps it in
-`SealedStore`.
+A store knows nothing of TLS. To keep sessions elsewhere, write a class with these methods, run
+`tlskit.sessions.contract` against it, and wrap it in `SealedStore` if others can read or write the
+place.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _LONGEST = 10 * 366 * 24 * 3600.0
 
 
 class Entry(NamedTuple):
-    """One value of a store. Its repr does not show the value."""
+    """One value in a store. Its repr does not show the value."""
 
     key: bytes
     value: Any
@@ -34,32 +33,31 @@ class Entry(NamedTuple):
         return f"<Entry {what} under {self.key.hex()[:16]}, {self.seconds_left:.0f} seconds left>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an Entry may hold a session with its secret, and is not pickled")
+        raise TypeError("an Entry cannot be pickled: it may hold a session with its secret")
 
 
 @runtime_checkable
 class SessionStore(Protocol):
     """Where sessions are kept between connections.
 
-    Every method may be called by any thread at any time. A method may block, in the thread that is
-    making a handshake and under asyncio in the loop's thread: so it should come back within
-    milliseconds, with one round trip at most where that can be done, and give up by itself when its
-    other side hangs. It may raise any Exception: no handshake fails of it.
+    Any thread may call any method at any time. A method may block, but it blocks the thread that is
+    making a handshake, so it should return within milliseconds, use at most one round trip where
+    possible, and time out by itself if a server hangs. It may raise any Exception; that never fails
+    a handshake.
 
-    Values are kept for a time, not for good: a store may drop any of them at any moment, and holds
-    a bounded number.
+    A store is a cache: it may drop any value at any time, and holds a limited number.
     """
 
     @property
     def in_process(self) -> bool:
-        """Whether values never leave this process. Then any object may be a value, and a forked
-        child begins with nothing.
+        """Whether values never leave this process. If so, any object may be a value, and a forked
+        child begins with an empty store.
         """
 
     @property
     def sealed(self) -> bool:
-        """Whether what is kept cannot be read, nor changed unnoticed, by those who can read and
-        write the place.
+        """Whether values are encrypted and authenticated, so that anyone who can read and write
+        the place can neither read them nor alter them unnoticed.
         """
 
     def put(self, key: bytes, value: bytes, seconds: float, *, most: int = 1) -> None:
@@ -67,46 +65,46 @@ class SessionStore(Protocol):
 
         Args:
             key: any bytes.
-            value: up to 64 KiB at least; a store may refuse more with a ValueError.
-            seconds: for how long; nothing is kept when that is not positive.
-            most: how many values there may be under this key afterwards; the oldest go.
+            value: the bytes to keep. A store takes at least 64 KiB, and may refuse more with a
+                ValueError.
+            seconds: how long to keep it; nothing is kept unless this is positive.
+            most: the largest number of values under this key; the oldest are dropped.
         """
 
     def take(self, key: bytes) -> bytes | None:
-        """Remove the newest value under `key`, and return it; None when there is none.
+        """Remove and return the newest value under `key`; None if there is none.
 
-        What has been taken is gone: of all callers in all processes and on all machines, one gets
-        it.
+        Exactly one caller, in all processes and on all machines, gets a value.
         """
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the newest value under `key`, which stays; None when there is none."""
+        """Return the newest value under `key` and keep it; None if there is none."""
 
     def remove(self, key: bytes, value: bytes | None = None) -> bool:
-        """Remove one value, or all that there is under `key`; False when it was not there."""
+        """Remove one value, or all values under `key`. Returns whether there was anything."""
 
     def purge(self) -> int:
-        """Drop what has expired, and return how many that were. Stores that do so by themselves
-        return 0.
+        """Drop what has expired. Returns the number of values dropped, or 0 for a store that
+        expires them on its own.
         """
 
     def clear(self) -> None:
         """Drop everything."""
 
     def close(self) -> None:
-        """Let go of files and connections. A second time is allowed; other calls raise ValueError
-        from now on.
+        """Release files and connections. Closing twice is allowed; all other calls raise ValueError
+        from then on.
         """
 
     def entries(self) -> Iterator[Entry]:
-        """What there is, in no certain order, and not as of one moment. NotImplementedError where a
-        store cannot tell.
+        """Iterate over the entries, in any order; not necessarily a snapshot. Raises
+        NotImplementedError if the store cannot list them.
         """
 
 
 def lifetime(key: bytes, seconds: float, most: int) -> float:
-    """Check what `put` was given beside its value, and return the seconds, ten years at most: for
-    the stores of this package.
+    """Check the arguments of `put` other than the value; for this package's stores. Returns the
+    seconds, capped at ten years.
 
     Raises:
         TypeError: the key is not bytes.
@@ -121,13 +119,13 @@ def lifetime(key: bytes, seconds: float, most: int) -> float:
 
 
 def check_key(key: bytes) -> None:
-    """Refuse a key that is not bytes: one store would find text under it, another would not."""
+    """Refuse a key that is not bytes: stores would treat text differently."""
     if not isinstance(key, bytes):
         raise TypeError(f"the key must be bytes, got {type(key).__name__}")
 
 
 def check_value(value: bytes, largest: int | None = None) -> None:
-    """Refuse a value that is not bytes, or is larger than the store takes."""
+    """Refuse a value that is not bytes, or that is larger than the store takes."""
     if not isinstance(value, bytes):
         raise TypeError(f"the value must be bytes, got {type(value).__name__}")
     if largest is not None and len(value) > largest:
@@ -135,18 +133,18 @@ def check_value(value: bytes, largest: int | None = None) -> None:
 
 
 def closed() -> NoReturn:
-    """Say that a store is used after `close()`."""
+    """Raise ValueError for a call after `close()`."""
     raise ValueError("this session store is closed")
 
 
 class UnreadableEntry(Exception):
-    """There is an entry, and it cannot be opened. A store's `take` and `get` may raise it: to a
-    handshake it is as good as none.
+    """An entry exists but cannot be opened. `take` and `get` of a store may raise this; a handshake
+    treats it as no entry.
     """
 
 
 class Unreadable(threading.local):
-    """Whether this thread has met an entry that does not open, in the call that it is in."""
+    """Whether the store call that this thread is in met an entry that does not open."""
 
     met: bool = False
 
@@ -155,21 +153,20 @@ unreadable: Unreadable = Unreadable()
 
 
 def leave_out(store: Any) -> None:
-    """Count an entry that does not open in `store.unreadable`, and tell the guard that asks."""
+    """Count an entry that does not open in `store.unreadable`, and let the calling guard know."""
     store.unreadable += 1
     unreadable.met = True
 
 
 class Unpicklable:
-    """What the stores of this package have in common: they hold secrets, and a place of their own,
-    and are not pickled.
-    """
+    """Base of this package's stores, which hold secrets and connections and cannot be pickled."""
 
     __slots__ = ()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            f"a {type(self).__name__} is not pickled: make one in each process, for the same place"
+            f"a {type(self).__name__} cannot be pickled: make one in each process, for the same "
+            f"place"
         )
 
 

@@ -1,4 +1,4 @@
-"""Threads and children that the contract of stores lets loose on one store."""
+"""Threads and child processes for the store contract."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .expectations import expect
 
 
 def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Let threads begin at once, and give what they return; an exception of one of them is
-    raised.
+    """Run functions in threads that start together. Returns their results, or raises the first
+    exception.
     """
     barrier, results, errors = threading.Barrier(count), [None] * count, []
 
@@ -36,14 +36,14 @@ def together(count: int, work: Callable[[int], Any]) -> list[Any]:
 
 
 def forked(work: Callable[[], list[bytes]]) -> tuple[int, int]:
-    """Run `work` in a child; its process id, and a pipe with a line for each thing that `work`
-    returns.
+    """Run `work` in a forked child. Returns its process id, and a pipe with one line per item that
+    `work` returned.
     """
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", DeprecationWarning
-        )  # other threads may be there that Python does not count
+        )  # there may be threads that Python does not count
         child = os.fork()
     if child:
         os.close(writing)

@@ -53,7 +53,7 @@ def test_a_file_that_is_there_stays_as_it_is(path):
 def test_what_others_may_use_is_refused(path, bits):
     files.private_file(path)
     os.chmod(path, bits)
-    with pytest.raises(PermissionError, match="other users may read or write this file"):
+    with pytest.raises(PermissionError, match="other users may read or write the file"):
         files.private_file(path)
     assert mode(path) == bits
 

@@ -134,7 +134,7 @@ def test_nothing_that_is_secret_is_in_the_server(client, store):
     store.put(KEY, b"the session itself", 60)
     assert b"the session" not in item(client)
     assert "111" not in repr(store)
-    with pytest.raises(TypeError, match="not pickled"):
+    with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(store)
 
 
@@ -245,7 +245,7 @@ def test_clients_that_would_hang_or_repeat_are_refused(server):
         pymemcache.HashClient([server.address]),
         pymemcache.HashClient([server.address], use_pooling=True),
     ):
-        with pytest.raises(ValueError, match="waits for ever"):
+        with pytest.raises(ValueError, match="has no timeout"):
             MemcachedStore(waiting, secret=ONE)
     with pytest.raises(ValueError, match="put a session twice"):
         MemcachedStore(
@@ -257,7 +257,7 @@ def test_clients_that_would_hang_or_repeat_are_refused(server):
         async def gets(self, key):
             return None
 
-    with pytest.raises(TypeError, match="not asynchronous"):
+    with pytest.raises(TypeError, match="a synchronous client"):
         MemcachedStore(Asynchronous(), secret=ONE)
 
 
@@ -337,7 +337,7 @@ def test_an_item_that_somebody_else_changes_all_the_time(client, store):
 
     store.put(KEY, b"v", 60)
     slow = MemcachedStore(Faster(), secret=ONE)
-    with pytest.raises(TimeoutError, match="50 times"):
+    with pytest.raises(TimeoutError, match="50 attempts"):
         slow.take(KEY)
     assert store.take(KEY) == b"v"
 
