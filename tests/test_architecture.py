@@ -26,6 +26,7 @@ LEAVES = {
     "errors",
     "enums",
     "_digest",
+    "_forks",
     "_frozen",
     "_lazy",
     "_stdlib.classes",
@@ -272,6 +273,105 @@ def test_no_openssl_number_is_written_out():
                     assert not (literal and re.match(r"SSL_|X509_|TLS1_|OP_", name)), (
                         f"{path}:{node.lineno}"
                     )
+
+
+# -- locks at forks --------------------------------------------------------------------------------
+
+LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore", "Barrier"}
+
+#: Locks that no fork has to know of, each with its reason.
+SHORT_LIVED: dict[tuple[str, str], str] = {
+    ("stores.helper", "_Answer"): "one call of the thread that waits for it",
+}
+
+
+def makes_a_lock(node):
+    return isinstance(node, ast.Call) and (
+        (isinstance(node.func, ast.Name) and node.func.id in LOCKS)
+        or (
+            (isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "threading")
+            and node.func.attr in LOCKS
+        )
+    )
+
+
+def renewed(kind):
+    """The attributes that a class sets in `_after_fork`, and in what this calls of the class."""
+    methods = {node.name: node for node in kind.body if isinstance(node, ast.FunctionDef)}
+    wanted, seen, names = ["_after_fork"], set(), set()
+    while wanted:
+        method = methods.get(wanted.pop())
+        if method is None or method.name in seen:
+            continue
+        seen.add(method.name)
+        for node in ast.walk(method):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self":
+                if isinstance(node.ctx, ast.Store):
+                    names.add(node.attr)
+                wanted.append(node.attr)
+    return names
+
+
+def locks_that_a_fork_forgets(tree, module=""):
+    """The lines on which a lock is made that no fork renews or waits for."""
+    inside = set()
+    for kind in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        compares = "_forks.process" in ast.unparse(kind)
+        watched = re.search(r"\bwatch\(", ast.unparse(tree)) is not None
+        again = renewed(kind) if watched else set()
+        for node in ast.walk(kind):
+            made = {id(part) for part in ast.walk(node) if makes_a_lock(part)}
+            kept = isinstance(node, (ast.Assign, ast.AnnAssign)) and {
+                part.attr
+                for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+                for part in ast.walk(target)
+                if isinstance(part, ast.Attribute)
+            }
+            if compares or (kept and kept <= again) or (module, kind.name) in SHORT_LIVED:
+                inside |= made
+    for node in ast.walk(tree):
+        if makes_a_lock(node) and id(node) not in inside:
+            yield node.lineno
+
+
+@pytest.mark.parametrize("path", ALL_MODULES, ids=IDS)
+def test_every_lock_is_free_in_a_forked_child(path):
+    """See _forks.py for the three ways; the contract of stores forks by itself."""
+    if dotted(path) not in ("_forks", "stores.workers"):
+        found = list(locks_that_a_fork_forgets(parsed(path), dotted(path)))
+        assert not found, f"{path}: lines {found}: make it a ForkLock, or renew it in _after_fork"
+
+
+def test_locks_that_a_fork_forgets_are_found():
+    module = "import threading\n_lock = threading.RLock()\n"
+    kind = "class A(Forked):\n def __init__(self):\n  self._a = Lock()\n  watch(self)\n"
+    renewing = " def _after_fork(self):\n  self._{} = Lock()\n"
+    for text, lines in (
+        (module, [2]),
+        (kind, [3]),
+        (kind + renewing.format("b"), [3]),
+        (kind + renewing.format("a"), []),
+        (kind.replace("watch", "keep") + renewing.format("a"), [3, 6]),
+        ("class _Answer:\n there = Event()\n", [2]),
+    ):
+        assert list(locks_that_a_fork_forgets(ast.parse(text))) == lines, text
+
+
+def test_no_short_life_has_outlived_its_use():
+    kinds = {
+        (dotted(path), node.name)
+        for path in ALL_MODULES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert set(SHORT_LIVED) <= kinds
+
+
+def test_nothing_else_has_hooks_at_forks():
+    """One place decides about the order."""
+    for path in ALL_MODULES:
+        if dotted(path) != "_forks":
+            assert "register_at_fork" not in path.read_text(encoding="utf-8"), path
 
 
 # -- public names ----------------------------------------------------------------------------------

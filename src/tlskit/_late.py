@@ -14,12 +14,14 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ._forks import ForkLock
+
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
 else:  # they bring inspect and tempfile, and are no more than a shape
     Loader = MetaPathFinder = object
 
-_lock = threading.RLock()
+_lock = ForkLock()
 _wanted: dict[str, list[Callable[[], object]]] = {}
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import ssl
 import sys
-import threading
 from collections import OrderedDict
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -22,6 +21,7 @@ from ._core.directory import Directory
 from ._core.trust import TrustStore, source
 from ._core.wiped import wipe
 from ._digest import sha256
+from ._forks import ForkLock
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -38,7 +38,7 @@ _WELL_KNOWN_FILES = (
 )
 _WELL_KNOWN_DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 
-_lock = threading.Lock()
+_lock = ForkLock()
 _stores: OrderedDict[tuple[object, ...], TrustStore] = OrderedDict()
 _files: OrderedDict[str, tuple[files.FileState, bytes]] = OrderedDict()  # and their digests
 _directories: OrderedDict[str, Directory] = OrderedDict()
@@ -289,13 +289,3 @@ def _keep(into: OrderedDict[Any, T], key: object, value: T, *, replace: bool = F
         while len(into) > _KEPT:
             into.popitem(last=False)
     return value
-
-
-if hasattr(
-    os, "register_at_fork"
-):  # a child must not inherit the lock in the hands of a thread that it lacks
-    os.register_at_fork(
-        before=_lock.acquire,
-        after_in_child=_lock.release,
-        after_in_parent=_lock.release,
-    )

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import ssl
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -27,6 +26,7 @@ from typing import Any, NamedTuple
 from ._connection.bridge import wrap_stdlib_bio
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
+from ._forks import ForkLock
 from ._late import forget, when_imported
 from ._stdlib import classes as stdlib
 from ._stdlib.dormant import ContextType
@@ -62,7 +62,7 @@ class _Place(NamedTuple):
     now: Any
 
 
-_lock = threading.RLock()
+_lock = ForkLock()
 _places: dict[tuple[int, str], _Place] = {}
 _LOOPS = ("asyncio", "uvloop")  # the second imports the first
 _in_loops: list[Any] = []  # the installation of tlskit.aio, if there is one

@@ -111,6 +111,11 @@ class Background:
         except BaseException as error:
             self._error = error
 
+    def ended(self, seconds: float) -> bool:
+        """Whether it ends within that many seconds."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
     def result(self, timeout: float = 30) -> Any:
         self._thread.join(timeout)
         assert not self._thread.is_alive(), "the thread did not end"

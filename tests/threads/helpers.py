@@ -1,11 +1,15 @@
-"""A server's handshake that waits for its store."""
+"""A server's handshake that waits for its store; a forked child."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tlskit
@@ -13,6 +17,28 @@ import tlskit
 from ..support import raw
 from ..support.pairs import Background, memory_pair
 from ..support.raw import Stage
+
+
+def in_child(work: Callable[[], Any]) -> int:
+    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when
+    nothing was raised.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # Python 3.12 warns where there are threads
+        pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            signal.alarm(10)
+            work()
+            status = 0
+        except BaseException as error:
+            print(repr(error), file=sys.stderr)
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class Slow(tlskit.MemoryStore):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import socket
 import ssl
-import sys
 import threading
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +26,7 @@ from ..support.pairs import (
 )
 from ..support.pki import PKI
 from ..support.raw import Stage, readable, until
-from .helpers import asking
+from .helpers import asking, in_child
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -37,28 +34,6 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 @pytest.fixture
 def stage(pki: PKI, version: tlskit.TLSVersion) -> Stage:
     return Stage(pki, version)
-
-
-def in_child(work: Callable[[], Any]) -> int:
-    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when
-    nothing was raised.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # Python 3.12 warns where there are threads
-        pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            signal.alarm(10)
-            work()
-            status = 0
-        except BaseException as error:
-            print(repr(error), file=sys.stderr)
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def test_child_goes_on_with_the_connection(stage: Stage) -> None:

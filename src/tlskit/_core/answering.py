@@ -7,22 +7,12 @@ there, begins anew.
 
 from __future__ import annotations
 
-import os
 from threading import RLock
 from typing import Protocol
 
-process = object()  #: another one in every forked child: whoever has locks compares it
-_choosing = RLock()
+from .. import _forks
 
-
-def _in_child() -> None:
-    global process, _choosing
-    process = object()
-    _choosing = RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+_lock = _forks.ForkLock()
 
 
 class Answering:
@@ -34,7 +24,7 @@ class Answering:
 
     def __init__(self, *, usable: bool = True) -> None:
         self._lock = RLock()
-        self._process = process if usable else None
+        self._process = _forks.process if usable else None
 
     def begin(self, seconds: float) -> bool:
         """Take the lock, and return whether that was possible in time; -1: wait for ever."""
@@ -56,7 +46,7 @@ class Pausing(Protocol):
 
 def answering_of(connection: Pausing) -> Answering:
     """The one of this connection in this process, the same for all threads that ask."""
-    with _choosing:
-        if connection._answering._process is not process:
+    with _lock:
+        if connection._answering._process is not _forks.process:
             connection._answering = Answering()
         return connection._answering

@@ -9,7 +9,7 @@ from __future__ import annotations
 from threading import RLock
 from typing import Any
 
-from . import answering
+from .. import _forks
 
 _NO_SLOTS: tuple[str, ...] = ()  # its subclasses have them
 
@@ -24,19 +24,19 @@ class Directions:
     _sends: Any
 
     def _renew_locks(self) -> None:
-        self._process = answering.process
+        self._process = _forks.process
         self._receives, self._sends = RLock(), RLock()
 
     @property
     def _receiving(self) -> Any:
         """The lock of the bytes that come."""
-        if self._process is not answering.process:
+        if self._process is not _forks.process:
             self._renew_locks()
         return self._receives
 
     @property
     def _sending(self) -> Any:
         """The lock of the bytes that go."""
-        if self._process is not answering.process:
+        if self._process is not _forks.process:
             self._renew_locks()
         return self._sends

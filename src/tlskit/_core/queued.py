@@ -21,8 +21,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .. import _forks
 from ..errors import SSLError, SSLWantReadError
-from . import answering
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
 from .directions import Directions
@@ -76,7 +76,7 @@ class Queued(Directions, Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
-        if self._process is not answering.process:
+        if self._process is not _forks.process:
             self._renew_locks()
         receiving = self._receives
         try:  # `with` costs three times as much
@@ -142,7 +142,7 @@ class Queued(Directions, Connection):
             one = _take()
         except IndexError:
             one = Spare(ROOM)
-        if self._process is not answering.process:
+        if self._process is not _forks.process:
             self._renew_locks()
         sending = self._sends
         try:

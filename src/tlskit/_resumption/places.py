@@ -22,8 +22,8 @@ from threading import RLock
 from typing import TypeVar
 
 from .._digest import sha256
+from .._forks import Forked, watch
 from ..sessions.binding import Binding
-from ..stores.forks import Forked, watch
 
 PEERS_REMEMBERED = 4096
 _Value = TypeVar("_Value")

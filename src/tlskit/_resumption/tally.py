@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from threading import RLock
 
-from ..stores.forks import Forked, watch
+from .._forks import Forked, watch
 from .reasons import Resumed, Resumption
 
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from .._core import files
+from .._forks import Forked, watch
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("tlskit")
 
 
-class Watcher:
+class Watcher(Forked):
     """Looks at files now and then, and reloads a context when they have changed. `ctx.watch` makes
     it.
 
@@ -50,10 +51,14 @@ class Watcher:
         self.last_error: Exception | None = None
         self._paths = tuple(paths)
         self._reload, self._on_reload, self._on_error = reload, on_reload, on_error
+        self._after_fork()
+        self._seen = self._look()
+        watch(self)
+
+    def _after_fork(self) -> None:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._seen = self._look()
 
     def check(self) -> bool:
         """Look at the files now, reload the context if they have changed, and return whether it

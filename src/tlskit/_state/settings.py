@@ -20,8 +20,8 @@ from threading import RLock, get_ident
 from typing import Any
 
 from .._core.trust import TrustStore
+from .._forks import Forked, watch
 from .._resumption.tally import Tally
-from ..stores.forks import Forked, watch
 from .caches import Caches
 from .state import State
 from .table import DEFAULTS, TABLE

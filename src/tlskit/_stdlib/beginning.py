@@ -6,20 +6,14 @@ of its parent's had.
 
 from __future__ import annotations
 
-import os
 import ssl
-from threading import RLock
 from typing import TypeVar
 
+from .._forks import ForkLock
 from . import classes as stdlib
 
 _Kind = TypeVar("_Kind", bound=ssl.SSLContext)
-_lock = RLock()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
+_lock = ForkLock()
 
 
 def begun(kind: type[_Kind], protocol: int) -> _Kind:

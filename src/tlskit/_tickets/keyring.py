@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._core.paths import without_values
 from .._core.tickets import Ring
+from .._forks import Forked, watch
 from .given import MOST_PERIODS, digest_of, keys_of, secrets_of
 from .sources import CallbackSource, FileSource, Source, whole
 from .wiping import wiper
@@ -61,7 +62,7 @@ class TicketStats:
     """How often a new key has begun to encrypt."""
 
 
-class TicketKeyring:
+class TicketKeyring(Forked):
     """Ticket keys: the first one encrypts, the others only decrypt, and a ticket under one of those
     is renewed.
 
@@ -87,7 +88,7 @@ class TicketKeyring:
 
     __slots__ = (
         "__weakref__", "_digest", "_every", "_keys", "_kind", "_lifetime", "_lock", "_next",
-        "_period", "_pid", "_problem", "_reader",
+        "_period", "_problem", "_reader",
         "_source",
     )  # fmt: skip
 
@@ -106,11 +107,12 @@ class TicketKeyring:
         self._source: Source | None = None
         self._every = self._next = 0.0
         self._reader = 0  # the thread that is reading the source
-        self._lock, self._pid = Lock(), os.getpid()
+        self._lock = Lock()
         self._problem: Exception | None = None
         self._digest = b""  # of the keys that the source returned last
         self._keys = Ring(kind, period, lifetime)
         wiper.watch(self._keys)
+        watch(self)
 
     @classmethod
     def fleet(
@@ -306,7 +308,7 @@ class TicketKeyring:
             )
         if self._reader == get_ident():
             raise RuntimeError("refresh() would call the very function that is calling it")
-        with self._locked():
+        with self._lock:
             return self._read(forced=True)
 
     @property
@@ -319,16 +321,16 @@ class TicketKeyring:
         """
         return self._problem
 
-    def _locked(self) -> Lock:
-        if self._pid != os.getpid():  # a thread that held it did not come along into the child
-            self._lock, self._pid = Lock(), os.getpid()
-        return self._lock
+    def _after_fork(self) -> None:
+        self._lock = Lock()
+        if self._reader != get_ident():
+            self._reader = 0
 
     def _before_connection(self) -> None:
         """Check the source for changes, if it is time and no other thread is doing so."""
         if self._source is None or monotonic() < self._next:
             return
-        lock = self._locked()
+        lock = self._lock
         if not lock.acquire(blocking=False):
             return
         try:

@@ -8,20 +8,21 @@ starts with the first ring, ends with the last one, and starts again in a forked
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from weakref import WeakSet
 
 from .._core.tickets import Ring
+from .._forks import Forked, watch
 
 _LONGEST = 3600.0  # seconds; the clock may be changed meanwhile
 
 
-class Wiper:
+class Wiper(Forked):
     """The thread and its rings. Any thread may use it."""
 
     def __init__(self) -> None:
         self._begin([])
+        watch(self)
 
     def _begin(self, rings: list[Ring]) -> None:
         self._changed = threading.Condition()
@@ -40,8 +41,7 @@ class Wiper:
         with self._changed:
             self._changed.notify()
 
-    def after_fork(self) -> None:
-        """Start again in a forked child, which has none of its parent's threads."""
+    def _after_fork(self) -> None:
         self._begin(rings := list(self._rings))
         if rings:
             with self._changed:
@@ -64,6 +64,3 @@ class Wiper:
 
 
 wiper = Wiper()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=wiper.after_fork)

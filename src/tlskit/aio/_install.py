@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import ssl as module_ssl
 import sys
-import threading
 from asyncio import selector_events
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from .._context import SSLContext
+from .._forks import ForkLock
 from .._late import forget, when_imported
 from . import _connect, _sendfile, _server, _upgrade
 from ._connect import takes
 from ._transport import SSLTransport
 
-_lock = threading.RLock()
+_lock = ForkLock()
 _places: list[tuple[type, str, Any, Any]] = []  # where, its name, what stood there, what does now
 _calls = 0
 _MISSING = object()

@@ -8,16 +8,16 @@ exceed the bound wait: their sockets stay readable, so the loop asks again in it
 from __future__ import annotations
 
 import asyncio
-import threading
 from asyncio import selector_events
 from time import perf_counter
 from weakref import WeakKeyDictionary
 
 from .._core.stream import Stage
+from .._forks import ForkLock
 
 _BOUND = 0.01  # seconds of handshakes in one turn
 
-_lock = threading.Lock()
+_lock = ForkLock()
 _all: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
 
 

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .forks import Forked, watch
+from .._forks import Forked, watch
 from .helper import LOOP_PATIENCE, Helper, in_event_loop
 from .memory import MemoryStore
 from .store import SessionStore, UnreadableEntry, unreadable
@@ -296,9 +296,8 @@ class _Health(Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        self._lock = (
-            RLock()
-        )  # a finaliser or a signal handler may interrupt, with a connection of its own
+        # A finaliser or a signal handler may interrupt, with a connection of its own.
+        self._lock = RLock()
         self._bad, self._lost = 0, 0.0  # bad calls in a row, and what they took
         self._rest, self._resting_until = 0.0, 0.0
         # When the probe counts as lost, and another may be made; 0: no probe is under way.

@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Any, Protocol
 
 from .._digest import sha256
-from .forks import Forked, watch
+from .._forks import Forked, watch
 from .seal import Seal, Secrets
 from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 

@@ -10,7 +10,7 @@ from functools import partial
 from threading import RLock
 from typing import Any, NamedTuple
 
-from .forks import Forked, watch
+from .._forks import Forked, watch
 from .store import Entry, Unpicklable, check_key, closed, lifetime
 
 #: A monotonic clock, which goes on while the machine sleeps where the system has such a clock.

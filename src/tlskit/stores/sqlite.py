@@ -27,9 +27,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.paths import named_path, without_values
+from .._forks import Forked, watch
 from .database import busy, bytes_used, connect, damaged, transaction
 from .files import private_file, secret_file
-from .forks import Forked, watch
 from .seal import Seal, Secrets
 from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 
@@ -114,7 +114,8 @@ class SQLiteStore(Unpicklable, Forked):
             raise ValueError("an SQLiteStore needs a file: MemoryStore keeps sessions in memory")
         self.path: str = os.path.abspath(name)
         self._size, self._timeout, self._now = size, timeout, clock
-        self._lock, self._locked_for_fork = Lock(), False
+        self._lock = Lock()
+        self._locked_for_fork = False
         self._puts = (
             size  # since the number of values was seen to: the first one of each process sees to it
         )

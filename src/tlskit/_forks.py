@@ -1,0 +1,132 @@
+"""What becomes of locks when a process forks. A child has no thread but the one that forked, and
+must never wait for what another thread of its parent held.
+
+There are three ways, and `tests/test_architecture.py` sees to it that every lock goes one of them:
+
+- The lock of a module is a `ForkLock`: a fork waits until no other thread holds it. So a child does
+  not see half of what was being changed, either.
+- The lock of an object is made anew in the child: the object is `Forked`, and watched.
+- Objects too many to be watched, connections, compare `process` before they use a lock.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from threading import RLock
+from time import monotonic
+
+_PATIENCE = 5.0  # seconds that a fork waits for a lock, then it goes on without; as in tk_fork.c
+
+process = object()  #: another one in every forked child
+
+
+class ForkLock:
+    """A reentrant lock that a fork waits for. One that is not free by then is free in the child."""
+
+    __slots__ = ("_free", "_lock")
+
+    def __init__(self) -> None:
+        self._lock, self._free = RLock(), True
+        _locks.append(self)
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._lock.release()
+
+    def _before_fork(self) -> bool:
+        """Hold the lock for the fork, if it is free."""
+        self._free = self._lock.acquire(blocking=False)
+        return self._free
+
+    def _wait(self, seconds: float) -> bool:
+        if self._lock.acquire(timeout=max(0.0, seconds)):
+            self._lock.release()
+            return True
+        return False
+
+    def _after_fork_in_parent(self) -> None:
+        if self._free:
+            self._lock.release()
+
+    def _after_fork(self) -> None:
+        if self._free:
+            self._lock.release()
+        else:
+            self._lock = RLock()
+
+
+class Forked:
+    """An object with work to do at a fork, once it has been given to `watch`."""
+
+    __slots__ = ()
+
+    def _before_fork(self) -> None:
+        """Run in the parent, in the forking thread: finish anything that a fork must not
+        interrupt.
+        """
+
+    def _after_fork_in_parent(self) -> None:
+        """Undo `_before_fork`."""
+
+    def _after_fork(self) -> None:
+        """Run in the child before anything else does, while it has one thread. Takes no lock that
+        another thread may have held, and does not block.
+        """
+
+
+# As long as the process lives.
+_locks: list[ForkLock] = []
+# By identity. Not a WeakSet: those cannot be listed while another thread adds to them.
+_watched: weakref.WeakValueDictionary[int, Forked] = weakref.WeakValueDictionary()
+_forking: list[ForkLock | Forked] = []
+
+
+def watch(thing: Forked) -> None:
+    """Call the object's methods at every fork, for as long as the object lives."""
+    _watched[id(thing)] = thing
+
+
+def _before() -> None:
+    locks = _locks.copy()
+    _hold(locks)
+    found = (reference() for reference in _watched.valuerefs())
+    things = [thing for thing in found if thing is not None]
+    for thing in things:
+        thing._before_fork()
+    _forking[:] = [*locks, *things]
+
+
+def _hold(locks: list[ForkLock]) -> None:
+    """Hold all of them, or those that are free when patience ends. None is held while this waits
+    for another: their order is nobody's business then.
+    """
+    end = monotonic() + _PATIENCE
+    while True:
+        busy = next((lock for lock in locks if not lock._before_fork()), None)
+        if busy is None:
+            return
+        for lock in locks[: locks.index(busy)]:
+            lock._after_fork_in_parent()
+        if not busy._wait(end - monotonic()):
+            break
+    for lock in locks:
+        lock._before_fork()
+
+
+def _in_parent() -> None:
+    while _forking:
+        _forking.pop()._after_fork_in_parent()
+
+
+def _in_child() -> None:
+    global process
+    process = object()
+    while _forking:
+        _forking.pop()._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
