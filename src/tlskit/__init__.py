@@ -1,7 +1,7 @@
-"""TLS for Python with the sessions left in: `import tlskit as ssl`, and then more.
+"""TLS for Python, with the sessions left in: `import tlskit as ssl`, and then more.
 
-Everything the stdlib's `ssl` has is here under its own name. What is beyond it sits on the context
-(`ctx.sessions`, `ctx.security_level` ...) and on `SSLSession`.
+Everything in the stdlib's `ssl` is here under the same name. Everything else is reached from the
+context (`ctx.sessions`, `ctx.security_level` ...) and from `SSLSession`.
 """
 
 # ruff: noqa: I001  (names imported as themselves stay in one list, in the order of the alphabet)

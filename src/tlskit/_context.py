@@ -62,18 +62,17 @@ class SSLContext(  # type: ignore[misc]
 ):
     """Settings, certificates, trust and sessions for any number of connections.
 
-    A subclass of `ssl.SSLContext`, so that libraries that check for one take it. The base has an
-    SSL_CTX of its own that nothing uses: it is a client that trusts nobody, so whatever went past
+    A subclass of `ssl.SSLContext`, so that libraries that check for one accept it. The base class
+    has an unused SSL_CTX of its own: a client that trusts nobody, so that anything that bypassed
     tlskit would fail.
 
-    Settings may come from any thread, at any time. A connection has the settings that were in force
-    when it was made, all of them, whatever is set afterwards; see `configure` for several at once.
+    Any thread may change settings at any time. A connection keeps all the settings that were in
+    force when it was created; see `configure` for changing several at once.
 
     Attributes:
-        sslsocket_class, sslobject_class: what connections are made of: classes derived from
-            tlskit's or from the stdlib's. A
-            `_create` or an `__init__` of their own takes part in the making, before the handshake;
-            both get the same arguments.
+        sslsocket_class, sslobject_class: the classes of connections, derived from tlskit's or from
+            the stdlib's. Their own `_create` or `__init__` runs before the handshake; both get the
+            same arguments.
     """
 
     sslsocket_class: type[stdlib.SSLSocket] = SSLSocket
@@ -122,8 +121,8 @@ class SSLContext(  # type: ignore[misc]
 
     @property
     def sessions(self) -> ContextSessions:
-        """The session cache, its settings and its counters. `sessions.store` says where sessions
-        are kept.
+        """The session cache, its settings and its counters. `sessions.store` is where sessions are
+        kept.
         """
         return self._sessions
 
@@ -165,28 +164,28 @@ class SSLContext(  # type: ignore[misc]
         *,
         early_data: Buffer | None = None,
     ) -> SSLSocket:
-        """Put TLS over a connected, listening or unconnected stream socket, which becomes the
-        result's.
+        """Put TLS over a connected, listening or unconnected stream socket, and take ownership of
+        it.
 
         Args:
             sock: the socket; its descriptor moves into the result.
             server_side: whether this is the server's side.
             do_handshake_on_connect: make the handshake here, or in `connect`, or in the accepted
                 connection's own call.
-            suppress_ragged_eofs: read an end without close_notify as an ordinary end, if the
+            suppress_ragged_eofs: treat an end without close_notify as an ordinary end, if the
                 context's own `suppress_ragged_eofs` allows it.
             server_hostname: the server's name or address, for the ClientHello and for verification.
-            session: one to resume from. See `SSLSocket.session`.
-            early_data: bytes for the server that need not wait for the handshake (0-RTT): they go
-                out with the ClientHello when the session that is offered allows it, and otherwise
-                right after the handshake, so they always go first. **They can be replayed**, and
-                are not forward secret: only for what may safely be done twice, such as a GET. See
-                `early_data_status`.
+            session: a session to resume. See `SSLSocket.session`.
+            early_data: bytes to send without waiting for the handshake (0-RTT). They go out with
+                the ClientHello if the offered session allows it, and otherwise right after the
+                handshake; either way, they are sent first. **They can be replayed** and are not
+                forward secret: use them only for requests that are safe to repeat, such as a GET.
+                See `early_data_status`.
 
         Raises:
-            SSLCertVerificationError: the peer's certificate did not pass.
+            SSLCertVerificationError: the peer's certificate failed verification.
             SSLError: the handshake failed.
-            ValueError: the arguments contradict each other, or the context.
+            ValueError: the arguments contradict each other or the context.
         """
         kind: Any = combined(self.sslsocket_class, SSLSocket, stdlib.SSLSocket)
         early = _early(early_data, server_side)
@@ -213,8 +212,8 @@ class SSLContext(  # type: ignore[misc]
         *,
         early_data: Buffer | None = None,
     ) -> SSLObject:
-        """Put TLS over two byte queues: tlskit's MemoryBIO, the stdlib's, or any object of that
-        shape.
+        """Put TLS over two byte queues: tlskit's MemoryBIO, the stdlib's, or any object with the
+        same methods.
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
@@ -236,7 +235,7 @@ class SSLContext(  # type: ignore[misc]
     def _encode_hostname(self, hostname: str | bytes | None) -> str | None:
         if hostname is None:
             return None
-        plain = type(hostname) is str or type(hostname) is bytes  # else it may not be hashable
+        plain = type(hostname) is str or type(hostname) is bytes  # others may not be hashable
         return _encoded(hostname) if plain else _encoded.__wrapped__(hostname)
 
     def _wrap_bio(
@@ -249,7 +248,7 @@ class SSLContext(  # type: ignore[misc]
         owner: Any = None,
         session: SSLSession | None = None,
     ) -> Channel:
-        """The channel of an SSLObject, tlskit's or the stdlib's."""
+        """Make the channel of an SSLObject, tlskit's or the stdlib's."""
         kind, bios, extra = transport(incoming, outgoing)
         channel = kind(
             self,
@@ -272,9 +271,7 @@ class SSLContext(  # type: ignore[misc]
         owner: Any = None,
         session: SSLSession | None = None,
     ) -> Channel:
-        """The channel of somebody else's SSLSocket: of the stdlib's, or those of gevent and
-        eventlet.
-        """
+        """Make the channel of another library's SSLSocket: the stdlib's, gevent's or eventlet's."""
         channel = SocketChannel(
             self, owner, sock, server_side=server_side, server_hostname=server_hostname
         )
@@ -291,7 +288,7 @@ class SSLContext(  # type: ignore[misc]
         fd: int,
         session: SSLSession | None,
     ) -> Channel:
-        """The channel of an SSLSocket."""
+        """Make the channel of an SSLSocket."""
         channel = OwnChannel(
             self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
         )
@@ -355,7 +352,7 @@ class SSLContext(  # type: ignore[misc]
 dormant.settle(SSLContext)
 
 
-@lru_cache(maxsize=256)  # programs speak to few servers, and often
+@lru_cache(maxsize=256)  # programs talk to few servers, and often
 def _encoded(hostname: str | bytes) -> str:
     name = (
         hostname.encode("idna").decode("ascii")
@@ -375,9 +372,9 @@ def _check_bio(
     server_hostname: str | bytes | None,
     session: SSLSession | None,
 ) -> None:
-    """Refuse what contradicts itself, or warn of it, as the running Python's own does: 3.14.10
-    refuses, Debian's 3.11.2 warns. Others do neither, and a client without a name verifies a
-    certificate, but not whose it is: asyncio's `server_hostname=""` asks for that.
+    """Refuse contradictory arguments, or warn about them, as the running Python does: 3.14.10
+    refuses, Debian's 3.11.2 warns. The others do neither; there a client without a name verifies
+    the chain but not the name, which is what asyncio's `server_hostname=""` means.
     """
     if server_side and (server_hostname or session is not None) and observed.refuses_for_server():
         if server_hostname:

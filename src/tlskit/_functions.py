@@ -34,13 +34,13 @@ def create_default_context(
     capath: Any = None,
     cadata: str | Buffer | None = None,
 ) -> SSLContext:
-    """Return a context with secure settings, the same that the running Python's own has.
+    """Return a context with the same secure settings as the running Python's own.
 
     Args:
         purpose: SERVER_AUTH for clients (certificate and host name are verified), CLIENT_AUTH for
             servers.
-        cafile, capath, cadata: whom to trust, as in `load_verify_locations`; the machine's
-            authorities when left out.
+        cafile, capath, cadata: whom to trust, as in `load_verify_locations`; by default the
+            machine's authorities.
     """
     context = SSLContext(_protocol_for(purpose))
     context.verify_flags |= flags_of_default_context()
@@ -61,9 +61,7 @@ def _create_unverified_context(
     capath: Any = None,
     cadata: str | Buffer | None = None,
 ) -> SSLContext:
-    """Return a context that, unless told otherwise, verifies nothing: what the standard library's
-    modules begin with.
-    """
+    """Return a context that by default verifies nothing, as the stdlib's modules use it."""
     default = _protocol_for(purpose)
     context = SSLContext(default if protocol is None else protocol)
     context.check_hostname = check_hostname
@@ -85,7 +83,7 @@ def get_server_certificate(
     ca_certs: Any = None,
     timeout: Any = ...,
 ) -> str:
-    """Return the certificate of the server at `addr` in PEM, verified only when `ca_certs` is
+    """Return the certificate of the server at `addr` in PEM, verified only if `ca_certs` is
     given.
     """
     mode = VerifyMode.CERT_NONE if ca_certs is None else VerifyMode.CERT_REQUIRED
@@ -97,7 +95,7 @@ def get_server_certificate(
     ):
         der = wrapped.getpeercert(True)
     if der is None:
-        raise ssl.SSLError(1, "the server has shown no certificate")
+        raise ssl.SSLError(1, "the server sent no certificate")
     return DER_cert_to_PEM_cert(der)
 
 
@@ -123,10 +121,9 @@ def wrap_socket(
     suppress_ragged_eofs: bool = True,
     ciphers: str | None = None,
 ) -> SSLSocket:
-    """Put TLS over a socket, by default without verifying anything: what Python dropped in 3.12,
-    and has before.
+    """Put TLS over a socket, by default without verifying anything. Python has this up to 3.11.
 
-    Deprecated: use `SSLContext.wrap_socket`, which says what its arguments mean.
+    Deprecated: use `SSLContext.wrap_socket`.
     """
     warnings.warn(
         "ssl.wrap_socket() is deprecated, use SSLContext.wrap_socket()",
@@ -173,7 +170,7 @@ def _trust_and_log(
     if keylog and not sys.flags.ignore_environment:
         try:
             context.keylog_filename = keylog
-        except (OSError, ValueError) as error:  # an aid to whoever debugs must not stop a program
+        except (OSError, ValueError) as error:  # a debugging aid must not stop a program
             warnings.warn(
                 f"SSLKEYLOGFILE cannot be written to, and no secrets are logged: {error}",
                 RuntimeWarning,

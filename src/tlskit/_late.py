@@ -1,7 +1,7 @@
-"""Do something when a module is there: now, or after somebody has imported it.
+"""Run a callback once a module has been imported: now, or when the program imports it.
 
-So that `inject_into_ssl` can reach the event loops of a program that has not imported asyncio yet,
-without importing it for a program that never will.
+This is how `inject_into_ssl` reaches the event loops of a program that has not imported asyncio
+yet, without importing it for programs that never will.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ._forks import ForkLock
 
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
-else:  # they bring inspect and tempfile, and are no more than a shape
+else:  # the protocols there would import inspect and tempfile
     Loader = MetaPathFinder = object
 
 _lock = ForkLock()
@@ -26,8 +26,8 @@ _wanted: dict[str, list[Callable[[], object]]] = {}
 
 
 def when_imported(name: str, callback: Callable[[], object]) -> None:
-    """Call `callback` now if module `name` is imported, else once it is. It must be quick, and must
-    not raise.
+    """Call `callback` now if module `name` has been imported, otherwise as soon as it is. The
+    callback must be quick and must not raise.
     """
     with _lock:
         module = sys.modules.get(name)
@@ -42,7 +42,7 @@ def when_imported(name: str, callback: Callable[[], object]) -> None:
 
 
 def forget(name: str, callback: Callable[[], object]) -> None:
-    """Take back what `when_imported` was asked for, if it has not happened."""
+    """Cancel a `when_imported` whose callback has not run yet."""
     with _lock:
         if callback in (callbacks := _wanted.get(name, [])):
             callbacks.remove(callback)
@@ -51,7 +51,7 @@ def forget(name: str, callback: Callable[[], object]) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds nothing by itself: it puts a `_Loader` around what the others find."""
+    """A finder that finds nothing itself, but wraps the other finders' loaders in a `_Loader`."""
 
     def __init__(self) -> None:
         self._inside = threading.local()
@@ -72,7 +72,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Loader(Loader):
-    """Loads as the loader it stands for, which the module gets to see, and calls back."""
+    """A loader that delegates to the real one, which the module sees, and then calls back."""
 
     def __init__(self, name: str, loader: Any) -> None:
         self._name, self._loader = name, loader

@@ -1,10 +1,9 @@
-"""Whom to trust: where the certificates of the public authorities are, and loading each file only
-once.
+"""Trust: finding the certificates of the public authorities, and loading each file only once.
 
-Parsing a bundle of authorities takes milliseconds, and a context with its own copy nearly a
-megabyte. So a store made from one file is kept for the process and shared by reference; a context
-that adds to it gets a copy first. Stores are kept by content, never by name: a file that was
-written anew is another source, however little its name and its times tell of it.
+Parsing a bundle of authorities takes milliseconds, and a copy of it in a context nearly a megabyte.
+So a trust store made from one file is kept for the process and shared by reference; a context that
+adds to it gets a copy first. Trust stores are kept by content, never by name: a rewritten file is
+another source, even if its name, size and times are the same.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ _directories: OrderedDict[str, Directory] = OrderedDict()
 
 
 class HasTrust(Protocol):
-    """What these functions change: whom a context trusts."""
+    """The part of a context that these functions change: whom it trusts."""
 
     trust: TrustStore
 
@@ -70,7 +69,7 @@ def default_locations() -> tuple[str | None, str | None]:
     directory = directory if directory and _is_any_directory(directory) else None
     if (
         file is None and directory is None and not named
-    ):  # whoever names a place that is empty means nobody
+    ):  # an empty place that the user named means to trust nobody
         file = next((p for p in _WELL_KNOWN_FILES if files.kind_of(p) == "file"), None)
         directory = (
             next((p for p in _WELL_KNOWN_DIRECTORIES if files.kind_of(p) == "directory"), None)
@@ -81,7 +80,7 @@ def default_locations() -> tuple[str | None, str | None]:
 
 
 def places() -> list[tuple[str, str]]:
-    """Where the default authorities are looked for, in order: whose place it is, and its path."""
+    """List the places of the default authorities in search order, each with its origin."""
     file_variable, usual_file, directory_variable, usual_directory = _usual_places()
     own = [("interpreter's file", usual_file), ("interpreter's directory", usual_directory)]
     named = (file_variable, directory_variable)
@@ -116,9 +115,7 @@ def _is_any_directory(paths: str) -> bool:
 
 
 def load_defaults(context: HasTrust) -> None:
-    """Trust the default authorities; silently none where the machine has none, as the stdlib
-    does.
-    """
+    """Trust the default authorities. Like the stdlib, do nothing if the machine has none."""
     file, directory = default_locations()
     if directory is not None and files.kind_of(directory) == "file":
         _load_default(context, file, None)
@@ -132,7 +129,7 @@ def _load_default(context: HasTrust, file: str | None, directory: str | None) ->
         return
     try:
         _load(context, file, directory, None, share_directory=True)
-    except (ssl.SSLError, OSError):  # without a single certificate, or gone: as good as none
+    except (ssl.SSLError, OSError):  # an empty or vanished file counts as none
         if file is not None:
             _load_default(context, None, directory)
 
@@ -143,7 +140,7 @@ def _load_default(context: HasTrust, file: str | None, directory: str | None) ->
 def load(
     context: HasTrust, cafile: str | None, capath: str | None, cadata: str | Buffer | None
 ) -> None:
-    """Trust what these hold, all or none of it.
+    """Trust the certificates in these, either all of them or, after an error, none.
 
     Args:
         cadata: PEM as text or bytes, or DER as bytes; comments may be in any language.
@@ -183,8 +180,8 @@ def _load(
     *,
     share_directory: bool = False,
 ) -> None:
-    # What a directory holds shows in a store once it was used: only the machine's own may show the
-    # same to everybody.
+    # Certificates from a directory appear in a trust store only once they have been used. So only
+    # the machine's own directories may be in a shared trust store.
     if context.trust.empty and cadata is None and (share_directory or capath is None):
         context.trust = _shared(cafile, capath)
         return
@@ -204,7 +201,9 @@ def _all_there(
     directories: tuple[Directory, ...],
     cadata: tuple[bytes, bool] | None,
 ) -> bool:
-    """Some libraries load the same authorities into a context again for every connection."""
+    """Whether the context already has these authorities. Some libraries load the same ones again
+    for every connection.
+    """
     if pem is not None and not store.holds(source("pem", pem)):
         return False
     there = {(d.path, d.digest) for d in store.directories}
@@ -226,7 +225,7 @@ def _filled(pem: bytearray | None, directories: tuple[Directory, ...]) -> TrustS
 
 
 def _shared(cafile: str | None, capath: str | None) -> TrustStore:
-    """The one store for the content of this file, and these directories."""
+    """Return the shared trust store for this file's content and these directories."""
     digest, pem = (b"", None) if cafile is None else _content(cafile)
     try:
         directories = _directories_of(capath)
@@ -238,18 +237,18 @@ def _shared(cafile: str | None, capath: str | None) -> TrustStore:
                 return store
         if cafile is not None and pem is None:
             pem = files.read(cafile)
-            if sha256(pem).digest() != digest:  # written anew in this very moment
+            if sha256(pem).digest() != digest:  # rewritten at this very moment
                 return _filled(pem, directories)
         store = _filled(pem, directories)
     finally:
         wipe(pem)
-    _ = store.identity  # nobody loads into it from now on
+    _ = store.identity  # which makes it immutable
     return _keep(_stores, key, store)
 
 
 def _content(path: str) -> tuple[bytes, bytearray | None]:
-    """A digest of a file's content, and the content, unless it was not read because it is the
-    same as before.
+    """Return a digest of a file's content, and the content itself unless the file is known not to
+    have changed.
     """
     state, tells = files.look(path)
     with _lock:
@@ -279,7 +278,7 @@ def _directory(path: str) -> Directory:
 
 
 def _keep(into: OrderedDict[Any, T], key: object, value: T, *, replace: bool = False) -> T:
-    """Keep a value among the last few; what another thread has kept meanwhile goes before it."""
+    """Cache a value among the last few. If another thread has cached one meanwhile, return that."""
     with _lock:
         if replace:
             into[key] = value

@@ -13,7 +13,7 @@ from ._core.paths import without_values
 
 
 class _Holder:
-    """What loads into a context, without a context."""
+    """A minimal context, to load trust into."""
 
     __slots__ = ("trust",)
 
@@ -34,10 +34,10 @@ class TrustStore:
 
     Raises:
         OSError: a file cannot be read.
-        SSLError: there is no certificate in a source, or one that cannot be read.
+        SSLError: a source has no certificate, or one that cannot be parsed.
         TypeError: a source has another type.
 
-    Two stores are equal when they trust the same, however it was loaded.
+    Two stores are equal if they trust the same certificates, however these were loaded.
     """
 
     __slots__ = ("_content",)
@@ -88,7 +88,7 @@ class TrustStore:
         return hash(self._content.identity)
 
     def __len__(self) -> int:
-        """How many certificates are in it; those of directories are not counted."""
+        """The number of certificates, not counting those in directories."""
         return self._content.count()["x509"]
 
     def __repr__(self) -> str:
@@ -97,7 +97,7 @@ class TrustStore:
         return f"<TrustStore: {counts['x509']} certificates, {counts['crl']} CRLs{places}>"
 
     def authorities(self) -> list[bytes]:
-        """Return the CA certificates in DER; those of directories are not among them."""
+        """Return the CA certificates in DER, without those in directories."""
         return self._content.authorities()
 
 

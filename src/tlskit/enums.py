@@ -1,5 +1,5 @@
-"""The flags and numbers: the stdlib's own types where it has them, so that both modules' values
-mix.
+"""Flags and numbers: the stdlib's own types where it has them, so that both modules' values can be
+mixed.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ __all__ = [
 
 
 class SessionCacheMode(IntFlag):
-    """What the session cache of a context does: `ctx.sessions.mode`. Corresponds to
+    """The mode of a context's session cache: `ctx.sessions.mode`. Corresponds to
     SSL_CTX_set_session_cache_mode(3).
     """
 
     OFF = CONST.SSL_SESS_CACHE_OFF
     """No session is kept for reuse."""
     CLIENT = CONST.SSL_SESS_CACHE_CLIENT
-    """Sessions of this side's client connections are offered to the cache."""
+    """Sessions of client connections are offered to the cache."""
     SERVER = CONST.SSL_SESS_CACHE_SERVER
-    """Sessions of this side's server connections are kept, to be resumed by their id."""
+    """Sessions of server connections are kept, to be resumed by their id."""
     BOTH = CLIENT | SERVER
     NO_AUTO_CLEAR = CONST.SSL_SESS_CACHE_NO_AUTO_CLEAR
-    """Do not flush what has expired at every 255th connection."""
+    """Expired sessions are not flushed automatically at every 255th connection."""
     NO_INTERNAL_LOOKUP = CONST.SSL_SESS_CACHE_NO_INTERNAL_LOOKUP
-    """A server does not look into OpenSSL's own cache."""
+    """A server does not look sessions up in OpenSSL's own cache."""
     NO_INTERNAL_STORE = CONST.SSL_SESS_CACHE_NO_INTERNAL_STORE
     """Sessions are not put into OpenSSL's own cache."""
     NO_INTERNAL = NO_INTERNAL_LOOKUP | NO_INTERNAL_STORE
     UPDATE_TIME = CONST.SSL_SESS_CACHE_UPDATE_TIME
-    """A session's time starts anew whenever it is resumed."""
+    """A session's timeout restarts whenever it is resumed."""
 
 
 class EarlyDataStatus(IntEnum):
-    """What became of early data: `conn.early_data_status`. Corresponds to
+    """The fate of early data: `conn.early_data_status`. Corresponds to
     SSL_get_early_data_status(3).
     """
 
     NOT_SENT = CONST.SSL_EARLY_DATA_NOT_SENT
-    """None came with the ClientHello."""
+    """The client sent none with its ClientHello."""
     REJECTED = CONST.SSL_EARLY_DATA_REJECTED
-    """It came, and the server did not take it; the client has sent it again after the handshake."""
+    """The server rejected it; the client has sent it again after the handshake."""
     ACCEPTED = CONST.SSL_EARLY_DATA_ACCEPTED
-    """The server took it."""
+    """The server accepted it."""

@@ -1,17 +1,17 @@
-"""The exceptions: the stdlib's own classes, so that `except ssl.SSLError` catches what tlskit
-raises, whoever imports it.
+"""The exceptions: the stdlib's own classes, so that `except ssl.SSLError` in any code catches what
+tlskit raises.
 
-Beside `library`, `reason`, `verify_code` and `verify_message`, an SSLError raised by tlskit has
+Besides `library`, `reason`, `verify_code` and `verify_message`, an SSLError raised by tlskit has
 
-- `errors`: the whole of OpenSSL's error queue, the oldest first, as `ErrorEntry`s;
+- `errors`: OpenSSL's complete error queue, the oldest entry first, as `ErrorEntry`s;
 - `alert_sent`, `alert_received`: the fatal alert of this connection, a number with its RFC name in
   `.name`, or None;
-- `hint`: what happened, on whose side, and what to try; the end of the message too. An OSError or a
+- `hint`: what happened, on whose side, and what to try; the message ends with it. An OSError or a
   TimeoutError of a handshake has one as well;
-- `verify_depth`, `certificate`: for a failed verification, how far from the peer's own certificate
-  (0) the refused one stands, and that certificate in DER;
-- `peer_chain`, `verified_so_far`: the certificates that the peer sent, and the chain as far as it
-  could be built from them, in DER, the peer's own first.
+- `verify_depth`, `certificate`: for a failed verification, the refused certificate's position in
+  the chain (0 is the peer's own), and that certificate in DER;
+- `peer_chain`, `verified_so_far`: the certificates that the peer sent, and the part of the chain
+  that could be built from them, in DER, the peer's own first.
 """
 
 from __future__ import annotations

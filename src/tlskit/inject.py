@@ -1,17 +1,16 @@
-"""Put tlskit in the place of `ssl` for a whole process, and take it out again.
+"""Make a whole process use tlskit in place of `ssl`, and undo that.
 
-What is replaced are names, never objects: `ssl.SSLContext`, `ssl.MemoryBIO`, `ssl.SSLSession`, what
-the module says of its OpenSSL, and the copies that other modules have made with `from ssl import
-...`, each found by looking, and noted with what stood there. Everything else of `ssl` stays the
-stdlib's own: its functions look `SSLContext` up when they are called, so they make contexts of
-tlskit; `SSLSocket`, `SSLObject` and the exceptions are base classes of tlskit's, or the same.
+Only names are replaced, never objects: `ssl.SSLContext`, `ssl.MemoryBIO`, `ssl.SSLSession`, the
+module's OpenSSL version, and the copies in modules that did `from ssl import ...`. Each replaced
+name is recorded together with its former value. Everything else in `ssl` stays. The stdlib's
+functions look up `SSLContext` when they are called, so they make tlskit contexts; `SSLSocket`,
+`SSLObject` and the exceptions are the base classes of tlskit's, or identical.
 
-Contexts that were made before go on as they are, also with a MemoryBIO of tlskit's
-(`_bridge.wrap_stdlib_bio`), and are instances of `ssl.SSLContext` as before
-(`_dormant.ContextType`). Contexts of tlskit's go on after it was taken out. These two provisions
-stay when tlskit is taken out: see `_reconcile`.
+Contexts that were made before the injection keep working, even with a tlskit MemoryBIO
+(`wrap_stdlib_bio`), and are still instances of `ssl.SSLContext` (`ContextType`). tlskit contexts
+keep working after the extraction, so these two provisions stay in place: see `_reconcile`.
 
-Whoever comes last stands in front: what somebody else has put in the place of ours meanwhile is not
+If another library has replaced one of these names after tlskit did, its replacement is not
 touched.
 """
 
@@ -39,22 +38,20 @@ _ORIGINALS = {
     "MemoryBIO": stdlib.MemoryBIO,
     "SSLSession": stdlib.SSLSession,
 }
-#: Of these, tlskit's are subclasses: `isinstance` has to find the stdlib's.
+#: tlskit's classes derive from these, so that `isinstance` with the stdlib's class holds.
 _BASES = {"SSLSocket": stdlib.SSLSocket, "SSLObject": stdlib.SSLObject}
-#: What a program asks the module about before it uses a context: the answers are those of the
-#: contexts it will get.
+#: What programs read from the module before they use a context: it must describe tlskit contexts.
 _ANSWERS = (
     "HAS_", "OPENSSL_VERSION", "_OPENSSL_API_VERSION", "CHANNEL_BINDING_TYPES", "OP_ENABLE_KTLS",
     "OP_LEGACY_SERVER_CONNECT", "get_sigalgs",
 )  # fmt: skip
-#: Packages that have a copy of the stdlib's class for certain, so that one of ours in them has come
-#: by way of `ssl`.
+#: Packages that certainly copy the stdlib's class, so a tlskit class in them came through `ssl`.
 _TAKERS = {"aiohttp", "botocore", "pip", "requests", "urllib3"}
 _MISSING = object()
 
 
 class _Place(NamedTuple):
-    """A name that was replaced: where, what stood there, and what stands there now."""
+    """A replaced name: its place, its former value, and its present one."""
 
     owner: Any
     name: str
@@ -66,32 +63,33 @@ _lock = ForkLock()
 _places: dict[tuple[int, str], _Place] = {}
 _LOOPS = ("asyncio", "uvloop")  # the second imports the first
 _in_loops: list[Any] = []  # the installation of tlskit.aio, if there is one
-_calls = 0  # of inject_into_ssl that nobody has taken back
-_blocks = 0  # `with` statements that are open
-_round = 0  # counts extract_from_ssl: what began before it ended with it
+_calls = 0  # of inject_into_ssl that have not been undone
+_blocks = 0  # open `with` statements
+_round = 0  # counts calls of extract_from_ssl, each of which ends all blocks that began before it
 
 
 def inject_into_ssl(*, store: SessionStore | bool | None = None) -> Injection:
-    """Let every library that uses `ssl` use tlskit, from now on and in the whole process.
+    """Make every library in this process that uses `ssl` use tlskit from now on.
 
-    Call it early, before other threads make connections and, for the sake of speed, before uvloop
-    is imported. A second call does no harm; it also finds copies of the stdlib's classes that were
-    made since. As a context manager (`with inject_into_ssl():`) it ends with the last block that is
-    open, unless it was also called outside of one.
+    Call it early, before other threads make connections and, for speed, before uvloop is imported.
+    Calling it again is harmless, and also replaces copies of the stdlib's classes that were made
+    since. As a context manager (`with inject_into_ssl():`), it is undone when the last open block
+    ends, unless it was also called outside of a block.
 
     Args:
-        store: let every client's context that is made from now on resume by itself, from this
-            store; True for one in memory. They share what they would verify alike. The last store
-            that was given counts; it ends with the injection, but not for contexts that have it.
+        store: resume sessions automatically, from this store, in every client context that is made
+            from now on; True means a store in memory. Contexts share sessions only if their
+            verification policies are equal. The most recently given store is used; new contexts
+            stop getting it when the injection ends.
 
     Returns:
-        The context manager. There is no need to keep it.
+        The context manager, which may be ignored.
 
     Raises:
-        TypeError, ValueError: `store` is no session store, or keeps plain text outside the process.
-            Nothing is replaced.
+        TypeError, ValueError: `store` is not a session store, or keeps sessions unencrypted outside
+            the process. Nothing is replaced.
 
-    Thread-safe. Corresponds to nothing in OpenSSL.
+    Thread-safe.
     """
     global _calls
     chosen = MemoryStore() if store is True else store
@@ -111,12 +109,10 @@ def inject_into_ssl(*, store: SessionStore | bool | None = None) -> Injection:
 
 
 def extract_from_ssl() -> None:
-    """Take tlskit out of `ssl` again, however often it was put in: every name gets back what stood
-    there.
+    """Undo `inject_into_ssl`, however often it was called: restore the former value of every name.
 
-    What was made with tlskit goes on working. A module that was imported meanwhile and says `from
-    ssl import SSLContext` keeps tlskit's class. Without tlskit in `ssl`, nothing happens.
-    Thread-safe.
+    Objects made with tlskit keep working. A module that was imported meanwhile and did `from ssl
+    import SSLContext` keeps tlskit's class. Without an injection, nothing happens. Thread-safe.
     """
     global _calls, _blocks, _round
     with _lock:
@@ -126,9 +122,7 @@ def extract_from_ssl() -> None:
 
 
 class Injection:
-    """What `inject_into_ssl` returns: `with` it, tlskit is in the place of `ssl` until the end of
-    the block.
-    """
+    """The result of `inject_into_ssl`: a context manager that ends the injection with its block."""
 
     __slots__ = ("_counted", "_round")
 
@@ -139,7 +133,7 @@ class Injection:
         global _calls, _blocks
         with _lock:
             if self._counted and self._round == _round:
-                _calls -= 1  # this call was the beginning of a block
+                _calls -= 1  # this call only began a block
             else:
                 _put_in()
             self._round, self._counted = _round, False
@@ -172,18 +166,16 @@ def _put_in() -> None:
                 _replace(ssl, name, value)
             elif (
                 _home(here) in theirs
-            ):  # of somebody who has replaced more than the classes, to go with a class of his own
+            ):  # a library that has replaced more than the classes, to go with its own class
                 _replace(ssl, name, _BASES.get(name) or getattr(ours, name))
         for module, names in _modules(theirs | {"ssl", "_ssl", "tlskit", "_tlsbind"}):
             for name, kind in _CLASSES.items():
                 for alias in (name, "_" + name):
                     if id(names.get(alias)) in found[name]:
-                        with suppress(
-                            Exception
-                        ):  # a module that does not let itself be changed keeps what it has
+                        with suppress(Exception):  # a read-only module keeps its value
                             _replace(module, alias, kind)
         for module, name, make in _preloaded():
-            with suppress(Exception):  # the old one goes on working
+            with suppress(Exception):  # the old one keeps working
                 _replace(module, name, _like(make(), vars(module)[name]))
         for name in _LOOPS:
             when_imported(name, _put_into_loops)
@@ -193,26 +185,24 @@ def _put_in() -> None:
 
 
 def _put_into_loops() -> None:
-    """asyncio is there, or uvloop: let the loops use this transport. To import it here would cost
-    a program that does not use it several times what tlskit does.
+    """Make the event loops use tlskit's transport, once asyncio or uvloop has been imported.
+    Importing asyncio here would cost programs without it several times what tlskit costs.
     """
     from .aio._install import install, put_in_uvloop
 
     with _lock:
         if not _places:
-            return  # tlskit was taken out meanwhile
+            return  # the injection has ended meanwhile
         if not _in_loops:
             _in_loops.append(install())
-        put_in_uvloop()  # it may have begun its import before
+        put_in_uvloop()  # whose import may have begun before
 
 
 def _reconcile() -> None:
-    """Let what is the stdlib's, and what has tlskit's classes, meet each other: from now on and for
-    good.
+    """Make the stdlib's contexts accept tlskit's MemoryBIO, permanently.
 
-    Whoever asks `ssl` for a class meanwhile keeps it, in compiled code for one (uvloop), and meets
-    contexts of the stdlib's also after tlskit was taken out. Nothing is taken from them by this,
-    and they take a MemoryBIO more.
+    Code that got a class from `ssl` during the injection may keep it, as uvloop's compiled code
+    does, and use it with stdlib contexts later. The stdlib's contexts lose nothing by this.
     """
     if "_wrap_bio" not in vars(stdlib.SSLContext):
         stdlib.SSLContext._wrap_bio = wrap_stdlib_bio  # type: ignore[attr-defined]
@@ -220,7 +210,7 @@ def _reconcile() -> None:
 
 
 def _home(value: Any) -> str:
-    """The package that a class or a function comes from."""
+    """Return the package that a class or a function comes from."""
     return str(getattr(value, "__module__", "")).partition(".")[0]
 
 
@@ -233,14 +223,14 @@ def _replace(owner: Any, name: str, value: Any) -> None:
 
 
 def _modules(without: set[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The modules that are loaded, with their names, except those of these packages."""
+    """Iterate over the loaded modules and their names, except those of these packages."""
     for name, module in sys.modules.copy().items():
         if name.partition(".")[0] in without:
             continue
         try:
             names = object.__getattribute__(
                 module, "__dict__"
-            )  # asked like this, a lazy module stays as lazy as it is
+            )  # read this way, a lazy module is not loaded
         except AttributeError:
             continue
         if isinstance(names, dict):
@@ -251,7 +241,7 @@ def _modules(without: set[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
 
 
 def _preloaded() -> Iterator[tuple[Any, str, Callable[[], Any]]]:
-    """Where such a context of the stdlib's is, and how the library makes it."""
+    """Iterate over such stdlib contexts: where they are, and how the library makes them."""
     for path, module in sys.modules.copy().items():
         for suffix, name, make in _RECIPES:
             if (path == suffix or path.endswith("." + suffix)) and type(
@@ -278,9 +268,7 @@ _RECIPES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 
 def _like(made: Any, before: ssl.SSLContext) -> Any:
-    """The context that the library has made again, with what a program has changed in the first
-    one.
-    """
+    """Return the library's context made again, with the program's changes to the first one."""
     made.check_hostname = False
     for name in (
         "verify_mode",
@@ -312,16 +300,15 @@ def _take_out() -> None:
         _in_loops.pop().undo()
     for place in reversed(_places.values()):
         if vars(place.owner).get(place.name) is not place.now:
-            continue  # somebody else has been here since
-        with suppress(Exception):  # the others get theirs back, whatever this module thinks of it
+            continue  # another library has replaced it since
+        with suppress(Exception):  # go on with the others, even if this module refuses
             if place.before is _MISSING:
                 delattr(place.owner, place.name)
             else:
                 setattr(place.owner, place.name, place.before)
     _places.clear()
     SSLContext._store_for_all = None
-    # Others may have kept our class while they stood in front, and have put it back; or were
-    # imported meanwhile.
+    # Other libraries may have saved tlskit's class and restored it, or were imported meanwhile.
     for owner, names in [
         (ssl, vars(ssl)),
         *_modules({name.partition(".")[0] for name in sys.modules} - _TAKERS),

@@ -1,5 +1,4 @@
-"""What became of handshakes, in numbers: a snapshot for a log or a test, and a collector for
-Prometheus.
+"""Counters of handshakes: a snapshot for a log or a test, and a collector for Prometheus.
 
     from tlskit import metrics
 
@@ -34,9 +33,9 @@ _WORDS = {
 
 
 def snapshot(context: SSLContext) -> dict[str, int]:
-    """Return every counter of one context, as it is now.
+    """Return the current value of every counter of one context.
 
-    The names begin with where a number is from: `openssl_` (the twelve counters of
+    Each name begins with its source: `openssl_` (the twelve counters of
     `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
     store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_`
     (`ctx.negotiated()`: groups and signature algorithms) and `tickets_` (of its keyring, which
@@ -91,7 +90,7 @@ class Collector:
         self._contexts = {name: ref(context) for name, context in contexts.items()}
 
     def collect(self) -> Iterator[Any]:
-        """Called by prometheus_client for every scrape."""
+        """Yield the metric families; prometheus_client calls this for every scrape."""
         labels = ["context", "event"]
         counters = {
             part: self._core.CounterMetricFamily(f"tlskit_{part}", words, labels=labels)
@@ -117,7 +116,5 @@ class Collector:
         yield cached
 
     def describe(self) -> list[Any]:
-        """Say nothing beforehand: contexts need not have been used when the collector is
-        registered.
-        """
+        """Describe nothing in advance: the contexts may not have been used yet."""
         return []
