@@ -105,6 +105,7 @@ class tk_conn_facts(CData):
     alert_received: int
     verify_code: int
     shutdown: int
+    verify_depth: int
     bytes_read: int
     bytes_written: int
     session_time: int
@@ -332,6 +333,7 @@ class Lib:
     TK_HOOK_MESSAGE: int
     TK_HOOK_HELLO: int
     TK_HOOK_NAME_AHEAD: int
+    TK_HOOK_VERIFY_EACH: int
     TK_FILE_NONE: int
     TK_FILE_REGULAR: int
     TK_FILE_DIRECTORY: int
@@ -409,6 +411,11 @@ class Lib:
     TK_TUNE_SEND_FRAGMENT: int
     TK_TUNE_PADDING: int
     TK_TUNE_CERTIFICATES: int
+    TK_VERIFY_HOST: int
+    TK_VERIFY_IP: int
+    TK_VERIFY_REFUSED: int
+    TK_VERIFY_AS_IT_IS: int
+    TK_VERIFY_ACCEPTED: int
     TK_X509_VERSION: int
     TK_X509_SERIAL: int
     TK_X509_NOT_BEFORE: int
@@ -644,6 +651,11 @@ class Lib:
     def tk_conn_renegotiate(self, c: tk_conn, timeout: int, /) -> int: ...
     def tk_conn_renegotiations(self, c: tk_conn, /) -> int: ...
     def tk_conn_update_keys(self, c: tk_conn, both: int, timeout: int, /) -> int: ...
+    def tk_purpose(self, name: bytes | CData, /) -> int: ...
+    def tk_ctx_set_verify_purpose(self, c: tk_ctx, purpose: int, /) -> None: ...
+    def tk_ctx_set_verify_time(self, c: tk_ctx, time: int, set: int, /) -> None: ...
+    def tk_ctx_set_verify_names(self, c: tk_ctx, names: bytes | CData, size: int, /) -> int: ...
+    def tk_ctx_set_verify_report(self, c: tk_ctx, on: int, /) -> None: ...
     def tk_x509_from_der(self, der: bytes | CData, size: int, fault: tk_fault, /) -> X509: ...
     def tk_x509_from_pem(self, pem: bytes | CData, size: int, fault: tk_fault, /) -> X509: ...
     def tk_x509_free(self, x: X509, /) -> None: ...

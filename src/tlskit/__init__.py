@@ -178,6 +178,7 @@ if TYPE_CHECKING:
     from ._core.bio import MemoryBIO
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
     from ._connection.object import SSLObject
+    from ._connection.checking import CertificateCheck
     from ._connection.observing import VerifyResult
     from ._connection.socket import SSLSocket
     from ._stdlib.observed import (
@@ -310,6 +311,7 @@ __all__ = [
     "VERIFY_X509_STRICT",
     "VERIFY_X509_TRUSTED_FIRST",
     "AlertDescription",
+    "CertificateCheck",
     "CertificateError",
     "CipherInfo",
     "ClientHello",
@@ -407,6 +409,7 @@ if not TYPE_CHECKING:
         places={
             "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
             "._connection.object": ["SSLObject"],
+            "._connection.checking": ["CertificateCheck"],
             "._connection.observing": ["VerifyResult"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from itertools import cycle
 from pathlib import Path
@@ -190,6 +191,12 @@ CHANGES: dict[str, list[Change]] = {
     "callback_timeout": [of_server("callback_timeout", 5, None)],
     "sni_callback": [of_server("sni_callback", ignored, None)],
     "verify_callback": [of_client("verify_callback", ignored, None)],
+    "verify_each": [of_client("verify_each", ignored, None)],
+    "verify_accepts": [of_client("verify_accepts", ["CERT_HAS_EXPIRED"], [])],
+    "verify_errors": [both_contexts("verify_errors", "report", "abort")],
+    "verify_names": [of_client("verify_names", ["localhost", "127.0.0.1"], [])],
+    "verify_purpose": [of_client("verify_purpose", "any", None)],
+    "verify_time": [of_client("verify_time", time.time(), None)],
     "message_callback": [of_server("_msg_callback", ignored, None)],
     "psk_client": [psk_of_the_client],
     "psk_server": [psk],

@@ -92,6 +92,7 @@ typedef struct {
     int32_t reused_last; /* as `reused`, but of the last handshake, not of the first */
     int32_t done, server, reused, version, cipher_id, cipher_bits, group_id, extended_master_secret;
     int32_t alert_sent, alert_received, verify_code, shutdown;
+    int32_t verify_depth; /* of the certificate with that error; -1: none, or not known */
     uint64_t bytes_read, bytes_written; /* on the wire */
     int64_t session_time;
     /* static */

@@ -11,7 +11,8 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_VERIFY = 32,    /* ask about a chain that has passed verification */
     TK_HOOK_MESSAGE = 64,   /* show every protocol message */
     TK_HOOK_HELLO = 128,    /* pause at the ClientHello */
-    TK_HOOK_NAME_AHEAD = 256 /* ... to ask about the server name there */
+    TK_HOOK_NAME_AHEAD = 256, /* ... to ask about the server name there */
+    TK_HOOK_VERIFY_EACH = 1024 /* show each certificate, and each error, of a verification */
 };
 
 typedef struct {

@@ -34,6 +34,7 @@
 #include "tk_api_trouble.h"
 #include "tk_api_trust.h"
 #include "tk_api_tuning.h"
+#include "tk_api_verify.h"
 #include "tk_api_x509.h"
 
 /* ---- what later OpenSSL versions call otherwise ---- */

@@ -90,7 +90,11 @@ struct tk_conn {
     tk_event *first_event, *last_event;
     int32_t events;
     int16_t alert_sent, alert_received;
-    int16_t verify_depth;
+    int16_t verify_depth, verdict_depth;
+    int32_t verdict;        /* the first error that did not end the handshake: tk_verify.c */
+    char *matched;          /* the name in the certificate, of those that are wanted; NULL: none */
+    uint8_t reports;        /* such errors are reported, ... */
+    uint8_t reported;       /* and one has been */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
     uint8_t reused;         /* ... and it resumed a session */
     uint32_t renegotiations; /* handshakes that were complete after it, */

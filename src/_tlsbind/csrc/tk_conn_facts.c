@@ -63,6 +63,16 @@ static STACK_OF(X509) *untrusted(const uint8_t *der, size_t size)
     return list;
 }
 
+static int meets_demands(tk_conn *c, X509 *peer, STACK_OF(X509) *chain)
+{
+    const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
+    char *matched = NULL;
+    int ok = tk_demand_pins(x, chain) && tk_demand_names(x, c->ssl, peer, &matched) == X509_V_OK;
+
+    OPENSSL_free(matched);
+    return ok;
+}
+
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
     X509_STORE_CTX *v = X509_STORE_CTX_new();
@@ -80,8 +90,7 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
         X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(v),
                                          SSL_get_security_level(c->ssl));
         X509_STORE_CTX_set_verify_cb(v, tk_distrust);
-        ok = X509_verify_cert(v) == 1 && tk_demand_met(tk_ctx_of(SSL_get_SSL_CTX(c->ssl)),
-                                                       X509_STORE_CTX_get0_chain(v));
+        ok = X509_verify_cert(v) == 1 && meets_demands(c, peer, X509_STORE_CTX_get0_chain(v));
     }
     found = ok ? X509_STORE_CTX_get0_chain(v) : NULL;
     for (i = 0; i < sk_X509_num(found); i++)

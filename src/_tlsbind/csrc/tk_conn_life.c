@@ -10,6 +10,7 @@
 #include "tk_ticket.h"
 #include "tk_transport.h"
 #include "tk_trouble.h"
+#include "tk_verify.h"
 #include "tk_want.h"
 
 /* ---- life ---- */
@@ -58,6 +59,7 @@ static void destroy(tk_conn *c)
     tk_info_end(c);
     free(c->owed);
     EVP_PKEY_free(c->share);
+    OPENSSL_free(c->matched);
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
     tk_hello_end(c);
@@ -109,6 +111,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY); /* it would read on until there is data */
     tk_hooks_watch(c);
+    tk_verify_prepare(c, x);
     /* an id context is the server's; a client that has one refuses sessions from elsewhere, after
        the fact */
     if (!server)

@@ -76,6 +76,7 @@ void tk_ctx_free(tk_ctx *c)
     tk_ring_free(c->ring);
     free(c->alpn);
     free(c->pins);
+    free(c->names_wanted);
     free(c->wanted);
     free(c);
 }

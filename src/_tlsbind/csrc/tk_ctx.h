@@ -13,9 +13,12 @@ struct tk_ctx {
     SSL_CTX *ctx;
     int32_t role;
     tk_keylog *keylog;      /* NULL: none */
-    uint8_t *alpn, *pins;   /* tk_alpn.c, tk_demand.c */
+    uint8_t *alpn, *pins, *names_wanted; /* tk_alpn.c, tk_demand.c */
     char *wanted;           /* groups: tk_want.c; NULL: any will do */
-    size_t alpn_size, pins_size;
+    size_t alpn_size, pins_size, names_wanted_size;
+    int32_t purpose, reports; /* tk_verify.c */
+    int32_t has_verify_time;
+    int64_t verify_time;
     int32_t hooks, post_handshake_auth;
     int32_t has_id_base;    /* the id context of its servers stands for its policy */
     tk_ring *ring;          /* NULL: libssl's own ticket keys */

@@ -1,23 +1,31 @@
-/* Pins, what Python code says of a chain, and the names of authorities. Pins are looked for, and
-   Python is asked, when the leaf has passed: the chain is whole then. */
+/* Pins, names, what Python code says of a chain, and the names of authorities. All are looked at
+   when the chain has passed: it is whole then. */
+#include <openssl/x509v3.h>
+
 #include "tk_demand.h"
 #include "tk_door.h"
 #include "tk_fault.h"
+#include "tk_trouble.h"
 
 enum { DIGEST = 32 };
 
-int tk_ctx_set_pins(tk_ctx *c, const void *digests, size_t size)
+static int replace(uint8_t **list, size_t *list_size, const void *with, size_t size)
 {
     uint8_t *copy = size > 0 ? malloc(size) : NULL;
 
     if (size > 0 && copy == NULL)
         return 0;
     if (size > 0)
-        memcpy(copy, digests, size);
-    free(c->pins);
-    c->pins = copy;
-    c->pins_size = size;
+        memcpy(copy, with, size);
+    free(*list);
+    *list = copy;
+    *list_size = size;
     return 1;
+}
+
+int tk_ctx_set_pins(tk_ctx *c, const void *digests, size_t size)
+{
+    return replace(&c->pins, &c->pins_size, digests, size);
 }
 
 int tk_ctx_set_ca_names(tk_ctx *c, const void *der, size_t size, tk_fault *fault)
@@ -69,7 +77,7 @@ static int has_pinned(const tk_ctx *x, X509 *one)
     return found;
 }
 
-int tk_demand_met(const tk_ctx *x, STACK_OF(X509) *chain)
+int tk_demand_pins(const tk_ctx *x, STACK_OF(X509) *chain)
 {
     int i;
 
@@ -81,14 +89,35 @@ int tk_demand_met(const tk_ctx *x, STACK_OF(X509) *chain)
     return 0;
 }
 
-int tk_demand_pins(int ok, X509_STORE_CTX *v, const tk_ctx *x)
+/* ---- names ---- */
+
+int tk_ctx_set_verify_names(tk_ctx *c, const void *names, size_t size)
 {
-    if (!ok || X509_STORE_CTX_get_error_depth(v) != 0 ||
-        tk_demand_met(x, X509_STORE_CTX_get0_chain(v)))
-        return ok;
-    X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
-    return 0;
+    return replace(&c->names_wanted, &c->names_wanted_size, names, size);
 }
+
+int tk_demand_names(const tk_ctx *x, SSL *ssl, X509 *leaf, char **matched)
+{
+    unsigned int flags = X509_VERIFY_PARAM_get_hostflags(SSL_get0_param(ssl));
+    int code = X509_V_ERR_HOSTNAME_MISMATCH;
+    size_t at, size;
+
+    if (x == NULL || x->names_wanted_size == 0)
+        return X509_V_OK;
+    if (leaf == NULL)
+        return code;
+    for (at = 0; at + 2 <= x->names_wanted_size; at += 2 + size) {
+        const uint8_t *name = x->names_wanted + at + 2;
+        size = x->names_wanted[at + 1];
+        if (x->names_wanted[at] == TK_VERIFY_HOST
+                ? X509_check_host(leaf, (const char *)name, size, flags, matched) == 1
+                : X509_check_ip(leaf, name, size, 0) == 1)
+            return X509_V_OK;
+    }
+    return code;
+}
+
+/* ---- what Python says ---- */
 
 /* A chain in DER, end to end; NULL: no memory. */
 static uint8_t *joined(STACK_OF(X509) *chain, size_t *size)
@@ -110,16 +139,12 @@ static uint8_t *joined(STACK_OF(X509) *chain, size_t *size)
     return all;
 }
 
-int tk_demand_asked(int ok, X509_STORE_CTX *v, tk_conn *c, const tk_ctx *x)
+int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c)
 {
     uint8_t *chain;
     size_t size = 0;
     int answer = 0, error;
 
-    /* a server's callback for names may have changed the context: both are asked */
-    if (ok != 1 || X509_STORE_CTX_get_error_depth(v) != 0 ||
-        !((c->hooks | (x == NULL ? 0 : x->hooks)) & TK_HOOK_VERIFY))
-        return ok;
     chain = joined(X509_STORE_CTX_get0_chain(v), &size);
     if (chain != NULL && c->handle != NULL) {
         error = tk_door_open(c, TK_DOOR_VERIFY);
@@ -130,5 +155,8 @@ int tk_demand_asked(int ok, X509_STORE_CTX *v, tk_conn *c, const tk_ctx *x)
     if (answer == 1)
         return 1;
     X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
+    X509_STORE_CTX_set_error_depth(v, 0);
+    X509_STORE_CTX_set_current_cert(v, X509_STORE_CTX_get0_cert(v));
+    tk_trouble_refused(c, v);
     return 0;
 }

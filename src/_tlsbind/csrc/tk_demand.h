@@ -4,10 +4,11 @@
 
 #include "tk_conn.h"
 
-/* A callback of X509_verify_cert, for its last question: has the chain a pinned key? */
-int tk_demand_met(const tk_ctx *x, STACK_OF(X509) *chain);
-int tk_demand_pins(int ok, X509_STORE_CTX *v, const tk_ctx *x);
-/* The same, for the last question of all: does Python code refuse the chain? */
-int tk_demand_asked(int ok, X509_STORE_CTX *v, tk_conn *c, const tk_ctx *x);
+int tk_demand_pins(const tk_ctx *x, STACK_OF(X509) *chain); /* whether it has a pinned key */
+/* X509_V_OK if the leaf has one of the names that are wanted, and which (to be freed); or why it
+   has not */
+int tk_demand_names(const tk_ctx *x, SSL *ssl, X509 *leaf, char **matched);
+/* The last question of all, when a chain has passed: whether Python does not refuse it. */
+int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c);
 
 #endif

@@ -51,6 +51,9 @@ void tk_facts_negotiated(tk_conn *c, tk_conn_facts *out)
     out->version_name = SSL_get_version(c->ssl);
     out->extended_master_secret = (int32_t)SSL_get_extms_support(c->ssl);
     out->verify_code = (int32_t)SSL_get_verify_result(c->ssl);
+    out->verify_depth = out->verify_code == X509_V_OK ? -1
+                        : c->verdict != X509_V_OK     ? c->verdict_depth
+                                                      : c->verify_depth;
     cipher_facts(SSL_get_current_cipher(c->ssl), out);
     group_facts(c->ssl, out);
     if ((compression = SSL_get_current_compression(c->ssl)) != NULL)

@@ -5,8 +5,6 @@
 #include "tk_hooks.h"
 #include "tk_alpn.h"
 #include "tk_cache.h"
-#include "tk_demand.h"
-#include "tk_distrust.h"
 #include "tk_door.h"
 #include "tk_hello.h"
 #include "tk_keylog.h"
@@ -15,9 +13,9 @@
 #include "tk_psk.h"
 #include "tk_settled.h"
 #include "tk_ticket.h"
-#include "tk_trouble.h"
+#include "tk_verify.h"
 
-/* ---- per connection: alerts, the end of the handshake, and where verification failed ---- */
+/* ---- per connection: alerts, and the end of the handshake ---- */
 
 static void on_info(const SSL *ssl, int where, int value)
 {
@@ -48,25 +46,10 @@ static void on_info(const SSL *ssl, int where, int value)
         c->alert_sent = (int16_t)(value & 0xff);
 }
 
-static int on_verify(int ok, X509_STORE_CTX *v)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
-    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
-
-    ok = tk_distrust(ok, v);
-    if (c != NULL) {
-        ok = tk_demand_pins(ok, v, tk_ctx_of(SSL_get_SSL_CTX(ssl)));
-        ok = tk_demand_asked(ok, v, c, tk_ctx_of(SSL_get_SSL_CTX(ssl)));
-    }
-    if (!ok && c != NULL)
-        tk_trouble_refused(c, v);
-    return ok;
-}
-
 void tk_hooks_watch(tk_conn *c)
 {
     SSL_set_info_callback(c->ssl, on_info);
-    SSL_set_verify(c->ssl, SSL_get_verify_mode(c->ssl), on_verify);
+    SSL_set_verify(c->ssl, SSL_get_verify_mode(c->ssl), tk_verify_step);
 }
 
 /* ---- per context ---- */
@@ -129,7 +112,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     if (c != NULL)
         tk_notes_hello(c);
     if (c == NULL || !c->has_id_base || (x = tk_ctx_of(SSL_get_SSL_CTX(ssl))) == NULL ||
-        !((x->hooks | c->hooks) & (TK_HOOK_SERVERNAME | TK_HOOK_VERIFY | TK_HELLO_HOOKS)))
+        !((x->hooks | c->hooks) &
+          (TK_HOOK_SERVERNAME | TK_HOOK_VERIFY | TK_HOOK_VERIFY_EACH | TK_HELLO_HOOKS)))
         return SSL_CLIENT_HELLO_SUCCESS;
     if (RAND_bytes(id, sizeof id) != 1 || !SSL_set_session_id_context(ssl, id, sizeof id))
         return SSL_CLIENT_HELLO_ERROR;
@@ -158,6 +142,7 @@ static void on_message(int sent, int version, int content_type, const void *data
 void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
+    SSL_CTX_set_cert_verify_callback(c->ctx, tk_verify_chain, NULL);
     SSL_CTX_set_msg_callback(c->ctx,
                              (c->hooks & (TK_HOOK_MESSAGE | TK_HELLO_HOOKS) ? on_message : NULL));
     SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);

@@ -187,6 +187,7 @@ static void note_peer(SSL *ssl, tk_info *f)
 {
     STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl), *verified = SSL_get0_verified_chain(ssl);
     X509 *leaf = SSL_get0_peer_certificate(ssl);
+    const tk_conn *c = tk_conn_of(ssl);
 
     if (leaf == NULL)
         return;
@@ -200,7 +201,8 @@ static void note_peer(SSL *ssl, tk_info *f)
                 (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) &&
                     SSL_get_verify_result(ssl) == X509_V_OK);
     tk_info_add_number(f, TK_INFO_VERIFY_CODE, SSL_get_verify_result(ssl));
-    tk_records_text(&f->notes, TK_INFO_MATCHED, SSL_get0_peername(ssl));
+    tk_records_text(&f->notes, TK_INFO_MATCHED,
+                    c != NULL && c->matched != NULL ? c->matched : SSL_get0_peername(ssl));
 }
 
 static void note_agreement(SSL *ssl, tk_info *f)

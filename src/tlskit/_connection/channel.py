@@ -23,6 +23,7 @@ from .._core.library import require
 from .._core.names import server_name
 from .._core.pauses import Steps
 from .._core.session import Session
+from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED
 from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
@@ -32,9 +33,13 @@ from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
+from .checking import CertificateCheck, judge
 from .context import ConnectionContext
 from .pausing import Pausing, cannot_await
 from .policy import ConnectionPolicy
+
+
+_STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
 class Channel(Pausing, Connection):
@@ -42,7 +47,7 @@ class Channel(Pausing, Connection):
 
     __slots__ = (
         "_context_now", "_name_asked", "_owner", "_policy", "_port", "_resumption", "_state",
-        "asking", "server_hostname", "server_side",
+        "_turned_down", "asking", "server_hostname", "server_side",
     )  # fmt: skip
 
     def __init__(
@@ -71,10 +76,11 @@ class Channel(Pausing, Connection):
         if server_side:
             super().__init__(state.core, server=True, fd=fd, bios=bios)
         else:
-            checked = state.checks_hostname
+            checked = state.checks_hostname and not state.settings["verify_names"]
             super().__init__(state.core, server=False, fd=fd, bios=bios, name=name, checked=checked)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
+        self._turned_down = False
         self.hostname = server_hostname
         self._resumption = self._strategy(state)
         self._resumption.prepare(self)
@@ -88,7 +94,7 @@ class Channel(Pausing, Connection):
             return ServerResumption(state.server_cache, self._policy)
         if state.by_key:
             return NoResumption(Reason.PRE_SHARED_KEY)
-        if state.verify_callback is not None:
+        if state.verify_callback is not None or state.verify_each is not None:
             return NoResumption(Reason.VERIFY_CALLBACK)
         return ClientResumption(state.client_cache, self._policy)
 
@@ -151,6 +157,31 @@ class Channel(Pausing, Connection):
                     f"verify_callback must return None, or raise to refuse the chain, got "
                     f"{type(answer).__name__}"
                 )
+
+    def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
+        owner = self._owner()
+        if owner is None:
+            raise plain_error("the connection was given up while its peer was being verified")
+        check = CertificateCheck(certificate, depth, code)
+        states = dict.fromkeys((self._policy.state, self._state))
+        answers = [judge(state, owner, check) for state in states]
+        answer = min(answers, key=_STRICTEST.index)
+        self._turned_down = answer == REFUSED and not code
+        return answer
+
+    @property
+    def turned_down(self) -> bool:
+        return self._turned_down
+
+    @property
+    def expected_name(self) -> str | None:
+        return " or ".join(self._policy.state.settings["verify_names"]) or self.hostname
+
+    @property
+    def unverified(self) -> bool:
+        """Whether the handshake has gone on although the peer did not pass."""
+        softens = self._state.softens or self._policy.state.softens
+        return softens and self.facts().verify_code != 0
 
     def chain(self, *, verified: bool) -> list[bytes]:
         """As in Connection; a resumed connection has them from the handshake that made its
@@ -246,7 +277,9 @@ class Channel(Pausing, Connection):
         peer = self.peer()
         if peer is None:
             return None
-        return peer.der if binary_form else peer.fields() if self._policy.verifies else {}
+        if binary_form:
+            return peer.der
+        return peer.fields() if self._policy.verifies and not self.unverified else {}
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":
@@ -311,7 +344,7 @@ class Channel(Pausing, Connection):
     def _made(self, session: Session) -> SSLSession:
         if self.server_side:
             return SSLSession._make(session, None, self._context_now._scope)
-        sound = self.handshake_done and not self._policy.has_changed()
+        sound = self.handshake_done and not self._policy.has_changed() and not self.unverified
         scope, binding = self._context_now._scope, self._policy.binding
         return SSLSession._make(session, binding, scope, sound=sound, port=self.port)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from _tlsbind import CONST
 
 from .._core.fault import alert_of, verify_text
+from .._core.verifying import error_name
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -30,11 +31,19 @@ class VerifyResult:
         message: the same in OpenSSL's words.
         checked: whether there was a certificate to look at, in this handshake or in the one that
             made the session.
+        depth: where in the chain the certificate with that error is, 0 being the peer's own; None
+            where nothing is wrong, or where it is not known.
     """
 
     code: int
     message: str
     checked: bool
+    depth: int | None = None
+
+    @property
+    def name(self) -> str:
+        """OpenSSL's name of the error, "CERT_HAS_EXPIRED" for one; "OK" when there is none."""
+        return error_name(self.code)
 
     def __bool__(self) -> bool:
         return self.checked and self.code == 0
@@ -53,7 +62,8 @@ class Observing:
         handshake is complete.
 
         With CERT_NONE a client's handshake goes on whatever comes of the verification, and this
-        tells what that was. The name is checked only with `check_hostname`. Corresponds to
+        tells what that was; so it does under `verify_errors = "report"`, and where `verify_each`
+        has accepted an error. The name is checked only with `check_hostname`. Corresponds to
         SSL_get_verify_result(3).
         """
         channel = self._sslobj
@@ -61,8 +71,10 @@ class Observing:
         if channel is None or info is None:
             return None
         checked = info.peer_certificate is not None
-        code = channel.facts().verify_code if info.verify_code is None else info.verify_code
-        return VerifyResult(code, verify_text(code), checked)
+        facts = channel.facts()
+        code = facts.verify_code if info.verify_code is None else info.verify_code
+        known = code and code == facts.verify_code and facts.verify_depth >= 0
+        return VerifyResult(code, verify_text(code), checked, facts.verify_depth if known else None)
 
     @property
     def client_ca_names(self) -> tuple[Name, ...]:

@@ -62,6 +62,11 @@ class ConnectionPolicy:
         """What the context that the connection began with asks about verified chains."""
         return self._state.verify_callback
 
+    @property
+    def state(self) -> State:
+        """The state that the connection began with."""
+        return self._state
+
     def switch(self) -> None:
         """The connection has been given another context: what comes of it stands for no policy."""
         self._switched = True

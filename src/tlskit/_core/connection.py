@@ -37,6 +37,7 @@ from .peer import Peer
 from .rekeying import Rekeying
 from .session import Session
 from .trouble import explain
+from .verifying import ConnectionVerifying
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -57,7 +58,9 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
-_CLIENTS_HOOKS = lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY
+_CLIENTS_HOOKS = (
+    lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY | lib.TK_HOOK_VERIFY_EACH
+)
 _DOING = {
     _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
 }  # fmt: skip
@@ -68,7 +71,7 @@ _faults: list[Any] = []  # for the next connections: that large a struct costs m
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Observed, Exporter, Peer, Rekeying):
+class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -169,9 +172,6 @@ class Connection(Observed, Exporter, Peer, Rekeying):
     def on_servername(self, name: str | None) -> object:
         """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
         return None
-
-    def on_verify(self, chain: tuple[bytes, ...]) -> None:
-        """Shown a chain that has passed verification; raises to refuse it."""
 
     def on_psk_client(self, hint: str | None) -> object:
         """Asked in the handshake of a client: a tuple of its identity (or None) and its key."""
@@ -393,7 +393,7 @@ class Connection(Observed, Exporter, Peer, Rekeying):
                 self.handshake_failed()
             rejected = self.rejected() if fault.verify_depth >= 0 else None
         error = translate(
-            status, fault, doing=_DOING[kind], hostname=self.hostname, certificate=rejected
+            status, fault, doing=_DOING[kind], hostname=self.expected_name, certificate=rejected
         )
         if status not in _WAITS:
             explain(self, error, fault, _DOING[kind])

@@ -18,6 +18,7 @@ from .session import Session
 from .tickets import Ring
 from .trouble import explain_loading
 from .trust import NOBODY, TrustStore
+from .verifying import ContextVerifying
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 TUNINGS = {
@@ -37,7 +38,7 @@ STATISTICS = (
 )  # fmt: skip
 
 
-class Context(Negotiation):
+class Context(Negotiation, ContextVerifying):
     """An SSL_CTX: one state of a context. Once a connection has been made from it, nobody sets
     anything any more; until then, one thread at a time.
 
@@ -346,6 +347,12 @@ class Context(Negotiation):
         SSL_CTX_set_verify(3).
         """
         self._switch(lib.TK_HOOK_VERIFY, on)
+
+    def want_verify_each(self, on: bool) -> None:
+        """Whether connections show each certificate on the way. Corresponds to
+        SSL_CTX_set_verify(3).
+        """
+        self._switch(lib.TK_HOOK_VERIFY_EACH, on)
 
     def want_removed(self, on: bool) -> None:
         """Whether sessions that are removed from the cache are queued. Corresponds to

@@ -44,6 +44,7 @@ class Facts(NamedTuple):
     server_name: str | None
     extended_master_secret: int
     verify_code: int
+    verify_depth: int  # of the certificate with that error; -1: not known
     shutdown: int
     bytes_read: int
     bytes_written: int
@@ -63,7 +64,7 @@ def read_facts(f: Any) -> Facts:
         text_of(f.cipher_standard_name),
         text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn,
         text_of(f.compression), text_of(f.server_name) or None,
-        f.extended_master_secret, f.verify_code, f.shutdown, f.bytes_read, f.bytes_written,
+        f.extended_master_secret, f.verify_code, f.verify_depth, f.shutdown, f.bytes_read, f.bytes_written,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .der import split
 from .native import ffi, lib
+from .verifying import REFUSED
 
 
 @ffi.def_extern(error=int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR))  # type: ignore[untyped-decorator,unused-ignore]
@@ -108,6 +109,20 @@ def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
     except BaseException as error:
         _refused(connection, error)
         return 0
+
+
+@ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_verify_each(handle: Any, der: Any, size: int, depth: int, code: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return REFUSED
+    try:
+        certificate = bytes(ffi.buffer(der, size)) if size else b""
+        answer: int = connection.on_verify_each(certificate, depth, code)
+        return answer
+    except BaseException as error:
+        _refused(connection, error)
+        return REFUSED
 
 
 @ffi.def_extern(error=1)  # type: ignore[untyped-decorator,unused-ignore]

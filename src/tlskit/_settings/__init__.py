@@ -7,11 +7,13 @@ put it in force or raise and change nothing. What was set is read from there too
 from .commands import CommandSettings
 from .credentials import CredentialSettings
 from .demands import DemandSettings
+from .expected import ExpectedSettings
 from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
 from .renewal import RenewalSettings
 from .tuning import TuningSettings
+from .verdicts import VerdictSettings
 from .verification import VerificationSettings
 from .whole import WholeSettings
 
@@ -19,11 +21,13 @@ __all__ = [
     "CommandSettings",
     "CredentialSettings",
     "DemandSettings",
+    "ExpectedSettings",
     "PolicySettings",
     "ProtocolSettings",
     "QuestionSettings",
     "RenewalSettings",
     "TuningSettings",
+    "VerdictSettings",
     "VerificationSettings",
     "WholeSettings",
 ]

@@ -66,8 +66,8 @@ class DemandSettings:
         given = (value,) if isinstance(value, (str, bytes)) else value
         digests = tuple(sorted({_digest(one) for one in given}))
         with self._settings.held():
-            if digests and self._settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
-                raise ValueError("pins need a verify_mode other than CERT_NONE")
+            if digests:
+                check_verifies(self._settings, "pins")
             self._settings.change(pins=digests)
 
     @property
@@ -99,16 +99,10 @@ class DemandSettings:
 
     @verify_callback.setter
     def verify_callback(self, callback: Callable[..., None] | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"verify_callback must be callable, got {type(callback).__name__}")
-        if _is_asynchronous(callback):
-            raise TypeError(
-                "verify_callback must be a plain function, got a coroutine function: OpenSSL does "
-                "not wait for it"
-            )
+        check_callback("verify_callback", callback)
         with self._settings.held():
-            if callback is not None and self._settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
-                raise ValueError("verify_callback needs a verify_mode other than CERT_NONE")
+            if callback is not None:
+                check_verifies(self._settings, "verify_callback")
             self._settings.change(verify_callback=callback)
 
     @property
@@ -131,6 +125,24 @@ class DemandSettings:
             joined = sources.chain("client_ca_names", value)
             ders = list(split(joined))
         self._settings.change(client_ca_names=tuple(ders))
+
+
+def check_callback(name: str, callback: object) -> None:
+    """Take a plain function, or None."""
+    if callback is not None and not callable(callback):
+        raise TypeError(f"{name} must be callable, got {type(callback).__name__}")
+    if _is_asynchronous(callback):
+        raise TypeError(
+            f"{name} must be a plain function, got a coroutine function: OpenSSL does not wait "
+            "for it"
+        )
+
+
+def check_verifies(settings: Settings, name: str) -> None:
+    """Refuse what means nothing where nothing is verified."""
+    if settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
+        verb = "need" if name.endswith("s") else "needs"
+        raise ValueError(f"{name} {verb} a verify_mode other than CERT_NONE")
 
 
 def _is_asynchronous(callback: object) -> bool:

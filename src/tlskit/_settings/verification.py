@@ -24,6 +24,7 @@ _MODES = {
     VerifyMode.CERT_OPTIONAL: CONST.SSL_VERIFY_PEER,
     VerifyMode.CERT_REQUIRED: CONST.SSL_VERIFY_PEER | CONST.SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 }
+_DEMANDS = ("pins", "verify_callback", "verify_each", "verify_names")
 _NAMES = {flags: mode for mode, flags in _MODES.items()}
 
 
@@ -58,12 +59,9 @@ class VerificationSettings:
             raise ValueError("invalid value for verify_mode")
         mode = VerifyMode(number)
         with self._settings.held():
-            if mode is VerifyMode.CERT_NONE and self._settings["pins"]:
-                raise ValueError("Cannot set verify_mode to CERT_NONE when there are pins.")
-            if mode is VerifyMode.CERT_NONE and self._settings["verify_callback"] is not None:
-                raise ValueError(
-                    "Cannot set verify_mode to CERT_NONE when there is a verify_callback."
-                )
+            for name in _DEMANDS if mode is VerifyMode.CERT_NONE else ():
+                if self._settings[name]:
+                    raise ValueError(f"Cannot set verify_mode to CERT_NONE when {name} is set.")
             if mode is VerifyMode.CERT_NONE and self._settings["check_hostname"]:
                 raise ValueError(
                     "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."

@@ -28,6 +28,7 @@ _METHODS = {
     "psk_server_callback": "set_psk_server_callback", "policy": "set_policy",
 }  # fmt: skip
 _SEVERAL = {"cert_chain", "verify_locations", "psk_server_callback"}
+_DEMANDS = ("pins", "verify_callback", "verify_each", "verify_names")
 _FACETS = ("sessions", "tickets")
 
 
@@ -158,6 +159,8 @@ def _order(name: str, value: Any) -> int:
     """What depends on other settings comes when these are set."""
     if name == "check_hostname":
         return 2 if value else -1
+    if name in _DEMANDS:  # they need a verify_mode
+        return 1 if value else -1
     return {"security_level": 1, "tickets": 1, "cert_chain": 2}.get(name, 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from .._core.verifying import error_name
 from .._digest import sha256
 from ..enums import Options, SessionCacheMode, VerifyFlags
 
@@ -41,6 +42,11 @@ def names(value: tuple[str, ...]) -> str:
 def pins(value: tuple[bytes, ...]) -> str:
     """Digests of keys and certificates; they are public."""
     return " ".join(one.hex() for one in value) or "none"
+
+
+def verify_accepts(value: tuple[int, ...]) -> str:
+    """Errors by OpenSSL's names."""
+    return " ".join(map(error_name, value)) or "none"
 
 
 def verify_flags(value: int) -> str:

@@ -49,6 +49,7 @@ class State:
         awaited: the names of the callbacks that are coroutine functions: of its clients, of its
             servers.
         searched: whom it trusts, if directories are searched for them; else None.
+        softens: whether a connection may go on although its peer did not pass.
         watches_sessions: whether somebody is to be told of new sessions, or of removed ones.
     """
 
@@ -57,7 +58,8 @@ class State:
         "callback_timeout", "checks_hostname", "client_cache", "client_hello_callback", "core",
         "id_context", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
         "psk_server", "role", "searched", "server_cache", "sessions", "settings",
-        "shows_certificate", "sni_callback", "used", "verifies", "verify_callback",
+        "shows_certificate", "sni_callback", "softens", "used", "verifies",
+        "verify_callback", "verify_each",
         "watches_sessions",
     )  # fmt: skip
 
@@ -146,6 +148,8 @@ class State:
         self.callback_timeout: float | None = settings["callback_timeout"]
         self.awaited: tuple[tuple[str, ...], tuple[str, ...]] = awaited(settings)
         self.verify_callback: Any = settings["verify_callback"]
+        self.verify_each: Any = settings["verify_each"]
+        self.softens: bool = self.verify_each is not None or settings["verify_errors"] == "report"
         self.message_callback: Any = settings["message_callback"]
         self.client_cache, self.server_cache = self.caches.of(
             self.sessions, settings["credentials"]

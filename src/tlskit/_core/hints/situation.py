@@ -21,6 +21,7 @@ class Situation:
         kind: "ssl", "eof", "reset" or "timeout": how the operation failed.
         library, reason: of the error that names the failure, as OpenSSL numbers them; 0: none.
         hostname: the name that the certificate is verified against.
+        turned_down: a callback refused a certificate, and raised nothing.
         server_name: the name in the ClientHello (SNI).
         received: bytes that have come from the peer.
         came: the beginning of the record at which reading stopped.
@@ -43,6 +44,7 @@ class Situation:
     library: int = 0
     reason: int = 0
     hostname: str | None = None
+    turned_down: bool = False
     server_name: str | None = None
     received: int = 0
     came: bytes = b""

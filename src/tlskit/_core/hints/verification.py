@@ -206,7 +206,9 @@ def _code(name: str) -> int:
     return found
 
 
-def _no_pin(s: Situation) -> str:
+def _demanded(s: Situation) -> str:
+    if s.turned_down:
+        return f"{_which(s)} passed verification, but verify_each of this context refused it."
     return (
         f"The {s.peer}'s chain passed verification, but holds none of the pinned keys "
         f"(context.pins). Either the {s.peer} has a new key whose pin is missing here, or somebody "
@@ -239,7 +241,7 @@ _HINTS: dict[int, Callable[[Situation], str]] = {
     _code("PERMITTED_VIOLATION"): _constraint,
     _code("EXCLUDED_VIOLATION"): _constraint,
     _code("CERT_SIGNATURE_FAILURE"): _bad_signature,
-    _code("APPLICATION_VERIFICATION"): _no_pin,
+    _code("APPLICATION_VERIFICATION"): _demanded,
 }
 
 _STRICT_RULES = {

@@ -1,0 +1,16 @@
+/* How a context verifies its peers, beside libssl's own settings: purpose, time, names, and what an
+   error does. */
+
+enum { TK_VERIFY_HOST = 1, TK_VERIFY_IP = 2 };
+
+/* tk_py_verify_each's answers */
+enum { TK_VERIFY_REFUSED = 0, TK_VERIFY_AS_IT_IS = 1, TK_VERIFY_ACCEPTED = 2 };
+
+int tk_purpose(const char *name); /* by OpenSSL's short name ("sslserver"); -1: unknown */
+void tk_ctx_set_verify_purpose(tk_ctx *c, int purpose); /* 0: what the role demands */
+/* seconds since 1970 in place of the clock's; `set` 0: the clock's */
+void tk_ctx_set_verify_time(tk_ctx *c, int64_t time, int set);
+/* Names of which the peer's certificate has to carry one: of each its kind, its size (a byte each),
+   and its bytes. 0: no memory. */
+int tk_ctx_set_verify_names(tk_ctx *c, const void *names, size_t size);
+void tk_ctx_set_verify_report(tk_ctx *c, int on); /* an error is reported, and does not abort */

@@ -1,0 +1,68 @@
+"""What a callback sees of one certificate on the way through a verification."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._core.certificate import Certificate
+from .._core.fault import verify_text
+from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED, error_name
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+
+    from .._state import State
+else:
+    from .._frozen import dataclass
+
+
+@dataclass(frozen=True)
+class CertificateCheck:
+    """What OpenSSL says of one certificate of a chain: true when nothing is wrong with it.
+
+    Attributes:
+        certificate: the certificate in DER; empty where the error is about one that is missing.
+        depth: where it is in the chain: 0 is the peer's own.
+        code: OpenSSL's `X509_V_` number; 0 when nothing is wrong.
+    """
+
+    certificate: bytes
+    depth: int
+    code: int
+
+    def __bool__(self) -> bool:
+        return self.code == 0
+
+    @property
+    def name(self) -> str:
+        """OpenSSL's name of the error, "CERT_HAS_EXPIRED" for one; "OK" when there is none."""
+        return error_name(self.code)
+
+    @property
+    def message(self) -> str:
+        """The error in OpenSSL's words."""
+        return verify_text(self.code)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the certificate, as `getpeercert()` shows them; empty without one."""
+        return Certificate.from_der(self.certificate).fields() if self.certificate else {}
+
+
+def judge(state: State, connection: Any, check: CertificateCheck) -> int:
+    """Ask the callback of one state: REFUSED, AS_IT_IS or ACCEPTED."""
+    callback = state.verify_each
+    answer = None if callback is None else callback(connection, check)
+    if answer is None:
+        return AS_IT_IS
+    if not isinstance(answer, bool):
+        raise TypeError(
+            f"verify_each must return True, False or None, got {type(answer).__name__}"
+        )
+    if not answer:
+        return REFUSED
+    if check.code and check.code not in state.settings["verify_accepts"]:
+        raise ValueError(
+            f"verify_each has accepted {check.name}, which is not in verify_accepts"
+        )
+    return ACCEPTED

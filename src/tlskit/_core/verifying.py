@@ -1,0 +1,103 @@
+"""Verifying: the parts of a Context and of a Connection that are about verifying a peer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from .names import in_certificates, packed_address
+from .native import CONST, lib
+
+REFUSED, AS_IT_IS, ACCEPTED = (
+    lib.TK_VERIFY_REFUSED, lib.TK_VERIFY_AS_IT_IS, lib.TK_VERIFY_ACCEPTED,
+)  # fmt: skip
+
+_PREFIX = "X509_V_ERR_"
+#: OpenSSL's names for what is wrong with a certificate, by their numbers.
+ERRORS: dict[int, str] = {
+    code: name.removeprefix(_PREFIX)
+    for name, code in vars(CONST).items()
+    if name.startswith(_PREFIX)
+}
+
+
+def error_name(code: int) -> str:
+    """OpenSSL's name of an `X509_V_` number, "CERT_HAS_EXPIRED" for one; "OK" for 0."""
+    return "OK" if code == 0 else ERRORS.get(code, str(code))
+
+
+def purpose_number(name: str) -> int | None:
+    """OpenSSL's number of a purpose by its short name; None: unknown. Corresponds to
+    X509_PURPOSE_get_by_sname(3).
+    """
+    number: int = lib.tk_purpose(name.encode())
+    return None if number < 0 else number
+
+
+class ContextVerifying:
+    """How a context verifies its peers, beside libssl's own settings."""
+
+    __slots__ = ()
+
+    _ctx: Any
+
+    def set_verify_purpose(self, name: str | None) -> None:
+        """What a peer's certificate must be good for; None: what its role demands. Corresponds to
+        X509_VERIFY_PARAM_set_purpose(3).
+        """
+        number = 0 if name is None else purpose_number(name)
+        lib.tk_ctx_set_verify_purpose(self._ctx, number or 0)
+
+    def set_verify_time(self, seconds: int | None) -> None:
+        """Verify as of this time, in seconds since 1970; None: as of now. Corresponds to
+        X509_VERIFY_PARAM_set_time(3).
+        """
+        lib.tk_ctx_set_verify_time(self._ctx, seconds or 0, seconds is not None)
+
+    def set_verify_names(self, names: Iterable[str]) -> None:
+        """Demand that a peer's certificate carries one of these names or addresses."""
+        joined = b"".join(map(_wanted, names))
+        if not lib.tk_ctx_set_verify_names(self._ctx, joined, len(joined)):
+            raise MemoryError("there was no memory for the names of a context")
+
+    def set_verify_report(self, on: bool) -> None:
+        """Let a handshake go on when verification fails, and only report that."""
+        lib.tk_ctx_set_verify_report(self._ctx, on)
+
+
+class ConnectionVerifying:
+    """What a connection is asked while its peer is verified."""
+
+    __slots__ = ()
+
+    hostname: str | None
+
+    @property
+    def expected_name(self) -> str | None:
+        """What the peer's certificate is compared with, for messages."""
+        return self.hostname
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether a callback refused a certificate, and raised nothing."""
+        return False
+
+    def on_verify(self, chain: tuple[bytes, ...]) -> None:
+        """Shown a chain that has passed verification; raises to refuse it."""
+
+    def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
+        """Shown each certificate on the way, and each error (else 0): REFUSED, AS_IT_IS or
+        ACCEPTED.
+        """
+        return AS_IT_IS
+
+
+def _wanted(name: str) -> bytes:
+    packed = packed_address(name)
+    kind, body = (
+        (lib.TK_VERIFY_HOST, in_certificates(name).encode("ascii"))
+        if packed is None
+        else (lib.TK_VERIFY_IP, packed)
+    )
+    return bytes([kind, len(body)]) + body
+

@@ -1,0 +1,131 @@
+"""Who has a say in a verification, and what an error does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from .._core.verifying import ERRORS
+from .._state import Settings
+from .demands import check_callback, check_verifies
+
+if TYPE_CHECKING:
+    from .._connection.checking import CertificateCheck
+    from .._connection.object import SSLObject
+    from .._connection.socket import SSLSocket
+
+_PREFIX = "X509_V_ERR_"
+_CODES = {name: code for code, name in ERRORS.items()}
+#: What nobody may accept: a signature that is wrong proves nothing, and the others stand for
+#: demands of this context's own, for keys that are known to others, or for no answer at all.
+_FINAL = {
+    "APPLICATION_VERIFICATION", "CERT_REJECTED", "CERT_SIGNATURE_FAILURE", "INVALID_CALL",
+    "OUT_OF_MEM", "UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY", "UNABLE_TO_DECRYPT_CERT_SIGNATURE",
+    "UNSPECIFIED",
+}  # fmt: skip
+_EFFECTS = ("abort", "report")
+
+
+class VerdictSettings:
+    """The callback for each certificate, the errors that it may accept, and what others do."""
+
+    _settings: Settings
+
+    @property
+    def verify_each(
+        self,
+    ) -> Callable[[SSLSocket | SSLObject, CertificateCheck], bool | None] | None:
+        """Called as `verify_each(connection, check)` for each certificate that OpenSSL has looked
+        at, from the root to the peer's own, and for each error; None: nobody is called.
+
+        It returns None to leave it at what OpenSSL says, True to go on, and False, or raises, to
+        refuse the peer. Where `check` is an error, True accepts it, which `verify_accepts` has to
+        allow by name: otherwise ValueError is raised and the handshake fails. What was raised comes
+        out of the operation on this connection.
+
+        A connection with an accepted error does not count as verified: `verify_result` is that
+        error, and there is no verified chain. Pins, names and `verify_callback` are still demanded
+        of it. As with `verify_callback`, no connection is resumed under it; it runs inside the
+        handshake; and if a server's `sni_callback` sets another context, the callbacks of both
+        contexts are called, and both have to accept.
+
+        Raises (when it is set):
+            ValueError: verify_mode is CERT_NONE, where nothing is verified.
+            TypeError: the value is not callable, or a coroutine function.
+
+        Corresponds to SSL_CTX_set_verify(3).
+        """
+        callback: Callable[..., bool | None] | None = self._settings["verify_each"]
+        return callback
+
+    @verify_each.setter
+    def verify_each(self, callback: Callable[..., bool | None] | None) -> None:
+        check_callback("verify_each", callback)
+        with self._settings.held():
+            if callback is not None:
+                check_verifies(self._settings, "verify_each")
+            self._settings.change(verify_each=callback)
+
+    @property
+    def verify_accepts(self) -> tuple[str, ...]:
+        """The errors that `verify_each` may accept, by OpenSSL's names ("CERT_HAS_EXPIRED",
+        "DEPTH_ZERO_SELF_SIGNED_CERT"); empty: none. By itself it accepts nothing.
+
+        To be set to names, with or without `X509_V_ERR_` before them, or to OpenSSL's numbers.
+
+        Raises (when it is set):
+            ValueError: a name is unknown, or of an error that nobody may accept: a wrong signature,
+                a rejected key, or a demand of the context's own, such as pins.
+        """
+        codes: tuple[int, ...] = self._settings["verify_accepts"]
+        return tuple(ERRORS[code] for code in codes)
+
+    @verify_accepts.setter
+    def verify_accepts(self, value: Iterable[str | int]) -> None:
+        given = (value,) if isinstance(value, (str, int)) else value
+        self._settings.change(verify_accepts=tuple(sorted({_code(one) for one in given})))
+
+    @property
+    def verify_errors(self) -> str:
+        """What becomes of a handshake whose peer shows a certificate that does not pass: "abort",
+        the default, ends it; "report" goes on, and `verify_result` of the connection says what is
+        wrong.
+
+        With "report", it is the program that has to look at `verify_result`. Such a connection
+        never counts as verified: `getpeercert()` is empty, there is no verified chain,
+        `info.asgi()` has the error, and it cannot be resumed. Peers that do pass are resumed as
+        ever. A peer without a certificate is still refused under CERT_REQUIRED, and so is one that
+        `verify_each` refuses. `verify_callback` is only called for chains that pass. Sessions that
+        were made under the other value are not resumed.
+
+        Raises (when it is set):
+            ValueError: the value is neither of the two.
+
+        nginx has the same as `ssl_verify_client optional_no_ca`, Node as `rejectUnauthorized`.
+        """
+        effect: str = self._settings["verify_errors"]
+        return effect
+
+    @verify_errors.setter
+    def verify_errors(self, value: str) -> None:
+        if value not in _EFFECTS:
+            raise ValueError(f"verify_errors must be 'abort' or 'report', got {value!r}")
+        self._settings.change(verify_errors=str(value))
+
+
+def _code(given: Any) -> int:
+    if isinstance(given, str):
+        name = given.removeprefix(_PREFIX)
+    elif isinstance(given, int):
+        name = ERRORS.get(given, str(given))
+    else:
+        raise TypeError(
+            f"a verification error must be a name or a number, got {type(given).__name__}"
+        )
+    if name not in _CODES:
+        raise ValueError(
+            f"{given!r} is not a verification error: use OpenSSL's names, such as CERT_HAS_EXPIRED"
+        )
+    if name in _FINAL:
+        raise ValueError(f"{name} cannot be accepted: such a chain proves nothing")
+    return _CODES[name]
