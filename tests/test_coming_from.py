@@ -31,7 +31,9 @@ NAMES = {
         Session#id Session#time Session#timeout SSLSocket#cert SSLSocket#client_ca verify_result
         peer_cert peer_cert_chain ssl_version cipher group tmp_key sigalg peer_sigalg alpn_protocol
         export_keying_material finished_message peer_finished_message pending close_write
-        SSLSocket#state sync_close SSLServer
+        SSLSocket#state sync_close SSLServer Store#add_cert Store#add_file Store#add_path
+        Store#add_crl Store#flags Store#purpose Store#time Store#trust Store#verify_callback
+        Store#set_default_paths
     """,
     "from-pyopenssl": """
         Context set_options set_mode clear_mode set_verify_depth get_verify_depth
@@ -47,7 +49,9 @@ NAMES = {
         get_protocol_version_name get_cipher_name get_cipher_list get_group_name master_key
         client_random server_random export_keying_material get_finished get_peer_finished
         renegotiate renegotiate_pending total_renegotiations shutdown get_shutdown set_app_data
-        get_app_data Connection bio_read bio_write set_tlsext_use_srtp DTLS_METHOD
+        get_app_data Connection bio_read bio_write set_tlsext_use_srtp DTLS_METHOD set_cert_store
+        X509Store.add_cert X509Store.add_crl X509Store.set_flags X509Store.set_time
+        X509Store.load_locations
     """,
 }
 OWNERS = {

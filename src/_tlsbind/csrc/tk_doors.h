@@ -15,8 +15,8 @@ int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int
    everything else refuses it. */
 int tk_py_verify(void *handle, const void *chain, size_t size);
 
-/* One certificate (DER; size 0: it is not there), with its depth and its error (0: none), on the way
-   through a verification. */
+/* One certificate (DER; size 0: it is not there), with its depth and its error (0: none), on the
+   way through a verification. */
 int tk_py_verify_each(void *handle, const void *der, size_t size, int depth, int code);
 
 /* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was

@@ -38,7 +38,6 @@ from .context import ConnectionContext
 from .pausing import Pausing, cannot_await
 from .policy import ConnectionPolicy
 
-
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 

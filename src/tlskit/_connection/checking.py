@@ -56,13 +56,9 @@ def judge(state: State, connection: Any, check: CertificateCheck) -> int:
     if answer is None:
         return AS_IT_IS
     if not isinstance(answer, bool):
-        raise TypeError(
-            f"verify_each must return True, False or None, got {type(answer).__name__}"
-        )
+        raise TypeError(f"verify_each must return True, False or None, got {type(answer).__name__}")
     if not answer:
         return REFUSED
     if check.code and check.code not in state.settings["verify_accepts"]:
-        raise ValueError(
-            f"verify_each has accepted {check.name}, which is not in verify_accepts"
-        )
+        raise ValueError(f"verify_each has accepted {check.name}, which is not in verify_accepts")
     return ACCEPTED

@@ -64,7 +64,8 @@ def read_facts(f: Any) -> Facts:
         text_of(f.cipher_standard_name),
         text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn,
         text_of(f.compression), text_of(f.server_name) or None,
-        f.extended_master_secret, f.verify_code, f.verify_depth, f.shutdown, f.bytes_read, f.bytes_written,
+        f.extended_master_secret, f.verify_code, f.verify_depth, f.shutdown,
+        f.bytes_read, f.bytes_written,
     )  # fmt: skip
 
 

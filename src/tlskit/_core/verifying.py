@@ -100,4 +100,3 @@ def _wanted(name: str) -> bytes:
         else (lib.TK_VERIFY_IP, packed)
     )
     return bytes([kind, len(body)]) + body
-

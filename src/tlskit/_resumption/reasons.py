@@ -40,7 +40,8 @@ class Reason(str, Enum):
         "the connection has a pre-shared key, with which a handshake is as short as a resumption"
     )
     VERIFY_CALLBACK = (
-        "the context has a verify_callback, and a resumed handshake shows no chain to ask it about"
+        "the context has a verify_callback or verify_each, and a resumed handshake shows no chain "
+        "to ask it about"
     )
     TOO_LATE = "the session was set when the handshake had already begun"
 

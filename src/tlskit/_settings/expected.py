@@ -10,6 +10,7 @@ from typing import Any
 
 from _tlsbind import CONST
 
+from .._core.credential import DER, PEM
 from .._core.names import packed_address
 from .._core.paths import without_values
 from .._core.trust import TrustStore
@@ -155,10 +156,10 @@ class ExpectedSettings:
         X509_STORE_add_crl(3).
         """
         given = sources.certificate("crl", crl)
-        if given.form not in (sources.PEM, sources.DER):
+        if given.form not in (PEM, DER):
             raise TypeError("crl must be a path, PEM or DER, got a URI")
         more = TrustStore()
-        more.add_data(bytes(given.data), pem=given.form == sources.PEM)
+        more.add_data(bytes(given.data), pem=given.form == PEM)
         if more.count()["x509"]:
             raise ValueError("crl must hold revocation lists alone, got a certificate too")
         checked = CONST.X509_V_FLAG_CRL_CHECK | CONST.X509_V_FLAG_CRL_CHECK_ALL
