@@ -407,9 +407,9 @@ if not TYPE_CHECKING:
         __all__,
         otherwise=_found_in_ssl,
         places={
+            "._connection.checking": ["CertificateCheck"],
             "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
             "._connection.object": ["SSLObject"],
-            "._connection.checking": ["CertificateCheck"],
             "._connection.observing": ["VerifyResult"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
