@@ -298,12 +298,6 @@ class Context(Negotiation, ContextVerifying):
         if lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault) < 0:
             raise explain_loading(from_queue(fault), fault)
 
-    def set_pins(self, digests: tuple[bytes, ...]) -> None:
-        """Demand that a verified chain holds one of these keys or certificates."""
-        joined = b"".join(digests)
-        if not lib.tk_ctx_set_pins(self._ctx, joined, len(joined)):
-            raise MemoryError("there was no memory for the pins of a context")
-
     def set_ca_names(self, ders: tuple[bytes, ...]) -> None:
         """Name these authorities to clients. Corresponds to SSL_CTX_set_client_CA_list(3)."""
         joined, fault = b"".join(ders), ffi.new("tk_fault *")
@@ -341,18 +335,6 @@ class Context(Negotiation, ContextVerifying):
     def want_name_ahead(self, on: bool) -> None:
         """The same, for the server name in it."""
         self._switch(lib.TK_HOOK_NAME_AHEAD, on)
-
-    def want_verify(self, on: bool) -> None:
-        """Whether connections ask about chains that have passed verification. Corresponds to
-        SSL_CTX_set_verify(3).
-        """
-        self._switch(lib.TK_HOOK_VERIFY, on)
-
-    def want_verify_each(self, on: bool) -> None:
-        """Whether connections show each certificate on the way. Corresponds to
-        SSL_CTX_set_verify(3).
-        """
-        self._switch(lib.TK_HOOK_VERIFY_EACH, on)
 
     def want_removed(self, on: bool) -> None:
         """Whether sessions that are removed from the cache are queued. Corresponds to

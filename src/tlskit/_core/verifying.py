@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .names import in_certificates, packed_address
@@ -40,6 +40,7 @@ class ContextVerifying:
     __slots__ = ()
 
     _ctx: Any
+    _switch: Callable[[int, bool], None]
 
     def set_verify_purpose(self, name: str | None) -> None:
         """What a peer's certificate must be good for; None: what its role demands. Corresponds to
@@ -63,6 +64,24 @@ class ContextVerifying:
     def set_verify_report(self, on: bool) -> None:
         """Let a handshake go on when verification fails, and only report that."""
         lib.tk_ctx_set_verify_report(self._ctx, on)
+
+    def set_pins(self, digests: tuple[bytes, ...]) -> None:
+        """Demand that a verified chain holds one of these keys or certificates."""
+        joined = b"".join(digests)
+        if not lib.tk_ctx_set_pins(self._ctx, joined, len(joined)):
+            raise MemoryError("there was no memory for the pins of a context")
+
+    def want_verify(self, on: bool) -> None:
+        """Whether connections ask about chains that have passed verification. Corresponds to
+        SSL_CTX_set_verify(3).
+        """
+        self._switch(lib.TK_HOOK_VERIFY, on)
+
+    def want_verify_each(self, on: bool) -> None:
+        """Whether connections show each certificate on the way. Corresponds to
+        SSL_CTX_set_verify(3).
+        """
+        self._switch(lib.TK_HOOK_VERIFY_EACH, on)
 
 
 class ConnectionVerifying:
