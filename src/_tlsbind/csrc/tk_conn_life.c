@@ -283,19 +283,3 @@ int tk_conn_handshake_done(tk_conn *c)
     tk_conn_unlock(c);
     return done;
 }
-
-int tk_conn_request_certificate(tk_conn *c, tk_fault *fault)
-{
-    int ok;
-
-    tk_conn_lock_outside(c);
-    if (c->inside || c->orphaned) {
-        tk_conn_unlock(c);
-        return TK_REENTERED;
-    }
-    tk_fault_begin();
-    if (!(ok = SSL_verify_client_post_handshake(c->ssl)))
-        tk_fail(fault);
-    tk_conn_unlock(c);
-    return ok ? TK_DONE : TK_SSL;
-}

@@ -1,4 +1,5 @@
 /* What more there is to know of a peer, and the half of a farewell. */
+#include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_op.h"
 #include "tk_records.h"
@@ -71,4 +72,20 @@ int64_t tk_conn_close_notify(tk_conn *c, int64_t timeout)
     tk_op op = { .step = step_close_notify, .kind = TK_SHUTDOWN };
 
     return tk_op_do(c, &op, timeout);
+}
+
+int tk_conn_request_certificate(tk_conn *c, tk_fault *fault)
+{
+    int ok;
+
+    tk_conn_lock_outside(c);
+    if (c->inside || c->orphaned) {
+        tk_conn_unlock(c);
+        return TK_REENTERED;
+    }
+    tk_fault_begin();
+    if (!(ok = SSL_verify_client_post_handshake(c->ssl)))
+        tk_fail(fault);
+    tk_conn_unlock(c);
+    return ok ? TK_DONE : TK_SSL;
 }
