@@ -40,7 +40,7 @@ UPWARDS: dict[tuple[str, str], str] = {
 
 #: Longer than the plan allows, each with its own bound and its reason.
 LONG: dict[str, tuple[int, str]] = {
-    "tlskit/_connection/socket.py": (501, "to be split by noun"),
+    "tlskit/_connection/socket.py": (475, "to be split by noun"),
     "tlskit/__init__.py": (500, "a list of names, and nothing else"),
 }
 LONGEST = {".py": 450, ".c": 300, ".h": 300}

@@ -11,7 +11,7 @@ import errno
 import os
 from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, overload
 
 from .._core import wait
 from .._stdlib import classes as stdlib
@@ -21,6 +21,7 @@ from ..errors import SSLEOFError, SSLError
 from ..sessions import SSLSession
 from .channel import Channel
 from .early import EarlyData
+from .past import PastTLS
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _read, _write = Channel.read, Channel.write
 
 
-class SSLSocket(EarlyData, stdlib.SSLSocket):
+class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
     """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
 
     _sslobj: Channel | None
@@ -285,7 +286,13 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+    @overload
+    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+    @overload
+    def read(self, len: int, buffer: Buffer) -> int: ...
+    @overload
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
         """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
         the peer's data.
 
@@ -321,7 +328,7 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         data: bytes = self.read(buflen)
         return data
 
-    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+    def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive into a buffer, as many as fit or as `nbytes` says, and return how many came. See
         `read`.
         """
@@ -409,45 +416,6 @@ class SSLSocket(EarlyData, stdlib.SSLSocket):
         if self._sslobj is None:
             return socket.sendfile(self, file, offset, count)
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
-
-    # -- what would go past TLS --------------------------------------------------------------------
-
-    def sendto(self, data: Any, flags_or_addr: Any, addr: Any = None) -> int:
-        if self._sslobj is not None:
-            raise ValueError(f"sendto not allowed on instances of {type(self)}")
-        return (
-            socket.sendto(self, data, flags_or_addr)
-            if addr is None
-            else socket.sendto(self, data, flags_or_addr, addr)
-        )
-
-    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
-        if self._sslobj is not None:
-            raise ValueError(f"recvfrom not allowed on instances of {type(self)}")
-        if self._leftover:
-            return self._take_leftover(buflen, flags), None
-        return socket.recvfrom(self, buflen, flags)
-
-    def recvfrom_into(
-        self, buffer: Any, nbytes: int | None = None, flags: int = 0
-    ) -> tuple[int, Any]:
-        if self._sslobj is not None:
-            raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
-        if self._leftover:
-            return self.recv_into(buffer, nbytes or None, flags), None
-        return socket.recvfrom_into(self, buffer, nbytes or 0, flags)
-
-    def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
-
-    def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
-
-    def recvmsg_into(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
-
-    def dup(self) -> NoReturn:
-        raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
 
     # -- the end -----------------------------------------------------------------------------------
 

@@ -1,0 +1,65 @@
+"""What would go past TLS: an SSLSocket refuses it while it is connected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, overload
+
+from .._stdlib.classes import Socket as socket
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+    from .channel import Channel
+
+
+class PastTLS(socket):
+    """The methods of a socket that know nothing of TLS."""
+
+    _sslobj: Channel | None
+    _leftover: bytes
+
+    if TYPE_CHECKING:
+
+        def _take_leftover(self, n: int, flags: int) -> bytes: ...
+        def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int: ...
+
+    @overload
+    def sendto(self, data: Buffer, flags_or_addr: Any, addr: None = None) -> int: ...
+    @overload
+    def sendto(self, data: Buffer, flags_or_addr: int, addr: Any) -> int: ...
+    def sendto(self, data: Buffer, flags_or_addr: Any, addr: Any = None) -> int:
+        if self._sslobj is not None:
+            raise ValueError(f"sendto not allowed on instances of {type(self)}")
+        return (
+            socket.sendto(self, data, flags_or_addr)
+            if addr is None
+            else socket.sendto(self, data, flags_or_addr, addr)
+        )
+
+    def recvfrom(self, buflen: int = 1024, flags: int = 0) -> tuple[bytes, Any]:
+        if self._sslobj is not None:
+            raise ValueError(f"recvfrom not allowed on instances of {type(self)}")
+        if self._leftover:
+            return self._take_leftover(buflen, flags), None
+        return socket.recvfrom(self, buflen, flags)
+
+    def recvfrom_into(
+        self, buffer: Buffer, nbytes: int | None = None, flags: int = 0
+    ) -> tuple[int, Any]:
+        if self._sslobj is not None:
+            raise ValueError(f"recvfrom_into not allowed on instances of {type(self)}")
+        if self._leftover:
+            return self.recv_into(buffer, nbytes or None, flags), None
+        return socket.recvfrom_into(self, buffer, nbytes or 0, flags)
+
+    def sendmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"sendmsg not allowed on instances of {type(self)}")
+
+    def recvmsg(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"recvmsg not allowed on instances of {type(self)}")
+
+    def recvmsg_into(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError(f"recvmsg_into not allowed on instances of {type(self)}")
+
+    def dup(self) -> NoReturn:
+        raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
