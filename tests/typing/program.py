@@ -5,6 +5,7 @@ a user. It is never run.
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import tlskit as ssl
 from tlskit import inject, metrics
@@ -72,6 +73,19 @@ def in_memory(context: ssl.SSLContext, session: ssl.SSLSession | None) -> bytes:
     except ssl.SSLError as error:
         print(error.reason)
     return b""
+
+
+def overloads(connection: ssl.SSLSocket | ssl.SSLObject, context: ssl.SSLContext) -> None:
+    """What a call returns depends on its arguments."""
+    room = bytearray(16)
+    data: bytes = connection.read(16)
+    count: int = connection.read(16, room)
+    fields: dict[str, Any] | None = connection.getpeercert()
+    der: bytes | None = connection.getpeercert(True)
+    authorities: list[dict[str, Any]] = context.get_ca_certs()
+    ders: list[bytes] = context.get_ca_certs(binary_form=True)
+    bits: int = context.get_ciphers()[0]["strength_bits"]
+    print(data, count, fields, der, authorities, ders, bits)
 
 
 def one_of_a_queue(entry: ssl.ErrorEntry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import NoPublicConstructor, initialise
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._context import SSLContext
 
 
-class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
+class SSLObject(EarlyData, stdlib.SSLObject):
     """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes
     it.
 
@@ -97,6 +97,14 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         """The server name that was given, as it was sent."""
         return self._sslobj.server_hostname
 
+    @property
+    def session_reused(self) -> bool:
+        """Whether the handshake resumed a session; of several, the first, as `resumption`.
+
+        Corresponds to SSL_session_reused(3), which tells of the last.
+        """
+        return self._sslobj.session_reused
+
     def do_handshake(self) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3).
 
@@ -106,7 +114,13 @@ class SSLObject(EarlyData, stdlib.SSLObject):  # type: ignore[misc]
         """
         self._sslobj.do_handshake()
 
-    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+    @overload
+    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+    @overload
+    def read(self, len: int, buffer: Buffer) -> int: ...
+    @overload
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
         """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
         the peer's data.
 

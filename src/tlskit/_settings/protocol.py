@@ -19,6 +19,8 @@ from ..errors import SSLError
 from .arguments import integer, listing, unsigned
 
 if TYPE_CHECKING:
+    from ssl import _Cipher  # a TypedDict of typeshed's
+
     from typing_extensions import Buffer
 
 FIXED = {  # protocols that are one version, deprecated as they are
@@ -168,22 +170,29 @@ class ProtocolSettings:
         """
         self._settings.change(ciphers=listing(cipherlist))
 
-    def get_ciphers(self) -> list[dict[str, Any]]:
+    def get_ciphers(self) -> list[_Cipher]:
         """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows
         of it.
         """
         with self._settings.built() as state:
             ciphers = list(state.build().ciphers())
-        return [
+        found: list[Any] = [
             {
-                "id": c.id, "name": c.name, "protocol": c.protocol, "description": c.description,
+                "id": c.id,
+                "name": c.name,
+                "protocol": c.protocol,
+                "description": c.description,
                 "strength_bits": c.bits,
-                "alg_bits": c.algorithm_bits, "aead": c.aead, "symmetric": c.symmetric,
+                "alg_bits": c.algorithm_bits,
+                "aead": c.aead,
+                "symmetric": c.symmetric,
                 "digest": c.digest,
-                "kea": c.key_exchange, "auth": c.authentication,
+                "kea": c.key_exchange,
+                "auth": c.authentication,
             }
             for c in ciphers
-        ]  # fmt: skip
+        ]
+        return found  # fmt: skip
 
     def set_ciphersuites(self, ciphersuites: str | Iterable[str], /) -> None:
         """Choose the cipher suites of TLS 1.3, by their names: one string with colons between, or

@@ -106,7 +106,9 @@ class QuestionSettings:
             raise TypeError("not a callable object")
         self._settings.change(sni_callback=callback)
 
-    def set_servername_callback(self, server_name_callback: Callable[..., Any] | None) -> None:
+    def set_servername_callback(
+        self, server_name_callback: Callable[..., int | None] | None
+    ) -> None:
         """Set `sni_callback`, giving the callback an encoded name; kept for old programs."""
         if server_name_callback is None:
             self.sni_callback = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from _tlsbind import CONST
 
@@ -17,6 +17,7 @@ from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned
 
 if TYPE_CHECKING:
+    from _typeshed import StrOrBytesPath
     from typing_extensions import Buffer
 
 _MODES = {
@@ -130,7 +131,10 @@ class VerificationSettings:
 
     @without_values
     def load_verify_locations(
-        self, cafile: Any = None, capath: Any = None, cadata: str | Buffer | None = None
+        self,
+        cafile: StrOrBytesPath | None = None,
+        capath: StrOrBytesPath | None = None,
+        cadata: str | Buffer | None = None,
     ) -> None:
         """Trust certificates: all that the arguments hold, or none.
 
@@ -151,7 +155,7 @@ class VerificationSettings:
         with self._settings.held():
             _trust.load(self._settings, file, directory, cadata)
 
-    def load_default_certs(self, purpose: Any = ssl.Purpose.SERVER_AUTH) -> None:
+    def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the machine's authorities; silently none where it has none."""
         if not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
@@ -177,7 +181,13 @@ class VerificationSettings:
         """Return how many certificates ("x509", "x509_ca") and CRLs ("crl") are trusted."""
         return self._settings.trust.count()
 
-    def get_ca_certs(self, binary_form: bool = False) -> list[Any]:
+    @overload
+    def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
+    @overload
+    def get_ca_certs(self, binary_form: Literal[True]) -> list[bytes]: ...
+    @overload
+    def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]: ...
+    def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]:
         """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a
         directory show once they were used.
         """
