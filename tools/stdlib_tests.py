@@ -1,4 +1,4 @@
-"""Does Python's own test suite pass with tlskit in the place of `ssl`?
+"""Does Python's own test suite pass with tlskit in place of `ssl`?
 
     python tools/stdlib_tests.py                          every module of MODULES
     python tools/stdlib_tests.py --way inject test_ssl    one of them, one way
@@ -64,7 +64,7 @@ MODULES = (
     "test_asyncore",
 )
 
-#: Tests of the C module `_ssl`, which say nothing of who stands in the place of `ssl`.
+#: Tests of the C module `_ssl`, which do not depend on what replaces `ssl`.
 EXCLUDED = {
     "test_ssl.BasicSocketTests.test_parse_cert": "calls _ssl._test_decode_cert",
     "test_ssl.BasicSocketTests.test_parse_cert_CVE_2019_5010": "calls _ssl._test_decode_cert",
@@ -108,7 +108,7 @@ UNWANTED = re.compile(
 
 @dataclass
 class Result:
-    """What came of one module with one ssl."""
+    """The results of one module with one ssl."""
 
     outcomes: dict[str, str] = field(default_factory=dict)
     messages: dict[str, str] = field(default_factory=dict)
@@ -377,7 +377,7 @@ def counted(expected: Result) -> list[str]:
 
 
 def missed(expected: Result, found: Result) -> dict[str, str]:
-    """Those that count and do not pass, with what became of them."""
+    """Return the tests that count and did not pass, with their results."""
     return {
         test: found.outcomes.get(test, "not run")
         for test in counted(expected)
@@ -386,9 +386,7 @@ def missed(expected: Result, found: Result) -> dict[str, str]:
 
 
 def report(module: str, results: dict[str, Result]) -> tuple[Counter[str], list[str]]:
-    """Print what came of a module; returns how many tests counted and passed, and the ways in which
-    not all is well.
-    """
+    """Print a module's results. Returns how many tests counted and passed, and what is wrong."""
     expected, numbers = results[STDLIB], Counter(counted=len(counted(results[STDLIB])))
     doubtful = []
     for way, found in results.items():

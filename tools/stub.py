@@ -5,7 +5,7 @@ csrc/tk_api*.h.
     python tools/stub.py --check   only say whether it is what it should be
 
 Numbers are `int`, what C reads is `bytes` or cffi's data, and each struct of the header is a class
-with its fields, so that a handle of one kind is no handle of another. Only what OpenSSL and cffi
+with its fields, so that handles of different kinds cannot be mixed up. Only what OpenSSL and cffi
 leave untyped is `Any`.
 """
 
@@ -141,7 +141,7 @@ class Stub:
         name = " ".join(node.type.names)
         if not set(name.split()) <= NUMBERS:
             raise SystemExit(
-                f"tools/stub.py: {name} in tk_api.h is no kind of number that this program knows"
+                f"tools/stub.py: {name} in tk_api.h is not a kind of number that this program knows"
             )
         return "int"
 

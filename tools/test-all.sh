@@ -1,6 +1,6 @@
 #!/bin/sh
 # `make test` with each of these Python versions that is on this machine: `tools/test-all.sh 3.10 3.13`.
-# One that is not here is told of, and is no failure; none at all is.
+# A missing one is reported and does not count as a failure, unless all are missing.
 set -u
 
 here=$(dirname "$0")

@@ -61,7 +61,7 @@ cd "$work/source"
 SOURCE_DATE_EPOCH=$(stat -c %Y VERSION.dat 2>/dev/null || stat -f %m VERSION.dat)
 export SOURCE_DATE_EPOCH
 build() {
-    # shellcheck disable=SC2086  # an unset target is no argument
+    # shellcheck disable=SC2086  # an unset target must vanish
     ./Configure $target ${CROSS_COMPILE:+--cross-compile-prefix="$CROSS_COMPILE"} \
         "${options[@]}" "--prefix=$prefix" --libdir=lib "--openssldir=$conf" &&
         make -s -j"${JOBS:-$(getconf _NPROCESSORS_ONLN)}" build_libs &&

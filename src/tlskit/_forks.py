@@ -1,11 +1,11 @@
-"""What becomes of locks when a process forks. A child has no thread but the one that forked, and
+"""Locks across forks. A child has no thread but the one that forked, and
 must never wait for what another thread of its parent held.
 
 There are three ways, and `tests/test_architecture.py` sees to it that every lock goes one of them:
 
 - The lock of a module is a `ForkLock`: a fork waits until no other thread holds it. So a child does
   not see half of what was being changed, either.
-- The lock of an object is made anew in the child: the object is `Forked`, and watched.
+- The lock of an object is replaced in the child: the object is `Forked`, and watched.
 - Objects too many to be watched, connections, compare `process` before they use a lock.
 """
 

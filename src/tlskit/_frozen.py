@@ -1,4 +1,4 @@
-"""Frozen dataclasses that load the module `dataclasses` only for whoever asks for their fields.
+"""Frozen dataclasses that load the module `dataclasses` only when their fields are asked for.
 
 That module brings `inspect`, and compiles a handful of functions for each class: together a third
 of what `import tlskit` cost. To a type checker these are the real ones, and at run time

@@ -46,7 +46,7 @@ static int take(tk_conn *c, void *into, size_t size)
     return tk_received(c, (int)tk_fd_recv((tk_fd)c->fd, into, size));
 }
 
-/* What the socket holds, and keeps: as tk_received. Who has waited for it may have seen it
+/* Peek at what the socket holds: as tk_received. A caller that has waited for it may have seen it
    already. */
 static int look(tk_conn *c, void *into, size_t size)
 {

@@ -18,7 +18,7 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault);
 /* whether this connection offers the session's cipher */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s);
 int tk_conn_suites(tk_conn *c, uint16_t *into, int room); /* IANA's numbers, the preferred first */
-/* a server: pause at the ClientHello of whoever offers a session */
+/* a server: pause at the ClientHello of a client that offers a session */
 void tk_conn_use_external(tk_conn *c);
 /* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
 int tk_conn_wanted(tk_conn *c, void *into);

@@ -133,7 +133,7 @@ static SSL_SESSION *take_once(tk_conn *c, SSL_SESSION *found)
     return copy;
 }
 
-/* It begins anew, and is the last that the cache drops. */
+/* Restart its lifetime, and make it the last one that the cache drops. */
 static void refresh(tk_conn *c, SSL_SESSION *s)
 {
     SSL_SESSION_set_time_ex(s, time(NULL));

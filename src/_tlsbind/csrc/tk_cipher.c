@@ -1,4 +1,4 @@
-/* What is told of a cipher: to a context, to a session, and to a connection. */
+/* Facts about a cipher, for contexts, sessions and connections. */
 #include "tk_cipher.h"
 #include "tk_records.h"
 

@@ -1,4 +1,4 @@
-/* What is told of a cipher: tk_cipher.c. */
+/* Facts about a cipher: tk_cipher.c. */
 #ifndef TK_CIPHER_H
 #define TK_CIPHER_H
 

@@ -82,7 +82,7 @@ struct tk_conn {
     tk_turn turn;           /* of the write whose bytes go out now */
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
-    int32_t parked;         /* what came of a read that failed for good, for the reads to come */
+    int32_t parked;         /* the outcome of a read that failed for good, for later reads */
     uint8_t told;           /* a reader has been told of that, or of the peer's end */
     tk_mem_source *source;  /* what a read takes, once `incoming` is empty; NULL: nothing */
     tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
@@ -135,7 +135,7 @@ struct tk_conn {
     uint8_t demanding, unwanted; /* tk_want.c */
     uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
     uint8_t has_read;       /* some application data was read */
-    uint8_t ticket;         /* what became of the last ticket that the client showed: tk_ticket.c */
+    uint8_t ticket;         /* the fate of the last ticket that the client offered: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
     /* the id context of the session in it: tk_ticket_data.c; the size is one more, 0: none */
     uint8_t shown_context[SSL_MAX_SID_CTX_LENGTH], shown_context_size;

@@ -1,5 +1,4 @@
-/* What a connection was told to do, and what was negotiated: each question and its answer in one
-   crossing. */
+/* A connection's settings and what was negotiated: each question takes one crossing. */
 #include <openssl/x509v3.h>
 
 #include "tk_cipher.h"

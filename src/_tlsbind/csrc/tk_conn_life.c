@@ -189,8 +189,8 @@ static void take_tickets(tk_conn *c)
     ERR_clear_error();
 }
 
-/* For the same reason: whoever was sent a fatal alert would not see it, if the reset of the
-   connection came with it. */
+/* For the same reason: a peer would not see a fatal alert if the reset of the connection came
+   with it. */
 static void drop_the_rest(tk_conn *c)
 {
     uint8_t unwanted[4096];

@@ -1,9 +1,9 @@
-/* Public keys that no chain may hold, whoever has signed them: somebody else has the private keys.
+/* Public keys that no chain may contain, no matter who signed them: their private keys are known.
 
-   They are those that CPython's own ssl refuses from 3.14.10 on, among them intermediate
-   authorities of eMudhra. A list in a program is no revocation: it is for the few that must not
-   wait for one. Each is the SHA-256 digest of the SubjectPublicKeyInfo in DER, so a certificate
-   that is issued anew for the same key is refused too; in the order of the digests. */
+   They are the ones that CPython's own ssl refuses from 3.14.10 on, among them intermediate
+   authorities of eMudhra. A list in a program does not replace revocation: it is for the few keys
+   that must not wait for it. Each entry is the SHA-256 digest of the SubjectPublicKeyInfo in DER,
+   so a certificate that is reissued for the same key is refused too. They are sorted. */
 #include "tk_distrust.h"
 
 enum { DIGEST = 32 };

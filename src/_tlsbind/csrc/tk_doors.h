@@ -1,5 +1,5 @@
-/* The doors from C to Python, answered in src/tlskit/_core/hooks.py: whoever calls one saves the
-   error queue and errno around it (tk_door_open and tk_door_close in tk_door.h). cffi reads this
+/* The doors from C to Python, answered in src/tlskit/_core/hooks.py. The caller saves the error
+   queue and errno around it (tk_door_open and tk_door_close in tk_door.h). cffi reads this
    same text, so it holds no preprocessor line. */
 
 /* the alert to refuse with, or one of the two TK_ values */

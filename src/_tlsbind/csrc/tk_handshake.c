@@ -8,7 +8,7 @@
 
    A server that allows early data keeps it apart from the rest. It may be read while the handshake
    goes on, and answered then, to a client that has not proved yet that it is there; or after it.
-   Whoever read it on the way can have sent it again (a replay), so libssl takes each ticket once;
+   An eavesdropper can send it again (a replay), so libssl takes each ticket once;
    where sessions are kept elsewhere (tk_lookup.c), early data is taken only with a session that
    this very handshake has taken out of the store, not with one that a hook gave. */
 #include "tk_handshake.h"
@@ -74,7 +74,7 @@ static int send_with_hello(tk_conn *c)
     return 1;
 }
 
-/* The handshake is complete: send what the server has not got. */
+/* The handshake is complete: send the early data that the server rejected. */
 static int send_again(tk_conn *c)
 {
     int accepted = c->early_state == EARLY_SENT &&

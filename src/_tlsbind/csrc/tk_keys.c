@@ -155,7 +155,7 @@ static void remember(tk_keys *k, const uint8_t *name)
         memcpy(k->gone[k->gone_count++], name, sizeof k->gone[0]);
 }
 
-/* Names of keys that were in force: a ticket of a key that has gone is no stranger's. */
+/* Remember the names of retired keys, to tell their tickets from those of unknown keys. */
 void tk_keys_remember(tk_keys *k, const tk_keys *old)
 {
     int32_t i;

@@ -2,9 +2,9 @@
    waits: neither for a socket nor for Python behind a door (tk_door.h).
 
    A thread that takes it again and again, because its peer keeps it busy, cannot keep the others
-   out: whoever comes while another has waited for more than a moment lets that one in first.
+   out: a thread that arrives while another has waited for more than a moment lets it in first.
 
-   In a forked child the traces of its parent's threads are removed by whoever takes the lock first.
+   In a forked child, the first to take the lock removes the traces of the parent's threads.
    A connection that one of those was in the middle of, behind a door, is of no use there: it is
    orphaned, and answers as if it were closed. */
 #include "tk_lock.h"

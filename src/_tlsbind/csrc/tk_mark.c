@@ -1,7 +1,8 @@
 /* What a ticket says about where it comes from, in the session's own room for that, inside what is
    encrypted: when the full handshake was, and for which name before which certificate. Contexts
-   that share a ring, or the 80 bytes of libssl's own key, need not be alike: without this, whoever
-   can send a connection elsewhere gets it resumed by a server that the client did not mean. */
+   that share a ring, or the 80 bytes of libssl's own key, need not be alike: without this, an
+   attacker who can divert a connection could have it resumed by a server that the client did not
+   mean. */
 #include "tk_mark.h"
 #include "tk_ring.h"
 
@@ -99,8 +100,8 @@ static int64_t shift_of(tk_conn *c)
     return c->ring != NULL ? tk_atomic_load(&c->ring->shift) : 0;
 }
 
-/* Nobody is told that a ticket is good for longer than there are keys to read it, nor for more than
-   a week after the full handshake (RFC 8446, 4.6.1). */
+/* A ticket's lifetime hint never exceeds the time for which there are keys to read it, nor a week
+   after the full handshake (RFC 8446, 4.6.1). */
 int tk_mark_put(tk_conn *c, SSL_SESSION *s)
 {
     int64_t made = (int64_t)SSL_SESSION_get_time_ex(s) + shift_of(c), first = begun(s), most;

@@ -1,7 +1,7 @@
 /* Operations on a connection: one SSL, one lock, one loop.
 
    How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that
-   calls libssl once or more and says what came of it. `tk_op_run`, under the connection's lock,
+   calls libssl once or more and returns the outcome. `tk_op_run`, under the connection's lock,
    clears this thread's error queue, makes the step, and takes the fault if it failed, all before
    the lock is released. Only then, when the step wants I/O, and there is a socket and time left,
    does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may

@@ -4,7 +4,7 @@
 
 #include "tk_conn.h"
 
-/* What came of a step: for the loop alone, which makes of it a status that crosses the border. */
+/* The outcome of a step: for the loop alone, which turns it into a status for callers. */
 typedef enum {
     TK_STEP_NONE,
     TK_STEP_DONE,

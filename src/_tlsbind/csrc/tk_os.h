@@ -41,7 +41,7 @@ static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
 static inline uint64_t tk_thread(void) { return GetCurrentThreadId(); }
 
 /* Windows has no flag for one call: the socket itself must not block. Python makes it block again
-   with each `settimeout`, so it is told so before each call. */
+   with each `settimeout`, so this is repeated before each call. */
 static inline void tk_fd_unblock(tk_fd fd)
 {
     u_long on = 1;

@@ -1,8 +1,7 @@
 /* PEM (RFC 7468) with private keys in it. libcrypto's reader frees the blocks that it has decoded,
-   those that it only skips among them, as they are: whoever gets that memory next, or dumps it,
-   has the key. So a key's block never gets there. It is cut out of what certificates are read from,
-   and decoded here where it is read for the key. Only a key that is encrypted goes to libcrypto's
-   reader. */
+   and those that it only skips, without wiping them, so a key could be read from that memory later.
+   Therefore a key's block never gets there. It is cut out of what certificates are read from, and
+   decoded here where it is read for the key. Only an encrypted key goes to libcrypto's reader. */
 #include "tk_pem.h"
 
 typedef struct {

@@ -1,7 +1,7 @@
 /* A ring of ticket keys.
 
    The keys in force are a snapshot: made whole, never changed, counted. A handshake takes a
-   reference to it and gives it back; whoever makes another one swaps a pointer. The mutex is held
+   reference to it and gives it back; making another one swaps a pointer. The mutex is held
    for that, and for the few microseconds in which the keys of a new period are derived: by
    whichever handshake first sees that the time has come.
 

@@ -15,7 +15,7 @@ typedef struct {
 
 typedef struct { /* a snapshot: never changed once a ring has it */
     int32_t references, room, count, gone_count;
-    int64_t since, due;          /* whoever sees a time outside makes another one */
+    int64_t since, due;          /* a time outside of these calls for another one */
     uint8_t gone[TK_GONE][16];   /* names of keys that decrypt no more, the last ones first */
     tk_ticket_key key[];         /* the first encrypts */
 } tk_keys;

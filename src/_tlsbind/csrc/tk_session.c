@@ -1,5 +1,5 @@
 /* Sessions: what a handshake leaves for later ones. An SSL_SESSION is never changed once it is out
-   of libssl: whoever wants other times gets a copy. */
+   of libssl: to change its times, it is copied. */
 #include "tk_cipher.h"
 #include "tk_fault.h"
 #include "tk_info.h"

@@ -3,7 +3,7 @@
    libssl forgets it. After any fatal error SSL_is_init_finished is false. Many peers end without
    close_notify, which libssl (from 3.0 on) makes such an error: it sends an alert, withdraws the
    session and takes it out of a server's cache. So this file remembers that the handshake is
-   complete. From then on libssl is told to take an end without close_notify as an end
+   complete. From then on libssl takes an end without close_notify as an end
    (SSL_OP_IGNORE_UNEXPECTED_EOF), and whether a close_notify came is looked at here: callers hear
    the same as before, and the session stays good (RFC 5246, 7.2.1; RFC 8446, 6.1).
 

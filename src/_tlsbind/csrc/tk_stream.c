@@ -97,7 +97,7 @@ static tk_outcome receive(tk_conn *c, tk_op *op)
         tk_op_take_fault(c, op);
         c->parked = outcome;
     }
-    /* it is told in the next call */
+    /* the next call reports it */
     op->again = outcome != TK_STEP_WANT_READ && outcome != TK_STEP_WANT_WRITE;
     return TK_STEP_DONE;
 }

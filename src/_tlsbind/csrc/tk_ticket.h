@@ -7,6 +7,6 @@
 void tk_conn_take_ring(tk_conn *c, tk_ctx *x);
 void tk_tickets_install(tk_ctx *c);
 void tk_tickets_remove(tk_ctx *c);
-void tk_tickets_count(tk_conn *c); /* the handshake is over: count what became of its ticket */
+void tk_tickets_count(tk_conn *c); /* the handshake is over: count its ticket's fate */
 
 #endif

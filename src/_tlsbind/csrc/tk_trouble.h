@@ -1,4 +1,4 @@
-/* Notes for whoever has to explain a failure: tk_trouble.c. */
+/* Notes that help explain a failure: tk_trouble.c. */
 #ifndef TK_TROUBLE_H
 #define TK_TROUBLE_H
 

@@ -1,25 +1,24 @@
-/* Writing: what becomes of a write that ends before all of it has gone, and of the others
-   meanwhile.
+/* Writing, and what happens to a write that ends early, and to other threads' writes meanwhile.
 
-   A write ends early when its time is over, when it may not wait, or when a signal's handler
-   raises. What libssl has encrypted by then goes out in any case. The caller cannot be told how
-   much that is, but is to repeat the write with the same bytes, as OpenSSL asks of it too: the
-   bytes that are encrypted are *owed*, as a size and a digest. (Who may not wait is told what is on
+   A write ends early when its timeout expires, when it must not block, or when a signal handler
+   raises. What libssl has encrypted by then goes out in any case. The caller cannot learn how much
+   that is; like OpenSSL, we require it to repeat the write with the same bytes. The bytes that are
+   encrypted are *owed*, as a size and a digest. (A non-blocking caller learns how many bytes are on
    the wire, as on any socket, and is owed the rest.)
 
-   * A write that begins with the bytes that are owed is the repetition. It goes on behind them;
-     where several fit, behind the longest. Whose they were does not matter: when two writers
-     exchange bytes that are equal, nobody can tell.
-   * A write goes out whole: from its first record to its last it has the turn, and the other
-     threads' writes wait for theirs as long as they wait for a full socket. So it is while it is
-     under way, and when it has ended in its middle.
-   * An early end that left nothing to encrypt keeps nobody else waiting.
-   * The thread that has ended early may not write anything else first: libssl would not let it
-     either, and a program that does it has lost the rest of a message. A thread that would wait for
-     ever for a write that has ended in its middle is refused, too.
+   * A write that begins with the owed bytes is the repetition, and continues after them; if several
+     owed writes match, after the longest. It does not matter whose they were: when two writers send
+     equal bytes, the peer cannot tell them apart.
+   * A write goes out whole: from its first record to its last it has the turn, and other threads'
+     writes wait for theirs as they wait for a full socket. That holds while it is under way, and
+     also after it has ended in the middle.
+   * A write that ended early with nothing left to encrypt blocks nobody.
+   * The thread whose write ended early must not write anything else first. libssl would not allow
+     it either, and a program that tries has lost the rest of a message. A thread that would wait
+     for ever for a write that ended in the middle is refused, too.
 
-   So each byte is encrypted once, and in its writer's order. A writer that waits here gathers
-   several records for one send. */
+   So each byte is encrypted once, and in its writer's order. A blocking writer gathers several
+   records for one send. */
 #include "tk_handshake.h"
 #include "tk_lock.h"
 #include "tk_transport.h"

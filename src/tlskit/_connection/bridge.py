@@ -11,7 +11,7 @@ what comes in is moved by the record, and no further than the operation needs it
 in `incoming` until it is read, and in `pending()` of the connection once it was begun. A record
 that is not whole yet may be taken in, as libssl does too. A handshake leaves the first request
 behind it where it is, a read does not swallow the close_notify behind its data, and what the peer
-says in the clear after the end of TLS is there for whoever wants it.
+says in the clear after the end of TLS can still be read.
 
 What goes out is moved after every operation, whether it failed or not: so an alert gets out of a
 handshake that failed. What an object refuses to take is kept, and goes out before the next
@@ -118,7 +118,7 @@ class Pump(Directions):
 
     def fill(self, room: int = 0) -> bool:
         """Move a record in, or as many as fit into `room`, but never the last of several: it may be
-        a close_notify, and whoever looks at `pending` is to see that there is more. Return whether
+        a close_notify, and `pending` must show that there is more. Return whether
         anything has changed."""
         if self._incoming is self._inner_in:
             return False

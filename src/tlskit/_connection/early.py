@@ -13,7 +13,7 @@ class EarlyData(Negotiated):
 
     @property
     def early_data_status(self) -> EarlyDataStatus | None:
-        """What became of early data (0-RTT); None before there is a connection. See `wrap_socket`
+        """The fate of early data (0-RTT); None before there is a connection. See `wrap_socket`
         and `read_early_data`.
         """
         return EarlyDataStatus(self._sslobj.facts().early) if self._sslobj is not None else None
@@ -22,19 +22,18 @@ class EarlyData(Negotiated):
         """Return up to `size` bytes of what the client sent early (0-RTT, RFC 8446, 2.3); b"" when
         there is no more.
 
-        It is a server's, whose context has `max_early_data`. Call it instead of `do_handshake`,
-        until it returns b"", then `do_handshake`; what is written meanwhile goes out at once. Or
-        call it after the handshake, for the same bytes.
-        `recv` does not give them.
+        Servers only; the context must set `max_early_data`. Call it instead of `do_handshake` until
+        it returns b"", and then `do_handshake`; writes in between go out at once. Or call it after
+        the handshake, for the same bytes. `recv` does not return them.
 
-        **Whoever saw these bytes on their way may have sent them again**, to this server or,
+        **An eavesdropper may have sent these bytes again**, to this server or,
         without a shared `store`, to another one: do with them only what may be done twice, or wait
         until `do_handshake` has returned, which it does not for who has only recorded them.
         Corresponds to SSL_read_early_data(3).
 
         Raises:
-            SSLWantReadError, SSLWantWriteError: this is no blocking socket; call again when bytes
-                have come, or gone.
+            SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is
+                readable, or writable.
             TimeoutError: the socket's timeout has passed.
             SSLError: the handshake failed.
         """

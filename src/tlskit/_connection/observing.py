@@ -138,7 +138,7 @@ class Observing:
 
     @property
     def close_notify_received(self) -> bool:
-        """Whether the peer has said that it will send no more. An end of the transport is no such
-        word: anybody on the way can make one up.
+        """Whether the peer has said that it will send no more. An end of the transport does not
+        count: an attacker on the network can cause one.
         """
         return self._sslobj is not None and self._sslobj.parted()

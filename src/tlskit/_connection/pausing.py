@@ -54,7 +54,7 @@ class Asking:
         self.awaited: Any = None
 
     def give(self, value: Any) -> None:
-        """What came of waiting."""
+        """Take the result of waiting."""
         self._value, self._error, self.awaited = value, None, None
 
     def fail(self, error: BaseException) -> None:

@@ -68,7 +68,7 @@ class ConnectionPolicy:
         return self._state
 
     def switch(self) -> None:
-        """The connection has been given another context: what comes of it stands for no policy."""
+        """The connection was given another context: its sessions belong to no policy."""
         self._switched = True
 
     def has_changed(self) -> bool:

@@ -226,7 +226,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
 
     def _channel(self) -> Channel:
         if self._sslobj is None:
-            self.getpeername()  # whoever is not connected hears that first
+            self.getpeername()  # raises if the socket is not connected
         return super()._channel()
 
     def _check_connected(self) -> None:

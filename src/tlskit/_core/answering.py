@@ -1,8 +1,8 @@
 """Answering: who answers for a handshake that has paused, and how long the others wait for that.
 
-A store may be asked meanwhile, which may take its time. So whoever else is in the same handshake
-waits with the timeout of its own call, and a forked child, in which the thread that answers is not
-there, begins anew.
+A store may be asked meanwhile, which may take its time. So other threads in the same handshake
+wait with the timeouts of their own calls, and a forked child, which lacks the answering thread,
+starts again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ _lock = _forks.ForkLock()
 
 
 class Answering:
-    """A lock that is good in the process that made it: a forked child takes a new one, whoever held
-    this one in the parent. Reentrant.
+    """A reentrant lock of one process: a forked child gets a new one, even if the parent's was held
+    at the fork.
     """
 
     __slots__ = ("_lock", "_process")

@@ -16,8 +16,8 @@ _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a bu
 
 
 class MemoryBIO:
-    """A byte queue between a connection and whoever carries its bytes: what `wrap_bio` reads from
-    and writes to.
+    """A byte queue between a connection and the code that carries its bytes: `wrap_bio` reads from
+    one and writes to another.
 
     Two connections may share one, each as the other's outgoing side. Any thread may use it. While
     it is empty it holds no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.

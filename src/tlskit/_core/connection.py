@@ -79,9 +79,8 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
         vouched: the chain that `vouches_for` has found; empty: none.
         on_session: called with each new Session after the operation in which it came; None: they
             are not queued, and an operation takes the short way past `late_error`.
-        late_error: what was raised by whoever is told of sessions and messages, or asked for a
-            pre-shared key; it comes out of the operation, or of the next one where bytes come
-            first.
+        late_error: an exception from a callback for sessions, messages or pre-shared keys. The
+            operation raises it, or the next one if there are bytes to return first.
         psk_offered: the identity whose pre-shared key was given last; None: none was.
         hook_error: what Python code raised inside a hook of this connection, until it has been
             reported.
@@ -405,7 +404,7 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
         error, self.late_error = self.late_error, None
         if isinstance(error, Exception) and not self.handshake_done:
             self.log_failure(error)
-        raise error  # type: ignore[misc]  # whoever calls this has looked
+        raise error  # type: ignore[misc]  # the caller has checked that there is one
 
     def answer(self, reason: int) -> int | None:
         """Called when an operation has paused (pauses.py): None to go on, or an alert to refuse."""

@@ -405,8 +405,8 @@ class Context(Negotiation, ContextVerifying):
         lib.tk_ctx_set_session_timeout(self._ctx, seconds)
 
     def set_id_context(self, value: bytes, *, stands_for_policy: bool = False) -> None:
-        """The servers' session id context; `stands_for_policy`: with it, whoever may ask about the
-        server name resumes nothing. Corresponds to SSL_CTX_set_session_id_context(3).
+        """The servers' session id context; `stands_for_policy`: connections that may ask about the
+        server name then resume nothing. Corresponds to SSL_CTX_set_session_id_context(3).
         """
         if lib.tk_ctx_set_id_context(self._ctx, value, len(value), stands_for_policy) < 0:
             raise ValueError(

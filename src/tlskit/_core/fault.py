@@ -207,7 +207,7 @@ def _verify_message(code: int, hostname: str | None) -> str:
 
 
 def verify_text(code: int) -> str:
-    """What came of a verification, in OpenSSL's words. Corresponds to
+    """Return the result of a verification in OpenSSL's words. Corresponds to
     X509_verify_cert_error_string(3).
     """
     return _text(lib.tk_verify_text(code)) or "unknown verification error"

@@ -35,7 +35,7 @@ def owned(pointer: Any, free: Any) -> Any:
     """Give `pointer` to the collector: `free` runs once, in any order and any thread, without
     Python.
 
-    The only call of ffi.gc. A NULL is refused: whoever may get one says what it means first.
+    The only call of ffi.gc. A NULL is refused: a caller that may get one handles it first.
     """
     if pointer == ffi.NULL:
         raise MemoryError("OpenSSL had no memory for a new object")

@@ -50,7 +50,7 @@ def named_path(
     if number:
         kind, unit = type(value).__name__, "bytes" if isinstance(value, bytes) else "characters"
         size = len(path) if isinstance(value, str) else len(os.fsencode(path))
-        value = path = ""  # nor the values of this frame, for whoever shows them
+        value = path = ""  # nor this frame's variables, which tracebacks may show
         raise OSError(number, f"{name} must be {wanted}, got {kind} of {size} {unit}{why}")
     if "\0" in path:
         raise ValueError("embedded null byte")
@@ -58,7 +58,7 @@ def named_path(
 
 
 def _objection(raw: bytes, bounded: bool) -> tuple[int, str]:
-    """The number of the error, and why this is no path; 0 when it may be one."""
+    """Return an errno and why this cannot be a path; 0 if it may be one."""
     if _PEM.search(raw):
         return errno.ENOENT, " with PEM in it"
     if raw[:1] == b"\x30" and raw[1:2] >= b"\x80":

@@ -25,6 +25,6 @@ class Rekeying:
         self._operate(lib.TK_HANDSHAKE, (both,), timeout, lib.tk_conn_update_keys)
 
     def renegotiations(self) -> int:
-        """How many handshakes were complete after the first, whoever began them."""
+        """How many handshakes were completed after the first, started by either side."""
         count: int = lib.tk_conn_renegotiations(self._conn)
         return count

@@ -35,7 +35,7 @@ class Resumable:
         lib.tk_conn_pause(self._conn)
 
     def use_external(self) -> None:
-        """A server: pause at the ClientHello of whoever offers a session, to look it up. Sets
+        """A server: pause at the ClientHello of a client that offers a session, to look it up. Sets
         SSL_OP_NO_TICKET.
         """
         lib.tk_conn_use_external(self._conn)

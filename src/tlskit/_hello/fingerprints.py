@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .message import ClientHello
 
 _SERVER_NAME, _ALPN, _SIGNATURES = 0, 16, 13
-_NOTHING = "000000000000"  # in the place of a hash of nothing
+_NOTHING = "000000000000"  # in place of a hash of nothing
 _VERSIONS = {
     0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
     0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",

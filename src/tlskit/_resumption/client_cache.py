@@ -291,7 +291,7 @@ class ClientCache:
         self.tally.count("peer_dropped")
 
     def count(self, outcome: Resumption) -> None:
-        """Count what became of a connection."""
+        """Count a connection's outcome."""
         self.tally.add(outcome)
 
     # -- taking out --------------------------------------------------------------------------------

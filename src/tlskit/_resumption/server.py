@@ -142,7 +142,7 @@ class ServerCache:
         return self.store is not None and self.store.remove(self._key(session_id))
 
     def count(self, outcome: Resumption) -> None:
-        """Count what became of a connection."""
+        """Count a connection's outcome."""
         self.tally.add(outcome)
 
     def _key(self, session_id: bytes) -> bytes:

@@ -102,7 +102,7 @@ class Strategy(Protocol):
         """The connection has a new session."""
 
     def conclude(self, connection: Resumable) -> None:
-        """The handshake is complete: settle and count what became of resumption. Repeating it
+        """The handshake is complete: settle and count the outcome of resumption. Repeating this
         changes nothing.
         """
 

@@ -41,7 +41,7 @@ class CredentialSettings:
 
         Raises:
             OSError: a file cannot be read.
-            SSLError: what it holds is no certificate or key, they do not match, or are too weak for
+            SSLError: it does not hold a certificate or key, they do not match, or are too weak for
                 `security_level`.
             ValueError: the password is longer than 1024 bytes.
             TypeError: an argument has the wrong type.
@@ -167,8 +167,8 @@ class CredentialSettings:
                 an empty one). It returns the key of that identity (bytes, up to 512); None, or an
                 empty key, refuses it. None in place of the callback unsets it. `psk_identity` of
                 the connection tells afterwards who came.
-            identity_hint: what a TLS 1.2 client is told of the identity that is wanted: up to 256
-                bytes in UTF-8.
+            identity_hint: tells a TLS 1.2 client which identity is wanted: up to 256 bytes in
+                UTF-8.
 
         Raises:
             SSLError: the context is a client's.

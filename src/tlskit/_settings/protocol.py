@@ -158,7 +158,7 @@ class ProtocolSettings:
         if not isinstance(value, int) or isinstance(value, bool):
             raise TypeError(f"a security level is a whole number, not {type(value).__name__}")
         if not 0 <= value <= 5:
-            raise ValueError(f"a security level lies between 0 and 5, not at {value}")
+            raise ValueError(f"security_level must be between 0 and 5, got {value}")
         self._settings.change(security_level=value)
 
     def set_ciphers(self, cipherlist: str | Iterable[str], /) -> None:
@@ -308,8 +308,8 @@ class ProtocolSettings:
         See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
 
         Raises:
-            TypeError, ValueError: it is no whole number, or not from 0 to 2**32 - 1, or the context
-                is a client's.
+            TypeError, ValueError: not an integer between 0 and 2**32 - 1, or the context is a
+                client's.
         """
         return int(self._settings["max_early_data"] or 0)
 
@@ -317,7 +317,7 @@ class ProtocolSettings:
     def max_early_data(self, size: int) -> None:
         number = index(size)
         if not 0 <= number < 2**32:
-            raise ValueError(f"max_early_data lies between 0 and 2**32 - 1, not at {number}")
+            raise ValueError(f"max_early_data must be between 0 and 2**32 - 1, got {number}")
         if number and self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise ValueError(
                 "max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio"

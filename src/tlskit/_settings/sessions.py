@@ -135,7 +135,7 @@ class ContextSessions:
         earned, and puts in what comes. One store may serve many contexts; they share what they
         would verify alike, and nothing else.
 
-        A server's connections keep their sessions in it, in the place of OpenSSL's own cache, and
+        A server's connections keep their sessions in it, in place of OpenSSL's own cache, and
         resume what they or other processes put there: by session ids up to TLS 1.2, by stateful
         tickets in TLS 1.3 (SSL_OP_NO_TICKET is set on each). The two kinds do not meet, so a client
         and a server may have one store.
@@ -225,8 +225,8 @@ class ContextSessions:
 
     @property
     def reverify(self) -> bool:
-        """Whether a client verifies the chain of a session anew each time before it offers the
-        session. False unless changed.
+        """Whether a client verifies a session's chain again each time before it offers the session.
+        False by default.
 
         A session is offered only under the policy that it was made under, and while the peer's
         certificate is in date. What may have happened since is left out of that: an authority in
@@ -240,19 +240,19 @@ class ContextSessions:
     def reverify(self, value: bool) -> None:
         self._settings.change_sessions(reverify=bool(value))
 
-    # -- what became of it -------------------------------------------------------------------------
+    # -- outcomes ----------------------------------------------------------------------------------
 
     def store_stats(self) -> dict[str, int]:
         """How often the store was asked, failed, was slow or was left alone, for clients and
         servers together; {} without one.
 
-        Counted anew whenever `store` or `resume` is set.
+        The counts restart whenever `store` or `resume` is set.
         """
         return self._settings.now.caches.stats()
 
     @property
     def counters(self) -> Counter[str]:
-        """What became of resumption on this context's connections, so far: a copy.
+        """How often each outcome of resumption occurred on this context's connections: a copy.
 
         `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a
         store, `stored`, `withheld` (see `client_certificates`), `bad_entry`, `ticket_reused` and

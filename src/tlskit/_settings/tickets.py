@@ -80,7 +80,7 @@ class ContextTickets:
         `sni_callback`, tickets are those of the context that the connection began with.
 
         Raises:
-            TypeError: it is no TicketKeyring.
+            TypeError: not a TicketKeyring.
             ValueError: this is a client's context, or tickets are off.
         """
         keyring: TicketKeyring | None = self._settings["keyring"]
@@ -136,8 +136,9 @@ class ContextTickets:
         A ticket is resumed only for the server name, and before a certificate for the names, that
         it was made with, as with a keyring. But the key does not change by itself, and a server
         that is not tlskit does not look at the names: share it with such a one only if both have
-        the same. Else whoever can divert a client's connection to the other server has it resumed
-        there, and the client does not notice, since a resumed handshake shows no certificate.
+        the same. Otherwise an attacker who can divert a client's connection to the other server
+        has it resumed there, and the client does not notice, since a resumed handshake shows no
+        certificate.
 
         Corresponds to SSL_CTX_get_tlsext_ticket_keys(3).
 

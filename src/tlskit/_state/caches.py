@@ -23,7 +23,7 @@ class Caches:
 
     Args:
         role: of the context.
-        tally: counts what becomes of its sessions.
+        tally: counts the outcomes of its sessions.
         settings: of its sessions.
     """
 
@@ -65,7 +65,7 @@ class Caches:
         return offering, serving
 
     def stats(self) -> dict[str, int]:
-        """How often the store was asked, and what came of it."""
+        """Return how often the store was called, by outcome."""
         found: Counter[str] = Counter()
         for cache in (self._client, self._server):
             if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:

@@ -1,4 +1,4 @@
-"""The settings of `ctx.sessions`, as one value, and how OpenSSL is told of them."""
+"""The settings of `ctx.sessions`, as one value, and how they are applied to OpenSSL."""
 
 from __future__ import annotations
 

@@ -3,8 +3,8 @@
 How it works. Connections are made from a *state*, which never changes once one has it. As long as
 nobody has used the state in force, a setting changes it in place: contexts are configured before
 they are used, and that costs nothing. After that, a change makes another state beside it, out of
-the same settings and the new one, and puts it in force by setting one attribute. Whoever opens a
-connection takes whichever state is there at that moment, whole.
+the same settings and the new one, and puts it in force by setting one attribute. A new
+connection takes the state that is in force at that moment, whole.
 
 One lock is held while a setting is made, and while a state is used for the first time. No handshake
 and no connection ever takes it, so a setter waits for other setters only, and a callback in the
@@ -36,7 +36,7 @@ class Settings(Forked):
 
     Attributes:
         role: as it was given.
-        tally: counts what becomes of the context's sessions.
+        tally: counts the outcomes of the context's sessions.
         failures: counts what its handshakes have failed of.
         frozen: whether settings are refused.
     """

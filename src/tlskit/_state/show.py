@@ -64,7 +64,7 @@ def alpn(value: bytes) -> str:
 
 
 def digest(value: bytes) -> str:
-    """Something long that is no secret."""
+    """Show something long that is not secret."""
     return f"SHA-256 {sha256(value).hexdigest()}"
 
 
@@ -93,7 +93,7 @@ def credentials(value: Iterable[Credential]) -> str:
 
 
 def keylog(value: Any) -> str:
-    """Its path: whoever reads that file reads the connections."""
+    """Show its path: anyone who can read that file can read the connections."""
     return str(value.given)
 
 

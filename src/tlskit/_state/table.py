@@ -69,8 +69,8 @@ def _credentials(core: Context, value: Any, again: bool) -> None:
 
 
 def _identities(value: Any, role: str) -> object:
-    """A server is who its certificate names, whoever renews it; a client also whom its issuer and
-    its subject make it.
+    """A server's identity is the names in its certificate, even after a renewal; a client's is also
+    its issuer and its subject.
     """
     if role == "server":
         return tuple(sorted((one.kind, one.names) for one in value))

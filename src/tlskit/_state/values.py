@@ -27,7 +27,7 @@ class PreSharedKeys(NamedTuple):
         callback: called in the handshake.
         mark: 16 random bytes that stand for just this setting, for what one key has authenticated
             must not pass for what another has.
-        hint: what a TLS 1.2 client is told of the identity that is wanted; None: nothing.
+        hint: tells a TLS 1.2 client which identity is wanted; None: no hint.
     """
 
     callback: Callable[[str | None], object]

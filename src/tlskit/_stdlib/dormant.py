@@ -36,8 +36,8 @@ def _is_ours(instance: Any) -> bool:
 
 
 class ContextType(ABCMeta):
-    """The class of SSLContext. An ABCMeta, so that whoever derives from SSLContext and from an ABC
-    still can.
+    """The metaclass of SSLContext. An ABCMeta, so that a class can still derive from SSLContext and
+    from an ABC.
 
     Attributes:
         standing_in: the class that stands in `ssl` for the stdlib's, or has, and takes the stdlib's
@@ -81,7 +81,7 @@ class SharedProperty(property):
 
 
 class NotPartOfTlskit(NotImplementedError, AttributeError):
-    """What NotOurs raises: for whoever asks with `hasattr` first, a context has no such name."""
+    """What NotOurs raises: an AttributeError too, so that `hasattr` says False."""
 
 
 class NotOurs:

@@ -100,8 +100,8 @@ def refuses_for_server() -> bool:
 
 @cache
 def without_name() -> type[Exception] | None:
-    """What comes of `wrap_bio` for a client that checks names and has none: what it raises or warns
-    of; None: nothing.
+    """What `wrap_bio` raises or warns of for a client that checks names and has none; None for
+    nothing.
     """
     found = _tried(ssl.PROTOCOL_TLS_CLIENT, False, None)
     return type(found) if isinstance(found, (ValueError, Warning)) else None

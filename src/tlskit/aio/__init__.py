@@ -1,4 +1,4 @@
-"""TLS for asyncio: a transport of tlskit's own, faster and smaller than the one through memory.
+"""TLS for asyncio: tlskit's own transport, faster and smaller than the one through memory.
 
 `await tlskit.aio.open_connection(...)` and its siblings take asyncio's arguments. `install()` makes
 the methods of the event loops use it, for every library. See docs/asyncio.md.

@@ -57,7 +57,7 @@ def frozen(data: Any) -> bytes:
 
 
 def check_data(data: Any) -> None:
-    """Refuse what is no buffer of bytes, as asyncio does."""
+    """Refuse anything but a bytes-like object, as asyncio does."""
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"data must be a bytes-like object, got {type(data).__name__}")
 

@@ -1,4 +1,4 @@
-"""The end of a transport: close, abort, what the peer still says, and who is told."""
+"""The end of a transport: close, abort, the peer's last words, and who learns of it."""
 
 from __future__ import annotations
 
@@ -152,8 +152,8 @@ class ClosingTransport(ReadingTransport):
     def _fatal_error(
         self, error: BaseException, message: str = "Fatal error on TLS transport"
     ) -> None:
-        """Close because of an error: a peer's or the system's is nobody's fault here, and is told
-        to the protocol alone.
+        """Close because of an error. One from the peer or the system is not a bug here, so only
+        the protocol learns of it.
         """
         if isinstance(error, OSError):
             if self._loop.get_debug():

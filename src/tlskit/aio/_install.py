@@ -1,4 +1,4 @@
-"""install: the methods of the event loops make tlskit's transports, for whoever calls them.
+"""install: make the event loops' own methods create tlskit's transports.
 
 Only a context of tlskit's makes a difference; every other call goes the way it went. What is
 replaced are methods of two classes, asyncio's selector loop and uvloop's Loop. A loop for Windows'

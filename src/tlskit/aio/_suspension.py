@@ -20,7 +20,7 @@ class Suspension:
 
     Args:
         loop: the connection's.
-        asking: the decision that is to be made; it is told what came of it.
+        asking: the decision that is to be made; it gets the result.
         limit: in seconds; None: there is none.
         then: called when it is over, unless it was cancelled.
     """

@@ -18,8 +18,8 @@ loop share. A connection holds bytes only while they cannot go on: plaintext tha
 follows the state: `_shake`, `_read_ready`, `_drain_ready`.
 
 **The handshake** runs in the loop's turns, bounded by `Turns`. The protocol hears of nothing
-before it is complete. If it fails, the alert has been sent, the socket is closed before anybody
-is told, and whoever waits for the connection gets the exception.
+before it is complete. If it fails, the alert has been sent, the socket is closed before
+anyone learns of it, and the code that waits for the connection gets the exception.
 
 **The end.** `close()` sends what waits, then close_notify, and waits for the peer's, for as long
 as `ssl_shutdown_timeout` says. What the peer still sends is dropped; if it goes on sending after
@@ -288,7 +288,7 @@ class SSLTransport(ClosingTransport):
         self._handshake_failed(error)
 
     def _handshake_failed(self, error: BaseException) -> None:
-        """Close the socket, then tell whoever waits. The protocol has not heard of anything."""
+        """Close the socket, then fail the waiter. The protocol has not heard of anything."""
         if self._state is not HANDSHAKE:
             return
         waiter, protocol = self._waiter, self._protocol

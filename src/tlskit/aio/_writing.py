@@ -1,4 +1,4 @@
-"""The writing half of the transport: what is sent now, what waits, and who is told of it."""
+"""The writing half of the transport: what is sent now, what waits, and flow control."""
 
 from __future__ import annotations
 

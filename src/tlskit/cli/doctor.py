@@ -76,7 +76,7 @@ class Checkup:
 
 @dataclass(frozen=True)
 class _Probe:
-    """One handshake: what came of it, or the error that it failed with."""
+    """One handshake: its result, or the error that it failed with."""
 
     error: OSError | None = None
     sent: tuple[bytes, ...] = ()

@@ -109,7 +109,7 @@ def to_look_into(
         name: of a store that can list what it holds.
         secret: what it is sealed with; None: what lies beside the file.
         prefix: what the keys in Redis begin with.
-        timeout: how many seconds to wait for whoever has the store.
+        timeout: how many seconds to wait for other users of the store.
         sealed: what is in the entries does not matter: no secret is needed.
     """
     if "://" not in name:

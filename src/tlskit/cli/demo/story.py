@@ -45,7 +45,7 @@ class Outcome:
         visits: the connections of the first scene, in the order in which they were made.
         automatic: the connections of the second scene: full, resumed, resumed by the second
             process, resumed after a restart of the server.
-        other_host: what came of offering the session of another host.
+        other_host: the result of offering the session of another host.
         timings: how long handshakes take.
         statistics: the counters of the first scene: "server", "first process", "second process".
     """
