@@ -30,6 +30,7 @@ LEAVES = {
     "_frozen",
     "_lazy",
     "_stdlib.classes",
+    "_stdlib.module",
 }  # everybody may import them
 
 #: Upward edges that are allowed, each with its reason.
@@ -170,8 +171,25 @@ def test_what_is_imported_for_types_alone_runs_nowhere(path):
 
 
 @pytest.mark.parametrize("name", sorted(LEAVES))
-def test_leaves_import_nothing_of_ours(name):
-    assert list(inner_edges(PACKAGE / f"{name.replace('.', '/')}.py")) == []
+def test_leaves_import_nothing_of_ours_but_leaves(name):
+    edges = inner_edges(PACKAGE / f"{name.replace('.', '/')}.py")
+    assert [target for target, _, _ in edges if target not in LEAVES] == []
+
+
+EAGER = {"__init__", "errors", "enums", "inject", "module", "constants"}  # they load with tlskit
+
+
+def test_what_loads_later_finds_the_stdlib_s_ssl():
+    """By then `sys.modules["ssl"]` may be tlskit: those who want more of `ssl` than names that
+    tlskit has too take it from _stdlib/module.py.
+    """
+    for path in ALL_MODULES:
+        inside = path.relative_to(PACKAGE).parts
+        if path.stem in EAGER or inside[0] in ("aio", "cli"):
+            continue
+        for node in parsed(path).body:
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            assert "ssl" not in names, f"{path}: from ._stdlib.module import ssl"
 
 
 def test_nobody_imports_the_package_itself():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 import warnings
 from socket import create_connection
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._context import SSLContext
 from ._core.library import signature_algorithms
 from ._core.paths import without_values
+from ._stdlib.module import ssl
 from ._stdlib.observed import flags_of_default_context
 from .enums import VerifyMode, _SSLMethod
 

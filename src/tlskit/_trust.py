@@ -9,7 +9,6 @@ another source, even if its name, size and times are the same.
 from __future__ import annotations
 
 import os
-import ssl
 import sys
 from collections import OrderedDict
 from contextlib import nullcontext
@@ -21,6 +20,7 @@ from ._core.trust import TrustStore, source
 from ._core.wiped import wipe
 from ._digest import sha256
 from ._forks import ForkLock
+from ._stdlib.module import ssl
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import ssl
 from importlib import import_module
 from typing import Any
 
 from . import _trust
 from ._core import trust as core
 from ._core.paths import without_values
+from ._stdlib.module import ssl
 
 
 class _Holder:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable
-from datetime import datetime
 from math import floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
@@ -16,8 +14,12 @@ from .._core.paths import without_values
 from .._core.trust import TrustStore
 from .._core.verifying import purpose_number
 from .._state import Settings
+from .._stdlib.module import ssl
 from . import sources
 from .demands import check_verifies
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _PURPOSES = {ssl.Purpose.SERVER_AUTH: "sslserver", ssl.Purpose.CLIENT_AUTH: "sslclient"}
 _LATEST = 253402300799  # the last second of the year 9999, in seconds since 1970
@@ -185,6 +187,8 @@ def _name(value: object) -> str:
 
 
 def _seconds(value: float | datetime) -> int:
+    from datetime import datetime  # late: few set a time
+
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("verify_time must have a time zone: use datetime.timezone.utc")

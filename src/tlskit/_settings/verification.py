@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,6 +11,7 @@ from .. import _trust
 from .._core.certificate import Certificate
 from .._core.paths import without_values
 from .._state import Settings
+from .._stdlib.module import ssl
 from .._stdlib.observed import defaults
 from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned

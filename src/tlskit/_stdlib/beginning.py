@@ -6,11 +6,11 @@ of its parent's had.
 
 from __future__ import annotations
 
-import ssl
 from typing import TypeVar
 
 from .._forks import ForkLock
 from . import classes as stdlib
+from .module import ssl
 
 _Kind = TypeVar("_Kind", bound=ssl.SSLContext)
 _lock = ForkLock()

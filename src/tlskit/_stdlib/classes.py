@@ -9,8 +9,9 @@ truststore and gevent replace `ssl.SSLContext` by a subclass, gevent and eventle
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
+
+from .module import ssl
 
 if TYPE_CHECKING:
     from socket import socket as Socket

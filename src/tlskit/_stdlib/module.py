@@ -1,9 +1,15 @@
-"""What the running Python's `ssl` has imported for itself, and programs find there."""
+"""The running Python's module `ssl`, and what it has imported for itself, and programs find there.
+
+This module is imported together with tlskit. Modules that load later take `ssl` from here: by then,
+somebody may have put tlskit in its place (`sys.modules["ssl"] = tlskit`).
+"""
 
 from __future__ import annotations
 
 import ssl
 from types import ModuleType
+
+__all__ = ["found_in_ssl", "ssl"]
 
 TYPE_CHECKING = False  # see tlskit/__init__.py
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ stdlib has made, once in a process.
 
 from __future__ import annotations
 
-import ssl
 import sys
 import warnings
 from functools import cache
@@ -19,6 +18,7 @@ from .._core.context import Context
 from ..errors import SSLError
 from . import classes as stdlib
 from .beginning import begun
+from .module import ssl
 
 _USUAL_CIPHERS = (
     "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
