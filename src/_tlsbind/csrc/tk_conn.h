@@ -12,7 +12,7 @@ struct tk_op;
 /* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
 typedef struct {
     size_t size;
-    uint8_t print[32]; /* SHA-256 of those bytes */
+    uint8_t print[32]; /* a digest of those bytes */
     uint64_t thread;   /* that made it */
     int32_t torn;      /* more bytes were to follow */
 } tk_owed;

@@ -3,8 +3,8 @@
    A write ends early when its timeout expires, when it must not block, or when a signal handler
    raises. What libssl has encrypted by then goes out in any case. The caller cannot learn how much
    that is; like OpenSSL, we require it to repeat the write with the same bytes. The bytes that are
-   encrypted are *owed*, as a size and a digest. (A non-blocking caller learns how many bytes are on
-   the wire, as on any socket, and is owed the rest.)
+   encrypted are *owed*, as a size and a digest: tk_owed.c. (A non-blocking caller learns how many
+   bytes are on the wire, as on any socket, and is owed the rest.)
 
    * A write that begins with the owed bytes is the repetition, and continues after them; if several
      owed writes match, after the longest. It does not matter whose they were: when two writers send
@@ -21,6 +21,7 @@
    records for one send. */
 #include "tk_handshake.h"
 #include "tk_lock.h"
+#include "tk_owed.h"
 #include "tk_transport.h"
 
 enum {
@@ -32,46 +33,6 @@ enum {
 
 #define NOBODY 0
 #define LEFT UINT64_MAX
-
-/* ---- what is owed ---- */
-
-static int is_print(const tk_owed *o, const uint8_t *data)
-{
-    uint8_t print[sizeof o->print];
-
-    return SHA256(data, o->size, print) != NULL && memcmp(print, o->print, sizeof print) == 0;
-}
-
-static void owe(tk_conn *c, const uint8_t *data, size_t size, int torn)
-{
-    tk_owed *all = realloc(c->owed, ((size_t)c->owed_count + 1) * sizeof *all), *o;
-
-    if (all != NULL)
-        c->owed = all;
-    if (all == NULL || SHA256(data, size, all[c->owed_count].print) == NULL) {
-        ERR_clear_error();
-        c->send_failed = ENOMEM; /* nobody could tell what is to follow */
-        return;
-    }
-    o = &all[c->owed_count++];
-    o->size = size;
-    o->thread = tk_thread();
-    o->torn = torn;
-}
-
-static tk_owed *find_owed(tk_conn *c, const tk_op *op)
-{
-    tk_owed *found = NULL;
-    int32_t i;
-
-    for (i = 0; i < c->owed_count; i++) {
-        tk_owed *o = &c->owed[i];
-        if (o->size <= op->size && (found == NULL || o->size > found->size) &&
-            is_print(o, op->data))
-            found = o;
-    }
-    return found;
-}
 
 /* ---- the turn ---- */
 
@@ -122,7 +83,7 @@ static tk_outcome wait_for_turn(const tk_conn *c, tk_op *op)
 static tk_outcome come_in(tk_conn *c, tk_op *op)
 {
     uint64_t me = tk_thread();
-    tk_owed *o = find_owed(c, op);
+    tk_owed *o = tk_owed_by(c, op->data, op->size);
     int32_t i;
 
     if (o != NULL) {
@@ -213,7 +174,7 @@ static void leave(tk_conn *c, tk_op *op, size_t told)
     int torn = op->taken > told && op->taken < op->size;
 
     if (op->taken > told && !c->closed && c->send_failed == 0)
-        owe(c, op->data + told, op->taken - told, torn);
+        tk_owe(c, op->data + told, op->taken - told, torn);
     end_turn(c, op, torn);
 }
 

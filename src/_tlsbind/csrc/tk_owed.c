@@ -1,0 +1,61 @@
+/* What is known of writes that ended early: how many of their bytes are encrypted, and a digest of
+   these, by which a repetition is told from another write.
+
+   The digest is made while the connection is locked, and a write can be longer than a digest is
+   quick: a signal, a timeout or a close would wait for it. So of much, only the beginning and the
+   end are digested, and then only the thread that has written can repeat it: two threads may have
+   messages that differ in the middle alone. */
+#include <openssl/sha.h>
+
+#include "tk_lock.h"
+#include "tk_owed.h"
+
+enum { END = 16 << 20, MUCH = 2 * END }; /* bytes */
+
+static int print_of(const uint8_t *data, size_t size, uint8_t *print)
+{
+    uint8_t ends[2][32];
+
+    if (size <= MUCH)
+        return SHA256(data, size, print) != NULL;
+    return SHA256(data, END, ends[0]) != NULL && SHA256(data + size - END, END, ends[1]) != NULL &&
+           SHA256(ends[0], sizeof ends, print) != NULL;
+}
+
+static int begins_with(const uint8_t *data, const tk_owed *o)
+{
+    uint8_t print[sizeof o->print];
+
+    return (o->size <= MUCH || o->thread == tk_thread()) && print_of(data, o->size, print) &&
+           memcmp(print, o->print, sizeof print) == 0;
+}
+
+void tk_owe(tk_conn *c, const uint8_t *data, size_t size, int torn)
+{
+    tk_owed *all = realloc(c->owed, ((size_t)c->owed_count + 1) * sizeof *all), *o;
+
+    if (all != NULL)
+        c->owed = all;
+    if (all == NULL || !print_of(data, size, all[c->owed_count].print)) {
+        ERR_clear_error();
+        c->send_failed = ENOMEM; /* nobody could tell what is to follow */
+        return;
+    }
+    o = &all[c->owed_count++];
+    o->size = size;
+    o->thread = tk_thread();
+    o->torn = torn;
+}
+
+tk_owed *tk_owed_by(tk_conn *c, const uint8_t *data, size_t size)
+{
+    tk_owed *found = NULL;
+    int32_t i;
+
+    for (i = 0; i < c->owed_count; i++) {
+        tk_owed *o = &c->owed[i];
+        if (o->size <= size && (found == NULL || o->size > found->size) && begins_with(data, o))
+            found = o;
+    }
+    return found;
+}

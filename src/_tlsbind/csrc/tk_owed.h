@@ -1,0 +1,13 @@
+/* Bytes of writes that ended early: tk_owed.c; what becomes of such writes: tk_write.c. */
+#ifndef TK_OWED_H
+#define TK_OWED_H
+
+#include "tk_conn.h"
+
+/* These bytes are encrypted, and the caller of this thread does not know; `torn`: more were to
+   follow. Without memory for it, the connection sends no more. */
+void tk_owe(tk_conn *c, const uint8_t *data, size_t size, int torn);
+/* The longest of those that this data begins with. */
+tk_owed *tk_owed_by(tk_conn *c, const uint8_t *data, size_t size);
+
+#endif
