@@ -2,7 +2,7 @@
 
     python tools/typeshed.py
 
-Whoever writes `import tlskit as ssl` must get no new errors from a type checker. So each function,
+Anyone who writes `import tlskit as ssl` must get no new errors from a type checker. So each function,
 constant, class, method and attribute of typeshed's `ssl.pyi` has to be there, with a type that can
 stand in for typeshed's: it takes every argument that the stub's overloads take, and returns
 nothing else; and it is no `Any` where the stub says more. A program that says this for each name

@@ -1,8 +1,9 @@
 """The session of one host, offered under the name of another.
 
-The certificate of the demo's server is for one name. A client that connects under another name must
-refuse it, also when it offers a session that this very server gave it under the right name: a
-resumed handshake shows no certificate, so nothing would be checked.
+The server's certificate is for one name. A client that connects under another name must refuse it,
+even if it offers a session that this very server gave it under the right name: a resumed handshake
+shows no certificate, so nothing would be checked. The server uses the stdlib's ssl, because its
+tickets are like those of most servers: they do not say which name they were made for.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 from ..._context import SSLContext
@@ -37,19 +40,51 @@ class Attempt:
     reason: str | None
 
 
-def attempts(port: int, root: Path) -> Iterator[Attempt]:
-    """Try it with the stdlib's contexts, and with tlskit's."""
-    for library, kind in (("the stdlib's ssl", stdlib.SSLContext), ("tlskit", SSLContext)):
-        context: Any = kind(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(root)
-        yield _attempt(library, context, port)
+def attempts(certificate: Path, root: Path) -> list[Attempt]:
+    """Try it with the stdlib's contexts, and with tlskit's, at a server with this certificate."""
+    tried = []
+    with _serving(certificate) as port:
+        for library, kind in (("the stdlib's ssl", stdlib.SSLContext), ("tlskit", SSLContext)):
+            context: Any = kind(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(root)
+            tried.append(_attempt(library, context, port))
+    return tried
+
+
+@contextmanager
+def _serving(certificate: Path) -> Iterator[int]:
+    """Run the server in a thread for the length of a block. Yields its port."""
+    context = stdlib.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    over = Event()
+    with socket.create_server((HOST, 0)) as listener:
+        address = listener.getsockname()
+        thread = Thread(target=_serve, args=(listener, context, over), daemon=True)
+        thread.start()
+        try:
+            yield address[1]
+        finally:
+            over.set()
+            socket.create_connection(address, PATIENCE).close()  # wakes the thread
+            thread.join(PATIENCE)
+
+
+def _serve(listener: socket.socket, context: Any, over: Event) -> None:
+    while True:
+        plain, _ = listener.accept()
+        with plain, suppress(OSError):  # a client that fails says so itself
+            if over.is_set():
+                return
+            plain.settimeout(PATIENCE)
+            with context.wrap_socket(plain, server_side=True) as connection:
+                connection.sendall(connection.recv(4096))
 
 
 def _attempt(library: str, context: Any, port: int) -> Attempt:
     try:
         session = _connect(context, port, NAME, None)
     except OSError as error:
-        raise Failure(f"The demo's server did not answer: {error}.") from error
+        raise Failure(f"The stdlib's server did not answer: {error}.") from error
     try:
         _connect(context, port, OTHER, session)
     except OSError as error:

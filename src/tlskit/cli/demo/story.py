@@ -30,7 +30,7 @@ from .clients import (
     write_session,
 )
 from .other_host import Attempt, attempts
-from .place import HOST, KEYS, ROOT, make_place, serving
+from .place import HOST, KEYS, ROOT, SERVER, make_place, serving
 from .timing import Timing, timings
 
 Progress = Callable[[str], None]
@@ -98,7 +98,8 @@ def run(progress: Progress = lambda step: None) -> Outcome:
             visits, statistics = _by_hand(port, folder, progress)
             statistics = {"server": server.stop(), **statistics}
         automatic = _automatically(folder, progress)
-        other_host = _with_another_name(folder, progress)
+        progress("offering the session of another host")
+        other_host = attempts(folder / SERVER, folder / ROOT)
         progress("timing handshakes")
         measured = timings(folder)
     where = {"host": HOST, "port": port, "pid": pid}
@@ -140,10 +141,3 @@ def _automatically(folder: Path, progress: Progress) -> list[Visit]:
             visits.append(call(server.port, context, None, process="first").visit)
         server.stop()
     return visits
-
-
-def _with_another_name(folder: Path, progress: Progress) -> list[Attempt]:
-    """A server as most are: its tickets do not say which name they were made for."""
-    progress("offering the session of another host")
-    with serving(folder) as server:
-        return list(attempts(server.port, folder / ROOT))
