@@ -1,4 +1,4 @@
-"""Who has a say in a verification, and what an error does."""
+"""Callbacks that take part in verification, and what a verification error does."""
 
 from __future__ import annotations
 
@@ -87,9 +87,8 @@ class VerdictSettings:
 
     @property
     def verify_errors(self) -> str:
-        """What becomes of a handshake whose peer shows a certificate that does not pass: "abort",
-        the default, ends it; "report" goes on, and `verify_result` of the connection says what is
-        wrong.
+        """What to do if the peer's certificate fails verification: "abort", the default, ends the
+        handshake; "report" goes on, and `verify_result` of the connection says what is wrong.
 
         With "report", it is the program that has to look at `verify_result`. Such a connection
         never counts as verified: `getpeercert()` is empty, there is no verified chain,
