@@ -2,12 +2,13 @@
 
     python tools/typeshed.py
 
-Programs that do `import tlskit as ssl` must get no new errors from a type checker. So each function,
-constant, class, method and attribute of typeshed's `ssl.pyi` must exist with a type that can stand in
-for typeshed's: it accepts every argument that the stub's overloads accept, returns nothing else, and
-is not `Any` where the stub says more. A program that checks this for each name is written to a
-temporary folder and checked by mypy and pyright, for the oldest and the newest Python. DIFFERENT
-lists what differs on purpose.
+Programs that do `import tlskit as ssl` must get no new errors from a type checker. So each
+function, constant, class, method and attribute of typeshed's `ssl.pyi` must exist, with a type that
+can stand in for typeshed's: it accepts every argument that the stub's overloads accept, returns
+nothing else, and is not `Any` where the stub says more. A program that checks this for each name is
+written to a temporary folder and checked by mypy and pyright, for the oldest and the newest Python.
+DIFFERENT lists what differs on purpose.
+"""
 
 from __future__ import annotations
 
