@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
 from ..._context import SSLContext
@@ -56,7 +56,7 @@ def _serving(certificate: Path) -> Iterator[int]:
     """Run the server in a thread for the length of a block. Yields its port."""
     context = stdlib.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    over = Event()
+    over: list[bool] = []  # True in it ends the thread
     with socket.create_server((HOST, 0)) as listener:
         address = listener.getsockname()
         thread = Thread(target=_serve, args=(listener, context, over), daemon=True)
@@ -64,16 +64,16 @@ def _serving(certificate: Path) -> Iterator[int]:
         try:
             yield address[1]
         finally:
-            over.set()
+            over.append(True)
             socket.create_connection(address, PATIENCE).close()  # wakes the thread
             thread.join(PATIENCE)
 
 
-def _serve(listener: socket.socket, context: Any, over: Event) -> None:
+def _serve(listener: socket.socket, context: Any, over: list[bool]) -> None:
     while True:
         plain, _ = listener.accept()
         with plain, suppress(OSError):  # a client that fails says so itself
-            if over.is_set():
+            if over:
                 return
             plain.settimeout(PATIENCE)
             with context.wrap_socket(plain, server_side=True) as connection:
