@@ -224,6 +224,7 @@ class tk_trouble(CData):
     done: int
     asked: int
     own_certificate: int
+    staple: int
     min_version: int
     max_version: int
     security_level: int
@@ -363,6 +364,8 @@ class Lib:
     TK_INFO_VERIFY_CODE: int
     TK_INFO_ACKNOWLEDGED: int
     TK_INFO_KEY_BITS: int
+    TK_INFO_STAPLE_VERDICT: int
+    TK_INFO_STAPLE_UNTIL: int
     TK_INFO_GROUP: int
     TK_INFO_ALPN: int
     TK_INFO_SERVER_NAME: int
@@ -375,6 +378,7 @@ class Lib:
     TK_INFO_CIPHERS: int
     TK_INFO_SHARED: int
     TK_INFO_FORMATS: int
+    TK_INFO_STAPLE: int
     TK_INFO_EXTENSIONS: int
     TK_INFO_OWN: int
     TK_INFO_PEERS: int
@@ -383,6 +387,15 @@ class Lib:
     TK_FORM_DER: int
     TK_FORM_PKCS12: int
     TK_FORM_URI: int
+    TK_STAPLE_MISSING: int
+    TK_STAPLE_GOOD: int
+    TK_STAPLE_REVOKED: int
+    TK_STAPLE_UNKNOWN: int
+    TK_STAPLE_MALFORMED: int
+    TK_STAPLE_UNSUCCESSFUL: int
+    TK_STAPLE_UNTRUSTED: int
+    TK_STAPLE_OTHER: int
+    TK_STAPLE_STALE: int
     TK_STAGE_ROOM: int
     TK_NOTHING: int
     TK_ENDED: int
@@ -603,6 +616,10 @@ class Lib:
     def tk_session_info(self, s: SSL_SESSION, out: tk_records, /) -> None: ...
     def tk_session_set_info(self, s: SSL_SESSION, blob: bytes | CData, size: int, /) -> int: ...
     def tk_credential_from(self, chain: tk_source, key: tk_source, password: bytes | CData, password_size: int, out: CData, fault: tk_fault, /) -> int: ...
+    def tk_ctx_want_staple(self, c: tk_ctx, wanted: int, required: int, /) -> None: ...
+    def tk_ctx_set_staples(self, c: tk_ctx, staples: bytes | CData, size: int, /) -> int: ...
+    def tk_staple_of(self, leaf: X509, issuer: X509, der: bytes | CData, size: int, until: CData, /) -> int: ...
+    def tk_x509_must_staple(self, x: X509, /) -> int: ...
     def tk_stage_new(self, receives: int, /) -> tk_stage: ...
     def tk_stage_free(self, s: tk_stage, /) -> None: ...
     def tk_stage_plain(self, s: tk_stage, /) -> CData: ...

@@ -170,6 +170,8 @@ CHANGES: dict[str, list[Change]] = {
     "trust": [trust],
     "credentials": [certificate, certificate_of_the_client, renewal],
     "pins": [pins],
+    "staple": [of_client("request_staple", True, False)],
+    "ocsp_responses": [calling("set_ocsp_response", None)],
     "client_ca_names": [names_of_authorities],
     "security_level": [both_contexts("security_level", 1, 2)],
     "post_handshake_auth": [both_contexts("post_handshake_auth", True, False)],

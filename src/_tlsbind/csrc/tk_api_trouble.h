@@ -4,6 +4,7 @@ typedef struct {
     int32_t server, done;
     int32_t asked;           /* a client: the server has asked for a certificate */
     int32_t own_certificate; /* this side has one */
+    int32_t staple;          /* a client: TK_STAPLE_...; 0: nobody has looked */
     int32_t min_version, max_version, security_level;
     uint32_t came_size;
     uint64_t received;       /* bytes, from the peer */

@@ -30,6 +30,7 @@
 #include "tk_api_sessions.h"
 #include "tk_api_stream.h"
 #include "tk_api_sources.h"
+#include "tk_api_staple.h"
 #include "tk_api_tickets.h"
 #include "tk_api_trouble.h"
 #include "tk_api_trust.h"

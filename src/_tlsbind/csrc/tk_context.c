@@ -78,6 +78,7 @@ void tk_ctx_free(tk_ctx *c)
     free(c->pins);
     free(c->names_wanted);
     free(c->wanted);
+    free(c->staples);
     free(c);
 }
 

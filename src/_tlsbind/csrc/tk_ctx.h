@@ -19,6 +19,9 @@ struct tk_ctx {
     int32_t purpose, reports; /* tk_verify.c */
     int32_t has_verify_time;
     int64_t verify_time;
+    uint8_t *staples;       /* tk_staple.c */
+    size_t staples_size;
+    uint8_t staple_wanted, staple_required;
     int32_t hooks, post_handshake_auth;
     int32_t has_id_base;    /* the id context of its servers stands for its policy */
     tk_ring *ring;          /* NULL: libssl's own ticket keys */

@@ -165,6 +165,7 @@ void tk_hooks_remove(tk_ctx *c)
     SSL_CTX_sess_set_get_cb(c->ctx, NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);
     SSL_CTX_set_tlsext_servername_callback(c->ctx, NULL);
+    SSL_CTX_set_tlsext_status_cb(c->ctx, NULL);
     SSL_CTX_set_client_hello_cb(c->ctx, NULL, NULL);
     tk_tickets_remove(c);
     SSL_CTX_set_alpn_select_cb(c->ctx, NULL, NULL);

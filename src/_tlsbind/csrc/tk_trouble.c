@@ -3,6 +3,7 @@
 #include "tk_lock.h"
 #include "tk_op.h"
 #include "tk_records.h"
+#include "tk_staple.h"
 
 enum { MESSAGES_MOST = 16 };
 
@@ -73,6 +74,7 @@ void tk_conn_trouble(tk_conn *c, tk_trouble *out)
     out->done = c->done;
     out->asked = !out->server && SSL_get_sigalgs(c->ssl, -1, NULL, NULL, NULL, NULL, NULL) > 0;
     out->own_certificate = SSL_get_certificate(c->ssl) != NULL;
+    out->staple = tk_staple_verdict(c);
     out->min_version = (int32_t)SSL_get_min_proto_version(c->ssl);
     out->max_version = (int32_t)SSL_get_max_proto_version(c->ssl);
     out->security_level = SSL_get_security_level(c->ssl);

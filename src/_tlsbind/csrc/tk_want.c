@@ -27,6 +27,8 @@ int tk_ctx_require_groups(tk_ctx *c, int demanded, const void *names, size_t siz
 
 void tk_want_begin(tk_conn *c, const tk_ctx *x)
 {
+    if (x->staple_wanted && !SSL_is_server(c->ssl))
+        SSL_set_tlsext_status_type(c->ssl, TLSEXT_STATUSTYPE_ocsp);
     if (x->wanted == NULL)
         return;
     c->demanding = 1;

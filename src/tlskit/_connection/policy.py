@@ -38,6 +38,11 @@ class ConnectionPolicy:
         return self._state.sessions.reverify
 
     @property
+    def requires_staple(self) -> bool:
+        """Whether a server's certificate needs an OCSP response that is in date."""
+        return self._state.requires_staple
+
+    @property
     def by_key(self) -> bool:
         """Whether a pre-shared key may stand in place of a certificate."""
         return self._state.by_key

@@ -111,6 +111,11 @@ class Certificate:
         return next(found, b"").decode("utf-8", "replace")
 
     @property
+    def must_staple(self) -> bool:
+        """Whether it demands that its server staples an OCSP response (RFC 7633)."""
+        return bool(lib.tk_x509_must_staple(self._x509))
+
+    @property
     def summary(self) -> KeySummary:
         """Its key and its signature, in words."""
         found = dict(listed(lambda out: lib.tk_x509_summary(self._x509, out)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from struct import pack
 from sys import byteorder
 from typing import Any
 
@@ -52,6 +53,21 @@ class Negotiation:
         joined = b"".join(name.encode() + b":" for name in names)
         if not lib.tk_ctx_require_groups(self._ctx, demanded, joined, len(joined)):
             raise MemoryError("there was no memory for the groups that a context requires")
+
+    def want_staple(self, *, wanted: bool, required: bool) -> None:
+        """What a client asks of its servers. Corresponds to SSL_set_tlsext_status_type(3)."""
+        lib.tk_ctx_want_staple(self._ctx, wanted, required)
+
+    def set_staples(self, staples: tuple[tuple[bytes, int, bytes], ...]) -> None:
+        """What a server has: SHA-256 of a certificate, until when the response about it is good,
+        and the response. Corresponds to SSL_set_tlsext_status_ocsp_resp(3).
+        """
+        joined = b"".join(
+            digest + pack("=qI", until, len(response)) + response
+            for digest, until, response in staples
+        )
+        if not lib.tk_ctx_set_staples(self._ctx, joined, len(joined)):
+            raise MemoryError("there was no memory for the OCSP responses of a context")
 
     def negotiated(self) -> dict[str, dict[str, int]]:
         """How often which group and which signature algorithm of a server was negotiated."""

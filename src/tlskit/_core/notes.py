@@ -40,6 +40,9 @@ class Notes:
     key_type: str | None = None
     signed: str | None = None
     peer_signed: str | None = None
+    staple_verdict: int | None = None
+    staple_until: int | None = None
+    staple: bytes | None = None
     groups: tuple[int, ...] | None = None
     signature_algorithms: tuple[int, ...] | None = None
     cipher_suites: tuple[int, ...] | None = None
@@ -90,6 +93,9 @@ _FIELDS: dict[int, tuple[str, Any]] = {
     lib.TK_INFO_KEY_TYPE: ("key_type", _text),
     lib.TK_INFO_SIGNED: ("signed", _text),
     lib.TK_INFO_PEER_SIGNED: ("peer_signed", _text),
+    lib.TK_INFO_STAPLE_VERDICT: ("staple_verdict", _number),
+    lib.TK_INFO_STAPLE_UNTIL: ("staple_until", _number),
+    lib.TK_INFO_STAPLE: ("staple", bytes),
     lib.TK_INFO_GROUPS: ("groups", _pairs),
     lib.TK_INFO_SIGALGS: ("signature_algorithms", _pairs),
     lib.TK_INFO_CIPHERS: ("cipher_suites", _pairs),

@@ -134,6 +134,7 @@ def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind
             lowest=t.min_version,
             highest=t.max_version,
             security_level=t.security_level,
+            staple=t.staple,
         )
     )
 

@@ -33,6 +33,8 @@ def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Rea
         return Reason.EXPIRED
     if policy.verifies and core.peer_not_after < now():
         return Reason.CERTIFICATE_OUT_OF_DATE if core.peer_not_after >= 0 else Reason.NO_CERTIFICATE
+    if policy.requires_staple and (session._notes().staple_until or 0) < now():
+        return Reason.STAPLE_OUT_OF_DATE
     if not connection.offers_cipher_of(core):
         return Reason.CIPHER_NOT_OFFERED
     if session._binding is not None:

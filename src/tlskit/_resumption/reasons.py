@@ -31,6 +31,9 @@ class Reason(str, Enum):
         "been changed meanwhile"
     )
     CERTIFICATE_OUT_OF_DATE = "the peer's certificate is no longer in date"
+    STAPLE_OUT_OF_DATE = (
+        "the context requires a staple, and that of the session's handshake is no longer in date"
+    )
     NO_CERTIFICATE = "the session holds no certificate"
     CERTIFICATE_REFUSED = (
         "the certificate in the session does not pass this connection's verification"

@@ -41,6 +41,10 @@ class Policy(Protocol):
         """Whether a session's chain is verified again before the session is offered."""
 
     @property
+    def requires_staple(self) -> bool:
+        """Whether the peer's certificate needs an OCSP response that is in date."""
+
+    @property
     def by_key(self) -> bool:
         """Whether a pre-shared key may stand in place of a certificate."""
 

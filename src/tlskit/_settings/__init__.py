@@ -12,6 +12,7 @@ from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .questions import QuestionSettings
 from .renewal import RenewalSettings
+from .staples import StapleSettings
 from .tuning import TuningSettings
 from .verdicts import VerdictSettings
 from .verification import VerificationSettings
@@ -26,6 +27,7 @@ __all__ = [
     "ProtocolSettings",
     "QuestionSettings",
     "RenewalSettings",
+    "StapleSettings",
     "TuningSettings",
     "VerdictSettings",
     "VerificationSettings",

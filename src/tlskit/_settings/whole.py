@@ -26,6 +26,7 @@ _METHODS = {
     "dh_params": "load_dh_params", "cert_chain": "load_cert_chain",
     "verify_locations": "load_verify_locations", "psk_client_callback": "set_psk_client_callback",
     "psk_server_callback": "set_psk_server_callback", "policy": "set_policy",
+    "ocsp_response": "set_ocsp_response",
 }  # fmt: skip
 _SEVERAL = {"cert_chain", "verify_locations", "psk_server_callback"}
 _DEMANDS = ("pins", "verify_callback", "verify_each", "verify_names")
@@ -51,8 +52,8 @@ class WholeSettings:
             settings: attributes of the context by their names (`minimum_version`, `verify_mode`,
                 `options`, ...), and what methods set: `ciphers`, `ciphersuites`, `groups`,
                 `client_sigalgs`, `server_sigalgs`, `alpn_protocols`, `ecdh_curve`, `dh_params`,
-                `psk_client_callback`, `policy`; `cert_chain`, `verify_locations` and
-                `psk_server_callback` take one argument of `load_cert_chain`,
+                `psk_client_callback`, `policy`, `ocsp_response`; `cert_chain`, `verify_locations`
+                and `psk_server_callback` take one argument of `load_cert_chain`,
                 `load_verify_locations` and `set_psk_server_callback`, a tuple of them, or a
                 dictionary. `sessions` and `tickets` take a dictionary of attributes of
                 `ctx.sessions` and `ctx.tickets`.

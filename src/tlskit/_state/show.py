@@ -34,6 +34,11 @@ def options(value: int) -> str:
     return _flags(Options(value))
 
 
+def staples(value: tuple[tuple[bytes, int, bytes], ...]) -> str:
+    """OCSP responses by the certificates that they are about."""
+    return ", ".join(f"for SHA-256 {digest.hex()}" for digest, _, _ in value) or "none"
+
+
 def names(value: tuple[str, ...]) -> str:
     """Names, one behind the other."""
     return " ".join(value) or "none"

@@ -44,6 +44,7 @@ class State:
         verifies: whether peers are verified.
         checks_hostname: whether a server's certificate has to carry its name.
         by_key: whether a pre-shared key may authenticate its connections.
+        requires_staple: whether a server has to staple an OCSP response to its certificate.
         shows_certificate: whether it has a certificate of its own.
         client_cache, server_cache: what its connections resume from by themselves.
         awaited: the names of the callbacks that are coroutine functions: of its clients, of its
@@ -57,8 +58,8 @@ class State:
         "__weakref__", "_before", "_core", "awaited", "busy", "by_key", "caches",
         "callback_timeout", "checks_hostname", "client_cache", "client_hello_callback", "core",
         "id_context", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
-        "psk_server", "role", "searched", "server_cache", "sessions", "settings",
-        "shows_certificate", "sni_callback", "softens", "used", "verifies",
+        "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions",
+        "settings", "shows_certificate", "sni_callback", "softens", "used", "verifies",
         "verify_callback", "verify_each",
         "watches_sessions",
     )  # fmt: skip
@@ -140,6 +141,7 @@ class State:
         self.sessions = settings["sessions"]
         self.checks_hostname: Any = settings["check_hostname"]
         self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
+        self.requires_staple: bool = settings["staple"] == "required"
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
         self.by_key: bool = self.psk_client is not None or self.psk_server is not None
         self.shows_certificate: bool = bool(settings["credentials"])

@@ -96,6 +96,10 @@ def _sni(core: Context, value: Any, again: bool) -> None:
     core.want_name_ahead(is_coroutine_function(value))
 
 
+def _staple(core: Context, value: Any, again: bool) -> None:
+    core.want_staple(wanted=bool(value), required=value == "required")
+
+
 def _keylog(core: Context, value: Any, again: bool) -> None:
     core.set_keylog(None if value is None else value.file)
 
@@ -163,6 +167,8 @@ ROWS: tuple[Row, ...] = (
         show=show.trust,
     ),
     Row("pins", (), lambda c, v, again: c.set_pins(v), policy=_same, show=show.pins),
+    Row("staple", "", _staple, policy=_same, show=lambda v: v or "none"),
+    Row("ocsp_responses", (), lambda c, v, again: c.set_staples(v), show=show.staples),
     Row(
         "client_ca_names", None, lambda c, v, again: c.set_ca_names(v), judged=True,
         show=lambda v: f"{len(v)} authorities",

@@ -15,6 +15,9 @@ from .._core.certificate import Certificate
 from .._core.fault import verify_text
 from .._core.notes import Notes
 from .._core.session import Session
+from .._core.staple import staple_verdict
+from .parts import CipherInfo as CipherInfo
+from .parts import KeyInfo as KeyInfo
 from .records import Malformed, read, read_notes
 from .registry import (
     FFDHE_FIRST,
@@ -40,42 +43,6 @@ VERSIONS = {
     0x0303: "TLSv1.2",
     0x0304: "TLSv1.3",
 }
-
-
-@dataclass(frozen=True)
-class CipherInfo:
-    """The parts of a cipher suite. Corresponds to SSL_CIPHER_get_name(3) and its siblings."""
-
-    id: int
-    """IANA's 16-bit number."""
-    name: str
-    """OpenSSL's name."""
-    standard_name: str | None
-    """IANA's name."""
-    protocol: str
-    """The first protocol version that has it."""
-    bits: int
-    """Bits of secret key material that are used."""
-    algorithm_bits: int
-    """Bits of the algorithm's whole key."""
-    aead: bool
-    """Whether it encrypts and authenticates in one operation (GCM, CCM, ChaCha20-Poly1305)."""
-    symmetric: str | None
-    digest: str | None
-    """The MAC's hash; None for an AEAD."""
-    key_exchange: str | None
-    authentication: str | None
-    handshake_digest: str | None
-    """The hash of the handshake's transcript and of the key derivation."""
-
-
-@dataclass(frozen=True)
-class KeyInfo:
-    """The kind and size of a private key, without the key itself."""
-
-    type: str
-    """OpenSSL's name for the type: "RSA", "EC", "ED25519" ..."""
-    bits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +146,18 @@ class SessionInfo:
     matched_name: str | None
     """The name in the certificate that the server's name matched."""
 
+    ocsp_response: bytes | None = field(repr=False)
+    """The OCSP response that the server stapled to its certificate, in DER; None: it sent none, or
+    was not asked (`ctx.request_staple`). On a resumed connection, that of the full handshake.
+    """
+    staple: str | None
+    """What came of the request for it: "good", "revoked" or "unknown" when it was verified, and
+    else "missing", "malformed", "unsuccessful" (the responder had no answer), "untrusted" (it is
+    not the issuer's), "other" (about other certificates) or "stale"; None: nobody asked.
+    """
+    staple_until: int | None
+    """Until when the response is good, in seconds since 1970."""
+
     # -- what follows from these -------------------------------------------------------------------
 
     @property
@@ -206,6 +185,12 @@ class SessionInfo:
             if self.peer_certificate
             else None
         )
+
+    @property
+    def must_staple(self) -> bool | None:
+        """Whether the peer's certificate says that its server staples a response (RFC 7633)."""
+        leaf = self.peer_certificate
+        return None if leaf is None else Certificate.from_der(leaf).must_staple
 
     @property
     def verify_message(self) -> str | None:
@@ -292,7 +277,7 @@ class SessionInfo:
 _OF_THE_FULL_ONE = {
     "used", "acknowledged", "verified", "verify_code", "matched", "shared_cipher_suites", "own",
     "peers", "chain", "key_type", "key_bits",
-    "signed", "peer_signed",
+    "signed", "peer_signed", "staple", "staple_verdict", "staple_until",
 }  # fmt: skip
 
 
@@ -372,6 +357,9 @@ def info_of(
         verified=_yes(notes.verified),
         verify_code=notes.verify_code,
         matched_name=notes.matched,
+        ocsp_response=notes.staple,
+        staple=None if notes.staple_verdict is None else staple_verdict(notes.staple_verdict),
+        staple_until=notes.staple_until,
     )  # fmt: skip
 
 

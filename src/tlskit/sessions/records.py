@@ -59,6 +59,7 @@ _NUMBERS = {
     "made": 1, "used": 2, "server": 3, "extended_master_secret": 4, "encrypt_then_mac": 5,
     "fragment": 6, "compression": 7,
     "verified": 8, "verify_code": 9, "acknowledged": 10,
+    "staple_verdict": 11, "staple_until": 12,
 }  # fmt: skip
 _TEXTS = {"group": 20, "server_name": 21, "matched": 22, "signed": 23, "peer_signed": 24}
 _PAIRS = {
@@ -69,13 +70,14 @@ _PAIRS = {
     "extensions": 34,
 }
 _BYTES = {"point_formats": 40}
+_RAW = {"staple": 45}
 _CHAINS = {"own": 50, "peers": 51, "chain": 52}
 _POOL = 60
 _POOLED = 255  # certificates, because one byte refers to each
 
 _NAMES: dict[int, tuple[str, dict[str, int]]] = {
     OPTIONAL | number: (name, table)
-    for table in (_NUMBERS, _TEXTS, _PAIRS, _BYTES, _CHAINS)
+    for table in (_NUMBERS, _TEXTS, _PAIRS, _BYTES, _RAW, _CHAINS)
     for name, number in table.items()
 }
 
@@ -153,6 +155,8 @@ def _value(body: bytes, table: dict[str, int], pool: tuple[bytes, ...]) -> Any:
             raise Malformed("a text in a session is not valid") from error
     if table is _BYTES:
         return tuple(body)
+    if table is _RAW:
+        return body
     if table is _PAIRS:
         if len(body) % 2:
             raise Malformed("a list in a session is cut short")

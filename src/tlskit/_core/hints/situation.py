@@ -35,6 +35,7 @@ class Situation:
         asked: whether the peer has asked this client for a certificate.
         lowest, highest: protocol versions that this context allows; 0: OpenSSL's own bound.
         security_level: of this context.
+        staple: what came of the request for an OCSP response (TK_STAPLE_...); 0: nobody asked.
     """
 
     server: bool
@@ -60,6 +61,7 @@ class Situation:
     lowest: int = 0
     highest: int = 0
     security_level: int = 0
+    staple: int = 0
 
     @property
     def peer(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..native import CONST
-from . import alerts, plaintext, verification
+from . import alerts, plaintext, staples, verification
 from .situation import Situation
 
 
@@ -288,6 +288,7 @@ _NAMES: dict[str, Callable[[Situation], str]] = {
     "NO_RENEGOTIATION": _renegotiation,
     "PROTOCOL_IS_SHUTDOWN": _closed,
     "BAD_WRITE_RETRY": _retry,
+    "INVALID_STATUS_RESPONSE": staples.hint,
 }
 
 _REASONS: dict[int, Callable[[Situation], str]] = {

@@ -1,0 +1,42 @@
+"""Staples: OCSP responses, as clients and servers judge them (tk_response.c)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .certificate import Certificate
+from .native import ffi, lib
+
+_NAMES = (
+    "MISSING", "GOOD", "REVOKED", "UNKNOWN", "MALFORMED", "UNSUCCESSFUL", "UNTRUSTED", "OTHER",
+    "STALE",
+)  # fmt: skip
+VERDICTS: dict[int, str] = {getattr(lib, f"TK_STAPLE_{name}"): name.lower() for name in _NAMES}
+
+
+class Judged(NamedTuple):
+    """What a response says of a certificate.
+
+    Attributes:
+        verdict: "good", "revoked", "unknown", or why it says nothing.
+        until: when it ends, in seconds since 1970; -1: it does not say.
+    """
+
+    verdict: str
+    until: int
+
+
+def staple_verdict(number: int) -> str:
+    """A verdict as a word."""
+    return VERDICTS.get(number, "malformed")
+
+
+def judge(leaf: Certificate, issuer: Certificate | None, response: bytes) -> Judged:
+    """Say what a response says of `leaf`; without its issuer, nobody looks at who has signed it.
+
+    Corresponds to OCSP_basic_verify(3), but only the issuer and its delegates are believed.
+    """
+    until = ffi.new("int64_t *")
+    above = ffi.NULL if issuer is None else issuer._x509
+    found = lib.tk_staple_of(leaf._x509, above, response, len(response), until)
+    return Judged(staple_verdict(found), until[0])
