@@ -180,6 +180,8 @@ if TYPE_CHECKING:
     from ._connection.object import SSLObject
     from ._connection.checking import CertificateCheck
     from ._connection.observing import VerifyResult
+    from ._connection.requests import CertificateRequest
+    from ._settings.certified import CertifiedKey
     from ._connection.socket import SSLSocket
     from ._stdlib.observed import (
         _DEFAULT_CIPHERS as _DEFAULT_CIPHERS,
@@ -313,6 +315,8 @@ __all__ = [
     "AlertDescription",
     "CertificateCheck",
     "CertificateError",
+    "CertificateRequest",
+    "CertifiedKey",
     "CipherInfo",
     "ClientHello",
     "DER_cert_to_PEM_cert",
@@ -411,6 +415,7 @@ if not TYPE_CHECKING:
             "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
             "._connection.object": ["SSLObject"],
             "._connection.observing": ["VerifyResult"],
+            "._connection.requests": ["CertificateRequest"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
             "._hello": ["ClientHello"],
@@ -425,6 +430,7 @@ if not TYPE_CHECKING:
                 *(["wrap_socket"] if "wrap_socket" in __all__ else []),
             ],
             "._resumption.reasons": ["NotOffered", "Reason", "Refused", "Resumed"],
+            "._settings.certified": ["CertifiedKey"],
             "._stdlib.observed": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
             "._tickets": ["TicketKeyring", "TicketStats", "nginx_id_context"],
             "._trust_store": ["TrustStore"],

@@ -12,6 +12,7 @@ from ._connection.object import SSLObject
 from ._connection.socket import SSLSocket
 from ._core.fault import plain_error
 from ._settings import (
+    ChoosingSettings,
     CommandSettings,
     CredentialSettings,
     DemandSettings,
@@ -53,6 +54,7 @@ _ROLES = {
 class SSLContext(  # type: ignore[misc]
     ProtocolSettings,
     VerificationSettings,
+    ChoosingSettings,
     CommandSettings,
     CredentialSettings,
     DemandSettings,

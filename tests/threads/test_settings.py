@@ -194,6 +194,7 @@ CHANGES: dict[str, list[Change]] = {
     "sni_callback": [of_server("sni_callback", ignored, None)],
     "verify_callback": [of_client("verify_callback", ignored, None)],
     "verify_each": [of_client("verify_each", ignored, None)],
+    "certificate_callback": [both_contexts("certificate_callback", ignored, None)],
     "verify_accepts": [of_client("verify_accepts", ["CERT_HAS_EXPIRED"], [])],
     "verify_errors": [both_contexts("verify_errors", "report", "abort")],
     "verify_names": [of_client("verify_names", ["localhost", "127.0.0.1"], [])],

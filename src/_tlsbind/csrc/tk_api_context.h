@@ -12,7 +12,9 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_MESSAGE = 64,   /* show every protocol message */
     TK_HOOK_HELLO = 128,    /* pause at the ClientHello */
     TK_HOOK_NAME_AHEAD = 256, /* ... to ask about the server name there */
-    TK_HOOK_VERIFY_EACH = 1024 /* show each certificate, and each error, of a verification */
+    TK_HOOK_VERIFY_EACH = 1024, /* show each certificate, and each error, of a verification */
+    TK_HOOK_VERIFY_LATER = 2048, /* pause a client for what TK_HOOK_VERIFY asks */
+    TK_HOOK_CERTIFICATE = 4096 /* pause to ask which certificate to show */
 };
 
 typedef struct {

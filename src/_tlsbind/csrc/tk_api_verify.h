@@ -13,4 +13,6 @@ void tk_ctx_set_verify_time(tk_ctx *c, int64_t time, int set);
 /* Names of which the peer's certificate has to carry one: of each its kind, its size (a byte each),
    and its bytes. 0: no memory. */
 int tk_ctx_set_verify_names(tk_ctx *c, const void *names, size_t size);
+/* In the pause TK_PAUSE_VERIFY: the chain that has passed, DER of each, the leaf first. */
+void tk_conn_judged(tk_conn *c, tk_records *out);
 void tk_ctx_set_verify_report(tk_ctx *c, int on); /* an error is reported, and does not abort */

@@ -28,6 +28,7 @@
 #include "tk_api_peer.h"
 #include "tk_api_seal.h"
 #include "tk_api_sessions.h"
+#include "tk_api_show.h"
 #include "tk_api_stream.h"
 #include "tk_api_sources.h"
 #include "tk_api_staple.h"

@@ -92,7 +92,9 @@ struct tk_conn {
     int16_t alert_sent, alert_received;
     int16_t verify_depth, verdict_depth;
     int32_t verdict;        /* the first error that did not end the handshake: tk_verify.c */
+    STACK_OF(X509) *judged; /* a chain that waits for Python's answer */
     char *matched;          /* the name in the certificate, of those that are wanted; NULL: none */
+    uint8_t chosen;         /* a server: its certificate has been asked for (tk_choose.c) */
     uint8_t reports;        /* such errors are reported, ... */
     uint8_t reported;       /* and one has been */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */

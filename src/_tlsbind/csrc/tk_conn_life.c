@@ -60,6 +60,7 @@ static void destroy(tk_conn *c)
     free(c->owed);
     EVP_PKEY_free(c->share);
     OPENSSL_free(c->matched);
+    sk_X509_pop_free(c->judged, X509_free);
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
     tk_hello_end(c);

@@ -16,6 +16,7 @@ typedef struct {
     STACK_OF(X509) *chain;
 } tk_parts;
 
+int tk_credential_show(tk_credential *k, SSL *ssl); /* on one connection */
 int tk_question_answer(char *into, int room, int writing, void *argument); /* a pem_password_cb */
 int tk_parts_add(tk_parts *parts, X509 *x); /* takes the reference; the first is the leaf */
 int tk_parts_chain(tk_parts *parts, const void *pem, size_t size, tk_question *q);

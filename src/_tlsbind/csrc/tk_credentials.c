@@ -269,32 +269,17 @@ int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault)
     return TK_DONE;
 }
 
+int tk_credential_show(tk_credential *k, SSL *ssl)
+{
+    STACK_OF(X509) *chain = sk_X509_num(k->parts.chain) > 0 ? k->parts.chain : NULL;
+
+    return SSL_use_cert_and_key(ssl, k->parts.leaf, k->parts.key, chain, 1) == 1;
+}
+
 void tk_ctx_certificate(tk_ctx *c, tk_records *out)
 {
     X509 *x = SSL_CTX_get0_certificate(c->ctx);
 
     if (x != NULL)
         tk_x509_der(x, out);
-}
-
-int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, int accepted, tk_fault *fault)
-{
-    BIO *b;
-    EVP_PKEY *parameters;
-    int ok, level;
-
-    tk_fault_begin();
-    b = over(pem, size);
-    parameters = b != NULL ? PEM_read_bio_Parameters(b, NULL) : NULL;
-    BIO_free(b);
-    if (parameters == NULL) /* the decoders' own words are of no help */
-        ERR_raise(ERR_LIB_PEM, PEM_R_NO_START_LINE);
-    level = begin_accepted(c, accepted);
-    ok = parameters != NULL && SSL_CTX_set0_tmp_dh_pkey(c->ctx, parameters);
-    SSL_CTX_set_security_level(c->ctx, level);
-    if (!ok) {
-        tk_fail(fault);
-        EVP_PKEY_free(parameters);
-    }
-    return ok ? TK_DONE : TK_SSL;
 }

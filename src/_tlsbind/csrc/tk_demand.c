@@ -152,11 +152,15 @@ int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c)
         tk_door_close(c, error);
     }
     free(chain);
-    if (answer == 1)
-        return 1;
+    if (answer != 1)
+        tk_demand_refused(v, c);
+    return answer == 1;
+}
+
+void tk_demand_refused(X509_STORE_CTX *v, tk_conn *c)
+{
     X509_STORE_CTX_set_error(v, X509_V_ERR_APPLICATION_VERIFICATION);
     X509_STORE_CTX_set_error_depth(v, 0);
     X509_STORE_CTX_set_current_cert(v, X509_STORE_CTX_get0_cert(v));
     tk_trouble_refused(c, v);
-    return 0;
 }

@@ -10,5 +10,6 @@ int tk_demand_pins(const tk_ctx *x, STACK_OF(X509) *chain); /* whether it has a 
 int tk_demand_names(const tk_ctx *x, SSL *ssl, X509 *leaf, char **matched);
 /* The last question of all, when a chain has passed: whether Python does not refuse it. */
 int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c);
+void tk_demand_refused(X509_STORE_CTX *v, tk_conn *c); /* it does */
 
 #endif

@@ -5,6 +5,7 @@
 #include "tk_hooks.h"
 #include "tk_alpn.h"
 #include "tk_cache.h"
+#include "tk_choose.h"
 #include "tk_door.h"
 #include "tk_hello.h"
 #include "tk_keylog.h"
@@ -143,6 +144,7 @@ void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
     SSL_CTX_set_cert_verify_callback(c->ctx, tk_verify_chain, NULL);
+    SSL_CTX_set_cert_cb(c->ctx, c->hooks & TK_HOOK_CERTIFICATE ? tk_choose : NULL, NULL);
     SSL_CTX_set_msg_callback(c->ctx,
                              (c->hooks & (TK_HOOK_MESSAGE | TK_HELLO_HOOKS) ? on_message : NULL));
     SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);
@@ -161,6 +163,7 @@ void tk_hooks_remove(tk_ctx *c)
     c->hooks = 0;
     tk_psk_install(c);
     SSL_CTX_set_msg_callback(c->ctx, NULL);
+    SSL_CTX_set_cert_cb(c->ctx, NULL, NULL);
     SSL_CTX_sess_set_new_cb(c->ctx, NULL);
     SSL_CTX_sess_set_get_cb(c->ctx, NULL);
     SSL_CTX_sess_set_remove_cb(c->ctx, NULL);

@@ -18,6 +18,7 @@
 #include "tk_demand.h"
 #include "tk_distrust.h"
 #include "tk_door.h"
+#include "tk_pause.h"
 #include "tk_trouble.h"
 
 /* ---- settings ---- */
@@ -170,11 +171,42 @@ static int conclude(tk_conn *c, X509_STORE_CTX *v)
     return withhold_session(c->ssl);
 }
 
+enum { REFUSED, PASSED, PAUSED };
+
+/* A client can wait for Python's answer outside: libssl repeats the whole verification then. */
+static int judged(X509_STORE_CTX *v, tk_conn *c)
+{
+    if (SSL_is_server(c->ssl) || !has_hook(c, TK_HOOK_VERIFY_LATER))
+        return tk_demand_asked(v, c) ? PASSED : REFUSED;
+    switch (tk_pause_ask(c, TK_PAUSE_VERIFY)) {
+    case TK_ANSWER_GO_ON:
+        return PASSED;
+    case TK_ANSWER_WAIT:
+        sk_X509_pop_free(c->judged, X509_free);
+        c->judged = X509_STORE_CTX_get1_chain(v);
+        return SSL_set_retry_verify(c->ssl) == 1 && c->judged != NULL ? PAUSED : REFUSED;
+    default:
+        tk_demand_refused(v, c);
+        return REFUSED;
+    }
+}
+
+void tk_conn_judged(tk_conn *c, tk_records *out)
+{
+    int i;
+
+    tk_conn_lock(c);
+    for (i = 0; i < sk_X509_num(c->judged); i++)
+        tk_x509_der(sk_X509_value(c->judged, i), out);
+    tk_conn_unlock(c);
+}
+
 int tk_verify_chain(X509_STORE_CTX *v, void *argument)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
     tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
     const tk_ctx *first, *now;
+    int answer;
 
     (void)argument;
     if (c == NULL)
@@ -187,7 +219,7 @@ int tk_verify_chain(X509_STORE_CTX *v, void *argument)
     if (X509_verify_cert(v) != 1 || !meets(c, v, first) || (now != first && !meets(c, v, now)))
         return 0;
     /* a chain that is only reported on has not passed, and Python is asked about those that have */
-    if (!c->reported && has_hook(c, TK_HOOK_VERIFY) && !tk_demand_asked(v, c))
-        return 0;
+    if (!c->reported && has_hook(c, TK_HOOK_VERIFY) && (answer = judged(v, c)) != PASSED)
+        return answer == PAUSED;
     return conclude(c, v);
 }

@@ -18,7 +18,7 @@ from weakref import ref
 from .._core.bio import MemoryBIO
 from .._core.certificate import Certificate
 from .._core.connection import Connection, Timeout
-from .._core.fault import plain_error
+from .._core.fault import plain_error, want_read
 from .._core.library import require
 from .._core.names import server_name
 from .._core.pauses import Steps
@@ -29,13 +29,14 @@ from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
 from .._resumption.strategy import NoResumption, Strategy
 from .._state import Settings, State
+from .._state.awaiting import is_coroutine_function
 from ..enums import TLSVersion
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
 from .checking import CertificateCheck, judge
 from .context import ConnectionContext
-from .pausing import Pausing, cannot_await
+from .pausing import Asking, Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
@@ -47,6 +48,7 @@ class Channel(Pausing, Connection):
     __slots__ = (
         "_context_now", "_name_asked", "_owner", "_policy", "_port", "_resumption", "_state",
         "_turned_down", "asking", "server_hostname", "server_side",
+        "to_judge",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,7 @@ class Channel(Pausing, Connection):
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
         self._turned_down = False
+        self.to_judge: list[tuple[Any, tuple[bytes, ...]]] = []
         self.hostname = server_hostname
         self._resumption = self._strategy(state)
         self._resumption.prepare(self)
@@ -93,6 +96,8 @@ class Channel(Pausing, Connection):
             return ServerResumption(state.server_cache, self._policy)
         if state.by_key:
             return NoResumption(Reason.PRE_SHARED_KEY)
+        if state.choice is not None:
+            return NoResumption(Reason.CERTIFICATE_CALLBACK)
         if state.verify_callback is not None or state.verify_each is not None:
             return NoResumption(Reason.VERIFY_CALLBACK)
         return ClientResumption(state.client_cache, self._policy)
@@ -151,11 +156,12 @@ class Channel(Pausing, Connection):
         if owner is None:  # the answer may depend on the connection
             raise plain_error("the connection was given up while its peer was being verified")
         for callback in (first,) if first is now else (first, now):
-            if callback is not None and (answer := callback(owner, chain)) is not None:
-                raise TypeError(
-                    f"verify_callback must return None, or raise to refuse the chain, got "
-                    f"{type(answer).__name__}"
-                )
+            if is_coroutine_function(callback):  # after the handshake: OpenSSL does not wait here
+                if not self.may_await or self.handshake_done:
+                    raise cannot_await(("verify_callback",))
+                self.to_judge = [*self.to_judge, (callback, chain)]
+            elif callback is not None:
+                accepts("verify_callback", callback(owner, chain))
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
         owner = self._owner()
@@ -325,8 +331,27 @@ class Channel(Pausing, Connection):
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         super().do_handshake(timeout)
+        if self.to_judge:
+            self._judge_client()
         self._conclude()
         log.complete(self)
+
+    def _judge_client(self) -> None:
+        """A server whose verify_callback is a coroutine function: nothing is read from the client,
+        and its connection is not handed out, before it has answered.
+        """
+        asking, self.asking = self.asking or Asking(self.judge(self.to_judge)), None
+        try:
+            asking.run(may_await=self.may_await)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                self.log_failure(error)
+            self.close()
+            raise
+        if asking.awaited is not None:
+            self.asking = asking
+            raise want_read()
+        self.to_judge = []
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)

@@ -18,6 +18,7 @@ else:
     from .._frozen import dataclass
 if TYPE_CHECKING:
     from .channel import Channel
+    from .requests import CertificateRequest
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -84,6 +85,16 @@ class Observing:
         Corresponds to SSL_get0_peer_CA_list(3).
         """
         return () if self._sslobj is None else tuple(self._sslobj.ca_names())
+
+    @property
+    def certificate_request(self) -> CertificateRequest | None:
+        """What the peer wants of this side's certificate: on a client, what the server has asked
+        for, and None when it has not asked; on a server, what the client says that it can verify.
+
+        Corresponds to SSL_get0_peer_CA_list(3), SSL_get_sigalgs(3) and
+        SSL_get0_certificate_types(3).
+        """
+        return None if self._sslobj is None else self._sslobj.certificate_request()
 
     @property
     def alert_sent(self) -> Any:

@@ -26,10 +26,14 @@ from .._core import pauses
 from .._core.fault import plain_error, want_read
 from .._core.pauses import Steps
 from .._state.awaiting import is_coroutine_function
+from .requests import CertificateRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
+    from .._core.credential import Credential
+    from .._core.facts import Facts
+    from .._core.peer import Name
     from .._state import State
 
 _INTERNAL_ERROR = int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
@@ -92,6 +96,10 @@ class Pausing:
     may_await = False
     asking: Asking | None
     before_handshake: Callable[[], Steps | None]
+    chain_to_judge: Callable[[], tuple[bytes, ...]]
+    facts: Callable[[], Facts]
+    requested: Callable[[], tuple[list[Name], tuple[int, ...], tuple[int, ...]] | None]
+    show: Callable[[Sequence[Credential]], None]
     client_hello: Callable[[], bytes]
     handshake_done: bool
     late_error: BaseException | None
@@ -129,7 +137,41 @@ class Pausing:
     def _decision(self, reason: int) -> Steps | None:
         if reason == pauses.HELLO:
             return self._greet()
+        if reason == pauses.CERTIFICATE:
+            return self._choose()
+        if reason == pauses.VERIFY:
+            return self.judge([(self._state.verify_callback, self.chain_to_judge())])
         return self.before_handshake()
+
+    # -- certificates ------------------------------------------------------------------------------
+
+    def _choose(self) -> Steps:
+        """Which certificate is shown."""
+        owner, choice = self._owner(), self._state.choice
+        if owner is None or choice is None:  # the answer may depend on the connection
+            return _INTERNAL_ERROR
+        credentials = choice.read((yield choice.callback(owner, self.certificate_request())))
+        if credentials is not None:
+            self.show(credentials)
+        return None
+
+    def certificate_request(self) -> CertificateRequest | None:
+        """What the peer wants of this side's certificate; None: it has not asked."""
+        requested = self.requested()
+        if requested is None and not self.server_side:
+            return None
+        names, algorithms, types = requested or ([], (), ())
+        name = self.facts().server_name
+        return CertificateRequest(self.server_side, name, tuple(names), algorithms, types)
+
+    def judge(self, chains: Iterable[tuple[Any, tuple[bytes, ...]]]) -> Steps:
+        """Show chains that have passed to callbacks, which raise to refuse them."""
+        owner = self._owner()
+        if owner is None:
+            raise plain_error("the connection was given up while its peer was being verified")
+        for callback, chain in chains:
+            accepts("verify_callback", (yield callback(owner, chain)))
+        return None
 
     # -- the ClientHello, and the server name in it ------------------------------------------------
 
@@ -155,6 +197,17 @@ class Pausing:
             answer = yield callback(owner, hello.server_name, self._context_now)
             return alert_or_none("sni_callback", answer)
         return None
+
+
+def accepts(callback: str, answer: Any) -> None:
+    """Take the answer of a callback that raises to refuse."""
+    if answer is None:
+        return
+    if hasattr(type(answer), "__await__"):
+        raise _not_here(answer)
+    raise TypeError(
+        f"{callback} must return None, or raise to refuse the chain, got {type(answer).__name__}"
+    )
 
 
 def alert_or_none(callback: str, answer: Any) -> int | None:

@@ -20,3 +20,7 @@ BEFORE: int = lib.TK_PAUSE_BEFORE
 HELLO: int = lib.TK_PAUSE_HELLO
 #: ... and a session is named there that has to be looked up.
 LOOKUP: int = lib.TK_PAUSE_LOOKUP
+#: A certificate is to be shown: which?
+CERTIFICATE: int = lib.TK_PAUSE_CERTIFICATE
+#: A client: is this chain good?
+VERIFY: int = lib.TK_PAUSE_VERIFY

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from struct import unpack
 from typing import Any
 
+from .credential import Credential
+from .fault import from_queue
 from .native import ffi, lib, listed
+from .trouble import explain_loading
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
@@ -20,18 +25,28 @@ class Peer:
         """A client: the authorities that the server names. Corresponds to
         SSL_get0_peer_CA_list(3).
         """
-        names: list[list[list[tuple[str, str]]]] = []
-        kind = ""
-        for tag, body in listed(lambda out: lib.tk_conn_ca_names(self._conn, out)):
-            if tag == lib.TK_NAME_BEGIN:
-                names.append([])
-            elif tag == lib.TK_NAME_RDN:
-                names[-1].append([])
-            elif tag == lib.TK_NAME_KEY:
-                kind = body.decode()
-            else:
-                names[-1][-1].append((kind, body.decode("utf-8", "replace")))
-        return [tuple(tuple(rdn) for rdn in name) for name in names]
+        return _names(listed(lambda out: lib.tk_conn_ca_names(self._conn, out)))
+
+    def requested(self) -> tuple[list[Name], tuple[int, ...], tuple[int, ...]] | None:
+        """What the peer wants of this side's certificate: authorities, signature algorithms and
+        types of certificates; None: it has not asked. Corresponds to SSL_get0_peer_CA_list(3),
+        SSL_get_sigalgs(3) and SSL_get0_certificate_types(3).
+        """
+        found = list(listed(lambda out: lib.tk_conn_request(self._conn, out)))
+        if not found or found[0][0] != lib.TK_REQUEST_ASKED:
+            return None
+        bodies = dict(found)
+        algorithms = bodies.get(lib.TK_REQUEST_SIGALGS, b"")
+        names = _names((tag, body) for tag, body in found if tag < lib.TK_REQUEST_ASKED)
+        numbers = unpack(f">{len(algorithms) // 2}H", algorithms)
+        return names, numbers, tuple(bodies.get(lib.TK_REQUEST_TYPES, b""))
+
+    def show(self, credentials: Sequence[Credential]) -> None:
+        """In the pause CERTIFICATE: show these. Corresponds to SSL_use_cert_and_key(3)."""
+        fault, handles = ffi.new("tk_fault *"), [one._credential for one in credentials]
+        pointers = ffi.new("tk_credential *[]", handles)
+        if lib.tk_conn_show(self._conn, pointers, len(handles), fault) < 0:
+            raise explain_loading(from_queue(fault), fault)
 
     def round_trip(self) -> int | None:
         """The handshake's round trip in microseconds, or None. Corresponds to
@@ -49,3 +64,18 @@ class Peer:
         facts = ffi.new("tk_conn_facts *")
         lib.tk_conn_facts_of(self._conn, facts)
         return facts.alert_sent, facts.alert_received
+
+
+def _names(entries: Iterable[tuple[int, bytes]]) -> list[Name]:
+    names: list[list[list[tuple[str, str]]]] = []
+    kind = ""
+    for tag, body in entries:
+        if tag == lib.TK_NAME_BEGIN:
+            names.append([])
+        elif tag == lib.TK_NAME_RDN:
+            names[-1].append([])
+        elif tag == lib.TK_NAME_KEY:
+            kind = body.decode()
+        else:
+            names[-1][-1].append((kind, body.decode("utf-8", "replace")))
+    return [tuple(tuple(rdn) for rdn in name) for name in names]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .names import in_certificates, packed_address
-from .native import CONST, lib
+from .native import CONST, lib, listed
 
 REFUSED, AS_IT_IS, ACCEPTED = (
     lib.TK_VERIFY_REFUSED, lib.TK_VERIFY_AS_IT_IS, lib.TK_VERIFY_ACCEPTED,
@@ -71,11 +71,19 @@ class ContextVerifying:
         if not lib.tk_ctx_set_pins(self._ctx, joined, len(joined)):
             raise MemoryError("there was no memory for the pins of a context")
 
-    def want_verify(self, on: bool) -> None:
-        """Whether connections ask about chains that have passed verification. Corresponds to
-        SSL_CTX_set_verify(3).
+    def want_verify(self, on: bool, *, later: bool) -> None:
+        """Whether connections ask about chains that have passed verification; `later`: those of
+        clients pause for the answer. Corresponds to SSL_CTX_set_cert_verify_callback(3) and
+        SSL_set_retry_verify(3).
         """
         self._switch(lib.TK_HOOK_VERIFY, on)
+        self._switch(lib.TK_HOOK_VERIFY_LATER, on and later)
+
+    def want_certificate(self, on: bool) -> None:
+        """Whether connections pause to ask which certificate to show. Corresponds to
+        SSL_CTX_set_cert_cb(3).
+        """
+        self._switch(lib.TK_HOOK_CERTIFICATE, on)
 
     def want_verify_each(self, on: bool) -> None:
         """Whether connections show each certificate on the way. Corresponds to
@@ -90,6 +98,11 @@ class ConnectionVerifying:
     __slots__ = ()
 
     hostname: str | None
+    _conn: Any
+
+    def chain_to_judge(self) -> tuple[bytes, ...]:
+        """In the pause VERIFY: the chain that has passed."""
+        return tuple(der for _, der in listed(lambda out: lib.tk_conn_judged(self._conn, out)))
 
     @property
     def expected_name(self) -> str | None:

@@ -46,6 +46,10 @@ class Reason(str, Enum):
         "the context has a verify_callback or verify_each, and a resumed handshake shows no chain "
         "to ask it about"
     )
+    CERTIFICATE_CALLBACK = (
+        "the context has a certificate_callback, and a resumed handshake stands for whatever "
+        "certificate was shown before"
+    )
     TOO_LATE = "the session was set when the handshake had already begun"
 
     # A session was offered, and not accepted.

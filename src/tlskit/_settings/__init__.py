@@ -4,6 +4,7 @@ Each checks what it is given and hands it to the context's `_settings` (_state/s
 put it in force or raise and change nothing. What was set is read from there too.
 """
 
+from .choosing import ChoosingSettings
 from .commands import CommandSettings
 from .credentials import CredentialSettings
 from .demands import DemandSettings
@@ -19,6 +20,7 @@ from .verification import VerificationSettings
 from .whole import WholeSettings
 
 __all__ = [
+    "ChoosingSettings",
     "CommandSettings",
     "CredentialSettings",
     "DemandSettings",

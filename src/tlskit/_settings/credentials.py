@@ -62,7 +62,8 @@ class CredentialSettings:
 
         Args:
             certificate: a path, PEM or DER bytes, PEM text, a certificate of `cryptography` or
-                pyOpenSSL, or a URI for OSSL_STORE (`pkcs11:`, `file:`). Its chain may follow it.
+                pyOpenSSL, a URI for OSSL_STORE (`pkcs11:`, `file:`), or a `CertifiedKey`. Its chain
+                may follow it.
             key: the private key in any of these forms; where the certificate is, when left out.
             chain: further certificates, each in any of these forms: the issuer of the certificate
                 first, then the issuer of that.
@@ -77,16 +78,12 @@ class CredentialSettings:
 
         On any error, what was there before stays. Corresponds to SSL_CTX_use_cert_and_key(3).
         """
-        shown = sources.certificate("certificate", certificate)
-        given = None if key is None else sources.key("key", key)
-        if given is None and shown.form in (PEM, DER):
-            given = shown
-        above = sources.chain("chain", chain)
-        if above:
-            shown = Source(DER, sources.in_der("certificate", shown) + above)
-        credential = _read(shown, given, password)
-        check(credential.certificates())
-        self._use(credential)
+        shared = getattr(certificate, "_credential", None)  # a CertifiedKey's
+        if not isinstance(shared, Credential):
+            shared = read_checked(certificate, key, chain, password)
+        elif key is not None or chain or password is not None:
+            raise TypeError("a CertifiedKey has its key and its chain already")
+        self._use(shared)
 
     @without_values
     def load_pkcs12(self, file: Any, password: Any = None) -> None:
@@ -183,6 +180,20 @@ class CredentialSettings:
             raise plain_error("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         _check_callable(callback)
         self._settings.change(psk_server=_keys(callback, hint))
+
+
+def read_checked(certificate: Any, key: Any, chain: Any, password: Any) -> Credential:
+    """Read what `add_certificate` takes, and refuse what peers would refuse."""
+    shown = sources.certificate("certificate", certificate)
+    given = None if key is None else sources.key("key", key)
+    if given is None and shown.form in (PEM, DER):
+        given = shown
+    above = sources.chain("chain", chain)
+    if above:
+        shown = Source(DER, sources.in_der("certificate", shown) + above)
+    credential = _read(shown, given, password)
+    check(credential.certificates())
+    return credential
 
 
 def load(certfile: Any, keyfile: Any, password: Any) -> Credential:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
@@ -14,6 +14,7 @@ from .._core.der import split
 from .._state import Settings
 from .._trust_store import TrustStore
 from . import sources
+from .arguments import callback_or_none
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
@@ -73,7 +74,7 @@ class DemandSettings:
     @property
     def verify_callback(
         self,
-    ) -> Callable[[SSLSocket | SSLObject, tuple[bytes, ...]], None] | None:
+    ) -> Callable[[SSLSocket | SSLObject, tuple[bytes, ...]], Awaitable[None] | None] | None:
         """Called as `verify_callback(connection, chain)` when the peer's chain has passed
         verification, its name and the pins included; None: nobody is called.
 
@@ -88,18 +89,24 @@ class DemandSettings:
         that makes it, and must not use another connection that waits for this one. If a server's
         `sni_callback` sets another context, the callbacks of both contexts are called.
 
+        It may be `async def`, on connections of `tlskit.aio` (also by way of `aio.install()`): it
+        then suspends its own handshake only, for `callback_timeout` seconds at most. On a server
+        the client's handshake is complete by then, so a client that is refused is cut off, without
+        an alert; nothing that it has sent is read before. Every other connection refuses such a
+        callback when it is made.
+
         Raises (when it is set):
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
-            TypeError: the value is not callable, or a coroutine function.
+            TypeError: the value is not callable.
 
-        Corresponds to SSL_CTX_set_verify(3).
+        Corresponds to SSL_CTX_set_cert_verify_callback(3) and SSL_set_retry_verify(3).
         """
         callback: Callable[..., None] | None = self._settings["verify_callback"]
         return callback
 
     @verify_callback.setter
     def verify_callback(self, callback: Callable[..., None] | None) -> None:
-        check_callback("verify_callback", callback)
+        callback_or_none(callback, "verify_callback")
         with self._settings.held():
             if callback is not None:
                 check_verifies(self._settings, "verify_callback")

@@ -9,8 +9,8 @@ _COROUTINE = 0x80  # inspect.CO_COROUTINE, without the price of importing inspec
 
 #: The settings whose callbacks are called in a pause of the handshake: of a client, of a server.
 PAUSED: tuple[tuple[str, ...], tuple[str, ...]] = (
-    (),
-    ("client_hello_callback", "sni_callback"),
+    ("certificate_callback", "verify_callback"),
+    ("certificate_callback", "client_hello_callback", "sni_callback", "verify_callback"),
 )
 
 
@@ -30,10 +30,15 @@ def is_coroutine_function(callback: Any) -> bool:
     return bool(getattr(code, "co_flags", 0) & _COROUTINE)
 
 
+def _called(value: Any) -> Any:
+    return getattr(value, "callback", value)
+
+
 def awaited(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The names of those that are coroutine functions: of a client, of a server."""
     client, server = (
-        tuple(name for name in names if is_coroutine_function(settings[name])) for names in PAUSED
+        tuple(name for name in names if is_coroutine_function(_called(settings[name])))
+        for names in PAUSED
     )
     if is_coroutine_function(settings["sessions"].on_get):
         server += ("sessions.on_get",)

@@ -114,7 +114,7 @@ def call(value: Any) -> str:
 
 
 def psk(value: Any) -> str:
-    """The callback that gives pre-shared keys."""
+    """A callback that comes with more than itself."""
     return call(value.callback)
 
 

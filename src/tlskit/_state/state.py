@@ -56,7 +56,8 @@ class State:
 
     __slots__ = (
         "__weakref__", "_before", "_core", "awaited", "busy", "by_key", "caches",
-        "callback_timeout", "checks_hostname", "client_cache", "client_hello_callback", "core",
+        "callback_timeout", "checks_hostname", "choice", "client_cache",
+        "client_hello_callback", "core",
         "id_context", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
         "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions",
         "settings", "shows_certificate", "sni_callback", "softens", "used", "verifies",
@@ -150,6 +151,7 @@ class State:
         self.callback_timeout: float | None = settings["callback_timeout"]
         self.awaited: tuple[tuple[str, ...], tuple[str, ...]] = awaited(settings)
         self.verify_callback: Any = settings["verify_callback"]
+        self.choice: Any = settings["certificate_callback"]
         self.verify_each: Any = settings["verify_each"]
         self.softens: bool = self.verify_each is not None or settings["verify_errors"] == "report"
         self.message_callback: Any = settings["message_callback"]
@@ -162,7 +164,7 @@ class State:
         self.policy: bytes = self._digest(core)
         self.id_context = self.sessions.id_context
         asks = self.verifies or self.by_key
-        if asks or settings["require_group"] or settings["require_pq"]:
+        if asks or self.choice is not None or settings["require_group"] or settings["require_pq"]:
             self.id_context = sha256(self.id_context + self.policy).digest()
             core.set_id_context(self.id_context, stands_for_policy=asks)
         self.watches_sessions: bool = (

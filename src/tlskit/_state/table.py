@@ -194,12 +194,16 @@ ROWS: tuple[Row, ...] = (
     Row("sni_callback", None, _sni, show=show.call),
     Row("callback_timeout", 10.0, show=str),
     Row(
-        "verify_callback", None, _wanted("want_verify"),
+        "verify_callback", None,
+        lambda c, v, again: c.want_verify(v is not None, later=is_coroutine_function(v)),
         policy=lambda v, role: v is not None, show=show.call,
     ),
     Row(
         "verify_each", None, _wanted("want_verify_each"),
         policy=lambda v, role: v is not None, show=show.call,
+    ),
+    Row(
+        "certificate_callback", None, _wanted("want_certificate"), policy=_mark, show=show.psk,
     ),
     Row("verify_accepts", (), policy=_same, show=show.verify_accepts),
     Row(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from .._core.credential import Credential
 from .._core.keylog import KeyLog
 
 
@@ -33,3 +34,18 @@ class PreSharedKeys(NamedTuple):
     callback: Callable[[str | None], object]
     mark: bytes
     hint: bytes | None = None
+
+
+class CertificateChoice(NamedTuple):
+    """Who is asked which certificate to show.
+
+    Attributes:
+        callback: called in a pause of the handshake.
+        mark: 16 random bytes that stand for just this setting: what was shown to one client must
+            not pass for what another callback would show.
+        read: makes credentials of what the callback returns; None of None.
+    """
+
+    callback: Callable[..., Any]
+    mark: bytes
+    read: Callable[[Any], Sequence[Credential] | None]
