@@ -69,8 +69,9 @@ def fail_for(needs: list[Need]) -> NoReturn:
         if OPENSSL_HEADERS in needs
         else ""
     )
+    them = "it" if needs == [COMPILER] else "them"
     fail(
-        f"building needs {things}, not found here: install them "
+        f"building needs {things}, not found here: install {them} "
         f"(Debian, Ubuntu: apt install {debian}; Fedora: dnf install {fedora}; "
         f"Homebrew: brew install {homebrew}){otherwise}."
     )

@@ -1,9 +1,10 @@
-"""Use the wheel's OpenSSL beside others in one process: the stdlib's, cryptography's, the system's.
+"""Use the wheel's OpenSSL beside others in one process: the stdlib's, cryptography's with pyOpenSSL
+on it, the system's.
 
     python -I tools/wheels/neighbours.py
 
 Each works in threads while the others do, and an error of one never shows in another. Run it
-where the wheel, cryptography and trustme are installed.
+where the wheel, cryptography, pyOpenSSL and trustme are installed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 from types import ModuleType
 from typing import Any
 
+import OpenSSL.SSL as pyopenssl
 import trustme
 from cryptography import x509
 from cryptography.hazmat.backends.openssl import backend
@@ -83,6 +85,27 @@ def read_certificates() -> None:
         raise AssertionError("cryptography took no certificate for one")
 
 
+def talk_with_pyopenssl() -> None:
+    server = pyopenssl.Context(pyopenssl.TLS_SERVER_METHOD)
+    LEAF.configure_cert(server)
+    client = pyopenssl.Context(pyopenssl.TLS_CLIENT_METHOD)
+    AUTHORITY.configure_trust(client)
+    client.set_verify(pyopenssl.VERIFY_PEER)
+    for _ in range(ROUNDS):
+        ours, theirs = pyopenssl.Connection(client), pyopenssl.Connection(server)
+        ours.set_connect_state()
+        theirs.set_accept_state()
+        for _ in range(4):
+            for near, far in ((ours, theirs), (theirs, ours)):
+                step(near.do_handshake, pyopenssl.WantReadError)
+                sent = step(lambda near=near: near.bio_read(1 << 16), pyopenssl.WantReadError)
+                if sent:
+                    far.bio_write(sent)
+        ours.send(b"x")
+        theirs.bio_write(ours.bio_read(1 << 16))
+        assert theirs.recv(1) == b"x"
+
+
 def hash_with_the_system() -> str:
     """Load libcrypto by its name, its symbols global, as a careless program does."""
     name = ctypes.util.find_library("crypto")
@@ -112,6 +135,7 @@ def main() -> None:
         lambda: talk(tlskit),
         lambda: talk(ssl),
         read_certificates,
+        talk_with_pyopenssl,
         lambda: system.append(hash_with_the_system()),
     ]
     threads = [threading.Thread(target=guarded, args=(job,)) for job in jobs * 2]
@@ -125,6 +149,7 @@ def main() -> None:
         "tlskit": tlskit.OPENSSL_VERSION,
         "ssl": ssl.OPENSSL_VERSION,
         "cryptography": backend.openssl_version_text(),
+        "pyOpenSSL": pyopenssl.SSLeay_version(pyopenssl.SSLEAY_VERSION).decode(),
         "by ctypes": system[0],
     }
     for name, version in others.items():

@@ -68,7 +68,7 @@ done < <(pythons)
 
 version=$last
 echo "== living with others, the system's trust, and memory: Python $version"
-pip install --only-binary :all: cryptography
+pip install --only-binary :all: cryptography pyopenssl
 for script in neighbours trust; do
     "$work/$version/bin/python" -I "tools/wheels/$script.py" || failed+=("$script")
 done
