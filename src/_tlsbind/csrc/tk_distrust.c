@@ -27,11 +27,17 @@ static const uint8_t distrusted[][DIGEST + 1] = {
     "\xa6\x86\xc5\x41\x5f\x5e\xb4\xf6\xb6",
 };
 
+/* Fetched once and kept: EVP_sha256() is looked up in the providers each time that it is used, which
+   takes longer than to hash a key. */
+static EVP_MD *hash;
+
+int tk_distrust_init(void) { return (hash = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL; }
+
 static int has_distrusted_key(X509 *x)
 {
     uint8_t digest[DIGEST], *spki = NULL;
     int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
-    int known = size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1;
+    int known = size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, hash, NULL) == 1;
     size_t i;
 
     OPENSSL_free(spki);

@@ -113,13 +113,15 @@ void tk_ticket_data_put(SSL *ssl)
     SSL_SESSION *session = SSL_get_session(ssl);
     tk_info *f = tk_info_of(session);
     int64_t verified, code, made;
-    sheet s = { .size = HEAD };
+    sheet s; /* not cleared: 8 KiB for each ticket, and few have something to carry */
 
     if (session == NULL || f == NULL || SSL_SESSION_get0_peer(session) == NULL)
         return;
     if (!tk_info_number(f, TK_INFO_VERIFIED, &verified) ||
         !tk_info_number(f, TK_INFO_VERIFY_CODE, &code) || !tk_info_number(f, TK_INFO_MADE, &made))
         return;
+    s.size = HEAD;
+    s.full = 0;
     memcpy(s.bytes, "TK1", 3);
     s.bytes[3] = verified != 0;
     put_number(s.bytes + 4, (uint64_t)code, 4);
