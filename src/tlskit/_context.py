@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from ._connection.bridge import OwnChannel, SocketChannel, transport
 from ._connection.channel import Channel
 from ._connection.object import SSLObject
+from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
-from ._core.fault import plain_error
+from ._core.bio import MemoryBIO
 from ._settings import (
     ChoosingSettings,
     CommandSettings,
@@ -195,8 +196,10 @@ class SSLContext(  # type: ignore[misc]
             SSLError: the handshake failed.
             ValueError: the arguments contradict each other or the context.
         """
-        kind: Any = combined(self.sslsocket_class, SSLSocket, stdlib.SSLSocket)
-        early = _early(early_data, server_side)
+        kind: Any = self.sslsocket_class
+        if kind is not SSLSocket:
+            kind = combined(kind, SSLSocket, stdlib.SSLSocket)
+        early = None if early_data is None else _early(early_data, server_side)
         made: SSLSocket = kind._create(
             sock=sock,
             server_side=server_side,
@@ -225,9 +228,13 @@ class SSLContext(  # type: ignore[misc]
 
         Never blocks. The arguments mean what they mean in `wrap_socket`.
         """
-        _check_bio(self, server_side, server_hostname, session)
-        kind: Any = combined(self.sslobject_class, SSLObject, stdlib.SSLObject)
-        early = _early(early_data, server_side)
+        unnamed = not server_hostname and self._settings.use().checks_hostname
+        if unnamed or (server_side and (server_hostname or session is not None)):
+            _check_bio(self, server_side, server_hostname, session)
+        kind: Any = self.sslobject_class
+        if kind is not SSLObject:
+            kind = combined(kind, SSLObject, stdlib.SSLObject)
+        early = None if early_data is None else _early(early_data, server_side)
         made: SSLObject = kind._create(
             incoming,
             outgoing,
@@ -257,15 +264,18 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None = None,
     ) -> Channel:
         """Make the channel of an SSLObject, tlskit's or the stdlib's."""
-        kind, bios, extra = transport(incoming, outgoing)
-        channel = kind(
-            self,
-            owner,
-            server_side=server_side,
-            server_hostname=server_hostname,
-            bios=bios,
-            **extra,
-        )
+        if type(incoming) is MemoryBIO and type(outgoing) is MemoryBIO:
+            channel: Channel = MemoryChannel.__new__(MemoryChannel)
+            Channel.__init__(  # calling the class takes longer: it packs and unpacks the arguments
+                channel, self, owner, server_side=server_side, server_hostname=server_hostname,
+                bios=(incoming, outgoing),
+            )  # fmt: skip
+        else:
+            kind, bios, extra = transport(incoming, outgoing)
+            channel = kind(
+                self, owner, server_side=server_side, server_hostname=server_hostname, bios=bios,
+                **extra,
+            )  # fmt: skip
         if session is not None:
             channel.session = session
         return channel
@@ -297,18 +307,13 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None,
     ) -> Channel:
         """Make the channel of an SSLSocket."""
-        channel = OwnChannel(
-            self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
+        channel = OwnChannel.__new__(OwnChannel)
+        Channel.__init__(  # as in _wrap_bio
+            channel, self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
         )
         if session is not None:
             channel.session = session
         return channel
-
-    def _check_role(self, server_side: bool) -> None:
-        wrong = _SSLMethod.PROTOCOL_TLS_CLIENT if server_side else _SSLMethod.PROTOCOL_TLS_SERVER
-        if self._protocol is wrong:
-            side, other = ("server", "CLIENT") if server_side else ("client", "SERVER")
-            raise plain_error(f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
 
     # -- sessions ----------------------------------------------------------------------------------
 
@@ -403,9 +408,7 @@ def _check_bio(
         )
 
 
-def _early(data: Buffer | None, server_side: bool) -> bytes | None:
-    if data is None:
-        return None
+def _early(data: Buffer, server_side: bool) -> bytes:
     if server_side:
         raise ValueError("early_data can only be specified in client mode")
     return bytes(memoryview(data))

@@ -5,6 +5,7 @@
 #include "tk_demand.h"
 #include "tk_door.h"
 #include "tk_fault.h"
+#include "tk_hash.h"
 #include "tk_trouble.h"
 
 enum { DIGEST = 32 };
@@ -71,8 +72,7 @@ static int has_pinned(const tk_ctx *x, X509 *one)
     if (X509_digest(one, EVP_sha256(), digest, NULL) && is_pinned(x, digest))
         return 1;
     size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(one), &spki);
-    found = size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1 &&
-            is_pinned(x, digest);
+    found = size > 0 && tk_sha256(spki, (size_t)size, digest) && is_pinned(x, digest);
     OPENSSL_free(spki);
     return found;
 }

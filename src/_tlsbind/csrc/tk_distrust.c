@@ -5,6 +5,7 @@
    that must not wait for it. Each entry is the SHA-256 digest of the SubjectPublicKeyInfo in DER,
    so a certificate that is reissued for the same key is refused too. They are sorted. */
 #include "tk_distrust.h"
+#include "tk_hash.h"
 
 enum { DIGEST = 32 };
 
@@ -27,17 +28,11 @@ static const uint8_t distrusted[][DIGEST + 1] = {
     "\xa6\x86\xc5\x41\x5f\x5e\xb4\xf6\xb6",
 };
 
-/* Fetched once and kept: EVP_sha256() is looked up in the providers each time that it is used, which
-   takes longer than to hash a key. */
-static EVP_MD *hash;
-
-int tk_distrust_init(void) { return (hash = EVP_MD_fetch(NULL, "SHA256", NULL)) != NULL; }
-
 static int has_distrusted_key(X509 *x)
 {
     uint8_t digest[DIGEST], *spki = NULL;
     int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &spki);
-    int known = size > 0 && EVP_Digest(spki, (size_t)size, digest, NULL, hash, NULL) == 1;
+    int known = size > 0 && tk_sha256(spki, (size_t)size, digest);
     size_t i;
 
     OPENSSL_free(spki);
@@ -61,7 +56,7 @@ int tk_distrust(int ok, X509_STORE_CTX *v)
 
 void tk_distrust_digest(void *into)
 {
-    if (EVP_Digest(distrusted, sizeof distrusted, into, NULL, EVP_sha256(), NULL) != 1)
+    if (!tk_sha256(distrusted, sizeof distrusted, into))
         memset(into, 0, DIGEST);
     ERR_clear_error();
 }

@@ -4,7 +4,6 @@
 
 #include "tk_base.h"
 
-int tk_distrust_init(void);
 /* a callback of X509_verify_cert: refuses the keys that no chain may hold */
 int tk_distrust(int ok, X509_STORE_CTX *v);
 

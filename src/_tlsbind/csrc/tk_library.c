@@ -1,8 +1,8 @@
 /* The library as a whole: what is made once, its version, its constants. */
 #include "tk_cache.h"
 #include "tk_directory.h"
-#include "tk_distrust.h"
 #include "tk_fork.h"
+#include "tk_hash.h"
 #include "tk_records.h"
 #include "tk_ring.h"
 #include "tk_seen.h"
@@ -19,7 +19,7 @@ int tk_init(void)
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
         !tk_info_init() || !tk_search_init() || !tk_cache_init() || !tk_seen_init() ||
-        !tk_distrust_init() ||
+        !tk_hash_init() ||
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
         !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())
         return 0;

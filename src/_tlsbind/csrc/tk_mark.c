@@ -4,6 +4,7 @@
    attacker who can divert a connection could have it resumed by a server that the client did not
    mean. */
 #include "tk_mark.h"
+#include "tk_hash.h"
 #include "tk_ring.h"
 
 static const uint8_t HEAD[4] = { 't', 'k', 'T', '1' };
@@ -24,7 +25,7 @@ static int scope_of(const tk_conn *c, const char *name, size_t size, uint8_t *ou
     for (i = 0; i < size; i++)
         both[TK_SCOPE + i] = (uint8_t)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A')
                                                                         : name[i]);
-    return EVP_Digest(both, TK_SCOPE + size, out, NULL, EVP_sha256(), NULL);
+    return tk_sha256(both, TK_SCOPE + size, out);
 }
 
 /* A time that no clock shows is one long ago: such a session has a mark, and has ended. */

@@ -5,8 +5,7 @@
    quick: a signal, a timeout or a close would wait for it. So of much, only the beginning and the
    end are digested, and then only the thread that has written can repeat it: two threads may have
    messages that differ in the middle alone. */
-#include <openssl/sha.h>
-
+#include "tk_hash.h"
 #include "tk_lock.h"
 #include "tk_owed.h"
 
@@ -17,9 +16,9 @@ static int print_of(const uint8_t *data, size_t size, uint8_t *print)
     uint8_t ends[2][32];
 
     if (size <= MUCH)
-        return SHA256(data, size, print) != NULL;
-    return SHA256(data, END, ends[0]) != NULL && SHA256(data + size - END, END, ends[1]) != NULL &&
-           SHA256(ends[0], sizeof ends, print) != NULL;
+        return tk_sha256(data, size, print);
+    return tk_sha256(data, END, ends[0]) && tk_sha256(data + size - END, END, ends[1]) &&
+           tk_sha256(ends[0], sizeof ends, print);
 }
 
 static int begins_with(const uint8_t *data, const tk_owed *o)

@@ -2,6 +2,7 @@
    of libssl: to change its times, it is copied. */
 #include "tk_cipher.h"
 #include "tk_fault.h"
+#include "tk_hash.h"
 #include "tk_info.h"
 #include "tk_records.h"
 #include "tk_session.h"
@@ -107,7 +108,7 @@ int tk_session_digest(SSL_SESSION *s, void *into)
 {
     uint8_t secret[256];
     size_t size = SSL_SESSION_get_master_key(s, secret, sizeof secret);
-    int ok = size > 0 && SHA256(secret, size, into) != NULL;
+    int ok = size > 0 && tk_sha256(secret, size, into);
 
     OPENSSL_cleanse(secret, sizeof secret);
     return ok;

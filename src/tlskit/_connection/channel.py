@@ -17,7 +17,7 @@ from weakref import ref
 
 from .._core.bio import MemoryBIO
 from .._core.certificate import Certificate
-from .._core.connection import Connection, Timeout
+from .._core.connection import Connection
 from .._core.fault import plain_error, want_read
 from .._core.library import require
 from .._core.names import server_name
@@ -27,10 +27,11 @@ from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED
 from .._resumption.client import ClientResumption
 from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
-from .._resumption.strategy import NoResumption, Strategy
+from .._resumption.strategy import UNDECIDED, NoResumption, Strategy
 from .._state import Settings, State
 from .._state.awaiting import is_coroutine_function
 from ..enums import TLSVersion
+from ..errors import SSLError
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
@@ -46,8 +47,8 @@ class Channel(Pausing, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_context_now", "_name_asked", "_owner", "_policy", "_port", "_resumption", "_state",
-        "_turned_down", "asking", "server_hostname", "server_side",
+        "_began", "_chosen_policy", "_context_now", "_name_asked", "_owner", "_port",
+        "_resumption", "_state", "_turned_down", "asking", "server_hostname", "server_side",
         "to_judge",
     )  # fmt: skip
 
@@ -61,37 +62,47 @@ class Channel(Pausing, Connection):
         fd: int = -1,
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
     ) -> None:
-        context._check_role(server_side)
-        state = self._state = context._settings.use()
-        if server_side and state.keyring is not None:
-            state.keyring._before_connection()
+        state = context._settings.use()
+        if state.role != "any" and (state.role == "server") is not server_side:
+            raise _wrong_role(server_side)
         if fd >= 0 and state.awaited[server_side] and not self.may_await:
             raise cannot_await(state.awaited[server_side])
+        self._state = self._began = state
         self.asking = None
-        self._name_asked = False
+        self._name_asked = self._turned_down = False
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
-        name = server_name(server_hostname) if server_hostname else None
-        self._policy = ConnectionPolicy(state, None if name is None else name.lower)
         if server_side:
-            super().__init__(state.core, server=True, fd=fd, bios=bios)
+            if state.keyring is not None:
+                state.keyring._before_connection()
+            Connection.__init__(self, state.core, server=True, fd=fd, bios=bios)
         else:
-            checked = state.checks_hostname and not state.settings["verify_names"]
-            super().__init__(state.core, server=False, fd=fd, bios=bios, name=name, checked=checked)
+            name = server_name(server_hostname) if server_hostname else None
+            Connection.__init__(
+                self, state.core, server=False, fd=fd, bios=bios, name=name,
+                checked=state.compares_name,
+            )  # fmt: skip
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
-        self._turned_down = False
         self.to_judge: list[tuple[Any, tuple[bytes, ...]]] = []
         self.hostname = server_hostname
-        self._resumption = self._strategy(state)
-        self._resumption.prepare(self)
-        if state.watches_sessions:
-            self.on_session = self._session_arrived
-            self.always_hands_out = True  # until the handshake is complete, in whichever operation
+        self._chosen_policy: ConnectionPolicy | None = None  # until something depends on it
+        self._resumption: Strategy = UNDECIDED
+        if state.keeps_sessions:
+            self._strategy().prepare(self)
+            if state.watches_sessions:
+                self.on_session = self._session_arrived
+                # until the handshake is complete, in whichever operation
+                self.always_hands_out = True
 
-    def _strategy(self, state: State) -> Strategy:
-        """What this connection does about resumption."""
+    def _strategy(self) -> Strategy:
+        """What this connection does about resumption; chosen by the first call."""
+        if self._resumption is UNDECIDED:
+            self._resumption = self._choose_strategy(self._began)
+        return self._resumption
+
+    def _choose_strategy(self, state: State) -> Strategy:
         if self.server_side:
             return ServerResumption(state.server_cache, self._policy)
         if state.by_key:
@@ -101,6 +112,16 @@ class Channel(Pausing, Connection):
         if state.verify_callback is not None or state.verify_each is not None:
             return NoResumption(Reason.VERIFY_CALLBACK)
         return ClientResumption(state.client_cache, self._policy)
+
+    @property
+    def _policy(self) -> ConnectionPolicy:
+        """The rules that it verifies its peer by."""
+        policy = self._chosen_policy
+        if policy is None:
+            name = self.server_hostname
+            policy = ConnectionPolicy(self._began, server_name(name).lower if name else None)
+            self._chosen_policy = policy
+        return policy
 
     # -- context -----------------------------------------------------------------------------------
 
@@ -151,7 +172,7 @@ class Channel(Pausing, Connection):
         return callback(owner, name, self._context_now)
 
     def on_verify(self, chain: tuple[bytes, ...]) -> None:
-        first, now = self._policy.verify_callback, self._state.verify_callback
+        first, now = self._began.verify_callback, self._state.verify_callback
         owner = self._owner()
         if owner is None:  # the answer may depend on the connection
             raise plain_error("the connection was given up while its peer was being verified")
@@ -168,7 +189,7 @@ class Channel(Pausing, Connection):
         if owner is None:
             raise plain_error("the connection was given up while its peer was being verified")
         check = CertificateCheck(certificate, depth, code)
-        states = dict.fromkeys((self._policy.state, self._state))
+        states = dict.fromkeys((self._began, self._state))
         answers = [judge(state, owner, check) for state in states]
         answer = min(answers, key=_STRICTEST.index)
         self._turned_down = answer == REFUSED and not code
@@ -180,12 +201,12 @@ class Channel(Pausing, Connection):
 
     @property
     def expected_name(self) -> str | None:
-        return " or ".join(self._policy.state.settings["verify_names"]) or self.hostname
+        return " or ".join(self._began.settings["verify_names"]) or self.hostname
 
     @property
     def unverified(self) -> bool:
         """Whether the handshake has gone on although the peer did not pass."""
-        softens = self._state.softens or self._policy.state.softens
+        softens = self._state.softens or self._began.softens
         return softens and self.facts().verify_code != 0
 
     def chain(self, *, verified: bool) -> list[bytes]:
@@ -219,7 +240,7 @@ class Channel(Pausing, Connection):
         keys = self._state.psk_server if self._asks("psk_server") else None
         key: object = b"" if keys is None else keys.callback(identity)
         if key:
-            self._resumption.key_given()
+            self._strategy().key_given()
         return key
 
     def on_message(
@@ -284,7 +305,7 @@ class Channel(Pausing, Connection):
             return None
         if binary_form:
             return peer.der
-        return peer.fields() if self._policy.verifies and not self.unverified else {}
+        return peer.fields() if self._began.verifies and not self.unverified else {}
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":
@@ -316,12 +337,12 @@ class Channel(Pausing, Connection):
         if self.handshake_done:
             raise ValueError("Cannot set session after handshake.")
         given = None if self.handshake_begun else value
-        self._resumption.offer(self, given, Reason.TOO_LATE)
+        self._strategy().offer(self, given, Reason.TOO_LATE)
 
     @property
     def resumption(self) -> Resumption | None:
         """Why the handshake resumed a session, or did not; None until it is complete."""
-        return self._resumption.outcome(self) if self.handshake_done else None
+        return self._strategy().outcome(self) if self.handshake_done else None
 
     def before_handshake(self) -> Steps | None:
         """Since the session was set, or the connection made, time has passed and the context may
@@ -329,11 +350,11 @@ class Channel(Pausing, Connection):
         """
         return self._resumption.before_handshake(self)
 
-    def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        super().do_handshake(timeout)
+    def handshake_complete(self) -> None:
         if self.to_judge:
             self._judge_client()
-        self._conclude()
+        if self._resumption is not UNDECIDED:
+            self._conclude()
         log.complete(self)
 
     def _judge_client(self) -> None:
@@ -384,6 +405,11 @@ class Channel(Pausing, Connection):
         on_new, owner = self._context_now.sessions.on_new, self._owner()
         if on_new is not None and owner is not None:
             on_new(owner, made)
+
+
+def _wrong_role(server_side: bool) -> SSLError:
+    side, other = ("server", "CLIENT") if server_side else ("client", "SERVER")
+    return plain_error(f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
 
 
 def _member(kind: type[Enum], number: int) -> Any:

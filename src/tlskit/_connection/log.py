@@ -25,7 +25,7 @@ _log: Any = None
 
 def complete(channel: Channel) -> None:
     """Say what a handshake came to."""
-    if not _wanted("DEBUG"):
+    if "logging" not in sys.modules or not _wanted("DEBUG"):
         return
     facts = channel.facts()
     reason = getattr(channel.resumption, "reason", None)

@@ -46,17 +46,18 @@ class SSLObject(EarlyData, stdlib.SSLObject):
         self._sslobj = context._wrap_bio(
             incoming, outgoing, server_side, server_hostname, owner=self, session=session
         )
-        if cls.__init__ is not SSLObject.__init__:
+        if cls is not SSLObject and cls.__init__ is not SSLObject.__init__:
             initialise(
                 self, SSLObject, incoming, outgoing, server_side=server_side,
                 server_hostname=server_hostname, session=session, context=context,
             )  # fmt: skip
-        if (
-            cls.read is SSLObject.read and cls.write is SSLObject.write
-        ):  # nobody has overridden them: save a call each
-            self.read, self.write = self._sslobj.read, self._sslobj.write  # type: ignore[method-assign]
-        if cls.do_handshake is SSLObject.do_handshake:  # an SSLWantReadError passes a frame less
-            self.do_handshake = self._sslobj.do_handshake  # type: ignore[method-assign]
+        channel = self._sslobj
+        # What nobody has overridden is the channel's own: that saves a call each, and a frame that
+        # an SSLWantReadError passes.
+        if cls is SSLObject or (cls.read is SSLObject.read and cls.write is SSLObject.write):
+            self.read, self.write = channel.read, channel.write  # type: ignore[method-assign]
+        if cls is SSLObject or cls.do_handshake is SSLObject.do_handshake:
+            self.do_handshake = channel.do_handshake  # type: ignore[method-assign]
         return self
 
     def __repr__(self) -> str:

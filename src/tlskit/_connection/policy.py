@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._state import State
 from ..sessions.binding import Binding
 
@@ -61,16 +59,6 @@ class ConnectionPolicy:
     def id_context(self) -> bytes:
         """The session id context of a server's connection."""
         return self._state.id_context
-
-    @property
-    def verify_callback(self) -> Any:
-        """What the context that the connection began with asks about verified chains."""
-        return self._state.verify_callback
-
-    @property
-    def state(self) -> State:
-        """The state that the connection began with."""
-        return self._state
 
     def switch(self) -> None:
         """The connection was given another context: its sessions belong to no policy."""

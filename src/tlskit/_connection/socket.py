@@ -74,11 +74,8 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
         place = {
-            "family": sock.family,
-            "type": sock.type,
-            "proto": sock.proto,
-            "fileno": sock.fileno(),
-        }
+            "family": sock.family, "type": sock.type, "proto": sock.proto, "fileno": sock.fileno(),
+        }  # fmt: skip
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
         leftover = getattr(sock, "_leftover", b"")  # of an SSLSocket that was unwrapped
@@ -97,12 +94,13 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
             self.settimeout(timeout)
             if self._connected:
                 self._attach()
-            initialise(
-                self, SSLSocket, sock=sock, server_side=server_side,
-                do_handshake_on_connect=do_handshake_on_connect,
-                suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname,
-                context=context, session=session,
-            )  # fmt: skip
+            if cls is not SSLSocket:
+                initialise(
+                    self, SSLSocket, sock=sock, server_side=server_side,
+                    do_handshake_on_connect=do_handshake_on_connect,
+                    suppress_ragged_eofs=suppress_ragged_eofs, server_hostname=server_hostname,
+                    context=context, session=session,
+                )  # fmt: skip
             if self._connected and do_handshake_on_connect:
                 if timeout == 0.0:
                     raise ValueError(

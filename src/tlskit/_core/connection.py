@@ -30,6 +30,7 @@ from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
 from .fault import from_queue, plain_error, translate, want_read
+from .moments import Moments
 from .names import ServerName
 from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
 from .observed import Observed
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
-_handshake = lib.tk_conn_handshake
+_handshake, _open, _free = lib.tk_conn_handshake, lib.tk_conn_open, lib.tk_conn_free
 _take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
 _INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
 _WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
@@ -71,7 +72,7 @@ _faults: list[Any] = []  # for the next connections: that large a struct costs m
 assert hooks  # importing it opens the door from C to Python
 
 
-class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
+class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moments):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -122,13 +123,11 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
             fault = _faults.pop()
         except IndexError:
             fault = ffi.new("tk_fault *")
-        pointer = lib.tk_conn_open(
-            context._ctx, server, fd, incoming, outgoing, self._handle, named, fault
-        )
-        if pointer == _NULL:
+        pointer = _open(context._ctx, server, fd, incoming, outgoing, self._handle, named, fault)
+        if not pointer:
             raise _not_opened(fault, name)
         _faults.append(fault)
-        self._conn = owned(pointer, lib.tk_conn_free)
+        self._conn = owned(pointer, _free)
         self._answering = NOBODY
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
@@ -194,12 +193,14 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
             if self.late_error is not None:
                 self._raise_late_error()
             if n > 0:
+                self.handshake_complete()
                 return
             if n == _WANT_READ:
                 raise want_read()
             if n != _PAUSED and n != _INTERRUPTED:
                 raise self._error(n, _HANDSHAKE)
         self._operate(_HANDSHAKE, (), timeout)
+        self.handshake_complete()
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
         """A server: up to `size` bytes of what the client sent early; b"" when there is no more.
@@ -405,15 +406,6 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying):
         if isinstance(error, Exception) and not self.handshake_done:
             self.log_failure(error)
         raise error  # type: ignore[misc]  # the caller has checked that there is one
-
-    def answer(self, reason: int) -> int | None:
-        """Called when an operation has paused (pauses.py): None to go on, or an alert to refuse."""
-
-    def log_failure(self, error: Exception) -> None:
-        """Called with what a handshake has failed of."""
-
-    def handshake_failed(self) -> None:
-        """Called when a handshake has come to its end without success."""
 
     def _hand_out_sessions(self, *, later: bool = False) -> None:
         """Give away what has queued up. What a receiver raises comes out now, or, when bytes must

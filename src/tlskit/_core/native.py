@@ -37,7 +37,7 @@ def owned(pointer: Any, free: Any) -> Any:
 
     The only call of ffi.gc. A NULL is refused: a caller that may get one handles it first.
     """
-    if pointer == ffi.NULL:
+    if not pointer:
         raise MemoryError("OpenSSL had no memory for a new object")
     return ffi.gc(pointer, free)
 

@@ -95,6 +95,7 @@ class Stream(Connection):
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
         self._operate(_HANDSHAKE, (), timeout, lib.tk_stream_handshake)
+        self.handshake_complete()
 
     def receive(self) -> Any:
         """Receive once from the socket and decrypt what has come: bytes, or one of NOTHING,

@@ -4,6 +4,8 @@ made.
 There are three: `ClientResumption` (client.py) offers a session and keeps those that arrive,
 `ServerResumption` (server.py) looks up what its client offers, and `NoResumption` does nothing, for
 connections that are authenticated by a pre-shared key, and for those whose peers a callback judges.
+Where a context keeps no sessions, its connections share UNDECIDED, and choose one of the three only
+when somebody offers a session or asks what became of it.
 The connection calls its strategy at five moments, which are the methods of `Strategy`; nothing else
 of resumption is decided elsewhere.
 
@@ -143,3 +145,7 @@ class NoResumption:
 
     def outcome(self, connection: Resumable) -> Resumption:
         return self._outcome
+
+
+#: Of a connection that has not chosen its strategy yet. There is nothing to do until it does.
+UNDECIDED = NoResumption(Reason.NOT_ENABLED)

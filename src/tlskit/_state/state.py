@@ -43,6 +43,7 @@ class State:
             verify their clients or ask them for keys.
         verifies: whether peers are verified.
         checks_hostname: whether a server's certificate has to carry its name.
+        compares_name: ... and that name is the one that the connection asks for.
         by_key: whether a pre-shared key may authenticate its connections.
         requires_staple: whether a server has to staple an OCSP response to its certificate.
         shows_certificate: whether it has a certificate of its own.
@@ -52,13 +53,16 @@ class State:
         searched: whom it trusts, if directories are searched for them; else None.
         softens: whether a connection may go on although its peer did not pass.
         watches_sessions: whether somebody is to be told of new sessions, or of removed ones.
+        keeps_sessions: whether its connections look sessions up or keep them, beyond what OpenSSL
+            does by itself.
     """
 
     __slots__ = (
         "__weakref__", "_before", "_core", "awaited", "busy", "by_key", "caches",
         "callback_timeout", "checks_hostname", "choice", "client_cache",
-        "client_hello_callback", "core",
-        "id_context", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
+        "client_hello_callback", "compares_name", "core",
+        "id_context", "keeps_sessions", "keyring", "max_early_data", "message_callback",
+        "policy", "psk_client",
         "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions",
         "settings", "shows_certificate", "sni_callback", "softens", "used", "verifies",
         "verify_callback", "verify_each",
@@ -141,6 +145,7 @@ class State:
         self.core: Context = core
         self.sessions = settings["sessions"]
         self.checks_hostname: Any = settings["check_hostname"]
+        self.compares_name: bool = bool(self.checks_hostname) and not settings["verify_names"]
         self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
         self.requires_staple: bool = settings["staple"] == "required"
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
@@ -171,6 +176,9 @@ class State:
             self.sessions.watched(self.role)
             or self.sessions.on_remove is not None
             or self.message_callback is not None
+        )
+        self.keeps_sessions: bool = (
+            self.watches_sessions or self.client_cache.automatic or self.server_cache.external
         )
         self.used = True
 

@@ -1,0 +1,10 @@
+/* SHA-256, for what is hashed in every handshake: tk_hash.c. */
+#ifndef TK_HASH_H
+#define TK_HASH_H
+
+#include "tk_base.h"
+
+int tk_hash_init(void);
+int tk_sha256(const void *data, size_t size, uint8_t *out); /* 32 bytes; 0: no memory */
+
+#endif
