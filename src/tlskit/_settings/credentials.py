@@ -1,4 +1,4 @@
-"""How a context shows who it is: certificates with their keys, and pre-shared keys."""
+"""Credentials of a context: certificates with their keys, and pre-shared keys."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from .chains import check
 
 
 class CredentialSettings:
-    """The own certificate, its chain and its key; pre-shared keys."""
+    """Own certificates with chains and keys, and pre-shared keys."""
 
     _settings: Settings
     _protocol: _SSLMethod
 
     @without_values
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """Put a certificate, its chain and its private key in. Another key type may be put in
-        beside it.
+        """Load a certificate, its chain and its private key. Certificates with other key types can
+        be loaded beside it.
 
         Args:
-            certfile: the path of a file with the certificate, and after it its chain, in PEM or
-                DER. Also what `add_certificate` takes: PEM or DER itself, an object of
+            certfile: the path of a file with the certificate followed by its chain, in PEM or DER;
+                or anything else that `add_certificate` takes: PEM or DER itself, an object of
                 `cryptography`, a URI.
-            keyfile: the private key in any of these forms; where the certificate is, when left out.
-            password: for an encrypted key: text, bytes, or a function that gives either; called
-                only when needed.
+            keyfile: the private key in any of these forms; by default it is with the certificate.
+            password: for an encrypted key: text, bytes, or a function that returns either, which is
+                called only if needed.
 
         Raises:
             OSError: a file cannot be read.
-            SSLError: it does not hold a certificate or key, they do not match, or are too weak for
-                `security_level`.
+            SSLError: there is no certificate or key in it, they do not match, or they are too weak
+                for `security_level`.
             ValueError: the password is longer than 1024 bytes.
             TypeError: an argument has the wrong type.
 
-        On any error, the certificate that was there before stays.
+        If it fails, the previous certificate stays.
         """
         self._use(load(certfile, keyfile, password))
 
@@ -54,29 +54,29 @@ class CredentialSettings:
     def add_certificate(
         self, certificate: Any, key: Any = None, chain: Any = (), *, password: Any = None
     ) -> None:
-        """Show this certificate, in place of the one with the same type of key, if there is one.
+        """Use this certificate, and replace the one with the same type of key, if there is one.
 
-        A context may have one for each type (RSA, ECDSA, Ed25519, ML-DSA), each with its chain; the
-        handshake takes the one that the peer can verify. Stricter than `load_cert_chain`: what
-        peers would refuse is refused here.
+        A context may have one certificate per key type (RSA, ECDSA, Ed25519, ML-DSA), each with its
+        chain; the handshake uses one that the peer can verify. This is stricter than
+        `load_cert_chain`: it refuses what peers would refuse.
 
         Args:
             certificate: a path, PEM or DER bytes, PEM text, a certificate of `cryptography` or
                 pyOpenSSL, a URI for OSSL_STORE (`pkcs11:`, `file:`), or a `CertifiedKey`. Its chain
                 may follow it.
-            key: the private key in any of these forms; where the certificate is, when left out.
+            key: the private key in any of these forms; by default it is with the certificate.
             chain: further certificates, each in any of these forms: the issuer of the certificate
-                first, then the issuer of that.
-            password: for an encrypted key: text, bytes, or a function that gives either.
+                first, then the issuer's issuer.
+            password: for an encrypted key: text, bytes, or a function that returns either.
 
         Raises:
             OSError: a file cannot be read.
-            SSLError: one of them cannot be read, the key belongs to another certificate or is
+            SSLError: one of them cannot be parsed, or the key belongs to another certificate, is
                 encrypted, or is too weak for `security_level`.
-            ValueError: the certificate has expired, or the chain is not in its order.
+            ValueError: the certificate has expired, or the chain is out of order.
             TypeError: an argument has the wrong type.
 
-        On any error, what was there before stays. Corresponds to SSL_CTX_use_cert_and_key(3).
+        If it fails, the previous certificate stays. Corresponds to SSL_CTX_use_cert_and_key(3).
         """
         shared = getattr(certificate, "_credential", None)  # a CertifiedKey's
         if not isinstance(shared, Credential):
@@ -87,24 +87,24 @@ class CredentialSettings:
 
     @without_values
     def load_pkcs12(self, file: Any, password: Any = None) -> None:
-        """Show the certificate of a PKCS#12 file (.p12, .pfx), with its key and its chain.
+        """Use the certificate, key and chain of a PKCS#12 file (.p12, .pfx).
 
         Args:
             file: its path, or its bytes.
-            password: text, bytes, or a function that gives either; None: there is none.
+            password: text, bytes, or a function that returns either; None if there is none.
 
         Raises:
-            OSError, SSLError, ValueError, TypeError: as `add_certificate`. Files that old programs
-                wrote may be encrypted with RC2, which OpenSSL 3 has in its legacy provider only.
+            OSError, SSLError, ValueError, TypeError: as `add_certificate`. Files of old programs
+                may be encrypted with RC2, which only OpenSSL 3's legacy provider has.
 
-        On any error, what was there before stays. Corresponds to PKCS12_parse(3).
+        If it fails, the previous certificate stays. Corresponds to PKCS12_parse(3).
         """
         credential = _read(sources.pkcs12("file", file), None, password)
         check(credential.certificates())
         self._use(credential)
 
     def _use(self, credential: Credential) -> None:
-        """Show this certificate, in place of the one with the same kind of key."""
+        """Use this certificate, and replace the one with the same type of key."""
         with self._settings.held():
             others = (c for c in self._settings["credentials"] if c.kind != credential.kind)
             self._settings.change(credentials=(*others, credential))
@@ -122,27 +122,26 @@ class CredentialSettings:
     def set_psk_client_callback(
         self, callback: Callable[[str | None], tuple[str | None, bytes]] | None
     ) -> None:
-        """Let a pre-shared key authenticate the connections of a client, beside or instead of
+        """Authenticate a client's connections by a pre-shared key, beside or instead of
         certificates (RFC 4279, RFC 8446 4.2.11).
 
-        Where a key is used, the server shows no certificate: neither its name nor its chain is
-        verified, whatever
-        `verify_mode` says. Such a context offers no sessions: a handshake with a key is as short as
-        a resumption.
+        When a key is used, the server sends no certificate, so neither its name nor its chain is
+        verified, whatever `verify_mode` says. Such a context offers no sessions: a handshake with a
+        key is as short as a resumption.
 
         Args:
-            callback: called in the handshake as `callback(hint)`, with what the server says of the
-                identity that it wants, or None (always None in TLS 1.3). It returns the identity
-                (str, up to 255 bytes in UTF-8, or None) and the key (bytes, up to 512); None, or an
-                empty key, uses none. None in place of the callback unsets it.
+            callback: called in the handshake as `callback(hint)`, with the server's identity hint
+                or None (always None in TLS 1.3). It returns the identity (str, up to 255 bytes in
+                UTF-8, or None) and the key (bytes, up to 512). None or an empty key means to use no
+                key. Passing None instead of a callback removes it.
 
         Raises:
             SSLError: the context is a server's.
-            TypeError: the callback cannot be called.
+            TypeError: the callback is not callable.
             NotImplementedError: OpenSSL was built without pre-shared keys.
 
-        What the callback raises comes out of the operation that makes the handshake, and so does
-        TypeError or ValueError for an answer that cannot be used; the stdlib hides them.
+        The operation that makes the handshake raises what the callback raises, and TypeError or
+        ValueError for an unusable answer; the stdlib hides them.
         Corresponds to SSL_CTX_set_psk_client_callback(3).
         """
         require("PSK", "set_psk_client_callback()")
@@ -154,22 +153,21 @@ class CredentialSettings:
     def set_psk_server_callback(
         self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None
     ) -> None:
-        """Let pre-shared keys authenticate the connections of a server. See
-        `set_psk_client_callback`.
+        """Authenticate a server's clients by pre-shared keys. See `set_psk_client_callback`.
 
         Sessions made under one callback are not resumed under another one, nor without one.
 
         Args:
-            callback: called in the handshake as `callback(identity)`, with the client's (None for
-                an empty one). It returns the key of that identity (bytes, up to 512); None, or an
-                empty key, refuses it. None in place of the callback unsets it. `psk_identity` of
-                the connection tells afterwards who came.
+            callback: called in the handshake as `callback(identity)`, with the client's identity
+                (None for an empty one). It returns that identity's key (bytes, up to 512); None or
+                an empty key refuses the client. Passing None instead of a callback removes it.
+                Afterwards, the connection's `psk_identity` is the client's identity.
             identity_hint: tells a TLS 1.2 client which identity is wanted: up to 256 bytes in
                 UTF-8.
 
         Raises:
             SSLError: the context is a client's.
-            TypeError, ValueError: an argument is not one; nothing has changed then.
+            TypeError, ValueError: an argument is not valid; nothing has changed then.
             NotImplementedError: OpenSSL was built without pre-shared keys.
 
         Corresponds to SSL_CTX_set_psk_server_callback(3) and SSL_CTX_use_psk_identity_hint(3).
@@ -197,7 +195,7 @@ def read_checked(certificate: Any, key: Any, chain: Any, password: Any) -> Crede
 
 
 def load(certfile: Any, keyfile: Any, password: Any) -> Credential:
-    """Read what `load_cert_chain` takes; `password` may be a function, called only when needed."""
+    """Read the arguments of `load_cert_chain`. A `password` function is called only if needed."""
     chain = sources.certificate("certfile", certfile)
     beside = chain if chain.form in (PEM, DER) else None
     return _read(chain, beside if keyfile is None else sources.key("keyfile", keyfile), password)

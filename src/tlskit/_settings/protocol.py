@@ -1,4 +1,4 @@
-"""What is spoken: protocol versions, options, cipher suites, groups, application protocols."""
+"""The protocol: versions, options, cipher suites, groups and application protocols."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ProtocolSettings:
     _protocol: _SSLMethod
 
     def _default_protocol(self, protocol: _SSLMethod) -> dict[str, Any]:
-        """What a new context begins with."""
+        """Set the defaults of a new context."""
         self._protocol = protocol
         seen = defaults(protocol)
         return {
@@ -64,7 +64,7 @@ class ProtocolSettings:
 
     @property
     def protocol(self) -> _SSLMethod:
-        """The protocol that the context was made with."""
+        """The protocol that was passed to the constructor."""
         return self._protocol
 
     @property
@@ -86,13 +86,13 @@ class ProtocolSettings:
     @property
     def minimum_version(self) -> TLSVersion:
         """The lowest protocol version: a TLSVersion, its number, its name ("TLSv1.2"), or None for
-        any. TLS 1.2 unless changed.
+        any. TLS 1.2 by default.
 
-        It may be above `maximum_version` for a while, when both are moved; a connection that is
-        made then fails, for want of a version.
+        It may exceed `maximum_version` while both are being changed; a connection made in that
+        state fails, because no version is left.
 
         Raises:
-            ValueError: OpenSSL has no such version; nothing changes then.
+            ValueError: OpenSSL has no such version; nothing has changed then.
         """
         fixed = self._protocol in FIXED
         return (
@@ -140,11 +140,11 @@ class ProtocolSettings:
 
     @property
     def security_level(self) -> int:
-        """How weak keys, curves and hashes may be: 0 (all) to 5; 2 unless changed. Corresponds to
-        SSL_CTX_set_security_level(3).
+        """The required strength of keys, curves and hashes: 0 (anything) to 5 (the strongest); 2 by
+        default. Corresponds to SSL_CTX_set_security_level(3).
 
         Raises:
-            TypeError: the value is not a whole number.
+            TypeError: the value is not an integer.
             ValueError: it is below 0 or above 5.
         """
         level = self._settings["security_level"]
@@ -156,23 +156,23 @@ class ProtocolSettings:
     @security_level.setter
     def security_level(self, value: int) -> None:
         if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(f"a security level is a whole number, not {type(value).__name__}")
+            raise TypeError(f"security_level must be an integer, got {type(value).__name__}")
         if not 0 <= value <= 5:
             raise ValueError(f"security_level must be between 0 and 5, got {value}")
         self._settings.change(security_level=value)
 
     def set_ciphers(self, cipherlist: str | Iterable[str], /) -> None:
-        """Choose the cipher suites up to TLS 1.2, in OpenSSL's words (openssl-ciphers(1)): one
-        string with colons in it, or several.
+        """Choose the cipher suites up to TLS 1.2 by an OpenSSL cipher list (openssl-ciphers(1)): a
+        colon-separated string, or an iterable of strings.
 
         Raises:
-            SSLError: the words select nothing; the suites stay as they were.
+            SSLError: the list selects nothing; the suites have not changed then.
         """
         self._settings.change(ciphers=listing(cipherlist))
 
     def get_ciphers(self) -> list[_Cipher]:
-        """Return the suites in force, the preferred first, each a dictionary of what OpenSSL knows
-        of it.
+        """Return the suites in force in order of preference, each as a dictionary of what OpenSSL
+        knows about it.
         """
         with self._settings.built() as state:
             ciphers = list(state.build().ciphers())
@@ -195,31 +195,31 @@ class ProtocolSettings:
         return found  # fmt: skip
 
     def set_ciphersuites(self, ciphersuites: str | Iterable[str], /) -> None:
-        """Choose the cipher suites of TLS 1.3, by their names: one string with colons between, or
-        several. Corresponds to SSL_CTX_set_ciphersuites(3).
+        """Choose the cipher suites of TLS 1.3 by name: a colon-separated string, or an iterable of
+        strings. Corresponds to SSL_CTX_set_ciphersuites(3).
 
         Raises:
-            SSLError: the names select nothing; the suites stay as they were.
+            SSLError: the names select nothing; the suites have not changed then.
         """
         self._settings.change(ciphersuites=listing(ciphersuites))
 
     def set_groups(self, grouplist: str | Iterable[str], /) -> None:
-        """Choose the groups of the key exchange, the preferred first, in OpenSSL's words:
-        "X25519MLKEM768:X25519" for one, or ["X25519MLKEM768", "X25519"].
+        """Choose the key exchange groups by OpenSSL's names, in order of preference:
+        "X25519MLKEM768:X25519", or ["X25519MLKEM768", "X25519"].
 
         Corresponds to SSL_CTX_set1_groups_list(3).
 
         Raises:
-            SSLError: a name is not known; the groups stay as they were.
+            SSLError: a name is unknown; the groups have not changed then.
         """
         self._settings.change(groups=listing(grouplist))
 
     def get_groups(self, *, include_aliases: bool = False) -> list[str]:
-        """Return the groups that the protocol versions of this context could use. Corresponds to
+        """Return the groups that this context's protocol versions could use. Corresponds to
         SSL_CTX_get0_implemented_groups(3).
 
         Args:
-            include_aliases: name a group once for each of its names.
+            include_aliases: list a group under each of its names.
 
         Raises:
             NotImplementedError: OpenSSL is older than 3.5.
@@ -228,31 +228,31 @@ class ProtocolSettings:
             return state.build().groups(aliases=bool(include_aliases))
 
     def set_client_sigalgs(self, sigalgslist: str | Iterable[str], /) -> None:
-        """Choose how a client may sign to authenticate itself: as a server, what it is asked for;
-        as a client, what it does.
+        """Choose the signature algorithms for client certificates: on a server, those that it asks
+        for; on a client, those that it uses.
 
         Corresponds to SSL_CTX_set1_client_sigalgs_list(3).
 
         Raises:
-            SSLError: a name is not known, or none is given; what was chosen before stays.
+            SSLError: a name is unknown, or none is given; nothing has changed then.
         """
         self._settings.change(client_sigalgs=listing(sigalgslist))
 
     def set_server_sigalgs(self, sigalgslist: str | Iterable[str], /) -> None:
-        """Choose how a server may sign to authenticate itself: as a client, what it is asked for;
-        as a server, what it does.
+        """Choose the signature algorithms for server certificates: on a client, those that it
+        accepts; on a server, those that it uses.
 
         Corresponds to SSL_CTX_set1_sigalgs_list(3).
 
         Raises:
-            SSLError: a name is not known, or none is given; what was chosen before stays.
+            SSLError: a name is unknown, or none is given; nothing has changed then.
         """
         self._settings.change(server_sigalgs=listing(sigalgslist))
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
-        """Allow one key exchange group only. Corresponds to SSL_CTX_set1_groups_list(3)."""
+        """Allow only one key exchange group. Corresponds to SSL_CTX_set1_groups_list(3)."""
         if not isinstance(name, (str, bytes)):
-            raise TypeError(f"a curve is named by a string, not by {type(name).__name__}")
+            raise TypeError(f"a curve's name must be str or bytes, got {type(name).__name__}")
         raw = os.fsencode(name)
         if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
             raise ValueError(f"unknown elliptic curve name {name!r}")
@@ -266,16 +266,16 @@ class ProtocolSettings:
         """Use the finite-field Diffie-Hellman parameters in this PEM file. Corresponds to
         SSL_CTX_set0_tmp_dh_pkey(3).
         """
-        import re  # late: hardly anybody has such a file
+        import re  # late: such files are rare
 
         block = rb"^-----BEGIN ([^\n]*PARAMETERS)-----.*?^-----END \1-----"
         with files.opened(named_path("path", path)) as content:
-            found = re.search(block, content, re.MULTILINE | re.DOTALL)  # a key may be beside them
+            found = re.search(block, content, re.MULTILINE | re.DOTALL)  # without a key beside it
             self._settings.change(dh_params=b"" if found is None else bytes(found[0]))
 
     def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
-        """Name the application protocols to offer, or to choose from on a server, the preferred
-        first (RFC 7301).
+        """Set the application protocols in order of preference: a client offers them, a server
+        chooses from them (ALPN, RFC 7301).
         """
         wire = bytearray()
         for protocol in alpn_protocols:
@@ -290,7 +290,7 @@ class ProtocolSettings:
         self._settings.change(alpn_protocols=bytes(memoryview(protos)))
 
     def set_npn_protocols(self, npn_protocols: Iterable[str]) -> NoReturn:
-        """Refuse: the predecessor of ALPN is gone from OpenSSL."""
+        """Raise NotImplementedError: OpenSSL no longer has NPN, the predecessor of ALPN."""
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
         raise NotImplementedError("The NPN extension requires OpenSSL 1.0.1 or later.")
 
@@ -298,14 +298,14 @@ class ProtocolSettings:
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes of early data (0-RTT, RFC 8446, 2.3) a server takes from a client that
-        resumes; 0, unless changed: none.
+        """How many bytes of early data (0-RTT, RFC 8446, 2.3) a server accepts from a client that
+        resumes; 0, the default, means none.
 
-        What comes early can have been replayed. Each session that allows it is used once: in this
-        process by OpenSSL's cache; among all that share `sessions.store`, by taking it out of
-        there. Servers that share neither take each what the other has taken already. For that, TLS
-        1.3 sessions stay with the server, and its tickets only name them: a keyring is not asked.
-        See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
+        Early data may be a replay. Each session that allows it is therefore used only once: within
+        this process by OpenSSL's cache, and among all servers that share `sessions.store` by taking
+        it out of the store. Servers that share neither may each accept the same data. For this to
+        work, the server keeps its TLS 1.3 sessions, and its tickets only refer to them: a keyring
+        is not used. See `SSLSocket.read_early_data`. Corresponds to SSL_CTX_set_max_early_data(3).
 
         Raises:
             TypeError, ValueError: not an integer between 0 and 2**32 - 1, or the context is a
@@ -320,14 +320,15 @@ class ProtocolSettings:
             raise ValueError(f"max_early_data must be between 0 and 2**32 - 1, got {number}")
         if number and self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise ValueError(
-                "max_early_data is a server's: a client gives early_data to wrap_socket or wrap_bio"
+                "max_early_data is for servers: a client passes early_data to wrap_socket or "
+                "wrap_bio"
             )
         self._settings.change(max_early_data=number)
 
 
 def _version(which: int, value: int | str | None) -> tuple[int, bool]:
-    """OpenSSL's number for a bound, and whether it names one version (rather than any, the lowest
-    or the highest).
+    """Return OpenSSL's number for a bound, and whether it is one version, rather than the lowest or
+    highest available one.
     """
     if value is None:
         return 0, False
@@ -344,8 +345,8 @@ def _version(which: int, value: int | str | None) -> tuple[int, bool]:
 
 
 def _named(name: str) -> int:
-    """The number of a version that is named as `version()` and OpenSSL name it, or as TLSVersion
-    does: "TLSv1.2", "TLSv1_2", "TLS1.2".
+    """Return the number of a version by its name in `version()`, OpenSSL or TLSVersion: "TLSv1.2",
+    "TLS1.2" or "TLSv1_2".
     """
     plain = name.lower().replace("_", ".").replace("tlsv", "tls").replace("sslv", "ssl")
     names = {"ssl3": 0, "tls1": 1, "tls1.0": 1, "tls1.1": 2, "tls1.2": 3, "tls1.3": 4}

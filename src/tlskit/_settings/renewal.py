@@ -1,4 +1,4 @@
-"""Renewing what a context was given in files: its certificate, and whom it trusts."""
+"""Renewing what a context has loaded from files: its certificate, and whom it trusts."""
 
 from __future__ import annotations
 
@@ -39,34 +39,34 @@ class RenewalSettings:
         crl: Any = None,
         other_names: bool = False,
     ) -> None:
-        """Replace the certificate, the trusted authorities, or both, after checking them; for
-        servers and clients, while connections go on.
+        """Check and replace the certificate, the trusted authorities, or both, on a server or a
+        client, while connections go on.
 
-        Connections that exist keep the certificate that they began with. Sessions and ticket keys
-        stay, and a renewed certificate for the same names resumes what the one before has made.
-        Sessions that were verified by other authorities are not resumed.
+        Existing connections keep the certificate that they began with. Sessions and ticket keys are
+        kept, and with a renewed certificate for the same names, earlier sessions are still resumed.
+        Sessions that were verified by other authorities are not.
 
         Args:
-            certfile: a file with the certificate and after it its chain, in PEM. It takes the place
-                of the one with the same kind of key.
-            keyfile: a file with the private key in PEM; the certificate's file when left out.
+            certfile: a file with the certificate followed by its chain, in PEM. It replaces the one
+                with the same kind of key.
+            keyfile: a file with the private key in PEM; by default the certificate's file.
             password: for an encrypted key, as in `load_cert_chain`.
-            cafile: a file of authorities in PEM, in place of all that were trusted before.
-            crl: a file of certificate revocation lists in PEM. It is added to the authorities; a
-                newer list replaces an older one. Turn checks on with `verify_flags`.
-            other_names: whether the new certificate may be for other names than the one that it
-                replaces.
+            cafile: a file of authorities in PEM, which replace all that were trusted before.
+            crl: a file of certificate revocation lists in PEM, which are added to the authorities;
+                a newer list replaces an older one. Turn on the checks with `verify_flags`.
+            other_names: whether the new certificate may be for names other than those of the
+                certificate that it replaces.
 
         Raises:
             OSError: a file cannot be read.
-            SSLError: what a file holds cannot be read, or the key does not go with the certificate.
-                A file that is still being written is refused in this way.
-            ValueError: a certificate or a revocation list is not in date, the chain is not in order
-                (each certificate must be signed by the next one) or stops short, a name that was
-                served is missing, or no file is given.
+            SSLError: a file cannot be parsed, or the key does not match the certificate. A file
+                that is still being written usually fails like this.
+            ValueError: a certificate or a revocation list is not in date; the chain is out of order
+                (each certificate must be signed by the next one) or incomplete; a name that was
+                served is missing; or no file is given.
             RuntimeError: the context is frozen.
 
-        On any error nothing has changed. Safe from any thread; it never waits for a peer.
+        If it fails, nothing has changed. Safe from any thread; it never waits for a peer.
         """
         if certfile is None and cafile is None and crl is None:
             raise ValueError("reload needs a file: certfile, cafile or crl")
@@ -106,17 +106,17 @@ class RenewalSettings:
         on_reload: Callable[[], object] | None = None,
         on_error: Callable[[Exception], object] | None = None,
     ) -> Watcher:
-        """Make a watcher that calls `reload` when one of the files has changed.
+        """Make a watcher that calls `reload` when one of the files changes.
 
-        Nothing runs yet: use it in a `with` statement or call `start()` for a thread, or run
-        `watcher.run()` in an asyncio task. The arguments are those of `reload`, and:
+        The watcher must be started: use it in a `with` statement or call `start()` for a thread, or
+        run `watcher.run()` in an asyncio task. The arguments are those of `reload`, and:
 
         Args:
-            interval: seconds between two looks at the files, at least 1.
+            interval: seconds between two checks of the files, at least 1.
             on_reload: called after each reload, in the watcher's thread or task.
-            on_error: called with what a reload has raised, once for each new error; the context
-                stays as it was, and the watcher goes on trying. Without it, the error is logged by
-                the logger "tlskit".
+            on_error: called with the exception of a failed reload, once for each new error. The
+                context stays unchanged, and the watcher keeps trying. Without this callback, the
+                logger "tlskit" gets the error.
 
         Raises:
             ValueError: the interval is below 1 second, or no file is given.
@@ -138,7 +138,7 @@ class RenewalSettings:
 
 
 def check_renewal(fresh: Credential, before: Credential | None, *, other_names: bool) -> None:
-    """Refuse a certificate that cannot take the place of another one: ValueError says why."""
+    """Refuse a certificate that cannot replace another one: ValueError says why."""
     chain = fresh.certificates()
     fields = [one.fields() for one in chain]
     for number, one in enumerate(fields):
@@ -161,8 +161,8 @@ def check_renewal(fresh: Credential, before: Credential | None, *, other_names: 
     was = before.certificates()
     if len(chain) == 1 and len(was) > 1 and fields[0]["issuer"] == was[0].fields()["issuer"]:
         raise ValueError(
-            f"the chain stops after the certificate, where the one before has {len(was)} "
-            "certificates: the file may not be finished"
+            f"the chain ends after the certificate, where the previous one has {len(was)} "
+            "certificates: the file may be incomplete"
         )
     if not other_names and fresh.names != before.names:
         _check_names(fields[0], was[0])
@@ -174,20 +174,20 @@ def _check_dates(fields: dict[str, Any], number: int) -> None:
     if now() < begins:
         raise ValueError(f"{what} is not valid before {_date(begins)}")
     if now() >= ends:
-        raise ValueError(f"{what} has expired on {_date(ends)}")
+        raise ValueError(f"{what} expired on {_date(ends)}")
 
 
 def _check_names(fields: dict[str, Any], before: Certificate) -> None:
     missing = sorted(_names(before.fields()) - _names(fields))
     if missing:
         raise ValueError(
-            f"the new certificate is not for {', '.join(missing)}, which the one before is for; "
-            "set other_names=True if that is meant"
+            f"the new certificate is not valid for {', '.join(missing)}, unlike the one that it "
+            "replaces: pass other_names=True if that is intended"
         )
 
 
 def _names(fields: dict[str, Any]) -> set[str]:
-    """What a certificate is for: its alternative names, or its subject where it has none."""
+    """Return the names of a certificate: its alternative names, or its subject without any."""
     names = {f"{kind}:{value}" for kind, value in fields.get("subjectAltName", ())}
     return names or {_words(fields["subject"])}
 

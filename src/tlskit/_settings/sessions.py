@@ -34,7 +34,7 @@ OnRemove = Callable[[SSLSession], object]
 
 
 class ContextSessions:
-    """The sessions of one context: its cache, the cache's settings and counters, and news of new
+    """The sessions of one context: the cache, its settings and counters, and callbacks for new
     sessions.
 
     Safe from any thread; settings apply to handshakes that begin later.
@@ -60,13 +60,13 @@ class ContextSessions:
 
     @property
     def _core(self) -> Context:
-        """What knows of the session cache, which all states of the context share."""
+        """The owner of the session cache, which all states of the context share."""
         with self._settings.built() as state:
             return state.build()
 
     @property
     def mode(self) -> SessionCacheMode:
-        """What the cache does; SERVER unless changed. Corresponds to
+        """What the cache does; SERVER by default. Corresponds to
         SSL_CTX_set_session_cache_mode(3).
         """
         return SessionCacheMode(self._value.effective_mode)
@@ -81,12 +81,12 @@ class ContextSessions:
         )
         if whole_number(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that SessionCacheMode does not have")
-        # From now on, all of it is the caller's.
+        # From now on, the whole mode is the caller's decision.
         self._settings.change_sessions(mode=int(value), lent=0)
 
     @property
     def size(self) -> int:
-        """How many sessions the cache holds before it drops some; 0: no bound. Corresponds to
+        """How many sessions the cache holds before it evicts some; 0 means no limit. Corresponds to
         SSL_CTX_sess_set_cache_size(3).
         """
         return self._value.size
@@ -97,7 +97,7 @@ class ContextSessions:
 
     @property
     def timeout(self) -> int:
-        """How long a new session is good for, in seconds: 7200 unless changed. Corresponds to
+        """For how many seconds a new session is valid; 7200 by default. Corresponds to
         SSL_CTX_set_timeout(3).
         """
         return session_timeout(self._settings)
@@ -109,8 +109,8 @@ class ContextSessions:
 
     @property
     def id_context(self) -> bytes:
-        """Sessions made under one id context are not resumed under another: up to 32 bytes,
-        b"Python" unless changed.
+        """The session id context: up to 32 bytes, b"Python" by default. Sessions made under one are
+        not resumed under another.
 
         Corresponds to SSL_CTX_set_session_id_context(3).
         """
@@ -121,31 +121,31 @@ class ContextSessions:
         raw = bytes(memoryview(value))
         most = CONST.SSL_MAX_SID_CTX_LENGTH
         if len(raw) > most:
-            raise ValueError(f"a session id context has at most {most} bytes, not {len(raw)}")
+            raise ValueError(f"id_context must have at most {most} bytes, got {len(raw)}")
         self._settings.change_sessions(id_context=raw)
 
     # -- automatic resumption ----------------------------------------------------------------------
 
     @property
     def store(self) -> SessionStore | None:
-        """Where sessions are kept beyond their connection; None, unless changed: nowhere.
+        """The store that keeps sessions beyond their connections; None, the default, for none.
 
-        Setting one turns `resume` on: every later connection of `wrap_socket` and `wrap_bio` to a
-        named server offers a session from it when there is one that this very connection could have
-        earned, and puts in what comes. One store may serve many contexts; they share what they
-        would verify alike, and nothing else.
+        Setting a store turns `resume` on: every later connection to a named server, by
+        `wrap_socket` or `wrap_bio`, offers a session from it if there is one that this connection
+        could have earned itself, and adds the sessions that it receives. Several contexts may share
+        a store; they share sessions only if their verification policies are equal.
 
-        A server's connections keep their sessions in it, in place of OpenSSL's own cache, and
-        resume what they or other processes put there: by session ids up to TLS 1.2, by stateful
-        tickets in TLS 1.3 (SSL_OP_NO_TICKET is set on each). The two kinds do not meet, so a client
-        and a server may have one store.
+        On a server, connections keep their sessions in the store, in place of OpenSSL's own cache,
+        and resume what they or other processes put there: by session id up to TLS 1.2, by stateful
+        ticket in TLS 1.3 (SSL_OP_NO_TICKET is set on each). The sessions of clients and servers
+        never mix, so both may use one store.
 
-        The store is asked in the thread that makes the handshake, before it. One that is down or
-        slow costs a full handshake, never a failed one.
+        The store is called in the thread that makes the handshake, before it begins. If it is down
+        or slow, the handshake is a full one; it never fails.
 
         Raises:
             TypeError: it lacks a method of `SessionStore`.
-            ValueError: it keeps sessions outside this process without encrypting them: wrap it in a
+            ValueError: it keeps sessions unencrypted outside this process: wrap it in a
                 SealedStore.
         """
         return self._value.store
@@ -158,7 +158,7 @@ class ContextSessions:
 
     @property
     def resume(self) -> bool:
-        """Whether client connections resume by themselves. Setting it without a `store` makes a
+        """Whether client connections resume automatically. Setting it without a `store` makes a
         MemoryStore.
         """
         return self._value.resume
@@ -173,8 +173,8 @@ class ContextSessions:
 
     @property
     def per_peer(self) -> int:
-        """How many TLS 1.3 tickets of one peer are kept: as many connections can be opened at once
-        and resume. 8 unless changed.
+        """How many TLS 1.3 tickets are kept per peer, and so how many connections can resume at the
+        same time. 8 by default.
         """
         return self._value.per_peer
 
@@ -185,10 +185,10 @@ class ContextSessions:
 
     @property
     def single_use(self) -> bool:
-        """Whether a client offers a TLS 1.3 ticket once, and never again. False unless changed.
-        Otherwise the first ticket of each full handshake is set aside, and offered when no other is
-        left, as often as need be, without early data. Observers can tell that such connections
-        come from one client (RFC 8446, C.4). `counters["ticket_reused"]` counts them.
+        """Whether a client offers each TLS 1.3 ticket only once. False by default: the first ticket
+        of each full handshake is then set aside, and offered repeatedly, without early data, when
+        no other is left. An observer can tell that such connections come from one client (RFC 8446,
+        C.4). `counters["ticket_reused"]` counts them.
         """
         return self._value.single_use
 
@@ -198,8 +198,8 @@ class ContextSessions:
 
     @property
     def loop_patience(self) -> float | None:
-        """How many seconds an event loop's thread waits for a store that may block, before the
-        handshake is a full one: 0.05 unless changed; None: as long as the store takes.
+        """How many seconds an event loop's thread waits for a store that may block, before it makes
+        a full handshake; 0.05 by default. None means without limit.
         """
         return self._value.loop_patience
 
@@ -211,11 +211,10 @@ class ContextSessions:
 
     @property
     def client_certificates(self) -> bool:
-        """Whether sessions made with a client's certificate may leave the process. False unless
-        changed.
+        """Whether sessions made with a client certificate may leave the process. False by default.
 
-        Who has such a session stands for the client without its key. They always go into stores
-        within the process.
+        Anyone who holds such a session can impersonate the client without its key. Stores within
+        the process always get them.
         """
         return self._value.client_certificates
 
@@ -228,11 +227,12 @@ class ContextSessions:
         """Whether a client verifies a session's chain again each time before it offers the session.
         False by default.
 
-        A session is offered only under the policy that it was made under, and while the peer's
-        certificate is in date. What may have happened since is left out of that: an authority in
-        between has expired, or a list of revoked certificates has come to a directory of
-        `load_verify_locations(capath=...)`. It costs a verification, some tenths of a millisecond,
-        for each connection. What does not pass is not offered, and the handshake is a full one.
+        Without it, a session is offered only under the policy that it was made under, and while the
+        peer's certificate is in date. That misses what has happened since: an intermediate
+        authority has expired, or a revocation list has been added to a directory of
+        `load_verify_locations(capath=...)`. With it, each connection costs one verification, a few
+        tenths of a millisecond. A session that fails it is not offered, and the handshake is a full
+        one.
         """
         return self._value.reverify
 
@@ -243,8 +243,8 @@ class ContextSessions:
     # -- outcomes ----------------------------------------------------------------------------------
 
     def store_stats(self) -> dict[str, int]:
-        """How often the store was asked, failed, was slow or was left alone, for clients and
-        servers together; {} without one.
+        """How often the store was called, failed, was slow or was skipped, for clients and servers
+        together; {} without a store.
 
         The counts restart whenever `store` or `resume` is set.
         """
@@ -254,9 +254,9 @@ class ContextSessions:
     def counters(self) -> Counter[str]:
         """How often each outcome of resumption occurred on this context's connections: a copy.
 
-        `resumed`, and each `Reason` in lower case (`nothing_stored`, `not_accepted` ...); of a
-        store, `stored`, `withheld` (see `client_certificates`), `bad_entry`, `ticket_reused` and
-        `peer_dropped`. A name that never came up counts 0.
+        The names are `resumed` and each `Reason` in lower case (`nothing_stored`, `not_accepted`
+        ...); for a store, also `stored`, `withheld` (see `client_certificates`), `bad_entry`,
+        `ticket_reused` and `peer_dropped`. A name that has not occurred counts 0.
         """
         return self._settings.tally.snapshot()
 
@@ -268,12 +268,12 @@ class ContextSessions:
 
     def flush(self, at: float | datetime | None = None) -> None:
         """Remove every session that has expired by `at` (seconds since 1970, or a datetime; now by
-        default), from OpenSSL's own cache and from `store`.
+        default) from OpenSSL's own cache and from `store`.
 
         Corresponds to SSL_CTX_flush_sessions(3).
 
         Raises:
-            NotImplementedError: `at` lies ahead, and the store cannot list what it holds.
+            NotImplementedError: `at` is in the future, and the store cannot list its entries.
         """
         when = now() if at is None else at.timestamp() if hasattr(at, "timestamp") else at
         # OpenSSL takes 0 for "all"; a time before the epoch would mean "none"
@@ -289,8 +289,8 @@ class ContextSessions:
         self.tell_removed()
 
     def clear(self) -> None:
-        """Remove every session, those in `store` too. Corresponds to SSL_CTX_flush_sessions(3) with
-        a time of 0.
+        """Remove every session, including those in `store`. Corresponds to
+        SSL_CTX_flush_sessions(3) with a time of 0.
         """
         self._core.flush_sessions(0)
         store = self.store
@@ -299,8 +299,8 @@ class ContextSessions:
         self.tell_removed()
 
     def add(self, session: SSLSession) -> bool:
-        """Put a session into the cache, or into `store`: whether it is new there. Corresponds to
-        SSL_CTX_add_session(3).
+        """Put a session into the cache, or into `store`. Returns whether it is new there.
+        Corresponds to SSL_CTX_add_session(3).
         """
         core, state = _session(session), self._settings.use()
         if state.server_cache.external and state.sessions.store is not None:
@@ -312,11 +312,11 @@ class ContextSessions:
         return added
 
     def remove(self, session: SSLSession) -> bool:
-        """Take a session out of the cache and out of `store`, and withdraw it: nobody will resume
-        from it.
+        """Remove a session from the cache and from `store`, and withdraw it, so that it cannot be
+        resumed. Returns whether it was there.
 
-        From a client's store that cannot list what it holds (memcached), all sessions of its peer
-        go. False when it was not there. Corresponds to SSL_CTX_remove_session(3).
+        From a client's store that cannot list its entries (memcached), all sessions of the same
+        peer are removed. Corresponds to SSL_CTX_remove_session(3).
         """
         core, state = _session(session), self._settings.use()
         removed = state.core.remove_session(core)
@@ -326,14 +326,15 @@ class ContextSessions:
         return removed or forgotten or taken_out
 
     def forget(self, host: str, port: int | None = None) -> int:
-        """Take all that clients would resume with this host out of `store`, and return its number.
+        """Remove everything from `store` that clients could resume with this host. Returns the
+        number of sessions removed.
 
         Args:
-            host: the server's name, as it was given as `server_hostname`.
-            port: only what this TCP port's service gave, as far as is known; None: all.
+            host: the server's name, as it was passed as `server_hostname`.
+            port: remove only sessions known to be from this TCP port; None means all.
 
         Raises:
-            NotImplementedError: the store cannot list what it holds.
+            NotImplementedError: the store cannot list its entries.
         """
         if not isinstance(host, str):
             raise TypeError(f"host must be a str, not {type(host).__name__}")
@@ -345,12 +346,11 @@ class ContextSessions:
         )
 
     def lookup(self, session_id: bytes) -> SSLSession | None:
-        """Find the session that a server's connections have put into `store` under this id; None
-        when there is none.
+        """Return the session that a server's connections have put into `store` under this id, or
+        None.
 
         Raises:
-            NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched from
-                outside.
+            NotImplementedError: there is no `store`; OpenSSL's own cache cannot be searched.
         """
         state = self._settings.use()
         if not state.server_cache.external or state.sessions.store is None:
@@ -362,10 +362,10 @@ class ContextSessions:
         return None if found is None else SSLSession._make(found)
 
     def __iter__(self) -> Iterator[SSLSession]:
-        """Go through the sessions in `store` that can be read, in no order. They stay there.
+        """Iterate over the readable sessions in `store`, in any order, without removing them.
 
         Raises:
-            NotImplementedError: there is no `store`, or one that cannot list what it holds.
+            NotImplementedError: there is no `store`, or it cannot list its entries.
         """
         store = self.store
         if store is None:
@@ -379,7 +379,7 @@ class ContextSessions:
                 yield session
 
     def __len__(self) -> int:
-        """How many sessions there are in OpenSSL's own cache."""
+        """The number of sessions in OpenSSL's own cache."""
         return self._core.statistics()["number"]
 
     def __bool__(self) -> bool:
@@ -390,13 +390,13 @@ class ContextSessions:
     @property
     def on_new(self) -> OnNew | None:
         """Called as `on_new(connection, session)` for each new session, after the operation in
-        which it was made or came.
+        which it was made or received.
 
-        A full TLS 1.3 handshake brings a client two tickets, with its first read, a resumed one
-        brings one. The call is made in the thread that did the operation, with no lock held; what
-        it raises comes out of that operation. Setting it adds CLIENT to `mode`, without which
-        OpenSSL tells a client nothing, and on a client's context NO_INTERNAL_STORE. It holds for
-        connections made later.
+        A TLS 1.3 client usually receives two tickets after a full handshake, with its first read,
+        and one after a resumed handshake. The callback runs in the thread of the operation, with no
+        lock held; the operation raises what the callback raises. Setting it adds CLIENT to `mode`,
+        without which OpenSSL does not report a client's sessions, and on a client's context
+        NO_INTERNAL_STORE. It applies to connections made later.
         """
         return self._value.on_new
 
@@ -406,13 +406,13 @@ class ContextSessions:
 
     @property
     def on_get(self) -> OnGet | None:
-        """Called as `on_get(connection, id)` when a server's client offers a session that is not in
-        `store`.
+        """Called as `on_get(connection, id)` on a server when the client offers a session that is
+        not in `store`.
 
-        It returns the SSLSession of that id, or None. It runs in a pause of the handshake, with no
-        lock held, in the thread that makes it; what it raises comes out of the handshake. It may be
-        `async def` (see `client_hello_callback`). Early data is not taken with such a session: it
-        may have been given before. Corresponds to SSL_CTX_sess_set_get_cb(3).
+        It returns the SSLSession with that id, or None. It runs in a pause of the handshake, in the
+        thread that makes it, with no lock held; the handshake raises what the callback raises. It
+        may be `async def` (see `client_hello_callback`). Early data is rejected with such a
+        session, because it may have been used before. Corresponds to SSL_CTX_sess_set_get_cb(3).
         """
         return self._value.on_get
 
@@ -425,10 +425,10 @@ class ContextSessions:
         """Called as `on_remove(session)` for each session that OpenSSL has removed from its own
         cache.
 
-        OpenSSL tells it with the cache locked; so the call is made later, with no lock held: after
-        an operation of one of this context's connections, or one of this facet's methods, in that
-        thread. Setting it has OpenSSL put every TLS 1.3 session into the cache too. Corresponds to
-        SSL_CTX_sess_set_remove_cb(3).
+        OpenSSL reports removals while the cache is locked, so the callback runs later, with no lock
+        held: in the thread of the next operation on a connection of this context, or of the next
+        method call on `ctx.sessions`. Setting it also makes OpenSSL put every TLS 1.3 session into
+        the cache. Corresponds to SSL_CTX_sess_set_remove_cb(3).
         """
         return self._value.on_remove
 
@@ -437,7 +437,7 @@ class ContextSessions:
         self._settings.change_sessions(on_remove=callback_or_none(callback, "on_remove"))
 
     def tell_removed(self) -> None:
-        """Call `on_remove` for what has queued up."""
+        """Call `on_remove` for the queued removals."""
         callback = self.on_remove
         if callback is not None:
             for session in self._core.removed():

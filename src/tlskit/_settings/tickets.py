@@ -30,14 +30,13 @@ class ContextTickets:
 
     @property
     def enabled(self) -> bool:
-        """Whether there are tickets that hold a session; a client that has them off asks for none
-        up to TLS 1.2.
+        """Whether tickets hold sessions. Up to TLS 1.2, a client that has them off asks for none.
 
-        Without them a server keeps sessions itself, and its TLS 1.3 tickets only name one.
+        A server that has them off keeps sessions itself, and its TLS 1.3 tickets only refer to one.
         Corresponds to SSL_OP_NO_TICKET.
 
         Raises:
-            ValueError: they are to be off, and there is a keyring.
+            ValueError: set to False although there is a keyring.
         """
         return not self._settings["options"] & CONST.SSL_OP_NO_TICKET
 
@@ -46,16 +45,16 @@ class ContextTickets:
         with self._settings.held():
             if not on and self.keyring is not None:
                 raise ValueError(
-                    "tickets cannot be off while there is a keyring for them: set keyring = None "
-                    "first"
+                    "tickets cannot be turned off while there is a keyring for them: set keyring = "
+                    "None first"
                 )
             options, bit = self._settings["options"], CONST.SSL_OP_NO_TICKET
             self._settings.change(options=options & ~bit if on else options | bit)
 
     @property
     def count(self) -> int:
-        """How many tickets a TLS 1.3 server sends after a full handshake: 2 unless changed.
-        `num_tickets` in the stdlib.
+        """How many tickets a TLS 1.3 server sends after a full handshake; 2 by default. The
+        stdlib's name is `SSLContext.num_tickets`.
 
         Corresponds to SSL_CTX_set_num_tickets(3).
         """
@@ -69,15 +68,15 @@ class ContextTickets:
 
     @property
     def keyring(self) -> TicketKeyring | None:
-        """The keys for tickets; None: OpenSSL's own, made with the context, never changed, and
-        nobody else's.
+        """The ticket keys. None means OpenSSL's own key, which is made with the context, never
+        changes, and is not shared.
 
-        Setting one sets `lifetime` to the keyring's. Sessions are still resumed only under the id
-        context, and on a server that verifies its clients only under the policy, that they were
-        made with; only for the server name, and before a certificate for the names, that they were
-        made with; and never for more than 7 days after the full handshake, nor when the client's
-        certificate has ended (also TLS 1.3, which goes from ticket to ticket). With an
-        `sni_callback`, tickets are those of the context that the connection began with.
+        Setting a keyring sets `lifetime` to the keyring's. Whatever the keys, a session is resumed
+        only under the id context that it was made with; on a server that verifies its clients, only
+        under the same policy; and only for the same server name, on a server whose certificate has
+        the same names. It is never resumed more than 7 days after the full handshake, nor once the
+        client's certificate has expired (nor by a TLS 1.3 chain of tickets). With an
+        `sni_callback`, tickets belong to the context that the connection began with.
 
         Raises:
             TypeError: not a TicketKeyring.
@@ -90,7 +89,9 @@ class ContextTickets:
     def keyring(self, value: TicketKeyring | None) -> None:
         if value is not None:
             if not isinstance(value, TicketKeyring):
-                raise TypeError(f"a keyring is a TicketKeyring or None, not {type(value).__name__}")
+                raise TypeError(
+                    f"keyring must be a TicketKeyring or None, got {type(value).__name__}"
+                )
             self._servers_only()
         with self._settings.held():
             if value is None:
@@ -98,21 +99,21 @@ class ContextTickets:
                 return
             if not self.enabled:
                 raise ValueError(
-                    "there are no tickets to have keys for: they are off (OP_NO_TICKET); set "
-                    "enabled = True first"
+                    "a keyring is of no use while tickets are off (OP_NO_TICKET): set enabled = "
+                    "True first"
                 )
             sessions = self._settings["sessions"].changed("", timeout=value.lifetime)
             self._settings.change(keyring=value, sessions=sessions)
 
     @property
     def lifetime(self) -> int:
-        """How many seconds a ticket says that it is good for: the session timeout, 7 days or the
-        keyring's, what is least.
+        """The lifetime in seconds that a ticket announces: the session timeout, the keyring's
+        lifetime or 7 days, whichever is shortest.
 
         Setting it sets `ctx.sessions.timeout`. Corresponds to SSL_CTX_set_timeout(3).
 
         Raises:
-            ValueError: it is longer than 7 days, or than the keyring keeps its keys for.
+            ValueError: longer than 7 days, or longer than the keyring keeps its keys.
         """
         most = WEEK if self.keyring is None else self.keyring.lifetime
         return min(session_timeout(self._settings), most)
@@ -130,20 +131,20 @@ class ContextTickets:
 
     @property
     def dangerous_keys(self) -> bytes:
-        """OpenSSL's own key for tickets, where there is no keyring: 80 bytes, as for
+        """OpenSSL's own ticket key, which is in use without a keyring: 80 bytes, as for
         `TicketKeyring.from_keys`.
 
-        A ticket is resumed only for the server name, and before a certificate for the names, that
-        it was made with, as with a keyring. But the key does not change by itself, and a server
-        that is not tlskit does not look at the names: share it with such a one only if both have
-        the same. Otherwise an attacker who can divert a client's connection to the other server
-        has it resumed there, and the client does not notice, since a resumed handshake shows no
-        certificate.
+        As with a keyring, a ticket is resumed only for the server name that it was made with, on a
+        server whose certificate has the same names. But this key never rotates, and servers without
+        tlskit do not check the names: share it with such a server only if its certificate has the
+        same names. Otherwise an attacker who can divert a client's connection to the other server
+        can have it resumed there, and the client does not notice, because a resumed handshake shows
+        no certificate.
 
         Corresponds to SSL_CTX_get_tlsext_ticket_keys(3).
 
         Raises (also when it is set):
-            ValueError: there is a keyring, or these are no 80 bytes of a key, or it is a client's
+            ValueError: there is a keyring, the key does not have 80 bytes, or this is a client's
                 context.
         """
         self._without_keyring()
@@ -155,7 +156,7 @@ class ContextTickets:
         self._without_keyring()
         raw = bytes(memoryview(value))
         if len(raw) != 80:
-            raise ValueError(f"OpenSSL's own ticket key has 80 bytes, not {len(raw)}")
+            raise ValueError(f"dangerous_keys must have 80 bytes, got {len(raw)}")
         key_from(raw)
         self._settings.change(ticket_keys=raw)
 
@@ -179,7 +180,7 @@ def num_tickets(settings: Settings) -> int:
 
 
 def session_timeout(settings: Settings) -> int:
-    """How long a new session is good for, in seconds."""
+    """For how many seconds a new session is valid."""
     seconds = settings["sessions"].timeout
     if seconds is None:
         with settings.built() as state:

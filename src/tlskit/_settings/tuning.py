@@ -1,4 +1,4 @@
-"""How records, fragments and messages are cut, and what else OpenSSL calls modes."""
+"""Sizes of records, fragments and messages, and the switches that OpenSSL calls modes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class TuningSettings:
 
     @property
     def fallback_scsv(self) -> bool:
-        """Whether a client tells the server that it tries again with a lower version
+        """Whether a client tells the server that it is retrying with a lower version
         (TLS_FALLBACK_SCSV, RFC 7507). Off by default.
 
-        Set it together with a lower `maximum_version`, after a handshake with a higher one has
-        failed: a server that speaks the higher version then refuses with INAPPROPRIATE_FALLBACK, so
-        that nobody between the two can force the lower one on them. Corresponds to
-        SSL_MODE_SEND_FALLBACK_SCSV of SSL_CTX_set_mode(3).
+        Set it together with a lower `maximum_version` after a handshake with a higher one has
+        failed. A server that supports the higher version then refuses with INAPPROPRIATE_FALLBACK,
+        so that an attacker cannot force a downgrade. Corresponds to SSL_MODE_SEND_FALLBACK_SCSV of
+        SSL_CTX_set_mode(3).
         """
         return bool(self._now("fallback_scsv", False))
 
@@ -37,7 +37,7 @@ class TuningSettings:
 
     @property
     def release_buffers(self) -> bool:
-        """Whether idle connections give their buffers back, about 34 KiB each. On by default, as in
+        """Whether idle connections release their buffers, about 34 KiB each. On by default, as in
         the stdlib. Corresponds to SSL_MODE_RELEASE_BUFFERS of SSL_CTX_set_mode(3).
         """
         return bool(self._now("release_buffers", True))
@@ -48,9 +48,9 @@ class TuningSettings:
 
     @property
     def auto_chain(self) -> bool:
-        """Whether a certificate that came without a chain is sent with the issuers that are found
-        among the trusted certificates. On by default, as in the stdlib. Corresponds to
-        SSL_MODE_NO_AUTO_CHAIN of SSL_CTX_set_mode(3).
+        """Whether an own certificate without a chain is sent with the issuers found among the
+        trusted certificates. On by default, as in the stdlib. Corresponds to SSL_MODE_NO_AUTO_CHAIN
+        of SSL_CTX_set_mode(3).
         """
         return bool(self._now("auto_chain", True))
 
@@ -60,9 +60,9 @@ class TuningSettings:
 
     @property
     def dh_auto(self) -> bool:
-        """Whether a server chooses parameters for finite-field Diffie-Hellman by itself, by the
-        strength of its key. Off by default; `load_dh_params` goes before. Corresponds to
-        SSL_CTX_set_dh_auto(3).
+        """Whether a server chooses parameters for finite-field Diffie-Hellman automatically,
+        according to the strength of its key. Off by default; parameters from `load_dh_params` take
+        precedence. Corresponds to SSL_CTX_set_dh_auto(3).
         """
         return bool(self._now("dh_auto", False))
 
@@ -72,14 +72,14 @@ class TuningSettings:
 
     @property
     def max_fragment_length(self) -> int:
-        """How many bytes of plaintext a client asks the server to put into a record at most: 512,
-        1024, 2048 or 4096; 0, the default: it does not ask (RFC 6066, 4).
+        """The largest number of plaintext bytes per record that a client asks for (RFC 6066, 4):
+        512, 1024, 2048 or 4096; 0, the default, means that it does not ask.
 
-        What was agreed on is `info.max_fragment_length`. Sessions that were made under another
-        value are not resumed. Corresponds to SSL_CTX_set_tlsext_max_fragment_length(3).
+        The negotiated value is `info.max_fragment_length`. Sessions made under another value are
+        not resumed. Corresponds to SSL_CTX_set_tlsext_max_fragment_length(3).
 
         Raises (when it is set):
-            ValueError: it is another number.
+            ValueError: any other number.
         """
         return int(self._now("max_fragment_length", 0))
 
@@ -93,11 +93,11 @@ class TuningSettings:
 
     @property
     def max_send_fragment(self) -> int:
-        """How many bytes of plaintext this side puts into a record at most: 512 to 16384, the
-        default. Corresponds to SSL_CTX_set_max_send_fragment(3).
+        """The largest number of plaintext bytes that this side puts into a record: 512 to 16384,
+        which is the default. Corresponds to SSL_CTX_set_max_send_fragment(3).
 
         Raises (when it is set):
-            TypeError, ValueError: it is not a whole number, or out of these bounds.
+            TypeError, ValueError: not an integer, or out of range.
         """
         return int(self._now("max_send_fragment", _RECORD))
 
@@ -108,13 +108,13 @@ class TuningSettings:
 
     @property
     def block_padding(self) -> int:
-        """To a multiple of how many bytes TLS 1.3 records are padded, so that their length says
-        less of what is in them: 2 to 16384; 0, the default: they are not.
+        """The block size in bytes to which TLS 1.3 records are padded, so that their length reveals
+        less: 2 to 16384; 0, the default, means no padding.
 
         Corresponds to SSL_CTX_set_block_padding(3).
 
         Raises (when it is set):
-            TypeError, ValueError: it is not a whole number, or out of these bounds.
+            TypeError, ValueError: not an integer, or out of range.
         """
         return int(self._now("block_padding", 0))
 
@@ -125,13 +125,13 @@ class TuningSettings:
 
     @property
     def max_cert_list(self) -> int:
-        """How many bytes the certificates of a peer may take; 102400 by default, which a few
+        """The largest size in bytes of a peer's certificates; 102400 by default, which a few
         servers exceed. A longer chain fails the handshake. Corresponds to
         SSL_CTX_set_max_cert_list(3).
 
         Raises (when it is set):
-            TypeError, ValueError: it is not a whole number between 1 and 16777215, the most that a
-                message holds.
+            TypeError, ValueError: not an integer between 1 and 16777215, the largest size of a
+                message.
         """
         return int(self._now("max_cert_list", _CERTIFICATES))
 
@@ -142,14 +142,14 @@ class TuningSettings:
 
     @property
     def suppress_ragged_eofs(self) -> bool:
-        """Whether an end without close_notify may be read as an ordinary end by sockets that are
-        made with `suppress_ragged_eofs=True`, which is the default there, as in the stdlib.
+        """Whether sockets made with `suppress_ragged_eofs=True`, which is the default there as in
+        the stdlib, treat an end without close_notify as an ordinary end.
 
-        Set it to False to have such an end raise SSLEOFError on every SSLSocket of this context,
-        also on those that libraries make: anybody on the way can cut a connection, and data that
-        does not say how long it is has lost its end then. An SSLObject raises in any case, and
-        `close_notify_received` tells afterwards. OP_IGNORE_UNEXPECTED_EOF, which some
-        distributions set, makes every end an ordinary one and goes before this.
+        If set to False, such an end raises SSLEOFError on every SSLSocket of this context, even on
+        those that libraries make. An attacker on the network can cut a connection, and then data
+        that does not state its own length is truncated unnoticed. An SSLObject raises in any case;
+        afterwards, see `close_notify_received`. OP_IGNORE_UNEXPECTED_EOF, which some distributions
+        set, makes every end an ordinary one and overrides this.
         """
         return bool(self._settings["suppress_ragged_eofs"])
 

@@ -19,18 +19,17 @@ _log = logging.getLogger("tlskit")
 
 
 class Watcher(Forked):
-    """Looks at files now and then, and reloads a context when they have changed. `ctx.watch` makes
-    it.
+    """Checks files periodically, and reloads a context when they change. Made by `ctx.watch`.
 
-    It holds for one thread or one task at a time, which its user starts and stops. A forked child
-    does not inherit the thread. Between two looks it does nothing; a look asks the system for the
-    state of each file, and reads files only while their last change is young.
+    It runs in one thread or task at a time, which the user starts and stops. A forked child does
+    not inherit the thread. A check asks the system for each file's state, and reads a file only
+    while its last change is recent.
 
     Attributes:
-        interval: seconds between two looks.
+        interval: seconds between two checks.
         reloads: how often the context was reloaded.
-        failures: how often that failed.
-        last_error: what the last attempt raised; None when it succeeded, or there was none.
+        failures: how often a reload failed.
+        last_error: the exception of the last attempt; None if it succeeded, or if there was none.
     """
 
     def __init__(
@@ -61,8 +60,8 @@ class Watcher(Forked):
         self._thread: threading.Thread | None = None
 
     def check(self) -> bool:
-        """Look at the files now, reload the context if they have changed, and return whether it
-        was reloaded. Never raises what a reload raises: see `last_error`.
+        """Check the files now, and reload the context if they have changed. Returns whether it was
+        reloaded. A failed reload does not raise: see `last_error`.
         """
         with self._lock:
             found = self._look()
@@ -80,7 +79,7 @@ class Watcher(Forked):
         return True
 
     def _look(self) -> dict[str, Any]:
-        """The state of each file, and its content where the state does not tell of a change."""
+        """Return the state of each file, and its content if the state might hide a change."""
         return {path: _state(path) for path in self._paths}
 
     def _failed(self, error: Exception) -> None:
@@ -97,20 +96,20 @@ class Watcher(Forked):
     # -- a thread ----------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Start a daemon thread that looks at the files until `stop()`. Returns the watcher.
+        """Start a daemon thread that checks the files until `stop()`. Returns the watcher.
 
         Raises:
-            RuntimeError: it is running already.
+            RuntimeError: the watcher is already running.
         """
         if self._thread is not None:
-            raise RuntimeError("this watcher is running already")
+            raise RuntimeError("this watcher is already running")
         self._stopping.clear()
         self._thread = threading.Thread(target=self._run, name="tlskit-watch", daemon=True)
         self._thread.start()
         return self
 
     def stop(self) -> None:
-        """Stop the thread, and wait until it has ended. Without a thread, nothing happens."""
+        """Stop the thread and wait for its end. Without a thread, do nothing."""
         thread, self._thread = self._thread, None
         self._stopping.set()
         if thread is not None and thread is not threading.current_thread():
@@ -123,7 +122,7 @@ class Watcher(Forked):
     def _guarded_check(self) -> None:
         try:
             self.check()
-        except Exception:  # of a callback: the next change must not go unseen for it
+        except Exception:  # from a callback: later changes must not be missed because of it
             _log.exception("a callback of a watcher failed")
 
     def __enter__(self) -> Self:
@@ -135,7 +134,7 @@ class Watcher(Forked):
     # -- a task ------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Look at the files until the task is cancelled: for asyncio, in place of the thread.
+        """Check the files until the task is cancelled: for asyncio, instead of the thread.
 
         Files are read in the loop's default executor.
         """
@@ -151,5 +150,5 @@ def _state(path: str) -> tuple[object, ...]:
             return (state,)
         with files.opened(path) as content:
             return (state, sha256(content).digest())
-    except OSError as error:  # it may be on its way
+    except OSError as error:  # it may be about to appear
         return (error.errno,)

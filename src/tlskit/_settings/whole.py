@@ -1,5 +1,5 @@
-"""A context as a whole: several settings at once, copies, contexts that no longer change, and the
-settings as text.
+"""A context as a whole: changing several settings at once, copying, freezing, and describing it as
+text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .sessions import ContextSessions
     from .tickets import ContextTickets
 
-#: What `configure` calls: by the name of an argument, the method and whether it takes several.
+#: The method that `configure` calls for each argument, and whether it takes several arguments.
 _METHODS = {
     "ciphers": "set_ciphers", "ciphersuites": "set_ciphersuites", "groups": "set_groups",
     "client_sigalgs": "set_client_sigalgs", "server_sigalgs": "set_server_sigalgs",
@@ -34,7 +34,7 @@ _FACETS = ("sessions", "tickets")
 
 
 class WholeSettings:
-    """All settings of a context together."""
+    """Operations on all settings of a context together."""
 
     _settings: Settings
     _protocol: _SSLMethod
@@ -43,13 +43,13 @@ class WholeSettings:
     tickets: ContextTickets
 
     def configure(self, **settings: Any) -> None:
-        """Change several settings at once: all of them, or none when one is refused.
+        """Change several settings at once: all of them, or none if one is refused.
 
-        Connections that are made meanwhile, in other threads, see all of the change or nothing of
-        it. A change that is made in one go also costs less than several on a context in use.
+        Connections that other threads create meanwhile see either all changes or none. On a context
+        that is in use, one call also costs less than several separate changes.
 
         Args:
-            settings: attributes of the context by their names (`minimum_version`, `verify_mode`,
+            settings: attributes of the context by name (`minimum_version`, `verify_mode`,
                 `options`, ...), and what methods set: `ciphers`, `ciphersuites`, `groups`,
                 `client_sigalgs`, `server_sigalgs`, `alpn_protocols`, `ecdh_curve`, `dh_params`,
                 `psk_client_callback`, `policy`, `ocsp_response`; `cert_chain`, `verify_locations`
@@ -61,9 +61,9 @@ class WholeSettings:
         Raises:
             TypeError: a name is not a setting.
             RuntimeError: the context is frozen.
-            Exception: whatever the setting itself raises. Nothing has changed then.
+            Exception: whatever the setting itself raises; nothing has changed then.
 
-        Safe from any thread. Its name in the stdlib: none.
+        Safe from any thread.
         """
         for name, value in settings.items():
             self._check_name(name, value)
@@ -95,11 +95,11 @@ class WholeSettings:
             getattr(self, _METHODS[name])(value)
 
     def copy(self) -> Self:
-        """Return a context with the same settings, which can be changed without changing this one.
+        """Return an independent context with the same settings.
 
         Certificates, trusted authorities, keyrings and session stores are shared by reference.
-        OpenSSL's own session cache, its counters and its own ticket key are not: the copy has its
-        own. A copy of a frozen context is not frozen.
+        OpenSSL's session cache, its counters and its ticket key are not: the copy gets its own. A
+        copy of a frozen context is not frozen.
 
         Safe from any thread.
         """
@@ -111,10 +111,10 @@ class WholeSettings:
         return made
 
     def freeze(self) -> None:
-        """Refuse all settings from now on; connections and the caches of sessions go on.
+        """Refuse all changes of settings from now on; connections and session caches go on.
 
-        What keeps changing by itself does so: a keyring rotates, and a directory of authorities is
-        looked at for each connection. There is no way back, but `copy()` gives a context that can
+        What changes automatically still does: a keyring rotates, and a directory of authorities is
+        checked for each connection. This cannot be undone, but `copy()` returns a context that can
         be changed. Safe from any thread.
         """
         with self._settings.held():
@@ -122,15 +122,15 @@ class WholeSettings:
 
     @property
     def frozen(self) -> bool:
-        """Whether settings are refused. See `freeze`."""
+        """Whether changes of settings are refused. See `freeze`."""
         return self._settings.frozen
 
     def describe(self) -> str:
-        """Return the settings in force as text, for logs and for comparing contexts with a diff.
+        """Return the settings in force as text, for logs and for comparing contexts with diff.
 
-        One line for each setting, always in the same order; equal contexts give equal texts, in
-        other processes too. There is no secret in it: keys are not shown, and certificates are
-        shown by their fingerprints. Safe from any thread.
+        There is one line per setting, always in the same order; equal contexts have equal texts,
+        also in other processes. It holds no secrets: keys are left out, and certificates appear as
+        fingerprints. Safe from any thread.
         """
         with self._settings.built() as state:
             core = state.build()
@@ -157,7 +157,7 @@ def _is_settable(kind: type, name: str) -> bool:
 
 
 def _order(name: str, value: Any) -> int:
-    """What depends on other settings comes when these are set."""
+    """Sort settings so that each comes after the ones that it depends on."""
     if name == "check_hostname":
         return 2 if value else -1
     if name in _DEMANDS:  # they need a verify_mode
