@@ -26,7 +26,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak valgrind sanitize sanitize-python fuzz stub \
+.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak hostile valgrind sanitize sanitize-python fuzz stub \
 	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
@@ -83,9 +83,13 @@ bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench.eventloops --quick
 	@$(BIN)/python -m bench.resumption --quick
 
-leak: $(VENV)/.built ## memory over 20000 connections, and 50000 that resume by themselves
+leak: $(VENV)/.built ## memory over 20000 connections, 50000 that resume, 50000 of asyncio
 	@$(BIN)/python tools/leak.py 20000
 	@$(BIN)/python tools/leak.py 50000 --resume memory
+	@$(BIN)/python tools/leak.py 50000 --aio
+
+hostile: $(VENV)/.built ## 10000 hostile peers against an asyncio server
+	@$(BIN)/python tools/hostile.py 10000
 
 valgrind: $(VENV)/.tools ## the C helpers under valgrind
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh valgrind

@@ -2,12 +2,16 @@
 
     python tools/leak.py 20000
     python tools/leak.py 50000 --resume memory
+    python tools/leak.py 50000 --aio
 
 Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each
 that was made. With
 `--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite
 file ("sqlite"), at a server with a keyring ("keyring"), with a store of its own ("server"), or with
-early data ("early"). What the first half grows by is warming up (caches, the allocator's arenas);
+early data ("early"). With `--aio`, each is a connection of an asyncio loop, to a server of the same
+loop: closed by either side, aborted, refused, or begun with `start_tls`.
+
+What the first half grows by is warming up (caches, the allocator's arenas);
 the second half may grow by LIMIT at most, or the exit status is 1. `--keep` keeps every connection,
 to see that a leak would be found.
 """
@@ -15,6 +19,7 @@ to see that a leak would be found.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import gc
 import os
@@ -27,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import tlskit
 from tests.support import pairs, pki
+from tlskit import aio
 
 LIMIT = 1 << 20
 LINES = 20
@@ -130,13 +136,142 @@ class Resumptions:
         return near, far
 
 
+class Upgrade(asyncio.Protocol):
+    """An end of a connection that begins in the clear: the server's says a word, and the client
+    closes.
+    """
+
+    def __init__(self, context: Any, *, server_side: bool = False) -> None:
+        self._context, self._server_side = context, server_side
+        self.got = b""
+        self.lost = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        transport.pause_reading()
+        self._task = asyncio.ensure_future(self._begin(transport))
+
+    async def _begin(self, transport: Any) -> None:
+        name = None if self._server_side else "localhost"
+        self._transport = await aio.start_tls(
+            transport, self, self._context, server_side=self._server_side, server_hostname=name
+        )
+        if self._server_side:
+            self._transport.write(b"welcome")
+
+    def data_received(self, data: bytes) -> None:
+        self.got += data
+        if self.got == b"welcome":
+            self._transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if not self.lost.done():
+            self.lost.set_result(exc)
+
+
+class Visits:
+    """One connection of an event loop after the other, in TLS 1.2 and TLS 1.3 by turns."""
+
+    def __init__(self, authority: pki.PKI) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._complain)
+        self._complaints: list[str] = []
+        self._ways = [self._closed, self._closed, self._left, self._aborted, self._refused,
+                      self._upgraded]  # fmt: skip
+        self._next = 0
+        self._turns = []
+        for version in (tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3):
+            client, server = pairs.client_context(authority), pairs.server_context(authority)
+            pairs.only(version, client, server)
+            client.sessions.store = tlskit.MemoryStore()
+            distrusting = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+            distrusting.load_verify_locations(authority.stranger_root)
+            self._turns.append((client, distrusting, *self._run(self._begin(server))))
+
+    def make(self) -> Any:
+        turn = self._turns[self._next % 2]
+        way = self._ways[self._next // 2 % len(self._ways)]
+        self._next += 1
+        made = self._run(way(*turn))
+        if self._complaints:
+            raise AssertionError(self._complaints[0])
+        return made
+
+    def _run(self, coroutine: Any) -> Any:
+        return self._loop.run_until_complete(coroutine)
+
+    def _complain(self, _: Any, told: dict[str, Any]) -> None:
+        self._complaints.append(repr(told))
+
+    async def _begin(self, context: Any) -> tuple[Any, Any]:
+        """A TLS server's address, and that of a server that begins TLS when it is asked to."""
+        over_tls: Any = await aio.start_server(self._echo, "127.0.0.1", 0, ssl=context)
+        in_clear = await self._loop.create_server(
+            lambda: Upgrade(context, server_side=True), "127.0.0.1", 0
+        )
+        self._servers = over_tls, in_clear
+        return over_tls.sockets[0].getsockname(), in_clear.sockets[0].getsockname()
+
+    async def _echo(self, reader: Any, writer: Any) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                if data.endswith(b"leave"):
+                    break
+        writer.close()
+
+    async def _connected(self, context: Any, address: Any) -> tuple[Any, Any]:
+        return await aio.open_connection(*address, ssl=context, server_hostname="localhost")
+
+    async def _closed(self, client: Any, _: Any, address: Any, __: Any) -> Any:
+        reader, writer = await self._connected(client, address)
+        writer.write(b"a question")
+        if await reader.readexactly(10) != b"a question":
+            raise AssertionError("the bytes did not arrive")
+        writer.close()
+        await writer.wait_closed()
+        return writer
+
+    async def _left(self, client: Any, _: Any, address: Any, __: Any) -> Any:
+        reader, writer = await self._connected(client, address)
+        writer.write(bytes(100000) + b"leave")
+        if len(await reader.read(-1)) < 100005:
+            raise AssertionError("the bytes did not arrive")
+        writer.close()
+        await writer.wait_closed()
+        return writer
+
+    async def _aborted(self, client: Any, _: Any, address: Any, __: Any) -> Any:
+        _reader, writer = await self._connected(client, address)
+        writer.write(bytes(100000))
+        writer.transport.abort()
+        return writer
+
+    async def _refused(self, _: Any, distrusting: Any, address: Any, __: Any) -> Any:
+        with contextlib.suppress(tlskit.SSLCertVerificationError):
+            await self._connected(distrusting, address)
+            raise AssertionError("the handshake was not refused")
+
+    async def _upgraded(self, client: Any, _: Any, __: Any, address: Any) -> Any:
+        _, protocol = await self._loop.create_connection(lambda: Upgrade(client), *address)
+        await protocol.lost
+        if protocol.got != b"welcome":
+            raise AssertionError("the bytes did not arrive")
+        return protocol
+
+
 def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> int:
     """Make that many handshakes, print how memory goes, and return by how much the second half has
     grown.
     """
     with tempfile.TemporaryDirectory() as folder:
         authority = pki.make(Path(folder))
-        rounds = Rounds(authority) if how is None else Resumptions(authority, Path(folder), how)
+        rounds: Any = (
+            Rounds(authority)
+            if how is None
+            else Visits(authority)
+            if how == "aio"
+            else Resumptions(authority, Path(folder), how)
+        )
         each = 3 if how is None else 1
         kept: list[Any] = []
         count = max(handshakes // each, 2)
@@ -163,8 +298,10 @@ def main() -> int:
         choices=["memory", "sqlite", "keyring", "server", "early"],
         help="connections that resume",
     )
+    parser.add_argument("--aio", action="store_true", help="connections of an asyncio loop")
     arguments = parser.parse_args()
-    grown = measure(arguments.handshakes, keep=arguments.keep, how=arguments.resume)
+    how = "aio" if arguments.aio else arguments.resume
+    grown = measure(arguments.handshakes, keep=arguments.keep, how=how)
     print(f"the second half has grown by {grown / 1024:.0f} KiB; allowed are {LIMIT / 1024:.0f}")
     return int(grown > LIMIT)
 

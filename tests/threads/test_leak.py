@@ -36,6 +36,11 @@ def test_memory_stays_flat() -> None:
     assert "the second half has grown by" in done.stdout
 
 
+def test_memory_stays_flat_under_asyncio() -> None:
+    done = run("360", "--aio")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_tool_notices_a_leak() -> None:
     done = run("300", "--keep")
     assert done.returncode == 1, done.stdout + done.stderr

@@ -45,7 +45,7 @@ class Server(asyncio.AbstractServer):
         self._loop = loop
         self._sockets: list[socket.socket] | None = sockets
         self._protocol_factory = protocol_factory
-        self._context = context
+        self._ssl_context = context  # its name in asyncio, where programs look at it
         self._backlog = backlog
         self._settings = settings
         self._cleanup = cleanup
@@ -195,7 +195,7 @@ class Server(asyncio.AbstractServer):
         try:
             conn.setblocking(False)
             SSLTransport(
-                self._loop, conn, self._protocol_factory(), self._context, None,
+                self._loop, conn, self._protocol_factory(), self._ssl_context, None,
                 server_side=True, extra={"peername": address}, server=self, **self._settings,
             )  # fmt: skip
         except (SystemExit, KeyboardInterrupt):
