@@ -173,6 +173,15 @@ class tk_mem_state(CData):
     ended: int
 
 @type_check_only
+class tk_times(CData):
+    now: int
+    started: int
+    hello: int
+    first_flight: int
+    verified: int
+    finished: int
+
+@type_check_only
 class tk_seal(CData): ...
 
 @type_check_only
@@ -264,6 +273,8 @@ class FFI:
     @overload
     def new(self, cdecl: Literal["tk_mem_state *"], init: Any = ..., /) -> tk_mem_state: ...
     @overload
+    def new(self, cdecl: Literal["tk_times *"], init: Any = ..., /) -> tk_times: ...
+    @overload
     def new(self, cdecl: Literal["tk_session_facts *"], init: Any = ..., /) -> tk_session_facts: ...
     @overload
     def new(self, cdecl: Literal["tk_source *"], init: Any = ..., /) -> tk_source: ...
@@ -334,9 +345,14 @@ class Lib:
     TK_HOOK_MESSAGE: int
     TK_HOOK_HELLO: int
     TK_HOOK_NAME_AHEAD: int
+    TK_HOOK_ALPN: int
     TK_HOOK_VERIFY_EACH: int
     TK_HOOK_VERIFY_LATER: int
     TK_HOOK_CERTIFICATE: int
+    TK_HOOK_KEYLOG: int
+    TK_HOOK_STATE: int
+    TK_HOOK_ALERT: int
+    TK_HOOK_TIMES: int
     TK_FILE_NONE: int
     TK_FILE_REGULAR: int
     TK_FILE_DIRECTORY: int
@@ -351,6 +367,11 @@ class Lib:
     TK_NAME_RDN: int
     TK_NAME_KEY: int
     TK_NAME_VALUE: int
+    TK_STATE_START: int
+    TK_STATE_STEP: int
+    TK_STATE_DONE: int
+    TK_STATE_READ_ALERT: int
+    TK_STATE_WRITE_ALERT: int
     TK_SEAL_ID: int
     TK_SEAL_OVERHEAD: int
     TK_INFO_BLOB: int
@@ -601,6 +622,8 @@ class Lib:
     def tk_conn_ca_names(self, c: tk_conn, out: tk_records, /) -> None: ...
     def tk_conn_parted(self, c: tk_conn, /) -> int: ...
     def tk_conn_round_trip(self, c: tk_conn, /) -> int: ...
+    def tk_conn_times(self, c: tk_conn, out: tk_times, /) -> int: ...
+    def tk_conn_state(self, c: tk_conn, /) -> CData: ...
     def tk_conn_close_notify(self, c: tk_conn, timeout: int, /) -> int: ...
     def tk_seal_new(self, secret: bytes | CData, size: int, fault: tk_fault, /) -> tk_seal: ...
     def tk_seal_free(self, s: tk_seal, /) -> None: ...

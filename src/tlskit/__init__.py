@@ -179,7 +179,7 @@ if TYPE_CHECKING:
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
     from ._connection.object import SSLObject
     from ._connection.checking import CertificateCheck
-    from ._connection.observing import VerifyResult
+    from ._connection.observing import HandshakeTimeline, VerifyResult
     from ._connection.requests import CertificateRequest
     from ._settings.certified import CertifiedKey
     from ._connection.socket import SSLSocket
@@ -192,6 +192,7 @@ if TYPE_CHECKING:
     from .sessions import CipherInfo, KeyInfo, SSLSession, SessionInfo, SessionStats
     from ._tickets import TicketKeyring, TicketStats, nginx_id_context
     from ._trust_store import TrustStore
+    from ._settings.watching import NO_APPLICATION_PROTOCOL
     from .inject import extract_from_ssl, inject_into_ssl
     from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
     from .stores import (
@@ -256,6 +257,7 @@ __all__ = [
     "HAS_PSK",
     "HAS_PSK_TLS13",
     "HAS_SNI",
+    "NO_APPLICATION_PROTOCOL",
     "OPENSSL_VERSION",
     "OPENSSL_VERSION_INFO",
     "OPENSSL_VERSION_NUMBER",
@@ -329,6 +331,7 @@ __all__ = [
     "HAS_TLSv1_1",
     "HAS_TLSv1_2",
     "HAS_TLSv1_3",
+    "HandshakeTimeline",
     "KeyInfo",
     "MemcachedStore",
     "MemoryBIO",
@@ -414,7 +417,7 @@ if not TYPE_CHECKING:
             "._connection.checking": ["CertificateCheck"],
             "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
             "._connection.object": ["SSLObject"],
-            "._connection.observing": ["VerifyResult"],
+            "._connection.observing": ["HandshakeTimeline", "VerifyResult"],
             "._connection.requests": ["CertificateRequest"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
@@ -431,6 +434,7 @@ if not TYPE_CHECKING:
             ],
             "._resumption.reasons": ["NotOffered", "Reason", "Refused", "Resumed"],
             "._settings.certified": ["CertifiedKey"],
+            "._settings.watching": ["NO_APPLICATION_PROTOCOL"],
             "._stdlib.observed": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
             "._tickets": ["TicketKeyring", "TicketStats", "nginx_id_context"],
             "._trust_store": ["TrustStore"],

@@ -26,6 +26,7 @@ from ._settings import (
     TuningSettings,
     VerdictSettings,
     VerificationSettings,
+    WatchingSettings,
     WholeSettings,
 )
 from ._settings.arguments import integer
@@ -56,6 +57,7 @@ class SSLContext(  # type: ignore[misc]
     ProtocolSettings,
     VerificationSettings,
     ChoosingSettings,
+    WatchingSettings,
     CommandSettings,
     CredentialSettings,
     DemandSettings,

@@ -379,6 +379,38 @@ def test_it_closes_its_own_connection(run: Any, contexts: Contexts) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_what_a_message_callback_raises_later(run: Any, contexts: Contexts, direction: str) -> None:
+    """It ends its own connection; the bytes come first."""
+    client, server = contexts
+    armed: list[bool] = []
+
+    def look(connection: Any, shown: str, *rest: Any) -> None:
+        if armed and shown == direction:
+            raise LookupError(direction)
+
+    server.message_callback = look
+
+    async def main() -> Any:
+        accepted = Accepted(Echo)
+        async with listening(accepted, server) as address:
+            protocol = await connect(address, client)
+            protocol.transport.write(b"one")
+            await protocol.take(3)
+            armed.append(True)
+            protocol.transport.write(b"two")
+            made = await accepted.first()
+            error = await made.lost
+            protocol.transport.close()
+            await protocol.lost
+            return error, bytes(made.data)
+
+    error, data = run(main())
+    assert isinstance(error, LookupError)
+    assert data == b"onetwo"
+    assert complaint(run) is error
+
+
 # -- where it is refused ---------------------------------------------------------------------------
 
 

@@ -15,7 +15,10 @@ sys.path.insert(0, str(BINDING))
 from decl import gates  # noqa: E402  (build-only, beside the package)
 
 #: They hand a function that counts itself to libssl, which calls it within an operation.
-HAND_OVER = {"tk_ctx_new", "tk_ctx_next", "tk_ctx_free", "tk_ctx_set_keylog", "tk_ctx_set_hooks"}
+HAND_OVER = {
+    "tk_ctx_new", "tk_ctx_next", "tk_ctx_free", "tk_ctx_set_alpn", "tk_ctx_set_keylog",
+    "tk_ctx_set_hooks",
+}  # fmt: skip
 
 _FUNCTION = re.compile(
     r"^[a-zA-Z][^;{}\n#]*?\b(\w+)\([^;{}]*\)\s*\{(?:([^\n]*)\}\n|(.*?)^\})", re.M | re.S

@@ -200,7 +200,12 @@ CHANGES: dict[str, list[Change]] = {
     "verify_names": [of_client("verify_names", ["localhost", "127.0.0.1"], [])],
     "verify_purpose": [of_client("verify_purpose", "any", None)],
     "verify_time": [of_client("verify_time", time.time(), None)],
-    "message_callback": [of_server("_msg_callback", ignored, None)],
+    "alpn_callback": [of_server("alpn_callback", ignored, None)],
+    "message_callback": [of_server("message_callback", ignored, None)],
+    "keylog_callback": [both_contexts("keylog_callback", ignored, None)],
+    "state_callback": [both_contexts("state_callback", ignored, None)],
+    "alert_callback": [both_contexts("alert_callback", ignored, None)],
+    "record_timeline": [both_contexts("record_timeline", True, False)],
     "psk_client": [psk_of_the_client],
     "psk_server": [psk],
     "sessions": [

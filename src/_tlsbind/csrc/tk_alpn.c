@@ -1,5 +1,6 @@
 /* Application protocols (RFC 7301). */
 #include "tk_alpn.h"
+#include "tk_door.h"
 
 /* Where a name stands in a list of names with their lengths before them; NULL: it does not. */
 static const uint8_t *name_in(const uint8_t *list, size_t size, const uint8_t *name,
@@ -26,14 +27,36 @@ int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size)
         before = c->alpn;
         c->alpn = copy;
         c->alpn_size = size;
-        SSL_CTX_set_alpn_select_cb(c->ctx, tk_alpn_select, NULL);
+        tk_alpn_install(c);
     }
     free(before);
     return ok ? TK_DONE : TK_SSL;
 }
 
-/* A server's choice: the first of its own that the client offers. What is given to libssl is the
-   client's, which stays where it is for long enough. */
+/* Python's choice. */
+static int ask(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+               const unsigned char *offered, unsigned int offered_size)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    int at, error;
+
+    if (c == NULL || c->handle == NULL)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    error = tk_door_open(c, TK_DOOR_ALPN);
+    at = tk_py_alpn(c->handle, offered, offered_size,
+                    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    tk_door_close(c, error);
+    if (at == 0)
+        return SSL_TLSEXT_ERR_NOACK;
+    if (at < 0 || (unsigned int)at > offered_size || offered[at - 1] > offered_size - at)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* with no_application_protocol */
+    *out = offered + at;
+    *out_size = offered[at - 1];
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* A server's choice: Python's, or the first of its own that the client offers. What is given to
+   libssl is the client's, which stays where it is for long enough. */
 int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
                    const unsigned char *offered, unsigned int offered_size, void *argument)
 {
@@ -44,6 +67,8 @@ int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
     (void)argument;
     if (x == NULL)
         return SSL_TLSEXT_ERR_NOACK;
+    if (x->hooks & TK_HOOK_ALPN)
+        return ask(ssl, out, out_size, offered, offered_size);
     for (at = 0; found == NULL && at < x->alpn_size; at += (size_t)x->alpn[at] + 1)
         found = name_in(offered, offered_size, x->alpn + at + 1, x->alpn[at]);
     if (found == NULL)
@@ -51,6 +76,13 @@ int tk_alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_size,
     *out = found;
     *out_size = found[-1];
     return SSL_TLSEXT_ERR_OK;
+}
+
+void tk_alpn_install(tk_ctx *c)
+{
+    int chooses = c->alpn != NULL || (c->hooks & TK_HOOK_ALPN) != 0;
+
+    SSL_CTX_set_alpn_select_cb(c->ctx, chooses ? tk_alpn_select : NULL, NULL);
 }
 
 /* Whether a connection's context has this protocol in its list. */

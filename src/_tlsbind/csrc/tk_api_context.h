@@ -12,9 +12,14 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_MESSAGE = 64,   /* show every protocol message */
     TK_HOOK_HELLO = 128,    /* pause at the ClientHello */
     TK_HOOK_NAME_AHEAD = 256, /* ... to ask about the server name there */
+    TK_HOOK_ALPN = 512,     /* ask about the application protocol */
     TK_HOOK_VERIFY_EACH = 1024, /* show each certificate, and each error, of a verification */
     TK_HOOK_VERIFY_LATER = 2048, /* pause a client for what TK_HOOK_VERIFY asks */
-    TK_HOOK_CERTIFICATE = 4096 /* pause to ask which certificate to show */
+    TK_HOOK_CERTIFICATE = 4096, /* pause to ask which certificate to show */
+    TK_HOOK_KEYLOG = 8192,  /* show the lines of the key log */
+    TK_HOOK_STATE = 16384,  /* tell of the steps of a handshake, */
+    TK_HOOK_ALERT = 32768,  /* and of every alert */
+    TK_HOOK_TIMES = 65536   /* note when a handshake got how far */
 };
 
 typedef struct {

@@ -33,7 +33,8 @@ typedef struct {
 } tk_look;
 
 /* tk_conn.door */
-enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY };
+enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY,
+       TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE };
 
 struct tk_conn {
     SSL *ssl;
@@ -130,6 +131,7 @@ struct tk_conn {
     uint64_t inside_thread; /* Python is behind a door, called by this thread: libssl must not be */
     uint8_t inside;         /* entered again, and the call that it is in goes on afterwards; */
     uint8_t door;           /* which door */
+    tk_times *times;        /* when the handshake got how far; NULL: nobody asks (tk_times.c) */
     uint8_t shutdown_sent;
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */

@@ -8,6 +8,7 @@
 #include "tk_notes.h"
 #include "tk_settled.h"
 #include "tk_ticket.h"
+#include "tk_times.h"
 #include "tk_transport.h"
 #include "tk_trouble.h"
 #include "tk_verify.h"
@@ -64,6 +65,7 @@ static void destroy(tk_conn *c)
     SSL_SESSION_free(c->found);
     tk_queue_clear(&c->early);
     tk_hello_end(c);
+    free(c->times);
     tk_trouble_end(c);
     tk_settled_free(c);
     tk_ring_free(c->ring);
@@ -127,6 +129,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
         SSL_set_connect_state(c->ssl);
     tk_want_begin(c, x);
     tk_handshake_prepare(c);
+    tk_times_prepare(c);
     tk_notes_watch(c);
     return c;
 }

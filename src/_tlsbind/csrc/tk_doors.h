@@ -23,3 +23,14 @@ int tk_py_verify_each(void *handle, const void *der, size_t size, int depth, int
    raised, so wait no more. */
 int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,
                   size_t size);
+
+/* A server chooses one of the client's protocols, a list of names with their lengths before them.
+   Where the chosen name's length stands, counted from 1; 0: none; -1: refuse the client. */
+int tk_py_alpn(void *handle, const void *offered, size_t size, const char *name);
+
+/* A line of the key log. Not 0: something was raised. */
+int tk_py_keylog(void *handle, const char *line);
+
+/* An event of a handshake, with libssl's words for where it is; or an alert, and its number. Not 0:
+   something was raised. */
+int tk_py_state(void *handle, int event, int value, const char *words);

@@ -14,16 +14,13 @@
 #include "tk_psk.h"
 #include "tk_settled.h"
 #include "tk_ticket.h"
+#include "tk_times.h"
 #include "tk_verify.h"
 
 /* ---- per connection: alerts, and the end of the handshake ---- */
 
-static void on_info(const SSL *ssl, int where, int value)
+static void note(const SSL *ssl, tk_conn *c, int where, int value)
 {
-    tk_conn *c = tk_conn_of(ssl);
-
-    if (c == NULL)
-        return;
     tk_settled_watch(c, where, value);
     /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the
        handshake done. */
@@ -45,6 +42,41 @@ static void on_info(const SSL *ssl, int where, int value)
         c->alert_received = (int16_t)(value & 0xff);
     else
         c->alert_sent = (int16_t)(value & 0xff);
+}
+
+static int event_of(int where)
+{
+    if (where & SSL_CB_ALERT)
+        return where & SSL_CB_READ ? TK_STATE_READ_ALERT : TK_STATE_WRITE_ALERT;
+    if (where & SSL_CB_LOOP)
+        return TK_STATE_STEP;
+    return where == SSL_CB_HANDSHAKE_START ? TK_STATE_START
+         : where == SSL_CB_HANDSHAKE_DONE ? TK_STATE_DONE : 0;
+}
+
+/* Tell Python of it, if it asks. */
+static void tell(const SSL *ssl, tk_conn *c, int where, int value)
+{
+    int wanted = where & SSL_CB_ALERT ? TK_HOOK_ALERT : TK_HOOK_STATE, event, error;
+
+    if (!(c->hooks & wanted) || c->handle == NULL || (event = event_of(where)) == 0)
+        return;
+    error = tk_door_open(c, TK_DOOR_STATE);
+    if (tk_py_state(c->handle, event, value & 0xff, SSL_state_string_long(ssl)) != 0)
+        c->interrupted = 1;
+    tk_door_close(c, error);
+}
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    tk_conn *c = tk_conn_of(ssl);
+
+    if (c == NULL)
+        return;
+    if (c->times != NULL)
+        tk_times_watch(c, where);
+    note(ssl, c, where, value);
+    tell(ssl, c, where, value);
 }
 
 void tk_hooks_watch(tk_conn *c)
@@ -106,6 +138,8 @@ static int on_client_hello(SSL *ssl, int *alert, void *argument)
     int answer;
 
     (void)argument;
+    if (c != NULL && c->times != NULL)
+        tk_times_hello(c);
     if (c != NULL && (answer = tk_hello_ask(c, ssl, alert)) != SSL_CLIENT_HELLO_SUCCESS)
         return answer;
     if (c != NULL && tk_lookup_pause(c, ssl))
@@ -154,8 +188,9 @@ void tk_hooks_install(tk_ctx *c)
     tk_tickets_install(c);
     SSL_CTX_sess_set_get_cb(c->ctx, tk_lookup_answer);
     SSL_CTX_sess_set_remove_cb(c->ctx, on_removed);
-    SSL_CTX_set_alpn_select_cb(c->ctx, c->alpn != NULL ? tk_alpn_select : NULL, NULL);
-    SSL_CTX_set_keylog_callback(c->ctx, c->keylog != NULL ? tk_keylog_write : NULL);
+    tk_alpn_install(c);
+    SSL_CTX_set_keylog_callback(
+        c->ctx, c->keylog != NULL || (c->hooks & TK_HOOK_KEYLOG) ? tk_keylog_write : NULL);
 }
 
 void tk_hooks_remove(tk_ctx *c)

@@ -1,6 +1,7 @@
 /* A file to which the secrets of connections are appended, for debugging: opened once, and shared
    by all states of a context. */
 #include "tk_keylog.h"
+#include "tk_door.h"
 #include "tk_fault.h"
 
 struct tk_keylog {
@@ -40,10 +41,26 @@ void tk_keylog_free(tk_keylog *k)
     free(k);
 }
 
+static void show(const SSL *ssl, const char *line)
+{
+    tk_conn *c = tk_conn_of(ssl);
+    int error;
+
+    if (c == NULL || c->handle == NULL)
+        return;
+    error = tk_door_open(c, TK_DOOR_KEYLOG);
+    if (tk_py_keylog(c->handle, line) != 0)
+        c->interrupted = 1;
+    tk_door_close(c, error);
+}
+
 void tk_keylog_write(const SSL *ssl, const char *line)
 {
     tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
     tk_keylog *k = x != NULL ? x->keylog : NULL;
+
+    if (x != NULL && x->hooks & TK_HOOK_KEYLOG)
+        show(ssl, line);
 
     if (k == NULL)
         return;

@@ -78,6 +78,13 @@ static inline void tk_fd_wake(tk_fd fd) { shutdown(fd, SD_BOTH); }
 #define TK_EINTR WSAEINTR
 
 static inline int64_t tk_clock_ms(void) { return (int64_t)GetTickCount64(); }
+static inline int64_t tk_clock_ns(void)
+{
+    LARGE_INTEGER ticks, per_second;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return (int64_t)((double)ticks.QuadPart / (double)per_second.QuadPart * 1e9);
+}
 static inline int32_t tk_atomic_add(int32_t *n, int32_t more)
 {
     return (int32_t)InterlockedExchangeAdd((volatile LONG *)n, more) + more;
@@ -264,6 +271,12 @@ static inline int64_t tk_clock_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+static inline int64_t tk_clock_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 #endif

@@ -154,7 +154,8 @@ static tk_outcome finish(tk_conn *c, tk_op *op)
 static int64_t packed(const tk_conn *c, int64_t status, size_t count, int again)
 {
     size_t unsent = c->behind.size < UNSENT_MOST ? c->behind.size : UNSENT_MOST;
-    int64_t flags = (c->events > 0 ? TK_STREAM_EVENTS : 0) | (again ? TK_STREAM_AGAIN : 0);
+    int64_t flags = (c->events > 0 || c->interrupted ? TK_STREAM_EVENTS : 0) |
+                    (again ? TK_STREAM_AGAIN : 0);
 
     if (status != TK_DONE && status != TK_WANT_READ && status != TK_WANT_WRITE)
         return status == TK_EOF ? TK_ZERO_RETURN : status;

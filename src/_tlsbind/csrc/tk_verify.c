@@ -19,6 +19,7 @@
 #include "tk_distrust.h"
 #include "tk_door.h"
 #include "tk_pause.h"
+#include "tk_times.h"
 #include "tk_trouble.h"
 
 /* ---- settings ---- */
@@ -111,8 +112,11 @@ int tk_verify_step(int ok, X509_STORE_CTX *v)
         note_verdict(c, v);
         return 1;
     }
-    if (answer != TK_VERIFY_REFUSED && trusted)
+    if (answer != TK_VERIFY_REFUSED && trusted) {
+        if (c->times != NULL && X509_STORE_CTX_get_error_depth(v) == 0)
+            tk_times_verified(c);
         return 1;
+    }
     tk_trouble_refused(c, v);
     return 0;
 }

@@ -10,8 +10,7 @@ against; a session is offered only where its own handshake would have been accep
 from __future__ import annotations
 
 from contextlib import suppress
-from enum import Enum
-from ssl import AlertDescription, _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
+from ssl import AlertDescription
 from typing import Any
 from weakref import ref
 
@@ -30,7 +29,6 @@ from .._resumption.server import ServerResumption
 from .._resumption.strategy import UNDECIDED, NoResumption, Strategy
 from .._state import Settings, State
 from .._state.awaiting import is_coroutine_function
-from ..enums import TLSVersion
 from ..errors import SSLError
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
@@ -39,11 +37,12 @@ from .checking import CertificateCheck, judge
 from .context import ConnectionContext
 from .pausing import Asking, Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
+from .watching import Watching
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
-class Channel(Pausing, Connection):
+class Channel(Pausing, Watching, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
@@ -243,22 +242,6 @@ class Channel(Pausing, Connection):
             self._strategy().key_given()
         return key
 
-    def on_message(
-        self, direction: str, version: int, content_type: int, msg_type: int, data: bytes
-    ) -> None:
-        # The context's as it is now, as in the stdlib.
-        callback, owner = self._context_now._settings["message_callback"], self._owner()
-        if callback is None or owner is None:
-            return
-        kinds = {_TLSContentType.HEADER: _TLSContentType, _TLSContentType.ALERT: _TLSAlertType}
-        kind = kinds.get(content_type, _TLSMessageType)
-        callback(
-            owner,
-            direction,
-            *map(_member, (TLSVersion, _TLSContentType, kind), (version, content_type, msg_type)),
-            data,
-        )
-
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""
         return [Certificate.from_der(der) for der in self.chain(verified=True)] or None
@@ -410,11 +393,3 @@ class Channel(Pausing, Connection):
 def _wrong_role(server_side: bool) -> SSLError:
     side, other = ("server", "CLIENT") if server_side else ("client", "SERVER")
     return plain_error(f"Cannot create a {side} socket with a PROTOCOL_TLS_{other} context")
-
-
-def _member(kind: type[Enum], number: int) -> Any:
-    """The member of an enumeration, or the number where it has none."""
-    try:
-        return kind(number)
-    except ValueError:
-        return number

@@ -5,6 +5,7 @@ a server names, alerts, counters, and which side has closed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
@@ -48,6 +49,36 @@ class VerifyResult:
 
     def __bool__(self) -> bool:
         return self.checked and self.code == 0
+
+
+@dataclass(frozen=True)
+class HandshakeTimeline:
+    """When a handshake got how far, in seconds of `time.monotonic()`; None: it has not, or not in
+    this kind of handshake.
+
+    Attributes:
+        started: the handshake began. A server's begins with the bytes of its client.
+        hello: a server has read the ClientHello, before any callback.
+        first_flight: this side has sent its first flight: a client its ClientHello, a server all
+            that it says before the client answers.
+        verified: the peer's certificate has passed OpenSSL's verification.
+        finished: the handshake was complete.
+        round_trip: seconds that the peer took to answer; None before OpenSSL 3.2.
+    """
+
+    started: float | None
+    hello: float | None
+    first_flight: float | None
+    verified: float | None
+    finished: float | None
+    round_trip: float | None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the start to the end of the handshake; None before the end."""
+        if self.started is None or self.finished is None:
+            return None
+        return self.finished - self.started
 
 
 class Observing:
@@ -125,6 +156,27 @@ class Observing:
         """
         microseconds = None if self._sslobj is None else self._sslobj.round_trip()
         return None if microseconds is None else microseconds / 1e6
+
+    @property
+    def handshake_timeline(self) -> HandshakeTimeline | None:
+        """When the handshake got how far; None unless the context has set `record_timeline`.
+
+        Of several handshakes of a connection (renegotiation), the first.
+        """
+        ago = None if self._sslobj is None else self._sslobj.times()
+        if ago is None:
+            return None
+        now = monotonic()
+        names = ("started", "hello", "first_flight", "verified", "finished")
+        times = {name: now - ago[name] if name in ago else None for name in names}
+        return HandshakeTimeline(**times, round_trip=self.handshake_round_trip)
+
+    @property
+    def handshake_state(self) -> str | None:
+        """Where the handshake is, in OpenSSL's words, "SSL negotiation finished successfully" for
+        one; None: there is no TLS connection. Corresponds to SSL_state_string_long(3).
+        """
+        return None if self._sslobj is None else self._sslobj.state()
 
     def close_notify(self) -> None:
         """Send close_notify: this side will send no more. What the peer still sends can be read.

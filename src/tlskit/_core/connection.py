@@ -24,8 +24,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from . import hooks, wait
+from . import hooks, wait, watched
 from .answering import NOBODY, answering_of
+from .asked import Asked
 from .bio import MemoryBIO
 from .context import Context
 from .exporter import Exporter
@@ -61,7 +62,8 @@ _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
 _CLIENTS_HOOKS = (
     lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY | lib.TK_HOOK_VERIFY_EACH
-)
+    | lib.TK_HOOK_KEYLOG | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT
+)  # fmt: skip
 _DOING = {
     _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
 }  # fmt: skip
@@ -69,10 +71,11 @@ _DOING = {
 _NULL = ffi.NULL
 _faults: list[Any] = []  # for the next connections: that large a struct costs more than to open one
 
-assert hooks  # importing it opens the door from C to Python
+assert hooks  # importing it opens the door from C to Python, and watched some more
+assert watched
 
 
-class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moments):
+class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moments):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
     tk_op.c.
 
@@ -166,23 +169,6 @@ class Connection(Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moment
             raise self._error(status, _HANDSHAKE)
         if status < 0:
             raise from_queue(fault)
-
-    def on_servername(self, name: str | None) -> object:
-        """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
-        return None
-
-    def on_psk_client(self, hint: str | None) -> object:
-        """Asked in the handshake of a client: a tuple of its identity (or None) and its key."""
-        return None, b""
-
-    def on_psk_server(self, identity: str | None) -> object:
-        """Asked in the handshake of a server: the key of that identity; b"" refuses."""
-        return b""
-
-    def on_message(self, *message: Any) -> None:
-        """Shown a protocol message: "read" or "write", version, content type, message type,
-        bytes.
-        """
 
     # -- operations --------------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from .tickets import Ring
 from .trouble import explain_loading
 from .trust import NOBODY, TrustStore
 from .verifying import ContextVerifying
+from .wanted import Wanted
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 TUNINGS = {
@@ -38,7 +39,7 @@ STATISTICS = (
 )  # fmt: skip
 
 
-class Context(Negotiation, ContextVerifying):
+class Context(Wanted, Negotiation, ContextVerifying):
     """An SSL_CTX: one state of a context. Once a connection has been made from it, nobody sets
     anything any more; until then, one thread at a time.
 
@@ -314,28 +315,6 @@ class Context(Negotiation, ContextVerifying):
         """
         lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if file is None else file._keylog)
 
-    def want_sessions(self, on: bool) -> None:
-        """Whether new sessions are queued on their connections. Corresponds to
-        SSL_CTX_sess_set_new_cb(3).
-        """
-        self._switch(lib.TK_HOOK_SESSION, on)
-
-    def want_servername(self, on: bool) -> None:
-        """Whether a server's connections are asked about the name. Corresponds to
-        SSL_CTX_set_tlsext_servername_callback(3).
-        """
-        self._switch(lib.TK_HOOK_SERVERNAME, on)
-
-    def want_hello(self, on: bool) -> None:
-        """Whether a server's connections pause at the ClientHello. Corresponds to
-        SSL_CTX_set_client_hello_cb(3).
-        """
-        self._switch(lib.TK_HOOK_HELLO, on)
-
-    def want_name_ahead(self, on: bool) -> None:
-        """The same, for the server name in it."""
-        self._switch(lib.TK_HOOK_NAME_AHEAD, on)
-
     def want_removed(self, on: bool) -> None:
         """Whether sessions that are removed from the cache are queued. Corresponds to
         SSL_CTX_sess_set_remove_cb(3).
@@ -347,28 +326,12 @@ class Context(Negotiation, ContextVerifying):
         while (session := lib.tk_ctx_next_removed(self._ctx)) != ffi.NULL:
             yield Session(session)
 
-    def want_messages(self, on: bool) -> None:
-        """Whether connections show every protocol message. Corresponds to
-        SSL_CTX_set_msg_callback(3).
-        """
-        self._switch(lib.TK_HOOK_MESSAGE, on)
-
-    def want_psk(self, on: bool, *, server: bool) -> None:
-        """Whether connections ask for pre-shared keys. Corresponds to
-        SSL_CTX_set_psk_client_callback(3) and the server's.
-        """
-        self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
-
     def set_psk_hint(self, hint: bytes | None) -> None:
         """What a TLS 1.2 server says of the identity that it wants. Corresponds to
         SSL_CTX_use_psk_identity_hint(3).
         """
         if not lib.tk_ctx_set_psk_hint(self._ctx, ffi.NULL if hint is None else hint):
             raise ValueError("failed to set identity hint")
-
-    def _switch(self, hook: int, on: bool) -> None:
-        self.hooks = self.hooks | hook if on else self.hooks & ~hook
-        lib.tk_ctx_set_hooks(self._ctx, self.hooks)
 
     # -- the session cache -------------------------------------------------------------------------
 

@@ -55,6 +55,21 @@ class Peer:
         time: int = lib.tk_conn_round_trip(self._conn)
         return None if time < 0 else time
 
+    def times(self) -> dict[str, float] | None:
+        """How many seconds ago the handshake got how far; None: nobody has asked for it. What has
+        not happened is left out.
+        """
+        out = ffi.new("tk_times *")
+        if not lib.tk_conn_times(self._conn, out):
+            return None
+        names = ("started", "hello", "first_flight", "verified", "finished")
+        return {name: (out.now - at) / 1e9 for name in names if (at := getattr(out, name))}
+
+    def state(self) -> str:
+        """Where the handshake is, in libssl's words. Corresponds to SSL_state_string_long(3)."""
+        found: str = ffi.string(lib.tk_conn_state(self._conn)).decode("ascii", "replace")
+        return found
+
     def parted(self) -> bool:
         """Whether the peer has sent close_notify, and not merely ended the transport."""
         return bool(lib.tk_conn_parted(self._conn))

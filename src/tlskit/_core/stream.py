@@ -63,7 +63,8 @@ class Stream(Connection):
         push: encrypt some bytes, whose number is the second argument, and send them. If that is
             what it returns, all have gone; any other number is for `pushed`.
         plain: where `pull` puts the bytes, until the next operation of any connection of the loop.
-        again: a `receive` was not all: call it again, the loop will not. The caller resets it.
+        again: a `receive` was not all: call it again, the loop will not. The caller resets it. Or
+            a callback has raised: see `late_error`.
         stalled: the last `send` has to wait for bytes of the peer: a handshake within the
             connection.
         taken: how many bytes the last `send` has encrypted, if it returned False.
@@ -183,6 +184,8 @@ class Stream(Connection):
         self.unsent = n >> _UNSENT_SHIFT & _UNSENT
         if n & _EVENTS and self.on_session is not None:
             self._hand_out_sessions(later=True)
+        if n & _EVENTS and self.late_error is not None:
+            self.again = True
         return n & _COUNT
 
     def _ended(self, n: int) -> int:

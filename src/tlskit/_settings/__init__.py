@@ -17,6 +17,7 @@ from .staples import StapleSettings
 from .tuning import TuningSettings
 from .verdicts import VerdictSettings
 from .verification import VerificationSettings
+from .watching import WatchingSettings
 from .whole import WholeSettings
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "TuningSettings",
     "VerdictSettings",
     "VerificationSettings",
+    "WatchingSettings",
     "WholeSettings",
 ]

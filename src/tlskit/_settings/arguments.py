@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from .._core import files
 from .._core.paths import named_path
 from .._core.wiped import encoded
+from .._state.awaiting import is_coroutine_function
 
 _Callback = TypeVar("_Callback")
 
@@ -86,8 +87,13 @@ def whole_number(value: int, what: str, most: int | None = None, least: int = 0)
     return int(value)
 
 
-def callback_or_none(value: _Callback, name: str) -> _Callback:
-    """Take what can be called, or None."""
+def callback_or_none(value: _Callback, name: str, *, awaited: bool = False) -> _Callback:
+    """Take what can be called, or None; a coroutine function where something would await it."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
+    if not awaited and is_coroutine_function(value):
+        raise TypeError(
+            f"{name} cannot be a coroutine function (async def): OpenSSL cannot wait there. Use a "
+            f"plain function"
+        )
     return value

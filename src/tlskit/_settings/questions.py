@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from .._context import SSLContext
     from .._hello import ClientHello
 
-MessageCallback = Callable[..., object]
 HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
 
 _KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
@@ -62,7 +61,7 @@ class QuestionSettings:
         if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise ValueError("client_hello_callback cannot be set on TLS_CLIENT context")
         self._settings.change(
-            client_hello_callback=callback_or_none(callback, "client_hello_callback")
+            client_hello_callback=callback_or_none(callback, "client_hello_callback", awaited=True)
         )
 
     @property
@@ -120,25 +119,6 @@ class QuestionSettings:
             return server_name_callback(connection, self._encode_hostname(name), context)
 
         self.sni_callback = with_encoded_name
-
-    @property
-    def _msg_callback(self) -> MessageCallback | None:
-        """Called with every protocol message: `_msg_callback(connection, direction, version,
-        content_type, msg_type, data)`.
-
-        For looking at handshakes, under the stdlib's name and with its arguments. The direction is
-        "read" or "write"; the numbers are members of the stdlib's enumerations where these know
-        them; what it raises comes out of the operation. It runs inside that operation, and holds
-        for connections made later.
-        """
-        callback: MessageCallback | None = self._settings["message_callback"]
-        return callback
-
-    @_msg_callback.setter
-    def _msg_callback(self, callback: MessageCallback | None) -> None:
-        if callback is not None and not callable(callback):
-            raise TypeError(f"{callback} is not callable.")
-        self._settings.change(message_callback=callback)
 
     @property
     def keylog_filename(self) -> Any:

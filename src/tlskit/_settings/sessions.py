@@ -418,7 +418,7 @@ class ContextSessions:
 
     @on_get.setter
     def on_get(self, callback: OnGet | None) -> None:
-        self._settings.change_sessions(on_get=callback_or_none(callback, "on_get"))
+        self._settings.change_sessions(on_get=callback_or_none(callback, "on_get", awaited=True))
 
     @property
     def on_remove(self) -> OnRemove | None:

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from .sessions import SessionSettings
 
 
+#: Callbacks whose exceptions may come out of any operation.
+LOOKS_ON = ("message_callback", "keylog_callback", "state_callback", "alert_callback")
+
+
 class State:
     """One state of a context.
 
@@ -58,13 +62,12 @@ class State:
     """
 
     __slots__ = (
-        "__weakref__", "_before", "_core", "awaited", "busy", "by_key", "caches",
-        "callback_timeout", "checks_hostname", "choice", "client_cache",
-        "client_hello_callback", "compares_name", "core",
-        "id_context", "keeps_sessions", "keyring", "max_early_data", "message_callback",
-        "policy", "psk_client",
-        "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions",
-        "settings", "shows_certificate", "sni_callback", "softens", "used", "verifies",
+        "__weakref__", "_before", "_core", "alert_callback", "alpn_callback", "awaited", "busy",
+        "by_key", "caches", "callback_timeout", "checks_hostname", "choice", "client_cache",
+        "client_hello_callback", "compares_name", "core", "id_context", "keeps_sessions",
+        "keylog_callback", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
+        "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions", "settings",
+        "shows_certificate", "sni_callback", "softens", "state_callback", "used", "verifies",
         "verify_callback", "verify_each",
         "watches_sessions",
     )  # fmt: skip
@@ -153,6 +156,10 @@ class State:
         self.shows_certificate: bool = bool(settings["credentials"])
         self.sni_callback: Any = settings["sni_callback"]
         self.client_hello_callback: Any = settings["client_hello_callback"]
+        self.alpn_callback: Any = settings["alpn_callback"]
+        self.keylog_callback: Any = settings["keylog_callback"]
+        self.state_callback: Any = settings["state_callback"]
+        self.alert_callback: Any = settings["alert_callback"]
         self.callback_timeout: float | None = settings["callback_timeout"]
         self.awaited: tuple[tuple[str, ...], tuple[str, ...]] = awaited(settings)
         self.verify_callback: Any = settings["verify_callback"]
@@ -175,7 +182,7 @@ class State:
         self.watches_sessions: bool = (
             self.sessions.watched(self.role)
             or self.sessions.on_remove is not None
-            or self.message_callback is not None
+            or any(settings[name] is not None for name in LOOKS_ON)
         )
         self.keeps_sessions: bool = (
             self.watches_sessions or self.client_cache.automatic or self.server_cache.external

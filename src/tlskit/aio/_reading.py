@@ -169,6 +169,10 @@ class ReadingTransport(WritingTransport):
         """Look for what else a read has left to do."""
         if self._state is LOST:
             return
+        error, self._channel.late_error = self._channel.late_error, None
+        if error is not None:  # of a callback; the bytes came first
+            self._read_failed(error)
+            return
         if self._channel.again and self.is_reading():
             self._read_soon()
         self._after_receive()
@@ -208,7 +212,4 @@ class ReadingTransport(WritingTransport):
         self._fatal_error(error, "Fatal read error on TLS transport")
 
     def close(self) -> None:
-        raise NotImplementedError
-
-    def _fatal_error(self, error: BaseException, message: str = "") -> None:
         raise NotImplementedError

@@ -151,6 +151,9 @@ class WritingTransport(_Flow):
                 self._wait_with(data)
         except OSError as error:
             self._write_failed(error)
+        raised, self._channel.late_error = self._channel.late_error, None
+        if raised is not None:
+            self._fatal_error(raised, "Fatal error: a callback of the context failed.")
 
     def _wait_with(self, data: Any) -> None:
         """`data` has not all gone: the rest of it has to wait, or what was encrypted of it does."""
@@ -225,4 +228,7 @@ class WritingTransport(_Flow):
         raise NotImplementedError
 
     def _write_failed(self, error: OSError) -> None:
+        raise NotImplementedError
+
+    def _fatal_error(self, error: BaseException, message: str = "") -> None:
         raise NotImplementedError

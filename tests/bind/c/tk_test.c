@@ -57,6 +57,24 @@ int tk_py_message(void *handle, int sent, int version, int content_type, const v
     return 0;
 }
 
+int tk_py_alpn(void *handle, const void *offered, size_t size, const char *name)
+{
+    (void)handle, (void)offered, (void)size, (void)name;
+    return 0;
+}
+
+int tk_py_keylog(void *handle, const char *line)
+{
+    (void)handle, (void)line;
+    return 0;
+}
+
+int tk_py_state(void *handle, int event, int value, const char *words)
+{
+    (void)handle, (void)event, (void)value, (void)words;
+    return 0;
+}
+
 void check_that(int true, const char *what, const char *file, int line)
 {
     if (true)
