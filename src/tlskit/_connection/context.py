@@ -1,4 +1,4 @@
-"""What a connection needs of the context that it is made from: SSLContext has this shape."""
+"""Protocols for the parts of an SSLContext that its connections use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other protocols bind themselves to TLS with: channel bindings and exported keys."""
+"""Channel bindings and exported keys, which bind other protocols to a TLS connection."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Exporting:
     _sslobj: Channel | None
 
     def channel_binding(self, kind: ChannelBinding) -> bytes:
-        """Return what an authentication inside this connection binds itself to (SCRAM-PLUS).
+        """Return channel binding data, which binds an authentication to this connection (SCRAM).
 
         Both ends get the same bytes, also on a resumed connection. Unlike `get_channel_binding`,
-        this refuses what is not secure or not defined for this connection.
+        this refuses a binding that is insecure or undefined for this connection.
 
         Args:
-            kind: "tls-exporter" (RFC 9266), the one to prefer; "tls-server-end-point" (RFC 5929,
-                4), a digest of the server's certificate, which PostgreSQL and LDAP servers use;
+            kind: "tls-exporter" (RFC 9266), which is preferred; "tls-server-end-point" (RFC 5929,
+                4), a digest of the server's certificate, which PostgreSQL and LDAP servers use; or
                 "tls-unique" (RFC 5929, 3), for TLS 1.2 and older.
 
         Raises:
-            ValueError: there is no TLS connection yet, the kind is unknown, or this connection has
-                none of that kind; the message says why.
+            ValueError: there is no TLS connection yet, the kind is unknown, or this connection does
+                not have that kind; the message says why.
         """
         channel = self._channel_for_export()
         try:
@@ -45,7 +45,7 @@ class Exporting:
 
     @property
     def channel_binding_types(self) -> tuple[str, ...]:
-        """The kinds of channel binding that this connection has, the best first."""
+        """The kinds of channel binding that this connection has, in order of preference."""
         found = []
         for kind, make in _KINDS.items():
             try:
@@ -61,9 +61,9 @@ class Exporting:
         """Return secret bytes that only the two ends of this connection can compute (RFC 5705).
 
         Args:
-            label: names the use, as registered at IANA or of your own: "EXPERIMENTAL-...".
-            length: how many bytes, 1 to 65535.
-            context: bound into the result. Up to TLS 1.2, None is not the same as b"".
+            label: names the use, either registered at IANA or your own: "EXPERIMENTAL-...".
+            length: the number of bytes, 1 to 65535.
+            context: mixed into the result. Up to TLS 1.2, None differs from b"".
 
         Raises:
             SSLError: OpenSSL refuses the label.
@@ -93,7 +93,7 @@ class Exporting:
         return self._sslobj.finished(peer=True) or None if self._sslobj is not None else None
 
     def client_random(self) -> bytes | None:
-        """Return the 32 random bytes of the ClientHello: what a key log names a connection by.
+        """Return the 32 random bytes of the ClientHello, which identify a connection in a key log.
 
         None before the handshake has begun. Corresponds to SSL_get_client_random(3).
         """
@@ -135,7 +135,7 @@ def _end_point(channel: Channel) -> bytes:
         peer = channel.peer()
         der = None if peer is None else peer.der
     if der is None:
-        raise ValueError("tls-server-end-point needs a server certificate, and none was shown")
+        raise ValueError("tls-server-end-point needs a server certificate, and none was sent")
     digest = Certificate.from_der(der).end_point
     if digest is None:
         raise ValueError(
@@ -146,7 +146,7 @@ def _end_point(channel: Channel) -> bytes:
 
 
 def _own_certificate(channel: Channel) -> bytes | None:
-    """What the client has been shown: in a resumption, by the handshake that made the session."""
+    """The server's certificate, in a resumption from the handshake that made the session."""
     info = channel.info if channel.session_reused else None
     if info is not None and info.certificate_chain:
         return info.certificate_chain[0]

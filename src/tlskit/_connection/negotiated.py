@@ -1,5 +1,5 @@
-"""What SSLSocket and SSLObject have in common: everything that is asked of a connection, and
-nothing that moves bytes.
+"""What SSLSocket and SSLObject have in common: all queries about a connection, and nothing that
+moves bytes.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CHANNEL_BINDING_TYPES = ["tls-unique"]
 
 
 class _CertificateBytes(bytes):
-    """DER of a certificate that also answers as the stdlib's private Certificate does: before
-    Python 3.13, truststore asks it to.
+    """DER of a certificate that also has the methods of the stdlib's private Certificate, which
+    truststore calls before Python 3.13.
     """
 
     __slots__ = ()
@@ -38,9 +38,8 @@ def _chain(ders: list[bytes]) -> list[bytes]:
 
 
 class Negotiated(Exporting, Observing, Rekeying):
-    """The questions. Before a connection exists they answer None. They do not block, and any thread
-    may ask them. While a renegotiation is under way (up to TLS 1.2), they tell of the handshake
-    before it.
+    """The queries. Before there is a connection they return None. They do not block, and any thread
+    may call them. During a renegotiation (up to TLS 1.2), they refer to the previous handshake.
     """
 
     _sslobj: Channel | None
@@ -60,10 +59,10 @@ class Negotiated(Exporting, Observing, Rekeying):
             binary_form: True for DER; False for a dictionary of its fields.
 
         Returns:
-            None when the peer showed none; an empty dictionary when it was not verified.
+            None if the peer sent none; an empty dictionary if it was not verified.
 
         Raises:
-            ValueError: the handshake has not been made yet.
+            ValueError: the handshake has not been completed yet.
         """
         return self._channel().getpeercert(binary_form)
 
@@ -71,16 +70,16 @@ class Negotiated(Exporting, Observing, Rekeying):
         """Return the chain that was verified, in DER, from the peer's certificate to the trust
         anchor.
 
-        On a resumed connection, in which nothing is verified, the chain from the handshake that
-        made the session; empty when that is not known (a session from bare DER, or a chain that was
-        too long for a server's ticket). Without verification, the chain as it was sent. Corresponds
-        to SSL_get0_verified_chain(3).
+        On a resumed connection, where nothing is verified, this is the chain from the handshake
+        that made the session; it is empty if that is not known (a session from plain DER, or a
+        chain that was too long for a server's ticket). Without verification, it is the chain as it
+        was sent. Corresponds to SSL_get0_verified_chain(3).
         """
         return _chain(self._channel().chain(verified=True))
 
     def get_unverified_chain(self) -> list[bytes]:
-        """Return the chain as the peer sent it, in DER, its own certificate first; after a
-        resumption too.
+        """Return the chain as the peer sent it, in DER, its own certificate first; also after a
+        resumption.
 
         Corresponds to SSL_get_peer_cert_chain(3).
         """
@@ -89,8 +88,8 @@ class Negotiated(Exporting, Observing, Rekeying):
     # -- what was agreed on ------------------------------------------------------------------------
 
     def version(self) -> str | None:
-        """Return the protocol version, "TLSv1.3" for one; None before the handshake. Corresponds to
-        SSL_get_version(3).
+        """Return the protocol version, such as "TLSv1.3", or None before the handshake. Corresponds
+        to SSL_get_version(3).
         """
         return self._sslobj.version() if self._sslobj is not None else None
 
@@ -107,22 +106,21 @@ class Negotiated(Exporting, Observing, Rekeying):
         return self._sslobj.shared_ciphers() if self._sslobj is not None else None
 
     def group(self) -> str | None:
-        """Return the name of the key exchange group, "x25519" for one, or None. Corresponds to
+        """Return the name of the key exchange group, such as "x25519", or None. Corresponds to
         SSL_get_negotiated_group(3).
         """
         return self._sslobj.group() if self._sslobj is not None else None
 
     @property
     def psk_identity(self) -> str | None:
-        """Whose pre-shared key authenticated this connection, on either side; None where
+        """The identity whose pre-shared key authenticated this connection, on either side; None if
         certificates did, and before the handshake is complete. Corresponds to
         SSL_get_psk_identity(3).
         """
         return None if self._sslobj is None else self._sslobj.psk_identity()
 
     def client_sigalg(self) -> str | None:
-        """Return the algorithm that the client has signed with, or None where it showed no
-        certificate.
+        """Return the algorithm that the client signed with, or None if it sent no certificate.
 
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
 
@@ -132,7 +130,7 @@ class Negotiated(Exporting, Observing, Rekeying):
         return self._sslobj.client_sigalg() if self._sslobj is not None else None
 
     def server_sigalg(self) -> str | None:
-        """Return the algorithm that the server has signed with, or None. See `client_sigalg`."""
+        """Return the algorithm that the server signed with, or None. See `client_sigalg`."""
         return self._sslobj.server_sigalg() if self._sslobj is not None else None
 
     def compression(self) -> str | None:
@@ -142,26 +140,26 @@ class Negotiated(Exporting, Observing, Rekeying):
         return self._sslobj.compression() if self._sslobj is not None else None
 
     def selected_alpn_protocol(self) -> str | None:
-        """Return the application protocol that was agreed on, or None. Corresponds to
+        """Return the negotiated application protocol (ALPN), or None. Corresponds to
         SSL_get0_alpn_selected(3).
         """
         return self._sslobj.selected_alpn_protocol() if self._sslobj is not None else None
 
     def selected_npn_protocol(self) -> None:
-        """Return None: the predecessor of ALPN is gone from OpenSSL."""
+        """Return None: OpenSSL no longer has NPN, the predecessor of ALPN."""
         warnings.warn("ssl NPN is deprecated, use ALPN instead", DeprecationWarning, stacklevel=2)
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        """Return channel binding data as the stdlib does, or None when there is none yet.
+        """Return channel binding data as the stdlib does, or None if there is none yet.
 
-        With TLS 1.3, "tls-unique" is not defined, and what this returns is not unique to the
-        connection's keys in a way that has been studied. Use `channel_binding`.
+        With TLS 1.3, "tls-unique" is not defined, and the result of this method is not known to be
+        unique to the connection's keys. Use `channel_binding` instead.
 
         Args:
-            cb_type: "tls-unique" (RFC 5929, 3), the only one so far.
+            cb_type: "tls-unique" (RFC 5929, 3), the only one that the stdlib has.
 
         Raises:
-            ValueError: another type was asked for.
+            ValueError: any other type.
         """
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
@@ -186,42 +184,43 @@ class Negotiated(Exporting, Observing, Rekeying):
     def session(self) -> SSLSession | None:
         """The session of this connection; None before there is one.
 
-        With TLS 1.3 it can be resumed from the first read on, when the ticket has come. Set one
-        before the handshake to resume from it; it is offered only to the server name and under the
-        verification policy that it was made with, and otherwise the handshake is a full one.
+        With TLS 1.3 it can be resumed after the first read, which receives the ticket. Set one
+        before the handshake to resume it. It is offered only for the server name and under the
+        verification policy that it was made with; otherwise the handshake is a full one.
 
         Raises:
             TypeError: the value is not a tlskit SSLSession.
-            ValueError: it belongs to another context, or this is a server, or the handshake has
-                been made.
+            ValueError: it belongs to another context, this is a server, or the handshake has been
+                made already.
         """
         return self._sslobj.session if self._sslobj is not None else None
 
     @property
     def session_reused(self) -> bool | None:
-        """Whether the handshake resumed a session; of several, the first, as `resumption`.
+        """Whether the handshake resumed a session. After a renegotiation, it still refers to the
+        first handshake, as `resumption` does.
 
-        Corresponds to SSL_session_reused(3), which tells of the last.
+        Corresponds to SSL_session_reused(3), which refers to the last one.
         """
         return self._sslobj.session_reused if self._sslobj is not None else None
 
     @property
     def resumption(self) -> Resumption | None:
-        """Why the handshake resumed a session, or did not; None until it is complete.
+        """Whether the handshake resumed a session, and why not; None until it is complete.
 
-        A `Resumed`, which is true, or a `NotOffered` or `Refused`, which are not and have a
-        `reason`.
+        The value is a `Resumed`, which is true, or a `NotOffered` or `Refused`, which are false and
+        have a `reason`.
         """
         return self._sslobj.resumption if self._sslobj is not None else None
 
     def verify_client_post_handshake(self) -> None:
-        """Ask a TLS 1.3 client for its certificate, now that the handshake is over (RFC 8446,
-        4.6.2).
+        """Ask a TLS 1.3 client for its certificate after the handshake (RFC 8446, 4.6.2).
 
-        The answer comes with a later read. Corresponds to SSL_verify_client_post_handshake(3).
+        The reply arrives with a later read. Corresponds to SSL_verify_client_post_handshake(3).
 
         Raises:
-            SSLError: this is a client, the version is not TLS 1.3, or the client did not offer it.
+            SSLError: this is a client, the version is not TLS 1.3, or the client does not support
+                it.
             ValueError: there is no TLS connection.
         """
         if self._sslobj is None:
@@ -237,6 +236,6 @@ class Negotiated(Exporting, Observing, Rekeying):
         return self._sslobj
 
     def _waiting_time(self) -> float | None:
-        """How many seconds an operation may wait: a socket's time-out; without a socket, none."""
+        """How many seconds an operation may wait: the socket's timeout, or 0 without a socket."""
         gettimeout = getattr(self, "gettimeout", None)
         return 0.0 if gettimeout is None else gettimeout()

@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 
 class SSLObject(EarlyData, stdlib.SSLObject):
-    """One side of a TLS connection whose bytes somebody else carries. `SSLContext.wrap_bio` makes
-    it.
+    """One side of a TLS connection without a network, made by `SSLContext.wrap_bio`.
 
-    No call blocks: where bytes are missing it raises SSLWantReadError. What it wants sent is in the
-    outgoing BIO after every call, also after one that failed (an alert).
+    No call blocks: if it needs more bytes, it raises SSLWantReadError. After every call, even a
+    failed one (an alert), the outgoing BIO holds what is to be sent.
     """
 
     _sslobj: Channel
@@ -52,8 +51,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):
                 server_hostname=server_hostname, session=session, context=context,
             )  # fmt: skip
         channel = self._sslobj
-        # What nobody has overridden is the channel's own: that saves a call each, and a frame that
-        # an SSLWantReadError passes.
+        # Methods that no subclass has overridden are taken from the channel: that saves a call, and
+        # a frame for an SSLWantReadError to pass.
         if cls is SSLObject or (cls.read is SSLObject.read and cls.write is SSLObject.write):
             self.read, self.write = channel.read, channel.write  # type: ignore[method-assign]
         if cls is SSLObject or cls.do_handshake is SSLObject.do_handshake:
@@ -79,8 +78,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session of this connection, or None. Set one before the handshake to resume from it.
-        See `Negotiated.session`.
+        """The session of this connection, or None. Set one before the handshake to resume it. See
+        `Negotiated.session`.
         """
         return self._sslobj.session
 
@@ -95,23 +94,24 @@ class SSLObject(EarlyData, stdlib.SSLObject):
 
     @property
     def server_hostname(self) -> str | None:
-        """The server name that was given, as it was sent."""
+        """The server name that was passed, as it was sent."""
         return self._sslobj.server_hostname
 
     @property
     def session_reused(self) -> bool:
-        """Whether the handshake resumed a session; of several, the first, as `resumption`.
+        """Whether the handshake resumed a session. After a renegotiation, it still refers to the
+        first handshake, as `resumption` does.
 
-        Corresponds to SSL_session_reused(3), which tells of the last.
+        Corresponds to SSL_session_reused(3), which refers to the last one.
         """
         return self._sslobj.session_reused
 
     def do_handshake(self) -> None:
-        """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3).
+        """Make the handshake, or continue it. Corresponds to SSL_do_handshake(3).
 
         Raises:
-            SSLWantReadError: bytes of the peer are needed first.
-            SSLError: it failed; the connection is of no more use.
+            SSLWantReadError: more bytes from the peer are needed.
+            SSLError: it failed; the connection cannot be used any more.
         """
         self._sslobj.do_handshake()
 
@@ -122,13 +122,13 @@ class SSLObject(EarlyData, stdlib.SSLObject):
     @overload
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
-        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
-        the peer's data.
+        """Read up to `len` bytes. Returns bytes, or a count if a buffer is given; b"" or 0 at the
+        end of the peer's data.
 
-        Corresponds to SSL_read_ex(3), but reads over the borders of records.
+        Corresponds to SSL_read_ex(3), but one call may read from several records.
 
         Raises:
-            SSLWantReadError: nothing has come yet.
+            SSLWantReadError: no data is available yet.
             SSLEOFError: the transport ended without close_notify.
         """
         return self._sslobj.read(len, buffer)
@@ -138,14 +138,13 @@ class SSLObject(EarlyData, stdlib.SSLObject):
         return self._sslobj.write(data)
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Between the
-        stdlib's MemoryBIOs, at least 1 while a read would find something without the network.
-        Corresponds to SSL_pending(3).
+        """Return how many decrypted bytes are ready to be read. With the stdlib's MemoryBIOs, it is
+        at least 1 while a read would succeed without the network. Corresponds to SSL_pending(3).
         """
         return self._sslobj.pending()
 
     def unwrap(self) -> None:
-        """Send close_notify, and take the peer's; data that still comes before it is discarded.
+        """Send close_notify and receive the peer's; data that comes before it is discarded.
         Corresponds to SSL_shutdown(3).
 
         Raises:

@@ -1,5 +1,5 @@
-"""What a connection shows beside what was negotiated: the verdict on the peer, the authorities that
-a server names, alerts, counters, and which side has closed.
+"""Facts about a connection beyond what was negotiated: the verdict on the peer, the authorities
+that a server accepts, alerts, counters, and which side has closed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ Name = tuple[tuple[tuple[str, str], ...], ...]
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """The verdict on a peer's certificate: true when it passed.
+    """The verdict on a peer's certificate. It is true if the certificate passed.
 
     Attributes:
-        code: OpenSSL's `X509_V_` number; 0 when nothing was wrong.
-        message: the same in OpenSSL's words.
-        checked: whether there was a certificate to look at, in this handshake or in the one that
+        code: OpenSSL's `X509_V_` number; 0 for success.
+        message: OpenSSL's description of it.
+        checked: whether there was a certificate to verify, in this handshake or in the one that
             made the session.
-        depth: where in the chain the certificate with that error is, 0 being the peer's own; None
-            where nothing is wrong, or where it is not known.
+        depth: the position in the chain of the certificate with the error, 0 for the peer's own;
+            None without an error, or if it is not known.
     """
 
     code: int
@@ -44,7 +44,7 @@ class VerifyResult:
 
     @property
     def name(self) -> str:
-        """OpenSSL's name of the error, "CERT_HAS_EXPIRED" for one; "OK" when there is none."""
+        """OpenSSL's name for the error, such as "CERT_HAS_EXPIRED"; "OK" without one."""
         return error_name(self.code)
 
     def __bool__(self) -> bool:
@@ -90,12 +90,12 @@ class Observing:
 
     @property
     def verify_result(self) -> VerifyResult | None:
-        """The verdict on the peer's certificate, also where verification is off; None before the
+        """The verdict on the peer's certificate, even if verification is off; None before the
         handshake is complete.
 
-        With CERT_NONE a client's handshake goes on whatever comes of the verification, and this
-        tells what that was; so it does under `verify_errors = "report"`, and where `verify_each`
-        has accepted an error. The name is checked only with `check_hostname`. Corresponds to
+        With CERT_NONE, a client's handshake continues whatever the result of verification, which is
+        here. The same is true with `verify_errors = "report"`, and if `verify_each` has accepted an
+        error. The name is checked only with `check_hostname`. Corresponds to
         SSL_get_verify_result(3).
         """
         channel = self._sslobj
@@ -110,8 +110,8 @@ class Observing:
 
     @property
     def client_ca_names(self) -> tuple[Name, ...]:
-        """A client: the authorities from which the server accepts client certificates, each as
-        `getpeercert()` shows an issuer; empty when it named none or did not ask.
+        """On a client, the authorities whose client certificates the server accepts, each as
+        `getpeercert()` shows an issuer; empty if it named none or did not ask.
 
         Corresponds to SSL_get0_peer_CA_list(3).
         """
@@ -129,22 +129,22 @@ class Observing:
 
     @property
     def alert_sent(self) -> Any:
-        """The fatal alert that this side sent, with its RFC name in `.name`; None: none."""
+        """The fatal alert that this side sent, with its RFC name in `.name`, or None."""
         return None if self._sslobj is None else alert_of(self._sslobj.alerts()[0])
 
     @property
     def alert_received(self) -> Any:
-        """The fatal alert that the peer sent, with its RFC name in `.name`; None: none."""
+        """The fatal alert that the peer sent, with its RFC name in `.name`, or None."""
         return None if self._sslobj is None else alert_of(self._sslobj.alerts()[1])
 
     @property
     def bytes_sent(self) -> int:
-        """How many bytes have gone out on the wire, handshake included."""
+        """How many bytes were sent on the wire, including the handshake."""
         return 0 if self._sslobj is None else self._sslobj.facts().bytes_written
 
     @property
     def bytes_received(self) -> int:
-        """How many bytes have come from the wire, handshake included."""
+        """How many bytes were received from the wire, including the handshake."""
         return 0 if self._sslobj is None else self._sslobj.facts().bytes_read
 
     @property
@@ -179,11 +179,11 @@ class Observing:
         return None if self._sslobj is None else self._sslobj.state()
 
     def close_notify(self) -> None:
-        """Send close_notify: this side will send no more. What the peer still sends can be read.
+        """Send close_notify: this side will send no more, but can still read.
 
-        A half-close, as `shutdown(SHUT_WR)` is on a plain socket. With TLS 1.2 most peers answer
-        with a close_notify of their own at once. It waits for room in the socket at most. Again, it
-        does nothing. Corresponds to SSL_shutdown(3).
+        This is a half-close, like `shutdown(SHUT_WR)` on a plain socket. With TLS 1.2, most peers
+        reply with their own close_notify at once. The call waits for room in the socket, but never
+        for the peer's reply. A second call does nothing. Corresponds to SSL_shutdown(3).
 
         Raises:
             SSLWantWriteError: the socket is non-blocking and full: call it again.
@@ -193,15 +193,13 @@ class Observing:
 
     @property
     def close_notify_sent(self) -> bool:
-        """Whether this side has said that it will send no more. Corresponds to
-        SSL_get_shutdown(3).
-        """
+        """Whether this side has sent close_notify. Corresponds to SSL_get_shutdown(3)."""
         sent: int = CONST.SSL_SENT_SHUTDOWN
         return self._sslobj is not None and bool(self._sslobj.facts().shutdown & sent)
 
     @property
     def close_notify_received(self) -> bool:
-        """Whether the peer has said that it will send no more. An end of the transport does not
-        count: an attacker on the network can cause one.
+        """Whether the peer has sent close_notify. An end of the transport does not count: an
+        attacker on the network can cause one.
         """
         return self._sslobj is not None and self._sslobj.parted()

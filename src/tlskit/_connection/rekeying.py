@@ -1,4 +1,4 @@
-"""New keys for a connection that is under way: renegotiation up to TLS 1.2, key updates in 1.3."""
+"""New keys for an open connection: renegotiation up to TLS 1.2, key updates in TLS 1.3."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Rekeying:
-    """Methods of SSLSocket and SSLObject. Threads may read and write meanwhile."""
+    """Methods of SSLSocket and SSLObject. Other threads may read and write meanwhile."""
 
     _sslobj: Channel | None
     _open_channel: Callable[[], Channel]
@@ -21,16 +21,16 @@ class Rekeying:
     def renegotiate(self) -> None:
         """Make another handshake on this connection (TLS 1.2 or below).
 
-        A client returns when it is complete; application data that comes meanwhile fails it. A
-        server sends its request and returns; the client answers while the server reads. Peers
-        refuse by default: an OpenSSL server needs `OP_ALLOW_CLIENT_RENEGOTIATION`. To refuse on
-        this side, set `OP_NO_RENEGOTIATION` in `context.options`. Corresponds to
-        SSL_renegotiate(3).
+        On a client, this returns when the handshake is complete; application data that arrives
+        meanwhile makes it fail. A server only sends its request; the client replies while the
+        server reads. Peers refuse by default: an OpenSSL server needs
+        `OP_ALLOW_CLIENT_RENEGOTIATION`. To refuse on this side, set `OP_NO_RENEGOTIATION` in
+        `context.options`. Corresponds to SSL_renegotiate(3).
 
         Raises:
             SSLError: the peer refuses, or the handshake fails.
-            SSLWantReadError: the transport does not wait: call `do_handshake` once the peer has
-                answered.
+            SSLWantReadError: the transport is non-blocking: call `do_handshake` once the peer has
+                replied.
             ValueError: there is no connection with a complete handshake, or it is TLS 1.3, which
                 has `key_update` instead.
         """
@@ -41,23 +41,23 @@ class Rekeying:
 
     @property
     def renegotiations(self) -> int:
-        """How many handshakes this connection has made after the first, whichever side asked for
-        them.
+        """How many handshakes this connection has made after the first, at either side's
+        request.
         """
         return 0 if self._sslobj is None else self._sslobj.renegotiations()
 
     def key_update(self, *, request_peer: bool = False) -> None:
-        """Send with new keys from now on (TLS 1.3; RFC 8446, 4.6.3).
+        """Use new keys for sending from now on (TLS 1.3; RFC 8446, 4.6.3).
 
-        OpenSSL changes them by itself before a key has been used too often, so this is for
-        protocols that ask for it.
+        OpenSSL does this automatically before a key has been used too often, so it is only needed
+        for protocols that demand it.
 
         Args:
             request_peer: ask the peer to change its keys too.
 
         Raises:
-            ValueError: there is no connection with a complete handshake, or it is not TLS 1.3: up
-                to TLS 1.2 there is `renegotiate`.
+            ValueError: there is no connection with a complete handshake, or it is not TLS 1.3; up
+                to TLS 1.2, use `renegotiate`.
 
         Corresponds to SSL_key_update(3).
         """

@@ -1,8 +1,8 @@
 """SSLSocket: TLS over a socket.
 
-Threads may share one: one may read while another writes and a third closes. `close` ends what the
-others are in with EBADF, and returns when they have left. A connection that is not there (not yet,
-or no longer) makes it a plain socket, as in the stdlib.
+Threads may share one: one may read while another writes and a third closes. `close` fails the
+others' calls with EBADF, and returns when they have returned. Without a TLS connection (before it,
+or after `unwrap`), it acts as a plain socket, as in the stdlib.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _read, _write = Channel.read, Channel.write
 
 
 class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
-    """A socket with TLS in it. `SSLContext.wrap_socket` makes it."""
+    """A socket with TLS, made by `SSLContext.wrap_socket`."""
 
     _sslobj: Channel | None
     _context: SSLContext
@@ -120,7 +120,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
                 raise
         else:
             return True
-        # Bytes that came before the connection was gone must not pass for bytes that came through
+        # Bytes received before the connection was lost must not be taken for bytes received over
         # TLS.
         self.setblocking(False)
         try:
@@ -188,8 +188,8 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session of this connection, or None. Set one before the handshake to resume from it.
-        See `Negotiated.session`.
+        """The session of this connection, or None. Set one before the handshake to resume it. See
+        `Negotiated.session`.
         """
         return self._sslobj.session if self._sslobj is not None else None
 
@@ -211,8 +211,8 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
             SSLWantReadError, SSLWantWriteError: the socket is non-blocking; call again when it is
                 ready.
             TimeoutError: the socket's timeout has passed.
-            SSLCertVerificationError: the peer's certificate did not pass.
-            SSLError: it failed otherwise.
+            SSLCertVerificationError: the peer's certificate failed verification.
+            SSLError: the handshake failed for another reason.
         """
         self._check_connected()
         timeout = self.gettimeout()
@@ -236,9 +236,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         self._real_connect(addr, connect_ex=False)
 
     def connect_ex(self, addr: Any) -> int:
-        """Like `connect`, but return the errno of what went wrong while connecting; 0 when nothing
-        did.
-        """
+        """Like `connect`, but return the errno of a failure to connect, or 0."""
         return self._real_connect(addr, connect_ex=True)
 
     def _real_connect(self, addr: Any, connect_ex: bool) -> int:
@@ -291,13 +289,13 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
     @overload
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
-        """Read up to `len` bytes: bytes, or a count when a buffer is given; nothing at the end of
-        the peer's data.
+        """Read up to `len` bytes. Returns bytes, or a count if a buffer is given; b"" or 0 at the
+        end of the peer's data.
 
-        Corresponds to SSL_read_ex(3), but reads over the borders of records.
+        Corresponds to SSL_read_ex(3), but one call may read from several records.
 
         Raises:
-            SSLWantReadError: the socket is non-blocking, and nothing has come.
+            SSLWantReadError: the socket is non-blocking, and no data is available.
             TimeoutError: the socket's timeout has passed.
             SSLEOFError: the connection ended without close_notify, and `suppress_ragged_eofs` is
                 off.
@@ -327,7 +325,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         return data
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive into a buffer, as many as fit or as `nbytes` says, and return how many came. See
+        """Receive into a buffer, at most `nbytes` if that is not 0. Returns the byte count. See
         `read`.
         """
         if nbytes is None:
@@ -346,10 +344,9 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         return n
 
     def pending(self) -> int:
-        """Return how many bytes can be read from the record that has been decrypted. Corresponds to
-        SSL_pending(3).
+        """Return how many decrypted bytes are ready to be read. Corresponds to SSL_pending(3).
 
-        After `unwrap`: how many plain bytes had been read ahead, behind the peer's close_notify.
+        After `unwrap`: how many plain bytes were read ahead, after the peer's close_notify.
         """
         channel = self._sslobj
         return channel.pending() if channel is not None else len(self._leftover)
@@ -363,18 +360,17 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, data: Buffer) -> int:
-        """Write `data`, and return how many bytes of it went: all, unless the socket is
-        non-blocking.
+        """Write `data`. Returns how many bytes were written: all on a blocking socket.
 
-        When it raises (a timeout, or what a signal's handler raised), repeat it with the same
-        bytes: each is sent once. Until then another write of this thread is refused, as OpenSSL
-        does ("bad write retry"). Threads take turns: a write goes out whole, also when it is
-        repeated, and another thread's waits for it no longer than the timeout says. Corresponds to
-        SSL_write_ex(3).
+        If it raises (a timeout, or an exception from a signal handler), repeat the call with the
+        same bytes; none is sent twice. Until then, other writes of this thread are refused, as by
+        OpenSSL ("bad write retry"). Threads take turns: each write goes out whole, even if it has
+        to be repeated, and other threads' writes wait for it at most as long as the timeout.
+        Corresponds to SSL_write_ex(3).
 
         Raises:
             SSLWantWriteError: the socket is non-blocking and full: call again with the same bytes.
-            TimeoutError: the socket's timeout has passed; how much of it has gone is not known.
+            TimeoutError: the socket's timeout has passed; how much was sent is not known.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
@@ -392,8 +388,8 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         return _write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Send all of `data`. See `write`; on a non-blocking socket, what went before an error is
-        not told.
+        """Send all of `data`. See `write`. After an error on a non-blocking socket, it is not known
+        how many bytes were sent.
         """
         channel = self._sslobj
         if channel is None:
@@ -410,7 +406,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         return None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a file, read and written piece by piece; return how many bytes that were."""
+        """Send a file piece by piece. Returns the number of bytes sent."""
         if self._sslobj is None:
             return socket.sendfile(self, file, offset, count)
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
@@ -418,19 +414,19 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
     # -- the end -----------------------------------------------------------------------------------
 
     def unwrap(self) -> socket:
-        """Send close_notify, wait for the peer's, and return the socket, plain from now on.
+        """Send close_notify, wait for the peer's, and return the socket, from then on without TLS.
         Corresponds to SSL_shutdown(3).
 
-        What the peer sent in the clear after its close_notify can be received from the returned
-        object, also where it had been read ahead together with it: `select` does not show that, but
-        `pending` counts it.
+        Plain bytes that the peer sent after its close_notify can be received from the returned
+        object, even if they were read ahead together with it: `select` does not see those, but
+        `pending` counts them.
 
-        Threads that are in `recv` get what the peer still sends, and b"" at its close_notify.
-        Without such a thread it is discarded, as long as the timeout allows.
+        Threads in `recv` get the data that the peer still sends, and b"" at its close_notify.
+        Without such a thread, that data is discarded.
 
         Raises:
             SSLWantReadError: the socket is non-blocking, and the peer's close_notify has not come.
-            SSLError: the peer has ended without it.
+            SSLError: the peer ended the connection without close_notify.
             ValueError: there is no TLS connection.
         """
         channel = self._sslobj
@@ -442,13 +438,11 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         return wait.restored(self)
 
     def shutdown(self, how: int) -> None:
-        """Shut the socket down without close_notify. What comes is still read through TLS, and
-        nothing goes past it.
-        """
+        """Shut the socket down without close_notify. Incoming data is still read over TLS."""
         socket.shutdown(self, how)
 
     def detach(self) -> int:
-        """Give the descriptor up, without closing it."""
+        """Release the descriptor without closing it, and return it."""
         fd = socket.detach(wait.restored(self))
         self._sslobj = None  # only now: see _real_close
         return fd
@@ -458,8 +452,8 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
         try:
             if channel is not None:
                 channel.close()
-        finally:  # whatever a callback for sessions has raised
-            # Only now: a thread that comes to send meanwhile must not find a plain socket.
+        finally:  # even if a callback for sessions has raised
+            # Only now: another thread must not send through a plain socket meanwhile.
             socket._real_close(self)  # type: ignore[attr-defined]
             self._sslobj = None
 
