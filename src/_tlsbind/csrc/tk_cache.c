@@ -104,7 +104,8 @@ static int is_kept(const tk_conn *c, const SSL *ssl)
 {
     if (c->cache_mode & SSL_SESS_CACHE_NO_INTERNAL_STORE)
         return 0;
-    return SSL_version(ssl) != TLS1_3_VERSION || !SSL_is_server(ssl) || c->cache->tells ||
+    return SSL_version(ssl) != TLS1_3_VERSION || !SSL_is_server(ssl) ||
+           tk_atomic_load32(&c->cache->tells) ||
            SSL_get_options(ssl) & SSL_OP_NO_TICKET ||
            (SSL_get_max_early_data(ssl) > 0 && !(SSL_get_options(ssl) & SSL_OP_NO_ANTI_REPLAY));
 }
@@ -258,7 +259,7 @@ SSL_SESSION *tk_ctx_next_removed(tk_ctx *x)
 void tk_ctx_tell_removed(tk_ctx *x, int on)
 {
     tk_lock(&mutex);
-    x->cache->tells = on;
+    tk_atomic_store32(&x->cache->tells, on);
     tk_unlock(&mutex);
 }
 
