@@ -26,7 +26,7 @@ SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-f
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak hostile valgrind sanitize sanitize-python fuzz stub \
+.PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak hostile valgrind sanitize sanitize-python sanitize-threads fuzz stub \
 	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
@@ -105,6 +105,10 @@ sanitize-python: ## the Python tests of core, sessions, threads and tickets, ove
 	    ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	    $(VENV)-sanitize/bin/python -m pytest -p no:cacheprovider -m 'not slow' \
 	    $(or $(PYTEST_ARGS),tests/core tests/sessions tests/threads tests/tickets)
+
+sanitize-threads: ## the tests of threads, over an extension with gcc's ThreadSanitizer
+	@$(MAKE) --no-print-directory setup VENV=$(VENV)-threads TLSKIT_CFLAGS='-fsanitize=thread -O1 -g' LDFLAGS=-fsanitize=thread
+	@sh tools/tsan.sh $(VENV)-threads/bin/python $(or $(PYTEST_ARGS),tests/threads tests/tickets/test_threads.py)
 
 fuzz: $(VENV)/.built ## what reads bytes of others, for SECONDS each (60), in C and in Python
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh clang
