@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 import tlskit
@@ -478,6 +479,127 @@ def test_critical_extension(root, tmp_path, which):
         "unhandled critical extension",
         "The server's certificate ('leaf') has a critical extension that OpenSSL does not know.",
     )
+
+
+# -- ... and the rules that no CA's software breaks by itself: certificates are made by hand
+
+
+def usage(**on: bool) -> x509.KeyUsage:
+    every = (
+        "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
+        "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+    )  # fmt: skip
+    return x509.KeyUsage(**{name: on.get(name, False) for name in every})
+
+
+def raw_extension(oid: str, body: str) -> x509.UnrecognizedExtension:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes.fromhex(body))
+
+
+BASIC_CONSTRAINTS, ALTERNATIVES = "2.5.29.19", "2.5.29.17"
+
+#: How the leaf is made, OpenSSL's words, and ours.
+ODD_LEAVES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "signing key of no CA": (
+        {"extra": [usage(key_cert_sign=True, digital_signature=True)]},
+        "Key usage keyCertSign invalid for non-CA cert",
+        "may sign certificates by its key usage, but is not a CA's (RFC 5280, 4.2.1.9).",
+    ),
+    "path length of no CA": (
+        {
+            "without": [x509.BasicConstraints],
+            "extra": [raw_extension(BASIC_CONSTRAINTS, "3003020100")],
+        },
+        "Path length invalid for non-CA cert",
+        "has a path length, but is not a CA's (RFC 5280, 4.2.1.9).",
+    ),
+    "path length without signing": (
+        {
+            "without": [x509.BasicConstraints],
+            "extra": [
+                raw_extension(BASIC_CONSTRAINTS, "30060101ff020100"),
+                usage(digital_signature=True),
+            ],
+            "critical": {x509.UnrecognizedExtension: True},
+        },
+        "Path length given without key usage keyCertSign",
+        "has a path length, but may not sign certificates (RFC 5280, 4.2.1.9).",
+    ),
+    "alternative names": (
+        {"names": (), "extra": [raw_extension(ALTERNATIVES, "3000")]},
+        "Empty Subject Alternative Name extension",
+        "has an empty subjectAltName (RFC 5280, 4.2.1.6).",
+    ),
+    "no name at all": (
+        {"names": (), "subject": ""},
+        "Subject name empty",
+        "has an empty subject (RFC 5280, 4.1.2.6).",
+    ),
+}
+
+
+@pytest.mark.parametrize(("how", "words", "hint"), ODD_LEAVES.values(), ids=ODD_LEAVES)
+def test_strict_leaf(root, tmp_path, how, words, hint):
+    shown = issue(tmp_path, "leaf", issuer=root, **how)
+    near = client(root)
+    near.verify_flags |= tlskit.VERIFY_X509_STRICT
+    error, _ = connect(near, serving(shown))
+    expect_rule(error, shown, words, hint)
+
+
+def expect_rule(error: Any, shown: Made, words: str, hint: str) -> None:
+    assert error.verify_message == words
+    check(error, REFUSED + words, "The server's certificate (...) " + hint + STRICT)
+    assert error.certificate == shown.der
+    assert error.verify_depth == 0
+
+
+def test_strict_issuer(root, tmp_path):
+    nameless = authority(tmp_path, "nameless", issuer=root, subject="")
+    shown = issue(tmp_path, "leaf", issuer=nameless)
+    near = client(root)
+    near.verify_flags |= tlskit.VERIFY_X509_STRICT
+    error, _ = connect(near, serving(shown))
+    expect_rule(error, shown, "Issuer name empty", "names no issuer (RFC 5280, 4.1.2.4).")
+
+
+@pytest.mark.parametrize(
+    ("of", "into", "words", "hint"),
+    [
+        (
+            "a003020102",
+            "a003020101",
+            "Using cert extension requires at least X509v3",
+            "has extensions, but is not of version 3 (RFC 5280, 4.1.2.1)." + STRICT,
+        ),
+        (
+            "2a8648ce3d040302",  # the first: inside of what is signed
+            "2a8648ce3d040303",
+            "cert info signature and signature algorithm mismatch",
+            "names two different signature algorithms (RFC 5280, 4.1.1.2)." + STRICT,
+        ),
+    ],
+    ids=["version", "algorithms"],
+)
+def test_strict_bytes(root, tmp_path, of, into, words, hint):
+    """A certificate that is signed as it is, with one thing in it that no CA would write."""
+    made = issue(tmp_path, "leaf", issuer=root)
+    body = made.certificate.tbs_certificate_bytes.replace(bytes.fromhex(of), bytes.fromhex(into), 1)
+    signature = root.private_key.sign(body, ec.ECDSA(hashes.SHA256()))
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+    der = tlv(0x30, body + algorithm + tlv(0x03, b"\0" + signature))
+    made.chain.write_text(stdlib.DER_cert_to_PEM_cert(der))
+    near = client(root)
+    near.verify_flags |= tlskit.VERIFY_X509_STRICT
+    error, _ = connect(near, serving(made))
+    assert error.verify_message == words
+    check(error, REFUSED + words, "The server's certificate (...) " + hint)
+    assert error.certificate == der
+
+
+def tlv(tag: int, body: bytes) -> bytes:
+    size = len(body).to_bytes(2, "big")
+    return bytes([tag, 0x82]) + size + body if len(body) > 127 else bytes([tag, len(body)]) + body
 
 
 # -- what is agreed on -----------------------------------------------------------------------------
