@@ -455,6 +455,7 @@ class Lib:
     TK_VERIFY_REFUSED: int
     TK_VERIFY_AS_IT_IS: int
     TK_VERIFY_ACCEPTED: int
+    TK_VERIFY_LATER: int
     TK_X509_VERSION: int
     TK_X509_SERIAL: int
     TK_X509_NOT_BEFORE: int

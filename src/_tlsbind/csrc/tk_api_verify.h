@@ -5,6 +5,7 @@ enum { TK_VERIFY_HOST = 1, TK_VERIFY_IP = 2 };
 
 /* tk_py_verify_each's answers */
 enum { TK_VERIFY_REFUSED = 0, TK_VERIFY_AS_IT_IS = 1, TK_VERIFY_ACCEPTED = 2 };
+enum { TK_VERIFY_LATER = 2 }; /* tk_py_verify's */
 
 int tk_purpose(const char *name); /* by OpenSSL's short name ("sslserver"); -1: unknown */
 void tk_ctx_set_verify_purpose(tk_ctx *c, int purpose); /* 0: what the role demands */

@@ -152,9 +152,11 @@ int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c)
         tk_door_close(c, error);
     }
     free(chain);
-    if (answer != 1)
+    if (answer != 1 && (answer != TK_VERIFY_LATER || SSL_is_server(c->ssl))) {
         tk_demand_refused(v, c);
-    return answer == 1;
+        answer = 0;
+    }
+    return answer;
 }
 
 void tk_demand_refused(X509_STORE_CTX *v, tk_conn *c)

@@ -8,7 +8,8 @@ int tk_demand_pins(const tk_ctx *x, STACK_OF(X509) *chain); /* whether it has a 
 /* X509_V_OK if the leaf has one of the names that are wanted, and which (to be freed); or why it
    has not */
 int tk_demand_names(const tk_ctx *x, SSL *ssl, X509 *leaf, char **matched);
-/* The last question of all, when a chain has passed: whether Python does not refuse it. */
+/* The last question of all, when a chain has passed: 1: Python does not refuse it;
+   TK_VERIFY_LATER: a client has to wait for the answer. */
 int tk_demand_asked(X509_STORE_CTX *v, tk_conn *c);
 void tk_demand_refused(X509_STORE_CTX *v, tk_conn *c); /* it does */
 

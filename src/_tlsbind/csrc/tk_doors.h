@@ -12,7 +12,7 @@ int tk_py_psk_client(void *handle, const char *hint, char *identity, int identit
 int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int key_room);
 
 /* A peer's chain that has passed verification, in DER and end to end, the leaf first. 1: go on;
-   everything else refuses it. */
+   TK_VERIFY_LATER: a client pauses; everything else refuses it. */
 int tk_py_verify(void *handle, const void *chain, size_t size);
 
 /* One certificate (DER; size 0: it is not there), with its depth and its error (0: none), on the

@@ -180,8 +180,13 @@ enum { REFUSED, PASSED, PAUSED };
 /* A client can wait for Python's answer outside: libssl repeats the whole verification then. */
 static int judged(X509_STORE_CTX *v, tk_conn *c)
 {
-    if (SSL_is_server(c->ssl) || !has_hook(c, TK_HOOK_VERIFY_LATER))
-        return tk_demand_asked(v, c) ? PASSED : REFUSED;
+    int answer = TK_VERIFY_LATER;
+
+    if (c->answered != TK_PAUSE_VERIFY &&
+        (SSL_is_server(c->ssl) || !has_hook(c, TK_HOOK_VERIFY_LATER)))
+        answer = tk_demand_asked(v, c);
+    if (answer != TK_VERIFY_LATER)
+        return answer == 1 ? PASSED : REFUSED;
     switch (tk_pause_ask(c, TK_PAUSE_VERIFY)) {
     case TK_ANSWER_GO_ON:
         return PASSED;

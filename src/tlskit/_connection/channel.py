@@ -9,6 +9,7 @@ against; a session is offered only where its own handshake would have been accep
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from ssl import AlertDescription
 from typing import Any
@@ -33,9 +34,10 @@ from ..errors import SSLError
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
+from .asking import Asking, is_future
 from .checking import CertificateCheck, judge
 from .context import ConnectionContext
-from .pausing import Asking, Pausing, accepts, cannot_await
+from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
 from .watching import Watching
 
@@ -48,7 +50,7 @@ class Channel(Pausing, Watching, Connection):
     __slots__ = (
         "_began", "_chosen_policy", "_context_now", "_name_asked", "_owner", "_port",
         "_resumption", "_state", "_turned_down", "asking", "server_hostname", "server_side",
-        "to_judge",
+        "to_judge", "verdict_later",
     )  # fmt: skip
 
     def __init__(
@@ -84,7 +86,8 @@ class Channel(Pausing, Watching, Connection):
             )  # fmt: skip
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until somebody asks
-        self.to_judge: list[tuple[Any, tuple[bytes, ...]]] = []
+        self.to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
+        self.verdict_later = None
         self.hostname = server_hostname
         self._chosen_policy: ConnectionPolicy | None = None  # until something depends on it
         self._resumption: Strategy = UNDECIDED
@@ -129,6 +132,12 @@ class Channel(Pausing, Watching, Connection):
         """The SSLSocket or SSLObject, or None when it is gone."""
         return self._owner()
 
+    def patience(self) -> float | None:
+        """How many seconds an operation may wait: a blocking socket's time-out."""
+        gettimeout = getattr(self._owner(), "gettimeout", None)
+        seconds: float | None = 0.0 if gettimeout is None else gettimeout()
+        return seconds
+
     @property
     def peer_address(self) -> Any:
         """The address of the other end; None where nobody knows, as over byte queues."""
@@ -170,7 +179,7 @@ class Channel(Pausing, Watching, Connection):
             return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
         return callback(owner, name, self._context_now)
 
-    def on_verify(self, chain: tuple[bytes, ...]) -> None:
+    def on_verify(self, chain: tuple[bytes, ...]) -> bool:
         first, now = self._began.verify_callback, self._state.verify_callback
         owner = self._owner()
         if owner is None:  # the answer may depend on the connection
@@ -181,7 +190,12 @@ class Channel(Pausing, Watching, Connection):
                     raise cannot_await(("verify_callback",))
                 self.to_judge = [*self.to_judge, (callback, chain)]
             elif callback is not None:
-                accepts("verify_callback", callback(owner, chain))
+                answer = callback(owner, chain)
+                if is_future(answer) and not self.server_side and not self.handshake_done:
+                    self.verdict_later = answer
+                else:
+                    accepts("verify_callback", answer)
+        return self.verdict_later is not None
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
         owner = self._owner()
@@ -355,7 +369,7 @@ class Channel(Pausing, Watching, Connection):
         if asking.awaited is not None:
             self.asking = asking
             raise want_read()
-        self.to_judge = []
+        self.to_judge = ()
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)

@@ -12,6 +12,8 @@ Every other connection refuses a coroutine function: over a socket, when it is m
 the first pause, where the peer still gets an alert, and where the TLS of event loops takes and
 reports exceptions. A coroutine that a plain function returns is refused when it comes.
 
+A future of `concurrent.futures` is waited for without an event loop, too (asking.py).
+
 What a callback raises ends the handshake: the peer gets an alert, and the operation raises it. A
 new decision is one more reason in `_core/pauses.py`, a generator here, and, if the callback may be
 `async def`, its name in `_state/awaiting.py`.
@@ -26,6 +28,7 @@ from .._core import pauses
 from .._core.fault import plain_error, want_read
 from .._core.pauses import Steps
 from .._state.awaiting import is_coroutine_function
+from .asking import Asking, not_here
 from .requests import CertificateRequest
 
 if TYPE_CHECKING:
@@ -42,52 +45,12 @@ _ABOUT_RESUMPTION = (pauses.BEFORE, pauses.LOOKUP)
 _NO_SLOTS: tuple[str, ...] = ()  # so that it can stand beside another base with slots
 
 
-class Asking:
-    """A decision that is being made.
-
-    Attributes:
-        awaited: what has to be waited for before it goes on.
-    """
-
-    __slots__ = ("_error", "_steps", "_value", "awaited")
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self.awaited: Any = None
-
-    def give(self, value: Any) -> None:
-        """Take the result of waiting."""
-        self._value, self._error, self.awaited = value, None, None
-
-    def fail(self, error: BaseException) -> None:
-        """What waiting raised."""
-        self._value, self._error, self.awaited = None, error, None
-
-    def run(self, *, may_await: bool) -> int | None:
-        """Go on, to the end or to something that has to be waited for: then `awaited` is set."""
-        while True:
-            error, self._error = self._error, None
-            try:
-                step = self._steps.send(self._value) if error is None else self._steps.throw(error)
-            except StopIteration as end:
-                found: int | None = end.value
-                return found
-            if not hasattr(type(step), "__await__"):
-                self._value = step
-            elif may_await:
-                self.awaited = step
-                return None
-            else:
-                self.fail(_not_here(step))
-
-
 class Pausing:
     """The decisions of a Channel.
 
     Attributes:
         may_await: whether an event loop stands behind the connection.
+        verdict_later: the future that a client's verify_callback has returned; None: none.
         asking: the decision that the handshake waits for; None: none.
     """
 
@@ -103,6 +66,8 @@ class Pausing:
     client_hello: Callable[[], bytes]
     handshake_done: bool
     late_error: BaseException | None
+    patience: Callable[[], float | None]
+    verdict_later: Any
     _context_now: Any
     _name_asked: bool
     _owner: Any
@@ -117,8 +82,11 @@ class Pausing:
                 steps = self._decision(reason)
                 if steps is None:
                     return None
-                asking = Asking(steps)
-            alert = asking.run(may_await=self.may_await and not self.handshake_done)
+                asking = Asking(steps, self._state.callback_timeout)
+            patience = 0.0 if self.may_await else self.patience()
+            alert = asking.run(
+                may_await=self.may_await and not self.handshake_done, patience=patience
+            )
         except BaseException as error:
             if reason in _ABOUT_RESUMPTION:
                 raise
@@ -127,6 +95,8 @@ class Pausing:
             return _INTERNAL_ERROR
         if asking.awaited is not None:
             self.asking = asking
+            if patience != 0.0:
+                raise TimeoutError("the operation timed out while it waited for a callback")
             raise want_read()
         return alert
 
@@ -140,6 +110,8 @@ class Pausing:
         if reason == pauses.CERTIFICATE:
             return self._choose()
         if reason == pauses.VERIFY:
+            if self.verdict_later is not None:
+                return self._wait_for_verdict()
             return self.judge([(self._state.verify_callback, self.chain_to_judge())])
         return self.before_handshake()
 
@@ -163,6 +135,12 @@ class Pausing:
         names, algorithms, types = requested or ([], (), ())
         name = self.facts().server_name
         return CertificateRequest(self.server_side, name, tuple(names), algorithms, types)
+
+    def _wait_for_verdict(self) -> Steps:
+        """A plain verify_callback of a client has returned a future."""
+        future, self.verdict_later = self.verdict_later, None
+        accepts("verify_callback", (yield future))
+        return None
 
     def judge(self, chains: Iterable[tuple[Any, tuple[bytes, ...]]]) -> Steps:
         """Show chains that have passed to callbacks, which raise to refuse them."""
@@ -204,7 +182,7 @@ def accepts(callback: str, answer: Any) -> None:
     if answer is None:
         return
     if hasattr(type(answer), "__await__"):
-        raise _not_here(answer)
+        raise not_here(answer)
     raise TypeError(
         f"{callback} must return None, or raise to refuse the chain, got {type(answer).__name__}"
     )
@@ -235,14 +213,4 @@ def cannot_await(names: tuple[str, ...]) -> TypeError:
         f"tlskit.aio.install() before the event loop makes connections, or make them with "
         f"tlskit.aio.start_server() and the like; for blocking sockets and for wrap_bio(), use a "
         f"plain function"
-    )
-
-
-def _not_here(step: Any) -> TypeError:
-    if hasattr(step, "close"):
-        step.close()  # or Python would warn that nobody has awaited it
-    name = getattr(step, "__qualname__", type(step).__name__)
-    return TypeError(
-        f"a callback has returned an awaitable ({name}), and this connection cannot wait: only the "
-        f"first handshake of a connection of tlskit.aio can (see tlskit.aio.install)"
     )

@@ -104,8 +104,8 @@ def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
     if connection is None:
         return 0
     try:
-        connection.on_verify(tuple(split(bytes(ffi.buffer(chain, size)))))
-        return 1
+        later = connection.on_verify(tuple(split(bytes(ffi.buffer(chain, size)))))
+        return lib.TK_VERIFY_LATER if later else 1
     except BaseException as error:
         _refused(connection, error)
         return 0

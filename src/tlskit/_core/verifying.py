@@ -114,8 +114,11 @@ class ConnectionVerifying:
         """Whether a callback refused a certificate, and raised nothing."""
         return False
 
-    def on_verify(self, chain: tuple[bytes, ...]) -> None:
-        """Shown a chain that has passed verification; raises to refuse it."""
+    def on_verify(self, chain: tuple[bytes, ...]) -> bool:
+        """Shown a chain that has passed verification; raises to refuse it. True: the answer comes
+        later, in the pause VERIFY.
+        """
+        return False
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
         """Shown each certificate on the way, and each error (else 0): REFUSED, AS_IT_IS or

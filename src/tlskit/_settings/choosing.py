@@ -37,7 +37,8 @@ class ChoosingSettings:
         keys; an empty list to show none; or None to show what the context has. Prefer a
         `CertifiedKey`: it is read only once.
 
-        It may be `async def` on connections of `tlskit.aio`, as `client_hello_callback` may. What
+        It may be `async def` on connections of `tlskit.aio`, as `client_hello_callback` may, or
+        return a future of `concurrent.futures`, as `verify_callback` may on a client. What
         it raises comes out of the operation on this connection, and the peer gets an alert. If a
         server's `sni_callback` sets another context, the callback of that one is called.
 

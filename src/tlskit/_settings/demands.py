@@ -95,6 +95,11 @@ class DemandSettings:
         an alert; nothing that it has sent is read before. Every other connection refuses such a
         callback when it is made.
 
+        On a client's connection it may also return a future of `concurrent.futures`, which is
+        completed with None, or with an exception to refuse the chain. A blocking socket waits for
+        it. A connection in memory or over a non-blocking socket says that it wants to read until
+        the future is done: call the operation again then. `callback_timeout` limits this, too.
+
         Raises (when it is set):
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
             TypeError: the value is not callable.

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from .._connection.pausing import Asking
+from .._connection.asking import Asking
 
 
 class Suspension:

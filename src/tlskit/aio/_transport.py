@@ -47,7 +47,7 @@ from asyncio import constants, trsock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._connection.pausing import Asking
+from .._connection.asking import Asking
 from .._connection.stream import StreamChannel, Wire
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
