@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+_CLASSES = ("sslsocket_class", "sslobject_class")
 _ROLES = {
     _SSLMethod.PROTOCOL_TLS: "any",
     _SSLMethod.PROTOCOL_TLS_CLIENT: "client",
@@ -153,6 +154,16 @@ class SSLContext(  # type: ignore[misc]
     @tickets.setter
     def tickets(self, value: object) -> NoReturn:
         raise _is_read_only("tickets", value, hint="to use a keyring, set ctx.tickets.keyring")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _CLASSES:
+            self._settings.refuse_if_frozen()
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        if name in _CLASSES:
+            self._settings.refuse_if_frozen()
+        super().__delattr__(name)
 
     def __repr__(self) -> str:
         role = self._settings.role

@@ -111,7 +111,8 @@ class WholeSettings:
         return made
 
     def freeze(self) -> None:
-        """Refuse all changes of settings from now on; connections and session caches go on.
+        """Refuse all changes of settings from now on, of `sslsocket_class` and `sslobject_class`
+        too; connections and session caches go on.
 
         What changes automatically still does: a keyring rotates, and a directory of authorities is
         checked for each connection. This cannot be undone, but `copy()` returns a context that can

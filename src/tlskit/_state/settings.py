@@ -122,7 +122,7 @@ class Settings(Forked):
             RuntimeError: the settings are frozen.
         """
         with self._lock:
-            self._refuse_if_frozen()
+            self.refuse_if_frozen()
             state = self.now
             judged = sum(TABLE[name].judged for name in values)
             in_place = state is self._draft or not (state.used or state.busy or judged > 1)
@@ -139,7 +139,7 @@ class Settings(Forked):
         raised, never.
         """
         with self._lock:
-            self._refuse_if_frozen()
+            self.refuse_if_frozen()
             if self._draft is not None:  # part of a larger change
                 yield
                 return
@@ -178,7 +178,8 @@ class Settings(Forked):
     def trust(self, store: TrustStore) -> None:
         self.change(trust=store)
 
-    def _refuse_if_frozen(self) -> None:
+    def refuse_if_frozen(self) -> None:
+        """Raise RuntimeError if the settings are frozen."""
         if self.frozen:
             raise RuntimeError(
                 "this context is frozen: its settings cannot be changed; change a copy of it "
