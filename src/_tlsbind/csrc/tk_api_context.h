@@ -19,7 +19,8 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_KEYLOG = 8192,  /* show the lines of the key log */
     TK_HOOK_STATE = 16384,  /* tell of the steps of a handshake, */
     TK_HOOK_ALERT = 32768,  /* and of every alert */
-    TK_HOOK_TIMES = 65536   /* note when a handshake got how far */
+    TK_HOOK_TIMES = 65536,  /* note when a handshake got how far */
+    TK_HOOK_TICKET = 131072 /* ask for data of the user's own, for a ticket */
 };
 
 typedef struct {

@@ -24,6 +24,7 @@
 #include "tk_api_files.h"
 #include "tk_api_export.h"
 #include "tk_api_mem.h"
+#include "tk_api_own.h"
 #include "tk_api_pause.h"
 #include "tk_api_peer.h"
 #include "tk_api_seal.h"

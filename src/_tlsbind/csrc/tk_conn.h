@@ -34,7 +34,7 @@ typedef struct {
 
 /* tk_conn.door */
 enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY,
-       TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE };
+       TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE, TK_DOOR_TICKET };
 
 struct tk_conn {
     SSL *ssl;
@@ -126,6 +126,7 @@ struct tk_conn {
     SSL_SESSION *found;     /* it, from elsewhere */
     /* early data: a client's to send; a server's that has come and was not read */
     tk_queue early;
+    struct tk_app_data *app_data; /* of the ticket that was resumed: tk_app_data.c */
     /* of an operation, where the context has demands: tk_handshake.c, which needs tk_op.c */
     int (*demanding_step)(tk_conn *c, struct tk_op *op);
     uint64_t inside_thread; /* Python is behind a door, called by this thread: libssl must not be */

@@ -1,4 +1,5 @@
 /* How a connection begins and ends, and the small questions that no operation is needed for. */
+#include "tk_app_data.h"
 #include "tk_cache.h"
 #include "tk_fault.h"
 #include "tk_handshake.h"
@@ -68,6 +69,7 @@ static void destroy(tk_conn *c)
     free(c->times);
     tk_trouble_end(c);
     tk_settled_free(c);
+    tk_app_data_free(c);
     tk_ring_free(c->ring);
     tk_cache_free(c->cache);
     tk_mem_part(c->incoming);

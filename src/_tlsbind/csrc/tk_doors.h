@@ -19,6 +19,10 @@ int tk_py_verify(void *handle, const void *chain, size_t size);
    way through a verification. */
 int tk_py_verify_each(void *handle, const void *der, size_t size, int depth, int code);
 
+/* Fills in what a ticket that is being made shall carry, and returns its size; -1: something was
+   raised. */
+int tk_py_ticket(void *handle, void *into, int room);
+
 /* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was
    raised, so wait no more. */
 int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,

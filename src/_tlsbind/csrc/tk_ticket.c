@@ -4,6 +4,7 @@
 #include <openssl/rand.h>
 
 #include "tk_ticket.h"
+#include "tk_app_data.h"
 #include "tk_mark.h"
 #include "tk_ring.h"
 #include "tk_ticket_data.h"
@@ -160,7 +161,7 @@ static int on_ticket_made(SSL *ssl, void *argument)
     SSL_SESSION *s = SSL_get_session(ssl);
 
     (void)argument;
-    if (c != NULL && s != NULL && !tk_mark_put(c, s))
+    if (c != NULL && s != NULL && (!tk_mark_put(c, s) || !tk_app_data_put(c, s)))
         return 0;
     tk_ticket_data_put(ssl);
     return 1;

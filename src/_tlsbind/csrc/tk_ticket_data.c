@@ -10,7 +10,7 @@
        then certificates: kind 1 ('P': of the chain that was sent, 'V': of the verified one, 'B': of
        both), length 4, DER. The client's own is not repeated. Numbers are big-endian. */
 #include "tk_ticket_data.h"
-#include "tk_mark.h"
+#include "tk_app_data.h"
 #include "tk_notes.h"
 #include "tk_records.h"
 
@@ -95,7 +95,7 @@ static void digest_of(X509 *x, uint8_t *into)
 /* Without memory for it, the ticket goes without. */
 static void put_behind_the_mark(SSL_SESSION *session, const sheet *s)
 {
-    size_t mark = tk_mark_size(session), size = 0;
+    size_t mark = tk_app_data_end(session), size = 0;
     uint8_t *all = malloc(mark + s->size);
     void *before = NULL;
 
@@ -213,7 +213,7 @@ static void remember(tk_conn *c, const SSL_SESSION *s)
 
 void tk_ticket_data_take(tk_conn *c, SSL_SESSION *s)
 {
-    size_t mark = tk_mark_size(s), size = 0;
+    size_t mark = tk_app_data_end(s), size = 0;
     void *data = NULL;
 
     if (SSL_SESSION_get0_ticket_appdata(s, &data, &size) && data != NULL && size >= mark)

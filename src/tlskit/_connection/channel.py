@@ -256,6 +256,14 @@ class Channel(Pausing, Watching, Connection):
             self._strategy().key_given()
         return key
 
+    def on_ticket(self) -> bytes | None:
+        """Asked by a server for each ticket: the user's own data in it."""
+        data, owner = self._state.app_data, self._owner()
+        if not callable(data):
+            return data  # type: ignore[no-any-return]
+        found: bytes | None = None if owner is None else data(owner)
+        return found
+
     def get_verified_chain(self) -> list[Certificate] | None:
         """The verified chain as objects: what reaches into `_sslobj` expects."""
         return [Certificate.from_der(der) for der in self.chain(verified=True)] or None

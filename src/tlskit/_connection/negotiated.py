@@ -196,6 +196,14 @@ class Negotiated(Exporting, Observing, Rekeying):
         return self._sslobj.session if self._sslobj is not None else None
 
     @property
+    def ticket_app_data(self) -> bytes | None:
+        """The data that this server put into the ticket that the client has resumed from: see
+        `ctx.tickets.app_data`. None on a full handshake, on a client, and without such data.
+        Corresponds to SSL_SESSION_get0_ticket_appdata(3).
+        """
+        return None if self._sslobj is None else self._sslobj.app_data()
+
+    @property
     def session_reused(self) -> bool | None:
         """Whether the handshake resumed a session. After a renegotiation, it still refers to the
         first handshake, as `resumption` does.

@@ -326,6 +326,12 @@ class Context(Wanted, Negotiation, ContextVerifying):
         while (session := lib.tk_ctx_next_removed(self._ctx)) != ffi.NULL:
             yield Session(session)
 
+    def want_ticket_data(self, on: bool) -> None:
+        """Whether connections are asked for data of the user's own for each ticket. Corresponds to
+        SSL_CTX_set_session_ticket_cb(3).
+        """
+        self._switch(lib.TK_HOOK_TICKET, on)
+
     def set_psk_hint(self, hint: bytes | None) -> None:
         """What a TLS 1.2 server says of the identity that it wants. Corresponds to
         SSL_CTX_use_psk_identity_hint(3).

@@ -98,6 +98,22 @@ def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int
         return _refused(connection, error)
 
 
+@ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_ticket(handle: Any, into: Any, room: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return 0
+    try:
+        data = connection.on_ticket()
+        raw = b"" if data is None else bytes(memoryview(data))
+        if len(raw) > room:
+            raise ValueError(f"the data for a ticket has {len(raw)} bytes: {room} is the limit")
+        ffi.buffer(into, len(raw))[:] = raw
+        return len(raw)
+    except BaseException as error:
+        return _refused(connection, error)
+
+
 @ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
     connection = ffi.from_handle(handle)()

@@ -54,6 +54,12 @@ class Negotiation:
         if not lib.tk_ctx_require_groups(self._ctx, demanded, joined, len(joined)):
             raise MemoryError("there was no memory for the groups that a context requires")
 
+    def set_id_prefix(self, prefix: bytes) -> None:
+        """What a server's session ids begin with; the rest is random. Corresponds to
+        SSL_CTX_set_generate_session_id(3).
+        """
+        lib.tk_ctx_set_id_prefix(self._ctx, prefix, len(prefix))
+
     def want_staple(self, *, wanted: bool, required: bool) -> None:
         """What a client asks of its servers. Corresponds to SSL_set_tlsext_status_type(3)."""
         lib.tk_ctx_want_staple(self._ctx, wanted, required)

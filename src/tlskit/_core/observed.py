@@ -105,6 +105,13 @@ class Observed(Resumable):
         """
         return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
 
+    def app_data(self) -> bytes | None:
+        """A server: the user's own data in the ticket that was resumed. Corresponds to
+        SSL_SESSION_get0_ticket_appdata(3).
+        """
+        found = [data for _, data in listed(lambda out: lib.tk_conn_app_data(self._conn, out))]
+        return found[0] if found else None
+
     def notes(self) -> list[Notes]:
         """What was noted of handshakes: of the one that made the session, and after it of this
         connection's, if that is another.

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from time import time as now
 from typing import TYPE_CHECKING
 
-from _tlsbind import CONST
-
 from .._core.context import Context
 from .._core.session import Session
 from .._resumption.client_cache import ClientCache
@@ -20,6 +18,7 @@ from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
 from ..stores.memory import MemoryStore
 from ..stores.store import SessionStore, check_store
+from .affinity import Affinity
 from .arguments import callback_or_none, whole_number
 from .tickets import session_timeout
 
@@ -33,7 +32,7 @@ OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
 
 
-class ContextSessions:
+class ContextSessions(Affinity):
     """The sessions of one context: the cache, its settings and counters, and callbacks for new
     sessions.
 
@@ -106,23 +105,6 @@ class ContextSessions:
     def timeout(self, seconds: int) -> None:
         number = whole_number(seconds, "a session timeout", most=2**31 - 1)
         self._settings.change_sessions(timeout=number)
-
-    @property
-    def id_context(self) -> bytes:
-        """The session id context: up to 32 bytes, b"Python" by default. Sessions made under one are
-        not resumed under another.
-
-        Corresponds to SSL_CTX_set_session_id_context(3).
-        """
-        return self._value.id_context
-
-    @id_context.setter
-    def id_context(self, value: bytes) -> None:
-        raw = bytes(memoryview(value))
-        most = CONST.SSL_MAX_SID_CTX_LENGTH
-        if len(raw) > most:
-            raise ValueError(f"id_context must have at most {most} bytes, got {len(raw)}")
-        self._settings.change_sessions(id_context=raw)
 
     # -- automatic resumption ----------------------------------------------------------------------
 

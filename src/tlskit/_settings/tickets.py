@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
@@ -12,6 +13,9 @@ from .._tickets.sources import key_from, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+
+_DATA_MOST = 4096  # bytes: with a client's chain beside it, a ClientHello still fits
 
 
 class ContextTickets:
@@ -65,6 +69,42 @@ class ContextTickets:
         self._servers_only()
         number = whole(value, "the number of tickets", 0, 2**31 - 1)
         self._settings.change(num_tickets=number)
+
+    @property
+    def app_data(self) -> bytes | Callable[[Any], bytes | None] | None:
+        """Data of your own that a server puts into each ticket that it makes: bytes, or a function
+        that is called with the connection and returns them; None, unless changed: none.
+
+        The connection that resumes from the ticket has them as `ticket_app_data`. They are
+        encrypted with the ticket, so the client can neither read nor change them; a client that
+        keeps its ticket back can show old ones. At most 4096 bytes; each makes the ClientHello
+        longer. A function that returns None puts nothing in; what it raises fails the handshake and
+        comes out of the operation. A ticket that a resumed connection gets does not inherit the
+        data: return `connection.ticket_app_data` for that. Sessions without tickets (session ids,
+        up to TLS 1.2) have none. Corresponds to SSL_SESSION_set1_ticket_appdata(3).
+
+        Raises (when it is set):
+            TypeError: it is neither bytes nor callable.
+            ValueError: it is longer than 4096 bytes, or the context is a client's.
+        """
+        data: bytes | Callable[[Any], bytes | None] | None = self._settings["app_data"]
+        return data
+
+    @app_data.setter
+    def app_data(self, value: bytes | Callable[[Any], bytes | None] | None) -> None:
+        if value is not None:
+            self._servers_only()
+            if not callable(value):
+                if not isinstance(value, (bytes, bytearray, memoryview)):
+                    raise TypeError(
+                        f"app_data must be bytes, a function or None, got {type(value).__name__}"
+                    )
+                value = bytes(value)
+                if len(value) > _DATA_MOST:
+                    raise ValueError(
+                        f"app_data must have at most {_DATA_MOST} bytes, got {len(value)}"
+                    )
+        self._settings.change(app_data=value)
 
     @property
     def keyring(self) -> TicketKeyring | None:

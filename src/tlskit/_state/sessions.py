@@ -32,6 +32,7 @@ class SessionSettings:
     size: int = 20480  # SSL_SESSION_CACHE_MAX_SIZE_DEFAULT
     timeout: int | None = None  # None: OpenSSL's own for the role
     id_context: bytes = b"Python"  # the stdlib's
+    id_prefix: bytes = b""
     store: SessionStore | None = None
     resume: bool = False
     per_peer: int = MANY
@@ -78,6 +79,7 @@ class SessionSettings:
     def apply(self, core: Context) -> None:
         """Put all of it in force: the one place that does."""
         core.set_id_context(self.id_context)
+        core.set_id_prefix(self.id_prefix)
         core.cache_mode = self.effective_mode
         if self.timeout is not None:
             core.session_timeout = self.timeout

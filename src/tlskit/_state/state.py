@@ -62,7 +62,8 @@ class State:
     """
 
     __slots__ = (
-        "__weakref__", "_before", "_core", "alert_callback", "alpn_callback", "awaited", "busy",
+        "__weakref__", "_before", "_core", "alert_callback", "alpn_callback", "app_data",
+        "awaited", "busy",
         "by_key", "caches", "callback_timeout", "checks_hostname", "choice", "client_cache",
         "client_hello_callback", "compares_name", "core", "id_context", "keeps_sessions",
         "keylog_callback", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
@@ -150,6 +151,7 @@ class State:
         self.checks_hostname: Any = settings["check_hostname"]
         self.compares_name: bool = bool(self.checks_hostname) and not settings["verify_names"]
         self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
+        self.app_data: Any = settings["app_data"]
         self.requires_staple: bool = settings["staple"] == "required"
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
         self.by_key: bool = self.psk_client is not None or self.psk_server is not None

@@ -189,6 +189,7 @@ ROWS: tuple[Row, ...] = (
     Row("num_tickets", None, _set("num_tickets"), judged=True, show=str),
     Row("max_early_data", None, _set("max_early_data"), show=str),
     Row("keyring", None, _keyring, show=show.keyring),
+    Row("app_data", None, _wanted("want_ticket_data"), show=show.secret),
     Row("ticket_keys", None, _set("ticket_keys"), judged=True, show=show.secret),
     Row("client_hello_callback", None, _wanted("want_hello"), show=show.call),
     Row("sni_callback", None, _sni, show=show.call),

@@ -1,0 +1,155 @@
+/* The user's own data in tickets, and at the beginning of session ids.
+
+   A session has one room for such data, inside what a ticket encrypts. It holds the mark of a
+   keyring (tk_mark.c), then the user's data, then what is known of the client's certificate
+   (tk_ticket_data.c). A resumed connection makes another ticket at once, so what came with the old
+   one is put aside before. */
+#include <openssl/rand.h>
+
+#include "tk_app_data.h"
+#include "tk_door.h"
+#include "tk_mark.h"
+#include "tk_records.h"
+#include "tk_settled.h"
+
+static const uint8_t HEAD[3] = { 'T', 'K', 'A' };
+
+enum { BEFORE = sizeof HEAD + 2 }; /* ... and the size, the high byte first */
+
+struct tk_app_data {
+    size_t size;
+    uint8_t bytes[];
+};
+
+/* The user's data in a session; NULL: there is none. */
+static const uint8_t *find(SSL_SESSION *s, size_t *size)
+{
+    size_t mark = tk_mark_size(s), all = 0;
+    uint8_t *data = NULL;
+
+    if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &all) || data == NULL ||
+        all < mark + BEFORE || memcmp(data + mark, HEAD, sizeof HEAD) != 0)
+        return NULL;
+    data += mark + sizeof HEAD;
+    *size = (size_t)data[0] << 8 | data[1];
+    return *size <= all - mark - BEFORE ? data + 2 : NULL;
+}
+
+size_t tk_app_data_end(SSL_SESSION *s)
+{
+    size_t size = 0;
+
+    return tk_mark_size(s) + (find(s, &size) != NULL ? BEFORE + size : 0);
+}
+
+static void put_aside(tk_conn *c, SSL_SESSION *s)
+{
+    size_t size = 0;
+    const uint8_t *data = find(s, &size);
+
+    if (c->app_data != NULL || !SSL_session_reused(c->ssl) ||
+        (c->app_data = malloc(sizeof *c->app_data + (data != NULL ? size : 0))) == NULL)
+        return;
+    c->app_data->size = data != NULL ? size : 0;
+    if (data != NULL)
+        memcpy(c->app_data->bytes, data, size);
+}
+
+/* Puts other data in the place of what is there; what follows it stays. */
+static int replace(SSL_SESSION *s, const uint8_t *data, size_t size)
+{
+    size_t mark = tk_mark_size(s), end = tk_app_data_end(s), all = 0, head = 0;
+    void *before = NULL;
+    uint8_t *room;
+    int ok;
+
+    if (size == 0 && end == mark)
+        return 1;
+    (void)SSL_SESSION_get0_ticket_appdata(s, &before, &all);
+    if (before == NULL)
+        mark = end = all = 0;
+    if ((room = malloc(all + BEFORE + size)) == NULL)
+        return 0;
+    if (mark > 0)
+        memcpy(room, before, mark);
+    if (size > 0) {
+        head = BEFORE;
+        memcpy(room + mark, HEAD, sizeof HEAD);
+        room[mark + sizeof HEAD] = (uint8_t)(size >> 8);
+        room[mark + sizeof HEAD + 1] = (uint8_t)size;
+        memcpy(room + mark + head, data, size);
+    }
+    if (all > end)
+        memcpy(room + mark + head + size, (uint8_t *)before + end, all - end);
+    ok = SSL_SESSION_set1_ticket_appdata(s, room, mark + head + size + (all - end));
+    free(room);
+    return ok;
+}
+
+static int ask(tk_conn *c, uint8_t *into)
+{
+    int error, size;
+
+    if (c->handle == NULL)
+        return 0;
+    error = tk_door_open(c, TK_DOOR_TICKET);
+    size = tk_py_ticket(c->handle, into, TK_APP_DATA_MOST);
+    tk_door_close(c, error);
+    if (size < 0)
+        c->interrupted = 1;
+    return size;
+}
+
+int tk_app_data_put(tk_conn *c, SSL_SESSION *s)
+{
+    const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
+    uint8_t data[TK_APP_DATA_MOST];
+    int size = 0;
+
+    put_aside(c, s);
+    if (((x != NULL ? x->hooks : 0) | c->hooks) & TK_HOOK_TICKET)
+        size = ask(c, data);
+    return size >= 0 && size <= TK_APP_DATA_MOST && replace(s, data, (size_t)size);
+}
+
+void tk_app_data_free(tk_conn *c)
+{
+    free(c->app_data);
+}
+
+void tk_conn_app_data(tk_conn *c, tk_records *out)
+{
+    const uint8_t *data;
+    size_t size = 0;
+    SSL_SESSION *s;
+
+    tk_conn_lock(c);
+    s = tk_settled_session(c);
+    if (SSL_is_server(c->ssl) && s != NULL && tk_settled_reused(c)) {
+        data = c->app_data != NULL ? c->app_data->bytes : find(s, &size);
+        size = c->app_data != NULL ? c->app_data->size : size;
+        if (data != NULL && size > 0)
+            tk_records_add(out, 0, data, size);
+    }
+    tk_conn_unlock(c);
+}
+
+/* ---- session ids ---- */
+
+static int on_id(SSL *ssl, unsigned char *id, unsigned int *size)
+{
+    const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+
+    if (*size < 2 * TK_ID_PREFIX_MOST || RAND_bytes(id, (int)*size) != 1)
+        return 0;
+    if (x != NULL)
+        memcpy(id, x->id_prefix, x->id_prefix_size);
+    return 1;
+}
+
+void tk_ctx_set_id_prefix(tk_ctx *c, const void *prefix, size_t size)
+{
+    c->id_prefix_size = (uint8_t)(size < TK_ID_PREFIX_MOST ? size : TK_ID_PREFIX_MOST);
+    memcpy(c->id_prefix, prefix, c->id_prefix_size);
+    SSL_CTX_set_generate_session_id(c->ctx, size > 0 ? on_id : NULL);
+}
