@@ -346,7 +346,6 @@ class Lib:
     TK_HOOK_HELLO: int
     TK_HOOK_NAME_AHEAD: int
     TK_HOOK_ALPN: int
-    TK_HOOK_TICKET: int
     TK_HOOK_VERIFY_EACH: int
     TK_HOOK_VERIFY_LATER: int
     TK_HOOK_CERTIFICATE: int
@@ -354,6 +353,7 @@ class Lib:
     TK_HOOK_STATE: int
     TK_HOOK_ALERT: int
     TK_HOOK_TIMES: int
+    TK_HOOK_TICKET: int
     TK_FILE_NONE: int
     TK_FILE_REGULAR: int
     TK_FILE_DIRECTORY: int
