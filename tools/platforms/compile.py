@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--cc", required=True, help="the compiler, with its first arguments")
     parser.add_argument("--include", action="append", default=[], help="a folder of headers")
     parser.add_argument("--windows", metavar="LIBRARY", help="python3's import library")
+    parser.add_argument("--objects", action="store_true", help="compile, and do not link")
     parser.add_argument("--link", default="", help="arguments for the linker in place of Linux's")
     chosen = parser.parse_args()
 
@@ -64,6 +65,9 @@ def main() -> int:
     sources = [source, *sorted((ROOT / build_ffi.CSRC).glob("tk_*.c"))]
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, sources))
+    if chosen.objects:
+        print(f"{len(objects)} files are compiled")
+        return 0
     archives = [link for link in openssl.link_args if link.endswith(".a")]
     libraries = [] if chosen.windows else [a for a in openssl.link_args if not a.endswith(".a")]
     command = [*cc, "-shared", "-o", str(out / made), *map(str, objects), *archives, *libraries]

@@ -209,7 +209,6 @@ static SSL_TICKET_RETURN on_ticket_opened(SSL *ssl, SSL_SESSION *s, const unsign
                                           void *argument)
 {
     tk_conn *c = tk_conn_of(ssl);
-    SSL_TICKET_RETURN answer;
 
     (void)name, (void)name_size, (void)argument;
     if (c == NULL)
