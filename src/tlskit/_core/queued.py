@@ -70,8 +70,10 @@ class Queued(Directions, Connection):
             if len == 0 and buffer is None:
                 return b""
             raise want_read()
-        if buffer is not None or len <= 0 or self.on_session is not None or self._over:
-            return self._read_slowly(len, buffer)
+        if len <= 0 or buffer is not None or self.on_session is not None or self._over:
+            if buffer is None or self.on_session is not None or self._over:
+                return self._read_slowly(len, buffer)
+            return self._read_given(len, buffer)
         try:
             one = _take()
         except IndexError:
@@ -96,20 +98,58 @@ class Queued(Directions, Connection):
                 pass
         data = one.view[:n] if n > 0 else b""
         _put(one)
-        if n in _AGAIN:
-            return self._read_slowly(len, None)
+        if n <= 0 or n in _AGAIN:
+            return self._read_nothing(n, len, None)
         if self._out.pending:
             self._send()
-        if n > 0:
-            return data
+        return data
+
+    def _read_given(self, len: int, buffer: Any) -> Any:
+        """As `read`, straight into a buffer: aiofastnet reads like this, and uvloop for a
+        BufferedProtocol.
+        """
+        pointer: Any = ffi.from_buffer("char[]", buffer, require_writable=True)
+        room = pointer.__len__()
+        if 0 < len < room:
+            room = len
+        if not room:
+            return self._read_slowly(len, buffer)
+        if self._process is not _forks.process:
+            self._renew_locks()
+        receiving = self._receives
+        try:
+            receiving.acquire()
+            given = self._given_in.read(ROOM)
+            n = _read(self._conn, given, given.__len__(), pointer, room)
+            self._dry = n > _DRY
+        finally:
+            try:  # noqa: SIM105 (as in `read`)
+                receiving.release()
+            except RuntimeError:
+                pass
+            ffi.release(pointer)
+        if n > _DRY:
+            return n - _DRY
+        if n <= 0 or n in _AGAIN:
+            return self._read_nothing(n, len, buffer) or 0
+        if self._out.pending:
+            self._send()
+        return n
+
+    def _read_nothing(self, n: int, len: int, buffer: Any) -> Any:
+        """What a read returns or raises after this status."""
+        if n in _AGAIN:
+            return self._read_slowly(len, buffer)
+        if self._out.pending:
+            self._send()
         if n == 0:
             self._give_back()
             return b""
         if n == _WANT_READ:
-            if incoming.pending:  # what was taken held no data
-                return self.read(len)
+            if self._given_in.pending:  # what was taken held no data
+                return self.read(len, buffer)
             if self._ended():
-                return self._read_slowly(len, None)
+                return self._read_slowly(len, buffer)
             raise want_read()
         try:
             raise self._error(n, _READ)
@@ -134,7 +174,11 @@ class Queued(Directions, Connection):
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
         if type(data) is not bytes and is_short(data):
             data = bytes(data)
-        if type(data) is not bytes or self.on_session is not None:
+        if self.on_session is not None:
+            return self._write_slowly(data)
+        if type(data) is memoryview and data.contiguous:
+            return self._write_long(data)
+        if type(data) is not bytes:
             return self._write_slowly(data)
         if len(data) > _SHORT:
             return self._write_long(data)
@@ -165,10 +209,11 @@ class Queued(Directions, Connection):
             raise self._error(n, _WRITE)
         return len(data)
 
-    def _write_long(self, data: bytes) -> int:
+    def _write_long(self, data: bytes | memoryview) -> int:
         """Piece by piece, through a room that the processor has at hand; as far as it goes."""
         pointer: Any = ffi.from_buffer("char[]", data)
-        size, at = len(data), 0
+        size: int = pointer.__len__()
+        at = 0
         one = spare()
         with self._sending:
             while at < size:
@@ -242,6 +287,8 @@ class Queued(Directions, Connection):
         super().close()
 
     def pending(self) -> int:
+        if self._dry:
+            return 0
         return super().pending() or bool(lib.tk_conn_holds_more(self._conn))
 
     # -- moving ------------------------------------------------------------------------------------
