@@ -58,7 +58,7 @@ class ChoosingSettings:
     def certificate_callback(self, callback: CertificateCallback | None) -> None:
         from .certified import as_credentials
 
-        given = callback_or_none(callback, "certificate_callback")
+        given = callback_or_none(callback, "certificate_callback", awaited=True)
         self._settings.change(
             certificate_callback=None
             if given is None

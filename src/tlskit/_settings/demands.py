@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .._connection.socket import SSLSocket
 
 _DIGEST = 32  # bytes of SHA-256
-_COROUTINE = 0x80  # inspect.CO_COROUTINE, without loading inspect
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
@@ -111,7 +110,7 @@ class DemandSettings:
 
     @verify_callback.setter
     def verify_callback(self, callback: Callable[..., None] | None) -> None:
-        callback_or_none(callback, "verify_callback")
+        callback_or_none(callback, "verify_callback", awaited=True)
         with self._settings.held():
             if callback is not None:
                 check_verifies(self._settings, "verify_callback")
@@ -139,27 +138,11 @@ class DemandSettings:
         self._settings.change(client_ca_names=tuple(ders))
 
 
-def check_callback(name: str, callback: object) -> None:
-    """Take a plain function, or None."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"{name} must be callable, got {type(callback).__name__}")
-    if _is_asynchronous(callback):
-        raise TypeError(
-            f"{name} must be a plain function, got a coroutine function: OpenSSL does not wait "
-            "for it"
-        )
-
-
 def check_verifies(settings: Settings, name: str) -> None:
     """Refuse what means nothing where nothing is verified."""
     if settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
         verb = "need" if name.endswith("s") else "needs"
         raise ValueError(f"{name} {verb} a verify_mode other than CERT_NONE")
-
-
-def _is_asynchronous(callback: object) -> bool:
-    code = getattr(callback, "__code__", None)
-    return code is not None and bool(code.co_flags & _COROUTINE)
 
 
 def _digest(pin: str | bytes) -> bytes:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._core.verifying import ERRORS
 from .._state import Settings
-from .demands import check_callback, check_verifies
+from .arguments import callback_or_none
+from .demands import check_verifies
 
 if TYPE_CHECKING:
     from .._connection.checking import CertificateCheck
@@ -60,7 +61,7 @@ class VerdictSettings:
 
     @verify_each.setter
     def verify_each(self, callback: Callable[..., bool | None] | None) -> None:
-        check_callback("verify_each", callback)
+        callback_or_none(callback, "verify_each")
         with self._settings.held():
             if callback is not None:
                 check_verifies(self._settings, "verify_each")
