@@ -83,10 +83,11 @@ bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench.eventloops --quick
 	@$(BIN)/python -m bench.resumption --quick
 
-leak: $(VENV)/.built ## memory over 20000 connections, 50000 that resume, 50000 of asyncio
+leak: $(VENV)/.built ## memory over 20000 connections, 50000 that resume, 50000 of asyncio, 1000 reloads
 	@$(BIN)/python tools/leak.py 20000
 	@$(BIN)/python tools/leak.py 50000 --resume memory
 	@$(BIN)/python tools/leak.py 50000 --aio
+	@$(BIN)/python tools/leak.py 50000 --reload 1000
 
 hostile: $(VENV)/.built ## 10000 hostile peers against an asyncio server
 	@$(BIN)/python tools/hostile.py 10000

@@ -3,17 +3,22 @@
     python tools/leak.py 20000
     python tools/leak.py 50000 --resume memory
     python tools/leak.py 50000 --aio
+    python tools/leak.py 50000 --reload 1000
 
 Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each
 that was made. With
 `--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite
 file ("sqlite"), at a server with a keyring ("keyring"), with a store of its own ("server"), or with
 early data ("early"). With `--aio`, each is a connection of an asyncio loop, to a server of the same
-loop: closed by either side, aborted, refused, or begun with `start_tls`.
+loop: closed by either side, aborted, refused, or begun with `start_tls`. With `--reload N`, six
+threads make connections that resume, while both contexts are reloaded N times.
 
 What the first half grows by is warming up (caches, the allocator's arenas);
 the second half may grow by LIMIT at most, or the exit status is 1. `--keep` keeps every connection,
-to see that a leak would be found.
+to see that a leak would be found: with `--reload`, each state of the contexts.
+
+Threads allocate from arenas of their own, which do not shrink by themselves: before a look at the
+resident set, the allocator gives back what is free (malloc_trim(3), where it is there).
 """
 
 from __future__ import annotations
@@ -21,7 +26,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import gc
+import itertools
 import os
 import sys
 import tempfile
@@ -36,10 +43,14 @@ from tlskit import aio
 
 LIMIT = 1 << 20
 LINES = 20
+THREADS = 6
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory now."""
+    """Bytes of this process that are in memory, once everything that is free is given back."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
@@ -259,6 +270,72 @@ class Visits:
         return protocol
 
 
+class Reloads:
+    """Connections from several threads, in TLS 1.2 and TLS 1.3 by turns, while both contexts are
+    reloaded again and again.
+    """
+
+    def __init__(self, authority: pki.PKI) -> None:
+        self._authority = authority
+        self._turns = []
+        self.resumed = 0
+        for version in (tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3):
+            client, server = pairs.client_context(authority), pairs.server_context(authority)
+            pairs.only(version, client, server)
+            client.sessions.resume = True
+            self._turns.append((client, server))
+
+    def run(self, connections: int, reloads: int, kept: list[Any] | None) -> None:
+        """Make that many connections, and that many reloads of each context meanwhile."""
+        begun, made = itertools.count(), itertools.count()  # `next` is atomic
+        ended = 0
+
+        def connect() -> int:
+            nonlocal ended
+            resumed = 0
+            while (number := next(begun)) < connections:
+                near, far = pairs.memory_pair(*self._turns[number % 2])
+                far.write(b"x")
+                if near.read(1) != b"x":
+                    raise AssertionError("the byte did not arrive")
+                resumed += near.session_reused
+                ended = next(made)
+            return resumed
+
+        connecting = [pairs.Background(connect) for _ in range(THREADS)]
+        for number in range(reloads):
+            while ended < connections * number // reloads and not all(
+                one.ended(0) for one in connecting
+            ):
+                connecting[number % THREADS].ended(0.001)
+            for client, server in self._turns:
+                server.reload(self._authority.server.chain, self._authority.server.key)
+                client.reload(cafile=self._authority.root)
+                if kept is not None:
+                    kept += [client._settings.use(), server._settings.use()]
+        self.resumed += sum(one.result(600) for one in connecting)
+
+
+def measure_reloads(connections: int, reloads: int, *, keep: bool = False) -> int:
+    """As `measure`, for connections from several threads, with reloads in between."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = Reloads(pki.make(Path(folder)))
+        kept: list[Any] | None = [] if keep else None
+        sizes = []
+        for part in range(1, LINES + 1):
+            work.run(connections // LINES, reloads // LINES, kept)
+            sizes.append(resident())
+            done, reloaded = part * connections // LINES, part * reloads // LINES
+            print(
+                f"{done:8} connections  {reloaded:5} reloads  {sizes[-1] / 1024:10.0f} KiB",
+                flush=True,
+            )
+        print(f"{work.resumed} connections have resumed")
+        if work.resumed < connections * 9 // 10:
+            raise AssertionError("reloads have cost the clients their sessions")
+        return sizes[-1] - sizes[LINES // 2 - 1]
+
+
 def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> int:
     """Make that many handshakes, print how memory goes, and return by how much the second half has
     grown.
@@ -281,7 +358,6 @@ def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> i
             if keep:
                 kept.append(made)
             if i % step == 0 or i == count // 2 or i == count:
-                gc.collect()
                 now = resident()
                 print(f"{i * each:8} handshakes  {now / 1024:10.0f} KiB", flush=True)
                 if i == count // 2:
@@ -299,9 +375,13 @@ def main() -> int:
         help="connections that resume",
     )
     parser.add_argument("--aio", action="store_true", help="connections of an asyncio loop")
+    parser.add_argument("--reload", type=int, metavar="N", help="reload both contexts N times")
     arguments = parser.parse_args()
     how = "aio" if arguments.aio else arguments.resume
-    grown = measure(arguments.handshakes, keep=arguments.keep, how=how)
+    if arguments.reload:
+        grown = measure_reloads(arguments.handshakes, arguments.reload, keep=arguments.keep)
+    else:
+        grown = measure(arguments.handshakes, keep=arguments.keep, how=how)
     print(f"the second half has grown by {grown / 1024:.0f} KiB; allowed are {LIMIT / 1024:.0f}")
     return int(grown > LIMIT)
 

@@ -45,3 +45,17 @@ def test_tool_notices_a_leak() -> None:
     done = run("300", "--keep")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the second half has grown by" in done.stdout
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_while_contexts_are_reloaded() -> None:
+    done = run("4000", "--reload", "400")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "connections have resumed" in done.stdout
+
+
+@pytest.mark.slow
+def test_tool_notices_states_that_are_kept() -> None:
+    done = run("400", "--reload", "200", "--keep")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "the second half has grown by" in done.stdout
