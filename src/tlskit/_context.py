@@ -12,6 +12,7 @@ from ._connection.object import SSLObject
 from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
+from ._core.paths import without_values
 from ._settings import (
     ChoosingSettings,
     CommandSettings,
@@ -155,6 +156,7 @@ class SSLContext(  # type: ignore[misc]
     def tickets(self, value: object) -> NoReturn:
         raise _is_read_only("tickets", value, hint="to use a keyring, set ctx.tickets.keyring")
 
+    @without_values
     def __setattr__(self, name: str, value: object) -> None:
         if name in _CLASSES:
             self._settings.refuse_if_frozen()

@@ -107,6 +107,21 @@ def test_a_key_where_a_path_belongs(pki, place, case):
     assert type(value).__name__ in str(caught.value)
 
 
+@pytest.mark.parametrize("place", [place for place in PLACES if place not in TAKEN])
+@pytest.mark.parametrize("case", [case for case in CASES if case.endswith("DER")])
+def test_a_key_where_paths_must_be_utf8(pki, monkeypatch, place, case):
+    """As on Windows, where bytes are decoded strictly. The exception for that holds them all."""
+    monkeypatch.setattr(os, "fsdecode", lambda path: os.fspath(path).decode())
+    value = CASES[case]
+    with pytest.raises(OSError, match="must be the path of") as caught:
+        PLACES[place](pki, value)
+    error = caught.value
+    while error is not None:
+        assert not isinstance(error, UnicodeError)
+        assert not [piece for piece in secrets(value) if piece[:40] in shown(error)]
+        error = error.__context__
+
+
 @pytest.mark.parametrize("place", ["certfile", "keyfile", "cafile", "path", "a ticket key file"])
 def test_an_ordinary_path_is_named(pki, tmp_path, place):
     path = tmp_path / "no such file, but a good name.pem"

@@ -8,12 +8,12 @@ or after `unwrap`), it acts as a plain socket, as in the stdlib.
 from __future__ import annotations
 
 import errno
-import os
 from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, overload
 
 from .._core import wait
+from .._core.fault import system_text
 from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
@@ -263,7 +263,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
                 raise (
                     TimeoutError("timed out")
                     if failed == errno.EWOULDBLOCK
-                    else OSError(failed, os.strerror(failed))
+                    else OSError(failed, system_text(failed))
                 )
             return failed
         return socket.connect_ex(self, addr) if connect_ex else socket.connect(self, addr) or 0  # type: ignore[func-returns-value]

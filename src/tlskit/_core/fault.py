@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from ssl import SSLErrorNumber, _TLSAlertType  # type: ignore[attr-defined]
 from typing import Any
 
@@ -78,9 +79,21 @@ def translate(
         entry.library == CONST.ERR_LIB_SYS for entry in _entries(fault)
     ):
         if number := fault.sys_errno or (fault.error[0].reason if fault.count else 0):
-            return OSError(number, os.strerror(number))
+            return OSError(number, system_text(number))
         return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
     return from_queue(fault, hostname=hostname, certificate=certificate)
+
+
+if sys.platform == "win32":
+
+    def system_text(number: int) -> str:
+        """What the system says of an errno. C knows nothing of those of Windows' sockets."""
+        from ctypes import FormatError
+
+        return FormatError(number).strip() if number >= 10000 else os.strerror(number)
+
+else:
+    system_text = os.strerror
 
 
 def want_read() -> SSLWantReadError:

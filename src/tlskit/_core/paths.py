@@ -46,11 +46,15 @@ def named_path(
         path = os.fsdecode(value)
     except TypeError:
         raise TypeError(f"{name} should be a valid filesystem path") from None
-    number, why = _objection(os.fsencode(path), bounded)
-    if number:
+    except UnicodeDecodeError:  # Windows is strict, and this error holds the value
+        path = None
+    raw = os.fspath(value) if path is None else os.fsencode(path)
+    number, why = _objection(raw, bounded)
+    if path is None or number:
         kind, unit = type(value).__name__, "bytes" if isinstance(value, bytes) else "characters"
-        size = len(path) if isinstance(value, str) else len(os.fsencode(path))
-        value = path = ""  # nor this frame's variables, which tracebacks may show
+        size = len(path) if path is not None and isinstance(value, str) else len(raw)
+        number, why = number or errno.ENOENT, why or " that are no text in this system's encoding"
+        value = path = raw = ""  # nor this frame's variables, which tracebacks may show
         raise OSError(number, f"{name} must be {wanted}, got {kind} of {size} {unit}{why}")
     if "\0" in path:
         raise ValueError("embedded null byte")
