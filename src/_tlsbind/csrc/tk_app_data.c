@@ -55,7 +55,7 @@ static void put_aside(tk_conn *c, SSL_SESSION *s)
         memcpy(c->app_data->bytes, data, size);
 }
 
-/* Puts other data in the place of what is there; what follows it stays. */
+/* Replaces the data that is there; what follows it stays. */
 static int replace(SSL_SESSION *s, const uint8_t *data, size_t size)
 {
     size_t mark = tk_mark_size(s), end = tk_app_data_end(s), all = 0, head = 0;

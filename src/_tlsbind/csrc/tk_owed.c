@@ -1,5 +1,5 @@
 /* What is known of writes that ended early: how many of their bytes are encrypted, and a digest of
-   these, by which a repetition is told from another write.
+   these, which distinguishes a repetition from another write.
 
    The digest is made while the connection is locked, and a write can be longer than a digest is
    quick: a signal, a timeout or a close would wait for it. So of much, only the beginning and the

@@ -1,4 +1,4 @@
-/* Bytes of writes that ended early: tk_owed.c; what becomes of such writes: tk_write.c. */
+/* Bytes of writes that ended early: tk_owed.c; tk_write.c has the rules for them. */
 #ifndef TK_OWED_H
 #define TK_OWED_H
 

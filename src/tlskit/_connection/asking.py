@@ -111,7 +111,7 @@ def is_future(value: object) -> bool:
 
 
 def _awaitable(future: Any) -> Any:
-    from asyncio import wrap_future  # whoever may await has loaded it
+    from asyncio import wrap_future  # loaded already where there is an event loop
 
     return wrap_future(future)
 

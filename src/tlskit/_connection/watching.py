@@ -33,7 +33,7 @@ class Watching:
             raise plain_error("the connection was given up while its protocol was being chosen")
         names = tuple(one.decode("utf-8", "backslashreplace") for one in offered)
         answer = callback(owner, names, name)
-        if isinstance(answer, str) and answer in names:  # also what is no text
+        if isinstance(answer, str) and answer in names:  # also if it is not a str
             return offered[names.index(answer)]
         return answer
 

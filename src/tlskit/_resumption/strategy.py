@@ -5,7 +5,7 @@ There are three: `ClientResumption` (client.py) offers a session and keeps those
 `ServerResumption` (server.py) looks up what its client offers, and `NoResumption` does nothing, for
 connections that are authenticated by a pre-shared key, and for those whose peers a callback judges.
 Where a context keeps no sessions, its connections share UNDECIDED, and choose one of the three only
-when somebody offers a session or asks what became of it.
+when somebody offers a session or asks for the outcome.
 The connection calls its strategy at five moments, which are the methods of `Strategy`; nothing else
 of resumption is decided elsewhere.
 

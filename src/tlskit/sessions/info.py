@@ -151,9 +151,9 @@ class SessionInfo:
     was not asked (`ctx.request_staple`). On a resumed connection, that of the full handshake.
     """
     staple: str | None
-    """What came of the request for it: "good", "revoked" or "unknown" when it was verified, and
-    else "missing", "malformed", "unsuccessful" (the responder had no answer), "untrusted" (it is
-    not the issuer's), "other" (about other certificates) or "stale"; None: nobody asked.
+    """The result of the request for it: "good", "revoked" or "unknown" if it was verified;
+    otherwise "missing", "malformed", "unsuccessful" (the responder had no answer), "untrusted" (not
+    signed by the issuer), "other" (about other certificates) or "stale"; None if not requested.
     """
     staple_until: int | None
     """Until when the response is good, in seconds since 1970."""

@@ -35,7 +35,7 @@ class Situation:
         asked: whether the peer has asked this client for a certificate.
         lowest, highest: protocol versions that this context allows; 0: OpenSSL's own bound.
         security_level: of this context.
-        staple: what came of the request for an OCSP response (TK_STAPLE_...); 0: nobody asked.
+        staple: the result of the request for an OCSP response (TK_STAPLE_...); 0: not requested.
     """
 
     server: bool
