@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import tlskit
+from tlskit import aio
 
 from ..support.pairs import client_context, only, server_context
 from ..support.pki import PKI
@@ -137,6 +138,19 @@ def test_a_handshake_that_does_not_come_times_out(run: Runner, contexts: Context
                     server_hostname="localhost",
                     ssl_handshake_timeout=0.05,
                 )
+
+    run(main())
+
+
+def test_a_connection_that_is_closed_is_refused(run: Runner, contexts: Contexts) -> None:
+    async def main() -> None:
+        async with listening(Recorder, None) as address:
+            loop = asyncio.get_running_loop()
+            transport, protocol = await loop.create_connection(Recorder, *address)
+            transport.close()
+            with pytest.raises(ConnectionAbortedError, match="Failed to start TLS"):
+                await aio.start_tls(transport, protocol, contexts[0], server_hostname="localhost")
+            assert await protocol.lost is None
 
     run(main())
 

@@ -146,10 +146,11 @@ class TuningSettings:
         the stdlib, treat an end without close_notify as an ordinary end.
 
         If set to False, such an end raises SSLEOFError on every SSLSocket of this context, even on
-        those that libraries make. An attacker on the network can cut a connection, and then data
-        that does not state its own length is truncated unnoticed. An SSLObject raises in any case;
-        afterwards, see `close_notify_received`. OP_IGNORE_UNEXPECTED_EOF, which some distributions
-        set, makes every end an ordinary one and overrides this.
+        those that libraries make, and ends every connection of `tlskit.aio` with SSLEOFError. An
+        attacker on the network can cut a connection, and then data that does not state its own
+        length is truncated unnoticed. An SSLObject raises in any case; afterwards, see
+        `close_notify_received`. OP_IGNORE_UNEXPECTED_EOF, which some distributions set, makes every
+        end an ordinary one and overrides this.
         """
         return bool(self._settings["suppress_ragged_eofs"])
 

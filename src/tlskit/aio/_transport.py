@@ -30,7 +30,8 @@ When the peer has ended first, the protocol hears `eof_received`, what waits is 
 `connection_lost(None)` follows. If the peer's transport ends without close_notify, anybody on the
 way may have cut the rest off. Half of the world's programs end like that, so it is the same to the
 protocol, as in asyncio and for an SSLSocket, and `get_extra_info("close_notify")` is False. Who
-makes the connection with `suppress_ragged_eofs=False` gets `connection_lost(SSLEOFError)`. In the
+makes the connection with `suppress_ragged_eofs=False`, or sets that on the context, gets
+`connection_lost(SSLEOFError)`. In the
 middle of a record it is an SSLEOFError in any case.
 
 What came before a failure is delivered before `connection_lost(error)`. When a send fails, what
@@ -76,8 +77,8 @@ class SSLTransport(ClosingTransport):
     """
 
     __slots__ = (
-        "__weakref__", "_call_connection_made", "_context", "_handshake_began",
-        "_handshake_timeout", "_object", "_suspension", "_turns",
+        "__weakref__", "_call_connection_made", "_handshake_began",
+        "_handshake_timeout", "_object", "_sslcontext", "_suspension", "_turns",
     )  # fmt: skip
 
     _start_tls_compatible = True
@@ -108,13 +109,13 @@ class SSLTransport(ClosingTransport):
         self._shutdown_timeout = _positive(
             ssl_shutdown_timeout, _SHUTDOWN_TIMEOUT, "ssl_shutdown_timeout"
         )
-        self._suppress_ragged_eofs = suppress_ragged_eofs
+        self._suppress_ragged_eofs = suppress_ragged_eofs and context.suppress_ragged_eofs
         self._protocol = None
         super().__init__(loop, dict(extra) if extra else {})
         self._turns = turns_of(loop)
         self._suspension: Suspension | None = None
         self._fd = sock.fileno()
-        self._context = context
+        self._sslcontext = context  # the name in uvloop, where programs look at it
         name = server_hostname if server_hostname and not server_side else None
         self._name_ends(sock)
         wire: Any = Wire(self._turns.stage, self._fd, self._extra["peername"])

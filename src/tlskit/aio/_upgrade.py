@@ -108,6 +108,8 @@ async def start_tls(
     old.set_protocol(beneath)
     sock = None
     try:
+        if old.is_closing():
+            raise ConnectionAbortedError("Failed to start TLS: the connection is closed")
         await _all_written(old, beneath)
         sock = socket.socket(fileno=os.dup(descriptor))
         sock.setblocking(False)

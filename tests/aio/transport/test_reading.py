@@ -69,18 +69,19 @@ def test_a_clean_end(run: Runner, pki: PKI, contexts: Contexts) -> None:
     run(main())
 
 
-@pytest.mark.parametrize("strict", [False, True], ids=["suppressed", "strict"])
+@pytest.mark.parametrize("strict", ["", "connection", "context"])
 def test_an_end_without_close_notify(
-    run: Runner, pki: PKI, contexts: Contexts, strict: bool
+    run: Runner, pki: PKI, contexts: Contexts, strict: str
 ) -> None:
     async def main() -> None:
-        async with Setting(pki, contexts, suppress_ragged_eofs=not strict) as s:
+        contexts[0].suppress_ragged_eofs = strict != "context"
+        async with Setting(pki, contexts, suppress_ragged_eofs=strict != "connection") as s:
             await s.peer.write(b"last")
             s.peer.hang_up()
             await s.protocol.lost.wait()
             assert s.protocol.log == ["made", "data", "eof", "lost"]
             assert s.protocol.data == b"last"
-            assert isinstance(s.protocol.error, SSLEOFError) is strict
+            assert isinstance(s.protocol.error, SSLEOFError) is bool(strict)
             assert s.transport.get_extra_info("close_notify") is False
 
     run(main())

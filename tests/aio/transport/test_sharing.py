@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import gc
 import socket
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -61,6 +63,82 @@ def test_a_turn_delivers_a_bounded_part_of_what_has_come(
             await sending
             assert turns > 8
             assert max(sizes) <= HELD
+
+    run(main())
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+class Allocated(ctypes.Structure):
+    """glibc's struct mallinfo2."""
+
+    _fields_: ClassVar[Any] = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+            "fordblks", "keepcost",
+        )
+    ]  # fmt: skip
+
+
+def in_use() -> int:
+    """Bytes that the process has from malloc."""
+    asked = ctypes.CDLL(None).mallinfo2
+    asked.restype = Allocated
+    found = asked()
+    return int(found.uordblks + found.hblkhd)
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"),
+    reason="what malloc has given is counted by glibc",
+)
+def test_a_connection_at_rest_holds_no_buffer(run: Runner, contexts: Contexts) -> None:
+    """What was needed to carry many bytes is given back; not so while they cannot go on."""
+    count, large = 5, bytes(16 << 20)
+
+    async def main() -> None:
+        client, server_side = contexts
+        servers: list[Calls] = []
+        clients: list[Any] = []
+
+        def serve() -> Calls:
+            servers.append(echoing())
+            return servers[-1]
+
+        server: Any = await aio.create_server(serve, "127.0.0.1", 0, ssl=server_side)
+        address = server.sockets[0].getsockname()
+        for _ in range(count):
+            clients.append(
+                await aio.create_connection(
+                    Calls, *address, ssl=client, server_hostname="localhost"
+                )
+            )
+        for transport, protocol in clients:
+            transport.write(b"x")
+            await protocol.take(1)
+            protocol.data.clear()
+            transport.pause_reading()
+        before = in_use()
+        for far in servers:
+            far.data.clear()
+            sock = far.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+            far.transport.write(large)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert in_use() - before > count * 8192
+        for transport, protocol in clients:
+            transport.resume_reading()
+            await protocol.take(len(large))
+            protocol.data.clear()
+        gc.collect()
+        assert in_use() - before < count * 4096
+        for transport, _ in clients:
+            transport.abort()
+        server.close()
+        await server.wait_closed()
 
     run(main())
 
