@@ -21,7 +21,10 @@ from cryptography.x509.oid import NameOID
 
 from ..support.pki import PKI, Identity
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/mem")
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/mem"),
+    pytest.mark.skipif("san.so" in os.environ.get("LD_PRELOAD", ""), reason="terabytes of shadow"),
+]
 
 PROGRAM = """
 import sys
