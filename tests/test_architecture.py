@@ -23,6 +23,7 @@ ROOMS = {
     "_stdlib": "nouns", "_hello": "nouns",
 }  # fmt: skip
 LEAVES = {
+    "_counted",
     "errors",
     "enums",
     "_digest",

@@ -427,6 +427,11 @@ def test_callbacks(world: World) -> None:
     run("docs/callbacks.md", {})
 
 
+def test_metrics(world: World) -> None:
+    pytest.importorskip("prometheus_client")
+    run("docs/metrics.md", {})
+
+
 def test_every_counter_of_tickets_is_described() -> None:
     rows = re.findall(
         r"^\| `(\w+)` \|", PAGES["docs/tickets.md"].read_text(encoding="utf-8"), re.MULTILINE

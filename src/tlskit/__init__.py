@@ -174,6 +174,7 @@ if TYPE_CHECKING:
         get_sigalgs,
     )
     from ._context import SSLContext
+    from ._counted import Counters
     from ._hello import ClientHello
     from ._core.bio import MemoryBIO
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
@@ -321,6 +322,7 @@ __all__ = [
     "CertifiedKey",
     "CipherInfo",
     "ClientHello",
+    "Counters",
     "DER_cert_to_PEM_cert",
     "DefaultVerifyPaths",
     "EarlyDataStatus",
@@ -421,6 +423,7 @@ if not TYPE_CHECKING:
             "._connection.requests": ["CertificateRequest"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
+            "._counted": ["Counters"],
             "._hello": ["ClientHello"],
             "._core.bio": ["MemoryBIO"],
             "._functions": [

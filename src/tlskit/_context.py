@@ -13,6 +13,7 @@ from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
 from ._core.paths import without_values
+from ._counted import Counters
 from ._settings import (
     ChoosingSettings,
     CommandSettings,
@@ -349,12 +350,13 @@ class SSLContext(  # type: ignore[misc]
         self._settings.change(num_tickets=number)
 
     @property
-    def handshake_failures(self) -> dict[str, int]:
+    def handshake_failures(self) -> Counters:
         """How many handshakes of this context have failed, by the reason: that of the SSLError
-        ("certificate_verify_failed" for one), or the name of another exception. Empty at first.
-        Any thread may ask.
+        ("certificate_verify_failed" for one), or the name of another exception ("timeouterror").
+        The common reasons are there from the start, with 0; others when they occur. Any thread may
+        ask.
         """
-        return dict(sorted(self._settings.failures.snapshot().items()))
+        return self._settings.failures.snapshot()
 
     def negotiated(self) -> dict[str, dict[str, int]]:
         """Return how often this context has negotiated which group and which signature algorithm.

@@ -1,96 +1,127 @@
-"""Counters of handshakes: a snapshot for a log or a test, and a collector for Prometheus.
+"""What became of handshakes, in numbers: a snapshot for a log or a test, a collector for
+Prometheus, and both for several processes together.
 
     from tlskit import metrics
 
     metrics.snapshot(ctx)  # {"openssl_hits": 12, "resumption_resumed": 11, ...}
     prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
 
-The collector needs the package `prometheus-client` (`pip install tlskit[prometheus]`); the snapshot
+The collectors need the package `prometheus-client` (`pip install tlskit[prometheus]`); the rest
 needs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 if TYPE_CHECKING:
     from ._context import SSLContext
 
-__all__ = ["Collector", "snapshot"]
+__all__ = ["Collector", "WorkersCollector", "gather", "publish", "snapshot"]
 
 _GAUGES = {"openssl_number"}
 _WORDS = {
     "failed": "Handshakes that failed",
-    "negotiated": "Handshakes by the group of the key exchange and the server's signature",
     "openssl": "OpenSSL's counters of sessions and handshakes (SSL_CTX_sess_number(3))",
     "resumption": "How connections were resumed, or why they were not",
     "store": "Results of calls to the session store",
     "tickets": "What the keyring did with the tickets of clients",
 }
+Snapshots = Mapping[str, Mapping[str, int]]
 
 
 def snapshot(context: SSLContext) -> dict[str, int]:
-    """Return the current value of every counter of one context.
+    """Return every counter of one context, as it is now.
 
-    Each name begins with its source: `openssl_` (the twelve counters of
+    The names begin with where a number is from: `openssl_` (the twelve counters of
     `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
-    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_`
-    (`ctx.negotiated()`: groups and signature algorithms) and `tickets_` (of its keyring, which
-    other contexts may share). All but `openssl_number` only grow. Any thread
-    may ask.
+    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason) and `tickets_`
+    (of its keyring, which other contexts may share). All but `openssl_number` only grow. Every name
+    is there from the start, but for reasons of failure that are rare. Any thread may ask.
     """
-    sessions = context.sessions
-    found = {f"openssl_{name}": number for name, number in asdict(sessions.stats()).items()}
-    found.update(
-        (f"resumption_{name}", number) for name, number in sorted(sessions.counters.items())
-    )
-    found.update((f"store_{name}", number) for name, number in sessions.store_stats().items())
-    found.update(
-        (f"failed_{reason}", number) for reason, number in context.handshake_failures.items()
-    )
-    found.update(
-        (f"negotiated_{kind}_{name}", number)
-        for kind, names in context.negotiated().items()
-        for name, number in names.items()
-    )
-    keyring = context.tickets.keyring
-    if keyring is not None:
-        found.update(
-            (f"tickets_{name}", number) for name, number in asdict(keyring.stats()).items()
-        )
+    sessions, keyring = context.sessions, context.tickets.keyring
+    parts: dict[str, Mapping[str, int]] = {
+        "openssl": sessions.stats(),
+        "resumption": sessions.counters,
+        "store": sessions.store_stats(),
+        "failed": context.handshake_failures,
+        "tickets": {} if keyring is None else keyring.stats(),
+    }
+    return {
+        f"{part}_{name}": counts[name] for part, counts in parts.items() for name in sorted(counts)
+    }
+
+
+def publish(directory: str | os.PathLike[str], **contexts: SSLContext) -> None:
+    """Write the counters of this process into a directory that the processes of a server share.
+
+    Call it every few seconds, and when the process ends; `gather`, in whichever process, adds up
+    what is there. A file is replaced whole. It stays when its process has ended, because counters
+    must not go back; a directory is for one run of a server, so empty it before the next.
+
+    Args:
+        directory: it must exist, and only the server may write to it.
+        contexts: by the names that they get in the samples.
+    """
+    counts = {name: snapshot(context) for name, context in contexts.items()}
+    path = Path(directory, f"{os.getpid()}.json")
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(counts), encoding="ascii")
+    draft.replace(path)
+
+
+def gather(directory: str | os.PathLike[str]) -> dict[str, dict[str, int]]:
+    """Add up what the processes have published: the counters of each name, as `snapshot` has them.
+
+    A file that cannot be read is left out. What a process that has ended had in its session cache
+    is not counted, as far as the system can say that it has ended.
+    """
+    found: dict[str, dict[str, int]] = {}
+    for path in sorted(Path(directory).glob("*.json")):
+        rows: list[tuple[str, str, int]] = []
+        with suppress(OSError, ValueError, TypeError, AttributeError):
+            counts = json.loads(path.read_text(encoding="ascii"))
+            rows = [
+                (name, key, int(number))
+                for name, numbers in counts.items()
+                for key, number in numbers.items()
+            ]
+        alive = _is_alive(path.stem)
+        for name, key, number in rows:
+            if alive or key not in _GAUGES:
+                total = found.setdefault(name, {})
+                total[key] = total.get(key, 0) + number
     return found
 
 
-class Collector:
-    """A collector for prometheus_client: `tlskit_openssl_total`, `tlskit_resumption_total` and so
-    on, with labels.
+def _is_alive(pid: str) -> bool:
+    """Whether there is such a process; where nobody can say, there is."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, ValueError):
+        return True
+    return True
 
-    Each sample has the labels `context`, the keyword that the context was given under, and `event`,
-    the counter's name; `tlskit_handshakes_failed_total` has `reason` in its place. A context that
-    is gone is left out; the collector does not keep it alive.
 
-    Each process counts for itself. To scrape several workers behind one port, give each a port or a
-    path of its own for the metrics; the multiprocess mode of prometheus_client has no custom
-    collectors.
+class _Families:
+    """Snapshots as prometheus_client has them."""
 
-    Args:
-        contexts: by the names that they get in the samples.
-
-    Raises:
-        ImportError: prometheus_client is not installed.
-    """
-
-    def __init__(self, **contexts: SSLContext) -> None:
+    def __init__(self) -> None:
         import prometheus_client.core
 
         self._core = prometheus_client.core
-        self._contexts = {name: ref(context) for name, context in contexts.items()}
 
-    def collect(self) -> Iterator[Any]:
-        """Yield the metric families; prometheus_client calls this for every scrape."""
+    def _made(self, snapshots: Snapshots) -> Iterator[Any]:
         labels = ["context", "event"]
         counters = {
             part: self._core.CounterMetricFamily(f"tlskit_{part}", words, labels=labels)
@@ -102,19 +133,66 @@ class Collector:
         cached = self._core.GaugeMetricFamily(
             "tlskit_cached_sessions", "Sessions in OpenSSL's own cache", labels=["context"]
         )
-        for name, reference in self._contexts.items():
-            context = reference()
-            if context is None:
-                continue
-            for key, number in snapshot(context).items():
+        for name, numbers in snapshots.items():
+            for key, number in numbers.items():
                 part, _, event = key.partition("_")
                 if key in _GAUGES:
                     cached.add_metric([name], number)
-                else:
+                elif part in counters:
                     counters[part].add_metric([name, event], number)
         yield from counters.values()
         yield cached
 
     def describe(self) -> list[Any]:
-        """Describe nothing in advance: the contexts may not have been used yet."""
+        """Say nothing beforehand: contexts need not have been used when the collector is
+        registered.
+        """
         return []
+
+
+class Collector(_Families):
+    """A collector for prometheus_client: `tlskit_openssl_total`, `tlskit_resumption_total` and so
+    on, with labels.
+
+    Each sample has the labels `context`, the keyword that the context was given under, and `event`,
+    the counter's name; `tlskit_handshakes_failed_total` has `reason` in its place. A context that
+    is gone is left out; the collector does not keep it alive.
+
+    Each process counts for itself; for several workers behind one port, see `WorkersCollector`.
+
+    Args:
+        contexts: by the names that they get in the samples.
+
+    Raises:
+        ImportError: prometheus_client is not installed.
+    """
+
+    def __init__(self, **contexts: SSLContext) -> None:
+        super().__init__()
+        self._contexts = {name: ref(context) for name, context in contexts.items()}
+
+    def collect(self) -> Iterator[Any]:
+        """Called by prometheus_client for every scrape."""
+        alive = {name: reference() for name, reference in self._contexts.items()}
+        yield from self._made(
+            {name: snapshot(context) for name, context in alive.items() if context is not None}
+        )
+
+
+class WorkersCollector(_Families):
+    """The same of all workers of a server together: what they have published into a directory.
+
+    Args:
+        directory: see `publish`.
+
+    Raises:
+        ImportError: prometheus_client is not installed.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        super().__init__()
+        self._directory = directory
+
+    def collect(self) -> Iterator[Any]:
+        """Called by prometheus_client for every scrape."""
+        yield from self._made(gather(self._directory))

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterable
 from threading import RLock
 
+from .._counted import Counters
 from .._forks import Forked, watch
-from .reasons import Resumed, Resumption
+from .reasons import Reason, Resumed, Resumption
+
+#: What becomes of sessions: the outcomes, and what is counted of stores beside them.
+OUTCOMES = (
+    "resumed", *(reason.name.lower() for reason in Reason),
+    "stored", "withheld", "bad_entry", "ticket_reused", "peer_dropped",
+)  # fmt: skip
 
 
 class Tally(Forked):
     """How often each of these happened. Safe from any thread, and from a signal handler or a
     finaliser in its middle.
+
+    Args:
+        known: names that are there from the start.
     """
 
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+    def __init__(self, known: Iterable[str]) -> None:
+        self._counts: dict[str, int] = dict.fromkeys(known, 0)
         self._after_fork()
         watch(self)
 
@@ -28,8 +38,9 @@ class Tally(Forked):
 
     def count(self, name: str, by: int = 1) -> None:
         with self._lock:
-            self._counts[name] += by
+            self._counts[name] = self._counts.get(name, 0) + by
 
-    def snapshot(self) -> Counter[str]:
+    def snapshot(self) -> Counters:
+        """All of them, as they are now."""
         with self._lock:
-            return Counter(self._counts)
+            return Counters(self._counts)

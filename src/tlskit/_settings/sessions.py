@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from time import time as now
 from typing import TYPE_CHECKING
 
 from .._core.context import Context
 from .._core.session import Session
+from .._counted import Counters
 from .._resumption.client_cache import ClientCache
 from .._resumption.server import OnGet
 from .._state import Settings
@@ -224,21 +224,21 @@ class ContextSessions(Affinity):
 
     # -- outcomes ----------------------------------------------------------------------------------
 
-    def store_stats(self) -> dict[str, int]:
+    def store_stats(self) -> Counters:
         """How often the store was called, failed, was slow or was skipped, for clients and servers
-        together; {} without a store.
+        together; empty without a store.
 
         The counts restart whenever `store` or `resume` is set.
         """
-        return self._settings.now.caches.stats()
+        return Counters(self._settings.now.caches.stats())
 
     @property
-    def counters(self) -> Counter[str]:
+    def counters(self) -> Counters:
         """How often each outcome of resumption occurred on this context's connections: a copy.
 
         The names are `resumed` and each `Reason` in lower case (`nothing_stored`, `not_accepted`
         ...); for a store, also `stored`, `withheld` (see `client_certificates`), `bad_entry`,
-        `ticket_reused` and `peer_dropped`. A name that has not occurred counts 0.
+        `ticket_reused` and `peer_dropped`. All are there from the start.
         """
         return self._settings.tally.snapshot()
 

@@ -21,8 +21,9 @@ from typing import Any
 
 from .._core.trust import TrustStore
 from .._forks import Forked, watch
-from .._resumption.tally import Tally
+from .._resumption.tally import OUTCOMES, Tally
 from .caches import Caches
+from .failures import FAILURES
 from .state import State
 from .table import DEFAULTS, TABLE
 
@@ -56,8 +57,8 @@ class Settings(Forked):
     def __init__(self, role: str, values: dict[str, Any]) -> None:
         settings = {**DEFAULTS, **values}
         self.role: str = role
-        self.tally: Tally = Tally()
-        self.failures: Tally = Tally()
+        self.tally: Tally = Tally(OUTCOMES)
+        self.failures: Tally = Tally(FAILURES)
         self.frozen: bool = False
         self._state = State(role, settings, Caches(role, self.tally, settings["sessions"]))
         self._draft: State | None = None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._core.paths import without_values
 from .._core.tickets import Ring
+from .._counted import Counted
 from .._forks import Forked, watch
 from .given import MOST_PERIODS, digest_of, keys_of, secrets_of
 from .sources import CallbackSource, FileSource, Source, whole
@@ -35,7 +36,7 @@ WEEK = 7 * 86400
 
 
 @dataclass(frozen=True)
-class TicketStats:
+class TicketStats(Counted):
     """Counts of tickets in this process, over all contexts that share a keyring.
 
     A handshake in which a client offers several tickets may increment several counters, each of

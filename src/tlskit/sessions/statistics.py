@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .._counted import Counted
+
 if TYPE_CHECKING:
     from dataclasses import dataclass
 else:
@@ -11,7 +13,7 @@ else:
 
 
 @dataclass(frozen=True)
-class SessionStats:
+class SessionStats(Counted):
     """The twelve counters of a context, at one moment. Corresponds to SSL_CTX_sess_number(3)."""
 
     number: int

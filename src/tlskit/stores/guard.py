@@ -31,6 +31,7 @@ from collections.abc import Callable
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._counted import Counted
 from .._forks import Forked, watch
 from .helper import LOOP_PATIENCE, Helper, in_event_loop
 from .memory import MemoryStore
@@ -67,7 +68,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GuardStats:
+class GuardStats(Counted):
     """A guard's counters of its store.
 
     Attributes:

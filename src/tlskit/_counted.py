@@ -1,0 +1,76 @@
+"""The one shape of all statistics: numbers by name, as attributes and as a mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Counted(Mapping[str, int]):
+    """A frozen dataclass of numbers that is a mapping too: `stats.hits`, `stats["hits"]`,
+    `dict(stats)`.
+    """
+
+    __tlskit_fields__: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> int:
+        if name not in self.__tlskit_fields__:
+            raise KeyError(name)
+        number: int = getattr(self, name)
+        return number
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.__tlskit_fields__)
+
+    def __len__(self) -> int:
+        return len(self.__tlskit_fields__)
+
+
+class Counters(Mapping[str, int]):
+    """Counts by name, at one moment: `counters["resumed"]`, or `counters.resumed`.
+
+    The names that are known beforehand are there from the start, with 0; a name that is not there
+    counts 0, too. So two of them are equal, and one equals a dictionary, when all that is not 0 is
+    equal; and one in which everything is 0 is false.
+    """
+
+    __slots__ = ("_counts",)
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._counts = dict(counts)
+
+    def __getitem__(self, name: str) -> int:
+        return self._counts.get(name, 0)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._counts)
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._counts
+
+    def __getattr__(self, name: str) -> int:
+        if name.startswith("_") or name not in self._counts:
+            raise AttributeError(f"there is no counter {name!r}")
+        return self._counts[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._counts})
+
+    def __bool__(self) -> bool:
+        return any(self._counts.values())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return self._occurred() == {name: number for name, number in other.items() if number}
+
+    __hash__ = None  # type: ignore[assignment]  # as all mappings that can be compared with a dict
+
+    def __repr__(self) -> str:
+        return f"Counters({self._occurred()})"
+
+    def _occurred(self) -> dict[str, int]:
+        return {name: number for name, number in self._counts.items() if number}
