@@ -20,7 +20,7 @@ ROOMS = {
     "_connection": "connections", "_state": "states", "_resumption": "resumption",
     "_core": "owners",
     "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns",
-    "_stdlib": "nouns", "_hello": "nouns",
+    "_stdlib": "nouns", "_hello": "nouns", "_lazy": "nouns",
 }  # fmt: skip
 LEAVES = {
     "_counted",
@@ -29,7 +29,6 @@ LEAVES = {
     "_digest",
     "_forks",
     "_frozen",
-    "_lazy",
     "_stdlib.classes",
     "_stdlib.module",
 }  # everybody may import them

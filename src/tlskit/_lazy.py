@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+_shared: dict[str, Any] = {}
+
 
 def names(
     package: str,
@@ -26,7 +28,9 @@ def names(
             module itself stands for the module.
         otherwise: where to look for a name that is none of these.
 
-    Thread-safe: the import system lets one thread run a module, and the others wait for it.
+    Thread-safe: one thread loads at a time. The import system has a lock for each module; two
+    threads that load modules from different ends would wait for each other, and it would then give
+    one of them a module that is not complete.
     """
     homes = {name: place for place, listed in places.items() for name in listed}
 
@@ -36,7 +40,8 @@ def names(
             return otherwise(name)
         if place is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = import_module(place, package)
+        with _shared.get("lock") or _made_lock():
+            module = import_module(place, package)
         found = module if place == f".{name}" else getattr(module, name)
         setattr(sys.modules[package], name, found)
         return found
@@ -45,3 +50,10 @@ def names(
         return sorted({*vars(sys.modules[package]), *public, *homes})
 
     return __getattr__, __dir__
+
+
+def _made_lock() -> Any:
+    """The lock of all packages. The modules that it takes are needed by whatever is loaded."""
+    from ._forks import ForkLock
+
+    return _shared.setdefault("lock", ForkLock())

@@ -5,7 +5,8 @@ from here as well.
 from typing import TYPE_CHECKING
 
 from .._lazy import names
-from ..stores import MemoryStore, SessionStore
+from ..stores.memory import MemoryStore
+from ..stores.store import SessionStore
 from .info import CipherInfo, KeyInfo, SessionInfo
 from .session import SSLSession
 from .statistics import SessionStats
