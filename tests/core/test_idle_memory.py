@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import subprocess
 import sys
@@ -12,6 +11,8 @@ import pytest
 import tlskit
 
 from ..support.pki import PKI
+
+ctypes = pytest.importorskip("ctypes")
 
 PROGRAM = """
 import ctypes, gc, sys
