@@ -322,3 +322,11 @@ def test_bytes_of_the_callers_own_are_left_alone(leaf, server):
     key = bytearray(leaf.key.read_bytes())
     server.add_certificate(leaf.chain, key)
     assert key == leaf.key.read_bytes()
+
+
+@pytest.mark.parametrize("uri", ["pkcs11:token=none;object=none", "pkcs11:object=x"])
+def test_a_uri_that_no_provider_opens(uri):
+    server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    with pytest.raises(tlskit.SSLError, match="no provider that opens URIs of this kind") as caught:
+        server.add_certificate(uri)
+    assert "openssl.cnf" in caught.value.hint

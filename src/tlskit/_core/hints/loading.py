@@ -34,10 +34,19 @@ _NAMES = {
     ),
 }
 
+_NO_LOADER = (
+    "OpenSSL has no provider that opens URIs of this kind. Load one in its configuration, "
+    "openssl.cnf: for pkcs11:, the provider pkcs11. `tlskit info` shows which are loaded and which "
+    "configuration is read."
+)
+
 _HINTS = {
     (getattr(CONST, f"ERR_LIB_{library}"), getattr(CONST, f"{library}_R_{reason}")): hint
     for (library, reason), hint in _NAMES.items()
     if hasattr(CONST, f"{library}_R_{reason}")
+} | {
+    (CONST.ERR_LIB_OSSL_STORE, reason): _NO_LOADER
+    for reason in (CONST.ERR_R_UNSUPPORTED, CONST.OSSL_STORE_R_UNREGISTERED_SCHEME)
 }
 
 
