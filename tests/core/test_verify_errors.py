@@ -79,6 +79,8 @@ def expect_unverified(end, name, *, depth=0, matched=None):
     assert info.verified_chain == ()
     assert info.matched_name == matched
     assert info.peer_certificate_data["verified"] is False
+    assert end.peer_certificate_data == info.peer_certificate_data
+    assert end.peer_certificate_data["verify_message"] == verdict.message
     assert info.peer_certificate == end.getpeercert(True)
     tls = info.asgi()
     assert tls["client_cert_error"] == verdict.message
@@ -111,6 +113,7 @@ def test_who_passes_is_verified_as_ever(server, root, leaf, middle):
 
 def test_no_certificate_is_no_error_unless_one_is_required(server, root):
     _, far = memory_pair(client(root), server)
+    assert far.peer_certificate_data is None
     assert not far.verify_result
     assert not far.verify_result.checked
     assert far.info.asgi()["client_cert_error"] is None

@@ -88,6 +88,31 @@ def overloads(connection: ssl.SSLSocket | ssl.SSLObject, context: ssl.SSLContext
     print(data, count, fields, der, authorities, ders, bits)
 
 
+def verification(connection: ssl.SSLSocket, context: ssl.SSLContext) -> None:
+    """Who judges a peer, and what is shown to it."""
+
+    def each(connection: ssl.SSLSocket | ssl.SSLObject, check: ssl.CertificateCheck) -> bool | None:
+        return check.depth == 0 or None
+
+    def choose(connection: Any, request: ssl.CertificateRequest) -> ssl.CertifiedKey | None:
+        print(request.signature_algorithm_names, request.authorities)
+        return ssl.CertifiedKey("client.pem")
+
+    async def judge(connection: Any, chain: tuple[bytes, ...]) -> None: ...
+
+    context.verify_each = each
+    context.verify_callback = judge
+    context.certificate_callback = choose
+    context.verify_accepts = ["CERT_HAS_EXPIRED"]
+    context.verify_errors = "report"
+    context.verify_names = ["a.example"]
+    context.verify_time = 0.0
+    result: ssl.VerifyResult | None = connection.verify_result
+    request: ssl.CertificateRequest | None = connection.certificate_request
+    data: dict[str, Any] | None = connection.peer_certificate_data
+    print(result, request, data)
+
+
 def one_of_a_queue(entry: ssl.ErrorEntry) -> str:
     return f"{entry.library}: {entry.text}"
 

@@ -109,6 +109,17 @@ class Observing:
         return VerifyResult(code, verify_text(code), checked, facts.verify_depth if known else None)
 
     @property
+    def peer_certificate_data(self) -> dict[str, Any] | None:
+        """The fields of the peer's certificate, verified or not, as `getpeercert()` has them when
+        it was verified; and under "verified", "verify_code" and "verify_message" what came of
+        verification. None: there is no certificate, or the handshake is not complete.
+
+        Also `info.peer_certificate_data`.
+        """
+        info = None if self._sslobj is None else self._sslobj.info
+        return None if info is None else info.peer_certificate_data
+
+    @property
     def client_ca_names(self) -> tuple[Name, ...]:
         """On a client, the authorities whose client certificates the server accepts, each as
         `getpeercert()` shows an issuer; empty if it named none or did not ask.

@@ -109,7 +109,7 @@ class DemandSettings:
         return callback
 
     @verify_callback.setter
-    def verify_callback(self, callback: Callable[..., None] | None) -> None:
+    def verify_callback(self, callback: Callable[..., Any] | None) -> None:
         callback_or_none(callback, "verify_callback", awaited=True)
         with self._settings.held():
             if callback is not None:
