@@ -57,6 +57,14 @@ def serial(end: Any) -> str:
     return number
 
 
+def session(client: Any, server: Any) -> Any:
+    """The session of a new connection, whose ticket has come."""
+    near, far = memory_pair(client, server)
+    far.write(b"x")
+    near.read(1)
+    return near.session
+
+
 # -- servers ---------------------------------------------------------------------------------------
 
 
@@ -210,6 +218,32 @@ def test_a_certificate_for_other_names(files, contexts):
     server.reload(files.chain, files.key, other_names=True)
     with pytest.raises(tlskit.SSLCertVerificationError):
         memory_pair(client, server)
+
+
+@pytest.mark.parametrize("tickets", [True, False], ids=["tickets", "session ids"])
+def test_no_session_from_before_other_names_is_resumed(files, contexts, tickets):
+    """A client does not see the certificate in a resumption: it would not notice that it has come
+    to a server of other names.
+    """
+    client, server = contexts
+    server.tickets.enabled = tickets
+    before = session(client, server)
+    files.renew()
+    server.reload(files.chain, files.key)
+    near, _ = memory_pair(client, server, session=before)
+    assert near.session_reused
+    before = session(client, server)
+    names = files.chain.read_bytes(), files.key.read_bytes()
+    files.renew("localhost", "other.example")
+    server.reload(files.chain, files.key, other_names=True)
+    near, far = memory_pair(client, server, session=before)
+    assert not near.session_reused
+    assert not far.resumption
+    assert memory_pair(client, server, session=session(client, server))[0].session_reused
+    files.chain.write_bytes(names[0])
+    files.key.write_bytes(names[1])
+    server.reload(files.chain, files.key, other_names=True)
+    assert memory_pair(client, server, session=before)[0].session_reused
 
 
 def test_a_certificate_for_more_names(files, contexts):

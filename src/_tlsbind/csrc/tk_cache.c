@@ -14,6 +14,7 @@
    look up no session by its id (tickets that hold their session) never take it. Locks are taken in
    this order: this one, then the SSL_CTX's own inside libssl. */
 #include "tk_cache.h"
+#include "tk_mark.h"
 #include "tk_removed.h"
 #include "tk_session.h"
 
@@ -82,18 +83,17 @@ static int drop(tk_cache *k, SSL_SESSION *s)
     return removed;
 }
 
-/* A reference of the caller's own, or NULL. libssl looks by version and id. */
-static SSL_SESSION *find(tk_cache *k, int version, const unsigned char *id, size_t size)
+/* A reference of the caller's own, or NULL. libssl looks by version and id. A session from before
+   the certificate's names changed stays unused, as tickets do (tk_mark.c; RFC 6066, 3). */
+static SSL_SESSION *find(tk_conn *c, SSL *ssl, const unsigned char *id, size_t size)
 {
-    SSL_SESSION *like = k->home != NULL ? SSL_SESSION_new() : NULL, *found = NULL;
+    SSL_SESSION *like = c->cache->home != NULL ? SSL_SESSION_new() : NULL, *found = NULL;
 
-    if (like != NULL && SSL_SESSION_set_protocol_version(like, version) &&
+    if (like != NULL && SSL_SESSION_set_protocol_version(like, SSL_version(ssl)) &&
         SSL_SESSION_set1_id(like, id, (unsigned int)size))
-        found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(k->home), like);
-    if (found != NULL)
-        SSL_SESSION_up_ref(found);
+        found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home), like);
     SSL_SESSION_free(like);
-    return found;
+    return found != NULL && tk_mark_fits(c, found) && SSL_SESSION_up_ref(found) ? found : NULL;
 }
 
 /* ---- what libssl calls back ---- */
@@ -112,7 +112,7 @@ static int is_kept(const tk_conn *c, const SSL *ssl)
 
 void tk_cache_keep(tk_conn *c, SSL *ssl, SSL_SESSION *s)
 {
-    if (!is_kept(c, ssl))
+    if (!is_kept(c, ssl) || (SSL_is_server(ssl) && !tk_mark_here(c, s)))
         return;
     tk_lock(&mutex);
     put(c->cache, s, c->cache_mode);
@@ -149,7 +149,7 @@ SSL_SESSION *tk_cache_answer(tk_conn *c, SSL *ssl, const unsigned char *id, size
     if (c->cache == NULL || c->cache_mode & SSL_SESS_CACHE_NO_INTERNAL_LOOKUP)
         return NULL;
     tk_lock(&mutex);
-    if ((found = find(c->cache, SSL_version(ssl), id, size)) == NULL) {
+    if ((found = find(c, ssl, id, size)) == NULL) {
         c->cache->misses++;
     } else {
         if (SSL_SESSION_is_resumable(found)) /* libssl counts it otherwise */

@@ -77,9 +77,9 @@ static int asked_for(SSL *ssl, const char **name, size_t *size)
     return 1;
 }
 
-/* Whether a session was made for the name that is asked for now, before a certificate for the same
-   names. One without a mark is from another program that has our keys. */
-static int fits(tk_conn *c, SSL_SESSION *s)
+/* One without a mark is from another program that has our keys, or was put into the cache by
+   hand. */
+int tk_mark_fits(tk_conn *c, SSL_SESSION *s)
 {
     uint8_t scope[TK_SCOPE], *data;
     const char *name;
@@ -99,6 +99,11 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t shift_of(tk_conn *c)
 {
     return c->ring != NULL ? tk_atomic_load(&c->ring->shift) : 0;
+}
+
+int tk_mark_here(tk_conn *c, SSL_SESSION *s)
+{
+    return begun(s) >= 0 || set(c, s, (int64_t)SSL_SESSION_get_time_ex(s) + shift_of(c));
 }
 
 /* A ticket's lifetime hint never exceeds the time for which there are keys to read it, nor a week
@@ -128,5 +133,5 @@ uint8_t tk_mark_objection(tk_conn *c, SSL_SESSION *s)
 
     if ((first >= 0 && first + WEEK <= now) || has_ended(SSL_SESSION_get0_peer(s), now))
         return TK_TICKET_EXPIRED;
-    return fits(c, s) ? TK_TICKET_FINE : TK_TICKET_ELSEWHERE;
+    return tk_mark_fits(c, s) ? TK_TICKET_FINE : TK_TICKET_ELSEWHERE;
 }
