@@ -462,3 +462,14 @@ def test_a_server_with_a_key_resumes_other_clients(pki, version):
     near, _ = memory_pair(client, server)
     _, far = memory_pair(client, server, session=near.session)
     assert far.resumption
+
+
+async def _later(given):
+    return b""
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_openssl_cannot_wait_for_a_key(side):
+    context = tlskit.SSLContext(getattr(tlskit, f"PROTOCOL_TLS_{side.upper()}"))
+    with pytest.raises(TypeError, match="cannot be a coroutine function"):
+        getattr(context, f"set_psk_{side}_callback")(_later)

@@ -12,6 +12,7 @@ from .._core.library import require
 from .._core.paths import without_values
 from .._core.wiped import wipe
 from .._state import Settings
+from .._state.awaiting import is_coroutine_function
 from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
 from ..errors import SSLError
@@ -238,3 +239,8 @@ def _keys(
 def _check_callable(callback: object) -> None:
     if callback is not None and not callable(callback):
         raise TypeError("callback must be callable")
+    if is_coroutine_function(callback):
+        raise TypeError(
+            "a PSK callback cannot be a coroutine function (async def): OpenSSL cannot wait for a "
+            "pre-shared key. Use a plain function"
+        )
