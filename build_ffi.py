@@ -27,6 +27,7 @@ from decl import constants, features, gates, names  # noqa: E402  (build-only te
 
 OLDEST = (3, 0)
 CSRC = Path("src", "_tlsbind", "csrc")
+DIRECT = Path("src", "_tlsbind", "direct")  # in the language of CPython's API, for CPython alone
 BREW = tuple(
     Path(prefix, "opt", "openssl@3", "include") for prefix in ("/opt/homebrew", "/usr/local")
 )
@@ -284,6 +285,12 @@ def limited_api() -> bool:
     )
 
 
+def direct_sources() -> list[Path]:
+    """The second module of the extension."""
+    cpython = platform.python_implementation() == "CPython"
+    return sorted((HERE / DIRECT).glob("*.c")) if cpython else []
+
+
 def compile_args() -> list[str]:
     # cffi defines it on the command line, and again in the source with another value: a warning.
     twice = [] if limited_api() else ["-U_CFFI_NO_LIMITED_API"]
@@ -326,11 +333,15 @@ def make_ffi() -> FFI:
     builder.set_source(
         "_tlsbind._native",
         tables(openssl.include) + gates.table(border()),
-        sources=[str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))],
+        sources=[
+            *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("tk_*.c"))),
+            *(str(p.relative_to(HERE)) for p in direct_sources()),
+        ],
         depends=[
             "build_ffi.py",
             str(CSRC / "exports.map"),
             *(str(p.relative_to(HERE)) for p in sorted((HERE / CSRC).glob("*.h"))),
+            *(str(p.relative_to(HERE)) for p in sorted((HERE / DIRECT).glob("*.h"))),
         ],
         include_dirs=[str(CSRC), str(openssl.include)],
         library_dirs=openssl.library_dirs,

@@ -482,7 +482,10 @@ def test_the_files_that_contributors_are_pointed_to_are_there():
 
 def sources():
     native = [
-        path for pattern in ("*.c", "*.h") for path in sorted((BINDING / "csrc").glob(pattern))
+        path
+        for folder in ("csrc", "direct")
+        for pattern in ("*.c", "*.h")
+        for path in sorted((BINDING / folder).glob(pattern))
     ]
     return [*ALL_MODULES, *modules(BINDING), *native]
 
@@ -579,7 +582,7 @@ def test_c_files_need_each_other_in_one_direction_only():
 
 
 def test_c_lines_fit_on_a_page():
-    for path in (path for pattern in ("*.c", "*.h") for path in (BINDING / "csrc").glob(pattern)):
+    for path in (path for path in sources() if path.suffix in (".c", ".h")):
         text = path.read_text(encoding="utf-8").splitlines()
         long = [n for n, line in enumerate(text, 1) if len(line) > 100]
         assert not long, f"{path.name} has lines of more than 100 columns: {long}"

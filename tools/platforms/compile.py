@@ -62,7 +62,7 @@ def main() -> int:
         subprocess.run([*cc, *flags, "-c", str(path), "-o", str(target)], check=True, cwd=ROOT)
         return target
 
-    sources = [source, *sorted((ROOT / build_ffi.CSRC).glob("tk_*.c"))]
+    sources = [source, *sorted((ROOT / build_ffi.CSRC).glob("tk_*.c")), *build_ffi.direct_sources()]
     with ThreadPoolExecutor(2) as pool:
         objects = list(pool.map(compiled, sources))
     if chosen.objects:

@@ -158,6 +158,17 @@ int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout)
     return tk_op_do(c, &op, timeout);
 }
 
+int tk_conn_is_dry(tk_conn *c)
+{
+    int dry;
+
+    tk_conn_lock(c);
+    dry = is_drained(c) && tk_mem_is_dry(c->outgoing) && c->parked == TK_STEP_NONE &&
+          !c->closed && !c->orphaned && c->inside == 0 && !c->unanswered;
+    tk_conn_unlock(c);
+    return dry;
+}
+
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
 {
     tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };
@@ -174,8 +185,8 @@ int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, voi
     int direct;
 
     tk_conn_lock(c);
-    /* where nothing waits before it; a callback may let others in, in the middle of a handshake */
-    direct = c->inside == 0 && !tk_mem_holds(c->incoming) && SSL_is_init_finished(c->ssl);
+    /* behind what waits there; a callback may let others in, in the middle of a handshake */
+    direct = c->inside == 0 && SSL_is_init_finished(c->ssl);
     if (direct)
         c->source = &source;
     if (direct || given_size == 0 || tk_mem_give(c->incoming, given, given_size))

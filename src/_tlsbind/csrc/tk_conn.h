@@ -159,4 +159,7 @@ struct tk_conn {
 extern int tk_conn_index;
 tk_conn *tk_conn_of(const SSL *ssl);
 
+/* In memory: a read would find nothing, and nothing is to be sent. */
+int tk_conn_is_dry(tk_conn *c);
+
 #endif

@@ -7,10 +7,26 @@
 enum {
     BLOCK = 320 << 10,     /* bytes: what asyncio reads or writes at once, encrypted */
     BLOCK_FROM = 24 << 10, /* a queue that needs as much gets a block */
-    BLOCKS_KEPT = 4
+    BLOCKS_KEPT = 4,
+    FREED_ONCE = 640 << 10
 };
 
 static void *kept[BLOCKS_KEPT];
+static int32_t settled;
+
+/* The GNU C library gives free memory at the end of its heap back to the kernel when it is more
+   than twice the largest block that was ever mapped and freed: 256 KiB at first. What an event loop
+   holds of one large message is twice that, and would come as fresh pages from the kernel each
+   time: a third of all the work. One larger block that is freed ends that. */
+static void settle_heap(void)
+{
+    void *volatile block;
+
+    if (tk_atomic_add(&settled, 1) == 1 && (block = malloc(FREED_ONCE)) != NULL)
+        free(block);
+    else
+        tk_atomic_add(&settled, -1);
+}
 
 static uint8_t *allocate(size_t *room)
 {
@@ -19,6 +35,8 @@ static uint8_t *allocate(size_t *room)
     if (*room < BLOCK_FROM || *room > BLOCK)
         return malloc(*room);
     *room = BLOCK;
+    if (tk_atomic_load32(&settled) == 0)
+        settle_heap();
     for (i = 0; i < BLOCKS_KEPT; i++) {
         void *block = tk_atomic_swap(&kept[i], NULL);
         if (block != NULL)

@@ -272,6 +272,10 @@ class Channel(Pausing, Watching, Connection):
         """The peer's chain as objects."""
         return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
 
+    def usual(self) -> tuple[Any, Any, Any]:
+        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        return self.read, self.write, self.pending
+
     # -- under the names of the stdlib's inner object, which libraries reach for -------------------
 
     def version(self) -> str | None:

@@ -6,10 +6,10 @@ again.
 
 from __future__ import annotations
 
-from threading import RLock
 from typing import Any
 
 from .. import _forks
+from .direct import Lock
 
 _NO_SLOTS: tuple[str, ...] = ()  # its subclasses have them
 
@@ -25,7 +25,7 @@ class Directions:
 
     def _renew_locks(self) -> None:
         self._process = _forks.process
-        self._receives, self._sends = RLock(), RLock()
+        self._receives, self._sends = Lock(), Lock()
 
     @property
     def _receiving(self) -> Any:

@@ -1,7 +1,8 @@
 """The operations of a connection in memory, which never wait.
 
 An event loop makes four of them for each message, and each costs less than what Python adds to it.
-So the usual case is written out here; all else is Connection's.
+The usual case is written out in C (direct.py), and here for where there is no such C; all else is
+Connection's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .connection import Connection, Timeout
+from .direct import usual
 from .fault import want_read
 from .native import ROOM, Spare, lib, spares
 
@@ -27,6 +29,10 @@ class InMemory(Connection):
 
     __slots__ = ()
 
+    def usual(self) -> tuple[Any, Any, Any]:
+        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        return usual(self) or (self.read, self.write, self.pending)
+
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         if buffer is not None or len <= 0 or self.on_session is not None:
             return Connection.read(self, len, buffer)
@@ -42,9 +48,9 @@ class InMemory(Connection):
         _put(one)
         if n == _WANT_READ:
             raise want_read()
-        return self._go_on(n, len) if n else b""
+        return self._read_on(n, len) if n else b""
 
-    def _go_on(self, status: int, len: int) -> Any:
+    def _read_on(self, status: int, len: int) -> Any:
         if status in _AGAIN:
             return Connection.read(self, len)
         raise self._error(status, _READ)
@@ -57,11 +63,12 @@ class InMemory(Connection):
                 return Connection.write(self, data)
             data = bytes(data)
         n: int = _write(self._conn, data, len(data), 0)
-        if n >= 0:
-            return n
-        if n in _AGAIN:
+        return n if n >= 0 else self._write_on(n, data)
+
+    def _write_on(self, status: int, data: bytes) -> int:
+        if status in _AGAIN:
             return Connection.write(self, data)
-        raise self._error(n, _WRITE)
+        raise self._error(status, _WRITE)
 
 
 def is_short(data: Any) -> bool:

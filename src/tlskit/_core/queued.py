@@ -9,8 +9,8 @@ waits for the network. So what was moved and has not been read shows in `pending
 bytes by their number, and a record that has not been decrypted, or the peer's end behind its data,
 as 1.
 
-asyncio reads until a read finds nothing. That second read costs more than the first one, so the
-first one notes when it has taken all (`_dry`), and the second looks at `incoming` alone.
+The usual read and write are in C as well (direct.py): these here are for where there is no such C,
+and for what is not usual.
 
 Threads: each direction has its lock, so that bytes stay in order. They are held across a crossing,
 which never waits.
@@ -25,6 +25,7 @@ from .. import _forks
 from ..errors import SSLError, SSLWantReadError
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
+from .direct import usual
 from .directions import Directions
 from .fault import want_read
 from .memory import is_short
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken
 _take, _put = spares.pop, spares.append
+_COUNT = lib.TK_DRY - 1  # the bits of a count
 _DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_WANT_READ
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _SHORT = 49152  # bytes: what it takes on the wire fits into one room
@@ -62,6 +64,15 @@ class Queued(Directions, Connection):
         self._over = self._dry = False
         self._renew_locks()
 
+    def usual(self) -> tuple[Any, Any, Any]:
+        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        locks = self._receiving, self._sending
+        return usual(self, (self._given_in, self._given_out), locks) or (
+            self.read,
+            self.write,
+            self.pending,
+        )
+
     # -- reading and writing: the usual case, without a frame more than it needs -------------------
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
@@ -83,24 +94,19 @@ class Queued(Directions, Connection):
         receiving = self._receives
         try:  # `with` costs three times as much
             receiving.acquire()
-            given = incoming.read(ROOM)
+            given = self._given_in.read(ROOM)
             n = _read(self._conn, given, given.__len__(), one.pointer, len if len < ROOM else ROOM)
-            if n > _DRY:
-                self._dry = True
-                data = one.view[: n - _DRY]
-                _put(one)
-                return data
-            self._dry = False
+            self._dry = n > _DRY
         finally:
             try:  # noqa: SIM105 (`suppress` costs as much as `with`)
                 receiving.release()
             except RuntimeError:  # a signal's handler has raised while this waited for it
                 pass
-        data = one.view[:n] if n > 0 else b""
+        data = one.view[: n & _COUNT] if n > 0 else b""
         _put(one)
-        if n <= 0 or n in _AGAIN:
-            return self._read_nothing(n, len, None)
-        if self._out.pending:
+        if n <= 0:
+            return self._read_on(n, len)
+        if n < _DRY:
             self._send()
         return data
 
@@ -130,13 +136,13 @@ class Queued(Directions, Connection):
             ffi.release(pointer)
         if n > _DRY:
             return n - _DRY
-        if n <= 0 or n in _AGAIN:
-            return self._read_nothing(n, len, buffer) or 0
+        if n <= 0:
+            return self._read_on(n, len, buffer) or 0
         if self._out.pending:
             self._send()
         return n
 
-    def _read_nothing(self, n: int, len: int, buffer: Any) -> Any:
+    def _read_on(self, n: int, len: int, buffer: Any = None) -> Any:
         """What a read returns or raises after this status."""
         if n in _AGAIN:
             return self._read_slowly(len, buffer)
@@ -202,12 +208,17 @@ class Queued(Directions, Connection):
         _put(one)
         if 0 < n < ROOM:
             return len(data)
-        if n in _AGAIN:
+        if n < 0:
+            return self._write_on(n, data)
+        self._send()
+        return len(data)
+
+    def _write_on(self, status: int, data: bytes | memoryview) -> int:
+        """What to do when nothing of it went."""
+        if status in _AGAIN:
             return self._write_slowly(data)
         self._send()
-        if n < 0:
-            raise self._error(n, _WRITE)
-        return len(data)
+        raise self._error(status, _WRITE)
 
     def _write_long(self, data: bytes | memoryview) -> int:
         """Piece by piece, through a room that the processor has at hand; as far as it goes."""
@@ -226,12 +237,10 @@ class Queued(Directions, Connection):
         give_back(one)
         if at == size:
             return size
+        if not at:
+            return self._write_on(n, data)
         self._send()
-        if at:
-            return at
-        if n in _AGAIN:
-            return self._write_slowly(data)
-        raise self._error(n, _WRITE)
+        return at
 
     def _write_slowly(self, data: Buffer) -> int:
         try:

@@ -1,0 +1,229 @@
+/* The usual read and write of a connection in memory, as methods of CPython.
+
+   A call through cffi converts its arguments and its answer, and needs a frame of Python around it
+   that makes bytes of what came: for a message of 64 bytes that is a third of all the work. These
+   methods do what that frame does, and go straight to tk_conn.c and tk_write.c. Everything that is
+   not usual (another type of argument, a session to hand out, a failure) goes to the methods of the
+   same connection in Python, which can do it all: _core/memory.py for MemoryBIOs of tlskit's,
+   _core/queued.py for the stdlib's. Where this is not compiled in, as on PyPy, they do everything.
+
+   This is a second module in the extension (PEP 489, "Multiple modules in one library"), within the
+   limited API like the first. A Direct does not change after it was made, but for a guess. */
+#include "direct.h"
+#include "tk_fork.h"
+
+/* ---- what is not usual ---- */
+
+static PyObject *otherwise(const tk_direct *d, PyObject *name, PyObject *const *args,
+                           Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *owner = d->channel == NULL ? Py_None : d->channel; /* None has no such method */
+    PyObject *method = PyObject_GetAttr(owner, name), *given = NULL, *named = NULL;
+    PyObject *result = NULL;
+    Py_ssize_t i, more = kwnames == NULL ? 0 : PyTuple_Size(kwnames);
+
+    if (method == NULL || (given = PyTuple_New(nargs)) == NULL)
+        goto out;
+    for (i = 0; i < nargs; i++) {
+        Py_INCREF(args[i]);
+        PyTuple_SetItem(given, i, args[i]);
+    }
+    if (more > 0 && (named = PyDict_New()) == NULL)
+        goto out;
+    for (i = 0; i < more; i++)
+        if (PyDict_SetItem(named, PyTuple_GetItem(kwnames, i), args[nargs + i]) < 0)
+            goto out;
+    result = PyObject_Call(method, given, named);
+out:
+    Py_XDECREF(method);
+    Py_XDECREF(given);
+    Py_XDECREF(named);
+    return result;
+}
+
+/* What is to be done about a status: the connection's own method knows. */
+PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given)
+{
+    PyObject *number = PyLong_FromLongLong(status), *result = NULL;
+
+    if (number != NULL)
+        result = PyObject_CallMethodObjArgs(d->channel, name, number, given, NULL);
+    Py_XDECREF(number);
+    return result;
+}
+
+PyObject *tk_direct_nothing(const tk_direct *d)
+{
+    const tk_direct_names *names = d->names;
+    PyObject *error = PyObject_CallFunctionObjArgs(names->want_read, names->number,
+                                                   names->text, NULL);
+
+    if (error != NULL && PyObject_SetAttr(error, names->library, Py_None) == 0 &&
+        PyObject_SetAttr(error, names->reason, Py_None) == 0)
+        PyErr_SetObject(names->want_read, error);
+    Py_XDECREF(error);
+    return NULL;
+}
+
+/* Whether an attribute is this object; -1: it could not be read. */
+int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted)
+{
+    PyObject *value = PyObject_GetAttr(owner, name);
+    int is = value == NULL ? -1 : value == wanted;
+
+    Py_XDECREF(value);
+    return is;
+}
+
+/* Nobody is to be told of what comes beside data; TLS is not over; these locks are this process's.
+   Without an answer, the connection's own method will say why. */
+static int is_plain(const tk_direct *d)
+{
+    const tk_direct_names *n = d->names;
+    int plain = d->channel != NULL && d->generation == tk_atomic_load32(&tk_generation) &&
+                tk_direct_attribute_is(d->channel, n->on_session, Py_None) == 1 &&
+                (d->take == NULL || tk_direct_attribute_is(d->channel, n->over, Py_False) == 1);
+
+    if (PyErr_Occurred())
+        PyErr_Clear();
+    return plain;
+}
+
+/* ---- the methods ---- */
+
+static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                             PyObject *kwnames)
+{
+    tk_direct *d = (tk_direct *)self;
+    Py_ssize_t size = 0;
+
+    if (nargs == 1 && kwnames == NULL && PyLong_CheckExact(args[0])) {
+        size = PyLong_AsSsize_t(args[0]);
+        PyErr_Clear();
+    }
+    if (size <= 0 || !is_plain(d))
+        return otherwise(d, d->names->read, args, nargs, kwnames);
+    return d->take == NULL ? tk_direct_read_memory(d, args[0], size)
+                           : tk_direct_read_queue(d, args[0], size);
+}
+
+static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                              PyObject *kwnames)
+{
+    const tk_direct *d = (const tk_direct *)self;
+
+    if (nargs != 1 || kwnames != NULL || !PyBytes_CheckExact(args[0]) ||
+        PyBytes_Size(args[0]) == 0 || !is_plain(d))
+        return otherwise(d, d->names->write, args, nargs, kwnames);
+    return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, args[0]);
+}
+
+static PyObject *direct_pending(PyObject *self, PyObject *nothing)
+{
+    const tk_direct *d = (const tk_direct *)self;
+    int64_t size = tk_conn_pending(d->conn);
+
+    (void)nothing;
+    if (size == 0 && d->take != NULL)
+        size = tk_conn_holds_more(d->conn);
+    return PyLong_FromLongLong(size);
+}
+
+/* ---- the type ---- */
+
+static PyObject *method_of(PyObject *owner, const char *name)
+{
+    return owner == Py_None ? NULL : PyObject_GetAttrString(owner, name);
+}
+
+static int is_lock(const tk_direct *d, PyObject *lock)
+{
+    return (PyObject *)Py_TYPE(lock) == d->names->lock;
+}
+
+static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    PyObject *handle, *address, *channel, *incoming, *outgoing, *receives, *sends;
+    tk_direct *d;
+
+    if (kwargs != NULL && PyDict_Size(kwargs) > 0) {
+        PyErr_SetString(PyExc_TypeError, "Direct() takes no keyword arguments");
+        return NULL;
+    }
+    if (!PyArg_UnpackTuple(args, "Direct", 7, 7, &handle, &address, &channel, &incoming, &outgoing,
+                           &receives, &sends) ||
+        (d = (tk_direct *)PyType_GenericAlloc(type, 0)) == NULL)
+        return NULL;
+    d->names = PyType_GetModuleState(type);
+    d->conn = PyLong_AsVoidPtr(address);
+    d->generation = tk_atomic_load32(&tk_generation);
+    Py_INCREF(d->handle = handle);
+    Py_INCREF(d->channel = channel);
+    if (incoming != Py_None)
+        Py_INCREF(d->incoming = incoming);
+    d->take = method_of(incoming, "read");
+    d->put = method_of(outgoing, "write");
+    Py_INCREF(d->receives = receives);
+    Py_INCREF(d->sends = sends);
+    d->overhead = TK_DIRECT_OVERHEAD;
+    if (d->take != NULL && !(is_lock(d, receives) && is_lock(d, sends)))
+        PyErr_SetString(PyExc_TypeError, "Direct() needs two locks of this module");
+    if (PyErr_Occurred())
+        Py_CLEAR(d);
+    return (PyObject *)d;
+}
+
+static int direct_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    tk_direct *d = (tk_direct *)self;
+
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(d->channel);
+    Py_VISIT(d->incoming);
+    Py_VISIT(d->take);
+    Py_VISIT(d->put);
+    return 0;
+}
+
+/* What could be part of a circle. Whoever calls it afterwards gets what the connection says. */
+static int direct_clear(PyObject *self)
+{
+    Py_CLEAR(((tk_direct *)self)->channel);
+    return 0;
+}
+
+static void direct_dealloc(PyObject *self)
+{
+    tk_direct *d = (tk_direct *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc free_it = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+    PyObject_GC_UnTrack(self);
+    Py_CLEAR(d->channel);
+    Py_CLEAR(d->incoming);
+    Py_CLEAR(d->take);
+    Py_CLEAR(d->put);
+    Py_CLEAR(d->receives);
+    Py_CLEAR(d->sends);
+    Py_CLEAR(d->handle);
+    free_it(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef direct_methods[] = {
+    { "read", (PyCFunction)(void (*)(void))direct_read, METH_FASTCALL | METH_KEYWORDS,
+      "As the connection's own." },
+    { "write", (PyCFunction)(void (*)(void))direct_write, METH_FASTCALL | METH_KEYWORDS,
+      "As the connection's own." },
+    { "pending", direct_pending, METH_NOARGS, "As the connection's own." },
+    { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot direct_slots[] = {
+    { Py_tp_new, direct_new },           { Py_tp_dealloc, direct_dealloc },
+    { Py_tp_traverse, direct_traverse }, { Py_tp_clear, direct_clear },
+    { Py_tp_methods, direct_methods },   { 0, NULL }
+};
+
+PyType_Spec tk_direct_spec = { "_tlsbind._direct.Direct", sizeof(tk_direct), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, direct_slots };

@@ -1,0 +1,66 @@
+/* The usual read and write of a connection in memory, as methods of CPython: direct.c. */
+#ifndef TK_DIRECT_H
+#define TK_DIRECT_H
+
+#include <pyconfig.h>
+#if !defined(Py_GIL_DISABLED) && !defined(Py_LIMITED_API)
+#define Py_LIMITED_API 0x030A0000
+#endif
+#include <Python.h>
+
+#include "tk_conn.h"
+#include "tk_queue.h"
+
+#ifndef PyBUF_READ /* the headers of the limited API have it from 3.11 on, with its function */
+#define PyBUF_READ 0x100
+#endif
+
+enum { TK_DIRECT_SMALL = 4096, /* bytes: what is no more than that goes through the stack */
+       TK_DIRECT_MOST = 262144, /* of one read: what asyncio asks for */
+       TK_DIRECT_OVERHEAD = 17, /* of a TLS 1.3 record without padding (RFC 8446, 5.2) */
+       TK_RECORD_MOST = 16384 };
+
+/* What the module knows. */
+typedef struct {
+    PyObject *want_read, *number, *text;    /* an SSLWantReadError, and what it is made with */
+    PyObject *at_once;                      /* how much a read takes from the program's queue */
+    PyObject *lock;                         /* the type of lock.c */
+    /* names of attributes */
+    PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
+    PyObject *read, *write, *read_on, *read_slowly, *write_on, *send; /* and of methods */
+} tk_direct_names;
+
+typedef struct {
+    PyObject_HEAD
+    const tk_direct_names *names;
+    tk_conn *conn;
+    int32_t generation;
+    PyObject *handle;                /* cffi's: it owns `conn` */
+    PyObject *channel;               /* the Connection, in Python; NULL: collected as garbage */
+    PyObject *incoming, *take, *put; /* of the stdlib's MemoryBIOs; NULL: they are tlskit's */
+    PyObject *receives, *sends;      /* their locks: lock.c */
+    int32_t overhead;                /* bytes that the last record was longer than what was in it */
+} tk_direct;
+
+/* direct.c: for what is not usual, the connection's methods in Python */
+PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given);
+PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
+int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
+
+/* memory.c, incoming.c, outgoing.c: `wanted` is `size` as an object, `given` is bytes */
+PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t size);
+PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given);
+PyObject *tk_direct_read_queue(tk_direct *d, PyObject *wanted, Py_ssize_t size);
+PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given);
+
+/* what libssl has made beside; 0: Python has failed */
+int tk_direct_send_the_rest(const tk_direct *d);
+
+void tk_direct_acquire(PyObject *lock);
+int tk_direct_release(PyObject *lock); /* 0: another thread has it */
+
+extern PyType_Spec tk_direct_spec, tk_direct_lock_spec;
+
+static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
+
+#endif

@@ -1,0 +1,103 @@
+/* A lock like threading.RLock, for which C needs no call of Python: one read of an event loop takes
+   it three times. Nobody who holds it waits for anything but libssl, so a wait for it is short, and
+   no signal need end it. */
+#include "direct.h"
+
+typedef struct {
+    PyObject_HEAD
+    PyThread_type_lock lock;
+    int64_t owner; /* a thread's; 0: nobody has it */
+    int32_t depth; /* its owner's alone */
+} tk_direct_lock;
+
+void tk_direct_acquire(PyObject *self)
+{
+    tk_direct_lock *l = (tk_direct_lock *)self;
+    int64_t me = (int64_t)PyThread_get_thread_ident();
+
+    if (tk_atomic_load(&l->owner) != me) {
+        if (!PyThread_acquire_lock(l->lock, NOWAIT_LOCK)) {
+            Py_BEGIN_ALLOW_THREADS
+            PyThread_acquire_lock(l->lock, WAIT_LOCK);
+            Py_END_ALLOW_THREADS
+        }
+        tk_atomic_store(&l->owner, me);
+    }
+    l->depth++;
+}
+
+int tk_direct_release(PyObject *self)
+{
+    tk_direct_lock *l = (tk_direct_lock *)self;
+
+    if (tk_atomic_load(&l->owner) != (int64_t)PyThread_get_thread_ident())
+        return 0;
+    if (--l->depth == 0) {
+        tk_atomic_store(&l->owner, 0);
+        PyThread_release_lock(l->lock);
+    }
+    return 1;
+}
+
+static PyObject *lock_acquire(PyObject *self, PyObject *nothing)
+{
+    (void)nothing;
+    tk_direct_acquire(self);
+    Py_RETURN_TRUE;
+}
+
+static PyObject *lock_release(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    if (!tk_direct_release(self)) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot release a lock that another thread holds");
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *lock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    tk_direct_lock *l;
+
+    if (PyTuple_Size(args) > 0 || (kwargs != NULL && PyDict_Size(kwargs) > 0)) {
+        PyErr_SetString(PyExc_TypeError, "Lock() takes no arguments");
+        return NULL;
+    }
+    if ((l = (tk_direct_lock *)PyType_GenericAlloc(type, 0)) == NULL)
+        return NULL;
+    if ((l->lock = PyThread_allocate_lock()) != NULL)
+        return (PyObject *)l;
+    Py_DECREF(l);
+    return PyErr_NoMemory();
+}
+
+static void lock_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    tk_direct_lock *l = (tk_direct_lock *)self;
+
+    if (l->lock != NULL) {
+        if (l->depth > 0)
+            PyThread_release_lock(l->lock);
+        PyThread_free_lock(l->lock);
+    }
+    ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef lock_methods[] = {
+    { "acquire", lock_acquire, METH_NOARGS, "Wait for it, and take it." },
+    { "release", lock_release, METH_NOARGS, "Give it back." },
+    { "__enter__", lock_acquire, METH_NOARGS, NULL },
+    { "__exit__", lock_release, METH_VARARGS, NULL },
+    { NULL, NULL, 0, NULL }
+};
+
+static PyType_Slot lock_slots[] = {
+    { Py_tp_new, lock_new }, { Py_tp_dealloc, lock_dealloc }, { Py_tp_methods, lock_methods },
+    { 0, NULL }
+};
+
+PyType_Spec tk_direct_lock_spec = { "_tlsbind._direct.Lock", sizeof(tk_direct_lock), 0,
+                                    Py_TPFLAGS_DEFAULT, lock_slots };

@@ -1,0 +1,95 @@
+/* The module `_tlsbind._direct`: the types of direct.c and lock.c, and what their methods use. */
+#include "direct.h"
+
+enum { NAMES = sizeof(tk_direct_names) / sizeof(PyObject *) };
+
+static PyObject **each(PyObject *module) { return PyModule_GetState(module); }
+
+static int intern(PyObject **place, const char *text)
+{
+    return (*place = PyUnicode_InternFromString(text)) != NULL;
+}
+
+static int fill(tk_direct_names *n)
+{
+    PyObject *ssl = PyImport_ImportModule("ssl"), *number = NULL;
+
+    if (ssl == NULL)
+        return 0;
+    n->want_read = PyObject_GetAttrString(ssl, "SSLWantReadError");
+    number = PyObject_GetAttrString(ssl, "SSL_ERROR_WANT_READ");
+    Py_DECREF(ssl);
+    n->number = number == NULL ? NULL : PyNumber_Long(number);
+    Py_XDECREF(number);
+    n->at_once = PyLong_FromLong(65536);
+    return n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
+           intern(&n->text, "The operation did not complete (read)") &&
+           intern(&n->on_session, "on_session") && intern(&n->over, "_over") &&
+           intern(&n->dry, "_dry") &&
+           intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
+           intern(&n->library, "library") && intern(&n->reason, "reason") &&
+           intern(&n->read, "read") && intern(&n->write, "write") &&
+           intern(&n->read_on, "_read_on") && intern(&n->read_slowly, "_read_slowly") &&
+           intern(&n->write_on, "_write_on") && intern(&n->send, "_send");
+}
+
+static PyObject *add(PyObject *module, PyType_Spec *spec, const char *name)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+
+    if (type != NULL && PyModule_AddObjectRef(module, name, type) < 0)
+        Py_CLEAR(type);
+    return type;
+}
+
+static int module_exec(PyObject *module)
+{
+    tk_direct_names *names = PyModule_GetState(module);
+    PyObject *type;
+
+    if (!fill(names) || (names->lock = add(module, &tk_direct_lock_spec, "Lock")) == NULL ||
+        (type = add(module, &tk_direct_spec, "Direct")) == NULL)
+        return -1;
+    Py_DECREF(type);
+    return 0;
+}
+
+static int module_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    PyObject **place = each(module);
+    int i;
+
+    for (i = 0; place != NULL && i < NAMES; i++)
+        Py_VISIT(place[i]);
+    return 0;
+}
+
+static int module_clear(PyObject *module)
+{
+    PyObject **place = each(module);
+    int i;
+
+    for (i = 0; place != NULL && i < NAMES; i++)
+        Py_CLEAR(place[i]);
+    return 0;
+}
+
+static void module_free(void *module) { module_clear(module); }
+
+static PyModuleDef_Slot module_slots[] = {
+    { Py_mod_exec, module_exec },
+#ifdef Py_GIL_DISABLED
+    { Py_mod_gil, Py_MOD_GIL_NOT_USED },
+#endif
+    { 0, NULL }
+};
+
+static struct PyModuleDef definition = { .m_base = PyModuleDef_HEAD_INIT,
+                                         .m_name = "_tlsbind._direct",
+                                         .m_size = sizeof(tk_direct_names),
+                                         .m_slots = module_slots,
+                                         .m_traverse = module_traverse,
+                                         .m_clear = module_clear,
+                                         .m_free = module_free };
+
+PyMODINIT_FUNC PyInit__direct(void) { return PyModuleDef_Init(&definition); }

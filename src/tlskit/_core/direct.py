@@ -1,0 +1,57 @@
+"""The usual read and write of a connection in memory without a frame of Python: _tlsbind/direct/.
+
+What those do not do, they leave to the connection's own methods: `read`, `write`, `_read_on`,
+`_write_on`, and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ExtensionFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from _tlsbind import _native
+
+from .native import ffi
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+
+def _load() -> Any:
+    """The second module of the extension; None where it has none, as on PyPy."""
+    name = "_tlsbind._direct"
+    loader = ExtensionFileLoader(name, str(_native.__file__))
+    try:
+        module = module_from_spec(spec_from_loader(name, loader))  # type: ignore[arg-type]
+        loader.exec_module(module)
+    except ImportError:
+        return None
+    return sys.modules.setdefault(name, module)
+
+
+_direct = _load()
+
+#: A lock that the same thread may take again.
+Lock: Any = RLock if _direct is None else _direct.Lock
+
+
+def usual(
+    connection: Connection,
+    queues: tuple[Any, Any] = (None, None),
+    locks: tuple[Any, Any] = (None, None),
+) -> tuple[Any, Any, Any] | None:
+    """Its `read`, `write` and `pending` in C; None where there is no such C.
+
+    Args:
+        queues: the incoming and the outgoing MemoryBIO, when they are the stdlib's.
+        locks: of the bytes that come, and of those that go.
+    """
+    if _direct is None:
+        return None
+    handle = connection._conn
+    address = int(ffi.cast("uintptr_t", handle))
+    made = _direct.Direct(handle, address, connection, *queues, *locks)
+    return made.read, made.write, made.pending

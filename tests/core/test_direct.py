@@ -1,0 +1,294 @@
+"""The usual read and write of a connection in memory: in C, where it is compiled in, and in Python.
+Both do the same.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import random
+import ssl as stdlib
+import sys
+import threading
+import weakref
+from typing import Any
+
+import pytest
+
+import tlskit
+from tlskit._core import direct
+
+from ..support import pairs
+from ..support.pki import PKI
+
+SIZES = [1, 64, 2047, 2048, 2049, 4074, 4096, 4097, 16384, 16385, 49152, 65536, 262144, 300001]
+
+
+@pytest.fixture(params=["c", "python"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the usual case is done."""
+    if request.param == "python":
+        monkeypatch.setattr(direct, "_direct", None)
+    elif direct._direct is None:
+        pytest.skip("there is no C for it here")
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture(params=[tlskit, stdlib], ids=["own", "stdlibs"])
+def queue(request: pytest.FixtureRequest) -> Any:
+    """The kind of MemoryBIO."""
+    return request.param.MemoryBIO
+
+
+@pytest.fixture
+def ends(pki: PKI, version: Any, way: str, queue: Any) -> tuple[Any, Any, Any, Any]:
+    """A client and a server, and the queues of what they have sent."""
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    up, down = queue(), queue()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(first, second)
+    pairs.take_tickets(first)
+    return first, second, up, down
+
+
+def drained(end: Any, size: int = 262144) -> bytes:
+    """All that can be read."""
+    found = []
+    while True:
+        try:
+            found.append(end.read(size))
+        except tlskit.SSLWantReadError:
+            return b"".join(found)
+
+
+def test_it_is_compiled_in_on_cpython() -> None:
+    assert (direct._direct is not None) == (platform.python_implementation() == "CPython")
+
+
+def test_the_usual_case_has_no_frame(ends: Any, way: str) -> None:
+    kind = type(ends[0].read).__name__
+    assert kind == ("builtin_function_or_method" if way == "c" else "method")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_messages_of_any_size(ends: Any, size: int) -> None:
+    first, second, _, _ = ends
+    message = random.Random(size).randbytes(size)
+    for sender, receiver in ((first, second), (second, first)):
+        left = message
+        while left:
+            left = left[sender.write(left) :]
+        assert drained(receiver) == message
+        assert receiver.pending() == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_read_takes_no_more_than_it_asks_for(ends: Any, size: int) -> None:
+    first, second, _, _ = ends
+    first.write(bytes(60000))
+    first.write(b"behind it")
+    found = b""
+    while len(found) < 60009:
+        one = second.read(size)
+        assert 0 < len(one) <= size
+        found += one
+    assert found == bytes(60000) + b"behind it"
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.read(size)
+
+
+def test_what_is_pending_can_be_read_at_once(ends: Any) -> None:
+    first, second, _, _ = ends
+    first.write(bytes(16384))
+    assert second.read(1) == b"\0"
+    assert second.pending() == 16383
+    assert len(second.read(second.pending())) == 16383
+    assert second.pending() == 0
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 6, 100, 16000])
+def test_records_in_pieces(pki: PKI, version: Any, way: str, queue: Any, cut: int) -> None:
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    up, down, wire = queue(), queue(), queue()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(wire, down, server_side=True)
+    message = random.Random(cut).randbytes(40000)
+    done: set[Any] = set()
+    while len(done) < 2:
+        for end in (first, second):
+            wire.write(up.read())
+            try:
+                end.do_handshake()
+                done.add(end)
+            except tlskit.SSLWantReadError:
+                pass
+    first.write(message)
+    sealed, found = up.read(), b""
+    for at in range(0, len(sealed), cut):
+        wire.write(sealed[at : at + cut])
+        found += drained(second)
+        assert message.startswith(found)
+    assert found == message
+
+
+def test_what_is_not_usual(ends: Any) -> None:
+    first, second, _, _ = ends
+    assert first.write(memoryview(b"abc")) == 3
+    assert first.write(bytearray(b"def")) == 3
+    assert first.write(b"") == 0
+    room = bytearray(4)
+    assert second.read(4, room) == 4
+    assert room == b"abcd"
+    assert second.read(0) == b""
+    assert second.read() == b"ef"
+    assert second.read(len=0) == b""
+    with pytest.raises(tlskit.SSLWantReadError) as caught:
+        second.read(5)
+    assert caught.value.library is None
+    assert caught.value.reason is None
+    assert caught.value.args == (2, "The operation did not complete (read)")
+    for wrong in ((-1,), ("x",), (1, 2, 3)):
+        with pytest.raises((ValueError, TypeError)):
+            second.read(*wrong)
+    for wrong in (("text",), (1,), ()):
+        with pytest.raises(TypeError):
+            first.write(*wrong)
+
+
+def test_the_end(ends: Any) -> None:
+    first, second, _, _ = ends
+    first.write(b"last words")
+    with pytest.raises(tlskit.SSLWantReadError):
+        first.unwrap()
+    assert second.read(100) == b"last words"
+    assert second.read(100) == b""
+    second.unwrap()
+    first.unwrap()
+    with pytest.raises(tlskit.SSLError):
+        first.write(b"more")
+    with pytest.raises(tlskit.SSLZeroReturnError):
+        second.read(100)
+
+
+def test_an_end_without_notice(ends: Any) -> None:
+    first, second, up, _ = ends
+    first.write(b"last words")
+    up.write_eof()
+    assert second.read(100) == b"last words"
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLEOFError):
+            second.read(100)
+
+
+def test_a_forged_record(ends: Any) -> None:
+    first, second, up, down = ends
+    first.write(b"good")
+    first.write(b"bad")
+    sealed = up.read()
+    up.write(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    assert second.read(100) == b"good"
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLError) as caught:
+            second.read(100)
+        assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+    assert down.pending > 0  # the alert
+    with pytest.raises(tlskit.SSLError):
+        first.read(100)
+
+
+def test_what_follows_tls_stays_in_the_queue(pki: PKI, version: Any, way: str) -> None:
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(first, second)
+    with pytest.raises(tlskit.SSLWantReadError):
+        first.unwrap()
+    up.write(b"in plain")
+    assert second.read(100) == b""
+    second.unwrap()
+    assert up.read() == b"in plain"
+
+
+def test_threads_keep_the_order(ends: Any) -> None:
+    first, second, _, _ = ends
+    count, found, stop = 300, [], threading.Event()
+
+    def write() -> None:
+        for number in range(count):
+            first.write(number.to_bytes(4, "big") * 500)
+
+    def read() -> None:
+        while not stop.is_set():
+            try:
+                found.append(second.read(2000))
+            except tlskit.SSLWantReadError:
+                continue
+            if len(b"".join(found)) == count * 2000:
+                stop.set()
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=write), threading.Thread(target=read)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert b"".join(found) == b"".join(n.to_bytes(4, "big") * 500 for n in range(count))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_child_goes_on(ends: Any) -> None:
+    first, second, _, _ = ends
+    first.write(b"before")
+    assert second.read(10) == b"before"
+    child = os.fork()
+    if not child:
+        first.write(b"in the child")
+        os._exit(second.read(100) != b"in the child")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_circles_are_collected(pki: PKI, way: str, queue: Any) -> None:
+    end = pairs.client_context(pki).wrap_bio(queue(), queue(), server_hostname="localhost")
+    end.program = [end.read, end.write, end]  # type: ignore[attr-defined]
+    gone = weakref.ref(end)
+    del end
+    gc.collect()
+    assert gone() is None
+
+
+def test_locks() -> None:
+    one = direct.Lock()
+    assert one.acquire() is True
+    with one:
+        held: list[bool] = []
+        thread = threading.Thread(target=lambda: (one.acquire(), held.append(True), one.release()))
+        thread.start()
+        assert not held
+    one.release()
+    thread.join()
+    assert held == [True]
+    with pytest.raises(RuntimeError):
+        one.release()
+
+
+@pytest.mark.skipif(direct._direct is None, reason="there is no C for it here")
+@pytest.mark.parametrize("given", [(), (1,), (1, 2, 3, None, None, None, None, 8)])
+def test_it_is_not_made_by_others(given: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        direct._direct.Direct(*given)
+    with pytest.raises(TypeError):
+        direct._direct.Lock(1)
+    queues = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    with pytest.raises(TypeError, match="two locks"):
+        direct._direct.Direct(None, 0, None, *queues, threading.Lock(), threading.Lock())
