@@ -292,3 +292,21 @@ def test_it_is_not_made_by_others(given: tuple[Any, ...]) -> None:
     queues = tlskit.MemoryBIO(), tlskit.MemoryBIO()
     with pytest.raises(TypeError, match="two locks"):
         direct._direct.Direct(None, 0, None, *queues, threading.Lock(), threading.Lock())
+
+
+def test_reads_of_both_kinds_in_turns(ends: Any) -> None:
+    """Into bytes, which is done in C, and into a buffer, which is not."""
+    first, second, _, _ = ends
+    room = bytearray(10)
+    for _ in range(3):
+        first.write(b"0123456789" * 3)
+        assert second.read(10, room) == 10
+        assert second.read(10) == b"0123456789"
+        assert second.read(100, room) == 10
+        with pytest.raises(tlskit.SSLWantReadError):
+            second.read(10, room)
+        first.write(b"ab")
+        assert second.read(1) == b"a"
+        assert second.pending() == 1
+        assert second.read(1, room) == 1
+        assert room[:1] == b"b"

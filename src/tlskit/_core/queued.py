@@ -77,9 +77,7 @@ class Queued(Directions, Connection):
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         incoming = self._given_in
-        if self._dry and not incoming.pending and not incoming.eof:
-            if len == 0 and buffer is None:
-                return b""
+        if self._dry and len > 0 and not incoming.pending and not incoming.eof:
             raise want_read()
         if len <= 0 or buffer is not None or self.on_session is not None or self._over:
             if buffer is None or self.on_session is not None or self._over:
