@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("cryptography")  # for the certificates of the program
+
 TOOL = Path(__file__).resolve().parents[2] / "tools" / "leak.py"
 
 pytestmark = pytest.mark.skipif(
