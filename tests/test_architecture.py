@@ -393,6 +393,24 @@ def test_nothing_else_has_hooks_at_forks():
             assert "register_at_fork" not in path.read_text(encoding="utf-8"), path
 
 
+# -- tests -----------------------------------------------------------------------------------------
+
+#: What tests have reached for: the insides of connections, contexts and stores.
+REACHES = re.compile(
+    r"\._sslobj\._|\._policy\b|\._resumption\.(offered|_)|\._health\b"
+    r"|\b(client|server|context|automatic)\._settings\b|\bstore\._(lock|bytes)\b"
+)
+
+
+def test_tests_reach_inside_in_one_place():
+    """support/inside.py: else they assert what users see."""
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        if path.name not in ("inside.py", Path(__file__).name):
+            found = REACHES.search(path.read_text(encoding="utf-8"))
+            assert found is None, f"{path}: {found and found[0]}"
+
+
 # -- public names ----------------------------------------------------------------------------------
 
 

@@ -351,7 +351,7 @@ def test_a_server_that_asks_for_renegotiation(run: Runner, pki: PKI, refused: bo
             near = await connect(server.address, client)
             near.transport.write(b"hello\n")
             await asyncio.to_thread(server.expect, r"^hello$")
-            before = assert_ours(near.transport)._sslobj.finished(peer=False)
+            before = assert_ours(near.transport).finished_message()
             server.say(b"r\n")
             if refused:
                 await asyncio.to_thread(server.expect, r"no renegotiation")
@@ -362,7 +362,7 @@ def test_a_server_that_asks_for_renegotiation(run: Runner, pki: PKI, refused: bo
                 assert await near.take(8) == b"welcome\n"
                 near.transport.close()
                 await near.lost
-            changed = assert_ours(near.transport)._sslobj.finished(peer=False) != before
+            changed = assert_ours(near.transport).finished_message() != before
             assert changed != refused
 
     run(main())

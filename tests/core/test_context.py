@@ -1240,7 +1240,7 @@ def test_a_failed_load_changes_nothing(pki, tmp_path, server, version):
         with pytest.raises((OSError, tlskit.SSLError)):
             server.load_cert_chain(*files)
         near, _ = memory_pair(client_context(pki), server)
-        assert len(near._sslobj.chain(verified=False)) == 2, name
+        assert len(near.get_unverified_chain()) == 2, name
     works(pki, server, shown=pki.server)
 
 
@@ -1278,17 +1278,15 @@ def test_a_null_in_a_path():
 
 def test_the_whole_chain_is_shown(pki, server):
     near, _ = memory_pair(client_context(pki), server)
-    assert len(near._sslobj.chain(verified=False)) == 2
-    assert len(near._sslobj.chain(verified=True)) == 3
+    assert len(near.get_unverified_chain()) == 2
+    assert len(near.get_verified_chain()) == 3
 
 
 def test_another_certificate_takes_the_place_of_the_first(pki, server, version):
     only(version, server)
     server.load_cert_chain(pki.direct.chain, pki.direct.key)
     near, _ = memory_pair(client_context(pki), server)
-    assert (
-        len(near._sslobj.chain(verified=False)) == 1
-    )  # and the first one's chain has gone with it
+    assert len(near.get_unverified_chain()) == 1  # and the first one's chain has gone with it
     works(pki, server, shown=pki.direct)
 
 
@@ -1300,7 +1298,7 @@ def test_two_kinds_of_keys_beside_each_other(pki, server):
     for words in ("ECDHE+aRSA", "ECDHE+aECDSA"):
         client.set_ciphers(words)
         near, _ = memory_pair(client, server)
-        seen[words] = near.cipher()[0], len(near._sslobj.chain(verified=False))
+        seen[words] = near.cipher()[0], len(near.get_unverified_chain())
     assert seen["ECDHE+aRSA"][0].startswith("ECDHE-RSA")
     assert seen["ECDHE+aECDSA"] == (seen["ECDHE+aECDSA"][0], 2)
     assert seen["ECDHE+aECDSA"][0].startswith("ECDHE-ECDSA")

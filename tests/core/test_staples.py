@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 import tlskit
 from tlskit import MemoryStore
 
-from ..support import peers
+from ..support import inside, peers
 from ..support.certificates import DAY, NOW, authority, issue
 from ..support.pairs import memory_pair, only
 from ..support.peers import PATIENCE
@@ -94,9 +94,9 @@ def serving(made):
 
 def stapling(server, der):
     """Past the server's own checks: what another server might send."""
-    held = server._settings["credentials"][0].certificates()[0].der
+    held = inside.settings_of(server)["credentials"][0].certificates()[0].der
     until = int(time.time()) + 1000
-    server._settings.change(ocsp_responses=((hashlib.sha256(held).digest(), until, der),))
+    inside.settings_of(server).change(ocsp_responses=((hashlib.sha256(held).digest(), until, der),))
 
 
 def refused(client, server):
@@ -317,8 +317,8 @@ def test_another_certificate_does_not_get_it(client, server, leaf, middle, folde
 
 def test_one_that_has_ended_is_not_sent(client, server, leaf, middle):
     server.set_ocsp_response(response(leaf, middle))
-    digest, _, der = server._settings["ocsp_responses"][0]
-    server._settings.change(ocsp_responses=((digest, int(time.time()) - 1, der),))
+    digest, _, der = inside.settings_of(server)["ocsp_responses"][0]
+    inside.settings_of(server).change(ocsp_responses=((digest, int(time.time()) - 1, der),))
     client.request_staple = True
     assert memory_pair(client, server)[0].info.staple == "missing"
 

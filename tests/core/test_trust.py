@@ -20,6 +20,7 @@ from tlskit._core import files
 
 from ..sessions.helpers import Authority
 from ..stdlib.compare import MODULES, compared, outcome, same_openssl
+from ..support import inside
 from ..support.pairs import memory_pair, server_context
 
 
@@ -391,7 +392,7 @@ def test_the_same_store_by_reference(pki):
     contexts = [make() for _ in range(3)]
     for context in contexts:
         context.load_verify_locations(pki.root)
-    assert len({id(context._settings.trust) for context in contexts}) == 1
+    assert len({id(inside.settings_of(context).trust) for context in contexts}) == 1
 
 
 def test_the_same_content_under_other_names(pki, tmp_path, monkeypatch):
@@ -401,7 +402,7 @@ def test_the_same_content_under_other_names(pki, tmp_path, monkeypatch):
     names = (pki.root, pki.root.name, tmp_path / "copy.pem")
     for context, name in zip(contexts, names, strict=True):
         context.load_verify_locations(name)
-    assert len({id(context._settings.trust) for context in contexts}) == 1
+    assert len({id(inside.settings_of(context).trust) for context in contexts}) == 1
 
 
 def test_the_same_relative_name_elsewhere(pki, tmp_path, monkeypatch, server):
@@ -815,7 +816,7 @@ def trusting(*roots):
     context = make()
     for root in roots:
         context.load_verify_locations(root)
-    return context._settings.trust.identity
+    return inside.settings_of(context).trust.identity
 
 
 def test_whoever_trusts_more_has_another_identity(pki):
@@ -835,18 +836,18 @@ def test_whoever_trusts_more_has_another_identity(pki):
 def test_loads_take_no_copies(pki, context):
     """A thousand loads into a context that no connection has used fill one store."""
     context.load_verify_locations(cadata=pki.root_pem)
-    store = context._settings.trust
+    store = inside.settings_of(context).trust
     context.load_verify_locations(pki.stranger_root)
-    assert context._settings.trust is store
+    assert inside.settings_of(context).trust is store
 
 
 def test_a_context_that_a_connection_has_used_gets_a_copy(pki, context, server, strange):
     context.load_verify_locations(cadata=pki.root_pem)
     assert trusts(context, server)
-    store, identity = context._settings.trust, context._settings.trust.identity
+    store, identity = inside.settings_of(context).trust, inside.settings_of(context).trust.identity
     context.load_verify_locations(pki.stranger_root)
-    assert context._settings.trust is not store
-    assert context._settings.trust.identity != identity
+    assert inside.settings_of(context).trust is not store
+    assert inside.settings_of(context).trust.identity != identity
     assert trusts(context, strange)
     assert store.count()["x509"] == 1
 

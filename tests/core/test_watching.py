@@ -16,6 +16,7 @@ import tlskit
 from _tlsbind import FEATURES
 from tlskit import TLSVersion
 
+from ..support import inside
 from ..support.pairs import Background, client_context, memory_pair, only, server_context
 from ..support.pki import PKI
 
@@ -157,7 +158,7 @@ def test_a_resumed_connection_is_asked_too(contexts: Contexts, version: TLSVersi
 
 def test_protocols_that_are_no_text(contexts: Contexts) -> None:
     client, server = contexts
-    client._settings.change(alpn_protocols=b"\x02\xff\xfe\x02h2")
+    inside.settings_of(client).change(alpn_protocols=b"\x02\xff\xfe\x02h2")
     server.alpn_callback = lambda connection, protocols, name: protocols[0]
     near, _ = memory_pair(client, server)
     assert near.selected_alpn_protocol()

@@ -23,6 +23,7 @@ from tlskit._core.connection import Connection
 from tlskit._core.trust import TrustStore
 from tlskit._resumption import server as server_module
 
+from ..support import inside
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI
 from .helpers import Authority
@@ -177,7 +178,7 @@ class Interrupting(Counter[str]):
 def test_a_connection_that_ends_in_the_middle_of_anothers_count(pki: PKI) -> None:
     client, server = client_context(pki), server_context(pki)
     client.sessions.resume = True
-    tally = client._settings.tally
+    tally = inside.settings_of(client).tally
     tally._counts = Interrupting(lambda: memory_pair(client, server))
     Background(lambda: memory_pair(client, server)).result(10)
     assert client.sessions.counters["nothing_stored"] >= 1
@@ -189,10 +190,10 @@ def test_a_child_of_a_busy_parent_connects(pki: PKI) -> None:
     client, server = client_context(pki), server_context(pki)
     client.sessions.resume = True
     memory_pair(client, server)
-    cache, held, done = client._settings.use().client_cache, threading.Event(), threading.Event()
+    held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with client._settings.tally._lock, cache._peers._lock, cache.store._health._lock:
+        with inside.all_locks_of(client):
             held.set()
             done.wait(60)
 
@@ -220,7 +221,7 @@ def test_authorities_change_while_others_verify(pki: PKI) -> None:
     """What a connection may be looking at stays as long as the connection, and no longer."""
     client, server = client_context(pki), server_context(pki)
     near, _ = memory_pair(client, server)
-    former = weakref.ref(client._settings.now)
+    former = weakref.ref(inside.settings_of(client).now)
     for root in (pki.stranger_root, pki.root) * 3:
         client.load_verify_locations(root)
     assert former() is not None
@@ -234,7 +235,7 @@ def test_authorities_change_in_another_thread(pki: PKI) -> None:
 
     def change() -> None:
         while not stop.is_set():
-            client._settings.trust = TrustStore()
+            inside.settings_of(client).trust = TrustStore()
             client.load_verify_locations(pki.root)
             client.load_verify_locations(pki.stranger_root)
 
@@ -324,7 +325,7 @@ def test_two_threads_in_one_handshake(pki: PKI) -> None:
 
     other_is_there = threading.Event()
     slow = Slow()
-    near._sslobj._resumption._cache.store.store = slow
+    inside.guard_of(near).store = slow
 
     def begin() -> None:
         with contextlib.suppress(tlskit.SSLWantReadError):

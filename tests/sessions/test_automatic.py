@@ -16,6 +16,7 @@ import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
 from tlskit._resumption import places
 
+from ..support import inside
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only, shake
 from ..support.pki import PKI
 from .helpers import Kind, Link, aged, client_for, greet, server_for
@@ -146,13 +147,13 @@ def test_authorities_that_are_loaded_again(
     """urllib3 loads them into the context for every connection: that changes nothing, and nothing
     grows.
     """
-    identity = automatic._settings.trust.identity
+    identity = inside.settings_of(automatic).trust.identity
     for number in range(4):
         automatic.load_verify_locations(pki.root)
         automatic.load_verify_locations(cadata=pki.root_pem)
         assert memory.connect(automatic, server)[0].session_reused == (number > 0)
     assert automatic.cert_store_stats()["x509"] == 1
-    assert automatic._settings.trust.identity == identity
+    assert inside.settings_of(automatic).trust.identity == identity
     automatic.load_verify_locations(pki.stranger_root)
     assert not memory.connect(automatic, server)[0].session_reused
 
@@ -230,13 +231,13 @@ def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
             near.do_handshake()
         in_flight.append((near, to_server.read()))
     offers = [
-        b"".join(s._session.ticket for s in [near._sslobj._resumption.offered.session] if s)
+        b"".join(s._session.ticket for s in [inside.offer_of(near).session] if s)
         for near, _ in in_flight
     ]
     assert offers[0] != offers[1]
     assert all(offers[:2])
     assert offers[2] == b""
-    assert in_flight[2][0]._sslobj._resumption.offered.reason is Reason.ALREADY_TAKEN
+    assert inside.offer_of(in_flight[2][0]).reason is Reason.ALREADY_TAKEN
 
 
 def test_a_tls12_session_is_shared(pki: PKI, store: Any) -> None:
@@ -378,9 +379,9 @@ def misplaced(store: Any, name: str, other: str, pki: PKI, kind: Kind) -> None:
     context = client_for(kind, pki)
     context.sessions.store = store
     one, two = (
-        context.wrap_bio(
-            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=n
-        )._sslobj._policy.binding.key
+        inside.store_key(
+            context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=n)
+        )
         for n in (name, other)
     )
     for entry in list(store.entries()):
@@ -410,9 +411,9 @@ def test_an_expired_session(
     automatic.sessions.store.clear()
     store = automatic.sessions.store
     if isinstance(store, MemoryStore):  # as if it had expired in there
-        key = automatic.wrap_bio(
-            tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost"
-        )._sslobj._policy.binding.key
+        key = inside.store_key(
+            automatic.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
+        )
         store.put(key + (b"\x03" if kind.modern else b"\x02"), session, 100)
         near, _ = memory.connect(automatic, server)
         assert near.resumption == NotOffered(Reason.EXPIRED)
@@ -500,7 +501,7 @@ def test_every_flipped_bit_of_an_entry(pki: PKI) -> None:
         near = context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
         with pytest.raises(tlskit.SSLWantReadError):
             near.do_handshake()
-        assert near._sslobj._resumption.offered.session is None, position
+        assert inside.offer_of(near).session is None, position
 
 
 def test_an_endless_supply_of_garbage_ends(client: Any, server: Any, memory: Link) -> None:
@@ -616,7 +617,7 @@ def test_eight_threads_on_one_store(kind: Kind, pki: PKI, store: Any, server: An
         reused = 0
         for _ in range(12):
             near, _ = memory_pair(context, server)
-            session = near._sslobj._resumption.offered.session
+            session = inside.offer_of(near).session
             if session is not None:
                 reused += 1
                 with lock:

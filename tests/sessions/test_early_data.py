@@ -14,6 +14,7 @@ import pytest
 import tlskit
 from tlskit import EarlyDataStatus, MemoryStore
 
+from ..support import inside
 from ..support.pairs import (
     Background,
     client_context,
@@ -450,4 +451,4 @@ def test_an_unverified_server_gets_nothing_early(pki: PKI, server: Any) -> None:
     memory_pair(careless, server)
     wire = Wire(careful, server)
     wire.near_step()
-    assert wire.near._sslobj._resumption.offered.session is None
+    assert inside.offer_of(wire.near).session is None

@@ -15,6 +15,7 @@ import pytest
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason
 
+from ..support import inside
 from ..support.pairs import Background, memory_pair
 from ..support.pki import PKI
 from .helpers import Kind, Link, client_for, server_for
@@ -92,7 +93,7 @@ def test_fresh_tickets_come_first(modern: Any, stingy: Any) -> None:
     shown = []
     for _ in range(6):
         near, _ = memory_pair(modern, stingy)
-        shown.append(near._sslobj._resumption.offered.session)
+        shown.append(inside.offer_of(near).session)
     tickets = [session.ticket for session in shown if session is not None]
     assert len(tickets) == len(set(tickets)) == 5
     assert modern.sessions.counters["ticket_reused"] == 0

@@ -17,6 +17,7 @@ import pytest
 import tlskit
 from tlskit._resumption import objection as resumption_module
 
+from ..support import inside
 from ..support.pairs import memory_pair, shake
 from .helpers import KINDS, Kind, aged, client_for, greet, hello, server_for
 
@@ -402,7 +403,7 @@ def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypa
         monkeypatch.setattr(resumption_module, "now", lambda now=now: now)
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
         near = client.wrap_bio(incoming, outgoing, server_hostname="localhost", session=young)
-        objection = near._sslobj._resumption.offered.reason
+        objection = inside.offer_of(near).reason
         assert (objection is None) is resumes
     assert "in date" in objection
     near, _ = link.connect(client, server, session=session)

@@ -1,5 +1,5 @@
-"""The one place where tests reach into tlskit's objects, for what its public face cannot arrange:
-that a lock is held.
+"""The one place where tests reach into tlskit's objects, for what its public face neither shows nor
+arranges: that a lock is held, what a connection is about to offer, a setting that would be refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,42 @@ def lock_of(thing: Any) -> Any:
         return vars(thing)["_lock"]
     if isinstance(thing, tlskit.SSLContext):
         return thing._settings._lock
-    return thing._lock
+    health = getattr(thing, "_health", None)  # of a guard
+    return thing._lock if health is None else health._lock
+
+
+@contextlib.contextmanager
+def all_locks_of(context: tlskit.SSLContext) -> Iterator[None]:
+    """Hold each lock that a connection of this client's context takes."""
+    settings = context._settings
+    cache = settings.use().client_cache
+    with settings.tally._lock, cache._peers._lock, cache.store._health._lock:
+        yield
+
+
+def settings_of(context: tlskit.SSLContext) -> Any:
+    """The settings of a context, past the checks of its properties."""
+    return context._settings
+
+
+def offer_of(connection: Any) -> Any:
+    """What a client's connection offers to resume, or why nothing: `session`, `reason`."""
+    return connection._sslobj._resumption.offered
+
+
+def guard_of(connection: Any) -> Any:
+    """What a server's connection asks its store through."""
+    return connection._sslobj._resumption._cache.store
+
+
+def store_key(connection: Any) -> bytes:
+    """What a client's store keeps the sessions of this connection under, before the version."""
+    return bytes(connection._sslobj._policy.binding.key)
+
+
+def bytes_in(store: tlskit.MemoryStore) -> int:
+    """What the store counts itself as holding."""
+    return int(store._bytes)
 
 
 def fork_locks() -> list[Any]:

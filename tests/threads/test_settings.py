@@ -23,6 +23,7 @@ from tlskit import MemoryStore, TicketKeyring
 from tlskit._core.certificate import Certificate
 from tlskit._state.table import ROWS
 
+from ..support import inside
 from ..support.pairs import Background, client_context, memory_pair, server_context
 from ..support.pki import PKI
 
@@ -354,7 +355,7 @@ def test_a_child_of_a_process_that_was_setting_something(pki: PKI) -> None:
     held, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with client._settings.together():
+        with inside.settings_of(client).together():
             client.set_alpn_protocols(["never"])
             held.set()
             done.wait(60)

@@ -17,6 +17,7 @@ from tlskit import MemoryStore
 from tlskit.stores.guard import Answer, Guard, GuardStats, _known
 from tlskit.stores.store import UnreadableEntry
 
+from ...support import inside
 from ...support.pairs import Background
 from .test_memory import Clock
 
@@ -448,7 +449,7 @@ def test_an_exception_that_cannot_be_printed(caplog):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_child_does_not_wait_for_a_lock_of_its_parent():
     guard = Guard(Broken(lambda: b"v"))
-    with guard._health._lock:
+    with inside.lock_of(guard):
         child = os.fork()
         if not child:
             try:

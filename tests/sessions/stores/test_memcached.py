@@ -17,7 +17,7 @@ from tlskit import MemcachedStore
 from tlskit.stores import contract
 from tlskit.stores.guard import Guard
 
-from ...support import servers
+from ...support import inside, servers
 from ...support.pairs import Background
 from .proxy import proxy
 from .test_memory import Clock
@@ -345,7 +345,7 @@ def test_an_item_that_somebody_else_changes_all_the_time(client, store):
 def test_threads_wait_for_each_other_for_the_timeout_only(server):
     client = pymemcache.Client(server.address, timeout=0.05, connect_timeout=5)
     store = MemcachedStore(client, secret=ONE)
-    with store._lock, pytest.raises(TimeoutError, match="other threads"):
+    with inside.lock_of(store), pytest.raises(TimeoutError, match="other threads"):
         store.take(KEY)
 
 

@@ -17,6 +17,8 @@ import pytest
 from tlskit import MemoryStore
 from tlskit.stores import contract
 
+from ...support import inside
+
 
 class Clock:
     """Time that passes when a test says so."""
@@ -183,7 +185,7 @@ def test_a_child_does_not_wait_for_a_lock_of_its_parent():
     """Forked while the store is in use: the child starts empty, with a lock of its own."""
     store = MemoryStore()
     store.put(b"key", b"v", 60)
-    with store._lock:
+    with inside.lock_of(store):
         child = os.fork()
         if not child:
             try:
@@ -231,6 +233,6 @@ def test_bytes_are_counted_whatever_is_done():
         else:
             store.purge()
     store.purge()
-    assert store._bytes == sum(sys.getsizeof(entry.value) for entry in store.entries())
+    assert inside.bytes_in(store) == sum(sys.getsizeof(entry.value) for entry in store.entries())
     store.clear()
-    assert store._bytes == 0
+    assert inside.bytes_in(store) == 0

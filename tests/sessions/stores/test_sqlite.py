@@ -19,6 +19,7 @@ from tlskit import SQLiteStore
 from tlskit.stores import contract
 from tlskit.stores.guard import Guard
 
+from ...support import inside
 from ...support.pairs import Background
 from .test_memory import Clock
 
@@ -376,7 +377,7 @@ def test_while_another_one_writes_it_waits_for_its_timeout(path):
 
 def test_threads_wait_for_each_other_for_the_timeout_only(path):
     store = SQLiteStore(path, timeout=0.05)
-    with store._lock, pytest.raises(TimeoutError, match="other threads"):
+    with inside.lock_of(store), pytest.raises(TimeoutError, match="other threads"):
         store.take(KEY)
     store.close()
 
@@ -575,7 +576,7 @@ def outputs(children):
 def test_processes_never_take_the_same_value_twice(path):
     """10,000 values, under a few keys, four processes of which one has two threads."""
     store = SQLiteStore(path, timeout=60, size=20_000)
-    with store._lock:  # all in one transaction: they are put as put() would
+    with inside.lock_of(store):  # all in one transaction: they are put as put() would
         connection = store._current()
         connection.execute("BEGIN")
         for number in range(10_000):
@@ -714,7 +715,7 @@ def test_a_fork_waits_for_the_end_of_a_call_and_the_child_has_its_own_connection
 def test_a_fork_in_the_middle_of_a_call_of_the_same_thread_does_not_hang(path):
     """As a signal handler may do."""
     store = SQLiteStore(path)
-    with store._lock:
+    with inside.lock_of(store):
         pid = os.fork()
         if not pid:
             try:
