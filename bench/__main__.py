@@ -63,7 +63,7 @@ class Plan(NamedTuple):
     pairs: int
 
 
-FULL, QUICK = Plan(7, 0.4, 2000), Plan(3, 0.04, 200)
+FULL, QUICK = Plan(5, 0.3, 2000), Plan(3, 0.04, 200)
 STEADY = 2  # rounds of what hardly varies
 
 

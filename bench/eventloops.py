@@ -41,7 +41,7 @@ TITLES = {
     "connect_echo_close": "connect, echo, close",
 }
 VERSIONS = {"TLSv1_3": "TLS 1.3", "TLSv1_2": "TLS 1.2"}
-FULL, QUICK = (7, 0.4), (3, 0.05)  # rounds, and seconds of a measurement
+FULL, QUICK = (5, 0.2), (3, 0.05)  # rounds, and seconds of a measurement
 
 
 def possible() -> list[str]:

@@ -234,7 +234,7 @@ def main() -> int:
         "--quick", action="store_true", help="see that it works; the figures are rough"
     )
     quick = parser.parse_args().quick
-    rounds, seconds = (3, 0.1) if quick else (9, 0.6)
+    rounds, seconds = (3, 0.1) if quick else (5, 0.4)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         certificates(folder)
