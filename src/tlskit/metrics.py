@@ -28,6 +28,7 @@ __all__ = ["Collector", "WorkersCollector", "gather", "publish", "snapshot"]
 _GAUGES = {"openssl_number"}
 _WORDS = {
     "failed": "Handshakes that failed",
+    "negotiated": "Handshakes by the group of the key exchange and the server's signature",
     "openssl": "OpenSSL's counters of sessions and handshakes (SSL_CTX_sess_number(3))",
     "resumption": "How connections were resumed, or why they were not",
     "store": "Results of calls to the session store",
@@ -41,9 +42,11 @@ def snapshot(context: SSLContext) -> dict[str, int]:
 
     The names begin with where a number is from: `openssl_` (the twelve counters of
     `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
-    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason) and `tickets_`
-    (of its keyring, which other contexts may share). All but `openssl_number` only grow. Every name
-    is there from the start, but for reasons of failure that are rare. Any thread may ask.
+    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_`
+    (`ctx.negotiated()`: groups and signature algorithms) and `tickets_` (of its keyring, which
+    other contexts may share). All but `openssl_number` only grow. Every name is there from the
+    start, but for reasons of failure that are rare, and for what has not been negotiated yet. Any
+    thread may ask.
     """
     sessions, keyring = context.sessions, context.tickets.keyring
     parts: dict[str, Mapping[str, int]] = {
@@ -51,6 +54,11 @@ def snapshot(context: SSLContext) -> dict[str, int]:
         "resumption": sessions.counters,
         "store": sessions.store_stats(),
         "failed": context.handshake_failures,
+        "negotiated": {
+            f"{kind}_{name}": count
+            for kind, names in context.negotiated().items()
+            for name, count in names.items()
+        },
         "tickets": {} if keyring is None else keyring.stats(),
     }
     return {
