@@ -191,6 +191,15 @@ WORKS: dict[str, tuple[Callable[..., Awaitable[tuple[float, float]]], int]] = {
 }
 
 
+def loop_factory(way: Way) -> Any:
+    """What makes its event loop; None: asyncio does."""
+    if not way.loop.endswith("uvloop"):
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
 def main(arguments: list[str]) -> int:
     """Do one piece of work."""
     if len(arguments) != 5 or arguments[1] not in WORKS:
@@ -204,12 +213,7 @@ def main(arguments: list[str]) -> int:
         tls = ssl
     work, size = WORKS[name]
     both = contexts(tls, folder, version)
-    factory = None
-    if way.loop.endswith("uvloop"):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=loop_factory(way)) as runner:
         wall, cpu = runner.run(work(way, both, float(seconds), size))  # type: ignore[arg-type]
     print(json.dumps({"wall": wall, "cpu": cpu, "openssl": tls.OPENSSL_VERSION}))
     return 0

@@ -2,12 +2,17 @@
 
 python -m bench.scale stores [--sessions N ...]    put, take and look-ups a second, size on disk
 python -m bench.scale threads [--most N]           handshakes a second against threads
+python -m bench.scale idle [WAY] [--connections N] memory of idle asyncio connections, each end
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import gc
+import importlib
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,10 +20,12 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from .__main__ import make_certificates
+from . import loops
+from .__main__ import ROOT, make_certificates
 from .work import Task, memory_pair
 
 SAMPLE = 1000  # takes and look-ups of a measurement
+IDLE = "ssl@asyncio", "tlskit@tlskit.aio", "tlskit@tlskit.aio/uvloop", "ssl@aiofastnet"
 VALUE = 1500  # bytes: a session with a small chain
 
 
@@ -91,17 +98,115 @@ def threads(most: int) -> None:
             count *= 2
 
 
+def idle(count: int, ways: list[str]) -> None:
+    """Connections of asyncio that have said a word, to a server in a process of its own."""
+    allow_descriptors(count)
+    print(f"| {count:,} idle connections | KiB at the server | KiB at the client |")
+    print("| --- | ---: | ---: |")
+    with tempfile.TemporaryDirectory(prefix="tlskit-scale-") as name:
+        make_certificates(Path(name))
+        for way in ways:
+            command = [sys.executable, "-m", "bench.scale", "serve", way, "--folder", name]
+            with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, cwd=ROOT) as server:
+                assert server.stdin is not None
+                assert server.stdout is not None
+                port = int(server.stdout.readline())
+                command = [sys.executable, "-m", "bench.scale", "connect", way, "--folder", name,
+                           "--port", str(port), "--connections", str(count)]  # fmt: skip
+                before = int(server.stdout.readline())
+                with subprocess.Popen(command, stdin=-1, stdout=-1, text=True, cwd=ROOT) as client:
+                    assert client.stdin is not None
+                    assert client.stdout is not None
+                    mine = float(client.stdout.readline())
+                    server.stdin.write("\n")
+                    server.stdin.flush()
+                    theirs = (int(server.stdout.readline()) - before) / count / 1024
+                    client.stdin.close()
+                server.stdin.close()
+            print(f"| {way} | {theirs:.1f} | {mine:.1f} |", flush=True)
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process and its children have that many."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + 100
+    if most != resource.RLIM_INFINITY and most < wanted:
+        raise SystemExit(
+            f"bench: {count} connections need {wanted} descriptors; ulimit -n is {most}"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory, without what could go."""
+    gc.collect()
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+async def serve(way: loops.Way, folder: str) -> None:
+    """Serve until the standard input ends; print the memory at first, and at each line of it."""
+    both = loops.contexts(importlib.import_module(way.module), folder, "TLSv1_3")
+    server = await loops.net(way).create_server(
+        loops.EchoServer, loops.LOOPBACK, 0, ssl=both.server, backlog=1000
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    print(resident(), flush=True)
+    loop = asyncio.get_running_loop()
+    while await loop.run_in_executor(None, sys.stdin.readline):
+        print(resident(), flush=True)
+
+
+async def connect(way: loops.Way, folder: str, port: int, count: int) -> None:
+    """Make connections, print how much each takes, and keep them until the standard input ends."""
+    both = loops.contexts(importlib.import_module(way.module), folder, "TLSv1_3")
+    make, kept = loops.net(way).create_connection, []
+
+    async def one() -> None:
+        transport, client = await make(
+            lambda: loops.EchoClient(64),
+            loops.LOOPBACK, port, ssl=both.client, server_hostname="localhost",
+        )  # fmt: skip
+        await client.run(1)
+        kept.append(transport)
+
+    await one()
+    before = resident()
+    while len(kept) < count:
+        await asyncio.gather(*(one() for _ in range(min(50, count - len(kept)))))
+    print((resident() - before) / (count - 1) / 1024, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    os._exit(0)  # closing them all is not measured
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure."""
     parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
-    parser.add_argument("what", choices=["stores", "threads"])
+    parser.add_argument("what", choices=["stores", "threads", "idle", "serve", "connect"])
+    parser.add_argument("way", nargs="?", help="of bench.loops, for idle")
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--sessions", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--most", type=int, default=8)
     options = parser.parse_args(arguments)
     if options.what == "stores":
         stores(sorted(options.sessions))
-    else:
+    elif options.what == "threads":
         threads(options.most)
+    elif options.what == "idle":
+        idle(options.connections, [options.way] if options.way else list(IDLE))
+    else:
+        way = loops.parse_way(options.way)
+        work = (
+            serve(way, options.folder)
+            if options.what == "serve"
+            else connect(way, options.folder, options.port, options.connections)
+        )
+        with asyncio.Runner(loop_factory=loops.loop_factory(way)) as runner:
+            runner.run(work)
     return 0
 
 
