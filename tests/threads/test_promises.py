@@ -257,6 +257,7 @@ SESSIONS = Face(
         ("flush", [lambda it: it.flush(), lambda it: it.flush(datetime.now(timezone.utc))]),
         setting("client_certificates", True, False),
         setting("id_context", b"one"),
+        setting("id_prefix", b"one", b""),
         setting("loop_patience", 0.05, 0.1),
         setting("mode", tlskit.SessionCacheMode.SERVER, tlskit.SessionCacheMode.BOTH),
         setting("on_get", None), setting("on_new", None), setting("on_remove", None),
@@ -274,6 +275,7 @@ SESSIONS = Face(
 TICKETS = Face(
     ContextTickets,
     dict([
+        setting("app_data", b"some", None),
         setting("count", 1, 2),
         setting("dangerous_keys", bytes(range(80))),
         setting("enabled", True),
