@@ -379,7 +379,7 @@ class SSLContext(  # type: ignore[misc]
         return counters
 
 
-dormant.settle(SSLContext)
+dormant.cover_inherited(SSLContext)
 
 
 @lru_cache(maxsize=256)  # programs talk to few servers, and often

@@ -121,7 +121,7 @@ def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind
             turned_down=connection.turned_down,
             server_name=name or None,
             received=t.received,
-            came=bytes(ffi.buffer(t.came, t.came_size)),
+            first_bytes=bytes(ffi.buffer(t.came, t.came_size)),
             alert_sent=-1 if fault is None else fault.alert_sent,
             alert_received=-1 if fault is None else fault.alert_received,
             verify_code=verify_code,

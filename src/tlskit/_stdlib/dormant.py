@@ -117,8 +117,8 @@ class Dormant(stdlib.SSLContext, metaclass=ContextType):
     """
 
 
-def settle(kind: type[Dormant]) -> None:
-    """Put what this module is about into the class of our contexts and its bases."""
+def cover_inherited(kind: type[Dormant]) -> None:
+    """Make every inherited name of our contexts refuse, or send the stdlib's own on its way."""
     ours = kind.__mro__[: kind.__mro__.index(Dormant)]
     # PyPy's class is written in Python, and keeps in slots what CPython keeps in C: the dormant
     # context needs them.

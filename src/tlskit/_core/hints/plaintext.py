@@ -113,14 +113,14 @@ _UNKNOWN = (
 )
 
 
-def hint(came: bytes, *, server: bool) -> str:
+def hint(received: bytes, *, server: bool) -> str:
     """What the first bytes tell about a peer that does not speak TLS.
 
     Args:
-        came: the first bytes of what came.
+        received: the first bytes that came.
         server: whether this side is the server.
     """
     for greeting in _FROM_CLIENTS if server else _FROM_SERVERS:
-        if re.match(greeting.pattern, came):
+        if re.match(greeting.pattern, received):
             return greeting.hint
     return _UNKNOWN.format(peer="client" if server else "server")

@@ -24,7 +24,7 @@ class Situation:
         turned_down: a callback refused a certificate, and raised nothing.
         server_name: the name in the ClientHello (SNI).
         received: bytes that have come from the peer.
-        came: the beginning of the record at which reading stopped.
+        first_bytes: the beginning of the record at which reading stopped.
         alert_sent, alert_received: numbers of fatal alerts; -1: none.
         verify_code: X509_V_ number; 0: verification did not fail.
         verify_depth: how far from the leaf (0) the certificate is that failed.
@@ -48,7 +48,7 @@ class Situation:
     turned_down: bool = False
     server_name: str | None = None
     received: int = 0
-    came: bytes = b""
+    first_bytes: bytes = b""
     alert_sent: int = -1
     alert_received: int = -1
     verify_code: int = 0

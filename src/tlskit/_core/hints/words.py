@@ -95,9 +95,9 @@ def _not_tls(s: Situation) -> str:
             f"What the {s.peer} sent after the handshake is not TLS: it, or somebody on the way, "
             "went on in plain text, or another part of the program reads from the socket."
         )
-    if len(s.came) >= 3 and 20 <= s.came[0] <= 24 and s.came[1] == 3:
+    if len(s.first_bytes) >= 3 and 20 <= s.first_bytes[0] <= 24 and s.first_bytes[1] == 3:
         return _version(s)  # a TLS record of another version
-    return plaintext.hint(s.came, server=s.server)
+    return plaintext.hint(s.first_bytes, server=s.server)
 
 
 def _version(s: Situation) -> str:
