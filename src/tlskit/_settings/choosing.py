@@ -46,7 +46,7 @@ class ChoosingSettings:
         server resumes only sessions that were made under the same setting, in this context or a
         copy of it.
 
-        Raises (when it is set):
+        Raises:
             TypeError: the value is not callable.
 
         Corresponds to SSL_CTX_set_cert_cb(3).

@@ -41,7 +41,7 @@ class ExpectedSettings:
         `check_hostname`, and on a server of its clients' certificates. `info.matched_name` tells
         which host name it was. Sessions that were made under other names are not resumed.
 
-        Raises (when it is set):
+        Raises:
             ValueError: a name is empty or too long, or verify_mode is CERT_NONE, where nothing is
                 verified.
             TypeError: a name is not text.
@@ -69,7 +69,7 @@ class ExpectedSettings:
         `Purpose.SERVER_AUTH` or `Purpose.CLIENT_AUTH`, or to None. "any" does not look at key
         usages at all. Sessions that were made under another purpose are not resumed.
 
-        Raises (when it is set):
+        Raises:
             ValueError: OpenSSL knows no purpose of that name.
 
         Corresponds to X509_VERIFY_PARAM_set_purpose(3).
@@ -98,7 +98,7 @@ class ExpectedSettings:
         is wrong, and to look at what was valid at another time: an expired certificate passes at a
         time before its end. Sessions that were made under another time are not resumed.
 
-        Raises (when it is set):
+        Raises:
             ValueError: the datetime has no time zone, or the time is not between 1970 and 9999.
 
         Corresponds to X509_VERIFY_PARAM_set_time(3).
@@ -112,7 +112,7 @@ class ExpectedSettings:
 
     @property
     def hostname_checks_wildcards(self) -> bool:
-        """Whether a certificate for *.example.org is good for www.example.org. On by default.
+        """Whether a certificate for `*.example.org` is good for www.example.org. On by default.
         Corresponds to X509_CHECK_FLAG_NO_WILDCARDS of X509_check_host(3).
         """
         return not self._host_flags & CONST.X509_CHECK_FLAG_NO_WILDCARDS
@@ -123,8 +123,8 @@ class ExpectedSettings:
 
     @property
     def hostname_checks_partial_wildcards(self) -> bool:
-        """Whether a certificate for w*.example.org is good for www.example.org. Off by default, as
-        in the stdlib. Corresponds to X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS of X509_check_host(3).
+        """Whether a certificate for `w*.example.org` is good for www.example.org. Off by default,
+        as in the stdlib. Corresponds to X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS of X509_check_host(3).
         """
         return not self._host_flags & CONST.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
 

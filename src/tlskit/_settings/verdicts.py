@@ -50,7 +50,7 @@ class VerdictSettings:
         handshake; and if a server's `sni_callback` sets another context, the callbacks of both
         contexts are called, and both have to accept.
 
-        Raises (when it is set):
+        Raises:
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
             TypeError: the value is not callable, or a coroutine function.
 
@@ -74,7 +74,7 @@ class VerdictSettings:
 
         To be set to names, with or without `X509_V_ERR_` before them, or to OpenSSL's numbers.
 
-        Raises (when it is set):
+        Raises:
             ValueError: a name is unknown, or of an error that nobody may accept: a wrong signature,
                 a rejected key, or a demand of the context's own, such as pins.
         """
@@ -98,7 +98,7 @@ class VerdictSettings:
         `verify_each` refuses. `verify_callback` is only called for chains that pass. Sessions that
         were made under the other value are not resumed.
 
-        Raises (when it is set):
+        Raises:
             ValueError: the value is neither of the two.
 
         nginx has the same as `ssl_verify_client optional_no_ca`, Node as `rejectUnauthorized`.
