@@ -56,7 +56,7 @@ PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given);
 /* what libssl has made beside; 0: Python has failed */
 int tk_direct_send_the_rest(const tk_direct *d);
 
-void tk_direct_acquire(PyObject *lock);
+int tk_direct_acquire(PyObject *lock); /* 0: a signal's handler has raised */
 int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 
 extern PyType_Spec tk_direct_spec, tk_direct_lock_spec;

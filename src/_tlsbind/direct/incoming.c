@@ -196,7 +196,8 @@ static PyObject *read_under_lock(tk_direct *d, Py_ssize_t size, reading *r)
 {
     PyObject *given, *data = NULL;
 
-    tk_direct_acquire(d->receives);
+    if (!tk_direct_acquire(d->receives))
+        return NULL;
     given = PyObject_CallFunctionObjArgs(d->take, d->names->at_once, NULL);
     if (given != NULL) {
         data = size <= TK_DIRECT_SMALL || PyBytes_Size(given) <= TK_DIRECT_SMALL

@@ -1,6 +1,5 @@
 /* A lock like threading.RLock, for which C needs no call of Python: one read of an event loop takes
-   it three times. Nobody who holds it waits for anything but libssl, so a wait for it is short, and
-   no signal need end it. */
+   it three times. A signal's handler that raises ends the wait for it. */
 #include "direct.h"
 
 typedef struct {
@@ -10,20 +9,30 @@ typedef struct {
     int32_t depth; /* its owner's alone */
 } tk_direct_lock;
 
-void tk_direct_acquire(PyObject *self)
+static int wait_for(PyThread_type_lock lock)
+{
+    PyLockStatus status;
+
+    do {
+        Py_BEGIN_ALLOW_THREADS
+        status = PyThread_acquire_lock_timed(lock, -1, 1);
+        Py_END_ALLOW_THREADS
+    } while (status != PY_LOCK_ACQUIRED && PyErr_CheckSignals() == 0);
+    return status == PY_LOCK_ACQUIRED;
+}
+
+int tk_direct_acquire(PyObject *self)
 {
     tk_direct_lock *l = (tk_direct_lock *)self;
     int64_t me = (int64_t)PyThread_get_thread_ident();
 
     if (tk_atomic_load(&l->owner) != me) {
-        if (!PyThread_acquire_lock(l->lock, NOWAIT_LOCK)) {
-            Py_BEGIN_ALLOW_THREADS
-            PyThread_acquire_lock(l->lock, WAIT_LOCK);
-            Py_END_ALLOW_THREADS
-        }
+        if (!PyThread_acquire_lock(l->lock, NOWAIT_LOCK) && !wait_for(l->lock))
+            return 0;
         tk_atomic_store(&l->owner, me);
     }
     l->depth++;
+    return 1;
 }
 
 int tk_direct_release(PyObject *self)
@@ -42,7 +51,8 @@ int tk_direct_release(PyObject *self)
 static PyObject *lock_acquire(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
-    tk_direct_acquire(self);
+    if (!tk_direct_acquire(self))
+        return NULL;
     Py_RETURN_TRUE;
 }
 

@@ -72,7 +72,8 @@ PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given)
     int64_t status = 1;
     int fine = 1;
 
-    tk_direct_acquire(d->sends);
+    if (!tk_direct_acquire(d->sends))
+        return NULL;
     while (at < size && fine && status > 0) {
         Py_ssize_t piece = tk_least(size - at, PIECE_MOST);
         int little = piece <= TK_DIRECT_SMALL - OVERHEAD_MOST;
