@@ -174,6 +174,8 @@ def test_by_a_delegate(client, server, leaf, middle, folder):
     ],
 )
 def test_bad_staples(client, server, leaf, middle, root, folder, how, verdict):
+    if how in ("no DER", "more bytes", "about another") and tlskit.OPENSSL_VERSION_INFO >= (3, 6):
+        pytest.skip("a server of this OpenSSL reads responses, and does not send this one as it is")
     other = issue(folder, "other", issuer=middle)
     purpose = [ExtendedKeyUsageOID.OCSP_SIGNING]
 
