@@ -21,6 +21,11 @@ _clock: Callable[[], float] = (
 )
 
 
+def _size(value: Any) -> int:
+    """As `sys.getsizeof`, which PyPy does not have: there, only the content of bytes counts."""
+    return sys.getsizeof(value, 0) or (len(value) if isinstance(value, bytes) else 0)
+
+
 class _Kept(NamedTuple):
     deadline: float
     value: Any
@@ -83,7 +88,7 @@ class MemoryStore(Unpicklable, Forked):
         with self._lock:
             kept = self._open()
             held = kept.setdefault(key, deque())
-            item = _Kept(self._now() + seconds, value, sys.getsizeof(value))
+            item = _Kept(self._now() + seconds, value, _size(value))
             held.append(item)
             self._count += 1
             self._bytes += item.size
