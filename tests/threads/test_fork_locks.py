@@ -160,9 +160,9 @@ MODULES: dict[str, Callable[[], object]] = {
 }
 
 
-def test_there_are_no_other_locks_of_modules() -> None:
+def test_the_locks_of_modules_are_known_to_forks() -> None:
     known = [inside.lock_of(import_module(f"tlskit.{name}")) for name in MODULES]
-    assert {*map(id, inside.fork_locks())} == {*map(id, known)}
+    assert {*map(id, known)} <= {*map(id, inside.fork_locks())}
 
 
 @pytest.mark.parametrize("name", MODULES)
