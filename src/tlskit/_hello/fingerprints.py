@@ -1,9 +1,9 @@
-"""JA3 and JA4: short names for what a client's ClientHello looks like, by which the same software
-is recognised wherever it connects from.
+"""JA3 and JA4: short fingerprints of a ClientHello, which identify client software wherever it
+connects from.
 
-JA3 is by John Althouse, Jeff Atkinson and Josh Atkins; JA4 is by John Althouse (FoxIO), and of the
-JA4+ family the one that is free for every use (BSD 3-Clause). Written from the public descriptions.
-Both leave GREASE (RFC 8701) out.
+JA3 is by John Althouse, Jeff Atkinson and Josh Atkins; JA4 is by John Althouse (FoxIO), and is the
+one member of the JA4+ family that is free for every use (BSD 3-Clause). Written from the public
+descriptions. Both leave GREASE (RFC 8701) out.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .message import ClientHello
 
 _SERVER_NAME, _ALPN, _SIGNATURES = 0, 16, 13
-_NOTHING = "000000000000"  # in place of a hash of nothing
+_NOTHING = "000000000000"  # used for the hash of an empty list
 _VERSIONS = {
     0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
     0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",
@@ -24,17 +24,17 @@ _VERSIONS = {
 
 
 def is_grease(number: int) -> bool:
-    """Whether a two-byte number is reserved to be ignored (RFC 8701)."""
+    """Return whether a two-byte number is a GREASE value (RFC 8701)."""
     return number & 0x0F0F == 0x0A0A and number >> 8 == number & 0xFF
 
 
 def sown(numbers: Iterable[int]) -> list[int]:
-    """The numbers without GREASE."""
+    """Return the numbers without GREASE values."""
     return [number for number in numbers if not is_grease(number)]
 
 
 def ja3_text(hello: ClientHello) -> str:
-    """The five fields of JA3, before they are hashed."""
+    """Return the five fields of JA3, before they are hashed."""
     lists = (
         sown(hello.cipher_suites),
         sown(extension.type for extension in hello.extensions),
@@ -47,18 +47,18 @@ def ja3_text(hello: ClientHello) -> str:
 
 
 def ja3(hello: ClientHello) -> str:
-    """The MD5 of that."""
+    """Return the MD5 of `ja3_text`."""
     return md5(ja3_text(hello).encode(), usedforsecurity=False).hexdigest()
 
 
 def ja4_text(hello: ClientHello) -> str:
-    """JA4 with its lists in place of their hashes ("JA4_r")."""
+    """Return JA4 with its lists instead of their hashes ("JA4_r")."""
     begin, suites, extensions, signatures = _ja4_parts(hello)
     return "_".join([begin, suites, extensions, *([signatures] if signatures else [])])
 
 
 def ja4(hello: ClientHello) -> str:
-    """JA4, of a connection over TCP."""
+    """Return JA4 for a connection over TCP."""
     begin, suites, extensions, signatures = _ja4_parts(hello)
     shown = f"{extensions}_{signatures}" if signatures else extensions
     return f"{begin}_{_hash(suites)}_{_hash(shown) if extensions else _NOTHING}"
@@ -79,14 +79,14 @@ def _ja4_parts(hello: ClientHello) -> tuple[str, str, str, str]:
 
 
 def _ends(hello: ClientHello) -> str:
-    """The first and the last character of the protocol that the client likes best; of its bytes in
-    hexadecimal where these are no letters and digits.
+    """Return the first and the last character of the client's preferred protocol, or of its bytes
+    in hexadecimal if these are not letters and digits.
     """
     name = hello.alpn_names[0] if hello.alpn_names else b""
     if not name:
         return "00"
     first, last = name[:1], name[-1:]
-    if first.isalnum() and last.isalnum():  # of bytes: ASCII alone
+    if first.isalnum() and last.isalnum():  # on bytes: ASCII only
         return (first + last).decode("ascii")
     return name.hex()[0] + name.hex()[-1]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _CLIENT_HELLO = 1  # HandshakeType
 _HANDSHAKE = 22  # ContentType
-_RECORD_MOST = 16384  # bytes of one record in the clear (RFC 8446, 5.1)
+_RECORD_MOST = 16384  # bytes of one record in plaintext (RFC 8446, 5.1)
 (
     _SERVER_NAME, _GROUPS, _POINT_FORMATS, _SIGNATURES, _ALPN, _TICKET, _PSK, _EARLY_DATA,
     _VERSIONS, _COOKIE, _PSK_MODES, _CERT_SIGNATURES, _KEY_SHARE, _ECH,
@@ -20,22 +20,22 @@ _RECORD_MOST = 16384  # bytes of one record in the clear (RFC 8446, 5.1)
 
 
 class Extension(NamedTuple):
-    """An extension: its number in IANA's registry, and its bytes."""
+    """An extension: its number in IANA's registry, and its data in bytes."""
 
     type: int
     data: bytes
 
 
 class KeyShare(NamedTuple):
-    """A key that a client offers for the key exchange: the group's number, and its public part."""
+    """A client's offer for the key exchange: the group's number, and the public key."""
 
     group: int
     key: bytes
 
 
 class PskIdentity(NamedTuple):
-    """A session, or a pre-shared key, that a TLS 1.3 client offers: a ticket or a name, and the age
-    that the client gives it, in milliseconds and obfuscated (RFC 8446, 4.2.11).
+    """A session, or a pre-shared key, that a TLS 1.3 client offers: a ticket or a name, and the
+    obfuscated age that the client sends with it, in milliseconds (RFC 8446, 4.2.11).
     """
 
     identity: bytes
@@ -43,34 +43,33 @@ class PskIdentity(NamedTuple):
 
 
 class ClientHello:
-    """What a client says first: everything that it offers. Immutable.
+    """A client's first message, with everything that it offers. Immutable.
 
-    `ctx.client_hello_callback` is given one; `ClientHello.parse` makes one of bytes. Numbers are
-    those of IANA's registries, in the client's order, with GREASE (RFC 8701) where the client sends
-    it.
+    `ctx.client_hello_callback` receives one; `ClientHello.parse` makes one from bytes. Numbers are
+    those of IANA's registries, in the client's order, including any GREASE values (RFC 8701).
 
     Attributes:
-        raw: the message as it came, with its header of four bytes.
+        raw: the message as it was received, with its header of four bytes.
         legacy_version: the version field, 0x0303 in all modern clients; see `supported_versions`.
         random: 32 bytes.
-        session_id: up to 32 bytes. With TLS 1.3 it means nothing.
-        cipher_suites: what the client offers, the preferred first.
+        session_id: up to 32 bytes. It has no meaning in TLS 1.3.
+        cipher_suites: the cipher suites, in order of preference.
         compression_methods: 0 (none) in every modern client.
-        extensions: every `Extension`, also those that OpenSSL does not know.
-        server_name: the name that the client wants (SNI); None: none.
+        extensions: every `Extension`, including those that OpenSSL does not know.
+        server_name: the server name that the client requests (SNI), or None.
         alpn_names: application protocols as bytes.
         groups: key exchange groups.
-        point_formats: formats of points on curves.
-        signature_algorithms: what the client accepts in the handshake, and in certificates unless
-            `signature_algorithms_cert` says otherwise.
-        signature_algorithms_cert: what it accepts in certificates.
+        point_formats: formats of elliptic curve points.
+        signature_algorithms: those that the client accepts in the handshake, and in certificates
+            unless `signature_algorithms_cert` says otherwise.
+        signature_algorithms_cert: those that it accepts in certificates.
         supported_versions: protocol versions; empty before TLS 1.3.
-        key_shares: a `KeyShare` for each group that the client has guessed.
+        key_shares: a `KeyShare` for each group that the client expects the server to choose.
         psk_modes: how a pre-shared key may be used: 0 alone, 1 with a key exchange.
         psk_identities: a `PskIdentity` for each session or pre-shared key that is offered.
-        cookie: what a HelloRetryRequest had asked to be repeated; None: nothing.
-        session_ticket: a ticket of TLS 1.2; b"": the client would like one; None: it would not.
-        early_data: whether early data comes with it.
+        cookie: the cookie of a HelloRetryRequest, repeated by the client, or None.
+        session_ticket: a ticket of TLS 1.2; b"" if the client wants one; None if it does not.
+        early_data: whether the client sends early data.
         encrypted_client_hello: whether it has the extension of ECH (RFC 9849), real or GREASE.
     """
 
@@ -109,13 +108,13 @@ class ClientHello:
 
     @classmethod
     def parse(cls, data: Buffer) -> ClientHello:
-        """Read a ClientHello: the handshake message, or the TLS records that hold it.
+        """Parse a ClientHello from a handshake message, or from the TLS records that contain it.
 
-        Strict, as a server is: what is cut off, too long, duplicated or otherwise malformed is
-        refused.
+        The parser is as strict as a server: truncated, oversized, duplicated or otherwise malformed
+        input is refused.
 
         Raises:
-            ValueError: this is not a whole and well-formed ClientHello; the message says why.
+            ValueError: this is not a complete and well-formed ClientHello; the message says why.
             TypeError: `data` is not bytes.
         """
         raw = _message(bytes(memoryview(data)))
@@ -137,20 +136,20 @@ class ClientHello:
             object.__setattr__(self, name, value)
         return self
 
-    # -- questions ---------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     def extension(self, number: int) -> bytes | None:
-        """Return the bytes of the extension with this number; None: there is none."""
+        """Return the data of the extension with this number, or None if there is none."""
         return next((one.data for one in self.extensions if one.type == number), None)
 
     @property
     def alpn_protocols(self) -> tuple[str, ...]:
-        """The application protocols that the client speaks, the preferred first, as text."""
+        """The application protocols that the client offers, in order of preference, as text."""
         return tuple(name.decode("utf-8", "backslashreplace") for name in self.alpn_names)
 
     @property
     def grease(self) -> tuple[int, ...]:
-        """The GREASE values that the client sends (RFC 8701), each once: browsers do, most
+        """The GREASE values (RFC 8701) that the client sends, each once. Browsers send some; most
         libraries do not.
         """
         everywhere = [
@@ -165,30 +164,30 @@ class ClientHello:
 
     @property
     def ja3(self) -> str:
-        """The JA3 fingerprint, 32 hexadecimal digits. Browsers that shuffle their extensions have
-        another one each time; `ja4` sorts them.
+        """The JA3 fingerprint, 32 hexadecimal digits. It changes with each connection of a browser
+        that shuffles its extensions; `ja4` sorts them.
         """
         return fingerprints.ja3(self)
 
     @property
     def ja3_text(self) -> str:
-        """What `ja3` is the MD5 of."""
+        """The text whose MD5 is `ja3`."""
         return fingerprints.ja3_text(self)
 
     @property
     def ja4(self) -> str:
-        """The JA4 fingerprint of a client over TCP, "t13d1516h2_8daaf6152771_e5627efa2ab1" for
-        one.
+        """The JA4 fingerprint of a client over TCP, such as
+        "t13d1516h2_8daaf6152771_e5627efa2ab1".
         """
         return fingerprints.ja4(self)
 
     @property
     def ja4_text(self) -> str:
-        """The same with the lists in place of their hashes ("JA4_r")."""
+        """`ja4` with its lists instead of their hashes ("JA4_r")."""
         return fingerprints.ja4_text(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON has it, bytes in hexadecimal, with the fingerprints."""
+        """Return all fields for JSON, with bytes in hexadecimal, and the fingerprints."""
         shown: dict[str, Any] = {
             name: _plain(getattr(self, name)) for name in self.__slots__ if name != "alpn_names"
         }
@@ -221,7 +220,7 @@ class ClientHello:
 
 
 def _message(data: bytes) -> bytes:
-    """The handshake message, out of its records if it is in some."""
+    """Return the handshake message, taken out of its records if it is in any."""
     if not data:
         raise ValueError("there are no bytes, and so no ClientHello")
     if data[0] == _HANDSHAKE:
@@ -265,7 +264,7 @@ def _extensions(data: bytes) -> tuple[Extension, ...]:
 
 
 def _decoded(found: dict[int, bytes]) -> dict[str, Any]:
-    """The attributes that stand for single extensions."""
+    """Return the attributes that hold single extensions, decoded."""
     return {
         "server_name": _server_name(found.get(_SERVER_NAME)),
         "alpn_names": _alpn(found.get(_ALPN)),
@@ -285,7 +284,7 @@ def _decoded(found: dict[int, bytes]) -> dict[str, Any]:
 
 
 def _one(data: bytes, what: str, head: int, least: int) -> bytes:
-    """The one vector that an extension holds."""
+    """Return the single vector that an extension contains."""
     reader = Reader(data, what)
     inside = reader.vector(head, least=least)
     reader.end()
@@ -303,8 +302,8 @@ def _bytes(found: dict[int, bytes], number: int, what: str) -> tuple[int, ...]:
 
 
 def _server_name(data: bytes | None) -> str | None:
-    """RFC 6066, 3: a list, in which only one entry of each type may be, and only hosts are
-    known.
+    """Decode a server name list: at most one entry of each type, and only host names are known (RFC
+    6066, 3).
     """
     if data is None:
         return None
@@ -358,10 +357,10 @@ def _cookie(data: bytes | None) -> bytes | None:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """Convert a value to a form that JSON can represent."""
     if isinstance(value, bytes):
         return value.hex()
-    if isinstance(value, str):  # a name may hold bytes that are no text
+    if isinstance(value, str):  # a name may contain bytes that are not text
         return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: _plain(one) for name, one in value._asdict().items()}

@@ -1,4 +1,4 @@
-"""Which certificate is shown, when a program decides that for each connection."""
+"""A callback that chooses the certificate to send for each connection."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ class ChoosingSettings:
 
     @property
     def certificate_callback(self) -> CertificateCallback | None:
-        """Called as `certificate_callback(connection, request)` when a certificate is to be shown:
-        on a client when the server asks for one, also after the handshake, and on a server when it
-        has read the ClientHello and will not resume a session.
+        """Called as `certificate_callback(connection, request)` when this side needs a certificate:
+        on a client when the server requests one, also after the handshake; on a server once it has
+        read the ClientHello, unless it resumes a session.
 
-        `request` is a `CertificateRequest`: the authorities and the signature algorithms that the
-        peer accepts, and the server name. The callback returns a `CertifiedKey`, or a tuple of what
-        `add_certificate` takes (certificate, key, chain); a list of several, for different kinds of
-        keys; an empty list to show none; or None to show what the context has. Prefer a
-        `CertifiedKey`: it is read only once.
+        `request` is a `CertificateRequest`: the authorities and signature algorithms that the peer
+        accepts, and the server name. The callback returns a `CertifiedKey`, or a tuple with the
+        arguments of `add_certificate` (certificate, key, chain); a list of several, for different
+        types of keys; an empty list to send none; or None to use the context's certificates. Prefer
+        a `CertifiedKey`, which is parsed only once.
 
         It may be `async def` on connections of `tlskit.aio`, as `client_hello_callback` may, or
-        return a future of `concurrent.futures`, as `verify_callback` may on a client. What
-        it raises comes out of the operation on this connection, and the peer gets an alert. If a
-        server's `sni_callback` sets another context, the callback of that one is called.
+        return a future of `concurrent.futures`, as `verify_callback` may on a client. If it raises,
+        the operation on this connection raises that exception, and the peer gets an alert. If a
+        server's `sni_callback` sets another context, that context's callback is called.
 
-        A client under it offers no session: the server would take it for whom it was before. A
-        server resumes only sessions that were made under the same setting, in this context or a
-        copy of it.
+        A client with this callback offers no session: the server would assume the identity from the
+        earlier handshake. A server resumes only sessions made under the same setting, in this
+        context or a copy of it.
 
         Raises:
             TypeError: the value is not callable.

@@ -1,4 +1,4 @@
-"""OpenSSL's configuration commands, as the settings that they stand for."""
+"""OpenSSL's configuration commands, translated into settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from _tlsbind import CONST
 
 from ..enums import VerifyMode
 
-_OPTIONS = {  # a word of the command Options: the bit, and whether the word sets it
+_OPTIONS = {  # a word of the Options command: its bit, and whether the word sets the bit
     "SessionTicket": ("NO_TICKET", False),
     "Compression": ("NO_COMPRESSION", False),
     "EmptyFragments": ("DONT_INSERT_EMPTY_FRAGMENTS", False),
@@ -30,7 +30,7 @@ _OPTIONS = {  # a word of the command Options: the bit, and whether the word set
     "RxCertificateCompression": ("NO_RX_CERTIFICATE_COMPRESSION", False),
     "TxCertificateCompression": ("NO_TX_CERTIFICATE_COMPRESSION", False),
 }
-_MODES = {  # a server: to ask for a certificate, or to demand one; a client always demands one
+_MODES = {  # on a server: request a certificate, or require one; a client always requires one
     "Peer": VerifyMode.CERT_OPTIONAL,
     "Request": VerifyMode.CERT_OPTIONAL,
     "Require": VerifyMode.CERT_REQUIRED,
@@ -38,7 +38,7 @@ _MODES = {  # a server: to ask for a certificate, or to demand one; a client alw
 
 
 class CommandSettings:
-    """Settings in the words of OpenSSL's configuration files."""
+    """Settings in the syntax of OpenSSL's configuration files."""
 
     configure: Callable[..., None]
     options: Any
@@ -47,19 +47,19 @@ class CommandSettings:
         """Apply commands of OpenSSL's configuration files (SSL_CONF_cmd(3), "supported
         configuration file commands"), as nginx's `ssl_conf_command` does: all of them, or none.
 
-        Each becomes the setting of this context that it stands for, so `describe`, `copy` and
-        `configure` know of it. The names are `CipherString`, `Ciphersuites`, `Groups` (`Curves`),
+        Each becomes the corresponding setting of this context, so `describe`, `copy` and
+        `configure` include it. The names are `CipherString`, `Ciphersuites`, `Groups` (`Curves`),
         `SignatureAlgorithms`, `ClientSignatureAlgorithms`, `MinProtocol`, `MaxProtocol`, `Options`,
         `VerifyMode`, `Certificate` with `PrivateKey`, `VerifyCAFile`, `VerifyCAPath`,
-        `ClientCAFile` (`RequestCAFile`), `DHParameters`, `RecordPadding` and `NumTickets`; upper
-        and lower case are the same.
+        `ClientCAFile` (`RequestCAFile`), `DHParameters`, `RecordPadding` and `NumTickets`, in upper
+        or lower case.
 
         Args:
-            commands: by their names, or pairs of a name and a value.
+            commands: a mapping of names to values, or pairs of a name and a value.
 
         Raises:
-            ValueError: tlskit has no setting for a command or for a word in it.
-            Exception: whatever the setting itself raises. Nothing has changed then.
+            ValueError: tlskit has no setting for a command or for a word in its value.
+            Exception: any error that the setting itself raises. Nothing has changed then.
 
         Safe from any thread.
         """

@@ -1,4 +1,4 @@
-"""What a context demands of its peers beside a chain that passes, and whom it tells so."""
+"""What a context requires of its peers besides a valid chain: pins, a callback, trusted CAs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
 class DemandSettings:
-    """Pins, the trust store as a value, and the authorities that a server names."""
+    """Pins, the trust store as a value, and the authorities that a server names to its clients."""
 
     _settings: Settings
 
     @property
     def trust_store(self) -> TrustStore:
-        """Whom this context trusts, as a value that other contexts can share.
+        """The authorities that this context trusts, as a value that other contexts can share.
 
-        It may be set; what was loaded before is not trusted any longer then.
+        Setting it replaces everything that was loaded before.
         """
         return TrustStore._of(self._settings.trust)
 
@@ -45,18 +45,17 @@ class DemandSettings:
 
     @property
     def pins(self) -> tuple[bytes, ...]:
-        """SHA-256 digests of which one has to be in the peer's verified chain, each of a public key
-        (SubjectPublicKeyInfo) or of a whole certificate; empty: none is demanded.
+        """SHA-256 digests, one of which must be in the peer's verified chain. Each is the digest of
+        a public key (SubjectPublicKeyInfo) or of a whole certificate. If empty, no pin is required.
 
-        A chain has to pass verification, and then hold a pinned key. To be set to digests of 32
-        bytes, or to text: 64 hexadecimal digits (colons between them are allowed), or
-        "sha256/BASE64" as curl and HTTP pins have it. Pin a second key that is kept apart, for the
-        day when the first has to be replaced. Sessions that were made under other pins are not
-        resumed.
+        A chain must pass verification and also contain a pinned key. Set it to digests of 32 bytes,
+        or to text: 64 hexadecimal digits (colons between them are allowed), or "sha256/BASE64", the
+        format of curl and HTTP pins. Pin a second key, kept in a separate place, in case the first
+        has to be replaced. Sessions made under other pins are not resumed.
 
         Raises (when it is set):
-            ValueError: a pin is not a SHA-256 digest, or verify_mode is CERT_NONE, where nothing
-                is verified.
+            ValueError: a pin is not a SHA-256 digest, or verify_mode is CERT_NONE, where nothing is
+                verified.
         """
         pins: tuple[bytes, ...] = self._settings["pins"]
         return pins
@@ -75,29 +74,29 @@ class DemandSettings:
         self,
     ) -> Callable[[SSLSocket | SSLObject, tuple[bytes, ...]], Awaitable[None] | None] | None:
         """Called as `verify_callback(connection, chain)` when the peer's chain has passed
-        verification, its name and the pins included; None: nobody is called.
+        verification, including its name and the pins; None for no callback.
 
-        The chain is that of the verified certificates in DER, from the peer's own to the root. The
-        callback returns None to accept it, or raises to refuse it: the handshake ends with an
-        alert, and what was raised comes out of the operation on this connection. A chain that has
-        not passed is refused without a call.
+        The chain is a sequence of verified certificates in DER, from the peer's own to the root.
+        The callback returns None to accept it, or raises to refuse it: the handshake then ends with
+        an alert, and the operation on this connection raises that exception. A chain that fails
+        verification is refused without a call.
 
         It is called for every connection, so none is resumed: clients offer no session, and servers
         accept none. It is not called where no certificate is verified: for a client without one
-        under CERT_OPTIONAL, or with a pre-shared key. It runs inside the handshake, in the thread
-        that makes it, and must not use another connection that waits for this one. If a server's
+        under CERT_OPTIONAL, or with a pre-shared key. It runs inside the handshake, in the same
+        thread, and must not use another connection that waits for this one. If a server's
         `sni_callback` sets another context, the callbacks of both contexts are called.
 
-        It may be `async def`, on connections of `tlskit.aio` (also by way of `aio.install()`): it
-        then suspends its own handshake only, for `callback_timeout` seconds at most. On a server
-        the client's handshake is complete by then, so a client that is refused is cut off, without
-        an alert; nothing that it has sent is read before. Every other connection refuses such a
-        callback when it is made.
+        It may be `async def` on connections of `tlskit.aio` (also through `aio.install()`). It then
+        suspends only its own handshake, for `callback_timeout` seconds at most. On a server, the
+        client's handshake is complete by then, so a refused client is disconnected without an
+        alert; nothing that it sent is read before that. Any other connection refuses such a
+        callback when it is created.
 
         On a client's connection it may also return a future of `concurrent.futures`, which is
         completed with None, or with an exception to refuse the chain. A blocking socket waits for
-        it. A connection in memory or over a non-blocking socket says that it wants to read until
-        the future is done: call the operation again then. `callback_timeout` limits this, too.
+        it. A connection in memory or over a non-blocking socket raises SSLWantReadError until the
+        future is done: call the operation again then. `callback_timeout` limits this, too.
 
         Raises (when it is set):
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
@@ -118,12 +117,12 @@ class DemandSettings:
 
     @property
     def client_ca_names(self) -> tuple[Name, ...]:
-        """The authorities that a server names when it asks for a client certificate, each as
-        `getpeercert()` shows a subject. They only help a client with several certificates to
-        choose; whom the server accepts is a matter of its trust.
+        """The authorities that a server names when it requests a client certificate, in the format
+        of a `getpeercert()` subject. They only help a client choose between several certificates;
+        which ones the server accepts depends on what it trusts.
 
-        To be set to CA certificates, each in any form that `add_certificate` takes, or to a
-        TrustStore. None are named by default. Corresponds to SSL_CTX_set_client_CA_list(3).
+        Set it to CA certificates, each in any form that `add_certificate` takes, or to a
+        TrustStore. Empty by default. Corresponds to SSL_CTX_set_client_CA_list(3).
         """
         ders: tuple[bytes, ...] = self._settings["client_ca_names"] or ()
         return tuple(Certificate.from_der(der).fields().get("subject", ()) for der in ders)
@@ -139,7 +138,7 @@ class DemandSettings:
 
 
 def check_verifies(settings: Settings, name: str) -> None:
-    """Refuse what means nothing where nothing is verified."""
+    """Refuse a setting that has no meaning where nothing is verified."""
     if settings["verify_mode"] == CONST.SSL_VERIFY_NONE:
         verb = "need" if name.endswith("s") else "needs"
         raise ValueError(f"{name} {verb} a verify_mode other than CERT_NONE")

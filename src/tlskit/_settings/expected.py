@@ -1,4 +1,4 @@
-"""What a peer's certificate is expected to be: for which names and uses, and when."""
+"""What a peer's certificate must be valid for: names, purpose and time."""
 
 from __future__ import annotations
 
@@ -34,19 +34,20 @@ class ExpectedSettings:
 
     @property
     def verify_names(self) -> tuple[str, ...]:
-        """The names of which the peer's certificate has to carry one, in place of
-        `server_hostname`, which the ClientHello still holds; empty: `server_hostname` alone counts.
+        """Names, one of which the peer's certificate must match instead of `server_hostname`, which
+        is still sent in the ClientHello. If empty, only `server_hostname` counts.
 
-        To be set to host names, IP addresses, or both. They are demanded on a client also without
-        `check_hostname`, and on a server of its clients' certificates. `info.matched_name` tells
-        which host name it was. Sessions that were made under other names are not resumed.
+        Set it to host names, IP addresses, or both. A client requires them even without
+        `check_hostname`, and a server requires them of its clients' certificates.
+        `info.matched_name` is the host name that matched. Sessions made under other names are not
+        resumed.
 
         Raises:
             ValueError: a name is empty or too long, or verify_mode is CERT_NONE, where nothing is
                 verified.
             TypeError: a name is not text.
 
-        Corresponds to X509_VERIFY_PARAM_add1_host(3), which knows no addresses beside names.
+        Corresponds to X509_VERIFY_PARAM_add1_host(3), which cannot combine names and addresses.
         """
         names: tuple[str, ...] = self._settings["verify_names"]
         return names
@@ -62,15 +63,15 @@ class ExpectedSettings:
 
     @property
     def verify_purpose(self) -> str | None:
-        """What the peer's certificate has to be good for, by OpenSSL's short name; None: for a
-        server's or a client's side of TLS, as the peer's role demands.
+        """The purpose that the peer's certificate must be valid for, by OpenSSL's short name; None
+        for a TLS server or client, depending on the peer's role.
 
-        To be set to a name ("sslserver", "sslclient", "any", "codesign" ...), to the stdlib's
-        `Purpose.SERVER_AUTH` or `Purpose.CLIENT_AUTH`, or to None. "any" does not look at key
-        usages at all. Sessions that were made under another purpose are not resumed.
+        Set it to a name ("sslserver", "sslclient", "any", "codesign" ...), to the stdlib's
+        `Purpose.SERVER_AUTH` or `Purpose.CLIENT_AUTH`, or to None. "any" ignores key usages
+        altogether. Sessions made under another purpose are not resumed.
 
         Raises:
-            ValueError: OpenSSL knows no purpose of that name.
+            ValueError: OpenSSL has no purpose of that name.
 
         Corresponds to X509_VERIFY_PARAM_set_purpose(3).
         """
@@ -91,12 +92,13 @@ class ExpectedSettings:
 
     @property
     def verify_time(self) -> int | None:
-        """The time that certificates and revocation lists have to be in force at, in seconds since
-        1970; None: the time of the handshake.
+        """The time at which certificates and revocation lists must be valid, in seconds since 1970;
+        None for the time of the handshake.
 
-        To be set to seconds, to a `datetime` with a time zone, or to None. For machines whose clock
-        is wrong, and to look at what was valid at another time: an expired certificate passes at a
-        time before its end. Sessions that were made under another time are not resumed.
+        Set it to seconds, to a `datetime` with a time zone, or to None. It is meant for machines
+        whose clock is wrong, and for checking what was valid at another time: an expired
+        certificate passes at any time before it expired. Sessions made under another time are not
+        resumed.
 
         Raises:
             ValueError: the datetime has no time zone, or the time is not between 1970 and 9999.
@@ -112,7 +114,7 @@ class ExpectedSettings:
 
     @property
     def hostname_checks_wildcards(self) -> bool:
-        """Whether a certificate for `*.example.org` is good for www.example.org. On by default.
+        """Whether a certificate for `*.example.org` matches www.example.org. On by default.
         Corresponds to X509_CHECK_FLAG_NO_WILDCARDS of X509_check_host(3).
         """
         return not self._host_flags & CONST.X509_CHECK_FLAG_NO_WILDCARDS
@@ -123,8 +125,8 @@ class ExpectedSettings:
 
     @property
     def hostname_checks_partial_wildcards(self) -> bool:
-        """Whether a certificate for `w*.example.org` is good for www.example.org. Off by default,
-        as in the stdlib. Corresponds to X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS of X509_check_host(3).
+        """Whether a certificate for `w*.example.org` matches www.example.org. Off by default, as in
+        the stdlib. Corresponds to X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS of X509_check_host(3).
         """
         return not self._host_flags & CONST.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS
 
@@ -138,23 +140,23 @@ class ExpectedSettings:
 
     @without_values
     def add_crl(self, crl: Any) -> None:
-        """Refuse what a certificate revocation list revokes. Lists are added one by one; a newer
-        one of the same authority takes the place of the one before it.
+        """Refuse certificates that a certificate revocation list (CRL) revokes. Add one list at a
+        time; a newer list replaces an older one of the same authority.
 
-        With the first, leaf certificates are checked from then on (VERIFY_CRL_CHECK_LEAF), unless
-        `verify_flags` already say how far to check: a leaf whose authority has no list here is then
-        refused.
+        Adding the first list turns on the check of leaf certificates (VERIFY_CRL_CHECK_LEAF),
+        unless `verify_flags` already say what to check. A leaf whose authority has no list here is
+        then refused.
 
         Args:
             crl: a path, PEM or DER bytes, PEM text, or a CRL of `cryptography`.
 
         Raises:
             OSError: the file cannot be read.
-            SSLError: it cannot be read as a CRL.
-            ValueError: it holds a certificate, which this would trust.
+            SSLError: the data cannot be parsed as a CRL.
+            ValueError: it contains a certificate, which would become trusted.
             TypeError: the argument has another type.
 
-        On any error nothing has changed. Safe from any thread. Corresponds to
+        On any error, nothing has changed. Safe from any thread. Corresponds to
         X509_STORE_add_crl(3).
         """
         given = sources.certificate("crl", crl)
@@ -187,7 +189,7 @@ def _name(value: object) -> str:
 
 
 def _seconds(value: float | datetime) -> int:
-    from datetime import datetime  # late: few set a time
+    from datetime import datetime  # imported late: few programs set a time
 
     if isinstance(value, datetime):
         if value.tzinfo is None:

@@ -20,12 +20,11 @@ class Policy(NamedTuple):
 
     Attributes:
         minimum_version: the lowest protocol version.
-        groups: key exchange groups, the preferred first.
-        optional: those of them that an older OpenSSL may lack; without the others there is no such
-            policy.
-        ciphers: suites of TLS 1.2; None: they do not matter.
-        ciphersuites: suites of TLS 1.3; None: OpenSSL's own.
-        sigalgs: signature algorithms of both sides; None: OpenSSL's own.
+        groups: key exchange groups, in order of preference.
+        optional: those groups that an older OpenSSL may lack; the policy requires all others.
+        ciphers: TLS 1.2 cipher suites; None if TLS 1.2 is not allowed.
+        ciphersuites: TLS 1.3 cipher suites; None for OpenSSL's defaults.
+        sigalgs: signature algorithms of both sides; None for OpenSSL's defaults.
     """
 
     minimum_version: TLSVersion
@@ -67,18 +66,18 @@ class PolicySettings:
 
     @property
     def require_group(self) -> tuple[str, ...]:
-        """Groups of which one has to be that of the key exchange, or the connection is refused;
-        empty, the default: any that was agreed on will do.
+        """Groups, one of which the key exchange must use; otherwise the connection is refused.
+        Empty by default: any negotiated group is accepted.
 
-        To be set to one name, several with colons between, or a list of names. It is looked at when
-        the handshake is complete, before any data is read or written: an SSLError with the reason
-        GROUP_NOT_ALLOWED says what was agreed on, where `set_groups` alone would leave both sides
-        with an alert. It counts on resumed connections too: with TLS 1.3 their own key exchange,
-        without which none is resumed (OP_ALLOW_NO_DHE_KEX is off); up to TLS 1.2 that of the
-        session's handshake. Sessions that were made under another requirement are not resumed.
+        Set it to one name, several separated by colons, or a list of names. It is checked when the
+        handshake is complete, before any data is read or written: an SSLError with the reason
+        GROUP_NOT_ALLOWED names the negotiated group, while `set_groups` alone would only give both
+        sides an alert. It applies to resumed connections too: with TLS 1.3 to their own key
+        exchange, without which none is resumed (OP_ALLOW_NO_DHE_KEX is off); up to TLS 1.2 to that
+        of the session's handshake. Sessions made under another requirement are not resumed.
 
         Raises (when it is set):
-            ValueError: this OpenSSL does not know such a group.
+            ValueError: this OpenSSL does not support one of the groups.
         """
         names: tuple[str, ...] = self._settings["require_group"]
         return names
@@ -91,15 +90,14 @@ class PolicySettings:
 
     @property
     def require_pq(self) -> bool:
-        """Whether the key exchange has to be one that a quantum computer does not break: ML-KEM, or
-        a hybrid with it such as X25519MLKEM768. Off by default. See `require_group`, which may name
-        some of these.
+        """Whether the key exchange must resist quantum computers: ML-KEM, or a hybrid with it such
+        as X25519MLKEM768. Off by default. To require particular groups, see `require_group`.
 
-        It concerns the key exchange, so what is recorded today stays secret; certificates are a
-        matter of signature algorithms.
+        It applies to the key exchange, so that traffic recorded today stays secret; certificates
+        depend on the signature algorithms instead.
 
         Raises (when it is set):
-            NotImplementedError: this OpenSSL has no such group; 3.5 and later have.
+            NotImplementedError: this OpenSSL has no such group; 3.5 and later do.
         """
         return bool(self._settings["require_pq"])
 
@@ -115,19 +113,19 @@ class PolicySettings:
     def set_policy(self, name: str) -> None:
         """Set protocol versions, cipher suites, groups and signature algorithms by a policy's name.
 
-        Each policy is a set of exact settings; single ones may be changed afterwards. The handshake
-        fails with a peer that has nothing of them.
+        Each policy is a set of exact settings; you may change single ones afterwards. The handshake
+        fails with a peer that supports none of them.
 
         Args:
-            name: "intermediate", for every client of the last ten years: TLS 1.2 and 1.3, forward
-                secrecy and authenticated encryption only. "modern": TLS 1.3. "post-quantum": TLS
-                1.3 with hybrid groups only (X25519MLKEM768 and the like), so that what is recorded
-                today stays secret. "cnsa2": the algorithms of CNSA 2.0 (ML-KEM-1024, AES-256,
-                ML-DSA-87), also for certificates.
+            name: "intermediate", for every client of the last ten years: TLS 1.2 and 1.3, only with
+                forward secrecy and authenticated encryption. "modern": TLS 1.3. "post-quantum": TLS
+                1.3 with hybrid groups only (such as X25519MLKEM768), so that traffic recorded today
+                stays secret. "cnsa2": the algorithms of CNSA 2.0 (ML-KEM-1024, AES-256, ML-DSA-87),
+                also for certificates.
 
         Raises:
             ValueError: there is no such policy.
-            NotImplementedError: this OpenSSL lacks what the policy is made of; the last two need
+            NotImplementedError: this OpenSSL lacks an algorithm of the policy; the last two need
                 OpenSSL 3.5.
             RuntimeError: the context is frozen.
         """
@@ -165,7 +163,7 @@ _KNOWN = {name.lower(): name for name in (*GROUPS.values(), *POST_QUANTUM)}
 
 
 def _canonical(name: object) -> str:
-    """A group's name in TLS."""
+    """Return the TLS name of a group."""
     if not isinstance(name, str):
         raise TypeError(f"require_group must hold names, got {type(name).__name__}")
     if not name or ":" in name or "\0" in name or not has_group(name):
@@ -177,7 +175,7 @@ def _canonical(name: object) -> str:
 
 @cache
 def has_group(name: str) -> bool:
-    """Whether this OpenSSL has a key exchange group of this name."""
+    """Return whether this OpenSSL supports a key exchange group of this name."""
     try:
         Context("any").set_groups(name.encode())
     except SSLError:

@@ -1,4 +1,4 @@
-"""What a context asks of Python code, and what it tells: callbacks, and the key log."""
+"""Callbacks that a handshake calls in Python, and the key log."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class QuestionSettings:
 
     @property
     def client_hello_callback(self) -> HelloCallback | None:
-        """Called with each ClientHello of a server, as `client_hello_callback(connection, hello)`.
+        """Called for each ClientHello on a server, as `client_hello_callback(connection, hello)`.
 
         It sees everything that the client offers (`tlskit.ClientHello`) before anything is decided:
         before the version, the session and the certificate are chosen, and before `sni_callback`.
         It may set `connection.context` to another context, as `sni_callback` may. It returns None
-        to go on, or the number of an alert to refuse the client with. After a HelloRetryRequest it
-        is not called again.
+        to continue, or the number of an alert to refuse the client. It is not called again after a
+        HelloRetryRequest.
 
-        It may be `async def`, on connections of `tlskit.aio` (also by way of `aio.install()`): it
-        then suspends its own handshake only, for `callback_timeout` seconds at most, and is
-        cancelled when the connection ends. Every other connection refuses such a callback when it
-        is made. What it raises comes out of the handshake, and the client gets an alert. A context
+        It may be `async def` on connections of `tlskit.aio` (also through `aio.install()`). It then
+        suspends only its own handshake, for `callback_timeout` seconds at most, and is cancelled
+        when the connection ends. Any other connection refuses such a callback when it is created.
+        If it raises, the handshake raises that exception, and the client gets an alert. A context
         that verifies its clients and has this callback resumes no sessions, because the other
-        context may have other authorities. Corresponds to SSL_CTX_set_client_hello_cb(3).
+        context may trust other authorities. Corresponds to SSL_CTX_set_client_hello_cb(3).
 
         Raises:
             TypeError: the value is not callable.
@@ -67,7 +67,7 @@ class QuestionSettings:
     @property
     def callback_timeout(self) -> float | None:
         """How many seconds a handshake waits for an `async def` callback before it fails with a
-        TimeoutError: 10 unless changed; None: as long as the handshake itself may take.
+        TimeoutError. The default is 10; None sets no limit beyond the handshake's own.
         """
         seconds: float | None = self._settings["callback_timeout"]
         return seconds
@@ -88,9 +88,9 @@ class QuestionSettings:
     ) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
         """Called in a server's handshake as `sni_callback(connection, server_name, context)`.
 
-        It may set `connection.context` to another context, whose certificate is shown then (nothing
-        else of it takes effect). It returns None to go on, or the number of an alert. It runs
-        inside the handshake, in the thread that makes it; it must not use another connection that
+        It may set `connection.context` to another context, whose certificate is then sent (none of
+        its other settings take effect). It returns None to continue, or the number of an alert. It
+        runs inside the handshake, in the same thread, and must not use another connection that
         waits for this one. It may be `async def`, as `client_hello_callback` may; it is then called
         right after that one.
         """
@@ -108,7 +108,7 @@ class QuestionSettings:
     def set_servername_callback(
         self, server_name_callback: Callable[..., int | None] | None
     ) -> None:
-        """Set `sni_callback`, giving the callback an encoded name; kept for old programs."""
+        """Set `sni_callback`, but pass it the server name IDNA-encoded; kept for old programs."""
         if server_name_callback is None:
             self.sni_callback = None
             return
@@ -122,8 +122,8 @@ class QuestionSettings:
 
     @property
     def keylog_filename(self) -> Any:
-        """A file to which the secrets of every connection are appended, for Wireshark; None:
-        nowhere. For debugging only.
+        """A file to which the secrets of every connection are appended, for Wireshark, or None. For
+        debugging only.
         """
         file: KeyLogFile | None = self._settings["keylog"]
         return None if file is None else file.given

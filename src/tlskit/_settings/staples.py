@@ -1,4 +1,4 @@
-"""Stapled OCSP responses: what a client asks for, and what a server has."""
+"""Stapled OCSP responses: whether a client requests them, and which ones a server sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._state import Settings
 if TYPE_CHECKING:
     from .._core.certificate import Certificate
 
-_MOST = 65535  # bytes of a response: it has to fit into a message of the handshake
+_MOST = 65535  # bytes of a response: it must fit into a handshake message
 
 
 class StapleSettings:
@@ -24,13 +24,14 @@ class StapleSettings:
 
     @property
     def request_staple(self) -> bool:
-        """Whether a client asks its server for an OCSP response with the certificate, a staple. Off
-        by default; on wherever `require_staple` is.
+        """Whether a client asks its server for a staple, an OCSP response for its certificate. Off
+        by default; `require_staple` turns it on.
 
-        `info.ocsp_response` and `info.staple` say what came. The handshake fails when a verified
-        staple says that the certificate is revoked, and when there is none that says that it is
-        good although the certificate demands one (must-staple, RFC 7633). Nothing is ever fetched:
-        a server without a staple is accepted. Corresponds to SSL_set_tlsext_status_type(3).
+        `info.ocsp_response` and `info.staple` hold the result. The handshake fails if a verified
+        staple says that the certificate is revoked, or if the certificate requires a staple
+        (must-staple, RFC 7633) and there is none that says it is good. Nothing is ever fetched:
+        otherwise a server without a staple is accepted. Corresponds to
+        SSL_set_tlsext_status_type(3).
         """
         return bool(self._settings["staple"])
 
@@ -44,12 +45,13 @@ class StapleSettings:
 
     @property
     def require_staple(self) -> bool:
-        """Whether a client accepts only servers whose certificate comes with an OCSP response that
-        says it is good, is signed by the issuer or its delegate, and is in date. Off by default.
+        """Whether a client accepts only servers that send a staple, an OCSP response that says that
+        the certificate is good, is signed by the issuer or its delegate, and is in date. Off by
+        default.
 
-        A resumed handshake carries no certificate and no staple. So a session is resumed only as
-        long as the staple of its full handshake is in date, and sessions that were made without
-        this setting never are. Setting it to False leaves `request_staple` on.
+        A resumed handshake carries no certificate and no staple. Therefore a session is resumed
+        only while the staple of its full handshake is in date, and sessions made without this
+        setting are never resumed. Setting it to False leaves `request_staple` on.
 
         Raises (when it is set):
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
@@ -68,26 +70,26 @@ class StapleSettings:
 
     @property
     def ocsp_responses(self) -> tuple[bytes, ...]:
-        """The OCSP responses that a server has for its certificates, in DER. See
+        """The OCSP responses that a server staples to its certificates, in DER. See
         `set_ocsp_response`.
         """
         held: tuple[tuple[bytes, int, bytes], ...] = self._settings["ocsp_responses"]
         return tuple(response for _, _, response in held)
 
     def set_ocsp_response(self, response: Any) -> None:
-        """Staple an OCSP response to the certificate of this server that it is about.
+        """Staple an OCSP response to the certificate of this server that it is for.
 
-        Clients that ask get it until it ends, and then no response; set the next one in time, from
-        any thread. With several certificates, call this once for each. When a certificate is
-        replaced, by a reload for one, the response for the old one is not sent with the new one.
-        Where the issuer is in the certificate's chain, its signature is checked.
+        Clients that request one get it until it expires, and then none; set the next one in time,
+        from any thread. With several certificates, call this once for each. After a certificate is
+        replaced, for example by a reload, the old one's response is not sent with the new one. If
+        the certificate's chain includes the issuer, the response's signature is checked.
 
         Args:
-            response: the response in DER; None: staple nothing.
+            response: the response in DER; None to stop stapling.
 
         Raises:
-            ValueError: the response cannot be read, has ended, is not the issuer's, or is about
-                none of this context's certificates. The responses from before stay.
+            ValueError: the response cannot be parsed, has expired, is not from the issuer, or is
+                for none of this context's certificates. The previous responses are kept.
             TypeError: it is not bytes.
             RuntimeError: the context is frozen.
 
@@ -118,7 +120,7 @@ class StapleSettings:
         return [one.certificates() for one in self._settings["credentials"]]
 
     def _about(self, response: bytes) -> tuple[bytes, int]:
-        """SHA-256 of the certificate that a response is about, and when it ends."""
+        """Return the SHA-256 of the certificate that a response is for, and when it expires."""
         verdict, until = "other", -1
         for leaf, *above in self._chains():
             verdict, until = judge(leaf, above[0] if above else None, response)

@@ -1,4 +1,4 @@
-"""Callbacks that take part in verification, and what a verification error does."""
+"""Callbacks that take part in verification, and how to handle a verification error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _PREFIX = "X509_V_ERR_"
 _CODES = {name: code for code, name in ERRORS.items()}
-#: What nobody may accept: a signature that is wrong proves nothing, and the others stand for
-#: demands of this context's own, for keys that are known to others, or for no answer at all.
+#: Errors that cannot be accepted: a wrong signature proves nothing, and the others stand for this
+#: context's own requirements, for compromised keys, or for a missing answer.
 _FINAL = {
     "APPLICATION_VERIFICATION", "CERT_REJECTED", "CERT_SIGNATURE_FAILURE", "INVALID_CALL",
     "OUT_OF_MEM", "UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY", "UNABLE_TO_DECRYPT_CERT_SIGNATURE",
@@ -28,7 +28,7 @@ _EFFECTS = ("abort", "report")
 
 
 class VerdictSettings:
-    """The callback for each certificate, the errors that it may accept, and what others do."""
+    """The callback for each certificate, the errors it may accept, and how others are handled."""
 
     _settings: Settings
 
@@ -36,23 +36,23 @@ class VerdictSettings:
     def verify_each(
         self,
     ) -> Callable[[SSLSocket | SSLObject, CertificateCheck], bool | None] | None:
-        """Called as `verify_each(connection, check)` for each certificate that OpenSSL has looked
-        at, from the root to the peer's own, and for each error; None: nobody is called.
+        """Called as `verify_each(connection, check)` for each certificate that OpenSSL has checked,
+        from the root to the peer's own, and for each error; None for no callback.
 
-        It returns None to leave it at what OpenSSL says, True to go on, and False, or raises, to
-        refuse the peer. Where `check` is an error, True accepts it, which `verify_accepts` has to
-        allow by name: otherwise ValueError is raised and the handshake fails. What was raised comes
-        out of the operation on this connection.
+        It returns None to keep OpenSSL's verdict, True to go on, and False to refuse the peer; it
+        may also raise to refuse. If `check` is an error, True accepts it, provided that
+        `verify_accepts` lists its name: otherwise ValueError is raised and the handshake fails. The
+        operation on this connection raises what the callback raised.
 
         A connection with an accepted error does not count as verified: `verify_result` is that
-        error, and there is no verified chain. Pins, names and `verify_callback` are still demanded
-        of it. As with `verify_callback`, no connection is resumed under it; it runs inside the
-        handshake; and if a server's `sni_callback` sets another context, the callbacks of both
-        contexts are called, and both have to accept.
+        error, and there is no verified chain. Pins, names and `verify_callback` still apply to it.
+        As with `verify_callback`, no connection is resumed, the callback runs inside the handshake,
+        and if a server's `sni_callback` sets another context, the callbacks of both contexts are
+        called, and both must accept.
 
         Raises:
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
-            TypeError: the value is not callable, or a coroutine function.
+            TypeError: the value is not callable, or is a coroutine function.
 
         Corresponds to SSL_CTX_set_verify(3).
         """
@@ -70,13 +70,13 @@ class VerdictSettings:
     @property
     def verify_accepts(self) -> tuple[str, ...]:
         """The errors that `verify_each` may accept, by OpenSSL's names ("CERT_HAS_EXPIRED",
-        "DEPTH_ZERO_SELF_SIGNED_CERT"); empty: none. By itself it accepts nothing.
+        "DEPTH_ZERO_SELF_SIGNED_CERT"). Empty by default. It has no effect without `verify_each`.
 
-        To be set to names, with or without `X509_V_ERR_` before them, or to OpenSSL's numbers.
+        Set it to names, with or without the prefix `X509_V_ERR_`, or to OpenSSL's numbers.
 
         Raises:
-            ValueError: a name is unknown, or of an error that nobody may accept: a wrong signature,
-                a rejected key, or a demand of the context's own, such as pins.
+            ValueError: a name is unknown, or its error can never be accepted: a wrong signature, a
+                rejected key, or a requirement of the context itself, such as pins.
         """
         codes: tuple[int, ...] = self._settings["verify_accepts"]
         return tuple(ERRORS[code] for code in codes)
@@ -88,20 +88,20 @@ class VerdictSettings:
 
     @property
     def verify_errors(self) -> str:
-        """What to do if the peer's certificate fails verification: "abort", the default, ends the
-        handshake; "report" goes on, and `verify_result` of the connection says what is wrong.
+        """What to do if the peer's certificate fails verification. "abort", the default, ends the
+        handshake; "report" continues, and the connection's `verify_result` says what is wrong.
 
-        With "report", it is the program that has to look at `verify_result`. Such a connection
-        never counts as verified: `getpeercert()` is empty, there is no verified chain,
-        `info.asgi()` has the error, and it cannot be resumed. Peers that do pass are resumed as
-        ever. A peer without a certificate is still refused under CERT_REQUIRED, and so is one that
-        `verify_each` refuses. `verify_callback` is only called for chains that pass. Sessions that
-        were made under the other value are not resumed.
+        With "report", the program itself must check `verify_result`. Such a connection never counts
+        as verified: `getpeercert()` is empty, there is no verified chain, `info.asgi()` contains
+        the error, and it cannot be resumed. Peers that pass are resumed as usual. A peer without a
+        certificate is still refused under CERT_REQUIRED, and so is one that `verify_each` refuses.
+        `verify_callback` is only called for chains that pass. Sessions made under the other value
+        are not resumed.
 
         Raises:
             ValueError: the value is neither of the two.
 
-        nginx has the same as `ssl_verify_client optional_no_ca`, Node as `rejectUnauthorized`.
+        nginx calls this `ssl_verify_client optional_no_ca`, and Node `rejectUnauthorized`.
         """
         effect: str = self._settings["verify_errors"]
         return effect

@@ -1,4 +1,4 @@
-"""Whom a context believes: how peers are verified, and by which authorities."""
+"""How a context verifies its peers, and which authorities it trusts."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _NAMES = {flags: mode for mode, flags in _MODES.items()}
 
 
 class VerificationSettings:
-    """Mode, flags, names and trust."""
+    """Verification mode and flags, names and trusted certificates."""
 
     _settings: Settings
     _windows_cert_stores = ("CA", "ROOT")
 
     @staticmethod
     def _default_verification(protocol: _SSLMethod) -> dict[str, Any]:
-        """Begin with nobody trusted; and with peers verified by name, or not at all."""
+        """Return the defaults: no trusted authority, and either full verification or none."""
         seen, strict = defaults(protocol), protocol is _SSLMethod.PROTOCOL_TLS_CLIENT
         return {
             "verify_mode": _MODES[VerifyMode.CERT_REQUIRED if strict else VerifyMode.CERT_NONE],
@@ -48,7 +48,7 @@ class VerificationSettings:
 
     @property
     def verify_mode(self) -> VerifyMode:
-        """Whether the peer must show a certificate that passes. Corresponds to
+        """Whether the peer must send a certificate that passes verification. Corresponds to
         SSL_CTX_set_verify(3).
         """
         return _NAMES[self._settings["verify_mode"]]
@@ -71,8 +71,8 @@ class VerificationSettings:
 
     @property
     def check_hostname(self) -> bool:
-        """Whether the certificate has to carry the server's name; setting it demands a certificate
-        too.
+        """Whether the certificate must match the server's name. Setting it to True also requires a
+        certificate.
         """
         checked: bool = self._settings["check_hostname"]
         return checked
@@ -87,7 +87,7 @@ class VerificationSettings:
 
     @property
     def hostname_checks_common_name(self) -> bool:
-        """Whether a certificate without subjectAltName may carry the name in its subject."""
+        """Whether the name may be in the subject of a certificate that has no subjectAltName."""
         return not self._host_flags & CONST.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 
     @hostname_checks_common_name.setter
@@ -107,7 +107,7 @@ class VerificationSettings:
 
     @property
     def verify_flags(self) -> VerifyFlags:
-        """How a chain is verified. Corresponds to X509_VERIFY_PARAM_set_flags(3)."""
+        """The options for verifying a chain. Corresponds to X509_VERIFY_PARAM_set_flags(3)."""
         return VerifyFlags(self._settings["verify_flags"])
 
     @verify_flags.setter
@@ -116,8 +116,8 @@ class VerificationSettings:
 
     @property
     def verify_depth(self) -> int:
-        """How many authorities may stand between the peer and a trust anchor; -1: OpenSSL's own
-        limit (100).
+        """The highest number of intermediate certificates in a chain; -1 for OpenSSL's own limit
+        (100).
         """
         depth: int = self._settings["verify_depth"]
         return depth
@@ -136,17 +136,18 @@ class VerificationSettings:
         capath: StrOrBytesPath | None = None,
         cadata: str | Buffer | None = None,
     ) -> None:
-        """Trust certificates: all that the arguments hold, or none.
+        """Trust the given certificates: all of them, or, on an error, none.
 
         Args:
             cafile: a file of certificates (and CRLs) in PEM.
-            capath: a directory of them, each under the hash of its subject (openssl-rehash(1)).
+            capath: a directory of such files, each named by the hash of its subject
+                (openssl-rehash(1)).
             cadata: PEM as a string, or DER as bytes.
 
         Raises:
             OSError: the file cannot be read.
-            SSLError: there is no certificate in it, or one that cannot be read.
-            TypeError: nothing was given, or of another type.
+            SSLError: it contains no certificate, or one that cannot be parsed.
+            TypeError: no argument was given, or one has the wrong type.
         """
         if cafile is None and capath is None and cadata is None:
             raise TypeError("cafile, capath and cadata cannot be all omitted")
@@ -156,7 +157,7 @@ class VerificationSettings:
             _trust.load(self._settings, file, directory, cadata)
 
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
-        """Trust the machine's authorities; silently none where it has none."""
+        """Trust the authorities of the operating system, if it has any."""
         if not isinstance(purpose, ssl._ASN1Object):
             raise TypeError(purpose)
         if sys.platform == "win32":
@@ -171,14 +172,14 @@ class VerificationSettings:
             _trust.load_windows(self._settings, (storename,), purpose.oid)
 
     def set_default_verify_paths(self) -> None:
-        """Trust SSL_CERT_FILE and SSL_CERT_DIR, or else the interpreter's usual places, or else the
-        distribution's.
+        """Trust SSL_CERT_FILE and SSL_CERT_DIR if they are set, otherwise the interpreter's default
+        paths, otherwise the distribution's.
         """
         with self._settings.held():
             _trust.load_defaults(self._settings)
 
     def cert_store_stats(self) -> dict[str, int]:
-        """Return how many certificates ("x509", "x509_ca") and CRLs ("crl") are trusted."""
+        """Return the number of trusted certificates ("x509", "x509_ca") and CRLs ("crl")."""
         return self._settings.trust.count()
 
     @overload
@@ -188,8 +189,8 @@ class VerificationSettings:
     @overload
     def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]: ...
     def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]:
-        """Return the trusted authorities, as `getpeercert` shows a certificate. Those of a
-        directory show once they were used.
+        """Return the trusted authorities, in the format of `getpeercert`. Those in a directory
+        appear only once they have been used.
         """
         ders = self._settings.trust.authorities()
         if binary_form:
@@ -198,7 +199,7 @@ class VerificationSettings:
 
     @property
     def post_handshake_auth(self) -> bool:
-        """Whether a TLS 1.3 client offers, and a server may ask for, a certificate after the
+        """Whether a TLS 1.3 client offers, and a server may request, authentication after the
         handshake.
         """
         return bool(self._settings["post_handshake_auth"])

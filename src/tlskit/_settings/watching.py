@@ -1,4 +1,4 @@
-"""Callbacks that choose an application protocol, or only look on, and handshakes' timelines."""
+"""Callbacks that choose an application protocol or only observe, and handshake timelines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ NO_APPLICATION_PROTOCOL: int = _TLSAlertType.NO_APPLICATION_PROTOCOL
 
 
 class WatchingSettings:
-    """The callbacks run inside the operation that they are a part of, in its thread, and hold for
-    connections that are made later. What one raises comes out of that operation. None of them may
-    be `async def`.
+    """The callbacks run inside the operation that triggers them, in its thread, and apply to
+    connections made after they are set. If one raises, that operation raises the exception. None of
+    them may be `async def`.
     """
 
     _settings: Settings
@@ -34,14 +34,15 @@ class WatchingSettings:
         """Chooses a server's application protocol, as `alpn_callback(connection, protocols,
         server_name)`.
 
-        It is called when a client offers any, with all that it offers, the preferred first, and
-        with the server name that it wants. It returns one of them; or None, to go on without; or
-        `tlskit.NO_APPLICATION_PROTOCOL`, to refuse the client with the alert of that name, which
-        the client also gets when the callback raises. A server that has it does not use the list of
-        `set_alpn_protocols`. Corresponds to SSL_CTX_set_alpn_select_cb(3).
+        It is called when a client offers any protocol, with all those that it offers, in its order
+        of preference, and the server name that it requests. It returns one of them; or None, to
+        continue without a protocol; or `tlskit.NO_APPLICATION_PROTOCOL`, to refuse the client with
+        the alert of that name, which the client also gets if the callback raises. A server that has
+        this callback ignores the list of `set_alpn_protocols`. Corresponds to
+        SSL_CTX_set_alpn_select_cb(3).
 
         Raises:
-            TypeError: the value is not callable, or a coroutine function.
+            TypeError: the value is not callable, or is a coroutine function.
             ValueError: this is a client's context.
         """
         callback: AlpnCallback | None = self._settings["alpn_callback"]
@@ -57,8 +58,8 @@ class WatchingSettings:
     def keylog_callback(self) -> KeylogCallback | None:
         """Called with each secret of a connection, as `keylog_callback(connection, line)`.
 
-        The lines are those of the file in `keylog_filename`, without its line ends: with them,
-        Wireshark reads the connection, and so can anybody. For debugging only. Corresponds to
+        The lines are those of the file in `keylog_filename`, without line endings. They let
+        Wireshark, or anyone else, decrypt the connection. For debugging only. Corresponds to
         SSL_CTX_set_keylog_callback(3).
         """
         callback: KeylogCallback | None = self._settings["keylog_callback"]
@@ -73,7 +74,7 @@ class WatchingSettings:
         """Called at each step of a handshake, as `state_callback(connection, event, state)`.
 
         The event is "start", "step" or "done". The state is OpenSSL's description of what it has
-        just done, "TLSv1.3 read encrypted extensions" for one; it may differ between versions of
+        just done, such as "TLSv1.3 read encrypted extensions"; it may differ between versions of
         OpenSSL. Corresponds to SSL_CTX_set_info_callback(3).
         """
         callback: StateCallback | None = self._settings["state_callback"]
@@ -85,11 +86,11 @@ class WatchingSettings:
 
     @property
     def alert_callback(self) -> AlertCallback | None:
-        """Called with each alert, warnings and close_notify too, as `alert_callback(connection,
-        direction, alert)`.
+        """Called for each alert, including warnings and close_notify, as
+        `alert_callback(connection, direction, alert)`.
 
-        The direction is "read" or "write". The alert is a number with its RFC name in `.name`, or
-        a plain number where it has none. Corresponds to SSL_CTX_set_info_callback(3).
+        The direction is "read" or "write". The alert is a number with its RFC name in `.name`, or a
+        plain number if it has no name. Corresponds to SSL_CTX_set_info_callback(3).
         """
         callback: AlertCallback | None = self._settings["alert_callback"]
         return callback
@@ -103,10 +104,9 @@ class WatchingSettings:
         """Called with every protocol message, as `message_callback(connection, direction, version,
         content_type, msg_type, data)`.
 
-        The direction is "read" or "write"; the numbers are members of the stdlib's enumerations
-        where these know them; the data is the message, with secrets where it has some. The stdlib
-        calls it `_msg_callback`, and under that name it is here too. Corresponds to
-        SSL_CTX_set_msg_callback(3).
+        The direction is "read" or "write"; the numbers are members of the stdlib's enumerations if
+        they are known there; the data is the message, including any secrets in it. The stdlib's
+        name `_msg_callback` works here too. Corresponds to SSL_CTX_set_msg_callback(3).
         """
         callback: MessageCallback | None = self._settings["message_callback"]
         return callback
@@ -128,8 +128,8 @@ class WatchingSettings:
 
     @property
     def record_timeline(self) -> bool:
-        """Whether connections note when their handshakes get how far, for `handshake_timeline`: off
-        unless set.
+        """Whether connections record the time of each step of their handshake, for
+        `handshake_timeline`. Off by default.
         """
         on: bool = self._settings["record_timeline"]
         return on
