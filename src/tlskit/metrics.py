@@ -1,5 +1,5 @@
-"""What became of handshakes, in numbers: a snapshot for a log or a test, a collector for
-Prometheus, and both for several processes together.
+"""The counters of contexts: a snapshot for a log or a test, a collector for Prometheus, and both
+for several processes together.
 
     from tlskit import metrics
 

@@ -10,7 +10,7 @@ int tk_mark_put(tk_conn *c, SSL_SESSION *s);
 int tk_mark_here(tk_conn *c, SSL_SESSION *s);
 size_t tk_mark_size(SSL_SESSION *s); /* 0: no mark; what else a ticket carries is behind it */
 /* Whether a session was made for the name that is asked for now, before a certificate for the same
-   names. One without a mark is from elsewhere, and whoever brought it answers for that. */
+   names. One without a mark is from elsewhere, and the caller that brought it answers for that. */
 int tk_mark_fits(tk_conn *c, SSL_SESSION *s);
 /* What speaks against resuming the session of a ticket: TK_TICKET_... */
 uint8_t tk_mark_objection(tk_conn *c, SSL_SESSION *s);

@@ -185,7 +185,7 @@ static int direct_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-/* What could be part of a circle. Whoever calls it afterwards gets what the connection says. */
+/* What could be part of a circle. Calls after this get the connection's own answer. */
 static int direct_clear(PyObject *self)
 {
     Py_CLEAR(((tk_direct *)self)->channel);

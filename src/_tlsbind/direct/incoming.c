@@ -160,7 +160,7 @@ static PyObject *read_beyond(const tk_direct *d, const char *begun, Py_ssize_t s
         return PyErr_NoMemory();
     }
     memcpy(into, begun, TK_DIRECT_SMALL);
-    if (read_given(d, nothing, into, r)) /* a failure is told again, to the next read */
+    if (read_given(d, nothing, into, r)) /* a failure comes again at the next read */
         data = PyBytes_FromStringAndSize(into, r->done);
     Py_DECREF(nothing);
     tk_queue_clear(&q);

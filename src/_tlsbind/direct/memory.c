@@ -23,7 +23,7 @@ static PyObject *read_beyond(const tk_direct *d, const uint8_t *begun, Py_ssize_
     if (into == NULL)
         return PyErr_NoMemory();
     memcpy(into, begun, TK_DIRECT_SMALL);
-    /* a failure is told again, to the next read */
+    /* a failure comes again at the next read */
     status = decrypt(d, into + TK_DIRECT_SMALL, room - TK_DIRECT_SMALL);
     data = PyBytes_FromStringAndSize((char *)into, TK_DIRECT_SMALL + (status > 0 ? status : 0));
     tk_queue_clear(&q);

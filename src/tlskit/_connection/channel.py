@@ -273,7 +273,7 @@ class Channel(Pausing, Watching, Connection):
         return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
 
     def usual(self) -> tuple[Any, Any, Any]:
-        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        """Its `read`, `write` and `pending`, for callers that call them often."""
         return self.read, self.write, self.pending
 
     # -- under the names of the stdlib's inner object, which libraries reach for -------------------

@@ -110,9 +110,9 @@ class Observing:
 
     @property
     def peer_certificate_data(self) -> dict[str, Any] | None:
-        """The fields of the peer's certificate, verified or not, as `getpeercert()` has them when
-        it was verified; and under "verified", "verify_code" and "verify_message" what came of
-        verification. None: there is no certificate, or the handshake is not complete.
+        """The fields of the peer's certificate, verified or not, in the form of `getpeercert()`,
+        with the verdict under "verified", "verify_code" and "verify_message". None if the peer
+        sent no certificate, or the handshake is not complete.
 
         Also `info.peer_certificate_data`.
         """

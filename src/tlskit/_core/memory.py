@@ -30,7 +30,7 @@ class InMemory(Connection):
     __slots__ = ()
 
     def usual(self) -> tuple[Any, Any, Any]:
-        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        """Its `read`, `write` and `pending`, for callers that call them often."""
         return usual(self) or (self.read, self.write, self.pending)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:

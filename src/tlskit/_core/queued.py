@@ -65,7 +65,7 @@ class Queued(Directions, Connection):
         self._renew_locks()
 
     def usual(self) -> tuple[Any, Any, Any]:
-        """Its `read`, `write` and `pending`, for whoever calls them often."""
+        """Its `read`, `write` and `pending`, for callers that call them often."""
         locks = self._receiving, self._sending
         return usual(self, (self._given_in, self._given_out), locks) or (
             self.read,

@@ -9,7 +9,7 @@ from .._counted import Counters
 from .._forks import Forked, watch
 from .reasons import Reason, Resumed, Resumption
 
-#: What becomes of sessions: the outcomes, and what is counted of stores beside them.
+#: The outcomes of resumption, and what is counted beside them.
 OUTCOMES = (
     "resumed", *(reason.name.lower() for reason in Reason),
     "stored", "withheld", "bad_entry", "ticket_reused", "peer_dropped",
