@@ -254,10 +254,11 @@ def test_resumed_connections_know_it(client, server, leaf, middle):
 
 
 def test_a_session_outlives_no_staple(client, server, leaf, middle, monkeypatch):
-    server.set_ocsp_response(response(leaf, middle, ends=3 * MINUTE))
+    now = time.time()
+    ends = datetime.datetime.fromtimestamp(now + 180, datetime.timezone.utc) - NOW
+    server.set_ocsp_response(response(leaf, middle, ends=ends))
     client.configure(require_staple=True, sessions={"store": MemoryStore()})
     memory_pair(client, server)
-    now = time.time()
     monkeypatch.setattr("tlskit._resumption.objection.now", lambda: now + 181)
     near, _ = memory_pair(client, server)
     assert not near.session_reused
