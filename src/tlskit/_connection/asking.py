@@ -1,9 +1,9 @@
-"""Asking: a decision that is being made, and what it waits for.
+"""Callback decisions that are in progress, and what they wait for.
 
-A decision is a generator (_core/pauses.py). What a callback returns may be the answer; an
-awaitable, for an event loop; or a future of `concurrent.futures`, which somebody else completes. A
-connection over a blocking socket waits for a future itself. One in memory, or over a non-blocking
-socket, says that it wants to read, and looks again whenever it is called.
+A decision is a generator (_core/pauses.py). A callback may return the answer itself; an awaitable,
+for an event loop; or a future of `concurrent.futures`, which other code completes. A connection
+over a blocking socket waits for a future itself. One in memory, or over a non-blocking socket,
+raises SSLWantReadError, and checks the future again on each call.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from .._core.pauses import Steps
 
 
 class Asking:
-    """A decision that is being made.
+    """A decision that is in progress.
 
     Args:
         steps: the decision.
-        limit: how many seconds it may wait for a future; None: as long as it takes.
+        limit: how many seconds it may wait for a future; None for no limit.
 
     Attributes:
-        awaited: what has to be waited for before it goes on.
+        awaited: the future or awaitable that must complete before the decision continues.
     """
 
     __slots__ = ("_deadline", "_error", "_limit", "_steps", "_value", "awaited")
@@ -36,19 +36,19 @@ class Asking:
         self.awaited: Any = None
 
     def give(self, value: Any) -> None:
-        """Take the result of waiting."""
+        """Pass in the result of waiting."""
         self._value, self._error, self.awaited = value, None, None
 
     def fail(self, error: BaseException) -> None:
-        """Take what waiting raised."""
+        """Pass in an exception that waiting raised."""
         self._value, self._error, self.awaited = None, error, None
 
     def run(self, *, may_await: bool, patience: float | None = 0.0) -> int | None:
-        """Go on, to the end or to something that has to be waited for: then `awaited` is set.
+        """Continue until the end, or until there is something to wait for; then `awaited` is set.
 
         Args:
-            may_await: whether an event loop waits for what is awaitable.
-            patience: how many seconds this thread may wait for a future; None: as many as it takes.
+            may_await: whether an event loop can wait for awaitables.
+            patience: how many seconds this thread may wait for a future; None for no limit.
         """
         if is_future(self.awaited) and not self._look(patience):
             return None
@@ -74,7 +74,7 @@ class Asking:
                 self.fail(not_here(step))
 
     def _look(self, patience: float | None) -> bool:
-        """Whether it can go on, after so many seconds at most."""
+        """Wait up to `patience` seconds, and return whether the decision can continue."""
         future = self.awaited
         left = None if self._deadline is None else max(0.0, self._deadline - monotonic())
         if not future.done() and patience != 0.0:
@@ -105,21 +105,21 @@ class Asking:
 
 
 def is_future(value: object) -> bool:
-    """Whether it is a future of `concurrent.futures`, or of its shape."""
+    """Return whether a value is a future of `concurrent.futures` or has the same methods."""
     kind = type(value)
     return hasattr(kind, "add_done_callback") and not hasattr(kind, "__await__")
 
 
 def _awaitable(future: Any) -> Any:
-    from asyncio import wrap_future  # loaded already where there is an event loop
+    from asyncio import wrap_future  # already imported where there is an event loop
 
     return wrap_future(future)
 
 
 def not_here(step: Any) -> TypeError:
-    """What refuses an awaitable where nobody can wait for it."""
+    """Return the error for an awaitable on a connection that cannot wait for it."""
     if hasattr(step, "close"):
-        step.close()  # or Python would warn that nobody has awaited it
+        step.close()  # otherwise Python warns that it was never awaited
     name = getattr(step, "__qualname__", type(step).__name__)
     return TypeError(
         f"a callback has returned an awaitable ({name}), and this connection cannot wait: only the "

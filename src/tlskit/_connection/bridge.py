@@ -1,22 +1,21 @@
-"""How any pair of BIOs becomes a transport.
+"""Turn any pair of BIOs into a transport.
 
-Three kinds are taken: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's;
-and any object with
-`read` and `eof` for what comes in, and `write` for what goes out. The latter two are pumped through
-MemoryBIOs of our own.
+There are three kinds: tlskit's MemoryBIO, which the C side reads and writes itself; the stdlib's;
+and any object with `read` and `eof` for incoming bytes, and `write` for outgoing bytes. For the
+latter two, bytes are pumped through internal MemoryBIOs.
 
-What a program concludes from `pending` of its objects stays true. uvloop, for one, reads for as
-long as something is pending in `incoming` or in the connection, and then waits for the network. So
-what comes in is moved by the record, and no further than the operation needs it: a whole record is
-in `incoming` until it is read, and in `pending()` of the connection once it was begun. A record
-that is not whole yet may be taken in, as libssl does too. A handshake leaves the first request
-behind it where it is, a read does not swallow the close_notify behind its data, and what the peer
-says in the clear after the end of TLS can still be read.
+Programs may rely on `pending` of their own objects. uvloop, for example, reads as long as something
+is pending in `incoming` or in the connection, and then waits for the network. Therefore incoming
+bytes are moved one record at a time, and only as far as the operation needs: a whole record is in
+`incoming` until it is read, and in `pending()` of the connection once reading it has begun. An
+incomplete record may be taken in, as libssl does too. A handshake leaves the first request after it
+in place, a read does not swallow the close_notify after its data, and plaintext that the peer sends
+after the end of TLS can still be read.
 
-What goes out is moved after every operation, whether it failed or not: so an alert gets out of a
-handshake that failed. What an object refuses to take is kept, and goes out before the next
-operation does anything, or that one raises what the object raises. So an operation that has
-succeeded says so, and nothing that was encrypted is lost or sent twice.
+Outgoing bytes are moved after every operation, even a failed one, so that an alert is sent when a
+handshake fails. Bytes that an object refuses are kept and sent before the next operation does
+anything; if the object raises, that operation raises the same. So an operation that has succeeded
+reports success, and no encrypted byte is lost or sent twice.
 """
 
 from __future__ import annotations
@@ -42,17 +41,16 @@ if TYPE_CHECKING:
 
 
 _AS_THE_SOCKET = -1.0
-_HEADER = 5  # of a record: type, version, and its length in two bytes (RFC 8446, 5.1)
+_HEADER = 5  # bytes of a record header: type, version, and a length in two bytes (RFC 8446, 5.1)
 _LARGEST = (
     _HEADER + (1 << 14) + 2048
 )  # a record with its header (RFC 5246, 6.2.3; RFC 8446, 5.2 allows less)
-# bytes: the longest that a record with an alert in it is taken to be (TLS 1.2 with CBC and a long
-# MAC)
+# The longest record, in bytes, that is assumed to hold an alert (TLS 1.2 with CBC and a long MAC).
 _ALERT = 64
 
 
 class Incoming(Protocol):
-    """What `wrap_bio` takes for the bytes that come in, beside MemoryBIO."""
+    """What `wrap_bio` accepts for incoming bytes, besides MemoryBIO."""
 
     @property
     def eof(self) -> bool: ...
@@ -60,18 +58,18 @@ class Incoming(Protocol):
 
 
 class Outgoing(Protocol):
-    """What it takes for those that go out. `write` may take a part; it returns how many bytes, or
-    None for all.
+    """What `wrap_bio` accepts for outgoing bytes. `write` may accept only a part; it returns the
+    number of bytes, or None for all.
     """
 
     def write(self, data: bytes, /) -> int | None: ...
 
 
 class Pump(Directions):
-    """Moves bytes between the BIOs that were given and those that the connection works on. Where
-    both are the same, none.
+    """Moves bytes between the BIOs that were given and those that the connection works on. Does
+    nothing if both are the same.
 
-    Two threads may be in it, a reader and a writer: the bytes of each direction stay in order.
+    Two threads may use it, a reader and a writer: the bytes of each direction stay in order.
     """
 
     __slots__ = (
@@ -92,13 +90,13 @@ class Pump(Directions):
         self._inner_in, self._inner_out = inner
         self._incoming, self._outgoing = given
         self._renew_locks()
-        self._head = b""  # of the next record: what of it has come before the record is wanted
-        self._missing = 0  # bytes of the last record that had not come yet
-        self._over = False  # nothing that comes now is ours
+        self._head = b""  # received part of the next record's header
+        self._missing = 0  # bytes of the last record that have not arrived yet
+        self._over = False  # TLS is over: no more incoming bytes belong to it
         self._unsent = b""
 
     def run(self, operation: Callable[..., Any], *args: Any) -> Any:
-        """Do it, and again for as long as it wants to read and there is more."""
+        """Run the operation, and repeat it while it wants to read and there are bytes to read."""
         if self._unsent:
             self._send()
         try:
@@ -112,14 +110,15 @@ class Pump(Directions):
         except BaseException:
             self._send()
             raise
-        with suppress(Exception):  # the next operation tries again, and says so
+        with suppress(Exception):  # the next operation tries again, and raises the error
             self._send()
         return result
 
     def fill(self, room: int = 0) -> bool:
-        """Move a record in, or as many as fit into `room`, but never the last of several: it may be
-        a close_notify, and `pending` must show that there is more. Return whether
-        anything has changed."""
+        """Move one record in, or as many as fit into `room`, and return whether anything has
+        changed. Of several records the last always stays: it may be a close_notify, and `pending`
+        must show that there is more.
+        """
         if self._incoming is self._inner_in:
             return False
         with self._receiving:
@@ -144,7 +143,7 @@ class Pump(Directions):
             return True
 
     def _record(self) -> int:
-        """Move one record, or what there is of it; how many bytes that are."""
+        """Move one record, or the available part of it, and return the number of bytes."""
         data = b""
         if not self._missing:
             self._head += self._take(_HEADER - len(self._head))
@@ -160,15 +159,15 @@ class Pump(Directions):
         return len(data)
 
     def _several(self, room: int) -> int:
-        """Move up to `room` bytes, which is faster. What has to wait goes back, and keeps its
-        place: nothing is left there then.
+        """Move up to `room` bytes, which is faster. Bytes that must wait are put back at the front:
+        `incoming` is empty at that point.
         """
         data = self._head + self._take(room)
-        begin, end = 0, self._missing  # of the last record that begins in the data
+        begin, end = 0, self._missing  # bounds of the last record that begins in the data
         while end + _HEADER <= len(data):
             begin, end = end, end + _HEADER + int.from_bytes(data[end + 3 : end + _HEADER], "big")
         incoming: Any = self._incoming
-        if end == 0 or incoming.eof or incoming.pending > 0:  # no more can be put behind an end
+        if end == 0 or incoming.eof or incoming.pending > 0:  # nothing can be added after EOF
             cut = end
             self._head = data[cut:]
         else:
@@ -182,7 +181,7 @@ class Pump(Directions):
         return min(cut, len(data))
 
     def give_back(self) -> None:
-        """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        """End TLS, and put the bytes that do not belong to it back where they came from."""
         if self._incoming is self._inner_in:
             return
         with self._receiving:
@@ -190,7 +189,7 @@ class Pump(Directions):
             rest = self._inner_in.read() + self._head
             self._head, self._missing = b"", 0
             if rest and callable(write := getattr(self._incoming, "write", None)):
-                with suppress(SSLError):  # nothing can be put back behind the end
+                with suppress(SSLError):  # nothing can be added after EOF
                     write(rest + self._incoming.read())
 
     def _take(self, size: int) -> bytes:
@@ -225,7 +224,7 @@ class Pump(Directions):
 
 
 class PumpedChannel(Channel):
-    """A Channel between two BIOs of which at least one is not tlskit's."""
+    """A Channel between two BIOs, at least one of which is not tlskit's."""
 
     __slots__ = ("_full", "_pump")
 
@@ -234,7 +233,7 @@ class PumpedChannel(Channel):
     ) -> None:
         super().__init__(*args, bios=bios, **kwargs)
         self._pump = pump
-        self._full = False  # the last read filled its room: perhaps more is decrypted already
+        self._full = False  # the last read filled its buffer: more may be decrypted already
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().do_handshake)
@@ -270,10 +269,10 @@ class PumpedChannel(Channel):
 
 
 class SocketChannel(Channel):
-    """A Channel under an SSLSocket that is not tlskit's, which asks its socket for the timeout at
+    """A Channel under an SSLSocket that is not tlskit's; it asks its socket for the timeout at
     every operation.
 
-    The stdlib's own SSLSocket calls it so, and those of gevent and eventlet do.
+    The stdlib's SSLSocket calls it this way, and so do those of gevent and eventlet.
     """
 
     __slots__ = ("_socket",)
@@ -299,7 +298,7 @@ class SocketChannel(Channel):
         return super().write(data, self._timeout())
 
     def shutdown(self, timeout: Timeout = 0.0) -> Any:
-        """End TLS, and return the socket: it goes on in the clear."""
+        """End TLS, and return the socket, which continues in plaintext."""
         sock = self._socket()
         super().shutdown(self._timeout())
         if self.leftover():
@@ -311,8 +310,8 @@ class SocketChannel(Channel):
 
 
 class OwnChannel(Channel):
-    """A Channel under an SSLSocket of tlskit's, which says how long to wait; for others who reach
-    for it, it asks the socket.
+    """A Channel under tlskit's SSLSocket, which passes the timeout. Called by any other code, it
+    asks the socket.
     """
 
     __slots__ = ()
@@ -339,8 +338,8 @@ class OwnChannel(Channel):
 def transport(
     incoming: Any, outgoing: Any
 ) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO] | None, dict[str, Any]]:
-    """The class of channel for this pair, the MemoryBIOs that it works on, and what else its
-    constructor takes.
+    """Return the class of channel for this pair of BIOs, the MemoryBIOs that it works on, and
+    further arguments for its constructor.
     """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
         return MemoryChannel, (incoming, outgoing), {}
@@ -370,11 +369,11 @@ def transport(
     )
 
 
-# -- the other way about: the stdlib's contexts between BIOs of tlskit's ---------------------------
+# -- the reverse: the stdlib's contexts between BIOs of tlskit's -----------------------------------
 
 
 class StdlibPump:
-    """The stdlib's connection object between two BIOs, of which at least one is not the
+    """The stdlib's connection object between two BIOs, at least one of which is not the
     stdlib's.
     """
 
@@ -403,8 +402,8 @@ def wrap_stdlib_bio(
     server_hostname: str | None = None,
     **others: Any,
 ) -> Any:
-    """`_wrap_bio` of the stdlib's contexts once `ssl.MemoryBIO` has been tlskit's: by themselves
-    they take no BIO but their own.
+    """Replace `_wrap_bio` of the stdlib's contexts where `ssl.MemoryBIO` has become tlskit's: the
+    stdlib accepts only its own BIOs.
     """
     given = incoming, outgoing
     inner = tuple(stdlib.MemoryBIO() if isinstance(bio, MemoryBIO) else bio for bio in given)

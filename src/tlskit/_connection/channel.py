@@ -1,10 +1,9 @@
-"""Channel: a connection with the rules of tlskit. It is what `SSLSocket._sslobj` and
-`SSLObject._sslobj` are.
+"""A connection that follows tlskit's rules; `SSLSocket._sslobj` and `SSLObject._sslobj` are
+Channels.
 
-The rules: the server's name goes into the ClientHello and is what the certificate is verified
-against; a session is offered only where its own handshake would have been accepted
-(sessions/binding.py). What it does about resumption is its strategy's business
-(_resumption/strategy.py).
+The rules: the server's name is sent in the ClientHello, and the certificate is verified against it;
+a session is offered only where its own handshake would have been accepted (sessions/binding.py).
+Everything about resumption is up to the connection's strategy (_resumption/strategy.py).
 """
 
 from __future__ import annotations
@@ -85,21 +84,21 @@ class Channel(Pausing, Watching, Connection):
                 checked=state.compares_name,
             )  # fmt: skip
         self._owner: ref[Any] = ref(self if owner is None else owner)
-        self._port = -1  # until somebody asks
+        self._port = -1  # until it is needed
         self.to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
         self.verdict_later = None
         self.hostname = server_hostname
-        self._chosen_policy: ConnectionPolicy | None = None  # until something depends on it
+        self._chosen_policy: ConnectionPolicy | None = None  # until it is needed
         self._resumption: Strategy = UNDECIDED
         if state.keeps_sessions:
             self._strategy().prepare(self)
             if state.watches_sessions:
                 self.on_session = self._session_arrived
-                # until the handshake is complete, in whichever operation
+                # until the handshake is complete, in any operation
                 self.always_hands_out = True
 
     def _strategy(self) -> Strategy:
-        """What this connection does about resumption; chosen by the first call."""
+        """Return this connection's resumption strategy, which the first call chooses."""
         if self._resumption is UNDECIDED:
             self._resumption = self._choose_strategy(self._began)
         return self._resumption
@@ -117,7 +116,7 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def _policy(self) -> ConnectionPolicy:
-        """The rules that it verifies its peer by."""
+        """Return the rules by which it verifies its peer."""
         policy = self._chosen_policy
         if policy is None:
             name = self.server_hostname
@@ -129,27 +128,25 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def owner(self) -> Any:
-        """The SSLSocket or SSLObject, or None when it is gone."""
+        """Return the SSLSocket or SSLObject, or None if it no longer exists."""
         return self._owner()
 
     def patience(self) -> float | None:
-        """How many seconds an operation may wait: a blocking socket's time-out."""
+        """Return how many seconds an operation may wait: a blocking socket's timeout."""
         gettimeout = getattr(self._owner(), "gettimeout", None)
         seconds: float | None = 0.0 if gettimeout is None else gettimeout()
         return seconds
 
     @property
     def peer_address(self) -> Any:
-        """The address of the other end; None where nobody knows, as over byte queues."""
-        with suppress(OSError, AttributeError):  # not connected, or without an address
+        """The peer's address; None if unknown, as over byte queues."""
+        with suppress(OSError, AttributeError):  # not connected, or no address
             return self._owner().getpeername()  # type: ignore[union-attr]
         return None
 
     @property
     def port(self) -> int | None:
-        """The TCP port that the connection goes to; None where nobody knows, as over byte
-        queues.
-        """
+        """The TCP port that the connection goes to; None if unknown, as over byte queues."""
         if self._port < 0:
             address = self.peer_address
             known = isinstance(address, tuple) and len(address) > 1 and type(address[1]) is int
@@ -158,7 +155,7 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def context(self) -> Any:
-        """The context in force; in a server's `sni_callback` it may be set."""
+        """The context in force; a server's `sni_callback` may set it."""
         return self._context_now
 
     @context.setter
@@ -175,7 +172,7 @@ class Channel(Pausing, Watching, Connection):
         callback, owner = self._state.sni_callback, self._owner()
         if callback is None or self._name_asked:
             return None
-        if owner is None:  # the answer may depend on what it would be asked about
+        if owner is None:  # the answer may depend on the connection
             return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
         return callback(owner, name, self._context_now)
 
@@ -218,13 +215,13 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def unverified(self) -> bool:
-        """Whether the handshake has gone on although the peer did not pass."""
+        """Whether the handshake continued although the peer failed verification."""
         softens = self._state.softens or self._began.softens
         return softens and self.facts().verify_code != 0
 
     def chain(self, *, verified: bool) -> list[bytes]:
-        """As in Connection; a resumed connection has them from the handshake that made its
-        session.
+        """Return the chain, as Connection does; on a resumed connection, the one from the handshake
+        that made its session.
         """
         found = super().chain(verified=verified)
         info = self.info if self.session_reused else None
@@ -240,8 +237,8 @@ class Channel(Pausing, Watching, Connection):
         return None if session is None else info_of(session, self.notes(), self.vouched)
 
     def _asks(self, callback: str) -> bool:
-        """Whether the context still has such a callback: one that was taken away is not called any
-        more, as in the stdlib.
+        """Return whether the context still has this callback: one that has been removed is no
+        longer called, as in the stdlib.
         """
         return self._context_now._settings[callback] is not None
 
@@ -257,7 +254,7 @@ class Channel(Pausing, Watching, Connection):
         return key
 
     def on_ticket(self) -> bytes | None:
-        """Asked by a server for each ticket: the user's own data in it."""
+        """Return the application's own data for a ticket; called on a server for each one."""
         data, owner = self._state.app_data, self._owner()
         if not callable(data):
             return data  # type: ignore[no-any-return]
@@ -265,18 +262,18 @@ class Channel(Pausing, Watching, Connection):
         return found
 
     def get_verified_chain(self) -> list[Certificate] | None:
-        """The verified chain as objects: what reaches into `_sslobj` expects."""
+        """Return the verified chain as objects, as code that uses `_sslobj` expects."""
         return [Certificate.from_der(der) for der in self.chain(verified=True)] or None
 
     def get_unverified_chain(self) -> list[Certificate] | None:
-        """The peer's chain as objects."""
+        """Return the peer's chain as objects."""
         return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
 
     def usual(self) -> tuple[Any, Any, Any]:
-        """Its `read`, `write` and `pending`, for callers that call them often."""
+        """Return its `read`, `write` and `pending`, for callers that call them often."""
         return self.read, self.write, self.pending
 
-    # -- under the names of the stdlib's inner object, which libraries reach for -------------------
+    # -- under the names of the stdlib's inner object, which libraries use -------------------------
 
     def version(self) -> str | None:
         facts = self.facts()
@@ -300,7 +297,7 @@ class Channel(Pausing, Watching, Connection):
         return False
 
     def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
-        self.write(b"")  # a connection that has ended says so
+        self.write(b"")  # raises if the connection has ended
         raise plain_error("sendfile() is for connections with kernel TLS, and this one has none")
 
     def selected_alpn_protocol(self) -> str | None:
@@ -329,9 +326,7 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def session(self) -> SSLSession | None:
-        """The session of this connection as it is now; a server's is its own matter, as in the
-        stdlib.
-        """
+        """The connection's current session; a server manages its own, as in the stdlib."""
         current = self.current_session()
         return None if current is None else self._made(current)
 
@@ -350,12 +345,12 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def resumption(self) -> Resumption | None:
-        """Why the handshake resumed a session, or did not; None until it is complete."""
+        """Whether the handshake resumed a session, and why not; None until it is complete."""
         return self._strategy().outcome(self) if self.handshake_done else None
 
     def before_handshake(self) -> Steps | None:
-        """Since the session was set, or the connection made, time has passed and the context may
-        have changed: decide now what to resume.
+        """Decide what to resume now: since the session was set or the connection was made, time has
+        passed and the context may have changed.
         """
         return self._resumption.before_handshake(self)
 
@@ -367,8 +362,8 @@ class Channel(Pausing, Watching, Connection):
         log.complete(self)
 
     def _judge_client(self) -> None:
-        """A server whose verify_callback is a coroutine function: nothing is read from the client,
-        and its connection is not handed out, before it has answered.
+        """Ask a server's verify_callback that is a coroutine function: until it answers, nothing is
+        read from the client, and its connection is not handed out.
         """
         asking, self.asking = self.asking or Asking(self.judge(self.to_judge)), None
         try:

@@ -1,4 +1,4 @@
-"""What a callback sees of one certificate on the way through a verification."""
+"""The verdict on one certificate, as a verification callback sees it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ else:
 
 @dataclass(frozen=True)
 class CertificateCheck:
-    """What OpenSSL says of one certificate of a chain: true when nothing is wrong with it.
+    """OpenSSL's verdict on one certificate of a chain: true if nothing is wrong with it.
 
     Attributes:
-        certificate: the certificate in DER; empty where the error is about one that is missing.
-        depth: where it is in the chain: 0 is the peer's own.
-        code: OpenSSL's `X509_V_` number; 0 when nothing is wrong.
+        certificate: the certificate in DER; empty if the error is about a missing one.
+        depth: its position in the chain: 0 is the peer's own.
+        code: OpenSSL's `X509_V_` number; 0 if nothing is wrong.
     """
 
     certificate: bytes
@@ -35,22 +35,22 @@ class CertificateCheck:
 
     @property
     def name(self) -> str:
-        """OpenSSL's name of the error, "CERT_HAS_EXPIRED" for one; "OK" when there is none."""
+        """OpenSSL's name of the error, such as "CERT_HAS_EXPIRED"; "OK" if there is none."""
         return error_name(self.code)
 
     @property
     def message(self) -> str:
-        """The error in OpenSSL's words."""
+        """OpenSSL's description of the error."""
         return verify_text(self.code)
 
     @property
     def fields(self) -> dict[str, Any]:
-        """The fields of the certificate, as `getpeercert()` shows them; empty without one."""
+        """The fields of the certificate, as `getpeercert()` returns them; empty without one."""
         return Certificate.from_der(self.certificate).fields() if self.certificate else {}
 
 
 def judge(state: State, connection: Any, check: CertificateCheck) -> int:
-    """Ask the callback of one state: REFUSED, AS_IT_IS or ACCEPTED."""
+    """Call one state's callback, and return REFUSED, AS_IT_IS or ACCEPTED."""
     callback = state.verify_each
     answer = None if callback is None else callback(connection, check)
     if answer is None:

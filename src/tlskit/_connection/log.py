@@ -1,11 +1,10 @@
-"""The logger "tlskit": a line for each handshake at DEBUG, and for each that fails at INFO.
+"""The logger "tlskit": one line for each handshake at DEBUG, and for each failed one at INFO.
 
-A server's operator sees nothing else of a client that was refused: asyncio drops such connections
-without a word.
+A server's operator has no other trace of a refused client: asyncio drops such connections silently.
 
-A handler may itself send its records over TLS. Its own handshakes are not logged, or each would be
-one more record for it to send. And a handshake never waits long for a handler that is busy: it may
-be busy with a request that this very handshake has to serve.
+A handler may itself send its records over TLS. Its own handshakes are not logged; otherwise each
+would create one more record for it to send. And a handshake never waits long for a busy handler,
+which may be busy with a request that this very handshake must serve.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 
     from .channel import Channel
 
-_PATIENCE = 0.25  # seconds that a handshake waits for a handler; then the line is left out
+_PATIENCE = 0.25  # seconds that a handshake waits for a handler; after that the line is dropped
 _log: Any = None
 
 
 def complete(channel: Channel) -> None:
-    """Say what a handshake came to."""
+    """Log the result of a handshake."""
     if "logging" not in sys.modules or not _wanted("DEBUG"):
         return
     facts = channel.facts()
@@ -42,14 +41,14 @@ def complete(channel: Channel) -> None:
 
 
 def failure(channel: Channel, error: Exception) -> None:
-    """Say why a handshake failed."""
+    """Log why a handshake failed."""
     if _wanted("INFO"):
         _say("INFO", "handshake with %s failed: %s", _peer(channel), error)
 
 
 def _wanted(level: str) -> bool:
-    """Whether anybody wants to hear. A program that has never loaded `logging` does not, and
-    loading it here would cost more than all of tlskit.
+    """Return whether any handler is listening. A program that has never loaded `logging` has none,
+    and loading it here would cost more than all of tlskit.
     """
     global _log
     logging = sys.modules.get("logging")
@@ -61,7 +60,7 @@ def _wanted(level: str) -> bool:
 
 
 def _inside(function: Any) -> bool:
-    """Whether this thread is in a call of `function`."""
+    """Return whether this thread is inside a call of `function`."""
     code = function.__code__
     frame: FrameType | None = sys._getframe()
     while frame is not None:
@@ -81,7 +80,7 @@ def _say(level: str, words: str, *arguments: object) -> None:
 
 
 def _handler_locks() -> list[Any]:
-    """The locks of the handlers that a record of ours would go through."""
+    """Return the locks of the handlers that would get a record of this logger."""
     locks = []
     logger = _log
     while logger is not None:
@@ -91,7 +90,9 @@ def _handler_locks() -> list[Any]:
 
 
 def _peer(channel: Channel) -> str:
-    """The other side: its address where there is a socket, and the name that was asked for."""
+    """Return a name for the peer: its address, if there is a socket, and the requested server
+    name.
+    """
     name = channel.facts().server_name or channel.server_hostname or "-"
     address = channel.peer_address
     where = f"{address[0]}:{address[1]} " if isinstance(address, tuple) and len(address) > 1 else ""

@@ -1,4 +1,4 @@
-"""What would go past TLS: an SSLSocket refuses it while it is connected."""
+"""Socket operations that would bypass TLS: an SSLSocket refuses them while it is connected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PastTLS(socket):
-    """The methods of a socket that know nothing of TLS."""
+    """The methods of a socket that bypass TLS."""
 
     _sslobj: Channel | None
     _leftover: bytes

@@ -1,22 +1,22 @@
-"""Pausing: how a connection's callbacks decide while its handshake is paused.
+"""How a connection's callbacks decide while its handshake is paused.
 
-Where libssl can stop and be called again, a decision is not made inside of it: the operation ends
-with a pause (tk_pause.c), no lock is held, and `answer` is called. A decision is a generator
-(_core/pauses.py), so that the same text serves a plain function, whose value is there at once, and
-an `async def`, whose value has to be waited for.
+Where libssl can stop and be called again, a decision is not made inside it: the operation ends with
+a pause (tk_pause.c), no lock is held, and `answer` is called. A decision is a generator
+(_core/pauses.py), so the same code serves a plain function, whose result is available at once, and
+an `async def`, whose result must be awaited.
 
-Waiting is for an event loop. A connection of `tlskit.aio` (`may_await`) keeps the decision in
-`asking` and says that it wants to read; its transport sees `asking`, lets a task wait, and goes on
-with the handshake afterwards (aio/_suspension.py). Only this handshake stands still meanwhile.
-Every other connection refuses a coroutine function: over a socket, when it is made; in memory, in
-the first pause, where the peer still gets an alert, and where the TLS of event loops takes and
-reports exceptions. A coroutine that a plain function returns is refused when it comes.
+Waiting needs an event loop. A connection of `tlskit.aio` (`may_await`) keeps the decision in
+`asking` and reports that it wants to read; its transport sees `asking`, has a task wait, and then
+continues the handshake (aio/_suspension.py). Only this handshake is suspended. Any other connection
+refuses a coroutine function: over a socket, when it is created; in memory, in the first pause,
+where the peer still gets an alert, and where the TLS of event loops catches and reports exceptions.
+A coroutine that a plain function returns is refused when it is returned.
 
-A future of `concurrent.futures` is waited for without an event loop, too (asking.py).
+A connection without an event loop can still wait for a future of `concurrent.futures` (asking.py).
 
-What a callback raises ends the handshake: the peer gets an alert, and the operation raises it. A
-new decision is one more reason in `_core/pauses.py`, a generator here, and, if the callback may be
-`async def`, its name in `_state/awaiting.py`.
+If a callback raises, the handshake ends: the peer gets an alert, and the operation raises the same
+exception. A new decision needs a reason in `_core/pauses.py`, a generator here, and, if the
+callback may be `async def`, its name in `_state/awaiting.py`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ if TYPE_CHECKING:
 _INTERNAL_ERROR = int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
 _DECODE_ERROR = int(AlertDescription.ALERT_DESCRIPTION_DECODE_ERROR)
 _ABOUT_RESUMPTION = (pauses.BEFORE, pauses.LOOKUP)
-_NO_SLOTS: tuple[str, ...] = ()  # so that it can stand beside another base with slots
+_NO_SLOTS: tuple[str, ...] = ()  # allows combining it with another base that has slots
 
 
 class Pausing:
     """The decisions of a Channel.
 
     Attributes:
-        may_await: whether an event loop stands behind the connection.
-        verdict_later: the future that a client's verify_callback has returned; None: none.
-        asking: the decision that the handshake waits for; None: none.
+        may_await: whether an event loop drives the connection.
+        verdict_later: the future that a client's verify_callback has returned, or None.
+        asking: the decision that the handshake waits for, or None.
     """
 
     __slots__ = _NO_SLOTS
@@ -118,7 +118,7 @@ class Pausing:
     # -- certificates ------------------------------------------------------------------------------
 
     def _choose(self) -> Steps:
-        """Which certificate is shown."""
+        """Decide which certificate to send."""
         owner, choice = self._owner(), self._state.choice
         if owner is None or choice is None:  # the answer may depend on the connection
             return _INTERNAL_ERROR
@@ -128,7 +128,7 @@ class Pausing:
         return None
 
     def certificate_request(self) -> CertificateRequest | None:
-        """What the peer wants of this side's certificate; None: it has not asked."""
+        """What the peer accepts as this side's certificate; None if it has not requested one."""
         requested = self.requested()
         if requested is None and not self.server_side:
             return None
@@ -137,13 +137,13 @@ class Pausing:
         return CertificateRequest(self.server_side, name, tuple(names), algorithms, types)
 
     def _wait_for_verdict(self) -> Steps:
-        """A plain verify_callback of a client has returned a future."""
+        """Wait for the future that a client's plain verify_callback has returned."""
         future, self.verdict_later = self.verdict_later, None
         accepts("verify_callback", (yield future))
         return None
 
     def judge(self, chains: Iterable[tuple[Any, tuple[bytes, ...]]]) -> Steps:
-        """Show chains that have passed to callbacks, which raise to refuse them."""
+        """Pass chains that were verified to callbacks, which raise to refuse them."""
         owner = self._owner()
         if owner is None:
             raise plain_error("the connection was given up while its peer was being verified")
@@ -169,7 +169,7 @@ class Pausing:
             refusal = alert_or_none("client_hello_callback", (yield callback(owner, hello)))
             if refusal is not None:
                 return refusal
-        callback = self._state.sni_callback  # of the context that is in force now
+        callback = self._state.sni_callback  # of the context that is now in force
         if callback is not None and is_coroutine_function(callback):
             self._name_asked = True
             answer = yield callback(owner, hello.server_name, self._context_now)
@@ -178,7 +178,7 @@ class Pausing:
 
 
 def accepts(callback: str, answer: Any) -> None:
-    """Take the answer of a callback that raises to refuse."""
+    """Check the return value of a callback that raises to refuse."""
     if answer is None:
         return
     if hasattr(type(answer), "__await__"):
@@ -189,7 +189,7 @@ def accepts(callback: str, answer: Any) -> None:
 
 
 def alert_or_none(callback: str, answer: Any) -> int | None:
-    """What a callback that may refuse a handshake has returned."""
+    """Return the alert, or None, that a callback which may refuse a handshake has returned."""
     if answer is None:
         return None
     if isinstance(answer, bool) or not isinstance(answer, int):
@@ -203,7 +203,7 @@ def alert_or_none(callback: str, answer: Any) -> int | None:
 
 
 def cannot_await(names: tuple[str, ...]) -> TypeError:
-    """What refuses a connection that could not wait for these callbacks."""
+    """Return the error for a connection that could not wait for these callbacks."""
     listed = " and ".join(names)
     is_are, it = ("are coroutine functions", "them") if len(names) > 1 else (
         "is a coroutine function", "it"

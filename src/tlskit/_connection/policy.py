@@ -1,4 +1,4 @@
-"""ConnectionPolicy: the rules that one connection verifies its peer by."""
+"""The rules by which one connection verifies its peer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from ..sessions.binding import Binding
 
 
 class ConnectionPolicy:
-    """The policy of the state that a connection is made from. The state never changes, and so
-    neither does the policy, unless a callback gives the connection another context.
+    """The policy of the state that a connection is made from. The state never changes, so the
+    policy does not either, unless a callback gives the connection another context.
 
     Args:
         state: the state of its context that the connection began with.
-        hostname: the name of the server in lower case, on a client; None: none was given.
+        hostname: the name of the server in lower case, on a client; None if none was given.
 
     Attributes:
         binding: the name and a digest of the rules.
@@ -27,7 +27,7 @@ class ConnectionPolicy:
 
     @property
     def verifies(self) -> bool:
-        """Whether the peer has to show a certificate, or is asked for one."""
+        """Whether the peer must send, or is asked for, a certificate."""
         return self._state.verifies
 
     @property
@@ -42,7 +42,7 @@ class ConnectionPolicy:
 
     @property
     def by_key(self) -> bool:
-        """Whether a pre-shared key may stand in place of a certificate."""
+        """Whether a pre-shared key may replace a certificate."""
         return self._state.by_key
 
     @property
@@ -52,7 +52,7 @@ class ConnectionPolicy:
 
     @property
     def takes_early_data(self) -> bool:
-        """Whether a server takes early data."""
+        """Whether a server accepts early data."""
         return self._state.max_early_data > 0
 
     @property
@@ -61,9 +61,11 @@ class ConnectionPolicy:
         return self._state.id_context
 
     def switch(self) -> None:
-        """The connection was given another context: its sessions belong to no policy."""
+        """Note that the connection was given another context: its sessions then belong to no
+        policy.
+        """
         self._switched = True
 
     def has_changed(self) -> bool:
-        """Whether the connection has been given another context since it was made."""
+        """Return whether the connection has been given another context since it was made."""
         return self._switched

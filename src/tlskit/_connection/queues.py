@@ -1,4 +1,4 @@
-"""The channels in memory: between MemoryBIOs of tlskit's, and between those of the stdlib's."""
+"""The channels in memory: between tlskit's MemoryBIOs, and between the stdlib's."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .channel import Channel
 
 
 class MemoryChannel(InMemory, Channel):
-    """A Channel between two MemoryBIOs of tlskit's."""
+    """A Channel between two of tlskit's MemoryBIOs."""
 
     __slots__ = ()
 
 
 class QueueChannel(Queued, Channel):
-    """A Channel between two MemoryBIOs of the stdlib's."""
+    """A Channel between two of the stdlib's MemoryBIOs."""
 
     __slots__ = SLOTS
 

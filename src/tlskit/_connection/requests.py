@@ -1,4 +1,4 @@
-"""What a peer wants of this side's certificate."""
+"""A peer's request for this side's certificate."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Name = tuple[tuple[tuple[str, str], ...], ...]
 
 @dataclass(frozen=True)
 class CertificateRequest:
-    """What a server asks its client for; on a server, what the client says that it can verify.
+    """A server's request to its client; on a server, what the client says it can verify.
 
     Attributes:
         server_side: whether this side is the server.
-        server_name: the name that the client asks for (SNI); None: none.
-        authorities: the authorities from which the peer accepts certificates, each as
-            `getpeercert()` shows an issuer; empty when it names none.
-        signature_algorithms: what the peer can verify, as IANA's numbers, its preferred first.
-        certificate_types: up to TLS 1.2, what kinds of keys the server accepts, as IANA's numbers
-            of ClientCertificateTypes.
+        server_name: the server name that the client requests (SNI), or None.
+        authorities: the authorities whose certificates the peer accepts, each in the format of a
+            `getpeercert()` issuer; empty if it names none.
+        signature_algorithms: what the peer can verify, as IANA's numbers, in order of preference.
+        certificate_types: up to TLS 1.2, the types of keys that the server accepts, as IANA's
+            numbers of ClientCertificateTypes.
     """
 
     server_side: bool
@@ -36,5 +36,5 @@ class CertificateRequest:
 
     @property
     def signature_algorithm_names(self) -> tuple[str, ...]:
-        """`signature_algorithms` by name, "ecdsa_secp256r1_sha256" for one."""
+        """`signature_algorithms` by name, such as "ecdsa_secp256r1_sha256"."""
         return tuple(name_of(code, SIGNATURE_ALGORITHMS) for code in self.signature_algorithms)

@@ -9,12 +9,12 @@ from .channel import Channel
 
 
 class Wire:
-    """What stands in for a pair of BIOs in `wrap_bio`: a socket, and the stage of its loop.
+    """Replaces the pair of BIOs in `wrap_bio`: a socket, and the buffers of its event loop.
 
     Without a descriptor (-1), bytes are fed to the connection and taken from it.
 
     Args:
-        peer_address: the address of the other end, as `socket.getpeername` gives it.
+        peer_address: the peer's address, as `socket.getpeername` returns it.
     """
 
     __slots__ = ("fd", "peer_address", "stage")
@@ -33,16 +33,18 @@ class StreamChannel(Channel, Stream):
     )  # fmt: skip
 
     def __init__(self, *args: Any, wire: Wire, **kwargs: Any) -> None:
-        self._peer_address = wire.peer_address  # a session is looked for while this is made
+        self._peer_address = wire.peer_address  # needed now: the constructor looks for a session
         super().__init__(*args, fd=wire.fd, **kwargs)
         self.open(wire.stage)
 
     @property
     def callback_timeout(self) -> float | None:
-        """How many seconds the handshake may wait for a callback; None: no limit of its own."""
+        """The number of seconds that the handshake may wait for a callback; None for no limit of
+        its own.
+        """
         return self._state.callback_timeout
 
     @property
     def peer_address(self) -> Any:
-        """The address of the other end: the SSLObject has no socket that could be asked."""
+        """The peer's address: the SSLObject has no socket to ask."""
         return self._peer_address

@@ -1,4 +1,4 @@
-"""Watching: the callbacks that choose an application protocol, or only look on."""
+"""Callbacks that choose an application protocol, or only observe."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from .._state import State
 
-_NO_SLOTS: tuple[str, ...] = ()  # so that it can stand beside another base with slots
+_NO_SLOTS: tuple[str, ...] = ()  # allows combining it with another base that has slots
 
 
 class Watching:
-    """What the doors from C call of a Channel. A connection that nobody holds any more tells
-    nobody.
+    """The methods of a Channel that C calls. If the connection's owner no longer exists, no
+    callback is called.
     """
 
     __slots__ = _NO_SLOTS
@@ -55,7 +55,7 @@ class Watching:
     def on_message(
         self, direction: str, version: int, content_type: int, msg_type: int, data: bytes
     ) -> None:
-        # The context's as it is now, as in the stdlib.
+        # The callback that the context has now, as in the stdlib.
         callback, owner = self._context_now._settings["message_callback"], self._owner()
         if callback is None or owner is None:
             return
@@ -70,7 +70,7 @@ class Watching:
 
 
 def _member(kind: type[Enum], number: int) -> Any:
-    """The member of an enumeration, or the number where it has none."""
+    """Return the member of an enumeration, or the number if it has none."""
     try:
         return kind(number)
     except ValueError:

@@ -1,7 +1,7 @@
 """TLS for asyncio: tlskit's own transport, faster and smaller than the one through memory.
 
-`await tlskit.aio.open_connection(...)` and its siblings take asyncio's arguments. `install()` makes
-the methods of the event loops use it, for every library. See docs/asyncio.md.
+`await tlskit.aio.open_connection(...)` and the related functions take asyncio's arguments.
+`install()` makes the event loops' own methods use it, for every library. See docs/asyncio.md.
 """
 
 from ._connect import create_connection, create_unix_connection

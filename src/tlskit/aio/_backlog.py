@@ -1,4 +1,4 @@
-"""What a transport has been given to write and has not encrypted yet."""
+"""The data that a transport was given to write and has not encrypted yet."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-_SMALL = 16384  # bytes, what a record holds: smaller parts are put together
-_JOINED = 65536  # bytes, about as many as are put together
+_SMALL = 16384  # bytes, the size of a record: smaller parts are joined
+_JOINED = 65536  # bytes, roughly the most that are joined
 
 
 class Backlog:
-    """Bytes in order, each part as it was when it was given: `bytes` are kept, not copied."""
+    """Bytes in order, in the parts in which they were given: `bytes` are kept, not copied."""
 
     __slots__ = ("_parts", "_start", "size")
 
     def __init__(self) -> None:
         self._parts: deque[bytes] = deque()
-        self._start = 0  # how much of the first part is gone
+        self._start = 0  # how much of the first part has been dropped
         self.size = 0
 
     def put(self, data: bytes, start: int = 0) -> None:
-        """Add what is in `data` from `start` on; that is only for the first part."""
+        """Add `data` from `start` on; a `start` is only for the first part."""
         if not self._parts:
             self._start = start
         self._parts.append(data)
         self.size += len(data) - start
 
     def first(self) -> tuple[bytes, int, int]:
-        """The first part, and where in it the rest begins and ends."""
+        """Return the first part, and where its remaining bytes begin and end."""
         data = self._parts[0]
         return data, self._start, len(data)
 
     def drop(self, n: int) -> None:
-        """Forget `n` bytes of the first part."""
+        """Drop `n` bytes of the first part."""
         self.size -= n
         self._start += n
         if self._start >= len(self._parts[0]):
@@ -46,7 +46,7 @@ class Backlog:
 
 
 def frozen(data: Any) -> bytes:
-    """The bytes of a buffer, as they are now; the very object where nobody can change it."""
+    """Return the current bytes of a buffer, without a copy if it is immutable."""
     if type(data) is bytes:
         return data
     with memoryview(data) as view:
@@ -63,7 +63,7 @@ def check_data(data: Any) -> None:
 
 
 def joined(parts: Iterable[Any]) -> list[bytes]:
-    """The same bytes in few parts: small ones are put together, so that they share records."""
+    """Return the same bytes in few parts: small ones are joined, so that they share records."""
     result: list[bytes] = []
     small: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""The end of a transport: close, abort, the peer's last words, and who learns of it."""
+"""How a transport ends: close, abort, the peer's last data, and the notification."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ._log import logger
 from ._reading import ReadingTransport
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
-_LINGER = 1.0  # seconds for a peer that goes on sending after our close_notify
+_LINGER = 1.0  # seconds for a peer that keeps sending after our close_notify
 
 
 class ClosingTransport(ReadingTransport):
-    """From `close`, or from what ended the connection, to `connection_lost`. The rules stand in
-    the theory of `_transport.py`.
+    """From `close`, or an error that ended the connection, to `connection_lost`. `_transport.py`
+    explains the rules.
     """
 
     __slots__ = (
@@ -35,13 +35,13 @@ class ClosingTransport(ReadingTransport):
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
         super().__init__(loop, extra)
         self._timer: asyncio.TimerHandle | None = None
-        self._notified = False  # close_notify is written
-        self._linger = False  # the peer goes on sending
-        self._close_notify: bool | None = None  # whether the peer has ended with it
-        self._ragged = False  # it has not, and the protocol is to hear of it
+        self._notified = False  # close_notify has been written
+        self._linger = False  # the peer keeps sending
+        self._close_notify: bool | None = None  # whether the peer has ended with close_notify
+        self._ragged = False  # it has not, and the protocol must be notified
 
     def close(self) -> None:
-        """Send what waits and close_notify, then close. In a handshake: close at once."""
+        """Send pending data and close_notify, then close. During a handshake, close at once."""
         if self._state is HANDSHAKE:
             self._handshake_failed(
                 ConnectionAbortedError("the connection was closed during its handshake")
@@ -62,7 +62,7 @@ class ClosingTransport(ReadingTransport):
                     self._read_soon()
 
     def abort(self) -> None:
-        """Close at once; what waits is lost."""
+        """Close at once; pending data is lost."""
         self._ragged = False
         self._force_close(None)
 
@@ -70,12 +70,12 @@ class ClosingTransport(ReadingTransport):
         return bool(self._backlog is not None and self._backlog.size) or self._channel.unsent > 0
 
     def _flushed(self) -> None:
-        """All that was written is sent; in a second call, close_notify too."""
+        """Continue when all written data has been sent; on the second call, close_notify too."""
         if not self._notified:
             self._notified = True
             try:
                 self._channel.finish()
-            except OSError:  # the connection has failed before: there is nothing to say any more
+            except OSError:  # the connection failed earlier: there is nothing left to send
                 self._force_close(None)
                 return
         if self._channel.unsent:
@@ -84,7 +84,7 @@ class ClosingTransport(ReadingTransport):
             self._force_close(None)
 
     def _drain_ready(self) -> None:
-        """Drop what the peer sends after `close`, and look for its end."""
+        """Drop what the peer sends after `close`, and watch for its end."""
         if self._state is not CLOSING or self._ended or self._again_due:
             return
         channel = self._channel
@@ -129,7 +129,7 @@ class ClosingTransport(ReadingTransport):
         super()._peer_ended(how)
 
     def _write_failed(self, error: OSError) -> None:
-        """Nothing can be sent any more. What the peer has said about it is still to be read."""
+        """Handle a failed send. The peer's last data, which may explain it, is still to be read."""
         if self._broken is not None or self._state is LOST:
             return
         self._broken, self._idle = error, False
@@ -152,8 +152,8 @@ class ClosingTransport(ReadingTransport):
     def _fatal_error(
         self, error: BaseException, message: str = "Fatal error on TLS transport"
     ) -> None:
-        """Close because of an error. One from the peer or the system is not a bug here, so only
-        the protocol learns of it.
+        """Close because of an error. An error from the peer or the system is not a bug here, so
+        only the protocol is notified.
         """
         if isinstance(error, OSError):
             if self._loop.get_debug():
@@ -168,7 +168,7 @@ class ClosingTransport(ReadingTransport):
         )
 
     def _force_close(self, error: BaseException | None) -> None:
-        """Close at once, and tell the protocol in the loop's next turn."""
+        """Close at once, and notify the protocol in the loop's next turn."""
         if self._state is HANDSHAKE:
             self._handshake_failed(
                 error or ConnectionAbortedError("the connection was closed during its handshake")
@@ -192,7 +192,7 @@ class ClosingTransport(ReadingTransport):
             self._release()
 
     def _unwatch(self) -> None:
-        """Take the descriptor out of the loop."""
+        """Remove the descriptor from the loop."""
         self._cancel_timer()
         if self._loop.is_closed():
             self._reader_on = self._writer_on = False
@@ -201,7 +201,7 @@ class ClosingTransport(ReadingTransport):
         self._backlog = None
 
     def _release(self) -> None:
-        """Give back all that the connection holds. What it has negotiated can still be asked."""
+        """Release all that the connection holds. What it negotiated can still be queried."""
         sock, self._sock = self._sock, None
         if sock is None:
             return

@@ -1,4 +1,4 @@
-"""create_connection: connecting as asyncio does, on any loop that can watch a descriptor."""
+"""Connect as asyncio does, on any loop that can watch a descriptor."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ async def create_connection(
     interleave: int | None = None,
     all_errors: bool = False,
 ) -> tuple[asyncio.Transport, _Protocol]:
-    """Connect, make the TLS handshake, and return the transport and its protocol.
+    """Connect, do the TLS handshake, and return the transport and its protocol.
 
-    The arguments are those of `loop.create_connection`. Without a context of tlskit's in `ssl`, and
-    on a loop that cannot watch descriptors, that method is what is called.
+    The arguments are those of `loop.create_connection`. If `ssl` is not a context of tlskit's, or
+    the loop cannot watch descriptors, that method is called.
 
     Raises:
-        OSError: no connection came about; with `all_errors`, an ExceptionGroup of all reasons.
+        OSError: no connection could be made; with `all_errors`, an ExceptionGroup of all reasons.
         SSLError: the handshake failed.
         ValueError: the arguments contradict each other.
     """
@@ -102,7 +102,7 @@ async def create_unix_connection(
     ssl_shutdown_timeout: float | None = None,
     suppress_ragged_eofs: bool = True,
 ) -> tuple[asyncio.Transport, _Protocol]:
-    """As `create_connection`, to a Unix socket."""
+    """Connect to a Unix socket; otherwise like `create_connection`."""
     loop = asyncio.get_running_loop()
     if not takes(loop, ssl):
         given = locals_of(
@@ -144,7 +144,7 @@ async def over_socket(
     server_side: bool = False,
     **settings: Any,
 ) -> tuple[SSLTransport, _Protocol]:
-    """The TLS transport and the protocol of a connected socket, which is closed if this fails."""
+    """Return the TLS transport and protocol of a connected socket; on failure, close the socket."""
     try:
         sock.setblocking(False)
         protocol = protocol_factory()
@@ -162,44 +162,46 @@ async def over_socket(
         transport.close()
         raise
     finally:
-        del waiter  # it holds the exception, whose traceback holds this frame
+        del waiter  # the waiter holds the exception, whose traceback holds this frame
     if loop.get_debug():
         logger.debug("%r is connected: (%r, %r)", sock, transport, protocol)
     return transport, protocol
 
 
-# -- what the functions of this package have in common ---------------------------------------------
+# -- shared by the functions of this package -------------------------------------------------------
 
 
 def takes(loop: asyncio.AbstractEventLoop, context: Any) -> bool:
-    """Whether this context's connections of this loop are for this package.
+    """Return whether this package handles connections of this context on this loop.
 
-    After an injection `isinstance` takes the stdlib's contexts for tlskit's, too.
+    After an injection, `isinstance` also accepts the stdlib's contexts as tlskit's.
     """
     return SSLContext in type(context).__mro__ and watches(loop) and suits(context)
 
 
 def watches(loop: asyncio.AbstractEventLoop) -> bool:
-    """Whether the loop can watch descriptors: all can but asyncio's for Windows' proactor."""
+    """Return whether the loop can watch descriptors: all can except asyncio's proactor on
+    Windows.
+    """
     proactor = getattr(asyncio, "ProactorEventLoop", None)
     return proactor is None or not isinstance(loop, proactor)
 
 
 def suits(context: SSLContext) -> bool:
-    """Whether its connection objects are moved by tlskit: a class that reads or writes in its own
-    way is for asyncio's transport, which calls it.
+    """Return whether tlskit moves the bytes of the context's SSLObjects. A class that overrides
+    read or write needs asyncio's transport, which calls it.
     """
     kind: Any = combined(context.sslobject_class, SSLObject, stdlib.SSLObject)
     return all(getattr(kind, name, None) is getattr(SSLObject, name) for name in _MOVING)
 
 
 def locals_of(**given: Any) -> dict[str, Any]:
-    """The arguments that say something: older loops know fewer."""
+    """Return the arguments that differ from the default: older loops know fewer."""
     return {name: value for name, value in given.items() if value not in (None, False, 0)}
 
 
 def check_plain(sock: Any) -> None:
-    """Refuse a socket with TLS on it."""
+    """Refuse a socket that already has TLS on it."""
     if isinstance(sock, modules_ssl.SSLSocket):
         raise TypeError("Socket cannot be of type SSLSocket")
 
@@ -207,7 +209,7 @@ def check_plain(sock: Any) -> None:
 async def resolve(
     loop: asyncio.AbstractEventLoop, address: Any, wanted: dict[str, int]
 ) -> list[_Info]:
-    """The addresses of a host; an address in figures needs no thread for that."""
+    """Return the addresses of a host; a numeric address needs no thread."""
     host, port = address[:2]
     for family in (socket.AF_INET, socket.AF_INET6):
         if isinstance(host, str) and isinstance(port, int) and wanted["family"] in (0, family):
@@ -228,7 +230,7 @@ async def resolve(
 
 
 def _interleaved(infos: Sequence[_Info], first: int) -> list[_Info]:
-    """Take the families in turn, after the first addresses of the first family (RFC 8305, 4)."""
+    """Alternate between families, after the first addresses of the first family (RFC 8305, 4)."""
     families: dict[int, list[_Info]] = {}
     for info in infos:
         families.setdefault(info[0], []).append(info)
@@ -264,7 +266,7 @@ async def _connected(
             raise errors[0]
         raise OSError(f"Multiple exceptions: {', '.join(map(str, errors))}")
     finally:
-        errors = []  # or the one that is raised would be in its own traceback
+        errors = []  # otherwise the raised error would be in its own traceback
 
 
 async def _connect_one(
@@ -284,7 +286,7 @@ async def _connect_one(
 
 
 async def _reach(loop: asyncio.AbstractEventLoop, sock: socket.socket, address: Any) -> None:
-    """Connect a socket to an address that is resolved already: uvloop would resolve it again."""
+    """Connect a socket to an address that is already resolved: uvloop would resolve it again."""
     done = loop.create_future()
 
     def writable() -> None:

@@ -1,8 +1,8 @@
-"""install: make the event loops' own methods create tlskit's transports.
+"""Make the event loops' own methods create tlskit's transports.
 
-Only a context of tlskit's makes a difference; every other call goes the way it went. What is
-replaced are methods of two classes, asyncio's selector loop and uvloop's Loop. A loop for Windows'
-proactor cannot watch descriptors, and stays as it is.
+Only calls with a context of tlskit's change; all others do what they did. The replaced methods
+belong to two classes, asyncio's selector loop and uvloop's Loop. The proactor loop on Windows
+cannot watch descriptors, and stays as it is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ._connect import takes
 from ._transport import SSLTransport
 
 _lock = ForkLock()
-_places: list[tuple[type, str, Any, Any]] = []  # where, its name, what stood there, what does now
+_places: list[tuple[type, str, Any, Any]] = []  # class, method name, original method, replacement
 _calls = 0
 _MISSING = object()
 
@@ -35,14 +35,14 @@ _LEVELS: dict[str, Callable[..., Any]] = {
 
 
 def install() -> Installation:
-    """Let the event loops use this transport wherever they are given a context of tlskit's.
+    """Make event loops use tlskit's transport whenever they are given a context of tlskit's.
 
-    It holds for loops of asyncio and uvloop, those that exist too, and for connections and
-    servers made from now on. A second call does no harm. Called in a `with` statement, it ends
-    with the block; else `uninstall` takes it back.
+    It applies to loops of asyncio and uvloop, including existing ones, and to connections and
+    servers made from now on. A second call is harmless. In a `with` statement, it ends with the
+    block; otherwise call `uninstall`.
 
     Returns:
-        The context manager. There is no need to keep it.
+        A context manager. There is no need to keep it.
 
     Thread-safe.
     """
@@ -56,8 +56,8 @@ def install() -> Installation:
 
 
 def uninstall() -> None:
-    """Give the event loops their methods back, however often `install` was called. Connections and
-    servers go on. Thread-safe.
+    """Restore the event loops' original methods, however often `install` was called. Existing
+    connections and servers are not affected. Thread-safe.
     """
     global _calls
     with _lock:
@@ -66,7 +66,7 @@ def uninstall() -> None:
 
 
 class Installation:
-    """What `install` returns: `with` it, the installation ends with the block."""
+    """Returned by `install`: used in a `with` statement, the installation ends with the block."""
 
     __slots__ = ("_open",)
 
@@ -80,7 +80,7 @@ class Installation:
         self.undo()
 
     def undo(self) -> None:
-        """Take this one call of `install` back; the last one ends the installation."""
+        """Undo this one call of `install`; undoing the last one ends the installation."""
         global _calls
         with _lock:
             if self._open and _calls:
@@ -91,7 +91,7 @@ class Installation:
 
 
 def put_in_uvloop() -> None:
-    """uvloop is imported now: if there is an installation, it is for uvloop's loop too."""
+    """Extend an existing installation to uvloop's loop when uvloop is imported."""
     with _lock:
         kind = getattr(sys.modules.get("uvloop"), "Loop", None)
         if _calls and kind is not None and kind not in {owner for owner, *_ in _places}:
@@ -116,7 +116,7 @@ def _take_out() -> None:
     forget("uvloop", put_in_uvloop)
     for kind, name, before, now in reversed(_places):
         if vars(kind).get(name) is not now:
-            continue  # somebody else has been here since
+            continue  # other code has replaced it since
         if before is _MISSING:
             delattr(kind, name)
         else:
@@ -125,7 +125,7 @@ def _take_out() -> None:
 
 
 def _chosen(ssl: Any) -> Any:
-    """`ssl=True` stands for the default context: tlskit's, where it has taken the place of ssl."""
+    """Replace `ssl=True`, which stands for the default context, by tlskit's after an injection."""
     if ssl is True and SSLContext in module_ssl.SSLContext.__mro__:
         return module_ssl.create_default_context()
     return ssl

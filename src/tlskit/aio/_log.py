@@ -1,4 +1,4 @@
-"""asyncio's logger: what concerns its transports is expected there."""
+"""asyncio's logger, where messages about its transports are expected."""
 
 import logging
 

@@ -13,13 +13,13 @@ _Won = TypeVar("_Won")
 async def staggered(
     attempts: Sequence[Callable[[], Awaitable[_Won]]], delay: float | None
 ) -> _Won | None:
-    """Return what the first successful attempt returns; None when all fail with an OSError.
+    """Return the result of the first successful attempt; None if all fail with an OSError.
 
     Args:
-        attempts: functions that begin one; the next begins when one has failed.
-        delay: seconds after which the next begins beside the others; None: never.
+        attempts: functions that start an attempt each; the next starts when one has failed.
+        delay: seconds after which the next attempt starts in parallel; None for never.
 
-    However this ends, no attempt goes on, and the result of one that came too late is closed.
+    However this ends, no attempt is left running, and results that arrive too late are closed.
     """
     if delay is None:
         for attempt in attempts:
@@ -49,7 +49,7 @@ async def staggered(
 
 
 async def _settled(running: set[asyncio.Future[_Won]]) -> None:
-    """Wait until the cancelled ones are gone, also when this is cancelled meanwhile."""
+    """Wait until the cancelled attempts have ended, even if this is cancelled meanwhile."""
     if running:
         ended = asyncio.gather(*running, return_exceptions=True)
         try:
@@ -59,7 +59,7 @@ async def _settled(running: set[asyncio.Future[_Won]]) -> None:
 
 
 def _close(futures: set[asyncio.Future[_Won]]) -> None:
-    """Close what nobody wants any more."""
+    """Close results that are no longer needed."""
     for one in futures:
         if not one.cancelled() and one.exception() is None:
             close = getattr(one.result(), "close", None)

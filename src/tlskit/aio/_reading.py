@@ -10,15 +10,15 @@ from .._core.stream import NOTHING, ROOM
 from ._log import logger
 from ._writing import LOST, OPEN, WritingTransport
 
-_CHUNKS = 64  # how often a protocol with a small buffer is called in one turn of the loop
+_CHUNKS = 64  # how often one turn of the loop calls a protocol with a small buffer
 
 
 class ReadingTransport(WritingTransport):
     """Everything between the socket and `data_received` or `buffer_updated`.
 
-    One event is one crossing: receive, decrypt, hand over. What could not be handed over (a
-    protocol that has paused, a buffer that was full) stays in the connection, and `_read_again`
-    comes for it.
+    One event is one call into C: receive, decrypt, deliver. Data that cannot be delivered (the
+    protocol has paused, or its buffer was full) stays in the connection until `_read_again` fetches
+    it.
     """
 
     __slots__ = ("_again_due", "_buffered", "_ended", "_paused", "_plain", "_pull", "_reader_on")
@@ -27,46 +27,46 @@ class ReadingTransport(WritingTransport):
         super().__init__(loop, extra)
         self._paused = False
         self._reader_on = False
-        self._ended = False  # the peer will say no more
+        self._ended = False  # the peer will send nothing more
         self._buffered = False
         self._again_due = False  # `_read_again` is scheduled, and an event need not read
 
     # -- for the protocol --------------------------------------------------------------------------
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Let `protocol` be called from the next delivery on."""
+        """Call `protocol` from the next delivery on."""
         self._protocol = protocol
         self._buffered = isinstance(protocol, protocols.BufferedProtocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
-        """The current protocol."""
+        """Return the current protocol."""
         protocol: asyncio.BaseProtocol = self._protocol
         return protocol
 
     def is_reading(self) -> bool:
-        """Whether the protocol is given what comes."""
+        """Return whether the protocol receives incoming data."""
         return self._state is OPEN and not self._paused
 
     def pause_reading(self) -> None:
-        """Deliver nothing until `resume_reading` is called; an end of the peer waits, too."""
+        """Deliver nothing until `resume_reading` is called, not even the peer's end."""
         if self._state is OPEN and not self._paused:
             self._paused = True
             self._stop_reader()
 
     def resume_reading(self) -> None:
-        """Deliver again: first what has come already."""
+        """Resume delivery, starting with data that has already arrived."""
         if self._state is OPEN and self._paused:
             self._paused = False
             self._start_reading()
 
     def get_read_buffer_size(self) -> int:
-        """Return 0: a transport of tlskit's holds no data that it could deliver."""
+        """Return 0: tlskit's transports hold no data that they could deliver."""
         return 0
 
     # -- registering -------------------------------------------------------------------------------
 
     def _start_reading(self) -> None:
-        """Watch the socket for the protocol, and look for what is here already."""
+        """Watch the socket for the protocol, and look for data that has already arrived."""
         if self._paused or self._state is not OPEN or self._ended:
             return
         self._start_reader(self._read_ready)
@@ -85,14 +85,14 @@ class ReadingTransport(WritingTransport):
     # -- delivering --------------------------------------------------------------------------------
 
     def _read_ready(self) -> None:
-        """The socket has something: receive, decrypt, deliver."""
-        if self._again_due:  # once in a turn, or a flood would get more turns with each event
+        """Receive, decrypt and deliver: the socket is readable."""
+        if self._again_due:  # once per turn, or a flood would get more turns with each event
             return
         if self._buffered:
             self._read_into_protocol()
             return
         n = self._pull()
-        if 0 < n <= ROOM:  # just bytes
+        if 0 < n <= ROOM:  # plain data
             try:
                 self._protocol.data_received(self._plain[:n])
             except (SystemExit, KeyboardInterrupt):
@@ -106,7 +106,7 @@ class ReadingTransport(WritingTransport):
             self._pulled(n)
 
     def _pulled(self, n: int) -> None:
-        """There was more to a read than its bytes, or something else."""
+        """Handle the result of a read that is not just its bytes."""
         try:
             data = self._channel.pulled(n)
         except (SystemExit, KeyboardInterrupt):
@@ -128,7 +128,7 @@ class ReadingTransport(WritingTransport):
         self._read_on()
 
     def _read_into_protocol(self) -> None:
-        """As `_read_ready`, straight into the buffer of a BufferedProtocol."""
+        """Read as `_read_ready` does, straight into the buffer of a BufferedProtocol."""
         channel = self._channel
         for _ in range(_CHUNKS):
             channel.again = False
@@ -166,11 +166,11 @@ class ReadingTransport(WritingTransport):
             self._read_on()
 
     def _read_on(self) -> None:
-        """Look for what else a read has left to do."""
+        """Check what else a read has left to do."""
         if self._state is LOST:
             return
         error, self._channel.late_error = self._channel.late_error, None
-        if error is not None:  # of a callback; the bytes came first
+        if error is not None:  # raised by a callback; the bytes arrived first
             self._read_failed(error)
             return
         if self._channel.again and self.is_reading():
@@ -183,16 +183,16 @@ class ReadingTransport(WritingTransport):
             self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
-        """Deliver what the loop does not know of."""
+        """Deliver data that the loop does not know about."""
         self._again_due = False
         if self._state is OPEN and not self._paused and not self._ended:
             self._channel.again = False
             self._read_ready()
 
-    # -- the end of what the peer says -------------------------------------------------------------
+    # -- the end of the peer's data ----------------------------------------------------------------
 
     def _peer_ended(self, how: int) -> None:
-        """The peer has said its last: tell the protocol, then close."""
+        """Handle the end of the peer's data: notify the protocol, then close."""
         self._ended = True
         self._stop_reader()
         if self._loop.get_debug():

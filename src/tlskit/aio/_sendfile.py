@@ -1,4 +1,4 @@
-"""sendfile: a file goes through TLS piece by piece, at the pace of the connection."""
+"""Send a file through TLS in pieces, at the connection's pace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PIECE = 262144  # bytes
 
 
 class _Sending(asyncio.Protocol):
-    """The protocol of a transport while a file is sent: the other one must not write meanwhile."""
+    """Replaces a transport's protocol while a file is sent: that one must not write meanwhile."""
 
     def __init__(self, transport: SSLTransport) -> None:
         self._transport = transport
@@ -37,7 +37,7 @@ class _Sending(asyncio.Protocol):
             raise ConnectionError("the connection was closed while a file was sent")
 
     def restore(self) -> None:
-        """Put the other protocol back."""
+        """Restore the original protocol."""
         if self._lost:
             return
         self._transport.set_protocol(self._inner)
@@ -73,9 +73,9 @@ async def sendfile(
 ) -> int:
     """Send `count` bytes of a file from `offset` on, or all the rest, and return how many.
 
-    The file is a binary one; its position is behind the last byte sent. TLS cannot use the
-    system's sendfile, so `fallback=False` is refused. A transport that is not tlskit's goes to
-    `loop.sendfile`.
+    The file must be binary; afterwards its position is after the last byte sent. TLS cannot use the
+    system's sendfile, so `fallback=False` is refused. For a transport that is not tlskit's,
+    `loop.sendfile` is called.
 
     Raises:
         RuntimeError: the transport is closing, or `fallback` is off.

@@ -1,4 +1,4 @@
-"""create_server: listening as asyncio does, and a Server that counts from accept on."""
+"""Listen as asyncio does, with a Server that counts connections from accept on."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ._log import logger
 from ._transport import SSLTransport
 
 _ACCEPTS = 50  # connections accepted in one turn of the loop
-_RETRY_DELAY = 1.0  # seconds, when the system has no descriptor left
+_RETRY_DELAY = 1.0  # seconds, if the system has run out of descriptors
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Server(asyncio.AbstractServer):
-    """What `create_server` returns: asyncio's Server, for TLS.
+    """Returned by `create_server`: asyncio's Server, for TLS.
 
-    A connection counts from `accept` on, also in its handshake: `wait_closed` waits for it,
+    A connection counts from `accept` on, even during its handshake: `wait_closed` waits for it,
     `close_clients` and `abort_clients` end it.
     """
 
@@ -45,7 +45,7 @@ class Server(asyncio.AbstractServer):
         self._loop = loop
         self._sockets: list[socket.socket] | None = sockets
         self._protocol_factory = protocol_factory
-        self._ssl_context = context  # its name in asyncio, where programs look at it
+        self._ssl_context = context  # its name in asyncio, which programs use
         self._backlog = backlog
         self._settings = settings
         self._cleanup = cleanup
@@ -59,19 +59,19 @@ class Server(asyncio.AbstractServer):
 
     @property
     def sockets(self) -> tuple[Any, ...]:
-        """The sockets it listens on; none after `close`."""
+        """The sockets that it listens on; none after `close`."""
         return tuple(trsock.TransportSocket(s) for s in self._sockets or ())
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop it belongs to."""
+        """Return the event loop that it belongs to."""
         return self._loop
 
     def is_serving(self) -> bool:
-        """Whether it accepts connections."""
+        """Return whether it accepts connections."""
         return self._serving
 
     async def start_serving(self) -> None:
-        """Accept connections from now on."""
+        """Start accepting connections."""
         self._start()
         await asyncio.sleep(0)
 
@@ -79,7 +79,7 @@ class Server(asyncio.AbstractServer):
         """Accept connections until this is cancelled; then close.
 
         Raises:
-            RuntimeError: the server is closed, or somebody else is in this call.
+            RuntimeError: the server is closed, or another task is already in this call.
         """
         if self._forever is not None:
             raise RuntimeError(f"server {self!r} is already being awaited on serve_forever()")
@@ -99,7 +99,7 @@ class Server(asyncio.AbstractServer):
             self._forever = None
 
     def close(self) -> None:
-        """Stop listening. Connections go on."""
+        """Stop listening. Existing connections continue."""
         sockets, self._sockets = self._sockets, None
         if sockets is None:
             return
@@ -115,7 +115,7 @@ class Server(asyncio.AbstractServer):
         self._wake()
 
     def close_clients(self) -> None:
-        """Close all connections, those in a handshake at once."""
+        """Close all connections; those in a handshake close at once."""
         for transport in self._clients.copy():
             transport.close()
 
@@ -125,7 +125,7 @@ class Server(asyncio.AbstractServer):
             transport.abort()
 
     async def wait_closed(self) -> None:
-        """Wait until `close` was called and the last connection has ended."""
+        """Wait until `close` has been called and the last connection has ended."""
         if self._sockets is None and not self._clients:
             return
         waiter = self._loop.create_future()
@@ -166,7 +166,7 @@ class Server(asyncio.AbstractServer):
                 return
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
-                    raise  # the loop tells of it
+                    raise  # the loop reports it
                 self._rest(sock, error)
                 return
             self._connected(conn, address)
@@ -174,7 +174,7 @@ class Server(asyncio.AbstractServer):
                 return
 
     def _rest(self, sock: socket.socket, error: OSError) -> None:
-        """Until a descriptor may be free again: the socket would stay ready."""
+        """Stop accepting until a descriptor may be free again: the socket would stay readable."""
         self._loop.call_exception_handler(
             {
                 "message": "socket.accept() out of system resource",
@@ -231,8 +231,8 @@ async def create_server(
 ) -> asyncio.AbstractServer:
     """Listen for TLS connections. The arguments are those of `loop.create_server`.
 
-    Without a context of tlskit's in `ssl`, and on a loop that cannot watch descriptors, that
-    method is what is called.
+    If `ssl` is not a context of tlskit's, or the loop cannot watch descriptors, that method is
+    called.
     """
     loop = asyncio.get_running_loop()
     if not takes(loop, ssl):
@@ -287,7 +287,7 @@ async def create_unix_server(
     start_serving: bool = True,
     cleanup_socket: bool = True,
 ) -> asyncio.AbstractServer:
-    """As `create_server`, on a Unix socket, which is removed at the end."""
+    """Listen on a Unix socket, which is removed at the end; otherwise like `create_server`."""
     loop = asyncio.get_running_loop()
     if not takes(loop, ssl):
         given = locals_of(
@@ -338,7 +338,7 @@ def _bound(infos: list[Any], options: dict[str, bool | None]) -> list[socket.soc
         for family, kind, proto, _, address in infos:
             try:
                 sock = socket.socket(family, kind, proto)
-            except OSError:  # this system has no such family
+            except OSError:  # this system does not support the family
                 continue
             sockets.append(sock)
             for name, on in options.items():
@@ -349,7 +349,7 @@ def _bound(infos: list[Any], options: dict[str, bool | None]) -> list[socket.soc
             try:
                 sock.bind(address)
             except OSError as error:
-                if error.errno == errno.EADDRNOTAVAIL:  # the family is there, but not in use
+                if error.errno == errno.EADDRNOTAVAIL:  # the family is supported, but not in use
                     sockets.pop().close()
                     continue
                 raise OSError(
@@ -392,7 +392,7 @@ def _bound_unix(path: Any) -> socket.socket:
 
 
 def _unlinking(sock: socket.socket) -> Callable[[], None] | None:
-    """What removes the path of a Unix socket, if it is still this socket's."""
+    """Return a function that removes the path of a Unix socket if it still belongs to it."""
     path = sock.getsockname()
     if not path or path[0] in (0, "\x00"):
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from ._connect import create_connection
 from ._server import create_server
 
-_LIMIT = 2**16  # bytes, asyncio's own
+_LIMIT = 2**16  # bytes, asyncio's default
 _Callback = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
 
 

@@ -1,9 +1,9 @@
-"""Suspension: a handshake that waits for an `async def` callback.
+"""A handshake that is suspended while an `async def` callback runs.
 
-The callback's coroutine runs in a task of its own. The socket is not read meanwhile: what the
-client says next has to wait anyway. But a client that hangs up ends the wait, because nobody is
-left to be answered: as long as nothing has come, a readable socket is looked at without taking
-anything from it.
+The callback's coroutine runs in a separate task. The socket is not read meanwhile: the client's
+next message has to wait anyway. But if the client hangs up, the wait ends, because there is nobody
+left to answer: as long as nothing has arrived, a readable socket is peeked at without consuming
+anything.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Suspension:
 
     Args:
         loop: the connection's.
-        asking: the decision that is to be made; it gets the result.
-        limit: in seconds; None: there is none.
-        then: called when it is over, unless it was cancelled.
+        asking: the pending decision, which receives the result.
+        limit: in seconds; None for no limit.
+        then: called at the end, unless it was cancelled.
     """
 
     __slots__ = ("_asking", "_expired", "_limit", "_task", "_then", "_timer")
@@ -42,7 +42,7 @@ class Suspension:
         self._task.add_done_callback(self._done)
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """Cancel the task: the handshake no longer waits for it."""
         self._then = None
         self._stop_timer()
         self._task.cancel()

@@ -4,38 +4,39 @@ Theory of operation
 ===================
 
 **asyncio's way** puts a protocol and two byte queues between the socket and TLS: an event receives
-into a buffer, copies into a queue, decrypts until an exception says that nothing is left, and what
-is written takes the same way back. Here there is none of that. The loop watches the descriptor
-(`add_reader`, `add_writer`: all that is asked of a loop), and each event is one crossing into C
-(`tk_stream.c`), which receives, decrypts and hands over, or encrypts and sends.
+into a buffer, copies into a queue, and decrypts until an exception says that nothing is left;
+written data takes the same way back. This transport has none of that. The loop watches the
+descriptor (`add_reader` and `add_writer` are all that a loop must have), and each event is one call
+into C (`tk_stream.c`), which receives, decrypts and delivers, or encrypts and sends.
 
 **The parts.** `_writing.py` and `_reading.py` are the two directions of an open connection. This
-file is its life: the handshake, the questions, the end. `_turns.py` is what the connections of one
-loop share. A connection holds bytes only while they cannot go on: plaintext that was not encrypted
-(`Backlog`), ciphertext that the socket refused, ciphertext that a protocol has no room for.
+file is its life cycle: the handshake, the queries, the end. `_turns.py` is what the connections of
+one loop share. A connection holds bytes only while they are stuck: plaintext that has not been
+encrypted (`Backlog`), ciphertext that the socket refused, ciphertext for which a protocol has no
+room.
 
-**States.** HANDSHAKE, OPEN, CLOSING, LOST, in that order and never back. The reader's callback
-follows the state: `_shake`, `_read_ready`, `_drain_ready`.
+**States.** HANDSHAKE, OPEN, CLOSING, LOST, only in that order. The reader's callback follows the
+state: `_shake`, `_read_ready`, `_drain_ready`.
 
-**The handshake** runs in the loop's turns, bounded by `Turns`. The protocol hears of nothing
-before it is complete. If it fails, the alert has been sent, the socket is closed before
-anyone learns of it, and the code that waits for the connection gets the exception.
+**The handshake** runs in the loop's turns, bounded by `Turns`. The protocol is not called before it
+is complete. If it fails, the alert has been sent and the socket closed before anything else
+happens, and the code that waits for the connection gets the exception.
 
-**The end.** `close()` sends what waits, then close_notify, and waits for the peer's, for as long
-as `ssl_shutdown_timeout` says. What the peer still sends is dropped; if it goes on sending after
-our close_notify, it gets a second. When all has been sent, it was a clean close, whatever the peer
-does then: connection_lost(None).
+**The end.** `close()` sends pending data, then close_notify, and waits for the peer's, up to
+`ssl_shutdown_timeout`. Data that the peer still sends is dropped; if it keeps sending after our
+close_notify, it gets one more second. Once all data has been sent, it was a clean close, whatever
+the peer does then: connection_lost(None).
 
-When the peer has ended first, the protocol hears `eof_received`, what waits is still sent, and
-`connection_lost(None)` follows. If the peer's transport ends without close_notify, anybody on the
-way may have cut the rest off. Half of the world's programs end like that, so it is the same to the
-protocol, as in asyncio and for an SSLSocket, and `get_extra_info("close_notify")` is False. Who
-makes the connection with `suppress_ragged_eofs=False`, or sets that on the context, gets
-`connection_lost(SSLEOFError)`. In the
-middle of a record it is an SSLEOFError in any case.
+If the peer ends first, the protocol gets `eof_received`, pending data is still sent, and
+`connection_lost(None)` follows. If the peer's transport ends without close_notify, an attacker on
+the network may have truncated the data. Half of the world's programs end like that, so the protocol
+sees no difference, as in asyncio and with an SSLSocket, but `get_extra_info("close_notify")` is
+False. If the connection is made with `suppress_ragged_eofs=False`, or the context sets that, the
+protocol gets `connection_lost(SSLEOFError)`. In the middle of a record, it is always an
+SSLEOFError.
 
-What came before a failure is delivered before `connection_lost(error)`. When a send fails, what
-the peer has said last is read first: an alert says more than EPIPE.
+Data that arrived before a failure is delivered before `connection_lost(error)`. If a send fails,
+the peer's last data is read first: an alert says more than EPIPE.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 if TYPE_CHECKING:
     from .._context import SSLContext
 
-_HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's own
+_HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's defaults
 _SHUTDOWN_TIMEOUT = 30.0
 _LAZY = {
     "peercert": "getpeercert",
@@ -70,10 +71,10 @@ _LAZY = {
 
 
 class SSLTransport(ClosingTransport):
-    """A TLS connection of an event loop. `create_connection` and the like make it.
+    """A TLS connection of an event loop, made by `create_connection` and similar functions.
 
-    Not thread-safe, as no transport is: call it in its loop's thread. The questions of
-    `get_extra_info("ssl_object")` may come from any.
+    Not thread-safe, like any transport: call it in its loop's thread. Only the queries of
+    `get_extra_info("ssl_object")` are safe from any thread.
     """
 
     __slots__ = (
@@ -102,7 +103,7 @@ class SSLTransport(ClosingTransport):
         call_connection_made: bool = True,
         leftover: bytes = b"",
     ) -> None:
-        self._sock: socket.socket | None = None  # for __del__, if this fails
+        self._sock: socket.socket | None = None  # for __del__, if the constructor fails
         self._handshake_timeout = _positive(
             ssl_handshake_timeout, _HANDSHAKE_TIMEOUT, "ssl_handshake_timeout"
         )
@@ -115,7 +116,7 @@ class SSLTransport(ClosingTransport):
         self._turns = turns_of(loop)
         self._suspension: Suspension | None = None
         self._fd = sock.fileno()
-        self._sslcontext = context  # the name in uvloop, where programs look at it
+        self._sslcontext = context  # its name in uvloop, which programs use
         name = server_hostname if server_hostname and not server_side else None
         self._name_ends(sock)
         wire: Any = Wire(self._turns.stage, self._fd, self._extra["peername"])
@@ -148,14 +149,14 @@ class SSLTransport(ClosingTransport):
             if sock.family != getattr(socket, "AF_UNIX", None):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
 
-    # -- questions ---------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return one of asyncio's items: peername, sockname, socket, sslcontext, ssl_object,
         peercert, cipher, compression; or close_notify.
 
-        `close_notify` is True when the peer has ended with it, False when the transport ended
-        without, None before. Everything stays after the close.
+        `close_notify` is True if the peer has ended with it, False if the transport ended without
+        it, and None before. All items remain available after the close.
         """
         if name in self._extra:
             return self._extra[name]
@@ -166,7 +167,7 @@ class SSLTransport(ClosingTransport):
         return self._close_notify if name == "close_notify" else default
 
     def is_closing(self) -> bool:
-        """Whether the transport is closed, or about to be, by either side."""
+        """Return whether the transport is closed or closing, by either side."""
         return self._state in (CLOSING, LOST) or self._broken is not None
 
     def __repr__(self) -> str:
@@ -192,7 +193,7 @@ class SSLTransport(ClosingTransport):
             loop.call_soon(self._shake)
 
     def _shake(self) -> None:
-        """Go on with the handshake, if there is time in this turn of the loop."""
+        """Continue the handshake, if there is time in this turn of the loop."""
         if self._state is not HANDSHAKE:
             return
         if not self._turns.begin(self._loop):
@@ -227,7 +228,7 @@ class SSLTransport(ClosingTransport):
         self._handshake_done()
 
     def _suspend(self, asking: Asking) -> None:
-        """Wait for a callback, and for nothing from the peer but its end."""
+        """Wait for a callback; of the peer, handle only its end."""
         limit = self._channel.callback_timeout
         self._suspension = Suspension(self._loop, asking, limit, self._resume)
         self._stop_reader()
@@ -289,7 +290,7 @@ class SSLTransport(ClosingTransport):
         self._handshake_failed(error)
 
     def _handshake_failed(self, error: BaseException) -> None:
-        """Close the socket, then fail the waiter. The protocol has not heard of anything."""
+        """Close the socket, then fail the waiter. The protocol has not been called."""
         if self._state is not HANDSHAKE:
             return
         waiter, protocol = self._waiter, self._protocol
@@ -300,7 +301,7 @@ class SSLTransport(ClosingTransport):
             self._suspension.cancel()
             self._suspension = None
         self._release()
-        if not self._call_connection_made:  # start_tls: the protocol was connected before
+        if not self._call_connection_made:  # start_tls: the protocol is already connected
             self._loop.call_soon(protocol.connection_lost, error)
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
@@ -324,7 +325,9 @@ class SSLTransport(ClosingTransport):
 
 
 def _reset(error: SSLEOFError | SSLZeroReturnError) -> ConnectionResetError:
-    """What asyncio raises when the peer leaves during a handshake, with libssl's words for it."""
+    """Return the error that asyncio raises if the peer leaves during a handshake, with libssl's
+    text.
+    """
     made = ConnectionResetError(errno.ECONNRESET, str(error.args[-1]))
     made.__cause__ = error
     return made

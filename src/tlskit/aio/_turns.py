@@ -1,8 +1,8 @@
-"""What the TLS connections of one event loop share: the rooms their bytes go through, and a bound
-on the time that handshakes take from one turn of the loop.
+"""Shared by the TLS connections of one event loop: buffers for their bytes, and a bound on the time
+that handshakes take from one turn of the loop.
 
-A handshake is a hundred times the work of a message. When hundreds arrive at once, those that
-exceed the bound wait: their sockets stay readable, so the loop asks again in its next turn.
+A handshake costs a hundred times as much as a message. When hundreds arrive at once, those that
+exceed the bound wait: their sockets stay readable, so the loop calls again in its next turn.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _all: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
 
 
 class Turns:
-    """Counts what the handshakes of one turn cost. One thread uses it, the loop's."""
+    """Measures the time of the handshakes in one turn. Only the loop's thread uses it."""
 
     __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
 
@@ -32,7 +32,7 @@ class Turns:
         self._counting = False
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether there is time for a step of a handshake in this turn; `end` has to follow."""
+        """Return whether this turn has time for a step of a handshake; if so, `end` must follow."""
         if self._spent >= _BOUND:
             return False
         if not self._counting:
@@ -42,7 +42,7 @@ class Turns:
         return True
 
     def end(self) -> None:
-        """The step is over."""
+        """End a step of a handshake."""
         self._spent += perf_counter() - self._began
 
     def _next(self) -> None:
@@ -51,7 +51,7 @@ class Turns:
 
 
 def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
-    """The one of this loop."""
+    """Return this loop's Turns."""
     found = _all.get(loop)
     if found is None:
         # libuv stops watching a socket that has an error (uv_poll_start(3)), and uvloop calls the

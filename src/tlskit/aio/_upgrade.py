@@ -1,9 +1,9 @@
-"""start_tls: TLS over a connection that exists.
+"""start_tls: begin TLS on an existing connection.
 
-Where the transport has a socket, the TLS transport gets a descriptor of its own for it, and the
-old transport stays, paused and with a protocol that does nothing (`_Underneath`), until the TLS
-transport is done: it is what a server counts, and closing it closes both. Over anything else (TLS
-in TLS, pipes, somebody else's transport) TLS goes through memory, as in asyncio.
+If the transport has a socket, the TLS transport gets its own descriptor for it, and the old
+transport stays, paused and with a protocol that does nothing (`_Underneath`), until the TLS
+transport has ended: servers count the old one, and closing it closes both. Over anything else (TLS
+in TLS, pipes, other libraries' transports) TLS goes through memory, as in asyncio.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._context import SSLContext
 
 _through_memory = asyncio.BaseEventLoop.start_tls  # before `install` can have replaced it
-_LOOK_AGAIN = 0.005  # seconds, where a transport does not tell when all is written
+_LOOK_AGAIN = 0.005  # seconds, for transports that do not report when everything is written
 
 
 class _Underneath(asyncio.Protocol):
@@ -39,7 +39,7 @@ class _Underneath(asyncio.Protocol):
         self._above = above
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Somebody has closed it: close what is above."""
+        """Close the TLS transport above: other code has closed this one."""
         self.lost = True
         above, self._above = self._above, None
         if above is not None:
@@ -50,13 +50,13 @@ class _Underneath(asyncio.Protocol):
         if not self.writable.done():
             self.writable.set_result(None)
 
-    # what the TLS transport takes for its server
+    # -- the methods of a server that the TLS transport calls --------------------------------------
 
     def _attach(self, above: SSLTransport) -> None:
-        """It counts already, as the old transport."""
+        """Do nothing: it is counted already, as the old transport."""
 
     def _detach(self, above: SSLTransport) -> None:
-        """It is gone, and the old transport goes too."""
+        """Close the old transport too: the TLS transport has ended."""
         self._above = None
         self._transport.abort()
 
@@ -74,8 +74,8 @@ async def start_tls(
 ) -> asyncio.Transport:
     """Start TLS over the connection of `transport`, and return the transport to use from now on.
 
-    What was written before goes out first. Bytes that a StreamReader has received and nobody has
-    read yet are the peer's first bytes of TLS. `protocol.connection_made` is not called again.
+    Data written before is sent first. Unread bytes in a StreamReader's buffer are treated as the
+    peer's first bytes of TLS. `protocol.connection_made` is not called again.
 
     Raises:
         SSLError, OSError: the handshake failed; the connection is closed.
@@ -145,7 +145,7 @@ def _is_uvloops(transport: Any) -> bool:
 
 
 def _descriptor_of(transport: Any) -> int | None:
-    """The descriptor of a plain transport's socket; None for every other transport."""
+    """Return the descriptor of a plain transport's socket; None for any other transport."""
     if transport.get_extra_info("sslcontext") is not None:
         return None
     sock = transport.get_extra_info("socket")
@@ -156,7 +156,7 @@ def _descriptor_of(transport: Any) -> int | None:
 
 
 async def _all_written(old: Any, beneath: _Underneath) -> None:
-    """Wait until the transport has sent what was written to it."""
+    """Wait until the transport has sent all data written to it."""
     if not old.get_write_buffer_size():
         return
     with suppress(Exception):
@@ -174,8 +174,8 @@ def _reader_of(protocol: Any) -> Any:
 
 
 def _take_buffered(protocol: Any) -> bytes:
-    """What came in the clear and was not read belongs to TLS, or it fails the handshake. It must
-    never be read as if it had come inside.
+    """Return unread plaintext. It belongs to TLS, or it fails the handshake; it must never be read
+    as if it had been received through TLS.
     """
     reader = _reader_of(protocol)
     buffer = getattr(reader, "_buffer", None)
@@ -188,7 +188,7 @@ def _take_buffered(protocol: Any) -> bytes:
 
 
 def _move_reader(protocol: Any, above: SSLTransport) -> None:
-    """A StreamReader that pauses has to pause the new transport."""
+    """Make a StreamReader pause the new transport."""
     reader = _reader_of(protocol)
     if reader is not None and getattr(reader, "_transport", None) is not None:
         reader._transport = above

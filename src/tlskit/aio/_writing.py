@@ -1,4 +1,4 @@
-"""The writing half of the transport: what is sent now, what waits, and flow control."""
+"""The writing half of the transport: sending, pending data, and flow control."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ._log import logger
 
 HANDSHAKE: Final = 0
 OPEN: Final = 1
-CLOSING: Final = 2  # close() was called, or the peer has ended: what waits is sent, then the rest
-LOST: Final = 3  # connection_lost is called, or scheduled, or never due
+CLOSING: Final = 2  # close() was called, or the peer has ended: pending data is sent, then the end
+LOST: Final = 3  # connection_lost was called or scheduled, or will never be called
 
 _HIGH_WATER = 512  # KiB, asyncio's own limit for TLS
-_LATE_WRITES = 5  # how many writes after the end go unnoticed, as in asyncio
+_LATE_WRITES = 5  # how many writes after the end are ignored, as in asyncio
 
 _SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
     "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_push",
@@ -28,21 +28,21 @@ _SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
 if TYPE_CHECKING:
 
     class _Flow(asyncio.Transport):
-        """asyncio's class, whose attributes its stubs do not all know."""
+        """asyncio's class, whose attributes its stubs do not all declare."""
 
         def __init__(self, extra: Any = None, loop: Any = None) -> None: ...
         def __getattr__(self, name: str) -> Any: ...
         def __setattr__(self, name: str, value: Any) -> None: ...
 else:
-    _Flow = transports._FlowControlMixin  # what loop.sendfile asks for
+    _Flow = transports._FlowControlMixin  # the class that loop.sendfile checks for
 
 
 class WritingTransport(_Flow):
     """Everything between `write` and the socket.
 
-    While nothing waits (`_idle`), a write is one crossing: encrypt and send. Else it joins the
-    backlog, and the loop says when the socket takes more. The plaintext in the backlog and the
-    ciphertext that the socket has refused are one count.
+    While nothing is pending (`_idle`), a write is one call into C: encrypt and send. Otherwise the
+    data joins the backlog, and the loop calls when the socket is writable. The plaintext in the
+    backlog and the ciphertext that the socket refused are counted together.
     """
 
     __slots__ = _SLOTS
@@ -60,14 +60,14 @@ class WritingTransport(_Flow):
         self._backlog: Backlog | None = None
         self._idle = False
         self._writer_on = False
-        self._stalled = False  # what is to be written has to wait for bytes of the peer
-        self._broken: BaseException | None = None  # why nothing can be sent any more
+        self._stalled = False  # pending data has to wait for bytes from the peer
+        self._broken: BaseException | None = None  # why nothing more can be sent
         self._late_writes = 0
 
     # -- for the protocol --------------------------------------------------------------------------
 
     def write(self, data: Any) -> None:
-        """Encrypt and send `data`, at once as far as the socket takes it.
+        """Encrypt `data` and send it, as much at once as the socket accepts.
 
         Raises:
             TypeError: `data` is not bytes, a bytearray or a memoryview.
@@ -105,7 +105,7 @@ class WritingTransport(_Flow):
         return False
 
     def get_write_buffer_size(self) -> int:
-        """How many bytes wait to be sent: plaintext, and ciphertext that the socket has refused."""
+        """Return how many bytes are pending: plaintext, and ciphertext that the socket refused."""
         backlog = self._backlog
         if self._state is LOST:
             return 0
@@ -122,19 +122,19 @@ class WritingTransport(_Flow):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set when the protocol's `pause_writing` and `resume_writing` are called: above `high`
-        bytes, and at `low` bytes or less.
+        bytes, and at `low` bytes or fewer.
         """
         self._set_write_buffer_limits(high, low)
         if self._protocol is not None and self._state is not LOST:
             self._maybe_pause_protocol()
             self._maybe_resume_protocol()
 
-    # -- what waits --------------------------------------------------------------------------------
+    # -- pending data ------------------------------------------------------------------------------
 
     def _may_write(self) -> bool:
         if self._state is OPEN and self._broken is None:
             return True
-        if self._late_writes >= _LATE_WRITES:  # asyncio warns from here on, too
+        if self._late_writes >= _LATE_WRITES:  # asyncio also warns from here on
             logger.warning("SSL connection is closed")
         self._late_writes += 1
         return False
@@ -145,7 +145,7 @@ class WritingTransport(_Flow):
         return self._backlog
 
     def _pushed(self, data: bytes, n: int) -> None:
-        """There was more to a write than that all has gone."""
+        """Handle the result of a write that did not simply send everything."""
         try:
             if not self._channel.pushed(n, len(data)):
                 self._wait_with(data)
@@ -156,7 +156,7 @@ class WritingTransport(_Flow):
             self._fatal_error(raised, "Fatal error: a callback of the context failed.")
 
     def _wait_with(self, data: Any) -> None:
-        """`data` has not all gone: the rest of it has to wait, or what was encrypted of it does."""
+        """Queue the rest of `data` after a partial write, or wait for its ciphertext to be sent."""
         taken = self._channel.taken
         if type(data) is bytes:
             if taken < len(data):
@@ -170,8 +170,8 @@ class WritingTransport(_Flow):
         self._maybe_pause_protocol()
 
     def _await_writable(self) -> None:
-        """Go on when the socket takes more; or when the peer has said something, if libssl has to
-        hear that first.
+        """Continue when the socket is writable, or when the peer has sent something that libssl
+        must process first.
         """
         self._stalled = self._channel.stalled and not self._channel.unsent
         if self._stalled:
@@ -186,7 +186,7 @@ class WritingTransport(_Flow):
             self._loop.remove_writer(self._fd)
 
     def _write_ready(self) -> None:
-        """Send what waits, as much as is fair in one turn of the loop."""
+        """Send pending data, as much as is fair in one turn of the loop."""
         if self._state is LOST:
             return
         backlog, channel = self._backlog, self._channel
@@ -218,7 +218,9 @@ class WritingTransport(_Flow):
             self._flushed()
 
     def _after_receive(self) -> None:
-        """What was read may have left an answer of libssl's own, or set a write free."""
+        """Continue after a read: it may have left a reply of libssl's to send, or unblocked a
+        write.
+        """
         channel = self._channel
         if self._stalled or (channel.unsent and not self._writer_on):
             self._idle = self._stalled = channel.stalled = False
