@@ -1,27 +1,29 @@
-"""A client's resumption: which session a connection offers, and where those that arrive are kept.
+"""A client's resumption: which session a connection offers, and where new sessions are kept.
 
-How it works. A context with a store has a ClientCache. Each connection that it makes has a
-ClientResumption, which goes through three moments:
+How it works. A context with a store has a ClientCache. Each connection made from the context has a
+ClientResumption, which acts at three moments:
 
 1. *Before the handshake* it asks the cache for an `Offer` under its binding: the server's name and
-   a digest of all that verification depends on (binding.py). The binding is the key in the store
-   (places.py), so what was earned under other rules is not even found. What is found is checked
-   once more (objection.py): is it whole, in date, bound to just this? An objection that is this
-   connection's own, as to a cipher suite that it does not offer, leaves the session where it is.
-2. *When a session arrives* (a TLS 1.3 ticket comes after the handshake, with a read) it is kept
+   a digest of everything that verification depends on (binding.py). The binding is the key in the
+   store (places.py), so sessions made under other rules are not even found. A session that is found
+   is checked once more (objection.py): is it complete, in date, and made under exactly this
+   binding? If the objection concerns only this connection, such as a cipher suite that it does not
+   offer, the session stays in the store.
+2. *When a session arrives* (a TLS 1.3 ticket arrives after the handshake, with a read) it is kept
    under the binding that its own connection had all along. If the context was changed meanwhile, it
    is not kept.
 3. *When the handshake fails* although a session was offered, all sessions of that peer are dropped:
-   a server, or a middlebox before it, that fails on one would fail on each.
+   a server, or a middlebox in front of it, that fails on one would fail on each.
 
-A TLS 1.3 ticket is for one use (RFC 8446, C.4): it is *taken*, and the store makes sure that nobody
-else gets it, in any process. But some servers send no successor on a resumed connection, and a
-client may open more connections at once than it has tickets. So unless `single_use` is set, the
-first ticket of each full handshake is set aside, and when no other is left it is offered, as often
-as need be. An observer can link the connections that show it; nothing else is lost, since early
-data never goes with it. A TLS 1.2 session may be used by many connections anyway.
+A TLS 1.3 ticket should be used once (RFC 8446, C.4): it is *taken*, and the store makes sure that
+no other connection gets it, in any process. But some servers send no new ticket on a resumed
+connection, and a client may open more connections at once than it has tickets. So unless
+`single_use` is set, the first ticket of each full handshake is set aside, and when no other is left
+it is offered, as often as needed. An observer can link the connections that use it; nothing else is
+lost, since early data is never sent with it. A TLS 1.2 session may be used by many connections
+anyway.
 
-Nothing here can fail a connection. Every doubt, about a session, a store or an entry, means a full
+Nothing here can fail a connection. Any doubt about a session, a store or an entry leads to a full
 handshake, and is counted.
 """
 
@@ -39,12 +41,12 @@ from .objection import objection
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import Policy, Resumable
 
-_ONE_MORE = 60.0  # seconds after which a connection may keep one ticket more than `per_peer`
+_ONE_MORE = 60.0  # seconds after which a connection may keep one ticket beyond `per_peer`
 
 
 class ClientResumption:
-    """Offer the session that was set by hand, or else what the context's cache finds, and keep the
-    sessions that arrive.
+    """Offer the session that was set explicitly, or one that the context's cache finds, and keep
+    new sessions.
 
     Args:
         cache: the context's.
@@ -57,15 +59,15 @@ class ClientResumption:
 
     def __init__(self, cache: ClientCache | NoCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
-        self._automatic = cache.automatic  # until somebody sets a session
+        self._automatic = cache.automatic  # until a session is set explicitly
         self._offer = Offer(None, Reason.NOT_ENABLED)
-        self._outcome: Resumption | None = None  # once it is concluded
-        self._arrived = self._kept = 0  # how many sessions have
+        self._outcome: Resumption | None = None  # set when it is concluded
+        self._arrived = self._kept = 0  # counts of sessions
         self._first = 0.0  # when the first one arrived
 
     @property
     def offered(self) -> Offer:
-        """What is offered, or why nothing is, as far as has been decided."""
+        """The offer as decided so far, or the reason for not making one."""
         return self._offer
 
     def prepare(self, connection: Resumable) -> None:
@@ -87,8 +89,8 @@ class ClientResumption:
         if session is None:
             connection.set_session(None, early=False)
             return
-        # Early data is for one use, and for the service that gave the ticket: what another port's
-        # would do with it nobody knows.
+        # Early data is for one use, and for the service that issued the ticket: another port's
+        # service might treat it in any way.
         early = (
             session.max_early_data > 0
             and not self._offer.shared
@@ -122,7 +124,9 @@ class ClientResumption:
             self._cache.keep(connection, session, self._policy, self._offer)
 
     def _has_room(self) -> bool:
-        """A peer may send tickets without end: so many are kept, and then one more a minute."""
+        """Return whether another session may be kept. A peer may send any number of tickets: only
+        `per_peer` are kept, and then one more each minute.
+        """
         if not self._first:
             self._first = monotonic()
         allowed = self._cache.per_peer + 1
@@ -151,7 +155,7 @@ class ClientResumption:
         facts = connection.facts()
         if offered.protocol != facts.version_name:
             return Refused(Reason.OTHER_VERSION)
-        # RFC 8446, 4.2.11: a ticket goes with the hash of its suite.
+        # RFC 8446, 4.2.11: a ticket is bound to the hash of its cipher suite.
         if facts.version_name == "TLSv1.3" and _hash(offered.cipher) != _hash(facts.cipher_name):
             return Refused(Reason.OTHER_CIPHER)
         return Refused(Reason.NOT_ACCEPTED)

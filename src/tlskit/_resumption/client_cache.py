@@ -1,6 +1,6 @@
-"""ClientCache: the sessions that the connections of one context offer and keep, over a store.
+"""The sessions that the connections of one context offer and keep, in a store.
 
-client.py says when it is asked, places.py under which keys the sessions are kept.
+client.py explains when it is called, and places.py the keys under which sessions are kept.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from .reasons import Reason, Resumption
 from .strategy import Policy, Resumable
 from .tally import Tally
 
-TRIES = 4  # how many entries that turn out useless a connection looks at
-MANY = 8  # tickets per peer: as many connections may be opened at once and resume
+TRIES = 4  # how many unusable entries a connection looks at
+MANY = 8  # tickets per peer: how many connections can be opened at once and still resume
 
-#: The connection's own objections: for another connection the session may be good.
+#: Objections that concern only one connection: the session may be good for another one.
 _OWN_OBJECTIONS = {Reason.CIPHER_NOT_OFFERED}
 
 
 class Offer(NamedTuple):
-    """What is offered to a server.
+    """The session to offer to a server, or the reason for offering none.
 
     Attributes:
-        session: the one to offer; None: nothing.
-        reason: why nothing; None when there is something.
-        place: where the cache found it; b"": it was set by hand.
+        session: the one to offer, or None.
+        reason: why there is none, or None if there is one.
+        place: where the cache found it; b"" if it was set explicitly.
         shared: other connections may offer it too.
-        apart: what the common place holds is not for this connection.
+        apart: the session in the common place is not for this connection.
     """
 
     session: SSLSession | None
@@ -49,12 +49,12 @@ class Offer(NamedTuple):
         raise TypeError("an Offer cannot be pickled: it may hold a session with its secret")
 
     def without(self, reason: Reason | None = None) -> Offer:
-        """The same, when there is nothing to offer after all."""
+        """Return a copy without a session, if it turns out that none can be offered."""
         return self._replace(session=None, reason=reason or self.reason)
 
 
 class NoCache:
-    """Stand in for the cache of a context that does not resume automatically."""
+    """Replaces the cache of a context that does not resume automatically."""
 
     automatic = False
     per_peer = 0
@@ -82,16 +82,16 @@ NO_CACHE = NoCache()
 class ClientCache:
     """The sessions that the connections of one context offer and keep.
 
-    Safe from any thread; it holds no lock while it asks the store.
+    Safe from any thread. It holds no lock while it calls the store.
 
     Args:
-        store: where they are kept.
-        tally: where the outcomes are counted.
+        store: where the sessions are kept.
+        tally: counts the outcomes.
 
     Attributes:
         per_peer: how many TLS 1.3 tickets of one peer are kept.
         single_use: whether a TLS 1.3 ticket is never offered twice.
-        client_certificates: whether sessions made with one may leave the process.
+        client_certificates: whether sessions made with a client certificate may leave the process.
     """
 
     automatic = True
@@ -197,7 +197,7 @@ class ClientCache:
 
     def _read(self, value: Any) -> SSLSession | None:
         session = SSLSession._from_value(value)
-        # It must say itself what it may be used for: a store's key is not enough.
+        # The session itself must say what it may be used for: a store's key is not enough.
         if session is None or session._binding is None:
             self.tally.count("bad_entry")
             return None
@@ -208,7 +208,7 @@ class ClientCache:
     def keep(
         self, connection: Resumable, session: SSLSession, policy: Policy, offer: Offer
     ) -> None:
-        """Keep a session that has arrived on a connection.
+        """Keep a new session of a connection.
 
         Args:
             connection: the connection.
@@ -221,7 +221,7 @@ class ClientCache:
         common = common_place(policy.binding)
         resumed = connection.session_reused
         self._peers.note_version(common, tls13=session.protocol == "TLSv1.3")
-        # One ticket is set aside: of a full handshake, and in place of the one that was.
+        # Each full handshake sets one ticket aside, which replaces the previous one.
         aside = session._number == 1 and (offer.shared or not resumed)
         if not offer.apart or (resumed and offer.place == common):
             self._put(common, session, aside=aside)
@@ -230,11 +230,11 @@ class ClientCache:
         self._peers.note_apart(common, own)
         self._put(own, session, aside=aside)
         if aside and offer.place == common and offer.reason is None and not self.single_use:
-            # What was there was refused: this serves connections to ports that are not known yet.
+            # The session there was refused: this one serves connections to new ports.
             self._put(common, session, aside=True)
 
     def add(self, session: SSLSession, *, shows_certificate: bool) -> bool:
-        """Keep a session that somebody brings, and return whether it was kept."""
+        """Keep a session that the application adds, and return whether it was kept."""
         binding = session._binding
         if binding is None or not self._may_keep(session, binding, shows_certificate):
             return False
@@ -260,7 +260,7 @@ class ClientCache:
         kept = False
         if not tls13 or (aside and not self.single_use):
             kept = self.store.put(shared(place), value, seconds)
-        # What is set aside never carries early data, so a ticket that allows it is taken, too.
+        # The session set aside never carries early data, so a ticket that allows it is taken, too.
         if tls13 and (not kept or session.max_early_data > 0):
             most = self.per_peer if self.single_use else max(1, self.per_peer - 1)
             kept = self.store.put(single(place), value, seconds, most=most)
@@ -269,8 +269,8 @@ class ClientCache:
         return kept
 
     def refused(self, connection: Resumable, policy: Policy, offer: Offer) -> None:
-        """The server has refused what was offered. Where another port's gave it, it is still good
-        there.
+        """Handle a server's refusal of an offered session. If it came from another port's service,
+        it is still good there.
         """
         common, session = common_place(policy.binding), offer.session
         if session is None or offer.place != common or not _is_for_others(offer, connection):
@@ -280,7 +280,7 @@ class ClientCache:
         self._put(own, session, aside=offer.shared)
 
     def drop(self, connection: Resumable, policy: Policy, offer: Offer) -> None:
-        """A handshake has failed in which this was offered: forget all sessions of the peer."""
+        """Drop all sessions of the peer after a failed handshake in which one was offered."""
         common = common_place(policy.binding)
         places = {common, offer.place or common}
         if offer.apart:
@@ -297,8 +297,8 @@ class ClientCache:
     # -- taking out --------------------------------------------------------------------------------
 
     def remove(self, session: SSLSession) -> bool:
-        """Take a session out of the store, and return whether it was there. Where the store cannot
-        list what it holds, all sessions of its peer go.
+        """Remove a session from the store, and return whether it was there. If the store cannot
+        list its entries, remove all sessions of the session's peer.
         """
         binding = session._binding
         if binding is None:
@@ -311,10 +311,10 @@ class ClientCache:
             return any(gone)
 
     def remove_where(self, wanted: Callable[[SSLSession], bool]) -> int:
-        """Take all sessions out of the store for which `wanted` is true, and return how many.
+        """Remove all sessions for which `wanted` returns true, and return their number.
 
         Raises:
-            NotImplementedError: the store cannot list what it holds.
+            NotImplementedError: the store cannot list its entries.
         """
         removed = 0
         for entry in list(self.store.store.entries()):
@@ -325,8 +325,8 @@ class ClientCache:
 
 
 def _is_for_others(found: Offer, connection: Resumable) -> bool:
-    """Whether the common place holds something that may not be for this connection: made by another
-    port's service, or good for others alone.
+    """Return whether the common place holds a session that may not suit this connection: one from
+    another port's service, or one that only other connections can use.
     """
     if found.session is None:
         return found.reason in _OWN_OBJECTIONS

@@ -1,8 +1,8 @@
 """The checks before a session is offered.
 
 A resumed handshake carries no certificate and verifies nothing. So before a session is offered,
-`objection` asks of it what the peer's certificate would have been asked: is it from this server
-name, earned under these very rules, in date? Any doubt ends in a full handshake.
+`objection` checks what verification of the peer's certificate would have checked: is it from this
+server name, made under exactly these rules, and in date? Any doubt leads to a full handshake.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .strategy import Policy, Resumable
 
 
 def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Reason | None:
-    """Return why this session must not be offered on that connection; None when it may.
+    """Return why this session must not be offered on that connection; None if it may.
 
     Args:
-        session: what would be offered.
-        connection: where; its handshake has not begun.
+        session: the session that would be offered.
+        connection: its handshake has not begun.
         policy: the connection's.
     """
     core = session._session
@@ -55,8 +55,8 @@ def _difference(earned: Binding, wanted: Binding) -> Reason | None:
 
 
 def _passes(session: SSLSession, connection: Resumable) -> bool:
-    """Whether the peer's certificate passes that connection's verification now: by its own
-    authorities, name and dates. The chain that the peer once sent may help, and is not trusted.
+    """Return whether the peer's certificate passes the connection's verification now, by its own
+    authorities, name and dates. The chain that the peer once sent may help, but is not trusted.
     """
     peer = session._session.peer()
     others = session._notes().peers or ()

@@ -1,4 +1,4 @@
-"""Why a connection was resumed, or was not: what `conn.resumption` says."""
+"""Whether a connection was resumed, and why not: the values of `conn.resumption`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ else:
 
 
 class Reason(str, Enum):
-    """Why a handshake was a full one. The value is the sentence."""
+    """Why a handshake was a full one. The value is a sentence."""
 
     # A client offered nothing.
     NOT_ENABLED = "no session was set, and automatic resumption is off"
@@ -80,9 +80,9 @@ class Resumed:
     """The handshake resumed a session.
 
     Attributes:
-        age: how long before this handshake the session was made, in seconds; None: the server's
-            ticket does not say.
-        ticket: which of its connection's tickets it was, counting from 1; None: not known.
+        age: the session's age at this handshake, in seconds; None if the server's ticket does not
+            contain it.
+        ticket: which of its connection's tickets it was, counting from 1; None if unknown.
         automatic: whether it came from the context's store.
     """
 

@@ -1,15 +1,15 @@
-"""A server's resumption: which session of its client a connection resumes, and where the sessions
-that it makes are kept.
+"""A server's resumption: which session of its client a connection resumes, and where new sessions
+are kept.
 
-`ctx.sessions.store` and the hooks of the context are one place to look a session up: ServerCache.
-A session that a handshake makes is put into the store under its id; one that a client offers is
-looked up there, in a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes
-and machines that share a store resume each other's sessions: by the session id up to TLS 1.2, by
-stateful tickets in TLS 1.3.
+`ctx.sessions.store` and the hooks of the context form one place for lookups: ServerCache. A session
+that a handshake makes is put into the store under its id; one that a client offers is looked up
+there, in a pause at the ClientHello, with no lock held (tk_lookup.c). So the processes and machines
+that share a store resume each other's sessions: by session id up to TLS 1.2, by stateful tickets in
+TLS 1.3.
 
-What is found is still judged by libssl: the id context must be this server's (which, on a server
-that verifies its clients, stands for its policy: binding.py), and the session must be in date. The
-client's certificate must be, too. An entry that cannot be read is as good as none.
+libssl still checks a session that was found: the id context must be this server's (which, on a
+server that verifies its clients, stands for its policy: binding.py), and the session must be in
+date. So must the client's certificate. An entry that cannot be parsed counts as missing.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _TICKETS = {
 
 
 class Found(NamedTuple):
-    """What a lookup found.
+    """The result of a lookup.
 
     Attributes:
-        session: the session; None: nothing.
-        reason: why nothing.
+        session: the session, or None.
+        reason: why there is none.
         once: the session was taken, and nobody else will find it.
     """
 
@@ -55,7 +55,7 @@ class Found(NamedTuple):
 
 
 class NoCache:
-    """Stand in for the cache of a context that keeps its sessions nowhere else."""
+    """Replaces the cache of a context that keeps its sessions nowhere else."""
 
     external = False
     on_get: OnGet | None = None
@@ -76,13 +76,13 @@ NO_CACHE = NoCache()
 
 
 class ServerCache:
-    """Where a server's connections keep their sessions and find those of others. Safe from any
+    """Where a server's connections keep their sessions and look up those of others. Safe from any
     thread.
 
     Args:
         names: 32 bytes that stand for the names in the server's certificate.
-        store: None: there are only the hooks.
-        tally: where the outcomes are counted.
+        store: None if there are only hooks.
+        tally: counts the outcomes.
     """
 
     external = True
@@ -97,17 +97,19 @@ class ServerCache:
         self.client_certificates = False
 
     def before(self, names: bytes) -> ServerCache:
-        """The same, before a certificate for other names; it shares what is known of the store."""
+        """Return a copy for a certificate with other names; both share what is known of the
+        store.
+        """
         twin = copy(self)
         twin._names = names
         return twin
 
     def find(self, session_id: bytes, *, once: bool = False) -> Found:
-        """Look up the session of this id in the store.
+        """Look up a session in the store by its id.
 
         Args:
             session_id: up to 32 bytes, from the client.
-            once: take it out of the store: it is for one use.
+            once: take it out of the store, because it is for one use.
         """
         if self.store is None:
             return Found(None, Reason.UNKNOWN_SESSION)
@@ -138,7 +140,7 @@ class ServerCache:
         return kept
 
     def forget(self, session_id: bytes) -> bool:
-        """Take the session of this id out of the store, and return whether it was there."""
+        """Remove the session with this id from the store, and return whether it was there."""
         return self.store is not None and self.store.remove(self._key(session_id))
 
     def count(self, outcome: Resumption) -> None:
@@ -146,9 +148,10 @@ class ServerCache:
         self.tally.add(outcome)
 
     def _key(self, session_id: bytes) -> bytes:
-        """Where a session is kept. Servers before other names share nothing: a connection that is
-        diverted to one of them must not be resumed by it, for a client does not see the certificate
-        then."""
+        """Return the store key of a session id. Servers with different certificate names share
+        nothing: a connection that is diverted to another such server must not be resumed there,
+        because the client would not see that certificate.
+        """
         return sha256(b"tlskit server 1\0" + self._names + session_id).digest()
 
 
@@ -165,7 +168,7 @@ class ServerResumption:
     def __init__(self, cache: ServerCache | NoCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
         self._found = Found(None)
-        self._outcome: Resumption | None = None  # once it is concluded
+        self._outcome: Resumption | None = None  # set when it is concluded
 
     def prepare(self, connection: Resumable) -> None:
         if self._cache.external:
@@ -229,14 +232,14 @@ class ServerResumption:
         if self._found.session is not None:
             made = self._found.session.time
         elif facts.version_name == "TLSv1.3":
-            return None  # the session in force is the new one by now
+            return None  # by now, the session in force is the new one
         else:
             made = facts.session_time
         return max(0, int(now()) - made)
 
 
 def _given(session: object, otherwise: Found) -> Found:
-    """What a hook has returned."""
+    """Convert the return value of a hook."""
     if session is None:
         return otherwise
     if not isinstance(session, SSLSession):
@@ -245,8 +248,6 @@ def _given(session: object, otherwise: Found) -> Found:
 
 
 def _in_date(found: Found) -> Found:
-    """Nothing, when the client's certificate has ended: a session admits nobody for longer than
-    that.
-    """
+    """Return nothing if the client's certificate has expired: a session never outlives it."""
     ended = found.session is not None and 0 <= found.session.peer_not_after < now()
     return Found(None, Reason.CERTIFICATE_OUT_OF_DATE) if ended else found

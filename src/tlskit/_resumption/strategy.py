@@ -1,16 +1,14 @@
-"""What a connection does about resumption, as one object that is chosen when the connection is
-made.
+"""A connection's strategy for resumption, as one object that is chosen when the connection is made.
 
-There are three: `ClientResumption` (client.py) offers a session and keeps those that arrive,
+There are three: `ClientResumption` (client.py) offers a session and keeps new ones,
 `ServerResumption` (server.py) looks up what its client offers, and `NoResumption` does nothing, for
 connections that are authenticated by a pre-shared key, and for those whose peers a callback judges.
-Where a context keeps no sessions, its connections share UNDECIDED, and choose one of the three only
-when somebody offers a session or asks for the outcome.
-The connection calls its strategy at five moments, which are the methods of `Strategy`; nothing else
-of resumption is decided elsewhere.
+If a context keeps no sessions, its connections share UNDECIDED, and choose one of the three only
+when a session is offered or the outcome is queried. The connection calls its strategy at five
+moments, the methods of `Strategy`; nothing about resumption is decided elsewhere.
 
-A strategy asks two things of its surroundings, both given as protocols: the connection
-(`Resumable`), and the policy that the connection verifies its peer by (`Policy`).
+A strategy uses two objects, both described by protocols: the connection (`Resumable`), and the
+policy by which the connection verifies its peer (`Policy`).
 """
 
 from __future__ import annotations
@@ -28,7 +26,7 @@ from .reasons import NotOffered, Reason, Resumption
 
 
 class Policy(Protocol):
-    """The rules that a connection verifies its peer by."""
+    """The rules by which a connection verifies its peer."""
 
     @property
     def binding(self) -> Binding:
@@ -36,7 +34,7 @@ class Policy(Protocol):
 
     @property
     def verifies(self) -> bool:
-        """Whether the peer has to show a certificate, or is asked for one."""
+        """Whether the peer must send, or is asked for, a certificate."""
 
     @property
     def reverifies(self) -> bool:
@@ -48,7 +46,7 @@ class Policy(Protocol):
 
     @property
     def by_key(self) -> bool:
-        """Whether a pre-shared key may stand in place of a certificate."""
+        """Whether a pre-shared key may replace a certificate."""
 
     @property
     def shows_certificate(self) -> bool:
@@ -56,14 +54,14 @@ class Policy(Protocol):
 
     @property
     def takes_early_data(self) -> bool:
-        """Whether a server takes early data."""
+        """Whether a server accepts early data."""
 
     @property
     def id_context(self) -> bytes:
         """The session id context of a server's connection."""
 
     def has_changed(self) -> bool:
-        """Whether the connection has been given another context since it was made."""
+        """Return whether the connection has been given another context since it was made."""
 
 
 class Resumable(Protocol):
@@ -91,35 +89,35 @@ class Resumable(Protocol):
 
 
 class Strategy(Protocol):
-    """The five moments of a connection, and the question why."""
+    """The five moments of a connection, and the outcome."""
 
     def prepare(self, connection: Resumable) -> None:
-        """The connection has been made: arrange to be asked before its handshake."""
+        """Prepare a new connection, so that the strategy is called before its handshake."""
 
     def before_handshake(self, connection: Resumable) -> Steps | None:
-        """The handshake begins, or on a server the ClientHello is here: decide what to resume.
-        Steps, if a callback is asked.
+        """Decide what to resume: the handshake begins, or a server has received the ClientHello.
+        Returns steps if a callback must be called.
         """
 
     def handshake_failed(self, connection: Resumable) -> None:
-        """The handshake has ended without success."""
+        """Handle a failed handshake."""
 
     def session_arrived(self, connection: Resumable, session: SSLSession) -> None:
-        """The connection has a new session."""
+        """Handle a new session of the connection."""
 
     def conclude(self, connection: Resumable) -> None:
-        """The handshake is complete: settle and count the outcome of resumption. Repeating this
-        changes nothing.
+        """Settle and count the outcome of resumption once the handshake is complete. Repeated calls
+        change nothing.
         """
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None:
-        """Offer a session that was set by hand; None: nothing, for that reason."""
+        """Offer a session that was set explicitly, or None and the reason for offering none."""
 
     def key_given(self) -> None:
-        """A server's callback has given a pre-shared key."""
+        """Note that a server's callback has returned a pre-shared key."""
 
     def outcome(self, connection: Resumable) -> Resumption:
-        """Why a complete handshake resumed a session, or did not. Changes nothing."""
+        """Return whether a complete handshake resumed a session, and why not. Changes nothing."""
 
 
 class NoResumption:
@@ -147,5 +145,5 @@ class NoResumption:
         return self._outcome
 
 
-#: Of a connection that has not chosen its strategy yet. There is nothing to do until it does.
+#: For connections that have not chosen a strategy yet. There is nothing to do until they do.
 UNDECIDED = NoResumption(Reason.NOT_ENABLED)

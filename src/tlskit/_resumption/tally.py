@@ -1,4 +1,4 @@
-"""Tally: how often each outcome of resumption came about, on the connections of one context."""
+"""Counts each outcome of resumption on the connections of one context."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OUTCOMES = (
 
 
 class Tally(Forked):
-    """How often each of these happened. Safe from any thread, and from a signal handler or a
-    finaliser in its middle.
+    """Counts events by name. Safe from any thread, and from a signal handler or a finaliser that
+    interrupts it.
 
     Args:
-        known: names that are there from the start.
+        known: names that exist from the start.
     """
 
     def __init__(self, known: Iterable[str]) -> None:
@@ -41,6 +41,6 @@ class Tally(Forked):
             self._counts[name] = self._counts.get(name, 0) + by
 
     def snapshot(self) -> Counters:
-        """All of them, as they are now."""
+        """Return all counters, as they are now."""
         with self._lock:
             return Counters(self._counts)

@@ -1,7 +1,7 @@
-"""What a context is made of: its settings as plain values, and the states that are built of them.
+"""What a context consists of: its settings as plain values, and the states built from them.
 
-table.py has a row for each setting; state.py what connections are made from; settings.py the way
-from one state to the next.
+table.py has a row for each setting; state.py defines what connections are made from; settings.py
+moves from one state to the next.
 """
 
 from .settings import Settings

@@ -1,13 +1,13 @@
-"""Which callbacks of a context are coroutine functions, which only an event loop can call."""
+"""Find which callbacks of a context are coroutine functions, which only an event loop can call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the price of importing inspect
+_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the cost of importing inspect
 
-#: The settings whose callbacks are called in a pause of the handshake: of a client, of a server.
+#: The settings whose callbacks are called in a pause of the handshake, for clients and for servers.
 PAUSED: tuple[tuple[str, ...], tuple[str, ...]] = (
     ("certificate_callback", "verify_callback"),
     ("certificate_callback", "client_hello_callback", "sni_callback", "verify_callback"),
@@ -15,7 +15,7 @@ PAUSED: tuple[tuple[str, ...], tuple[str, ...]] = (
 
 
 def is_coroutine_function(callback: Any) -> bool:
-    """Whether calling it makes a coroutine: an `async def`, also as a method, behind
+    """Return whether calling it creates a coroutine: an `async def`, also as a method, behind
     `functools.partial`, or as `__call__` of an object.
     """
     for _ in range(8):
@@ -35,7 +35,7 @@ def _called(value: Any) -> Any:
 
 
 def awaited(settings: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names of those that are coroutine functions: of a client, of a server."""
+    """Return the names of those that are coroutine functions, for clients and for servers."""
     client, server = (
         tuple(name for name in names if is_coroutine_function(_called(settings[name])))
         for names in PAUSED

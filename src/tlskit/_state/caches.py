@@ -1,4 +1,6 @@
-"""Caches: where a context's sessions are kept beyond their connection. They outlive its states."""
+"""Where a context's sessions are kept beyond their connection. Caches outlive a context's
+states.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,9 @@ class Caches:
     """A client's and a server's cache, over the store of `ctx.sessions`; either may keep nothing.
 
     Args:
-        role: of the context.
+        role: the context's.
         tally: counts the outcomes of its sessions.
-        settings: of its sessions.
+        settings: the context's session settings.
     """
 
     __slots__ = ("_client", "_role", "_server", "_tally")
@@ -39,8 +41,8 @@ class Caches:
             self._server = ServerCache(_NAMELESS, settings.store, tally)
 
     def after(self, before: SessionSettings, now: SessionSettings) -> Caches:
-        """Those that go with other settings: the same, with all that they have learned of their
-        store, unless it is another store or none.
+        """Return the caches for other settings. They are the same, with all that they have learned
+        about their store, unless the store has changed.
         """
         if (before.store, before.resume, before.on_get) == (now.store, now.resume, now.on_get):
             return self
@@ -49,7 +51,7 @@ class Caches:
     def of(
         self, settings: SessionSettings, credentials: Sequence[Credential]
     ) -> tuple[ClientCache | client.NoCache, ServerCache | server.NoCache]:
-        """Those of a state."""
+        """Return the caches of a state."""
         offering, serving = self._client, self._server
         if isinstance(offering, ClientCache):
             offering.per_peer = settings.per_peer

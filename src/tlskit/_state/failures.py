@@ -1,6 +1,6 @@
-"""What handshakes fail of, most of the time: OpenSSL's reasons in lower case, and the names of
-exceptions. A counter of these is there from the start, so that its first step can be seen; any
-other reason gets one when it occurs.
+"""The most common reasons for failed handshakes: OpenSSL's reasons in lower case, and names of
+exceptions. Each has a counter from the start, so that its first increment is visible; any other
+reason gets one when it occurs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _REASONS = (
     "unsafe_legacy_renegotiation_disabled", "unsupported_protocol", "version_too_low",
     "wrong_version_number",
 )  # fmt: skip
-#: Alerts of the peer, as OpenSSL calls them.
+#: Alerts of the peer, by OpenSSL's names.
 _ALERTS = (
     "sslv3_alert_bad_certificate", "sslv3_alert_bad_record_mac", "sslv3_alert_certificate_expired",
     "sslv3_alert_certificate_revoked", "sslv3_alert_certificate_unknown",

@@ -1,4 +1,4 @@
-"""The settings of `ctx.sessions`, as one value, and how they are applied to OpenSSL."""
+"""The settings of `ctx.sessions` as one value, and how they are applied to OpenSSL."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ else:
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """What was set in `ctx.sessions`; see there for what each means.
+    """The settings made in `ctx.sessions`, where each is documented.
 
     Attributes:
-        mode: what the cache does, without what a store asks for.
-        lent: what a store asks for on top of that, and gives back when it is taken off.
+        mode: the cache's mode, without the bits that a store needs.
+        lent: bits that a store needs in addition, and that are cleared when the store is removed.
     """
 
     mode: int = int(SessionCacheMode.SERVER)
     lent: int = 0
     size: int = 20480  # SSL_SESSION_CACHE_MAX_SIZE_DEFAULT
-    timeout: int | None = None  # None: OpenSSL's own for the role
+    timeout: int | None = None  # None for OpenSSL's default for the role
     id_context: bytes = b"Python"  # the stdlib's
     id_prefix: bytes = b""
     store: SessionStore | None = None
@@ -46,23 +46,23 @@ class SessionSettings:
 
     @property
     def effective_mode(self) -> int:
-        """The mode with what a store asks for."""
+        """The mode with the bits that a store needs."""
         return self.mode | self.lent
 
     def resumes_clients(self, role: str) -> bool:
-        """Whether clients offer sessions by themselves."""
+        """Return whether clients offer sessions automatically."""
         return role != "server" and self.store is not None and self.resume
 
     def serves(self, role: str) -> bool:
-        """Whether a server asks outside OpenSSL's own cache for sessions."""
+        """Return whether a server looks sessions up outside OpenSSL's own cache."""
         return role != "client" and (self.store is not None or self.on_get is not None)
 
     def watched(self, role: str) -> bool:
-        """Whether somebody wants to know of each new session."""
+        """Return whether new sessions must be reported."""
         return self.on_new is not None or self.resumes_clients(role) or self.serves(role)
 
     def changed(self, role: str, **values: Any) -> SessionSettings:
-        """These with other values, and with the mode that goes with them."""
+        """Return a copy with other values, and the mode that goes with them."""
         made = replace(self, **values)
         if not values.keys() & {"store", "resume", "on_new", "on_get"}:
             return made
@@ -77,7 +77,7 @@ class SessionSettings:
         return replace(made, mode=int(mode), lent=int(wanted & ~mode))
 
     def apply(self, core: Context) -> None:
-        """Put all of it in force: the one place that does."""
+        """Apply all settings; no other code does."""
         core.set_id_context(self.id_context)
         core.set_id_prefix(self.id_prefix)
         core.cache_mode = self.effective_mode
@@ -87,6 +87,6 @@ class SessionSettings:
         self.apply_to_cache(core)
 
     def apply_to_cache(self, core: Context) -> None:
-        """Put in force what the cache has, which all states of a context share."""
+        """Apply the settings of the cache, which all states of a context share."""
         core.cache_size = self.size
         core.want_removed(self.on_remove is not None)

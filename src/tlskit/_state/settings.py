@@ -1,15 +1,15 @@
-"""Settings: what was set in a context, the state in force, and the way to the next.
+"""The settings of a context, the state in force, and the way to the next state.
 
-How it works. Connections are made from a *state*, which never changes once one has it. As long as
-nobody has used the state in force, a setting changes it in place: contexts are configured before
-they are used, and that costs nothing. After that, a change makes another state beside it, out of
-the same settings and the new one, and puts it in force by setting one attribute. A new
-connection takes the state that is in force at that moment, whole.
+How it works. Connections are made from a *state*, which never changes once a connection uses it.
+Until then, a setting changes the state in place: contexts are configured before they are used, and
+that costs nothing. After that, a change creates another state from the same settings and the new
+one, and puts it in force by setting one attribute. A new connection uses the state that is in force
+at that moment, as a whole.
 
 One lock is held while a setting is made, and while a state is used for the first time. No handshake
-and no connection ever takes it, so a setter waits for other setters only, and a callback in the
-middle of a handshake may set what it likes, also in its own context. The lock is recursive: a
-finaliser or a signal handler may come in the middle of a change.
+and no connection ever takes it, so a setter only waits for other setters, and a callback in the
+middle of a handshake may set anything, even in its own context. The lock is recursive, because a
+finaliser or a signal handler may interrupt a change.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Settings(Forked):
 
     Args:
         role: "any", "client" or "server".
-        values: what differs from the defaults of the table.
+        values: the values that differ from the defaults of the table.
 
     Attributes:
-        role: as it was given.
+        role: the argument.
         tally: counts the outcomes of the context's sessions.
-        failures: counts what its handshakes have failed of.
+        failures: counts why its handshakes failed.
         frozen: whether settings are refused.
     """
 
@@ -67,18 +67,20 @@ class Settings(Forked):
         watch(self)
 
     def _after_fork(self) -> None:
-        """A thread that is not there any more may have held the lock, in the middle of a change."""
+        """Reset the lock: a thread that no longer exists may have held it, in the middle of a
+        change.
+        """
         self._lock = RLock()
         if self._drafter != get_ident():
             self._draft, self._drafter = None, 0
         if self._state.busy:
             self._state = self._state.next()
 
-    # -- asking ------------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     @property
     def now(self) -> State:
-        """The state in force; in the middle of a change, for the thread that makes it, the next."""
+        """The state in force; during a change, the thread that makes it gets the next state."""
         draft = self._draft
         return draft if draft is not None and self._drafter == get_ident() else self._state
 
@@ -86,7 +88,7 @@ class Settings(Forked):
         return self.now.settings[name]
 
     def use(self) -> State:
-        """The state in force, for a connection: it is never changed again."""
+        """Return the state in force for a connection; from then on the state never changes."""
         state = self._state
         if state.used and (state.searched is None or state.searched.current() is state.searched):
             return state
@@ -95,11 +97,11 @@ class Settings(Forked):
     def _use(self) -> State:
         with self._lock:
             state = self._state
-            if state.busy:  # this thread is in the middle of changing it
+            if state.busy:  # this thread is in the middle of a change
                 state = state.next()
             trust: TrustStore = state.settings["trust"]
             now = trust.current()
-            if now is not trust:  # what has gone from a directory is trusted no longer
+            if now is not trust:  # what was removed from a directory is no longer trusted
                 state = self._state = state.next() if state.used else state
                 state.apply("trust", now)
             if not state.used:
@@ -108,7 +110,9 @@ class Settings(Forked):
 
     @contextmanager
     def built(self) -> Iterator[State]:
-        """The state in force with its SSL_CTX, which nobody changes meanwhile: for questions."""
+        """Yield the state in force with its SSL_CTX, and let nobody change it meanwhile: for
+        queries.
+        """
         with self._lock:
             state = self.now
             state.build()
@@ -117,7 +121,7 @@ class Settings(Forked):
     # -- changing ----------------------------------------------------------------------------------
 
     def change(self, **values: Any) -> None:
-        """Set these: all, or none when one of them is refused.
+        """Set these values: all of them, or none if one is refused.
 
         Raises:
             RuntimeError: the settings are frozen.
@@ -136,15 +140,15 @@ class Settings(Forked):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What this thread sets inside is put in force at the end, at once; or, when something is
-        raised, never.
+        """Put all settings that this thread makes in the block in force together at its end, or
+        none of them if it raises.
         """
         with self._lock:
             self.refuse_if_frozen()
             if self._draft is not None:  # part of a larger change
                 yield
                 return
-            _ = self.trust.identity  # settled: it is loaded into no more, but copied
+            _ = self.trust.identity  # settled: from now on it is copied, not loaded into
             draft = self._draft = self._state.next()
             self._drafter = get_ident()
             try:
@@ -160,18 +164,18 @@ class Settings(Forked):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Nobody else sets anything meanwhile: for who reads, and then sets."""
+        """Keep others from setting anything meanwhile: for code that reads first, and then sets."""
         with self._lock:
             yield
 
     def change_sessions(self, **values: Any) -> None:
-        """Set these of the sessions' settings."""
+        """Set these values of the session settings."""
         with self._lock:
             self.change(sessions=self["sessions"].changed(self.role, **values))
 
     @property
     def trust(self) -> TrustStore:
-        """Whom the context trusts."""
+        """The certificates that the context trusts."""
         store: TrustStore = self["trust"]
         return store
 

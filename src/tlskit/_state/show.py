@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def words(value: bytes) -> str:
-    """A list in OpenSSL's words."""
+    """Return a list in OpenSSL's notation."""
     return value.decode()
 
 
 def _flags(value: Any) -> str:
-    """The names of the bits that are set, in the order of the alphabet; then the rest."""
+    """Return the names of the bits that are set, in alphabetical order; then the rest."""
     named = sorted(str(member.name) for member in type(value) if member & value and member.name)
     rest = int(value)
     for member in type(value):
@@ -30,37 +30,37 @@ def _flags(value: Any) -> str:
 
 
 def options(value: int) -> str:
-    """The SSL_OP_ bits."""
+    """Return the SSL_OP_ bits."""
     return _flags(Options(value))
 
 
 def staples(value: tuple[tuple[bytes, int, bytes], ...]) -> str:
-    """OCSP responses by the certificates that they are about."""
+    """Return OCSP responses by the certificates that they are for."""
     return ", ".join(f"for SHA-256 {digest.hex()}" for digest, _, _ in value) or "none"
 
 
 def names(value: tuple[str, ...]) -> str:
-    """Names, one behind the other."""
+    """Return names, separated by spaces."""
     return " ".join(value) or "none"
 
 
 def pins(value: tuple[bytes, ...]) -> str:
-    """Digests of keys and certificates; they are public."""
+    """Return digests of keys and certificates; they are public."""
     return " ".join(one.hex() for one in value) or "none"
 
 
 def verify_accepts(value: tuple[int, ...]) -> str:
-    """Errors by OpenSSL's names."""
+    """Return errors by OpenSSL's names."""
     return " ".join(map(error_name, value)) or "none"
 
 
 def verify_flags(value: int) -> str:
-    """The X509_V_FLAG_ bits."""
+    """Return the X509_V_FLAG_ bits."""
     return _flags(VerifyFlags(value))
 
 
 def alpn(value: bytes) -> str:
-    """Application protocols, the preferred first."""
+    """Return application protocols, in order of preference."""
     names, at = [], 0
     while at < len(value):
         names.append(value[at + 1 : at + 1 + value[at]].decode("ascii", "backslashreplace"))
@@ -69,17 +69,17 @@ def alpn(value: bytes) -> str:
 
 
 def digest(value: bytes) -> str:
-    """Show something long that is not secret."""
+    """Return the digest of something long that is not secret."""
     return f"SHA-256 {sha256(value).hexdigest()}"
 
 
 def secret(value: bytes) -> str:
-    """That there is one, and no more."""
+    """Say that there is a secret, and nothing else."""
     return "set"
 
 
 def trust(store: TrustStore) -> str:
-    """How many certificates, and which."""
+    """Return the number of certificates, and a digest."""
     count = store.count()
     parts = [f"{count['x509']} certificates ({count['x509_ca']} authorities), {count['crl']} CRLs"]
     parts.append(f"content {store.identity.hex()}")
@@ -88,7 +88,9 @@ def trust(store: TrustStore) -> str:
 
 
 def credentials(value: Iterable[Credential]) -> str:
-    """Each certificate of one's own by the kind of its key and its SHA-256 fingerprint."""
+    """Return each of the context's certificates by the type of its key and its SHA-256
+    fingerprint.
+    """
     shown = []
     for one in value:
         chain = one.certificates()
@@ -98,28 +100,28 @@ def credentials(value: Iterable[Credential]) -> str:
 
 
 def keylog(value: Any) -> str:
-    """Show its path: anyone who can read that file can read the connections."""
+    """Return the path: anyone who can read that file can decrypt the connections."""
     return str(value.given)
 
 
 def keyring(value: Any) -> str:
-    """What sort of keys, and how long they are good for."""
+    """Return the kind of keys, and their lifetimes."""
     return repr(value)
 
 
 def call(value: Any) -> str:
-    """A callback by its name: an address would differ in each process."""
+    """Return a callback's name: an address would differ in each process."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
     return f"{module}.{name}" if module and name else type(value).__qualname__
 
 
 def psk(value: Any) -> str:
-    """A callback that comes with more than itself."""
+    """Return the name of a callback that is stored with other values."""
     return call(value.callback)
 
 
 def sessions(value: SessionSettings) -> str:
-    """All settings of `ctx.sessions`, by their names."""
+    """Return all settings of `ctx.sessions`, by their names."""
     shown: dict[str, object] = {
         "mode": _flags(SessionCacheMode(value.effective_mode)), "size": value.size,
         "timeout": "OpenSSL's" if value.timeout is None else value.timeout,

@@ -1,8 +1,8 @@
-"""State: a context's settings, built into an SSL_CTX once, and what follows from them.
+"""A context's settings, built into an SSL_CTX once, and what follows from them.
 
 Until a connection has used it, a state may be changed in place, by one thread at a time; its
-SSL_CTX is not made before somebody needs it. From then on nothing of it changes, and a connection
-asks it what it would else have to ask a context, or work out, each time.
+SSL_CTX is not made before it is needed. From then on nothing in it changes, and connections read
+from it what they would otherwise have to ask a context, or compute, each time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .sessions import SessionSettings
 
 
-#: Callbacks whose exceptions may come out of any operation.
+#: Callbacks whose exceptions any operation may raise.
 LOOKS_ON = ("message_callback", "keylog_callback", "state_callback", "alert_callback")
 
 
@@ -35,30 +35,29 @@ class State:
         role: "any", "client" or "server".
         settings: by the names of the table.
         caches: where sessions are kept beyond their connection.
-        before: the state that this one follows; its sessions go along.
+        before: the state that this one follows; its sessions are carried over.
 
     Attributes:
-        settings: what was set.
-        used: whether connections have it. The attributes below are there from then on.
+        settings: the values that were set.
+        used: whether connections use it. The attributes below exist from then on.
         core: the SSL_CTX.
-        policy: 32 bytes that stand for all that verification depends on: sessions are resumed only
-            under the policy that they were made under.
-        id_context: the session id context of its servers. It stands for the policy too where they
+        policy: 32 bytes that stand for everything that verification depends on: sessions are
+            resumed only under the policy that they were made under.
+        id_context: the session id context of its servers. It also stands for the policy if they
             verify their clients or ask them for keys.
         verifies: whether peers are verified.
-        checks_hostname: whether a server's certificate has to carry its name.
-        compares_name: ... and that name is the one that the connection asks for.
+        checks_hostname: whether a server's certificate must match its name.
+        compares_name: ... and that name is the one that the connection requests.
         by_key: whether a pre-shared key may authenticate its connections.
-        requires_staple: whether a server has to staple an OCSP response to its certificate.
+        requires_staple: whether a server must staple an OCSP response to its certificate.
         shows_certificate: whether it has a certificate of its own.
-        client_cache, server_cache: what its connections resume from by themselves.
-        awaited: the names of the callbacks that are coroutine functions: of its clients, of its
-            servers.
-        searched: whom it trusts, if directories are searched for them; else None.
-        softens: whether a connection may go on although its peer did not pass.
-        watches_sessions: whether somebody is to be told of new sessions, or of removed ones.
+        client_cache, server_cache: what its connections resume from automatically.
+        awaited: the names of the callbacks that are coroutine functions, for clients and servers.
+        searched: the trust store, if it searches directories; otherwise None.
+        softens: whether a connection may continue although its peer failed verification.
+        watches_sessions: whether new or removed sessions must be reported.
         keeps_sessions: whether its connections look sessions up or keep them, beyond what OpenSSL
-            does by itself.
+            does itself.
     """
 
     __slots__ = (
@@ -97,11 +96,11 @@ class State:
 
     @property
     def is_built(self) -> bool:
-        """Whether there is an SSL_CTX yet."""
+        """Whether the SSL_CTX exists yet."""
         return self._core is not None
 
     def build(self) -> Context:
-        """The SSL_CTX, made now if it is not there yet."""
+        """Return the SSL_CTX, and make it if necessary."""
         if self._core is None:
             core = Context(self.role, None if self._before is None else self._before._core)
             for row in ROWS:
@@ -112,12 +111,12 @@ class State:
         return self._core
 
     def next(self) -> State:
-        """Another state with the same settings, for a change."""
+        """Return another state with the same settings, for a change."""
         before = self if self.is_built else self._before
         return State(self.role, self.settings, self.caches, before)
 
     def apply(self, name: str, value: Any) -> None:
-        """Set something in place. It is in force then, or it raises and nothing has changed."""
+        """Set something in place. On return it is in force; on an exception nothing has changed."""
         row, settings = TABLE[name], dict(self.settings)
         self.busy = True
         try:
@@ -137,14 +136,12 @@ class State:
             self.busy = False
 
     def undo(self) -> None:
-        """A state that should have followed was given up: what it has done to the session cache,
-        which they share, is taken back.
-        """
+        """Undo an abandoned next state's changes to the session cache, which both states share."""
         if self._core is not None:
             self.settings["sessions"].apply_to_cache(self._core)
 
     def prepare(self) -> None:
-        """Work out what connections need to know. Nothing changes afterwards."""
+        """Compute what connections need to know. Nothing changes afterwards."""
         settings, core = self.settings, self.build()
         self.core: Context = core
         self.sessions = settings["sessions"]

@@ -1,8 +1,8 @@
-"""The table of settings: one row for each, in the order in which they are put into an SSL_CTX.
+"""The table of settings: one row for each, in the order in which they are applied to an SSL_CTX.
 
-A row says what a setting is called, what it is in a new context, how it is put into an SSL_CTX,
-whether sessions made under one value may be resumed under another, and how `describe` shows it. A
-new setting is one more row, and a property or a method where a user finds it.
+A row contains a setting's name, its default, how it is applied to an SSL_CTX, whether sessions made
+under one value may be resumed under another, and how `describe` shows it. A new setting needs one
+more row, and a property or a method for users.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import show
 from .awaiting import is_coroutine_function
 from .sessions import SessionSettings
 
-#: What a client may ask for (RFC 6066, 4), in bytes; 0: nothing.
+#: The record sizes that a client may request (RFC 6066, 4), in bytes; 0 for none.
 FRAGMENTS = {0: 0, 512: 1, 1024: 2, 2048: 3, 4096: 4}
 
 Apply = Callable[[Context, Any, bool], object]
@@ -26,16 +26,17 @@ class Row(NamedTuple):
     """A setting.
 
     Attributes:
-        name: by which `Settings` knows it.
-        default: its value in a new context; None: it is left as OpenSSL has it.
-        apply: puts a value into an SSL_CTX, or raises and changes nothing; called as
-            `apply(context, value, again)`, where `again` says that OpenSSL has taken the value
-            before, for another state. None: OpenSSL knows nothing of it.
-        judged: whether OpenSSL has to say if a value is good. All others it takes.
-        read: what OpenSSL has made of a value; None: it has taken it as it is.
-        policy: what of the value belongs to the policy under which sessions are made, as plain
-            values that mean the same in every process; None: nothing, or `Context.policy` has it.
-        show: the value as text for `describe`; None: it is not shown.
+        name: its name in `Settings`.
+        default: its value in a new context; None leaves OpenSSL's default.
+        apply: applies a value to an SSL_CTX, or raises and changes nothing; called as
+            `apply(context, value, again)`, where `again` says that OpenSSL has accepted the value
+            before, for another state. None if OpenSSL does not know the setting.
+        judged: whether OpenSSL has to check a value. It accepts any value of other settings.
+        read: returns what OpenSSL has made of a value; None if it is kept unchanged.
+        policy: returns the value's part in the policy under which sessions are made, as plain
+            values that mean the same in every process; None if it has none, or `Context.policy` has
+            it.
+        show: returns the value as text for `describe`; None if it is not shown.
     """
 
     name: str
@@ -53,7 +54,7 @@ def _set(attribute: str) -> Apply:
 
 def _tuned(name: str) -> Row:
     """A number of the record layer or of messages; unless it is set, OpenSSL's configuration may
-    have a word in it.
+    determine it.
     """
     return Row(name, None, lambda c, v, again: c.tune(name, v), show=str)
 
@@ -63,14 +64,14 @@ def _fragment_code(core: Context, value: Any, again: bool) -> None:
 
 
 def _credentials(core: Context, value: Any, again: bool) -> None:
-    """All of them in a new SSL_CTX; else only the one that has come."""
+    """Apply all credentials to a new SSL_CTX, or only the newest one to an existing SSL_CTX."""
     for credential in value if again else value[-1:]:
         core.use(credential, accepted=again)
 
 
 def _identities(value: Any, role: str) -> object:
-    """A server's identity is the names in its certificate, even after a renewal; a client's is also
-    its issuer and its subject.
+    """Return what identifies this side: for a server the names in its certificate, which a renewal
+    keeps; for a client also its issuer and its subject.
     """
     if role == "server":
         return tuple(sorted((one.kind, one.names) for one in value))
@@ -91,7 +92,9 @@ def _wanted(switch: str) -> Apply:
 
 
 def _sni(core: Context, value: Any, again: bool) -> None:
-    """Only in a pause can a coroutine be waited for, and libssl does not pause at the name."""
+    """Handle the server name: a coroutine can only be awaited in a pause, and libssl has none
+    there.
+    """
     core.want_servername(value is not None)
     core.want_name_ahead(is_coroutine_function(value))
 
@@ -230,7 +233,7 @@ ROWS: tuple[Row, ...] = (
     Row("sessions", SessionSettings(), lambda c, v, again: v.apply(c), show=show.sessions),
 )  # fmt: skip
 
-#: What OpenSSL changes along with a setting: the words for ciphers may hold a security level.
+#: Settings that OpenSSL changes along with another: a cipher string may contain a security level.
 MOVES = {"ciphers": ("security_level",)}
 
 TABLE = {row.name: row for row in ROWS}

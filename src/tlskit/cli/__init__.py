@@ -1,9 +1,9 @@
 """The command line: `tlskit demo`, `tlskit connect HOST[:PORT]`, `tlskit doctor HOST[:PORT]`,
 `tlskit sessions list|show|purge STORE` and `tlskit info`.
 
-Exit status: 0 when all went well; 1 when something failed, with a sentence on the standard error; 2
-when the command line itself was wrong, or something is not installed. A server that does not resume
-is an answer, not a failure.
+Exit status: 0 on success; 1 if something failed, with a sentence on standard error; 2 if the
+command line itself was wrong, or something is not installed. A server that does not resume counts
+as success.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        arguments: what stands after the program's name; `sys.argv` by default.
+        arguments: the arguments after the program's name; `sys.argv` by default.
 
     Returns:
         The exit status.
 
     Raises:
-        SystemExit: argparse had the last word: a usage error, `--help`, `--version`.
+        SystemExit: argparse ended the program: a usage error, `--help`, `--version`.
     """
     asked = _parser().parse_args(arguments)
     try:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
-        return 130  # what a shell says of a process that SIGINT has ended
+        return 130  # what a shell reports for a process that SIGINT ended
     except BrokenPipeError:
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
@@ -291,7 +291,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _place(parser: argparse.ArgumentParser) -> None:
-    """What `connect` and `doctor` have in common."""
+    """Add the arguments that `connect` and `doctor` share."""
     parser.add_argument(
         "server",
         type=_server,

@@ -1,5 +1,5 @@
-"""A layout on a terminal, by rich. Nothing else imports this module, so that rich may be
-missing.
+"""Write a layout to a terminal with rich. Nothing else imports this module, so that rich is
+optional.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ROOMY = 100  # columns
 
 
 def write_rich(blocks: Iterable[Block], out: TextIO) -> None:
-    """Write a layout, as wide as the terminal is."""
+    """Write a layout as wide as the terminal."""
     console = Console(file=out, highlight=False)
     for number, block in enumerate(blocks):
         if number:

@@ -1,7 +1,8 @@
-"""The parts of a layout: paragraphs, facts, tables and a verdict, and how each looks as plain text.
+"""The parts of a layout (paragraphs, facts, tables and a verdict), and how each looks as plain
+text.
 
-What a server says (names in certificates, for one) is shown without the characters that could steer
-a terminal.
+Text from a server, such as names in certificates, is shown without the characters that could
+control a terminal.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ class Table:
 
     Attributes:
         right: the columns of numbers.
-        loose: the column that may take several lines where the others leave too little room.
-        faint: the columns that are there only to explain.
-        good: the rows that are to stand out.
+        loose: the column that may be wrapped if the others leave too little room.
+        faint: the columns that only explain.
+        good: the rows to highlight.
         note: a remark below the table.
     """
 
@@ -47,10 +48,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Bars:
-    """A bar chart: a name, a number, and how the number is written, for each bar.
+    """A bar chart: a name, a number, and the formatted number, for each bar.
 
     Attributes:
-        good: the bars that are to stand out.
+        good: the bars to highlight.
     """
 
     title: str
@@ -60,7 +61,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The last sentence: what it all came to."""
+    """The last sentence, with the overall result."""
 
     text: str
     good: bool
@@ -72,12 +73,12 @@ BAR = 48  # columns of the longest bar
 
 
 def printable(text: str) -> str:
-    """`text` with escapes in place of what is not to be printed: control characters, above all."""
+    """Return `text` with unprintable characters escaped, control characters above all."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def plain(block: Block) -> str:
-    """A block as plain text."""
+    """Format a block as plain text."""
     if isinstance(block, Table):
         return _plain_table(block)
     if isinstance(block, Bars):
@@ -104,7 +105,7 @@ def _plain_table(table: Table) -> str:
 
 
 def bar_size(bars: Bars, number: float) -> int:
-    """How many columns a bar takes."""
+    """Return the width of a bar in columns."""
     longest = max(value for _, value, _ in bars.bars)
     return max(1, round(BAR * number / longest)) if longest > 0 else 0
 

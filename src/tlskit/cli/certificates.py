@@ -1,4 +1,4 @@
-"""A server's certificates as the command line shows them: in words, and as JSON."""
+"""A server's certificates as the command line shows them: as text, and as JSON."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _SHORT = {
 
 
 def distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
-    """A subject or an issuer in one line; "-" for an empty one."""
+    """Return a subject or an issuer on one line; "-" for an empty one."""
     parts = [f"{_SHORT.get(kind, kind)}={value}" for rdn in name for kind, value in rdn]
     return ", ".join(parts) or "-"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A certificate, described.
+    """A certificate and its description.
 
     Attributes:
         der: the certificate itself.
-        fields: as `getpeercert` shows them.
-        key: its key's type with its size or group.
-        bits: the key's size.
+        fields: in the format of `getpeercert`.
+        key: the type of its key, with its size or group.
+        bits: the size of the key.
         signature: the algorithm that it is signed with.
         authority: whether it may sign others.
     """
@@ -44,7 +44,7 @@ class Shown:
 
     @property
     def subject(self) -> str:
-        """Its subject, or the first of its names where that is empty."""
+        """Its subject, or, if that is empty, the first of its names."""
         names = self.names
         return (
             distinguished(self.fields.get("subject", ()))
@@ -62,7 +62,7 @@ class Shown:
 
     @property
     def names(self) -> list[str]:
-        """The host names and addresses that it is for."""
+        """Return the host names and addresses that it is valid for."""
         found = self.fields.get("subjectAltName", ())
         return [str(value) for kind, value in found if kind in ("DNS", "IP Address")]
 
@@ -71,7 +71,7 @@ class Shown:
         return self.fields.get("subject") == self.fields.get("issuer")
 
     def issued(self, other: Shown) -> bool:
-        """Whether the other one names this as its issuer."""
+        """Return whether the other certificate names this one as its issuer."""
         return bool(other.fields.get("issuer") == self.fields.get("subject"))
 
     @property
@@ -99,7 +99,7 @@ class Shown:
 
 
 def shown(ders: Sequence[bytes]) -> list[Shown]:
-    """These certificates, described, in their order."""
+    """Describe these certificates, in their order."""
     return [_shown(Certificate.from_der(der)) for der in ders]
 
 

@@ -1,4 +1,4 @@
-"""How `tlskit doctor` looks: as a layout (see blocks.py), and as JSON."""
+"""The output of `tlskit doctor`: as a layout (see blocks.py), and as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = {"ok": "ok", "note": "note", "warning": "WARNING", "problem": "PROBLEM"
 
 
 def layout(checkup: doctor.Checkup) -> Iterator[Block]:
-    """What `tlskit doctor` shows."""
+    """Return the layout of `tlskit doctor`."""
     order = checkup.order
     yield Paragraph(versions())
     yield Paragraph(f"{order.where}, as {order.name}")
@@ -48,7 +48,7 @@ def _chain(title: str, chain: list[Shown]) -> Table:
 
 
 def as_json(checkup: doctor.Checkup) -> dict[str, Any]:
-    """What `tlskit doctor --json` writes."""
+    """Return the output of `tlskit doctor --json`."""
     order = checkup.order
     return {
         **json_versions(),

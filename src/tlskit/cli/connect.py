@@ -1,4 +1,4 @@
-"""`tlskit connect`: what a TLS server negotiates, and whether it resumes."""
+"""`tlskit connect`: show what a TLS server negotiates, and whether it resumes."""
 
 from __future__ import annotations
 
@@ -32,27 +32,25 @@ HTTPS_PORTS = (443, 8443)
 
 _TICKETS_WITHIN = 1.0  # seconds
 _STORE_WITHIN = 1.0  # seconds
-_SIBLINGS_WITHIN = (
-    0.1  # seconds that a second ticket may come after the first: many servers send two
-)
+_SIBLINGS_WITHIN = 0.1  # seconds to wait for a second ticket after the first: many servers send two
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the user asked for.
+    """The user's arguments.
 
     Attributes:
         host, port: the server.
-        server_name: the name to send and to verify; None: the host.
-        cafile: whom to trust; None: the machine's authorities.
+        server_name: the name to send and to verify; None for the host.
+        cafile: the trusted authorities; None for the operating system's.
         insecure: verify nothing.
         alpn: the application protocols to offer.
-        lowest, highest: the protocol versions; None: tlskit's own.
+        lowest, highest: the protocol versions; None for tlskit's defaults.
         timeout: for each TCP connection and each handshake, in seconds.
-        store: where to take sessions from, and to keep those that come; None: in no place.
-        secret_file: where the store's secret is.
-        starttls: the protocol in which TLS begins on request; None: it begins at once.
-        groups, ciphers: what to offer, as OpenSSL writes it; None: the defaults.
+        store: the store to take sessions from and keep new ones in, or None.
+        secret_file: the file with the store's secret.
+        starttls: the protocol in which TLS begins on request; None if it begins at once.
+        groups, ciphers: what to offer, in OpenSSL's notation; None for the defaults.
     """
 
     host: str
@@ -83,16 +81,16 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was seen.
+    """The results.
 
     Attributes:
-        order: what was asked for.
+        order: the user's arguments.
         visits: the connections, one or two.
-        certificate: the server's, as `getpeercert` shows it, verified or not.
+        certificate: the server's, in the format of `getpeercert`, verified or not.
         statistics: the counters of the context that both connections were made from.
         chain: the server's certificates, as it sent them.
-        signature: the algorithm that the server signed its handshake with; None: not known.
-        failed: why there is no second connection; None when there is.
+        signature: the algorithm that the server signed its handshake with; None if unknown.
+        failed: why there is no second connection; None if there is one.
     """
 
     order: Order
@@ -109,7 +107,7 @@ class Outcome:
 
     @property
     def reason(self) -> str | None:
-        """Why the second connection did not resume; None when it did, or was not made."""
+        """Why the second connection did not resume; None if it did, or was not made."""
         if self.resumed or len(self.visits) < 2:
             return None
         first, second = self.visits
@@ -128,7 +126,7 @@ def run(order: Order) -> Outcome:
     """Connect, describe, reconnect.
 
     Raises:
-        Failure: the first connection failed. Where only the second did, the outcome says so.
+        Failure: the first connection failed. If only the second did, the outcome says so.
     """
     context = _context(order)
     if order.store is None:
@@ -144,8 +142,8 @@ def _visits(order: Order, context: SSLContext) -> Outcome:
     first = _visit(order, context, (order.host, order.port), None)
     visits, failed = [first.visit], None
     try:
-        # The same machine: another one behind the same name need not know the session. Where there
-        # is a store, it has it.
+        # Connect to the same machine: another one behind the same name need not know the session.
+        # With a store, it does.
         by_hand = first.session if order.store is None else None
         visits.append(_visit(order, context, (first.visit.address, order.port), by_hand).visit)
     except Failure as error:
@@ -195,7 +193,7 @@ def _context(order: Order) -> SSLContext:
         context = create_default_context(cafile=order.cafile)
     except OSError as error:
         raise failure.reading(error, "CA file", str(order.cafile)) from error
-    context.options &= ~OP_IGNORE_UNEXPECTED_EOF  # which some distributions set: say what happened
+    context.options &= ~OP_IGNORE_UNEXPECTED_EOF  # set by some distributions; report the EOF here
     if order.insecure:
         context.check_hostname = False
         context.verify_mode = VerifyMode.CERT_NONE
@@ -213,7 +211,7 @@ def _context(order: Order) -> SSLContext:
 
 
 def _offer(context: SSLContext, order: Order) -> None:
-    """Offer these groups and cipher suites alone; those of TLS 1.3 go where they belong."""
+    """Offer only these groups and cipher suites; those of TLS 1.3 are set separately."""
     try:
         if order.groups is not None:
             context.set_groups(order.groups.replace(",", ":"))
@@ -247,7 +245,7 @@ def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion |
         with warnings.catch_warnings():
             warnings.simplefilter(
                 "ignore", DeprecationWarning
-            )  # the user has asked for the old version by its name
+            )  # the user has requested the old version by name
             if lowest is not None:
                 context.minimum_version = lowest
             if highest is not None:
@@ -257,23 +255,26 @@ def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion |
             f"These protocol versions leave nothing to negotiate: {error}.", status=failure.MISUSED
         ) from error
     if lowest is not None and lowest < TLSVersion.TLSv1_2:
-        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 3 has TLS 1.0 and 1.1 at this level only
+        context.set_ciphers("ALL:@SECLEVEL=0")  # OpenSSL 3 has TLS 1.0 and 1.1 only at this level
 
 
 def _conversation(order: Order) -> Callable[[SSLSocket, list[SSLSession]], None]:
-    """How to make the tickets come: ask for something where that is harmless, and wait a moment."""
+    """Return a function that makes tickets arrive: it sends a harmless request, and waits a
+    moment.
+    """
 
     def converse(connection: SSLSocket, fresh: list[SSLSession]) -> None:
         if fresh or connection.version() != "TLSv1.3":
-            return  # up to TLS 1.2, what comes has come with the handshake
+            return  # up to TLS 1.2, sessions arrive with the handshake
         alpn = connection.selected_alpn_protocol()
         try:
             if alpn == "http/1.1" or (alpn is None and order.port in HTTPS_PORTS):
                 connection.sendall(_head_request(connection.server_hostname or "", order.port))
             _await_session(connection, fresh)
         except OSError as error:
-            # A TLS 1.3 server may refuse the client only now (it wants a certificate, for one). How
-            # else it ends a connection that has been negotiated is not the matter here.
+            # A TLS 1.3 server may refuse the client only now, for example because it wants a
+            # certificate. Any other way in which it ends a negotiated connection does not matter
+            # here.
             if getattr(error, "alert_received", None) is not None:
                 raise failure.handshaking(error, order.where, order.timeout) from error
 
@@ -290,7 +291,7 @@ def _head_request(name: str, port: int) -> bytes:
 
 
 def _await_session(connection: SSLSocket, fresh: list[SSLSession]) -> None:
-    """Read until the sessions have come, the server has closed, or the time is over."""
+    """Read until the sessions have arrived, the server has closed, or time is up."""
     deadline = monotonic() + _TICKETS_WITHIN
     connection.setblocking(False)
     while (left := deadline - monotonic()) > 0:

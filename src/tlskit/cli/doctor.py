@@ -1,8 +1,8 @@
-"""`tlskit doctor`: what is wrong with a TLS server, or will be, and what to do about it.
+"""`tlskit doctor`: find what is or will be wrong with a TLS server, and what to do about it.
 
-It makes a dozen or two of connections, one after the other: as a strict client, as a lenient one,
-one for each protocol version and for each group, and two in a row for resumption. Nothing but a TLS
-handshake is sent, after a STARTTLS where one is asked for.
+It makes between twelve and thirty connections, one after the other: as a strict client, as a
+lenient one, one for each protocol version and for each group, and two in a row for resumption. It
+sends nothing but TLS handshakes, after a STARTTLS if requested.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ POST_QUANTUM = GROUPS[:1]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        level: "ok"; "note", worth knowing; "warning", to be mended; "problem", clients fail.
-        topic: what it is about, a word or two.
+        level: "ok"; "note", worth knowing; "warning", should be fixed; "problem", clients fail.
+        topic: the subject, in a word or two.
         text: sentences.
     """
 
@@ -46,16 +46,16 @@ class Finding:
 
 @dataclass
 class Checkup:
-    """What was found.
+    """The results of all checks.
 
     Attributes:
-        order: what was asked for.
+        order: the user's arguments.
         findings: in the order in which they were found.
         sent: the chain as the server sent it.
-        proper: the chain as it should be sent; empty where that is not known.
-        versions: the protocol versions that the server speaks.
-        groups: the groups that it agrees on, of those that this OpenSSL has.
-        negotiated: what a client with default settings got: protocol, cipher, group, ALPN.
+        proper: the chain as it should be sent; empty if unknown.
+        versions: the protocol versions that the server supports.
+        groups: the groups that it accepts, of those that this OpenSSL has.
+        negotiated: what a client with default settings negotiated: protocol, cipher, group, ALPN.
     """
 
     order: connect.Order
@@ -118,7 +118,7 @@ def _context(order: connect.Order, *, strict: bool) -> SSLContext:
 
 
 def _anybody() -> SSLContext:
-    """A client that takes what it gets."""
+    """Return a context that accepts anything."""
     context = functions.create_default_context()
     context.check_hostname = False
     context.verify_mode = VerifyMode.CERT_NONE
@@ -166,12 +166,12 @@ def _probe(order: connect.Order, context: SSLContext) -> _Probe:
 
 
 def hint_of(error: OSError) -> str:
-    """What an error says to do, or its own words where it does not."""
+    """Return an error's hint, or its message if it has none."""
     hint: str = getattr(error, "hint", "")
     return hint or f"{failure.spoken(error.strerror or str(error)).capitalize()}."
 
 
-# -- what to look at -----------------------------------------------------------------------------
+# -- the checks ------------------------------------------------------------------------------------
 
 
 def _negotiation(checkup: Checkup, trusting: _Probe, anybody: _Probe) -> None:
@@ -201,7 +201,9 @@ def _chain(checkup: Checkup, trusting: _Probe, anybody: _Probe) -> None:
 
 
 def _proper(sent: list[Shown], trusting: _Probe) -> list[Shown]:
-    """The chain as it should be sent: each certificate's issuer behind it, and no root."""
+    """Return the chain as it should be sent: each certificate followed by its issuer, without the
+    root.
+    """
     if trusting.error is None and trusting.verified:
         chain = certificates.shown(trusting.verified)
     else:
@@ -256,7 +258,7 @@ def _dates(one: Shown) -> tuple[str, str, str] | None:
 
 
 def _strictness(checkup: Checkup, trusting: _Probe) -> None:
-    """What a client refuses that has the defaults of Python 3.13 and later."""
+    """Check what a client with the defaults of Python 3.13 and later refuses."""
     if trusting.error is not None:
         return
     strict = _probe(checkup.order, _context(checkup.order, strict=True))
@@ -298,7 +300,7 @@ def _groups(checkup: Checkup) -> None:
         context = _anybody()
         try:
             context.set_groups(name)
-        except SSLError:  # this OpenSSL does not have it
+        except SSLError:  # this OpenSSL does not support it
             continue
         known.append(name)
         probe = _probe(checkup.order, context)

@@ -1,5 +1,5 @@
-"""What can go wrong on the command line, each in one sentence: no traceback, and an exit status
-that is not 0.
+"""Errors of the command line, each in one sentence: no traceback, and an exit status other
+than 0.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _NOT_TLS = (
 
 
 class Failure(Exception):
-    """Why a command cannot go on.
+    """Why a command cannot continue.
 
     Attributes:
         sentence: for the user.
-        status: what the process exits with.
-        details: what the JSON says beside the sentence.
+        status: the exit status of the process.
+        details: further fields of the JSON output.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Failure(Exception):
 
 
 def connecting(error: OSError, where: str, timeout: float) -> Failure:
-    """The failure of a TCP connection."""
+    """Return the failure of a TCP connection."""
     if isinstance(error, socket.gaierror):
         return Failure(f"Cannot find {where}: {spoken(error.strerror)}.")
     if isinstance(error, TimeoutError):
@@ -50,14 +50,14 @@ def connecting(error: OSError, where: str, timeout: float) -> Failure:
 
 
 def handshaking(error: OSError, where: str, timeout: float) -> Failure:
-    """The failure of a handshake."""
+    """Return the failure of a handshake."""
     failed = _handshaking(error, where, timeout)
     failed.details = details(error)
     return failed
 
 
 def details(error: OSError) -> dict[str, Any]:
-    """What an error knows, for JSON."""
+    """Return an error's attributes for JSON."""
     found = {
         "reason": getattr(error, "reason", None),
         "hint": getattr(error, "hint", "") or None,
@@ -102,20 +102,20 @@ def _handshaking(error: OSError, where: str, timeout: float) -> Failure:
 
 
 def reading(error: OSError, what: str, path: str) -> Failure:
-    """The failure to make use of a file."""
+    """Return the failure to read or use a file."""
     why = (
         f"there is no certificate in it ({error.reason})"
         if isinstance(error, SSLError)
         else spoken(error.strerror or str(error))
     )
     if not isinstance(error, SSLError) and error.filename is None:
-        path = ""  # not plausibly one: it may be a key
+        path = ""  # probably not a path: it may be a key
     return Failure(f"Cannot read the {what}{' ' * bool(path)}{path}: {why}.")
 
 
 def spoken(text: str | None) -> str:
-    """A message as the end of a sentence: without a capital that is only its first, and without a
-    full stop.
+    """Return a message as the end of a sentence: without a full stop, and without a capital letter
+    that only begins it.
     """
     text = (text or "unknown error").rstrip(".")
     return text[:1].lower() + text[1:] if text[1:2].islower() else text

@@ -1,8 +1,8 @@
-"""`tlskit info`: what this tlskit is made of and what it finds on the machine. A bug report begins
-with it.
+"""`tlskit info`: show what this tlskit consists of and what it finds on the machine, for bug
+reports.
 
-Nothing here is secret: of what the environment holds, only the variables that OpenSSL and tlskit
-read are shown, and of those that name a secret, only that they are set.
+Nothing here is secret: of the environment, only the variables that OpenSSL and tlskit read are
+shown, and for those that name a secret, only whether they are set.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _VARIABLES = (
 )
 _PREFIXES = {"built": "built on: ", "platform": "platform: ", "compiler": "compiler: "}
 _SECRET = (places.ENVIRONMENT, places.PASSWORD)
-_STORES = {  # and what each needs beside tlskit: a distribution, and the module it brings
+_STORES = {  # what each needs besides tlskit: a distribution, and its module
     "MemoryStore": None,
     "SQLiteStore": None,
     "RedisStore": "redis",
@@ -47,12 +47,12 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Feature:
-    """What not every OpenSSL has.
+    """A feature that not every OpenSSL has.
 
     Attributes:
         name: as in the build's table.
-        there: whether it was there when tlskit was compiled.
-        since: what has it.
+        there: whether it was available when tlskit was compiled.
+        since: the versions that have it.
     """
 
     name: str
@@ -62,13 +62,13 @@ class Feature:
 
 @dataclass(frozen=True)
 class Place:
-    """Where authorities are looked for.
+    """A place that is searched for authorities.
 
     Attributes:
         whose: the variable, or the kind of place.
         path: one path, or several of a variable.
         found: what is there, in a few words.
-        used: whether a default context trusts what is there.
+        used: whether a default context trusts it.
     """
 
     whose: str
@@ -79,7 +79,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Info:
-    """All that `tlskit info` says."""
+    """The output of `tlskit info`."""
 
     python: dict[str, str]
     openssl: dict[str, str]
@@ -93,7 +93,7 @@ class Info:
 
 
 def gather() -> Info:
-    """Look at all of it. Reads the authorities, and writes nothing."""
+    """Collect everything. It reads the authorities, and writes nothing."""
     return Info(
         python=_python(),
         openssl=_openssl(),
@@ -121,7 +121,7 @@ def _python() -> dict[str, str]:
 
 
 def _openssl() -> dict[str, str]:
-    """What OpenSSL says, and whether it is inside tlskit or a library of the machine's."""
+    """Return what OpenSSL reports, and whether it is part of tlskit or a library of the machine."""
     said = library.about()
     linked = "static, inside tlskit" if library.is_inside() else "shared, the machine's"
     read = said.pop("configuration", "")
@@ -147,7 +147,7 @@ def _places() -> list[Place]:
 
 
 def _found(paths: str) -> str:
-    """What is at a path, or at several of a variable."""
+    """Describe what is at a path, or at several of a variable."""
     parts = []
     for path in paths.split(os.pathsep):
         if os.path.isfile(path):
@@ -185,11 +185,11 @@ def _missing(needs: tuple[str, ...]) -> str:
     return f"lacks {', '.join(lacking)}" if lacking else "installed"
 
 
-# -- how it looks ----------------------------------------------------------------------------------
+# -- output ----------------------------------------------------------------------------------------
 
 
 def layout(info: Info) -> Iterator[Block]:
-    """What `tlskit info` shows."""
+    """Return the layout of `tlskit info`."""
     yield Paragraph(report.versions())
     yield Facts(list(info.python.items()))
     yield Facts([(f"OpenSSL {name}", value) for name, value in info.openssl.items()])
@@ -210,7 +210,7 @@ def _table(title: str, columns: tuple[str, ...], rows: list[Any], note: str = ""
 
 
 def as_json(info: Info) -> dict[str, Any]:
-    """What `tlskit info --json` writes."""
+    """Return the output of `tlskit info --json`."""
     return {
         **report.json_versions(),
         **asdict(info),

@@ -12,13 +12,13 @@ from .blocks import Block, plain
 
 
 def write(blocks: Iterable[Block], out: TextIO) -> None:
-    """Write a layout: with rich where `out` is a terminal and rich is installed, as plain text
-    otherwise.
+    """Write a layout: with rich if `out` is a terminal and rich is installed, otherwise as plain
+    text.
     """
     if isinstance(out, io.TextIOWrapper):
         out.reconfigure(
             errors="backslashreplace"
-        )  # a name in a certificate may have letters that `out` has not
+        )  # a name in a certificate may have letters that `out` cannot encode
     if out.isatty():
         try:
             from ._rich import write_rich
@@ -37,7 +37,7 @@ def write_json(value: dict[str, Any], out: TextIO) -> None:
 
 @contextmanager
 def progress(out: TextIO) -> Iterator[Callable[[str], None]]:
-    """A line on a terminal that says what is being done, and is gone afterwards; nothing elsewhere.
+    """Show a line of progress on a terminal and remove it afterwards; elsewhere, show nothing.
 
     Yields a function that takes a few words.
     """

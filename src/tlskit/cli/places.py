@@ -1,8 +1,8 @@
-"""The store that a user names on the command line, a file or a server's URL, and the secret that it
-is sealed with.
+"""The store that a user names on the command line, a file or a server's URL, and the secret that
+seals it.
 
-The secret is never an argument: arguments show in the list of processes, and stay in the shell's
-history. For the same reason Redis's password need not be in the URL.
+The secret is never an argument, because arguments appear in the list of processes, and stay in the
+shell's history. For the same reason Redis's password need not be in the URL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REDIS = ("redis", "rediss", "unix")
 
 
 class Witness(Seal):
-    """A seal that shows what it cannot open as a value of no bytes, so that a list of a store's
+    """A seal that returns an empty value for what it cannot open, so that a list of a store's
     entries is complete.
     """
 
@@ -41,26 +41,26 @@ class Witness(Seal):
 
 
 def is_memcached(name: str) -> bool:
-    """Whether this names a memcached."""
+    """Return whether this names a memcached server."""
     return name.startswith("memcached://")
 
 
 def shown(name: str) -> str:
-    """A store's name for messages: of a URL, without the password."""
+    """Return a store's name for messages: of a URL, without the password."""
     if "://" not in name:
         return name
     try:
         parts = urlsplit(name)
     except ValueError:
-        return f"{name.partition('://')[0]}://..."  # no URL: who knows where its password ends
+        return f"{name.partition('://')[0]}://..."  # not a URL: it is unclear where a password ends
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def given_secret(file: str | None) -> list[bytes] | None:
-    """The secrets in this file, or else in the environment; None: there are none.
+    """Return the secrets in this file, or otherwise in the environment; None if there are none.
 
     Raises:
-        Failure: the file is not there, or not for this user alone, or holds something else.
+        Failure: the file does not exist, other users can read it, or it contains something else.
     """
     if file is not None:
         if not os.path.exists(file):
@@ -95,22 +95,22 @@ def _checked(found: list[bytes], where: str) -> list[bytes]:
 
 
 def to_use(name: str, secret: list[bytes] | None, *, timeout: float) -> Store:
-    """The store of this name, for connections: a file is made when it is not there."""
+    """Return the store of this name, for connections: a file is created if it does not exist."""
     return _opened(name, secret, PREFIX, timeout)
 
 
 def to_look_into(
     name: str, secret: list[bytes] | None, *, prefix: str, timeout: float, sealed: bool = False
 ) -> SQLiteStore | RedisStore:
-    """The store of this name, as it is: nothing is made, and what does not open is there as a value
-    of no bytes.
+    """Return the store of this name, unchanged: nothing is created, and entries that cannot be
+    opened have an empty value.
 
     Args:
-        name: of a store that can list what it holds.
-        secret: what it is sealed with; None: what lies beside the file.
+        name: of a store that can list its entries.
+        secret: what it is sealed with; None for the secret beside the file.
         prefix: what the keys in Redis begin with.
         timeout: how many seconds to wait for other users of the store.
-        sealed: what is in the entries does not matter: no secret is needed.
+        sealed: the contents of the entries do not matter, so no secret is needed.
     """
     if "://" not in name:
         if not os.path.exists(name):
@@ -161,7 +161,7 @@ def _opened(name: str, secret: list[bytes] | None, prefix: str, timeout: float) 
 
 
 def _with_password(url: str) -> str:
-    """The URL with the password from the environment, where it has none."""
+    """Return the URL with the password from the environment, if it has none."""
     password, parts = os.environ.get(PASSWORD), urlsplit(url)
     if not password or parts.password:
         return url
@@ -186,16 +186,16 @@ def _memcached(name: str, secret: list[bytes], prefix: str, timeout: float) -> M
 
 
 def troubles() -> tuple[type[Exception], ...]:
-    """What a store's other side may raise."""
+    """Return the exceptions that a store's client library may raise."""
     found: list[type[Exception]] = [OSError, ValueError]
     for module, name in (("sqlite3", "Error"), ("redis", "RedisError")):
-        with suppress(ImportError):  # then nobody raises it
+        with suppress(ImportError):  # then nothing raises it
             found.append(getattr(import_module(module), name))
     return tuple(found)
 
 
 def unusable(error: Exception, what: str) -> Failure:
-    """The failure to open a store, to read it or to write to it."""
+    """Return the failure to open a store, to read it or to write to it."""
     why = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(
         error
     ).__name__

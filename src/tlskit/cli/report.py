@@ -1,4 +1,4 @@
-"""How the outcomes of the commands look: as layouts (see blocks.py), and as JSON."""
+"""The output of the commands: as layouts (see blocks.py), and as JSON."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _SHORT = {
 
 
 def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
-    """What `tlskit demo` shows."""
+    """Return the layout of `tlskit demo`."""
     server = outcome.server
     yield Paragraph(versions())
     yield Paragraph(
@@ -93,7 +93,7 @@ def demo_layout(outcome: demo.Outcome) -> Iterator[Block]:
 
 
 def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
-    """What `tlskit connect` shows."""
+    """Return the layout of `tlskit connect`."""
     order, first = outcome.order, outcome.visits[0]
     yield Paragraph(versions())
     address = (
@@ -141,7 +141,7 @@ def connect_layout(outcome: connect.Outcome) -> Iterator[Block]:
 
 
 def demo_json(outcome: demo.Outcome) -> dict[str, Any]:
-    """What `tlskit demo --json` writes."""
+    """Return the output of `tlskit demo --json`."""
     return {
         **json_versions(),
         "server": outcome.server,
@@ -155,7 +155,7 @@ def demo_json(outcome: demo.Outcome) -> dict[str, Any]:
 
 
 def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
-    """What `tlskit connect --json` writes."""
+    """Return the output of `tlskit connect --json`."""
     order = outcome.order
     return {
         **json_versions(),
@@ -175,7 +175,7 @@ def connect_json(outcome: connect.Outcome) -> dict[str, Any]:
 
 
 def failure_json(failure: Failure) -> dict[str, Any]:
-    """What either writes when there is nothing else to tell."""
+    """Return the JSON output of a failed command."""
     return {**json_versions(), **failure.details, "error": failure.sentence}
 
 
@@ -256,11 +256,11 @@ def _distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
     )
 
 
-# -- what is in a store ----------------------------------------------------------------------------
+# -- the contents of a store -----------------------------------------------------------------------
 
 
 def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
-    """What `tlskit sessions list` shows."""
+    """Return the layout of `tlskit sessions list`."""
     if not listing.items:
         yield Paragraph(f"There is nothing in {listing.order.where}.")
         return
@@ -290,7 +290,7 @@ def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
 
 
 def found_layout(listing: sessions.Listing) -> Iterator[Block]:
-    """What `tlskit sessions show` shows."""
+    """Return the layout of `tlskit sessions show`."""
     for item in listing.items:
         pairs = [("key", item.key), ("kind", item.kind), ("kept for", _span(item.seconds_left))]
         pairs += [("readable", "no")] if item.session is None else _described(item.session)
@@ -298,7 +298,7 @@ def found_layout(listing: sessions.Listing) -> Iterator[Block]:
 
 
 def removal_layout(removal: sessions.Removal) -> Iterator[Block]:
-    """What `tlskit sessions purge` shows."""
+    """Return the layout of `tlskit sessions purge`."""
     if removal.removed is None:
         yield Paragraph(
             f"{removal.order.where} drops by itself what has expired: there is nothing to do."
@@ -312,7 +312,9 @@ def removal_layout(removal: sessions.Removal) -> Iterator[Block]:
 
 
 def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
-    """What `list` and `show` write with --json; `whole`: with all that was negotiated."""
+    """Return the output of `list` and `show` with --json; `whole` includes all that was
+    negotiated.
+    """
     return {
         **json_versions(),
         "store": listing.order.where,
@@ -335,7 +337,7 @@ def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
 
 
 def removal_json(removal: sessions.Removal) -> dict[str, Any]:
-    """What `purge` writes with --json."""
+    """Return the output of `purge` with --json."""
     return {
         **json_versions(),
         "store": removal.order.where,
@@ -395,7 +397,7 @@ def _told(info: SessionInfo) -> dict[str, Any]:
 
 
 def _span(seconds: float | None) -> str:
-    """A time, in the largest unit of which there are two, or all but."""
+    """Format a time in the largest unit of which there are at least about two."""
     if seconds is None:
         return _NOTHING
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):

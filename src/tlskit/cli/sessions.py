@@ -1,5 +1,5 @@
-"""`tlskit sessions`: what is in a store, one entry of it, and its removal. No secret of a session
-is shown.
+"""`tlskit sessions`: list a store's entries, show one, and remove them. It never shows a session's
+secrets.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from . import places
 from .failure import MISUSED, Failure
 
 _PATIENCE = 5.0  # seconds
-_PLACE = 64  # hexadecimal digits: what the keys of one peer have in common
+_PLACE = 64  # hexadecimal digits: the common prefix of one peer's keys
 _CLIENT, _SERVER = (
     33,
     32,
-)  # bytes of the keys: a client's say also whether a session may be used more than once
+)  # bytes of the keys: a client's also say whether a session may be used more than once
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Item:
     """One entry of a store.
 
     Attributes:
-        key: that it is kept under, in hexadecimal digits.
-        kind: whose it is: "client" or "server", or "?" for what tlskit has not put there.
-        seconds_left: for how long the store keeps it.
-        session: what is in it; None: it cannot be read.
+        key: its key, in hexadecimal digits.
+        kind: "client" or "server", or "?" for entries that are not tlskit's.
+        seconds_left: how long the store still keeps it.
+        session: its session, or None if it cannot be read.
     """
 
     key: str
@@ -40,17 +40,18 @@ class Item:
 
     @property
     def age(self) -> float | None:
-        """For how many seconds the session has been there."""
+        """The session's age in seconds."""
         return None if self.session is None else max(0.0, now() - self.session.time)
 
 
 @dataclass(frozen=True)
 class Order:
-    """Which store.
+    """The store to use.
 
     Attributes:
         store: a path, or a URL.
-        secret_file: where the secret is; None: beside the store, or in the environment.
+        secret_file: the file with the secret; None for the one beside the store, or the
+            environment.
         prefix: what the keys in Redis begin with.
     """
 
@@ -65,7 +66,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Listing:
-    """What `list` and `show` have found, in the order to show it in."""
+    """The entries that `list` and `show` have found, in the order to show them in."""
 
     order: Order
     items: list[Item]
@@ -76,7 +77,7 @@ class Listing:
 
     @property
     def failed(self) -> Failure | None:
-        """A sentence when there are entries and none can be read."""
+        """The failure, if there are entries and none can be read."""
         if not self.items or self.unreadable < len(self.items):
             return None
         many = f"None of the {len(self.items)} entries" if len(self.items) > 1 else "The one entry"
@@ -86,11 +87,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Removal:
-    """What `purge` has done.
+    """The result of `purge`.
 
     Attributes:
-        removed: how many entries; None: the store does that by itself.
-        everything: whether also those that have not expired were to go.
+        removed: the number of entries; None if the store removes them by itself.
+        everything: whether entries that have not expired were also to be removed.
     """
 
     order: Order
@@ -99,10 +100,10 @@ class Removal:
 
 
 def listing(order: Order) -> Listing:
-    """List what there is.
+    """List the entries.
 
     Raises:
-        Failure: there is no such store, or it does not answer, or it cannot list what it holds.
+        Failure: there is no such store, it does not answer, or it cannot list its entries.
     """
     with _looking(order) as store:
         items = list(_items(store))
@@ -110,14 +111,14 @@ def listing(order: Order) -> Listing:
 
 
 def found(order: Order, beginning: str) -> Listing:
-    """Find what there is under the one key that begins like this.
+    """Find the entries under the one key that begins like this.
 
     Raises:
-        Failure: as `listing` does; or there is no such key, or more than one.
+        Failure: as for `listing`; or there is no such key, or more than one.
     """
     with _looking(order) as store:
         items = [item for item in _items(store) if item.key.startswith(beginning.lower())]
-    # A client's tickets lie under two keys, which differ in their last byte.
+    # A client's tickets are stored under two keys, which differ in their last byte.
     keys = {item.key[:_PLACE] if item.kind == "client" else item.key for item in items}
     if not keys:
         raise Failure(f"No key in {order.where} begins with {beginning}.")
@@ -129,15 +130,15 @@ def found(order: Order, beginning: str) -> Listing:
 
 
 def purged(order: Order, *, everything: bool, sure: bool) -> Removal:
-    """Drop what has expired, or everything.
+    """Remove expired entries, or all of them.
 
     Args:
         order: the store; its secret does not matter.
-        everything: drop also what has not expired.
-        sure: do not ask first.
+        everything: also remove entries that have not expired.
+        sure: do not ask for confirmation.
 
     Raises:
-        Failure: as `listing` does; or nobody can be asked.
+        Failure: as for `listing`; or there is no terminal to ask on.
     """
     with _looking(order, sealed=True) as store:
         if not everything:
@@ -178,7 +179,7 @@ def _items(store: SQLiteStore | RedisStore) -> Iterator[Item]:
 
 
 def _place(item: Item) -> tuple[object, ...]:
-    """What entries are sorted by: those of one name together, the newest first, what cannot be read
+    """Return an entry's sort key: entries of one name together, newest first, unreadable ones
     last.
     """
     hostname = "" if item.session is None else item.session.hostname or ""

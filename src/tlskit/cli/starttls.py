@@ -1,7 +1,7 @@
-"""The plain-text beginning of protocols in which TLS starts on request (STARTTLS).
+"""The plaintext beginning of protocols in which TLS starts on request (STARTTLS).
 
-Each function here talks until the next byte in either direction is TLS. What a server says is read
-byte by byte to its end and not further: the bytes behind it belong to TLS.
+Each function here talks until the next byte in either direction is TLS. A server's reply is read
+byte by byte to its end and not beyond: the bytes after it belong to TLS.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from html import escape
 
 from .failure import Failure, spoken
 
-_LONGEST = 65536  # bytes that a server may say before it begins
+_LONGEST = 65536  # bytes that a server may send before TLS begins
 
 
 class Unwilling(Exception):
-    """The server does not begin TLS; the text says what it answered instead."""
+    """The server does not begin TLS; the text contains its reply."""
 
 
 def begin(sock: socket.socket, protocol: str, host: str) -> None:
@@ -26,10 +26,10 @@ def begin(sock: socket.socket, protocol: str, host: str) -> None:
     Args:
         sock: connected, with a timeout.
         protocol: one of PROTOCOLS.
-        host: the server's name, which XMPP has to say.
+        host: the server's name, which XMPP requires.
 
     Raises:
-        Unwilling: the server refused, or speaks another protocol.
+        Unwilling: the server refused, or uses another protocol.
         OSError: the connection failed.
     """
     PROTOCOLS[protocol](sock, host)
@@ -43,7 +43,7 @@ def _byte(sock: socket.socket) -> bytes:
 
 
 def _until(sock: socket.socket, end: bytes) -> bytes:
-    """What the server says, up to and with `end`."""
+    """Read up to and including `end`."""
     said = bytearray()
     while not said.endswith(end):
         if len(said) >= _LONGEST:
@@ -63,7 +63,7 @@ def _expect(said: bytes, wanted: bytes, name: str) -> None:
 
 
 def _replies(sock: socket.socket) -> bytes:
-    """An answer of SMTP or FTP: its last line."""
+    """Read a reply of SMTP or FTP, and return its last line."""
     while True:
         line = _until(sock, b"\n")
         if not re.match(rb"\d{3}-", line) and not line.startswith(b" "):
@@ -111,7 +111,7 @@ def _ldap(sock: socket.socket, host: str) -> None:
 
 
 def _ber(sock: socket.socket) -> bytes:
-    """The contents of a SEQUENCE."""
+    """Read a SEQUENCE, and return its contents."""
     if _byte(sock) != b"\x30":
         raise Unwilling("the server does not speak LDAP")
     size = _byte(sock)[0]
@@ -164,10 +164,10 @@ PROTOCOLS: dict[str, Callable[[socket.socket, str], None]] = {
 
 
 def start(sock: socket.socket, protocol: str | None, host: str, where: str, timeout: float) -> None:
-    """Begin TLS by this protocol, or do nothing for None.
+    """Begin TLS with this protocol, or do nothing for None.
 
     Raises:
-        Failure: the server did not; the sentence is for the user.
+        Failure: the server did not begin TLS; the sentence is for the user.
     """
     if protocol is None:
         return

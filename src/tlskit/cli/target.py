@@ -1,11 +1,11 @@
-"""What a user names on the command line to connect to: HOST, HOST:PORT, or a URL."""
+"""A user's argument that names a server: HOST, HOST:PORT, or a URL."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-#: The port of a scheme, and how TLS begins there: None, at once.
+#: The port of a scheme, and how TLS begins there; None if at once.
 SCHEMES: dict[str, tuple[int, str | None]] = {
     "https": (443, None),
     "wss": (443, None),
@@ -30,7 +30,7 @@ SCHEMES: dict[str, tuple[int, str | None]] = {
 
 
 class Target(NamedTuple):
-    """A server, and the protocol in which TLS begins there (None: at once)."""
+    """A server, and the protocol in which TLS begins there (None if at once)."""
 
     host: str
     port: int
@@ -38,10 +38,10 @@ class Target(NamedTuple):
 
 
 def target(text: str) -> Target:
-    """Read what a user wrote.
+    """Parse a user's argument.
 
     Raises:
-        ValueError: it names no server; the message is for the user.
+        ValueError: it does not name a server; the message is for the user.
     """
     if "://" in text:
         return _from_url(text)

@@ -1,7 +1,7 @@
-"""One connection, measured: what the demo, its second process and `tlskit connect` all do.
+"""One measured connection, as the demo, its second process and `tlskit connect` make it.
 
-A visit connects, sets the session if there is one, makes the handshake, and then converses until
-the tickets are in: with TLS 1.3 they come after the handshake, with the first read.
+A visit connects, sets the session if there is one, does the handshake, and then reads until the
+tickets have arrived: with TLS 1.3 they follow the handshake, with the first read.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Visit:
-    """What there is to say about one connection.
+    """The facts about one connection.
 
     Attributes:
-        process: who made it: "first" or "second".
+        process: the process that made it: "first" or "second".
         address, port: the server's, as numbers.
         version, cipher, cipher_bits, group, alpn: what was negotiated; a TLS 1.2 resumption shows
             its session's group.
         resumed: whether the handshake resumed a session.
-        age: how long before that the session was made, in seconds; None: it did not resume.
-        reason: why the handshake was a full one although it was to resume; None otherwise.
+        age: the session's age in seconds; None if it did not resume.
+        reason: why the handshake was a full one although it was to resume; otherwise None.
         milliseconds: how long the handshake took.
         handshake_sent, handshake_received: bytes on the wire until its end.
         sent, received: bytes on the wire of the whole connection.
-        tickets: how many new sessions it brought.
-        ticket_lifetime: for how many seconds the last one can be offered; None: there was none.
+        tickets: how many new sessions arrived.
+        ticket_lifetime: how many seconds the last one can be offered for; None if there was none.
     """
 
     process: str
@@ -87,21 +87,21 @@ def visit(
     process: str = "first",
     starttls: str | None = None,
 ) -> Guest:
-    """Connect, make the handshake, take the tickets, and close.
+    """Connect, do the handshake, receive the tickets, and close.
 
     Args:
-        address: of the server: a name or a number, and a port.
-        context: what to connect with; its `sessions.on_new` is taken.
+        address: the server's: a name or a number, and a port.
+        context: the context to connect with; its `sessions.on_new` is used.
         server_hostname: the name to send and to verify.
-        session: one to resume from.
+        session: the session to resume, if any.
         timeout: for the TCP connection, and again for the handshake, in seconds.
-        converse: called with the socket and the list of sessions that have come, which grows.
+        converse: called with the socket and the growing list of new sessions.
         where: the server as the user names it, for messages.
         process: see `Visit`.
-        starttls: the protocol in which TLS begins on request; None: it begins at once.
+        starttls: the protocol in which TLS begins on request; None if it begins at once.
 
     Raises:
-        Failure: there is no connection, or no handshake.
+        Failure: the connection or the handshake failed.
     """
     fresh: list[SSLSession] = []
     context.sessions.on_new = lambda connection, new: fresh.append(new)
@@ -170,7 +170,7 @@ def visit(
 
 
 def _peer(plain: socket.socket) -> Address:
-    """The server's address, in a form to which `create_connection` connects again."""
+    """Return the server's address, in a form that `create_connection` accepts."""
     host, port, *rest = plain.getpeername()
     if len(rest) == 2 and rest[1]:
         # a link-local address means nothing without its zone
@@ -179,7 +179,7 @@ def _peer(plain: socket.socket) -> Address:
 
 
 def _channel(wrapped: SSLSocket) -> Any:
-    """Reach into the connection: the one place of the command line that does."""
+    """Return the connection's Channel: no other code of the command line reaches into it."""
     return wrapped._channel()
 
 
@@ -188,7 +188,7 @@ def _facts(wrapped: SSLSocket) -> Any:
 
 
 def _certificate(wrapped: SSLSocket) -> dict[str, Any]:
-    """The peer's certificate, also where it was not verified; {} without one."""
+    """Return the peer's certificate, even if it was not verified; {} without one."""
     peer = _channel(wrapped).peer()
     return {} if peer is None else peer.fields()
 
