@@ -1,3 +1,3 @@
-"""The owners: the only place where handles of C objects live. Each C type has one owner class
+"""The owner classes: the only place for handles of C objects. Each C type has one owner class
 here.
 """

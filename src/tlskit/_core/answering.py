@@ -1,8 +1,7 @@
-"""Answering: who answers for a handshake that has paused, and how long the others wait for that.
+"""The thread that answers for a paused handshake, and how long other threads wait for it.
 
-A store may be asked meanwhile, which may take its time. So other threads in the same handshake
-wait with the timeouts of their own calls, and a forked child, which lacks the answering thread,
-starts again.
+Answering may call a store, which can take a while. So other threads in the same handshake wait with
+the timeouts of their own calls, and a forked child, which lacks the answering thread, starts again.
 """
 
 from __future__ import annotations
@@ -27,25 +26,25 @@ class Answering:
         self._process = _forks.process if usable else None
 
     def begin(self, seconds: float) -> bool:
-        """Take the lock, and return whether that was possible in time; -1: wait for ever."""
+        """Acquire the lock, and return whether that was possible in time; -1 waits for ever."""
         return self._lock.acquire(timeout=seconds)
 
     def end(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._lock.release()
 
 
-NOBODY = Answering(usable=False)  #: in place of one, until a handshake pauses: few do
+NOBODY = Answering(usable=False)  #: until a handshake pauses: few do
 
 
 class Pausing(Protocol):
-    """What may pause: `_answering` is NOBODY at first."""
+    """An object that may pause: `_answering` is NOBODY at first."""
 
     _answering: Answering
 
 
 def answering_of(connection: Pausing) -> Answering:
-    """The one of this connection in this process, the same for all threads that ask."""
+    """Return the connection's Answering in this process, the same for all threads."""
     with _lock:
         if connection._answering._process is not _forks.process:
             connection._answering = Answering()

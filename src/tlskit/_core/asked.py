@@ -1,4 +1,4 @@
-"""Asked: what the doors from C (hooks.py, watched.py) call of a connection."""
+"""The methods of a connection that C calls through hooks.py and watched.py."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from typing import Any
 
 
 class Asked:
-    """The answers of a connection that has nobody to ask."""
+    """The answers of a connection without callbacks."""
 
     __slots__ = ()
 
     def on_servername(self, name: str | None) -> object:
-        """Asked in the handshake of a server: None to go on, or the alert to refuse with."""
+        """Called in a server's handshake; returns None to continue, or the alert to refuse with."""
         return None
 
     def on_psk_client(self, hint: str | None) -> object:
-        """Asked in the handshake of a client: a tuple of its identity (or None) and its key."""
+        """Called in a client's handshake; returns a tuple of its identity (or None) and its key."""
         return None, b""
 
     def on_psk_server(self, identity: str | None) -> object:
-        """Asked in the handshake of a server: the key of that identity; b"" refuses."""
+        """Called in a server's handshake; returns the key of that identity, or b"" to refuse."""
         return b""
 
     def on_message(self, *message: Any) -> None:
-        """Shown a protocol message: "read" or "write", version, content type, message type,
+        """Called with a protocol message: "read" or "write", version, content type, message type,
         bytes.
         """
 
     def on_alpn(self, offered: tuple[bytes, ...], name: str | None) -> object:
-        """Asked in the handshake of a server: one of what the client offers, None, or the alert
+        """Called in a server's handshake; returns one of the client's protocols, None, or the alert
         no_application_protocol.
         """
         return None
 
     def on_keylog(self, line: str) -> None:
-        """Shown a line of the key log."""
+        """Called with a line of the key log."""
 
     def on_state(self, event: str, state: str) -> None:
-        """Told of a step of the handshake."""
+        """Called at a step of the handshake."""
 
     def on_alert(self, direction: str, alert: object) -> None:
-        """Told of an alert that was read or written."""
+        """Called with an alert that was read or written."""

@@ -31,21 +31,21 @@ class MemoryBIO:
 
     @property
     def pending(self) -> int:
-        """How many bytes can be read."""
+        """The number of bytes that can be read."""
         return self._state.pending
 
     @property
     def eof(self) -> bool:
-        """True when the end was marked and all has been read."""
+        """Whether the end was marked and all bytes have been read."""
         return bool(lib.tk_mem_eof(self._mem))
 
     @property
     def ended(self) -> bool:
-        """True when the end was marked."""
+        """Whether the end was marked."""
         return bool(self._state.ended)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Take up to `size` bytes out, or all there are when it is negative; b"" when there are
+        """Remove and return up to `size` bytes, or all of them if it is negative; b"" if there are
         none.
         """
         pending: int = self._state.pending
@@ -71,7 +71,7 @@ class MemoryBIO:
         if size < self._state.pending:
             one = Spare(size)
             return one.view[: _read(self._mem, one.pointer, size)]
-        whole = lib.tk_mem_detach(self._mem)  # at once: another thread may read, too
+        whole = lib.tk_mem_detach(self._mem)  # at once: another thread may also be reading
         if whole == ffi.NULL:
             raise MemoryError("no memory for reading a MemoryBIO")
         try:
@@ -80,7 +80,7 @@ class MemoryBIO:
             lib.tk_mem_free(whole)
 
     def write(self, data: Buffer, /) -> int:
-        """Put all of `data` in, and return how many bytes that is.
+        """Append all of `data`, and return the number of bytes.
 
         Raises:
             SSLError: after write_eof().
@@ -108,5 +108,5 @@ class MemoryBIO:
         return f"<{type(self).__name__} with {self.pending} bytes{ended}>"
 
     def write_eof(self) -> None:
-        """Mark the end: `eof` becomes true once all has been read."""
+        """Mark the end: `eof` becomes true once all bytes have been read."""
         lib.tk_mem_write_eof(self._mem)

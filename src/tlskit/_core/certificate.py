@@ -1,4 +1,4 @@
-"""Certificate: the owner of an X509, and the dictionary that getpeercert() gives."""
+"""The owner of an X509, and the dictionary that getpeercert() returns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SHORT = {  # RFC 4514, 3
 
 
 class KeySummary(NamedTuple):
-    """What a certificate's key and signature are, by OpenSSL's names."""
+    """A certificate's key and signature, by OpenSSL's names."""
 
     type: str | None
     group: str | None
@@ -49,7 +49,7 @@ class KeySummary(NamedTuple):
 
 
 _KNOWN_MOST = 64
-_known_fields: dict[bytes, dict[str, Any]] = {}  # of the last certificates, by their DER
+_known_fields: dict[bytes, dict[str, Any]] = {}  # of the most recent certificates, by their DER
 
 _SUMMARY = (lib.TK_KEY_TYPE, lib.TK_KEY_GROUP, lib.TK_KEY_SIGNATURE)
 
@@ -67,13 +67,13 @@ class Certificate:
 
     @classmethod
     def from_der(cls, der: bytes) -> Certificate:
-        """Read a certificate in DER; SSLError when it is none."""
+        """Parse a certificate in DER; raise SSLError if it is not one."""
         fault = ffi.new("tk_fault *")
         return cls._read(lib.tk_x509_from_der(der, len(der), fault), fault)
 
     @classmethod
     def from_pem(cls, pem: bytes | bytearray) -> Certificate:
-        """Read the first certificate in PEM; SSLError when there is none."""
+        """Parse the first certificate in PEM; raise SSLError if there is none."""
         fault = ffi.new("tk_fault *")
         return cls._read(lib.tk_x509_from_pem(ffi.from_buffer(pem), len(pem), fault), fault)
 
@@ -91,33 +91,33 @@ class Certificate:
 
     @property
     def public_key(self) -> bytes:
-        """DER of the public key, as a SubjectPublicKeyInfo. Corresponds to
+        """Return the public key as a SubjectPublicKeyInfo in DER. Corresponds to
         X509_get_X509_PUBKEY(3).
         """
         return next(body for _, body in listed(lambda out: lib.tk_x509_public_key(self._x509, out)))
 
     @property
     def end_point(self) -> bytes | None:
-        """The digest for the channel binding tls-server-end-point; None where RFC 5929, 4.1 leaves
-        it undefined. Corresponds to X509_digest(3).
+        """The digest for the channel binding tls-server-end-point; None if RFC 5929, 4.1 leaves it
+        undefined. Corresponds to X509_digest(3).
         """
         into = ffi.new("char[]", 64)
         return bytes(ffi.buffer(into, lib.tk_x509_end_point(self._x509, into))) or None
 
     @property
     def rfc4514(self) -> str:
-        """Its subject as RFC 4514 writes it. Corresponds to X509_NAME_print_ex(3)."""
+        """Return its subject in the notation of RFC 4514. Corresponds to X509_NAME_print_ex(3)."""
         found = (text for _, text in listed(lambda out: lib.tk_x509_rfc4514(self._x509, out)))
         return next(found, b"").decode("utf-8", "replace")
 
     @property
     def must_staple(self) -> bool:
-        """Whether it demands that its server staples an OCSP response (RFC 7633)."""
+        """Whether it requires its server to staple an OCSP response (RFC 7633)."""
         return bool(lib.tk_x509_must_staple(self._x509))
 
     @property
     def summary(self) -> KeySummary:
-        """Its key and its signature, in words."""
+        """Return the types of its key and its signature."""
         found = dict(listed(lambda out: lib.tk_x509_summary(self._x509, out)))
         bits = found.get(lib.TK_KEY_BITS)
         kind, group, signature = (found.get(tag, b"").decode() or None for tag in _SUMMARY)
@@ -130,7 +130,9 @@ class Certificate:
         )
 
     def public_bytes(self, encoding: int = 1, /) -> str | bytes:
-        """The certificate as PEM (1) or DER (2), as the stdlib's private Certificate has it."""
+        """Return the certificate as PEM (1) or DER (2), as the stdlib's private Certificate
+        does.
+        """
         return DER_cert_to_PEM_cert(self.der) if encoding == 1 else self.der
 
     def __repr__(self) -> str:
@@ -142,11 +144,11 @@ class Certificate:
         return f"<{type(self).__name__} {subject!r}>"
 
     def get_info(self) -> dict[str, Any]:
-        """`fields()`, under the stdlib's private name."""
+        """Return `fields()`, under the stdlib's private name."""
         return self.fields()
 
     def fields(self) -> dict[str, Any]:
-        """The fields as `ssl.SSLSocket.getpeercert` shows them."""
+        """Return the fields in the format of `ssl.SSLSocket.getpeercert`."""
         known = _known_fields.get(self.der)
         if known is None:
             fault = ffi.new("tk_fault *")
@@ -158,7 +160,9 @@ class Certificate:
 
 
 def dated(entries: list[tuple[int, bytes]]) -> dict[str, Any] | None:
-    """The issuer and the dates of something that an authority has signed; None: nothing came."""
+    """Return the issuer and the dates of something that an authority has signed; None without
+    entries.
+    """
     if not entries:
         return None
     found: dict[str, Any] = {_TEXTS[tag]: body.decode() for tag, body in entries if tag in _TEXTS}
@@ -196,7 +200,7 @@ def _fields(entries: list[tuple[int, bytes]]) -> dict[str, Any]:
 def _name(
     entries: list[tuple[int, bytes]], rdn: int, key: int, value: int
 ) -> tuple[tuple[tuple[str, str], ...], ...]:
-    """A distinguished name: a tuple of RDNs, each a tuple of (name, value) pairs."""
+    """Return a distinguished name: a tuple of RDNs, each a tuple of (name, value) pairs."""
     rdns: list[list[tuple[str, str]]] = []
     name = ""
     for tag, body in entries:
@@ -227,7 +231,7 @@ def _alternatives(entries: list[tuple[int, bytes]]) -> Iterator[tuple[str, Any]]
 
 
 def _address(packed: bytes) -> str:
-    """An address as OpenSSL prints it, which for IPv6 is not the short form."""
+    """Format an address as OpenSSL prints it, which for IPv6 is not the short form."""
     if len(packed) == 4:
         return ".".join(map(str, packed))
     if len(packed) == 16:

@@ -1,4 +1,4 @@
-"""What OpenSSL knows of its cipher suites."""
+"""OpenSSL's data on its cipher suites."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .native import listed
 
 
 class CipherFacts(NamedTuple):
-    """What OpenSSL knows of one cipher suite."""
+    """OpenSSL's data on one cipher suite."""
 
     id: int
     bits: int
@@ -27,7 +27,7 @@ class CipherFacts(NamedTuple):
 
 
 def cipher_facts(fill: Callable[[Any], object]) -> Iterator[CipherFacts]:
-    """Read what tk_ctx_ciphers and tk_session_cipher write."""
+    """Parse the output of tk_ctx_ciphers and tk_session_cipher."""
     suites: list[tuple[memoryview, dict[int, str]]] = []
     for tag, body in listed(fill):
         if tag == 0:

@@ -1,18 +1,18 @@
-"""Connection: the owner of an SSL, and the Python half of its operations.
+"""The owner of an SSL, and the Python half of its operations.
 
-An operation is one call into C (tk_op.c has the loop: lock, step, fault, wait). What comes back is
-a count of bytes, or a status. Here only three things are left to do with it: a count is returned;
-an interruption by a signal lets Python's handlers run, which they do between two bytecodes, and
-calls again with the time that is left; everything else goes to the translator in fault.py. A
-timeout of 0 never waits: that is the memory transport, and non-blocking sockets.
+An operation is one call into C (tk_op.c has the loop: lock, step, fault, wait), which returns a
+count of bytes, or a status. Only three things are left to do here: return a count; after a signal,
+let Python's handlers run, which they do between two bytecodes, and call again with the time that is
+left; and leave everything else to the translator in fault.py. A timeout of 0 never waits: that is
+the memory transport, and non-blocking sockets.
 
-New sessions (tickets) queue up in C while an operation runs, and are handed to `on_session` after
+New sessions (tickets) queue up in C while an operation runs, and are passed to `on_session` after
 it.
 
-The crossing of a `read` or a `write` costs as much as a call or two of Python, and each frame that
-an SSLWantReadError passes costs as much again: the usual case of these and of a handshake that
-never waits is written out for that reason. All else goes through `_operate`, and what a signal or a
-pause has interrupted goes on there.
+For a `read` or a `write`, the call into C costs as much as a call or two of Python, and so does
+each frame that an SSLWantReadError passes. The common case of these, and of a handshake that never
+waits, is therefore written out. All else goes through `_operate`, and so does the rest of an
+operation that a signal or a pause has interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
 _handshake, _open, _free = lib.tk_conn_handshake, lib.tk_conn_open, lib.tk_conn_free
-_take, _put = spares.pop, spares.append  # bound here once, where a call finds them at once
+_take, _put = spares.pop, spares.append  # bound here once, for speed
 _INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
 _WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _WAITS = (_WANT_READ, _WANT_WRITE)
@@ -69,25 +69,25 @@ _DOING = {
 }  # fmt: skip
 
 _NULL = ffi.NULL
-_faults: list[Any] = []  # for the next connections: that large a struct costs more than to open one
+_faults: list[Any] = []  # reused: such a large struct costs more than opening one
 
-assert hooks  # importing it opens the door from C to Python, and watched some more
+assert hooks  # importing it connects C to Python; watched adds more functions
 assert watched
 
 
 class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moments):
-    """An SSL over a socket's descriptor or over two MemoryBIOs. Threads may use it at will: see
+    """An SSL over a socket's descriptor or over two MemoryBIOs. Any threads may use it: see
     tk_op.c.
 
     Attributes:
-        vouched: the chain that `vouches_for` has found; empty: none.
-        on_session: called with each new Session after the operation in which it came; None: they
-            are not queued, and an operation takes the short way past `late_error`.
+        vouched: the chain that `vouches_for` has found; empty if none.
+        on_session: called with each new Session after the operation in which it arrived. If None,
+            sessions are not queued, and an operation skips `late_error`.
         late_error: an exception from a callback for sessions, messages or pre-shared keys. The
             operation raises it, or the next one if there are bytes to return first.
-        psk_offered: the identity whose pre-shared key was given last; None: none was.
-        hook_error: what Python code raised inside a hook of this connection, until it has been
-            reported.
+        psk_offered: the identity whose pre-shared key was passed last, or None.
+        hook_error: an exception that Python code raised inside a hook of this connection, until it
+            has been reported.
     """
 
     __slots__ = (
@@ -136,7 +136,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         self._others: tuple[Context, ...] = ()
         self._fd = fd
         self.on_session: Callable[[Session], None] | None = None
-        self.always_hands_out = False  # `hand_out` has something else to look after, too
+        self.always_hands_out = False  # `hand_out` has other work to do, too
         self.hook_error: BaseException | None = None
         self.late_error: BaseException | None = None
         self.psk_offered: bytes | None = None
@@ -146,7 +146,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
     # -- before the handshake ----------------------------------------------------------------------
 
     def set_context(self, context: Context) -> None:
-        """Take the certificate and the hooks of another context. Corresponds to
+        """Use the certificate and the hooks of another context. Corresponds to
         SSL_set_SSL_CTX(3).
         """
         status = lib.tk_conn_set_context(self._conn, context._ctx)
@@ -173,7 +173,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
     # -- operations --------------------------------------------------------------------------------
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
+        """Start or continue the handshake. Corresponds to SSL_do_handshake(3)."""
         if timeout == 0.0 and self.on_session is None and self.late_error is None:
             n: int = _handshake(self._conn, 0)
             if self.late_error is not None:
@@ -189,8 +189,8 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         self.handshake_complete()
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
-        """A server: up to `size` bytes of what the client sent early; b"" when there is no more.
-        Corresponds to SSL_read_early_data(3).
+        """Return up to `size` bytes of the client's early data on a server; b"" when there is no
+        more. Corresponds to SSL_read_early_data(3).
         """
         into = ffi.new("char[]", size)
         return bytes(ffi.buffer(into, self._operate(_EARLY, (into, size), timeout)))
@@ -200,12 +200,12 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         self._operate(_SHUTDOWN, (), timeout)
 
     def close_notify(self, timeout: Timeout = 0.0) -> None:
-        """Send close_notify, and wait for nothing. Corresponds to SSL_shutdown(3)."""
+        """Send close_notify, and do not wait. Corresponds to SSL_shutdown(3)."""
         self._operate(_SHUTDOWN, (), timeout, lib.tk_conn_close_notify)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        """Read what there is, up to `len` bytes and over the borders of records: bytes, or a count
-        when a buffer is given.
+        """Read what is available, up to `len` bytes and across records, and return the bytes, or a
+        count if a buffer is given.
 
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
@@ -260,14 +260,14 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
                 room = n
             return self._operate(_READ, (pointer, room), timeout) if room else 0
         finally:
-            ffi.release(pointer)  # or a traceback would hold the buffer
+            ffi.release(pointer)  # otherwise a traceback would keep the buffer alive
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
-        """Write `data`, and return how many bytes of it went: all of them, unless the transport
-        would not wait.
+        """Write `data`, and return how many bytes were written: all of them, unless the transport
+        does not wait.
 
-        When it raises, whatever it raises, repeat the call with the same bytes: each is sent once.
-        Corresponds to SSL_write_ex(3).
+        If it raises anything, repeat the call with the same bytes: each is sent once. Corresponds
+        to SSL_write_ex(3).
         """
         if type(data) is not bytes:
             return self._write_from(data, timeout)
@@ -297,7 +297,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             ffi.release(pointer)
 
     def _write_all(self, pointer: Any, size: int, timeout: Timeout) -> int:
-        """All of it, however many signals come: what takes more than a record may take several
+        """Write all bytes, despite any number of signals: more than one record may take several
         calls of C.
         """
         if size <= _RECORD or timeout == 0.0:
@@ -316,7 +316,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         timeout: Timeout,
         operation: Callable[..., int] | None = None,
     ) -> int:
-        """One operation to its end: a count of bytes, or 1 for what counts nothing."""
+        """Finish one operation, and return a count of bytes, or 1 if it does not count bytes."""
         if self.late_error is not None:
             self._raise_late_error()
         operation = operation or _OPERATIONS[kind]
@@ -337,7 +337,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             if n > 0 or (n == 0 and kind in (_READ, _WRITE, _EARLY)):
                 return n
             if n == _INTERRUPTED:
-                # signals may come faster than time passes
+                # signals may arrive faster than time passes
                 if deadline is not None and monotonic() >= deadline:
                     raise self._error(lib.TK_TIMED_OUT, kind)
                 continue
@@ -351,7 +351,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             raise self._error(n, kind)
 
     def _answer(self, kind: int, timeout: Timeout, deadline: float | None) -> None:
-        """Decide what the operation has paused for: one thread does it for all that are in it."""
+        """Decide what the operation has paused for: one thread decides for all threads in it."""
         seconds = -1.0 if timeout is None else 0.0
         if deadline is not None:
             seconds = max(deadline - monotonic(), 0.0)
@@ -368,7 +368,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             answering.end()
 
     def _error(self, status: int, kind: int) -> Exception:
-        """What to raise; an exception that a hook raised is its cause."""
+        """Return the exception to raise; an exception that a hook raised is its cause."""
         if self.late_error is not None:
             self._raise_late_error()
         fault, rejected = None, None
@@ -394,8 +394,8 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         raise error  # type: ignore[misc]  # the caller has checked that there is one
 
     def _hand_out_sessions(self, *, later: bool = False) -> None:
-        """Give away what has queued up. What a receiver raises comes out now, or, when bytes must
-        come first, later.
+        """Pass on the queued sessions. If a receiver raises, raise it now, or later if bytes must
+        be returned first.
         """
         while True:
             try:
@@ -406,7 +406,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
                 self.late_error = error
 
     def hand_out(self) -> None:
-        """Give the sessions that have queued up to `on_session`."""
+        """Pass the queued sessions to `on_session`."""
         while (
             self.on_session is not None
             and (session := lib.tk_conn_next_session(self._conn)) != ffi.NULL
@@ -414,13 +414,13 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             self.on_session(Session(session))
 
     def close(self) -> None:
-        """End every operation, in whichever thread, with EBADF; returns when they have left."""
+        """End every operation in any thread with EBADF; return when they have ended."""
         lib.tk_conn_close(self._conn)
         if self.on_session is not None:
             self._hand_out_sessions()
 
 
 def _not_opened(fault: Any, name: ServerName | None) -> Exception:
-    if fault.count == 0 and name is not None:  # OpenSSL 4.0 leaves no word of why
+    if fault.count == 0 and name is not None:  # OpenSSL 4.0 does not record why
         return plain_error(f"OpenSSL does not take {name.text!r} as the name of a host to verify")
     return from_queue(fault)

@@ -1,5 +1,5 @@
-"""Context: the owner of an SSL_CTX. Every setting is checked by OpenSSL and is in force, or raises
-and changes nothing.
+"""The owner of an SSL_CTX. OpenSSL checks every setting: it takes effect, or it raises and changes
+nothing.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ STATISTICS = (
 
 
 class Context(Wanted, Negotiation, ContextVerifying):
-    """An SSL_CTX: one state of a context. Once a connection has been made from it, nobody sets
-    anything any more; until then, one thread at a time.
+    """An SSL_CTX: one state of a context. Once a connection has been made from it, nothing may be
+    set any more; until then, only one thread at a time may set something.
 
     Args:
         role: "any", "client" or "server".
         before: the state that this one follows. Its sessions, their counters and OpenSSL's own
-            ticket key go along; the settings do not.
+            ticket key are carried over; the settings are not.
 
     Attributes:
-        trust: whom it trusts.
+        trust: the certificates that it trusts.
     """
 
     __slots__ = ("hooks", "role", "trust")
@@ -75,7 +75,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         if status < 0:
             raise from_queue(fault)
 
-    # -- plain settings: a number in, a number out -------------------------------------------------
+    # -- plain settings: numbers -------------------------------------------------------------------
 
     @property
     def options(self) -> int:
@@ -99,8 +99,8 @@ class Context(Wanted, Negotiation, ContextVerifying):
 
     @property
     def verify_depth(self) -> int:
-        """How many CA certificates a chain may have; -1: OpenSSL's own limit. Corresponds to
-        SSL_CTX_set_verify_depth(3).
+        """The highest number of CA certificates in a chain; -1 for OpenSSL's own limit. Corresponds
+        to SSL_CTX_set_verify_depth(3).
         """
         n: int = lib.tk_ctx_verify_depth(self._ctx)
         return n
@@ -121,12 +121,12 @@ class Context(Wanted, Negotiation, ContextVerifying):
         self._check(lib.tk_ctx_set_verify_flags(self._ctx, value, fault), fault)
 
     def set_host_flags(self, flags: int) -> None:
-        """The X509_CHECK_FLAG_ bits. Corresponds to X509_VERIFY_PARAM_set_hostflags(3)."""
+        """Set the X509_CHECK_FLAG_ bits. Corresponds to X509_VERIFY_PARAM_set_hostflags(3)."""
         lib.tk_ctx_set_host_flags(self._ctx, flags)
 
     @property
     def versions(self) -> tuple[int, int]:
-        """The lowest and the highest protocol version; 0: whatever the library has. Set both or
+        """The lowest and the highest protocol version; 0 for the library's own limit. Set both or
         neither.
         """
         return lib.tk_ctx_min_version(self._ctx), lib.tk_ctx_max_version(self._ctx)
@@ -164,14 +164,14 @@ class Context(Wanted, Negotiation, ContextVerifying):
             raise ValueError("failed to set num tickets.")
 
     def set_ring(self, ring: Ring | None) -> None:
-        """The keys for tickets; None: libssl's own. Corresponds to
+        """Set the keys for tickets; None for libssl's own. Corresponds to
         SSL_CTX_set_tlsext_ticket_key_evp_cb(3).
         """
         lib.tk_ctx_set_ring(self._ctx, ffi.NULL if ring is None else ring._ring)
 
     @property
     def ticket_keys(self) -> bytes:
-        """Libssl's own ticket key: name, HMAC, AES. Corresponds to
+        """libssl's own ticket key: name, HMAC, AES. Corresponds to
         SSL_CTX_set_tlsext_ticket_keys(3).
         """
         room = ffi.new("uint8_t[80]")
@@ -189,7 +189,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
 
     @property
     def max_early_data(self) -> int:
-        """How many bytes of early data a server takes; 0: none. Corresponds to
+        """How many bytes of early data a server accepts; 0 for none. Corresponds to
         SSL_CTX_set_max_early_data(3).
         """
         n: int = lib.tk_ctx_max_early_data(self._ctx)
@@ -201,7 +201,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
 
     @property
     def post_handshake_auth(self) -> bool:
-        """For connections to come. Corresponds to SSL_set_post_handshake_auth(3) and
+        """Applies to future connections. Corresponds to SSL_set_post_handshake_auth(3) and
         SSL_VERIFY_POST_HANDSHAKE.
         """
         return bool(lib.tk_ctx_post_handshake_auth(self._ctx))
@@ -211,8 +211,8 @@ class Context(Wanted, Negotiation, ContextVerifying):
         lib.tk_ctx_set_post_handshake_auth(self._ctx, on)
 
     def policy(self) -> tuple[int, ...]:
-        """What a verification by this context depends on, as OpenSSL has it: mode, depth, lowest
-        and highest version, security level, flags for chains, flags for names.
+        """Return what a verification by this context depends on, in OpenSSL's terms: mode, depth,
+        lowest and highest version, security level, flags for chains, flags for names.
         """
         p = ffi.new("tk_policy *")
         lib.tk_ctx_policy(self._ctx, p)
@@ -229,21 +229,21 @@ class Context(Wanted, Negotiation, ContextVerifying):
     # -- lists -------------------------------------------------------------------------------------
 
     def set_ciphers(self, words: bytes) -> None:
-        """The suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string that
-        selects none changes nothing.
+        """Set the suites up to TLS 1.2. Corresponds to SSL_CTX_set_cipher_list(3), but a string
+        that selects none changes nothing.
         """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_ciphers(self._ctx, words, fault) < 0:
             raise plain_error("No cipher can be selected.") from from_queue(fault)
 
     def set_ciphersuites(self, words: bytes) -> None:
-        """The suites of TLS 1.3. Corresponds to SSL_CTX_set_ciphersuites(3)."""
+        """Set the suites of TLS 1.3. Corresponds to SSL_CTX_set_ciphersuites(3)."""
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_ciphersuites(self._ctx, words, fault) < 0:
             raise plain_error("No cipher suite can be selected.") from from_queue(fault)
 
     def set_groups(self, words: bytes) -> None:
-        """The key exchange groups, the preferred first. Corresponds to
+        """Set the key exchange groups, in order of preference. Corresponds to
         SSL_CTX_set1_groups_list(3).
         """
         fault = ffi.new("tk_fault *")
@@ -251,7 +251,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
             raise plain_error("unrecognized group") from from_queue(fault)
 
     def groups(self, *, aliases: bool) -> list[str]:
-        """The groups that connections could use. Corresponds to
+        """Return the groups that connections could use. Corresponds to
         SSL_CTX_get0_implemented_groups(3).
         """
         require("GROUP_LIST", "get_groups()")
@@ -261,26 +261,26 @@ class Context(Wanted, Negotiation, ContextVerifying):
         ]
 
     def set_signature_algorithms(self, words: bytes, *, of_clients: bool) -> None:
-        """How a side, or only a client, may sign. Corresponds to SSL_CTX_set1_sigalgs_list(3) and
-        SSL_CTX_set1_client_sigalgs_list(3).
+        """Set how a side, or only a client, may sign. Corresponds to SSL_CTX_set1_sigalgs_list(3)
+        and SSL_CTX_set1_client_sigalgs_list(3).
         """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_sigalgs(self._ctx, of_clients, words, fault) < 0:
             raise plain_error("unrecognized signature algorithm") from from_queue(fault)
 
     def ciphers(self) -> Iterator[CipherFacts]:
-        """The suites in force, the preferred first. Corresponds to SSL_get_ciphers(3)."""
+        """Return the suites in force, in order of preference. Corresponds to SSL_get_ciphers(3)."""
         return cipher_facts(lambda out: lib.tk_ctx_ciphers(self._ctx, out))
 
     def set_dh(self, pem: bytes, *, accepted: bool) -> None:
-        """Parameters for finite-field Diffie-Hellman; `accepted`: by the security level that was
-        in force when they were set. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3).
+        """Set parameters for finite-field Diffie-Hellman; `accepted` means by the security level
+        that was in force when they were set. Corresponds to SSL_CTX_set0_tmp_dh_pkey(3).
         """
         fault = ffi.new("tk_fault *")
         self._check(lib.tk_ctx_set_dh(self._ctx, pem, len(pem), accepted, fault), fault)
 
     def set_alpn(self, wire: bytes) -> None:
-        """The application protocols, each with its length before it. Corresponds to
+        """Set the application protocols, each preceded by its length. Corresponds to
         SSL_CTX_set_alpn_protos(3).
         """
         if lib.tk_ctx_set_alpn(self._ctx, wire, len(wire)) < 0:
@@ -289,8 +289,8 @@ class Context(Wanted, Negotiation, ContextVerifying):
     # -- certificates, trust, key log --------------------------------------------------------------
 
     def use(self, credential: Credential, *, accepted: bool) -> None:
-        """Put a certificate with its chain and its key in, beside those with other kinds of keys;
-        `accepted`: by the security level that was in force when it came.
+        """Add a certificate with its chain and its key, beside those with other types of keys;
+        `accepted` means by the security level that was in force when it was added.
 
         Raises:
             SSLError: it is too weak for the security level.
@@ -305,7 +305,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         self._check(lib.tk_ctx_set_ca_names(self._ctx, joined, len(joined), fault), fault)
 
     def set_trust(self, store: TrustStore) -> None:
-        """Whom this context trusts. Corresponds to SSL_CTX_set1_cert_store(3)."""
+        """Set the trusted certificates. Corresponds to SSL_CTX_set1_cert_store(3)."""
         lib.tk_ctx_set_trust(self._ctx, store._store)
         self.trust = store
 
@@ -316,24 +316,24 @@ class Context(Wanted, Negotiation, ContextVerifying):
         lib.tk_ctx_set_keylog(self._ctx, ffi.NULL if file is None else file._keylog)
 
     def want_removed(self, on: bool) -> None:
-        """Whether sessions that are removed from the cache are queued. Corresponds to
+        """Set whether sessions that are removed from the cache are queued. Corresponds to
         SSL_CTX_sess_set_remove_cb(3).
         """
         lib.tk_ctx_tell_removed(self._ctx, on)
 
     def removed(self) -> Iterator[Session]:
-        """Those that have queued up, the oldest first."""
+        """Yield the queued removed sessions, oldest first."""
         while (session := lib.tk_ctx_next_removed(self._ctx)) != ffi.NULL:
             yield Session(session)
 
     def want_ticket_data(self, on: bool) -> None:
-        """Whether connections are asked for data of the user's own for each ticket. Corresponds to
-        SSL_CTX_set_session_ticket_cb(3).
+        """Set whether connections are asked for the application's data for each ticket. Corresponds
+        to SSL_CTX_set_session_ticket_cb(3).
         """
         self._switch(lib.TK_HOOK_TICKET, on)
 
     def set_psk_hint(self, hint: bytes | None) -> None:
-        """What a TLS 1.2 server says of the identity that it wants. Corresponds to
+        """Set the hint that a TLS 1.2 server sends about the identity it wants. Corresponds to
         SSL_CTX_use_psk_identity_hint(3).
         """
         if not lib.tk_ctx_set_psk_hint(self._ctx, ffi.NULL if hint is None else hint):
@@ -353,7 +353,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
 
     @property
     def cache_size(self) -> int:
-        """How many sessions the cache holds; 0: no bound. Corresponds to
+        """How many sessions the cache holds; 0 for no limit. Corresponds to
         SSL_CTX_sess_set_cache_size(3).
         """
         n: int = lib.tk_ctx_cache_size(self._ctx)
@@ -374,8 +374,8 @@ class Context(Wanted, Negotiation, ContextVerifying):
         lib.tk_ctx_set_session_timeout(self._ctx, seconds)
 
     def set_id_context(self, value: bytes, *, stands_for_policy: bool = False) -> None:
-        """The servers' session id context; `stands_for_policy`: connections that may ask about the
-        server name then resume nothing. Corresponds to SSL_CTX_set_session_id_context(3).
+        """Set the servers' session id context; `stands_for_policy` means that connections which may
+        ask about the server name resume nothing. Corresponds to SSL_CTX_set_session_id_context(3).
         """
         if lib.tk_ctx_set_id_context(self._ctx, value, len(value), stands_for_policy) < 0:
             raise ValueError(
@@ -384,19 +384,23 @@ class Context(Wanted, Negotiation, ContextVerifying):
             )
 
     def statistics(self) -> dict[str, int]:
-        """The twelve counters. Corresponds to SSL_CTX_sess_number(3)."""
+        """Return the twelve counters. Corresponds to SSL_CTX_sess_number(3)."""
         out = ffi.new("tk_session_stats *")
         lib.tk_ctx_session_stats(self._ctx, out)
         return {name: getattr(out, name) for name in STATISTICS}
 
     def flush_sessions(self, at: int) -> None:
-        """Remove what has expired by then. Corresponds to SSL_CTX_flush_sessions(3)."""
+        """Remove sessions that expire by then. Corresponds to SSL_CTX_flush_sessions(3)."""
         lib.tk_ctx_flush_sessions(self._ctx, at)
 
     def add_session(self, session: Session) -> bool:
-        """False when it was there already. Corresponds to SSL_CTX_add_session(3)."""
+        """Add a session; return False if it is there already. Corresponds to
+        SSL_CTX_add_session(3).
+        """
         return bool(lib.tk_ctx_add_session(self._ctx, session._session) == 1)
 
     def remove_session(self, session: Session) -> bool:
-        """False when it was not there. Corresponds to SSL_CTX_remove_session(3)."""
+        """Remove a session; return False if it is not there. Corresponds to
+        SSL_CTX_remove_session(3).
+        """
         return bool(lib.tk_ctx_remove_session(self._ctx, session._session) == 1)

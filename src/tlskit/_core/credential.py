@@ -1,4 +1,4 @@
-"""Credential: the owner of a tk_credential, a certificate with its chain and its private key."""
+"""The owner of a tk_credential: a certificate with its chain and its private key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class PasswordWanted(Exception):
 
 
 class Source(NamedTuple):
-    """Bytes, and how they are to be read: PEM, DER, PKCS12, or the text of a URI."""
+    """Bytes and their format: PEM, DER, PKCS12, or the text of a URI."""
 
     form: int
     data: bytes | bytearray
 
     def __repr__(self) -> str:
-        return f"<Source of {len(self.data)} bytes>"  # they may be a key's
+        return f"<Source of {len(self.data)} bytes>"  # the bytes may be a key
 
     def wipe(self) -> None:
-        """Overwrite it, if it is a copy of tlskit's own."""
+        """Overwrite the bytes, if they are tlskit's own copy."""
         wipe(self.data)
 
 
@@ -33,24 +33,24 @@ PEM, DER, PKCS12, URI = lib.TK_FORM_PEM, lib.TK_FORM_DER, lib.TK_FORM_PKCS12, li
 
 
 class Credential:
-    """A certificate, its chain and its key, read whole and checked against each other. Immutable;
-    any number of contexts share it.
+    """A certificate, its chain and its key, parsed together and checked against each other.
+    Immutable; any number of contexts can share it.
 
     Args:
-        chain: where the certificate is, and its chain beside it.
-        key: where the private key is; None: it lies beside the certificate (PKCS#12, a URI).
-        password: of the key; None: none is given.
+        chain: the source of the certificate and its chain.
+        key: the source of the private key; None if the first source contains it (PKCS#12, a URI).
+        password: the key's password, or None.
 
     Attributes:
-        kind: of the key, by OpenSSL's name. A context has one credential of each kind.
-        names: 32 bytes that stand for the names in the certificate. A new one for the same names
-            has the same.
+        kind: the type of the key, by OpenSSL's name. A context has one credential of each type.
+        names: 32 bytes that stand for the names in the certificate. A new certificate for the same
+            names has the same value.
         subject: 32 bytes that stand for its subject, its issuer and its names.
 
     Raises:
         PasswordWanted: the key is encrypted and `password` is None.
-        ValueError: the password is longer than OpenSSL takes.
-        SSLError: one of them cannot be read, or does not go with the other.
+        ValueError: the password is longer than OpenSSL allows.
+        SSLError: a part cannot be parsed, or the key does not match the certificate.
     """
 
     __slots__ = ("_credential", "kind", "names", "subject")
@@ -61,7 +61,7 @@ class Credential:
         if password is not None:
             given, size = ffi.from_buffer(password), len(password)
         sources = ffi.new("tk_source *"), ffi.new("tk_source *")
-        buffers = []  # what the sources point to
+        buffers = []  # buffers that the sources point to
         for source, one in zip(sources, (chain, key), strict=True):
             if one is not None:
                 buffers.append(ffi.from_buffer(one.data))
@@ -81,13 +81,13 @@ class Credential:
         self.subject: bytes = bytes(ffi.buffer(facts.subject))
 
     def unsigned(self) -> int | None:
-        """The first certificate that is not signed by the key of the next one, counting from 0;
-        None: the chain is sound. Corresponds to X509_verify(3).
+        """Return the index of the first certificate that is not signed by the key of the next one,
+        counting from 0; None if the chain is sound. Corresponds to X509_verify(3).
         """
         found: int = lib.tk_credential_unsigned(self._credential)
         return None if found < 0 else found
 
     def certificates(self) -> list[Certificate]:
-        """The certificate and its chain."""
+        """Return the certificate and its chain."""
         found = listed(lambda out: lib.tk_credential_chain(self._credential, out))
         return [Certificate.from_der(der) for _, der in found]

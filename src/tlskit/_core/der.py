@@ -1,4 +1,4 @@
-"""Certificates in DER that stand end to end."""
+"""Split concatenated certificates in DER."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def split(joined: bytes) -> Iterator[bytes]:
-    """Yield certificates in DER that stand end to end, one by one."""
+    """Yield concatenated certificates in DER one by one."""
     at = 0
     while at + 2 <= len(joined):
         count = joined[at + 1] & 0x7F if joined[at + 1] & 0x80 else 0

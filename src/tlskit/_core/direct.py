@@ -1,7 +1,7 @@
-"""The usual read and write of a connection in memory without a frame of Python: _tlsbind/direct/.
+"""The common read and write of a connection in memory without a Python frame: _tlsbind/direct/.
 
-What those do not do, they leave to the connection's own methods: `read`, `write`, `_read_on`,
-`_write_on`, and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
+Anything else they leave to the connection's own methods: `read`, `write`, `_read_on`, `_write_on`,
+and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _load() -> Any:
-    """The second module of the extension; None where it has none, as on PyPy."""
+    """Return the extension's second module; None if there is none, as on PyPy."""
     name = "_tlsbind._direct"
     loader = ExtensionFileLoader(name, str(_native.__file__))
     try:
@@ -34,7 +34,7 @@ def _load() -> Any:
 
 _direct = _load()
 
-#: A lock that the same thread may take again.
+#: A lock that the same thread may acquire again.
 Lock: Any = RLock if _direct is None else _direct.Lock
 
 
@@ -43,11 +43,11 @@ def usual(
     queues: tuple[Any, Any] = (None, None),
     locks: tuple[Any, Any] = (None, None),
 ) -> tuple[Any, Any, Any] | None:
-    """Its `read`, `write` and `pending` in C; None where there is no such C.
+    """Return `read`, `write` and `pending` in C for a connection; None without that C module.
 
     Args:
-        queues: the incoming and the outgoing MemoryBIO, when they are the stdlib's.
-        locks: of the bytes that come, and of those that go.
+        queues: the incoming and the outgoing MemoryBIO, if they are the stdlib's.
+        locks: the locks for incoming and for outgoing bytes.
     """
     if _direct is None:
         return None

@@ -1,7 +1,6 @@
 """A lock for each direction of a connection in memory, so that bytes stay in order.
 
-A forked child does not have the threads that may have held them in its parent, so it makes them
-again.
+A forked child lacks the threads that may have held the locks in its parent, so it creates new ones.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ _NO_SLOTS: tuple[str, ...] = ()  # its subclasses have them
 
 
 class Directions:
-    """What a connection in memory and its pump have in common."""
+    """Shared by a connection in memory and its pump."""
 
     __slots__ = _NO_SLOTS
 
-    _process: object  # the one that the locks are of
+    _process: object  # the process that the locks belong to
     _receives: Any
     _sends: Any
 
@@ -29,14 +28,14 @@ class Directions:
 
     @property
     def _receiving(self) -> Any:
-        """The lock of the bytes that come."""
+        """Return the lock that keeps incoming bytes in order."""
         if self._process is not _forks.process:
             self._renew_locks()
         return self._receives
 
     @property
     def _sending(self) -> Any:
-        """The lock of the bytes that go."""
+        """Return the lock that keeps outgoing bytes in order."""
         if self._process is not _forks.process:
             self._renew_locks()
         return self._sends

@@ -1,4 +1,4 @@
-"""Directory: the owner of a hashed directory's content, as it was when it was read."""
+"""The owner of a hashed directory's content at the time it was read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Directory:
     Its content does not change: a directory that has changed is another Directory.
 
     Attributes:
-        path: where it was read; a relative one may be elsewhere by now.
+        path: where it was read; a relative path may mean another directory by now.
         digest: 32 bytes that stand for its content.
     """
 
@@ -27,9 +27,9 @@ class Directory:
         self.digest: bytes = _digest(self._seen)
 
     def has_changed(self) -> bool:
-        """Whether the directory at that path holds something else now.
+        """Return whether the directory at that path has other content now.
 
-        It costs one stat, most of the time; files that were written in place show within a second.
+        Usually it costs one stat; files that were written in place are noticed within a second.
         """
         if not lib.tk_directory_doubtful(self._seen):
             return False

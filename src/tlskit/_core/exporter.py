@@ -1,4 +1,4 @@
-"""Exporter: the part of a Connection that gives other protocols something to bind themselves to."""
+"""The part of a Connection that lets other protocols bind to it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .native import ffi, lib, listed
 
 
 class Exporter:
-    """Questions about the handshake's secrets and messages. None of them waits."""
+    """Queries about the handshake's secrets and messages. None of them waits."""
 
     __slots__ = ()
 
     _conn: Any
 
     def export_keying_material(self, label: bytes, size: int, context: bytes | None) -> bytes:
-        """`size` bytes for this label. Corresponds to SSL_export_keying_material(3)."""
+        """Return `size` bytes for this label. Corresponds to SSL_export_keying_material(3)."""
         into, fault = ffi.new("char[]", size), ffi.new("tk_fault *")
         given, length = (ffi.NULL, 0) if context is None else (context, len(context))
         status = lib.tk_conn_export(self._conn, label, len(label), given, length, into, size, fault)
@@ -29,12 +29,12 @@ class Exporter:
         return material
 
     def finished(self, *, peer: bool) -> bytes:
-        """The Finished message of a side. Corresponds to SSL_get_finished(3)."""
+        """Return the Finished message of a side. Corresponds to SSL_get_finished(3)."""
         into = ffi.new("char[]", 64)
         return bytes(ffi.buffer(into, lib.tk_conn_finished(self._conn, peer, into, 64)))
 
     def random(self, *, server: bool) -> bytes:
-        """The random bytes of a side's hello; b"" before it.
+        """Return the random bytes of a side's hello; b"" before it.
 
         Corresponds to SSL_get_client_random(3) and SSL_get_server_random(3).
         """
@@ -42,7 +42,7 @@ class Exporter:
         return bytes(ffi.buffer(into, lib.tk_conn_random(self._conn, server, into)))
 
     def own_certificate(self) -> bytes | None:
-        """DER of this side's own certificate, a server's as it was chosen in the handshake.
+        """Return this side's own certificate in DER, on a server the one chosen in the handshake.
 
         Corresponds to SSL_get_certificate(3).
         """

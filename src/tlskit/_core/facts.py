@@ -1,4 +1,4 @@
-"""Facts: what was negotiated, as numbers and names that libssl has at hand."""
+"""What was negotiated, as numbers and names from libssl."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REFUSED = {
 
 
 class Facts(NamedTuple):
-    """What was negotiated, as OpenSSL tells it after (or during) the handshake."""
+    """What was negotiated, as OpenSSL reports it after (or during) the handshake."""
 
     # to a server, to resume from: "nothing", "id", "ticket" or "psk"; "unknown": no ClientHello yet
     offered: str
@@ -26,11 +26,11 @@ class Facts(NamedTuple):
     # of a keyring: "" (it was not), "unknown", "retired", "tampered", "expired", "elsewhere" or
     # "context"; of OpenSSL's own tickets: "expired" or "context"
     refused_ticket: str
-    session_time: int  # when the session in force was made, in seconds since 1970
+    session_time: int  # creation time of the session in force, in seconds since 1970
     done: bool
     server: bool
     reused: bool  # whether the first handshake resumed a session
-    reused_last: bool  # ... and the last one, where there was a renegotiation
+    reused_last: bool  # ... and the last one, after a renegotiation
     version: int
     version_name: str
     cipher_id: int
@@ -44,14 +44,14 @@ class Facts(NamedTuple):
     server_name: str | None
     extended_master_secret: int
     verify_code: int
-    verify_depth: int  # of the certificate with that error; -1: not known
+    verify_depth: int  # of the certificate with that error; -1 if unknown
     shutdown: int
     bytes_read: int
     bytes_written: int
 
 
 def read_facts(f: Any) -> Facts:
-    """What tk_conn_facts_of has written."""
+    """Convert the output of tk_conn_facts_of."""
     alpn = (
         bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace")
         if f.alpn_size
@@ -70,5 +70,5 @@ def read_facts(f: Any) -> Facts:
 
 
 def text_of(pointer: Any) -> str | None:
-    """A C string, or None for NULL."""
+    """Convert a C string; None for NULL."""
     return ffi.string(pointer).decode("utf-8", "replace") if pointer else None

@@ -1,9 +1,8 @@
-"""The one translator from what C says went wrong to a Python exception. Nobody else looks at
-OpenSSL's numbers.
+"""Translate C's errors into Python exceptions. No other code interprets OpenSSL's numbers.
 
-In this order: an exception that Python code raised inside a hook; the statuses that need no more
-than their name; a failed verification; an end of file where TLS does not allow one; the operating
-system's error; any other SSLError.
+In this order: an exception that Python code raised inside a hook; statuses whose name says it all;
+a failed verification; an end of file where TLS does not allow one; the operating system's error;
+any other SSLError.
 """
 
 from __future__ import annotations
@@ -38,14 +37,14 @@ def translate(
     hostname: str | None = None,
     certificate: bytes | None = None,
 ) -> Exception:
-    """The exception for a negative status of a tk_ call.
+    """Return the exception for a negative status of a tk_ call.
 
     Args:
-        status: what the call returned.
-        fault: its tk_fault, looked at only for TK_SSL and TK_SYSCALL.
-        doing: "read", "write", "handshake" ...: for the message of a timeout.
-        hostname: the name that was to be verified, for the message of a mismatch.
-        certificate: DER of the certificate at which verification failed, if it did.
+        status: the return value of the call.
+        fault: its tk_fault, used only for TK_SSL and TK_SYSCALL.
+        doing: "read", "write", "handshake" ..., for the message of a timeout.
+        hostname: the expected name, for the message of a mismatch.
+        certificate: the certificate at which verification failed, in DER, if it did.
     """
     if status == lib.TK_WANT_READ:
         return want_read()
@@ -74,7 +73,7 @@ def translate(
             SSLErrorNumber.SSL_ERROR_ZERO_RETURN,
             "TLS/SSL connection has been closed (EOF)",
         )
-    # From 3.2 on libssl says of a failed write, in its queue too, that the system has failed.
+    # From 3.2 on libssl reports a failed write as a system error, also in its queue.
     if status == lib.TK_SYSCALL and all(
         entry.library == CONST.ERR_LIB_SYS for entry in _entries(fault)
     ):
@@ -87,7 +86,7 @@ def translate(
 if sys.platform == "win32":
 
     def system_text(number: int) -> str:
-        """What the system says of an errno. C knows nothing of those of Windows' sockets."""
+        """Return the system's text for an errno. C does not know those of Windows' sockets."""
         from ctypes import FormatError
 
         return FormatError(number).strip() if number >= 10000 else os.strerror(number)
@@ -97,7 +96,7 @@ else:
 
 
 def want_read() -> SSLWantReadError:
-    """The exception of a read that finds nothing: for an event loop, every second read."""
+    """Return the exception of a read that finds nothing: in an event loop, every second read."""
     error = SSLWantReadError(_WANT_READ, "The operation did not complete (read)")
     error.library = error.reason = None  # type: ignore[assignment]
     return error
@@ -106,7 +105,7 @@ def want_read() -> SSLWantReadError:
 def from_queue(
     fault: Any, *, hostname: str | None = None, certificate: bytes | None = None
 ) -> SSLError:
-    """The SSLError for a fault with an error queue."""
+    """Return the SSLError for a fault with an error queue."""
     last = last_entry(fault)
     if last is None:
         return _with_fault(
@@ -134,8 +133,8 @@ def from_queue(
 
 
 def last_entry(fault: Any) -> Any:
-    """The entry that names the failure: the last one, but for what the system said of an alert that
-    could not be sent.
+    """Return the entry that names the failure: the last one, except for the system's error when an
+    alert could not be sent.
     """
     entries = _entries(fault)
     return next(
@@ -149,7 +148,7 @@ def _entries(fault: Any) -> list[Any]:
 
 
 def unexpected_eof() -> SSLEOFError:
-    """The error for a transport that has ended without close_notify, between two records."""
+    """Return the error for a transport that ended without close_notify, between two records."""
     text = f"[SSL: UNEXPECTED_EOF_WHILE_READING] {_EOF_TEXT}"
     error = _plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, text)
     error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
@@ -157,7 +156,9 @@ def unexpected_eof() -> SSLEOFError:
 
 
 def unwanted() -> SSLError:
-    """The error for a handshake in a group that the context does not allow: trouble.py has more."""
+    """Return the error for a handshake in a group that the context does not allow; see
+    trouble.py.
+    """
     error = plain_error(f"[SSL: {UNWANTED}] ")
     error.library, error.reason = "SSL", UNWANTED
     error.errors, error.alert_sent, error.alert_received = (), None, None  # type: ignore[attr-defined]
@@ -165,7 +166,7 @@ def unwanted() -> SSLError:
 
 
 def plain_error(message: str) -> SSLError:
-    """An SSLError of tlskit's own, shaped as the stdlib's are: without one of OpenSSL's numbers."""
+    """Return an SSLError of tlskit's own, shaped like the stdlib's, without an OpenSSL number."""
     return _plain(SSLError, 0, message)
 
 
@@ -198,7 +199,7 @@ def _said(entry: Any) -> str:
 
 
 def alert_of(description: int) -> int | None:
-    """The alert by its RFC name; stdlib's AlertDescription lacks the newer ones."""
+    """Return the alert by its RFC name; the stdlib's AlertDescription lacks the newer ones."""
     if description < 0:
         return None
     try:
@@ -220,7 +221,7 @@ def _verify_message(code: int, hostname: str | None) -> str:
 
 
 def verify_text(code: int) -> str:
-    """Return the result of a verification in OpenSSL's words. Corresponds to
+    """Return OpenSSL's text for a verification result. Corresponds to
     X509_verify_cert_error_string(3).
     """
     return _text(lib.tk_verify_text(code)) or "unknown verification error"

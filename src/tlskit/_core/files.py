@@ -1,5 +1,6 @@
-"""Files that are read in C: what an event loop's watchdog sees of the stdlib's ssl is nothing, and
-so it should be here."""
+"""Read files in C: an event loop's watchdog does not see the file access of the stdlib's ssl
+either.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +12,14 @@ from typing import Any, NamedTuple
 from .native import ffi, lib, only
 from .wiped import wipe
 
-MOST = 1 << 30  # bytes; a bound for what is named by mistake
+MOST = 1 << 30  # bytes; a limit for files that are named by mistake
 _SECOND = 10**9
 #: A file whose clock is another machine's may look older than it is.
 _SETTLED_AFTER = 600 * _SECOND
 
 
 class FileState(NamedTuple):
-    """What is different when the file is, in nanoseconds and bytes."""
+    """The attributes that change when a file does, in nanoseconds and bytes."""
 
     kind: int
     device: int
@@ -37,13 +38,13 @@ class FileState(NamedTuple):
 
 
 def look(path: str) -> tuple[FileState, bool]:
-    """Return the state of what is there, and whether the state tells of every change to come.
+    """Return the state of a path, and whether later states will reveal every change.
 
-    It does not while the last change is young: another one could follow with the same time and the
-    same size.
+    They may not while the last change is recent: another one could follow with the same time and
+    the same size.
 
     Raises:
-        OSError: nothing is there, or it cannot be looked at.
+        OSError: the path does not exist, or is not accessible.
     """
     found = ffi.new("tk_file_state *")
     number = lib.tk_file_look(os.fsencode(path), found)
@@ -57,7 +58,7 @@ def look(path: str) -> tuple[FileState, bool]:
 
 
 def kind_of(path: str) -> str | None:
-    """Return "file", "directory", "other", or None where nothing is."""
+    """Return "file", "directory", "other", or None if the path does not exist."""
     try:
         state, _ = look(path)
     except (OSError, ValueError):
@@ -67,10 +68,11 @@ def kind_of(path: str) -> str | None:
 
 @contextmanager
 def opened(path: str) -> Iterator[bytearray]:
-    """Read a file, and wipe what was read at the end of the block: any file may have a key in it.
+    """Read a file, and wipe its content at the end of the block, because any file may contain a
+    key.
 
     Raises:
-        OSError: it cannot be read, or is larger than 1 GiB.
+        OSError: the file cannot be read, or is larger than 1 GiB.
     """
     content = read(path)
     try:
@@ -80,10 +82,10 @@ def opened(path: str) -> Iterator[bytearray]:
 
 
 def read(path: str) -> bytearray:
-    """Return the content of a file in the one copy that Python gets, for the caller to wipe.
+    """Return the content of a file, in Python's only copy of it, which the caller should wipe.
 
     Raises:
-        OSError: it cannot be read, or is larger than 1 GiB.
+        OSError: the file cannot be read, or is larger than 1 GiB.
     """
     number = 0
 
@@ -98,10 +100,10 @@ def read(path: str) -> bytearray:
 
 
 def begin(path: str, text: bytes) -> None:
-    """Make a file that can be appended to, with a first line if it is empty.
+    """Create a file that can be appended to, with a first line if it is empty.
 
     Raises:
-        OSError: it cannot be written to.
+        OSError: the file cannot be written to.
     """
     number = lib.tk_file_begin(os.fsencode(path), text, len(text))
     if number:

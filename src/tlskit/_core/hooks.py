@@ -1,7 +1,7 @@
-"""The guarded door: where C asks Python something in the middle of a handshake.
+"""Functions that C calls in Python in the middle of a handshake.
 
-The C side (tk_hooks.c) keeps the error queue and errno as they were. On this side nothing escapes:
-an exception is shown as unraisable, as the stdlib does, and kept on its own connection, where it
+The C side (tk_hooks.c) keeps the error queue and errno unchanged. On this side no exception
+escapes: it is reported as unraisable, as in the stdlib, and kept on its connection, where it
 becomes the cause of the SSLError.
 """
 
@@ -19,14 +19,14 @@ from .verifying import REFUSED
 def tk_py_servername(handle: Any, name: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
-        return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # there is nobody to ask
+        return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # the connection is gone
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
         answer = connection.on_servername(wanted)
         if answer is None:
             return lib.TK_ACKNOWLEDGED
         if isinstance(answer, int):
-            return answer & 0xFF  # whatever it is, it refuses
+            return answer & 0xFF  # any other value refuses
         connection.hook_error = TypeError(
             f"a hook for the server name returns None or the number of an alert, not "
             f"{type(answer).__name__}"
@@ -80,7 +80,7 @@ def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int
     raw = ffi.string(identity) if identity else b""
     try:
         name = raw.decode() or None
-    except UnicodeDecodeError:  # in TLS 1.3 a ticket may stand in its place
+    except UnicodeDecodeError:  # in TLS 1.3 this may be a ticket
         return 0
     try:
         secret = connection.on_psk_server(name)
@@ -166,7 +166,7 @@ def tk_py_message(
 
 
 def _message_type(content_type: int, body: bytes) -> int:
-    """Which message of its content type this is; -1: unknown."""
+    """Return the message's type within its content type; -1 if unknown."""
     if content_type == _TLSContentType.CHANGE_CIPHER_SPEC:
         return int(_TLSMessageType.CHANGE_CIPHER_SPEC)
     at = {
@@ -179,15 +179,15 @@ def _message_type(content_type: int, body: bytes) -> int:
 
 
 def _words(text: Any) -> str | None:
-    """A C string in UTF-8; None when there is none, or an empty one. The peer may have sent other
-    bytes: they stay apart, as surrogates.
+    """Convert a C string in UTF-8; None for NULL or an empty one. If the peer has sent other bytes,
+    they become surrogates.
     """
     raw = ffi.string(text) if text else b""
     return raw.decode("utf-8", "surrogateescape") if raw else None
 
 
 def _identity(name: object) -> bytes:
-    """The bytes of a client's identity; None: an empty one."""
+    """Return the bytes of a client's identity; None is an empty one."""
     if isinstance(name, str):
         return name.encode()
     return b"" if name is None else _read_only(name, "identity")
@@ -204,7 +204,7 @@ def _read_only(value: Any, what: str) -> bytes:
 
 
 def _fill(key: Any, room: int, secret: bytes) -> int:
-    """Hand a key to libssl, and return its length."""
+    """Copy a key to libssl, and return its length."""
     if len(secret) > room:
         raise ValueError(
             f"a pre-shared key of {len(secret)} bytes is too long: {room} is the limit"
@@ -214,14 +214,14 @@ def _fill(key: Any, room: int, secret: bytes) -> int:
 
 
 def _refused(connection: Any, error: BaseException) -> int:
-    """It comes out of the operation that this is a part of."""
+    """Keep the error for the operation to raise."""
     if connection.late_error is None:
         connection.late_error = error
     return -1
 
 
 def show_unraisable(error: BaseException) -> None:
-    """Hand an exception to sys.unraisablehook, which only the interpreter itself can call with the
+    """Pass an exception to sys.unraisablehook, which only the interpreter itself can call with the
     right argument.
     """
     _Messenger(error)

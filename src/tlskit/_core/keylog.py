@@ -1,4 +1,4 @@
-"""KeyLog: the owner of a tk_keylog, a file of secrets for debugging."""
+"""The owner of a tk_keylog, a file of secrets for debugging."""
 
 from __future__ import annotations
 

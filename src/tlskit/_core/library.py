@@ -1,4 +1,4 @@
-"""The library itself: which OpenSSL this is, and what it has."""
+"""Queries about OpenSSL itself: its version and features."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from .native import FEATURES, ffi, lib, listed
 
 
 def version_number() -> int:
-    """OPENSSL_VERSION_NUMBER of the libssl that runs. Corresponds to OpenSSL_version_num(3)."""
+    """Return the running libssl's OPENSSL_VERSION_NUMBER. Corresponds to OpenSSL_version_num(3)."""
     n: int = lib.tk_version_number()
     return n
 
 
 def version_text() -> str:
-    """Its name and version, as OpenSSL_version(3) gives them."""
+    """Return its name and version, from OpenSSL_version(3)."""
     text: str = ffi.string(lib.tk_version_text()).decode()
     return text
 
 
 def require(feature: str, what: str) -> None:
-    """Raise NotImplementedError, in one sentence, when this OpenSSL lacks a feature (by its name in
+    """Raise NotImplementedError if this OpenSSL lacks a feature (by its name in
     `_tlsbind.FEATURES`).
 
     Args:
         feature: a key of FEATURES.
-        what: what was called, as the beginning of the sentence.
+        what: what was called, as the beginning of the message.
     """
     found = FEATURES[feature]
     if not found.there:
@@ -37,27 +37,27 @@ def require(feature: str, what: str) -> None:
 
 
 def signature_algorithms() -> list[str]:
-    """The names of all that libssl knows. Corresponds to SSL_get1_builtin_sigalgs(3)."""
+    """Return all signature algorithms of libssl. Corresponds to SSL_get1_builtin_sigalgs(3)."""
     require("SIGALG_LIST", "get_sigalgs()")
     return [name.decode() for _, name in listed(lib.tk_signature_algorithms)]
 
 
 def about() -> dict[str, str]:
-    """What OpenSSL says of itself: its version, the file that it runs from, how it was built, and
-    which configuration it reads. Corresponds to OpenSSL_version(3).
+    """Return OpenSSL's data on itself: its version, its file, how it was built, and its
+    configuration file. Corresponds to OpenSSL_version(3).
     """
     texts = [value.decode(errors="replace") for _, value in listed(lib.tk_about_library)]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def is_inside() -> bool:
-    """Whether this OpenSSL is part of tlskit's own extension, as in wheels."""
+    """Return whether this OpenSSL is part of tlskit's own extension, as in wheels."""
     own, file = importlib.import_module("_tlsbind._native").__file__, about().get("file")
     return bool(own and file) and os.path.realpath(str(own)) == os.path.realpath(str(file))
 
 
 def providers() -> list[tuple[str, str, str]]:
-    """Name, version and build of each provider that is loaded. Corresponds to
+    """Return the name, version and build of each loaded provider. Corresponds to
     OSSL_PROVIDER_do_all(3).
     """
     texts = [value.decode(errors="replace") for _, value in listed(lib.tk_about_providers)]
@@ -65,7 +65,7 @@ def providers() -> list[tuple[str, str, str]]:
 
 
 def features() -> list[tuple[str, bool, str]]:
-    """Each name that not every OpenSSL has: whether it was there when tlskit was compiled, and what
-    has it.
+    """Return each feature that not every OpenSSL has: its name, whether it was available when
+    tlskit was compiled, and the versions that have it.
     """
     return [(name, found.there, found.since) for name, found in FEATURES.items()]

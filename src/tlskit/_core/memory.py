@@ -1,7 +1,7 @@
 """The operations of a connection in memory, which never wait.
 
-An event loop makes four of them for each message, and each costs less than what Python adds to it.
-The usual case is written out in C (direct.py), and here for where there is no such C; all else is
+An event loop calls four of them for each message, and each costs less than what Python adds to it.
+The common case is written in C (direct.py), and again here where that C is missing; all else is
 Connection's.
 """
 
@@ -72,7 +72,7 @@ class InMemory(Connection):
 
 
 def is_short(data: Any) -> bool:
-    """Whether `bytes(data)` is a short copy of it."""
+    """Return whether `bytes(data)` is a short copy of it."""
     kind = type(data)
     return (kind is memoryview and data.nbytes <= _COPIED and data.c_contiguous) or (
         kind is bytearray and len(data) <= _COPIED

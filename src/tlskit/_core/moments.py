@@ -1,23 +1,21 @@
-"""Moments: what a Connection calls while its handshake goes on and when it has ended, for a
-subclass that has a part in it.
-"""
+"""Methods that a Connection calls during its handshake and at its end, for subclasses."""
 
 from __future__ import annotations
 
 
 class Moments:
-    """The part of a Connection that a subclass overrides. Here, none does anything."""
+    """The methods that a subclass overrides. Here, none does anything."""
 
     __slots__ = ()
 
     def answer(self, reason: int) -> int | None:
-        """Called when an operation has paused (pauses.py): None to go on, or an alert to refuse."""
+        """Handle a paused operation (pauses.py): return None to continue, or an alert to refuse."""
 
     def handshake_complete(self) -> None:
-        """Called when `do_handshake` has come to its end with success."""
+        """Called when `do_handshake` has succeeded."""
 
     def handshake_failed(self) -> None:
-        """Called when a handshake has come to its end without success."""
+        """Called when a handshake has failed."""
 
     def log_failure(self, error: Exception) -> None:
         """Called with the error that has ended a handshake."""

@@ -1,4 +1,4 @@
-"""What a server's name becomes: for the ClientHello, the certificate, and looking sessions up."""
+"""The forms of a server's name: for the ClientHello, the certificate, and session lookups."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from .native import ffi
 
 
 class ServerName:
-    """A server's name as a client's connections need it. Immutable; any number of them share it.
+    """A server's name in the forms that a client's connections need. Immutable; any number of them
+    can share it.
 
     Args:
         text: the name or address, in ASCII.
 
     Attributes:
-        text: as it was given.
-        lower: as certificates have it, in lower case.
+        text: the argument.
+        lower: in lower case, as in certificates.
     """
 
     __slots__ = ("_kept", "checked", "lower", "text", "unchecked")
@@ -25,9 +26,9 @@ class ServerName:
     def __init__(self, text: str) -> None:
         self.text = text
         self.lower = in_certificates(text).lower()
-        self._kept: list[object] = []  # what the structs point to
+        self._kept: list[object] = []  # memory that the structs point to
         packed = packed_address(text)
-        #: With the certificate compared with the name, and without; for C.
+        #: For C: with the name compared to the certificate, and without.
         self.checked = self._struct(packed, checked=True)
         self.unchecked = self._struct(packed, checked=False)
 
@@ -46,22 +47,22 @@ class ServerName:
         return pointer
 
 
-@lru_cache(maxsize=256)  # programs speak to few servers, and often
+@lru_cache(maxsize=256)  # programs connect to few servers, but often
 def server_name(text: str) -> ServerName:
-    """The ServerName of a text: the one that was made for it before, as a rule."""
+    """Return the ServerName of a text, usually from the cache."""
     return ServerName(text)
 
 
 def in_certificates(name: str) -> str:
-    """The name as certificates and server_name have it: without the dot of the root at its end
-    (RFC 6066, 3), which some use so that no search domain is tried.
+    """Return the name as in certificates and server_name: without the trailing dot of the root (RFC
+    6066, 3), which some programs use so that no search domain is tried.
     """
     return name[:-1] if name.endswith(".") and len(name) > 1 else name
 
 
 def packed_address(name: str) -> bytes | None:
-    """The bytes of a literal IP address, or None when it is a name. The zone of a link-local
-    address (RFC 4007, "fe80::1%eth0") is of this machine alone, and in no certificate.
+    """Return the bytes of a literal IP address, or None for a name. The zone of a link-local
+    address (RFC 4007, "fe80::1%eth0") belongs to this machine, and is in no certificate.
     """
     address = name.partition("%")[0]
     for family, text in ((socket.AF_INET, name), (socket.AF_INET6, address)):

@@ -1,4 +1,4 @@
-"""How a C object gets its one owner, and how lists come back from C."""
+"""How a C object gets its one owner, and how C returns lists."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _HEAD = Struct("=II")
 
 
 def owned(pointer: Any, free: Any) -> Any:
-    """Give `pointer` to the collector: `free` runs once, in any order and any thread, without
-    Python.
+    """Let the garbage collector free `pointer`: `free` runs once, in any order and any thread,
+    without Python.
 
-    The only call of ffi.gc. A NULL is refused: a caller that may get one handles it first.
+    The only call of ffi.gc. NULL is refused: a caller that may get NULL handles it first.
     """
     if not pointer:
         raise MemoryError("OpenSSL had no memory for a new object")
@@ -43,7 +43,7 @@ def owned(pointer: Any, free: Any) -> Any:
 
 
 def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
-    """Let a C helper fill a tk_records, and give its (tag, bytes) pairs: of each, one copy."""
+    """Let a C helper fill a tk_records, and yield its (tag, bytes) pairs, each a copy."""
     records, found, at = ffi.new("tk_records *"), [], 0
     try:
         fill(records)
@@ -60,8 +60,8 @@ def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:
 
 
 def only(fill: Callable[[Any], object]) -> bytearray:
-    """Let a C helper fill a tk_records with one body, and give that in a bytearray, which can be
-    wiped; an empty one when there is none.
+    """Let a C helper fill a tk_records with one body, and return it as a bytearray, which can be
+    wiped; an empty one if there is none.
     """
     records = ffi.new("tk_records *")
     try:
@@ -77,12 +77,12 @@ def only(fill: Callable[[Any], object]) -> bytearray:
 
 
 class Spare:
-    """Room for one read, which is shorter than the room as often as not: the bytes are copied out
-    of it.
+    """A buffer for one read, which is often shorter than the buffer: the bytes are copied out of
+    it.
 
     Kept in a pool, because an allocation costs more than the call. `pop` and `append` of a deque
-    are atomic, with and without the GIL, so a signal handler or a finaliser that comes between
-    takes another one. No room is larger than those of the pool: the pages of a fresh block would
+    are atomic, with and without the GIL, so a signal handler or a finaliser that runs in between
+    takes another one. No buffer is larger than those of the pool: the pages of a fresh block would
     cost more than another call.
     """
 
@@ -97,13 +97,13 @@ class Spare:
 _uncleared = ffi.new_allocator(should_clear_after_alloc=False)
 ROOM, _POOL = 65536, 16
 
-#: The pool itself: reads take from it, and put back, in place. What is put into a full one takes
-#: the place of another member.
+#: The pool itself: reads take a buffer from it and put it back. Appending to a full pool drops
+#: another member.
 spares: deque[Spare] = deque(maxlen=_POOL)
 
 
 def spare() -> Spare:
-    """Take from the pool, or make a new one when it is empty."""
+    """Take a buffer from the pool, or create one if it is empty."""
     try:
         return spares.pop()
     except IndexError:
@@ -111,5 +111,5 @@ def spare() -> Spare:
 
 
 def give_back(one: Spare) -> None:
-    """Put back what `spare` gave."""
+    """Put a buffer from `spare` back."""
     spares.append(one)

@@ -1,4 +1,4 @@
-"""Negotiation: what a Context demands of what is negotiated, and what has been."""
+"""What a Context requires of the negotiation, and counts of the results."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ POST_QUANTUM = (
 
 
 class Negotiation:
-    """The part of a Context that sees to groups.
+    """The part of a Context that deals with groups.
 
     Attributes:
-        wanted_groups: those of which one is demanded; empty: none is, or none can be had.
+        wanted_groups: groups, one of which is required; empty if none is, or none is available.
     """
 
     __slots__ = ("_ctx", "_named", "_post_quantum", "wanted_groups")
@@ -35,12 +35,12 @@ class Negotiation:
     wanted_groups: tuple[str, ...]
 
     def require_groups(self, names: tuple[str, ...]) -> None:
-        """Demand that the key exchange is made in one of these groups; empty: in any."""
+        """Require that the key exchange uses one of these groups; empty for any."""
         self._named = names
         self._require()
 
     def require_post_quantum(self, on: bool) -> None:
-        """Demand that it is made in one of POST_QUANTUM, too."""
+        """Require that it also uses one of POST_QUANTUM."""
         self._post_quantum = on
         self._require()
 
@@ -55,17 +55,19 @@ class Negotiation:
             raise MemoryError("there was no memory for the groups that a context requires")
 
     def set_id_prefix(self, prefix: bytes) -> None:
-        """What a server's session ids begin with; the rest is random. Corresponds to
+        """Set the prefix of a server's session ids; the rest is random. Corresponds to
         SSL_CTX_set_generate_session_id(3).
         """
         lib.tk_ctx_set_id_prefix(self._ctx, prefix, len(prefix))
 
     def want_staple(self, *, wanted: bool, required: bool) -> None:
-        """What a client asks of its servers. Corresponds to SSL_set_tlsext_status_type(3)."""
+        """Set what a client requests of its servers. Corresponds to
+        SSL_set_tlsext_status_type(3).
+        """
         lib.tk_ctx_want_staple(self._ctx, wanted, required)
 
     def set_staples(self, staples: tuple[tuple[bytes, int, bytes], ...]) -> None:
-        """What a server has: SHA-256 of a certificate, until when the response about it is good,
+        """Set a server's responses: the SHA-256 of a certificate, when the response for it expires,
         and the response. Corresponds to SSL_set_tlsext_status_ocsp_resp(3).
         """
         joined = b"".join(
@@ -76,7 +78,7 @@ class Negotiation:
             raise MemoryError("there was no memory for the OCSP responses of a context")
 
     def negotiated(self) -> dict[str, dict[str, int]]:
-        """How often which group and which signature algorithm of a server was negotiated."""
+        """Return how often each group and each signature algorithm of a server was negotiated."""
         found: dict[str, dict[str, int]] = {kind: {} for kind in _KINDS.values()}
         rows = list(listed(lambda out: lib.tk_ctx_seen(self._ctx, out)))
         for (kind, name), (_, count) in zip(rows[::2], rows[1::2], strict=True):

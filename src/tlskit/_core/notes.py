@@ -1,4 +1,4 @@
-"""Notes: what a handshake showed, as C noted it (tk_info.c)."""
+"""Facts of a handshake, as C noted them (tk_info.c)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ else:
 
 @dataclass(frozen=True)
 class Notes:
-    """What a handshake showed. What is None was not to be seen from this side."""
+    """Facts of a handshake. A fact that this side cannot see is None."""
 
     made: int | None = None
-    """When the handshake was over, in seconds since 1970."""
+    """When the handshake was completed, in seconds since 1970."""
     used: int | None = None
-    """When a handshake of the session was over last."""
+    """When the last handshake of the session was completed."""
     server: int | None = None
-    """1 on a server, 0 on a client; so it is with all that is yes or no."""
+    """1 on a server, 0 on a client; all yes-or-no facts are 1 or 0."""
     extended_master_secret: int | None = None
     encrypt_then_mac: int | None = None
     fragment: int | None = None
@@ -53,7 +53,7 @@ class Notes:
     peers: tuple[bytes, ...] | None = None
     chain: tuple[bytes, ...] | None = None
     blob: bytes | None = None
-    """All of this but `used`, of a session that comes from elsewhere, as Python wrote it there."""
+    """All of these except `used`, for an imported session, as Python serialised them elsewhere."""
 
 
 def _number(body: bytes) -> int | None:
@@ -107,8 +107,8 @@ _CHAINS = {lib.TK_INFO_OWN: "own", lib.TK_INFO_PEERS: "peers", lib.TK_INFO_CHAIN
 
 
 def read_notes(entries: Iterable[tuple[int, bytes]]) -> list[Notes]:
-    """Read what tk_session_info and tk_conn_info write: none, the session's, or the session's and
-    the connection's own.
+    """Parse the output of tk_session_info and tk_conn_info: nothing, the session's notes, or the
+    session's and the connection's own.
     """
     found: list[Notes] = []
     fields: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Observed: the part of a Connection that answers questions."""
+"""The part of a Connection that answers queries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
 
-_spare: list[Any] = []  # rooms for facts, which cost more to make than to fill
+_spare: list[Any] = []  # structs for facts, which cost more to create than to fill
 _ciphers: dict[int, tuple[str, str, int]] = {}  # by OpenSSL's number: a few dozen
 
 
 class Observed(Resumable):
-    """What there is to know of a connection. No question waits for a peer, nor for a thread that
-    reads: see tk_lock.c.
+    """All queries about a connection. None of them waits for the peer, nor for a thread that reads:
+    see tk_lock.c.
     """
 
     __slots__ = ()
@@ -24,18 +24,18 @@ class Observed(Resumable):
     psk_offered: bytes | None
 
     def pending(self) -> int:
-        """How many decrypted bytes wait to be read. Corresponds to SSL_pending(3)."""
+        """Return the number of decrypted bytes that can be read. Corresponds to SSL_pending(3)."""
         n: int = lib.tk_conn_pending(self._conn)
         return n
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes that were read from the socket before this connection was there."""
+        """Take in bytes that were read from the socket before this connection existed."""
         if not lib.tk_conn_feed(self._conn, data, len(data)):
             raise MemoryError(f"no memory for {len(data)} bytes in a connection")
 
     def leftover(self) -> bytes:
-        """After a shutdown: what came behind the peer's close_notify and was read ahead; plain
-        bytes of the socket.
+        """Return, after a shutdown, bytes after the peer's close_notify that were read ahead:
+        plaintext of the socket.
         """
         room = 1 << 17
         into = ffi.new("char[]", room)
@@ -55,14 +55,14 @@ class Observed(Resumable):
         return bool(lib.tk_conn_handshake_done(self._conn))
 
     def facts(self) -> Facts:
-        """What was negotiated, in one crossing."""
+        """Return what was negotiated, in one call into C."""
         f = self._look()
         facts = read_facts(f)
         _spare.append(f)
         return facts
 
     def cipher(self) -> tuple[str, str, int] | None:
-        """The suite in use: its name, the protocol that it belongs to, and its bits. Corresponds to
+        """Return the suite in use: its name, its protocol, and its bits. Corresponds to
         SSL_get_current_cipher(3).
         """
         f = self._look()
@@ -75,7 +75,7 @@ class Observed(Resumable):
         return found
 
     def compression(self) -> str | None:
-        """The compression in use. Corresponds to SSL_get_current_compression(3)."""
+        """Return the compression in use. Corresponds to SSL_get_current_compression(3)."""
         f = self._look()
         found = text_of(f.compression)
         _spare.append(f)
@@ -90,41 +90,41 @@ class Observed(Resumable):
         return f
 
     def peer(self) -> Certificate | None:
-        """The peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""
+        """Return the peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""
         x509 = lib.tk_conn_peer(self._conn)
         return None if x509 == ffi.NULL else Certificate(x509)
 
     def rejected(self) -> bytes | None:
-        """DER of the certificate at which verification failed."""
+        """Return the certificate at which verification failed, in DER."""
         x509 = lib.tk_conn_rejected(self._conn)
         return None if x509 == ffi.NULL else Certificate(x509).der
 
     def chain(self, *, verified: bool) -> list[bytes]:
-        """DER of the peer's chain, its own certificate first: as it sent it, or as it was
+        """Return the peer's chain in DER, its own certificate first: as it was sent, or as it was
         verified.
         """
         return [der for _, der in listed(lambda out: lib.tk_conn_chain(self._conn, verified, out))]
 
     def app_data(self) -> bytes | None:
-        """A server: the user's own data in the ticket that was resumed. Corresponds to
+        """Return the application's data in the resumed ticket on a server. Corresponds to
         SSL_SESSION_get0_ticket_appdata(3).
         """
         found = [data for _, data in listed(lambda out: lib.tk_conn_app_data(self._conn, out))]
         return found[0] if found else None
 
     def notes(self) -> list[Notes]:
-        """What was noted of handshakes: of the one that made the session, and after it of this
-        connection's, if that is another.
+        """Return the notes of the handshake that made the session, followed by those of this
+        connection's, if that is another one.
         """
         return read_notes(listed(lambda out: lib.tk_conn_info(self._conn, out)))
 
     def client_hello(self) -> bytes:
-        """A server, in the pause at its ClientHello: the message as it came."""
+        """Return the received ClientHello, in a server's pause at it."""
         return next((body for _, body in listed(lambda o: lib.tk_conn_hello(self._conn, o))), b"")
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
-        """On a server, what the client offered and this side has: (name, protocol, bits); None
-        without a ClientHello.
+        """Return the suites that the client offered and this server has: (name, protocol, bits);
+        None without a ClientHello.
         """
         found = list(listed(lambda out: lib.tk_conn_shared_ciphers(self._conn, out)))
         rows = [
@@ -138,15 +138,15 @@ class Observed(Resumable):
         return rows or None
 
     def signature_algorithm(self, *, peer: bool) -> str | None:
-        """What a side has signed its handshake with, by its IANA name.
+        """Return the algorithm that a side has signed its handshake with, by its IANA name.
 
         Corresponds to SSL_get0_signature_name(3) and SSL_get0_peer_signature_name(3).
         """
         return text_of(lib.tk_conn_signature(self._conn, peer))
 
     def psk_identity(self) -> str | None:
-        """Whose pre-shared key the handshake was made with. Corresponds to
-        SSL_get_psk_identity(3), which has nothing for TLS 1.3.
+        """Return the identity whose pre-shared key the handshake used. Corresponds to
+        SSL_get_psk_identity(3), which does not support TLS 1.3.
         """
         into = ffi.new("char[]", 256)
         found = bytes(ffi.buffer(into, lib.tk_conn_psk_identity(self._conn, into, len(into))))

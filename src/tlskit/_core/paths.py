@@ -1,5 +1,5 @@
-"""Paths that a program names. People pass a private key where its file belongs; what is not
-plausibly a path is never repeated, in no message, attribute or traceback of tlskit's.
+"""Check paths from a program. People sometimes pass a private key instead of its file's path, so a
+value that is probably not a path is never repeated in a message, an attribute or a traceback.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from .files import kind_of
 
-_LONGEST = 4096  # PATH_MAX; no system takes more
+_LONGEST = 4096  # PATH_MAX; no system allows more
 _LONGEST_NAME = 255
 _PEM = re.compile(rb"-----BEGIN ")
 _CONTROL = re.compile(rb"[\x01-\x1f\x7f]")
-#: Text that could be a secret, and hardly a file's name.
+#: Text that could be a secret, and is unlikely to be a file's name.
 _DIGITS = re.compile(rb"[0-9A-Fa-f]{64,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}[A-Za-z0-9+/=]*")
 
@@ -32,21 +32,21 @@ def named_path(
     """Return the path that an argument names.
 
     Args:
-        name: the argument's.
+        name: the argument's name.
         value: str, bytes or os.PathLike.
         wanted: what the argument is, for the message.
         bounded: False for a list of paths, which may be long.
 
     Raises:
         TypeError: it has another type.
-        ValueError: it has a null character in it.
-        OSError: it is not plausibly a path. The value is not repeated.
+        ValueError: it contains a null character.
+        OSError: it is probably not a path. The value is not repeated.
     """
     try:
         path = os.fsdecode(value)
     except TypeError:
         raise TypeError(f"{name} should be a valid filesystem path") from None
-    except UnicodeDecodeError:  # Windows is strict, and this error holds the value
+    except UnicodeDecodeError:  # Windows is strict, and this error contains the value
         path = None
     raw = os.fspath(value) if path is None else os.fsencode(path)
     number, why = _objection(raw, bounded)
@@ -54,7 +54,7 @@ def named_path(
         kind, unit = type(value).__name__, "bytes" if isinstance(value, bytes) else "characters"
         size = len(path) if path is not None and isinstance(value, str) else len(raw)
         number, why = number or errno.ENOENT, why or " that are no text in this system's encoding"
-        value = path = raw = ""  # nor this frame's variables, which tracebacks may show
+        value = path = raw = ""  # tracebacks may show this frame's variables
         raise OSError(number, f"{name} must be {wanted}, got {kind} of {size} {unit}{why}")
     if "\0" in path:
         raise ValueError("embedded null byte")
@@ -89,8 +89,8 @@ def _looks_secret(raw: bytes) -> bool:
 
 
 def without_values(function: Function) -> Function:
-    """Let no frame of a function keep its values when it raises: they may be keys and passwords,
-    and there are programs that show them with a traceback.
+    """Wrap a function so that its frame keeps no values when it raises: they may be keys and
+    passwords, and some programs show them with a traceback.
     """
 
     @wraps(function)

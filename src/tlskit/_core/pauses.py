@@ -1,8 +1,8 @@
-"""Why an operation may pause (tk_pause.c), and how a decision is put.
+"""Why an operation may pause (tk_pause.c), and how a decision is represented.
 
-A decision is a generator: it yields what its callbacks return, and is sent the same, or what came
-of waiting for it where that is an awaitable. So one text serves plain functions and `async def`.
-Its own return value is None to go on, or the alert to refuse with.
+A decision is a generator: it yields what its callbacks return, and is sent the same value, or, if
+that is an awaitable, its result. So the same code serves plain functions and `async def`. Its own
+return value is None to continue, or the alert to refuse with.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from .native import lib
 
 Steps = Generator[Any, Any, "int | None"]
 
-#: The handshake has not begun: what may be resumed?
+#: The handshake has not begun: decide what to resume.
 BEFORE: int = lib.TK_PAUSE_BEFORE
-#: A server has its ClientHello.
+#: A server has received its ClientHello.
 HELLO: int = lib.TK_PAUSE_HELLO
-#: ... and a session is named there that has to be looked up.
+#: ... and a session in it has to be looked up.
 LOOKUP: int = lib.TK_PAUSE_LOOKUP
-#: A certificate is to be shown: which?
+#: A certificate is needed: decide which to send.
 CERTIFICATE: int = lib.TK_PAUSE_CERTIFICATE
-#: A client: is this chain good?
+#: On a client: decide whether this chain is good.
 VERIFY: int = lib.TK_PAUSE_VERIFY

@@ -1,4 +1,4 @@
-"""Peer: the part of a Connection that knows more of the other side."""
+"""The part of a Connection with further queries about the peer."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
 class Peer:
-    """Questions about the peer. None of them waits."""
+    """Queries about the peer. None of them waits."""
 
     __slots__ = ()
 
     _conn: Any
 
     def ca_names(self) -> list[Name]:
-        """A client: the authorities that the server names. Corresponds to
+        """Return the authorities that the server names to a client. Corresponds to
         SSL_get0_peer_CA_list(3).
         """
         return _names(listed(lambda out: lib.tk_conn_ca_names(self._conn, out)))
 
     def requested(self) -> tuple[list[Name], tuple[int, ...], tuple[int, ...]] | None:
-        """What the peer wants of this side's certificate: authorities, signature algorithms and
-        types of certificates; None: it has not asked. Corresponds to SSL_get0_peer_CA_list(3),
-        SSL_get_sigalgs(3) and SSL_get0_certificate_types(3).
+        """Return what the peer accepts as this side's certificate: authorities, signature
+        algorithms and types of certificates; None if it has not asked. Corresponds to
+        SSL_get0_peer_CA_list(3), SSL_get_sigalgs(3) and SSL_get0_certificate_types(3).
         """
         found = list(listed(lambda out: lib.tk_conn_request(self._conn, out)))
         if not found or found[0][0] != lib.TK_REQUEST_ASKED:
@@ -42,22 +42,22 @@ class Peer:
         return names, numbers, tuple(bodies.get(lib.TK_REQUEST_TYPES, b""))
 
     def show(self, credentials: Sequence[Credential]) -> None:
-        """In the pause CERTIFICATE: show these. Corresponds to SSL_use_cert_and_key(3)."""
+        """Send these, in the pause CERTIFICATE. Corresponds to SSL_use_cert_and_key(3)."""
         fault, handles = ffi.new("tk_fault *"), [one._credential for one in credentials]
         pointers = ffi.new("tk_credential *[]", handles)
         if lib.tk_conn_show(self._conn, pointers, len(handles), fault) < 0:
             raise explain_loading(from_queue(fault), fault)
 
     def round_trip(self) -> int | None:
-        """The handshake's round trip in microseconds, or None. Corresponds to
+        """Return the handshake's round trip in microseconds, or None. Corresponds to
         SSL_get_handshake_rtt(3).
         """
         time: int = lib.tk_conn_round_trip(self._conn)
         return None if time < 0 else time
 
     def times(self) -> dict[str, float] | None:
-        """How many seconds ago the handshake got how far; None: nobody has asked for it. What has
-        not happened is left out.
+        """Return how many seconds ago each step of the handshake happened; None if this was not
+        recorded. Steps that did not happen are left out.
         """
         out = ffi.new("tk_times *")
         if not lib.tk_conn_times(self._conn, out):
@@ -66,16 +66,18 @@ class Peer:
         return {name: (out.now - at) / 1e9 for name in names if (at := getattr(out, name))}
 
     def state(self) -> str:
-        """Where the handshake is, in libssl's words. Corresponds to SSL_state_string_long(3)."""
+        """Return libssl's text for the state of the handshake. Corresponds to
+        SSL_state_string_long(3).
+        """
         found: str = ffi.string(lib.tk_conn_state(self._conn)).decode("ascii", "replace")
         return found
 
     def parted(self) -> bool:
-        """Whether the peer has sent close_notify, and not merely ended the transport."""
+        """Return whether the peer has sent close_notify, rather than just ended the transport."""
         return bool(lib.tk_conn_parted(self._conn))
 
     def alerts(self) -> tuple[int, int]:
-        """The fatal alerts that were sent and received; -1: none."""
+        """Return the fatal alerts that were sent and received; -1 for none."""
         facts = ffi.new("tk_conn_facts *")
         lib.tk_conn_facts_of(self._conn, facts)
         return facts.alert_sent, facts.alert_received

@@ -1,18 +1,17 @@
-"""A connection between two of the stdlib's MemoryBIOs: what asyncio and uvloop hold.
+"""A connection between two of the stdlib's MemoryBIOs, which asyncio and uvloop use.
 
-libssl works on MemoryBIOs of our own, and the bytes are moved: all that `incoming` holds before an
-operation, all that was made for `outgoing` after it, also when it failed. (The Pump of bridge.py is
-for objects that may refuse, and moves single records.)
+libssl works on internal MemoryBIOs, and the bytes are moved: everything in `incoming` before an
+operation, everything for `outgoing` after it, even if it failed. (The Pump of bridge.py is for
+objects that may refuse bytes, and moves single records.)
 
-An event loop reads for as long as something is pending in `incoming` or in the connection, and then
-waits for the network. So what was moved and has not been read shows in `pending()`: decrypted
-bytes by their number, and a record that has not been decrypted, or the peer's end behind its data,
-as 1.
+An event loop reads as long as something is pending in `incoming` or in the connection, and then
+waits for the network. So `pending()` includes bytes that were moved and not read: decrypted bytes
+by their number, and a record that is not decrypted, or the peer's end after its data, as 1.
 
-The usual read and write are in C as well (direct.py): these here are for where there is no such C,
-and for what is not usual.
+The common read and write also exist in C (direct.py): those here are for where that C is missing,
+and for the uncommon cases.
 
-Threads: each direction has its lock, so that bytes stay in order. They are held across a crossing,
+Threads: each direction has a lock, so that bytes stay in order. It is held during a call into C,
 which never waits.
 """
 
@@ -36,10 +35,10 @@ if TYPE_CHECKING:
 
 _read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken
 _take, _put = spares.pop, spares.append
-_COUNT = lib.TK_DRY - 1  # the bits of a count
+_COUNT = lib.TK_DRY - 1  # the bits that hold a count
 _DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_WANT_READ
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
-_SHORT = 49152  # bytes: what it takes on the wire fits into one room
+_SHORT = 49152  # bytes: their ciphertext fits into one buffer
 _NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
 SLOTS = (
     "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_process", "_receives", "_sends",
@@ -51,12 +50,12 @@ class Queued(Directions, Connection):
 
     __slots__ = _NO_SLOTS
 
-    _dry: bool  # all that had come was read, and nothing is to be sent
+    _dry: bool  # all incoming bytes were read, and nothing is to be sent
     _given_in: Any
     _given_out: Any
     _in: MemoryBIO
     _out: MemoryBIO
-    _over: bool  # TLS is over: nothing that comes now is ours
+    _over: bool  # TLS is over: no more incoming bytes belong to it
 
     def _connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
         self._in, self._out = inner
@@ -73,7 +72,7 @@ class Queued(Directions, Connection):
             self.pending,
         )
 
-    # -- reading and writing: the usual case, without a frame more than it needs -------------------
+    # -- reading and writing: the common case, with as few frames as possible ----------------------
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         incoming = self._given_in
@@ -98,7 +97,7 @@ class Queued(Directions, Connection):
         finally:
             try:  # noqa: SIM105 (`suppress` costs as much as `with`)
                 receiving.release()
-            except RuntimeError:  # a signal's handler has raised while this waited for it
+            except RuntimeError:  # a signal's handler has raised during the wait for the lock
                 pass
         data = one.view[: n & _COUNT] if n > 0 else b""
         _put(one)
@@ -109,7 +108,7 @@ class Queued(Directions, Connection):
         return data
 
     def _read_given(self, len: int, buffer: Any) -> Any:
-        """As `read`, straight into a buffer: aiofastnet reads like this, and uvloop for a
+        """Read as `read` does, straight into a buffer: aiofastnet does this, and uvloop for a
         BufferedProtocol.
         """
         pointer: Any = ffi.from_buffer("char[]", buffer, require_writable=True)
@@ -141,7 +140,7 @@ class Queued(Directions, Connection):
         return n
 
     def _read_on(self, n: int, len: int, buffer: Any = None) -> Any:
-        """What a read returns or raises after this status."""
+        """Return or raise the result of a read with this status."""
         if n in _AGAIN:
             return self._read_slowly(len, buffer)
         if self._out.pending:
@@ -150,7 +149,7 @@ class Queued(Directions, Connection):
             self._give_back()
             return b""
         if n == _WANT_READ:
-            if self._given_in.pending:  # what was taken held no data
+            if self._given_in.pending:  # the bytes that were taken held no data
                 return self.read(len, buffer)
             if self._ended():
                 return self._read_slowly(len, buffer)
@@ -201,7 +200,7 @@ class Queued(Directions, Connection):
         finally:
             try:  # noqa: SIM105 (`suppress` costs as much as `with`)
                 sending.release()
-            except RuntimeError:  # a signal's handler has raised while this waited for it
+            except RuntimeError:  # a signal's handler has raised during the wait for the lock
                 pass
         _put(one)
         if 0 < n < ROOM:
@@ -212,14 +211,14 @@ class Queued(Directions, Connection):
         return len(data)
 
     def _write_on(self, status: int, data: bytes | memoryview) -> int:
-        """What to do when nothing of it went."""
+        """Handle a write of which nothing was sent."""
         if status in _AGAIN:
             return self._write_slowly(data)
         self._send()
         raise self._error(status, _WRITE)
 
     def _write_long(self, data: bytes | memoryview) -> int:
-        """Piece by piece, through a room that the processor has at hand; as far as it goes."""
+        """Write piece by piece, through a buffer in the processor's cache, as far as possible."""
         pointer: Any = ffi.from_buffer("char[]", data)
         size: int = pointer.__len__()
         at = 0
@@ -307,7 +306,7 @@ class Queued(Directions, Connection):
                 self._in.write(data)
 
     def _ended(self) -> bool:
-        """Whether the end of `incoming` has been passed on just now."""
+        """Return whether the end of `incoming` has just been passed on."""
         if not self._given_in.eof:
             return False
         with self._receiving:
@@ -322,9 +321,9 @@ class Queued(Directions, Connection):
                 self._given_out.write(self._out.read())
 
     def _give_back(self) -> None:
-        """TLS is over: what was taken and does not belong to it goes back to where it was."""
+        """End TLS, and put the bytes that do not belong to it back where they came from."""
         with self._receiving:
             self._over = True
             if rest := self._in.read():
-                with suppress(SSLError):  # nothing can be put back behind the end
+                with suppress(SSLError):  # nothing can be added after EOF
                     self._given_in.write(rest + self._given_in.read())

@@ -1,4 +1,4 @@
-"""Rekeying: the part of a Connection that changes its keys."""
+"""The part of a Connection that changes its keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .native import lib
 
 
 class Rekeying:
-    """Renegotiation, and key updates: operations as those of the connection itself."""
+    """Renegotiation and key updates, which work like other operations."""
 
     __slots__ = ()
 
@@ -17,7 +17,7 @@ class Rekeying:
     _operate: Callable[..., int]
 
     def renegotiate(self, timeout: float | None = 0.0) -> None:
-        """Make another handshake, or ask for one. Corresponds to SSL_renegotiate(3)."""
+        """Start another handshake, or request one. Corresponds to SSL_renegotiate(3)."""
         self._operate(lib.TK_HANDSHAKE, (), timeout, lib.tk_conn_renegotiate)
 
     def update_keys(self, *, both: bool, timeout: float | None = 0.0) -> None:
@@ -25,6 +25,6 @@ class Rekeying:
         self._operate(lib.TK_HANDSHAKE, (both,), timeout, lib.tk_conn_update_keys)
 
     def renegotiations(self) -> int:
-        """How many handshakes were completed after the first, started by either side."""
+        """Return how many handshakes were completed after the first, started by either side."""
         count: int = lib.tk_conn_renegotiations(self._conn)
         return count

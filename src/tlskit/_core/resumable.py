@@ -1,6 +1,4 @@
-"""Resumable: the part of a Connection that has to do with sessions: what is offered, looked up, and
-in force.
-"""
+"""The part of a Connection that handles sessions: offered, looked up, and in force."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from .session import Session
 
 
 class Resumable:
-    """Orders before the handshake, and questions after it. None of them waits."""
+    """Settings before the handshake, and queries after it. None of them waits."""
 
     __slots__ = ("vouched",)
 
@@ -22,8 +20,8 @@ class Resumable:
     vouched: Sequence[bytes]
 
     def set_session(self, session: Session | None, *, early: bool) -> None:
-        """Offer this session, or none, in the handshake to come; `early`: early data may go with
-        it. Corresponds to SSL_set_session(3).
+        """Offer this session, or none, in the next handshake; `early` allows early data with it.
+        Corresponds to SSL_set_session(3).
         """
         fault = ffi.new("tk_fault *")
         pointer = ffi.NULL if session is None else session._session
@@ -31,46 +29,46 @@ class Resumable:
             raise from_queue(fault)
 
     def pause(self) -> None:
-        """Have `before_handshake` called, though no session was set."""
+        """Call `before_handshake` even if no session is set."""
         lib.tk_conn_pause(self._conn)
 
     def use_external(self) -> None:
-        """A server: pause at the ClientHello of a client that offers a session, to look it up. Sets
-        SSL_OP_NO_TICKET.
+        """On a server, pause at the ClientHello of a client that offers a session, to look it up.
+        Sets SSL_OP_NO_TICKET.
         """
         lib.tk_conn_use_external(self._conn)
 
     def wanted(self) -> bytes:
-        """In that pause: the id of the session that the client offers; b"" in another pause."""
+        """Return, in that pause, the id of the offered session; b"" in another pause."""
         into = ffi.new("uint8_t[32]")
         return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
 
     def found(self, session: Session, *, once: bool) -> None:
-        """... and the session; `once`: nobody else will find it, so it may come with early data.
-        Corresponds to SSL_CTX_sess_set_get_cb(3)."""
+        """Pass in the session; with `once` nobody else will find it, so it may carry early data.
+        Corresponds to SSL_CTX_sess_set_get_cb(3).
+        """
         lib.tk_conn_found(self._conn, session._session, once)
 
     def suites(self) -> bytes:
-        """The cipher suites that this connection offers, as IANA's numbers. Corresponds to
+        """Return the cipher suites that this connection offers, as IANA's numbers. Corresponds to
         SSL_get_ciphers(3).
         """
         into = ffi.new("uint16_t[512]")
         return bytes(ffi.buffer(into, 2 * lib.tk_conn_suites(self._conn, into, len(into))))
 
     def offers_cipher_of(self, session: Session) -> bool:
-        """Whether this connection offers the session's cipher suite; for TLS 1.3, one with the same
-        hash.
+        """Return whether this connection offers the session's cipher suite, or, with TLS 1.3, one
+        with the same hash.
         """
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
     def vouches_for(
         self, certificate: Certificate, others: Sequence[bytes] = ()
     ) -> Sequence[bytes]:
-        """The chain by which the peer's certificate passes this connection's verification now, name
-        and dates included.
+        """Return the chain by which the peer's certificate passes this connection's verification
+        now, including name and dates; empty if it does not pass.
 
-        `others` are untrusted certificates in DER that may stand in between. Empty: it does not
-        pass.
+        `others` are untrusted certificates in DER that may serve as intermediates.
         """
         given = b"".join(others)
         self.vouched = [
@@ -82,8 +80,8 @@ class Resumable:
         return self.vouched
 
     def set_early_data(self, data: bytes) -> None:
-        """A client, before its handshake: send this with the ClientHello if the session allows it,
-        and after it if not.
+        """On a client before its handshake, send this data with the ClientHello if the session
+        allows it, and otherwise after the handshake.
 
         Corresponds to SSL_write_early_data(3).
         """
@@ -92,11 +90,11 @@ class Resumable:
 
     @property
     def session_reused(self) -> bool:
-        """Whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
+        """Return whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
         return bool(lib.tk_conn_reused(self._conn))
 
     def current_session(self) -> Session | None:
-        """The session in force, made or resumed; None before there is one. Corresponds to
+        """Return the session in force, new or resumed; None before there is one. Corresponds to
         SSL_get1_session(3).
         """
         session = lib.tk_conn_session(self._conn)

@@ -1,4 +1,4 @@
-"""SealKey: the owner of the keys that seal what leaves the process."""
+"""The owner of the keys that seal data that leaves the process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from .native import ffi, lib, owned
 
 
 class SealKey:
-    """What one secret seals and opens with. Immutable; any thread may use it. csrc/tk_seal.c says
-    how it is done.
+    """The keys with which one secret seals and opens data. Immutable; any thread may use it.
+    csrc/tk_seal.c explains the method.
 
     Attributes:
-        id: 8 bytes that name the secret, and say nothing of it.
+        id: 8 bytes that identify the secret without revealing anything about it.
     """
 
     __slots__ = ("_seal", "id")
@@ -27,7 +27,7 @@ class SealKey:
         self.id = bytes(ffi.buffer(into, lib.TK_SEAL_ID))
 
     def close(self, about: bytes, plain: bytes) -> bytes:
-        """Encrypt `plain`, and bind it to `about`. The same two give the same bytes."""
+        """Encrypt `plain`, and bind it to `about`. The same arguments give the same bytes."""
         size = len(plain) + lib.TK_SEAL_OVERHEAD
         sealed, fault = ffi.new("char[]", size), ffi.new("tk_fault *")
         if lib.tk_seal_close(self._seal, about, len(about), plain, len(plain), sealed, fault) < 0:
@@ -35,7 +35,7 @@ class SealKey:
         return bytes(ffi.buffer(sealed, size))
 
     def open(self, about: bytes, sealed: bytes) -> bytes | None:
-        """What was sealed about `about` with this very secret; None for anything else."""
+        """Return what was sealed for `about` with this very secret; None for anything else."""
         size = len(sealed) - lib.TK_SEAL_OVERHEAD
         if size < 0:
             return None

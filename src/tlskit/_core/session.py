@@ -1,4 +1,4 @@
-"""Session: the owner of an SSL_SESSION. Immutable: other times mean another session."""
+"""The owner of an SSL_SESSION. Immutable: changing its times creates another session."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ class Session:
     Attributes:
         id: the session id; for TLS 1.3 a name that the client made up for the ticket.
         id_context: the server's session id context.
-        time, timeout: when it was made (seconds since 1970), and how long this side keeps it
+        time, timeout: its creation time (seconds since 1970), and how long this side keeps it
             (seconds).
-        lifetime_hint: how long the server said that the ticket is good for (seconds); 0: it did not
-            say.
+        lifetime_hint: the ticket's lifetime according to the server (seconds); 0 if not stated.
         has_ticket, ticket: whether there is a ticket, and its bytes.
         version: the protocol version as a number of the wire; cipher: OpenSSL's name of it.
-        alpn: the protocol that was agreed on, or None; hostname: the name that the server
-            acknowledged, or None.
-        max_early_data: how many bytes of early data the server would take.
-        peer_not_after: when the peer's certificate ends (seconds since 1970); -1: there is none.
+        alpn: the negotiated protocol, or None; hostname: the name that the server acknowledged, or
+            None.
+        max_early_data: how many bytes of early data the server would accept.
+        peer_not_after: when the peer's certificate expires (seconds since 1970); -1 without one.
     """
 
     __slots__ = (
@@ -59,14 +58,14 @@ class Session:
 
     @property
     def is_resumable(self) -> bool:
-        """Whether it can be offered, as it is now: OpenSSL may have withdrawn it. Corresponds to
+        """Whether it can be offered now: OpenSSL may have withdrawn it. Corresponds to
         SSL_SESSION_is_resumable(3).
         """
         return bool(lib.tk_session_is_resumable(self._session))
 
     @classmethod
     def from_der(cls, der: bytes) -> Session:
-        """Read what `der()` wrote. Corresponds to d2i_SSL_SESSION(3); bytes after the end are
+        """Parse the output of `der()`. Corresponds to d2i_SSL_SESSION(3); trailing bytes are
         refused.
         """
         fault = ffi.new("tk_fault *")
@@ -76,7 +75,7 @@ class Session:
         return cls(session)
 
     def der(self) -> bytes:
-        """The session with its secret. Corresponds to i2d_SSL_SESSION(3)."""
+        """Serialise the session with its secret. Corresponds to i2d_SSL_SESSION(3)."""
         bodies = [body for _, body in listed(lambda out: lib.tk_session_der(self._session, out))]
         if not bodies:
             raise ValueError(
@@ -85,7 +84,7 @@ class Session:
         return bodies[0]
 
     def with_times(self, *, time: int | None = None, timeout: int | None = None) -> Session:
-        """A copy with another time of creation or another timeout. Corresponds to
+        """Return a copy with another creation time or timeout. Corresponds to
         SSL_SESSION_set_time(3).
         """
         fault = ffi.new("tk_fault *")
@@ -98,15 +97,15 @@ class Session:
 
     @property
     def address(self) -> int:
-        """A number that no other SSL_SESSION has while this one is there."""
+        """Return a number that no other SSL_SESSION has while this one exists."""
         return int(ffi.cast("uintptr_t", self._session))
 
     def size(self) -> int:
-        """About how many bytes of memory it takes."""
+        """Return roughly how many bytes of memory it takes."""
         return int(lib.tk_session_size(self._session))
 
     def secret(self) -> bytes:
-        """The master secret; with TLS 1.3, the resumption secret. Corresponds to
+        """Return the master secret; with TLS 1.3, the resumption secret. Corresponds to
         SSL_SESSION_get_master_key(3).
         """
         into = ffi.new("unsigned char[]", 256)
@@ -116,27 +115,27 @@ class Session:
             lib.tk_wipe(into, len(into))
 
     def secret_digest(self) -> bytes:
-        """SHA-256 of the secret, which stays where it is; b"" when there is none."""
+        """Return the SHA-256 of the secret, without copying the secret; b"" if there is none."""
         into = ffi.new("unsigned char[]", 32)
         found = lib.tk_session_digest(self._session, into)
         return bytes(ffi.buffer(into)) if found else b""
 
     def cipher_facts(self) -> CipherFacts | None:
-        """All about the cipher suite. Corresponds to SSL_SESSION_get0_cipher(3)."""
+        """Return the details of the cipher suite. Corresponds to SSL_SESSION_get0_cipher(3)."""
         return next(cipher_facts(lambda out: lib.tk_session_cipher(self._session, out)), None)
 
     def notes(self) -> Notes:
-        """What was noted of the handshake that made it, if anything."""
+        """Return the notes of the handshake that made it, if there are any."""
         found = read_notes(listed(lambda out: lib.tk_session_info(self._session, out)))
         return found[0] if found else Notes()
 
     def set_notes(self, blob: bytes) -> None:
-        """Give notes to a session that was read from DER, and that nobody else has yet."""
+        """Set the notes of a session that was read from DER and is not shared yet."""
         if lib.tk_session_set_info(self._session, blob, len(blob)) < 0:
             raise MemoryError("there was no memory for what is known of a session")
 
     def peer(self) -> Certificate | None:
-        """The peer's own certificate, the one thing of its chain that an SSL_SESSION keeps through
+        """Return the peer's own certificate, the only one of its chain that an SSL_SESSION keeps in
         DER.
         """
         x509 = lib.tk_session_peer(self._session)

@@ -1,4 +1,4 @@
-"""Staples: OCSP responses, as clients and servers judge them (tk_response.c)."""
+"""OCSP responses, as clients and servers judge them (tk_response.c)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ VERDICTS: dict[int, str] = {getattr(lib, f"TK_STAPLE_{name}"): name.lower() for 
 
 
 class Judged(NamedTuple):
-    """What a response says of a certificate.
+    """The verdict of a response on a certificate.
 
     Attributes:
-        verdict: "good", "revoked", "unknown", or why it says nothing.
-        until: when it ends, in seconds since 1970; -1: it does not say.
+        verdict: "good", "revoked", "unknown", or why the response has no verdict.
+        until: when it expires, in seconds since 1970; -1 if not stated.
     """
 
     verdict: str
@@ -27,14 +27,14 @@ class Judged(NamedTuple):
 
 
 def staple_verdict(number: int) -> str:
-    """A verdict as a word."""
+    """Return a verdict as a word."""
     return VERDICTS.get(number, "malformed")
 
 
 def judge(leaf: Certificate, issuer: Certificate | None, response: bytes) -> Judged:
-    """Say what a response says of `leaf`; without its issuer, nobody looks at who has signed it.
+    """Return a response's verdict on `leaf`; without its issuer, the signature is not checked.
 
-    Corresponds to OCSP_basic_verify(3), but only the issuer and its delegates are believed.
+    Corresponds to OCSP_basic_verify(3), but only the issuer and its delegates are accepted.
     """
     until = ffi.new("int64_t *")
     above = ffi.NULL if issuer is None else issuer._x509

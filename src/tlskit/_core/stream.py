@@ -1,10 +1,9 @@
-"""Stream: the operations of a connection that belongs to an event loop (tk_stream.c).
+"""The operations of a connection that belongs to an event loop (tk_stream.c).
 
-Nothing here waits, and "nothing has come" is a value, not an exception. `pull` and `push` run for
-every event of a loop, so they are the crossings into C themselves, without a Python frame. What
-they return is usually a number of bytes, and all there is to say. Any other number is for `pulled`
-and `pushed`, which raise exceptions, and leave the rest in `again`, `stalled`, `taken` and
-`unsent`.
+Nothing here waits, and "nothing has arrived" is a value, not an exception. `pull` and `push` run
+for every event of a loop, so they are the calls into C themselves, without a Python frame. Usually
+they return a number of bytes, which says it all. Any other number is for `pulled` and `pushed`,
+which raise exceptions, and set `again`, `stalled`, `taken` and `unsent`.
 """
 
 from __future__ import annotations
@@ -29,18 +28,18 @@ _AGAIN = lib.TK_STREAM_AGAIN << lib.TK_STREAM_FLAGS_SHIFT
 #: bytes, the most that one `receive` returns
 ROOM: int = lib.TK_STAGE_ROOM
 
-#: What `receive` and `receive_into` return when they return no bytes.
+#: The return values of `receive` and `receive_into` without bytes.
 NOTHING: int = 0
 CLEAN_END: int = lib.TK_ZERO_RETURN  # close_notify
-RAGGED_END: int = lib.TK_ENDED  # the transport's end, without it, between two records
+RAGGED_END: int = lib.TK_ENDED  # the transport ended without it, between two records
 
 
 class Stage:
-    """Rooms that all connections of one event loop share. One thread uses it.
+    """Buffers that all connections of one event loop share. Only the loop's thread uses them.
 
     Args:
-        forgets: whether the loop stops watching a socket once the socket has an error, and tells
-            of it only once.
+        forgets: whether the loop stops watching a socket once the socket has an error, and reports
+            the error only once.
     """
 
     __slots__ = ("_stage", "plain", "room")
@@ -51,25 +50,24 @@ class Stage:
         self.plain = ffi.buffer(self.room, ROOM)
 
 
-_OF_THE_SUBCLASS: tuple[str, ...] = ()  # so that it can have another base with slots
+_OF_THE_SUBCLASS: tuple[str, ...] = ()  # allows combining it with another base that has slots
 
 
 class Stream(Connection):
     """A Connection whose bytes go through a Stage.
 
     Attributes:
-        pull: receive once from the socket, and decrypt what has come into `plain`. From 1 to ROOM,
-            that is how many bytes; any other number is for `pulled`.
-        push: encrypt some bytes, whose number is the second argument, and send them. If that is
-            what it returns, all have gone; any other number is for `pushed`.
+        pull: receive once from the socket, and decrypt into `plain`. From 1 to ROOM, the result is
+            a number of bytes; any other number is for `pulled`.
+        push: encrypt some bytes, whose number is the second argument, and send them. If it returns
+            that number, all were sent; any other number is for `pushed`.
         plain: where `pull` puts the bytes, until the next operation of any connection of the loop.
-        again: a `receive` was not all: call it again, the loop will not. The caller resets it. Or
-            a callback has raised: see `late_error`.
-        stalled: the last `send` has to wait for bytes of the peer: a handshake within the
-            connection.
+        again: a `receive` left something: call it again, because the loop will not. The caller
+            resets it. Or a callback has raised: see `late_error`.
+        stalled: the last `send` has to wait for bytes from the peer: a renegotiation.
         taken: how many bytes the last `send` has encrypted, if it returned False.
-        unsent: how many bytes of ciphertext the socket has not taken yet, as the last operation
-            has left them.
+        unsent: how many bytes of ciphertext the socket had not accepted at the end of the last
+            operation.
     """
 
     __slots__ = _OF_THE_SUBCLASS
@@ -84,31 +82,31 @@ class Stream(Connection):
     unsent: int
 
     def open(self, stage: Stage) -> None:
-        """Carry the bytes through this stage, from now on and before the handshake."""
+        """Use this stage for the connection's bytes; called before the handshake."""
         if not lib.tk_stream_open(self._conn, stage._stage):
             raise MemoryError("there was no memory for a connection")
-        self._stage = stage  # it has to outlive the connection
+        self._stage = stage  # must outlive the connection
         self._room, self.plain = stage.room, stage.plain
         self.pull, self.push = MethodType(_receive, self._conn), MethodType(_send, self._conn)
         self.again = self.stalled = False
         self.taken = self.unsent = 0
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        """Make the handshake, or go on with it. Corresponds to SSL_do_handshake(3)."""
+        """Start or continue the handshake. Corresponds to SSL_do_handshake(3)."""
         self._operate(_HANDSHAKE, (), timeout, lib.tk_stream_handshake)
         self.handshake_complete()
 
     def receive(self) -> Any:
-        """Receive once from the socket and decrypt what has come: bytes, or one of NOTHING,
-        CLEAN_END and RAGGED_END.
+        """Receive once from the socket and decrypt; return bytes, or NOTHING, CLEAN_END or
+        RAGGED_END.
 
         Raises:
-            SSLError, OSError: the connection has failed. What came before has been returned.
+            SSLError, OSError: the connection has failed. Earlier data has been returned already.
         """
         return self.pulled(self.pull())
 
     def pulled(self, n: int) -> Any:
-        """What `receive` returns or raises, after `pull` has returned this number."""
+        """Return or raise the result of `receive`, after `pull` has returned this number."""
         if n > 0:
             data = self.plain[: n & _COUNT]  # before a callback can use the stage
             self._received(n)
@@ -116,8 +114,8 @@ class Stream(Connection):
         return self._ended(n) if n else NOTHING
 
     def receive_into(self, buffer: Any) -> int:
-        """As `receive`, into a writable buffer that is not empty: how many bytes, or what it
-        returns instead.
+        """Receive into a writable buffer that is not empty; return the number of bytes, or what
+        `receive` returns instead of bytes.
         """
         pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
         room = len(pointer)
@@ -130,8 +128,8 @@ class Stream(Connection):
         return self._received(n) if n > 0 else self._ended(n)
 
     def send(self, buffer: Any) -> bool:
-        """Encrypt what is in a buffer, or a first part of it, and send it. Return whether all has
-        gone; if not, `taken` and `unsent` say what has become of it.
+        """Encrypt all or a first part of a buffer, and send it. Return whether everything was sent;
+        if not, `taken` and `unsent` have the details.
 
         Raises:
             SSLError, OSError: the connection has failed.
@@ -145,8 +143,8 @@ class Stream(Connection):
         return self.pushed(n, size)
 
     def pushed(self, n: int, size: int) -> bool:
-        """What `send` returns or raises, after `push` has returned `n` for so many bytes."""
-        if n == _PAUSED:  # in a renegotiation: the reader goes on with it
+        """Return or raise the result of `send`, after `push` has returned `n` for `size` bytes."""
+        if n == _PAUSED:  # in a renegotiation: the reader continues it
             self._answer(_WRITE, 0.0, None)
             self.taken, self.stalled, self.again = 0, True, True
             return False
@@ -164,11 +162,11 @@ class Stream(Connection):
         self._noted(n)
 
     def holds_bytes(self) -> bool:
-        """Whether `receive` has something to say without the socket."""
+        """Return whether `receive` can return something without the socket."""
         return bool(lib.tk_stream_waiting(self._conn))
 
     def take(self) -> bytes:
-        """Take what is to be sent, of a connection without a socket."""
+        """Return and remove the bytes to send, for a connection without a socket."""
         taken = b""
         while n := lib.tk_stream_take(self._conn, self._room, ROOM):
             taken += self.plain[:n]
@@ -180,7 +178,7 @@ class Stream(Connection):
         return self._noted(n)
 
     def _noted(self, n: int) -> int:
-        """Take notice of what stands beside a count."""
+        """Handle the flags that accompany a count."""
         self.unsent = n >> _UNSENT_SHIFT & _UNSENT
         if n & _EVENTS and self.on_session is not None:
             self._hand_out_sessions(later=True)

@@ -1,6 +1,4 @@
-"""Ring: the owner of a tk_ring, the keys that tickets are encrypted with. Handshakes use it in C,
-without Python.
-"""
+"""The owner of a tk_ring, the keys that encrypt tickets. Handshakes use it in C, without Python."""
 
 from __future__ import annotations
 
@@ -20,8 +18,8 @@ _PACKED: int = lib.TK_PACKED_KEY
 
 
 class TicketKey(NamedTuple):
-    """One key: its name is in every ticket, the rest is secret. AES-128 with 16 bytes each, AES-256
-    with 32.
+    """One key: every ticket contains its name, the rest is secret. AES-128 has 16 bytes each,
+    AES-256 has 32.
     """
 
     name: bytes
@@ -29,7 +27,7 @@ class TicketKey(NamedTuple):
     aes: bytes | bytearray
 
     def wipe(self) -> None:
-        """Overwrite what is secret, if it is a copy of tlskit's own."""
+        """Overwrite the secret parts, if they are tlskit's own copy."""
         wipe(self.hmac, self.aes)
 
     def __repr__(self) -> str:
@@ -45,10 +43,10 @@ class Ring:
     """A ring of ticket keys, for any number of contexts, threads and forked children.
 
     Args:
-        kind: "given": `set_keys`; "own": made here, one from the other; "shared": derived from
-            secrets, `set_secrets`.
-        period: for how many seconds a key encrypts.
-        lifetime: for how many seconds a ticket is good.
+        kind: "given" for `set_keys`; "own" for random keys; "shared" for keys derived from secrets,
+            `set_secrets`.
+        period: how many seconds a key encrypts.
+        lifetime: how many seconds a ticket is valid.
     """
 
     __slots__ = ("__weakref__", "_ring")
@@ -61,7 +59,7 @@ class Ring:
         self._ring = owned(pointer, lib.tk_ring_free)
 
     def set_keys(self, keys: Sequence[TicketKey]) -> None:
-        """Put these in place of all: the first encrypts."""
+        """Replace all keys: the first one encrypts."""
         fault = ffi.new("tk_fault *")
         packed = bytearray(_PACKED * len(keys))
         for at, key in zip(range(0, len(packed), _PACKED), keys, strict=True):
@@ -76,7 +74,9 @@ class Ring:
         self._check(status, fault)
 
     def set_secrets(self, secrets: Sequence[bytes | bytearray]) -> None:
-        """Derive from these in place of all: the first one's keys encrypt."""
+        """Replace all keys by ones derived from these secrets: those of the first secret
+        encrypt.
+        """
         fault = ffi.new("tk_fault *")
         sizes = ffi.new("size_t[]", [len(secret) for secret in secrets])
         joined, at = bytearray(sum(len(secret) for secret in secrets)), 0
@@ -92,18 +92,18 @@ class Ring:
         self._check(status, fault)
 
     def rotate(self, *, forget: bool) -> None:
-        """Let a new random key encrypt; those of before decrypt until their last ticket has ended,
-        or no more.
+        """Let a new random key encrypt; previous ones decrypt until their last ticket has expired,
+        or, with `forget`, no longer.
         """
         fault = ffi.new("tk_fault *")
         self._check(lib.tk_ring_rotate(self._ring, forget, fault), fault)
 
     def in_force(self) -> list[TicketKey]:
-        """The keys now, the first encrypts."""
+        """Return the current keys; the first one encrypts."""
         return self._packed(_unpacked)
 
     def names(self) -> list[bytes]:
-        """Their names alone: no secret is copied to where nobody wipes it."""
+        """Return only their names, so that no secret is copied to memory that nobody wipes."""
         return self._packed(lambda view, at: view[at + 1 : at + 17])
 
     def _packed(self, read: Callable[[Any, int], _T]) -> list[_T]:
@@ -116,7 +116,7 @@ class Ring:
             lib.tk_wipe(room, MOST_KEYS * _PACKED)
 
     def wipe_ended(self) -> float:
-        """Wipe the keys that have ended, and return in how many seconds the next ones do; infinite:
+        """Wipe the expired keys, and return in how many seconds the next ones expire; infinity if
         never.
         """
         seconds = lib.tk_ring_wipe_ended(self._ring)
@@ -124,12 +124,12 @@ class Ring:
 
     @property
     def held(self) -> int:
-        """How many keys are in memory, those that have ended and were not wiped yet among them."""
+        """Return how many keys are in memory, including expired ones that have not been wiped."""
         count: int = lib.tk_ring_held(self._ring)
         return count
 
     def statistics(self) -> dict[str, int]:
-        """The counters of this process."""
+        """Return the counters of this process."""
         out = ffi.new("tk_ring_stats *")
         lib.tk_ring_stats_of(self._ring, out)
         names = (

@@ -1,4 +1,4 @@
-"""Trouble: puts into an exception what is known about the connection that failed.
+"""Add to an exception what is known about the connection that failed.
 
 It runs when something has failed for good, never for an operation that merely has to wait.
 """
@@ -20,10 +20,10 @@ _NO_ISSUER = {getattr(CONST, f"X509_V_ERR_{name}", -1) for name in _HAS_NO_ISSUE
 
 
 def explain(connection: Connection, error: Exception, fault: Any, doing: str) -> None:
-    """Give an exception its hint, and append the hint to its message.
+    """Set an exception's hint, and append the hint to its message.
 
     Args:
-        connection: the one that the operation failed on.
+        connection: the one whose operation failed.
         error: an SSLError, an OSError or a TimeoutError that is about to be raised.
         fault: the tk_fault of the operation, or None.
         doing: "handshake", "read" or "write".
@@ -49,7 +49,7 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
 
 
 def explain_loading(error: SSLError, fault: Any) -> SSLError:
-    """Give the error of a certificate or a key its hint, also at the end of its message."""
+    """Set the hint of an error from a certificate or a key, and append it to the message."""
     from .hints.loading import hint
 
     for n in reversed(range(fault.count)):
@@ -62,7 +62,9 @@ def explain_loading(error: SSLError, fault: Any) -> SSLError:
 
 
 def _alert_before(connection: Connection, error: Exception, fault: Any) -> Any:
-    """The fault of a server's last word, where it closed the connection before it was read."""
+    """Return the fault with a server's last alert, if the server closed the connection before it
+    was read.
+    """
     if lib.tk_conn_glance(connection._conn) != lib.TK_SSL:
         return fault
     said = ffi.new("tk_fault *")
@@ -74,7 +76,7 @@ def _alert_before(connection: Connection, error: Exception, fault: Any) -> Any:
 
 
 def _kind(error: Exception) -> str | None:
-    """How the operation failed, as a Situation has it; None: nothing has to be explained."""
+    """Return how the operation failed, as in Situation; None if no explanation is needed."""
     if isinstance(error, SSLZeroReturnError):
         return None
     if isinstance(error, SSLEOFError):
@@ -91,8 +93,8 @@ def _refused(connection: Connection, *, built: bool) -> list[bytes]:
 
 
 def _telling_entry(fault: Any) -> Any:
-    """The entry of the error queue that says what happened. From OpenSSL 3.2 on, the record layer
-    adds one that only says that it failed.
+    """Return the entry of the error queue that says what happened. From OpenSSL 3.2 on, the record
+    layer adds one that only says that it failed.
     """
     last = last_entry(fault)
     general = getattr(CONST, "SSL_R_RECORD_LAYER_FAILURE", None)
@@ -102,7 +104,7 @@ def _telling_entry(fault: Any) -> Any:
 
 
 def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind: str) -> str:
-    from .hints import Situation, hint_for  # so much text is loaded when it is needed
+    from .hints import Situation, hint_for  # late: so much text is loaded only when needed
 
     t = ffi.new("tk_trouble *")
     lib.tk_conn_trouble(connection._conn, t)
@@ -140,13 +142,13 @@ def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind
 
 
 def _authorities(connection: Connection) -> int | None:
-    """How many CA certificates are trusted; None where a directory may hold any number."""
+    """Return how many CA certificates are trusted; None if a directory may hold any number."""
     trust = connection._context.trust
     return None if trust.directories else trust.count()["x509_ca"]
 
 
 def _append(error: Exception, hint: str) -> None:
-    """Add the hint to the message. What comes first stays: programs look for words in it."""
+    """Append the hint to the message, whose beginning stays: programs look for words in it."""
     *first, text = error.args
     said = f"{str(text).rstrip('.')}. {hint}"
     error.args = (*first, said)

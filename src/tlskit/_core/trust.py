@@ -1,4 +1,4 @@
-"""TrustStore: the owner of an X509_STORE, shared by contexts and never changed once it is."""
+"""The owner of an X509_STORE, shared by contexts and never changed once it is shared."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .directory import Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
 
-_REMEMBERED = 64  # of what was loaded last, to notice when it is loaded again
-_REPLACED_MOST = 16  # CRLs that newer ones have replaced, before a store is made without them
+_REMEMBERED = 64  # digests of the latest sources, to notice when one is loaded again
+_REPLACED_MOST = 16  # replaced CRLs, before a store is rebuilt without them
 
 
 class TrustStore:
     """Certificate authorities and CRLs, and the directories that are searched for more.
 
-    It may be loaded into until `identity` was asked for: from then on somebody relies on it.
+    Certificates may be added until `identity` is read: from then on other code relies on it.
 
     Attributes:
         directories: hashed directories, in the order in which they are searched.
@@ -30,10 +30,10 @@ class TrustStore:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._base = owned(lib.tk_trust_new(), lib.tk_trust_free)  # what was loaded
-        self._searching: Any = None  # that, and what was found in the directories
+        self._base = owned(lib.tk_trust_new(), lib.tk_trust_free)  # certificates that were loaded
+        self._searching: Any = None  # those, and the ones found in the directories
         self._identity: bytes | None = None
-        self._loaded: dict[bytes, None] = {}  # digests of sources, the last ones
+        self._loaded: dict[bytes, None] = {}  # digests of the latest sources
         self._replaced = 0
         self._next: ref[TrustStore] | None = None
         self.directories: tuple[Directory, ...] = ()
@@ -41,7 +41,9 @@ class TrustStore:
 
     @property
     def identity(self) -> bytes:
-        """A digest of the content: stores with the same identity trust the same. Settles it."""
+        """A digest of the content: stores with the same identity trust the same. Reading it settles
+        the store.
+        """
         if self._identity is None:
             into = ffi.new("uint8_t[32]")
             if not lib.tk_trust_digest(self._base, into):
@@ -52,7 +54,7 @@ class TrustStore:
 
     @property
     def _store(self) -> Any:
-        """The X509_STORE for connections."""
+        """Return the X509_STORE for connections."""
         if not self.directories:
             return self._base
         if self._searching is None:
@@ -65,15 +67,15 @@ class TrustStore:
             self._searching = made
         return self._searching
 
-    # -- made from another one ---------------------------------------------------------------------
+    # -- made from another store -------------------------------------------------------------------
 
     def joined(self, more: TrustStore) -> TrustStore:
-        """Return a store that trusts what both do: this one, unless somebody relies on it.
+        """Return a store that trusts what both do: this one itself, unless other code relies on it.
 
         Raises:
             SSLError: a directory cannot be searched. Nothing has changed then.
         """
-        _ = more._store  # raises for its directories, before anything is changed
+        _ = more._store  # raises for its directories before anything changes
         to = self
         if self._identity is not None or self._replaced > _REPLACED_MOST:
             to = self._copy()
@@ -87,7 +89,7 @@ class TrustStore:
         return to
 
     def current(self) -> TrustStore:
-        """Return this store, or one with the directories as they are now. Sharers get the same."""
+        """Return this store, or one with the directories' current content. Sharers get the same."""
         if not any(d.has_changed() for d in self.directories):
             return self
         after = None if self._next is None else self._next()
@@ -101,7 +103,7 @@ class TrustStore:
         return fresh
 
     def _copy(self) -> TrustStore:
-        """One's own: the certificates by reference, the directories as they were."""
+        """Return a separate copy: the certificates by reference, the directories as they were."""
         copy = TrustStore()
         _merge(copy._base, self._base)
         copy._loaded, copy.empty = dict(self._loaded), self.empty
@@ -111,8 +113,8 @@ class TrustStore:
     # -- loading -----------------------------------------------------------------------------------
 
     def add_pem(self, pem: bytes | bytearray) -> int:
-        """Load PEM certificates and CRLs: how many; SSLError when there are none, or one cannot be
-        read.
+        """Load PEM certificates and CRLs, and return their number; raise SSLError if there are
+        none, or one cannot be parsed.
         """
         fault = ffi.new("tk_fault *")
         count: int = lib.tk_trust_add_pem(self._base, ffi.from_buffer(pem), len(pem), fault)
@@ -122,7 +124,7 @@ class TrustStore:
         return count
 
     def add_data(self, data: bytes, *, pem: bool) -> None:
-        """Load what `load_verify_locations(cadata=)` takes: PEM, or DER end to end."""
+        """Load the data of `load_verify_locations(cadata=)`: PEM, or concatenated DER."""
         if not data:
             raise ValueError("Empty certificate data")
         fault = ffi.new("tk_fault *")
@@ -143,7 +145,7 @@ class TrustStore:
         self._add(source("dir", directory.digest))
 
     def holds(self, one: bytes) -> bool:
-        """Whether a `source` was loaded lately."""
+        """Return whether a `source` was loaded recently."""
         return one in self._loaded
 
     def _add(self, one: bytes) -> None:
@@ -156,33 +158,35 @@ class TrustStore:
         while len(self._loaded) > _REMEMBERED:
             del self._loaded[next(iter(self._loaded))]
 
-    # -- looking -----------------------------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------------------------
 
     def count(self) -> dict[str, int]:
-        """How many there are, as `cert_store_stats()` says it."""
+        """Return the counts of `cert_store_stats()`."""
         x509, crl, ca = ffi.new("int32_t *"), ffi.new("int32_t *"), ffi.new("int32_t *")
         lib.tk_trust_count(self._store, x509, crl, ca)
         return {"x509": x509[0], "crl": crl[0], "x509_ca": ca[0]}
 
     def stale_list(self) -> dict[str, Any] | None:
-        """The first CRL whose dates do not allow its use now, as `Certificate.fields` shows its
-        issuer and its dates; None: all are in force.
+        """Return the issuer and the dates, as in `Certificate.fields`, of the first CRL whose dates
+        do not allow its use now; None if all are in force.
         """
         return dated(list(listed(lambda out: lib.tk_trust_stale_crl(self._store, out))))
 
     def authorities(self) -> list[bytes]:
-        """The CA certificates in DER."""
+        """Return the CA certificates in DER."""
         store = self._store
         return [der for _, der in listed(lambda out: lib.tk_trust_authorities(store, out))]
 
 
 def source(kind: str, content: bytes | bytearray) -> bytes:
-    """A digest of something that can be loaded: "pem", "PEM" or "DER", or "dir" and its digest."""
+    """Return a digest of a source: "pem", "PEM" or "DER", or "dir" and its digest."""
     return sha256(kind.encode() + sha256(content).digest()).digest()
 
 
 def _merge(to: Any, of: Any) -> int:
-    """Put one store's objects into another: how many CRLs there have been replaced by now."""
+    """Add one store's objects to another, and return how many CRLs there have been replaced
+    so far.
+    """
     fault = ffi.new("tk_fault *")
     replaced: int = lib.tk_trust_merge(to, of, fault)
     if replaced < 0:
@@ -196,9 +200,9 @@ def _distrusted() -> bytes:
     return bytes(ffi.buffer(into))
 
 
-#: Stands for the list of keys that no chain may hold: a part of every verification policy.
+#: Stands for the list of keys that no chain may contain: a part of every verification policy.
 DISTRUSTED = _distrusted()
 
-#: Shared, like every store that a context has, and settled.
+#: Shared, like the store of every context, and settled.
 NOBODY = TrustStore()
 _ = NOBODY.identity

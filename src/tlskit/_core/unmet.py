@@ -1,4 +1,4 @@
-"""Unmet: what to say when a handshake is complete, and not in a group that the context demands."""
+"""The message for a complete handshake in a group that the context does not allow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .connection import Connection
 
-#: Groups that TLS 1.2 has too.
+#: Groups that TLS 1.2 also has.
 _BEFORE = {
     "secp256r1", "secp384r1", "secp521r1", "x25519", "x448", "brainpoolP256r1",
     "brainpoolP384r1", "brainpoolP512r1",
@@ -15,7 +15,7 @@ _BEFORE = {
 
 
 def unmet(connection: Connection) -> tuple[str, str]:
-    """What was found and what is demanded, and what to do about it."""
+    """Return what was negotiated and what is required, and what to do about it."""
     facts = connection.facts()
     peer = "client" if facts.server else "server"
     contexts = (connection._context, *connection._others)

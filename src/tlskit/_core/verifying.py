@@ -1,4 +1,4 @@
-"""Verifying: the parts of a Context and of a Connection that are about verifying a peer."""
+"""The parts of a Context and of a Connection for verifying a peer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REFUSED, AS_IT_IS, ACCEPTED = (
 )  # fmt: skip
 
 _PREFIX = "X509_V_ERR_"
-#: OpenSSL's names for what is wrong with a certificate, by their numbers.
+#: OpenSSL's names of verification errors, by their numbers.
 ERRORS: dict[int, str] = {
     code: name.removeprefix(_PREFIX)
     for name, code in vars(CONST).items()
@@ -22,12 +22,12 @@ ERRORS: dict[int, str] = {
 
 
 def error_name(code: int) -> str:
-    """OpenSSL's name of an `X509_V_` number, "CERT_HAS_EXPIRED" for one; "OK" for 0."""
+    """Return OpenSSL's name of an `X509_V_` number, such as "CERT_HAS_EXPIRED"; "OK" for 0."""
     return "OK" if code == 0 else ERRORS.get(code, str(code))
 
 
 def purpose_number(name: str) -> int | None:
-    """OpenSSL's number of a purpose by its short name; None: unknown. Corresponds to
+    """Return OpenSSL's number of a purpose by its short name; None if unknown. Corresponds to
     X509_PURPOSE_get_by_sname(3).
     """
     number: int = lib.tk_purpose(name.encode())
@@ -35,7 +35,7 @@ def purpose_number(name: str) -> int | None:
 
 
 class ContextVerifying:
-    """How a context verifies its peers, beside libssl's own settings."""
+    """How a context verifies its peers, besides libssl's own settings."""
 
     __slots__ = ()
 
@@ -43,57 +43,57 @@ class ContextVerifying:
     _switch: Callable[[int, bool], None]
 
     def set_verify_purpose(self, name: str | None) -> None:
-        """What a peer's certificate must be good for; None: what its role demands. Corresponds to
-        X509_VERIFY_PARAM_set_purpose(3).
+        """Set the purpose of a peer's certificate; None for the one that its role requires.
+        Corresponds to X509_VERIFY_PARAM_set_purpose(3).
         """
         number = 0 if name is None else purpose_number(name)
         lib.tk_ctx_set_verify_purpose(self._ctx, number or 0)
 
     def set_verify_time(self, seconds: int | None) -> None:
-        """Verify as of this time, in seconds since 1970; None: as of now. Corresponds to
+        """Verify as of this time, in seconds since 1970; None for now. Corresponds to
         X509_VERIFY_PARAM_set_time(3).
         """
         lib.tk_ctx_set_verify_time(self._ctx, seconds or 0, seconds is not None)
 
     def set_verify_names(self, names: Iterable[str]) -> None:
-        """Demand that a peer's certificate carries one of these names or addresses."""
+        """Require that a peer's certificate matches one of these names or addresses."""
         joined = b"".join(map(_wanted, names))
         if not lib.tk_ctx_set_verify_names(self._ctx, joined, len(joined)):
             raise MemoryError("there was no memory for the names of a context")
 
     def set_verify_report(self, on: bool) -> None:
-        """Let a handshake go on when verification fails, and only report that."""
+        """Let a handshake continue when verification fails, and only report the failure."""
         lib.tk_ctx_set_verify_report(self._ctx, on)
 
     def set_pins(self, digests: tuple[bytes, ...]) -> None:
-        """Demand that a verified chain holds one of these keys or certificates."""
+        """Require that a verified chain contains one of these keys or certificates."""
         joined = b"".join(digests)
         if not lib.tk_ctx_set_pins(self._ctx, joined, len(joined)):
             raise MemoryError("there was no memory for the pins of a context")
 
     def want_verify(self, on: bool, *, later: bool) -> None:
-        """Whether connections ask about chains that have passed verification; `later`: those of
-        clients pause for the answer. Corresponds to SSL_CTX_set_cert_verify_callback(3) and
+        """Set whether connections pass verified chains to Python; with `later`, those of clients
+        pause for the answer. Corresponds to SSL_CTX_set_cert_verify_callback(3) and
         SSL_set_retry_verify(3).
         """
         self._switch(lib.TK_HOOK_VERIFY, on)
         self._switch(lib.TK_HOOK_VERIFY_LATER, on and later)
 
     def want_certificate(self, on: bool) -> None:
-        """Whether connections pause to ask which certificate to show. Corresponds to
+        """Set whether connections pause to ask which certificate to send. Corresponds to
         SSL_CTX_set_cert_cb(3).
         """
         self._switch(lib.TK_HOOK_CERTIFICATE, on)
 
     def want_verify_each(self, on: bool) -> None:
-        """Whether connections show each certificate on the way. Corresponds to
+        """Set whether connections pass each certificate of a chain to Python. Corresponds to
         SSL_CTX_set_verify(3).
         """
         self._switch(lib.TK_HOOK_VERIFY_EACH, on)
 
 
 class ConnectionVerifying:
-    """What a connection is asked while its peer is verified."""
+    """The methods of a connection that are called while its peer is verified."""
 
     __slots__ = ()
 
@@ -101,28 +101,28 @@ class ConnectionVerifying:
     _conn: Any
 
     def chain_to_judge(self) -> tuple[bytes, ...]:
-        """In the pause VERIFY: the chain that has passed."""
+        """Return, in the pause VERIFY, the chain that has passed."""
         return tuple(der for _, der in listed(lambda out: lib.tk_conn_judged(self._conn, out)))
 
     @property
     def expected_name(self) -> str | None:
-        """What the peer's certificate is compared with, for messages."""
+        """Return the name that the peer's certificate is compared with, for messages."""
         return self.hostname
 
     @property
     def turned_down(self) -> bool:
-        """Whether a callback refused a certificate, and raised nothing."""
+        """Return whether a callback refused a certificate without raising."""
         return False
 
     def on_verify(self, chain: tuple[bytes, ...]) -> bool:
-        """Shown a chain that has passed verification; raises to refuse it. True: the answer comes
-        later, in the pause VERIFY.
+        """Called with a chain that has passed verification; raises to refuse it. Returns True if
+        the answer follows later, in the pause VERIFY.
         """
         return False
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
-        """Shown each certificate on the way, and each error (else 0): REFUSED, AS_IT_IS or
-        ACCEPTED.
+        """Called with each certificate of a chain, and each error (otherwise 0); returns REFUSED,
+        AS_IT_IS or ACCEPTED.
         """
         return AS_IT_IS
 

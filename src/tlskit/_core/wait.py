@@ -1,6 +1,4 @@
-"""Whether waiting in the kernel must go through Python: gevent and eventlet replace `select.select`
-by one of theirs.
-"""
+"""Detect whether waiting must go through Python: gevent and eventlet replace `select.select`."""
 
 from __future__ import annotations
 
@@ -15,20 +13,20 @@ from .native import lib
 
 _Socket = TypeVar("_Socket", bound=socket)
 
-#: The interpreter's own, unless it had been replaced already: as long as it is in its place,
-#: nothing is cooperative.
+#: The interpreter's own, unless it had been replaced already: while it is in place, nothing is
+#: cooperative.
 native_select: Any = select.select if select.select.__module__ == "select" else None
 
 
 def cooperative() -> bool:
-    """True when `select` was replaced, before or after this was imported, so that a wait in C would
+    """Return whether `select` was replaced, before or after this import, so that a wait in C would
     stop every green thread.
     """
     return select.select.__module__ != "select"
 
 
 def wait(fd: int, status: int, deadline: float | None) -> int:
-    """Wait as `status` says, by way of the replaced select: TK_DONE or TK_TIMED_OUT."""
+    """Wait as `status` says, with the replaced select, and return TK_DONE or TK_TIMED_OUT."""
     left = None if deadline is None else max(deadline - monotonic(), 0.0)
     reading, writing = ([fd], []) if status == lib.TK_WANT_READ else ([], [fd])
     ready = select.select(reading, writing, [], left)
@@ -37,8 +35,8 @@ def wait(fd: int, status: int, deadline: float | None) -> int:
 
 
 def for_accept(sock: Any) -> None:
-    """Wait until somebody has connected to a listening socket, by way of the replaced select: what
-    comes after does not block.
+    """Wait for a connection to a listening socket, with the replaced select, so that the following
+    accept does not block.
     """
     timeout = sock.gettimeout()
     if timeout != 0 and cooperative() and not _ready(sock, lib.TK_WANT_READ, timeout):
@@ -46,7 +44,7 @@ def for_accept(sock: Any) -> None:
 
 
 def connect(kind: Any, sock: Any, addr: Any) -> int:
-    """What `kind.connect_ex(sock, addr)` returns, but waiting by way of the replaced select."""
+    """Return what `kind.connect_ex(sock, addr)` returns, but wait with the replaced select."""
     timeout = sock.gettimeout()
     kind.settimeout(sock, 0)
     try:
@@ -63,8 +61,8 @@ def connect(kind: Any, sock: Any, addr: Any) -> int:
 
 
 def restored(sock: _Socket) -> _Socket:
-    """The socket, blocking again if it was before TLS: on Windows, C makes the descriptor itself
-    non-blocking.
+    """Return the socket, blocking again if it was before TLS: on Windows, C makes the descriptor
+    itself non-blocking.
     """
     if sys.platform == "win32" and sock.fileno() >= 0:
         sock.settimeout(sock.gettimeout())

@@ -1,4 +1,4 @@
-"""Wanted: which questions the connections of a context ask, and what they tell."""
+"""Which callbacks the connections of a context call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _NO_SLOTS: tuple[str, ...] = ()  # the Context has them
 
 
 class Wanted:
-    """The part of a Context that switches the doors to Python (hooks.py, watched.py), and pauses.
+    """The part of a Context that turns on pauses and the calls of hooks.py and watched.py.
 
     Attributes:
         hooks: the TK_HOOK_ bits.
@@ -22,59 +22,59 @@ class Wanted:
     hooks: int
 
     def want_sessions(self, on: bool) -> None:
-        """Whether new sessions are queued on their connections. Corresponds to
+        """Set whether new sessions are queued on their connections. Corresponds to
         SSL_CTX_sess_set_new_cb(3).
         """
         self._switch(lib.TK_HOOK_SESSION, on)
 
     def want_servername(self, on: bool) -> None:
-        """Whether a server's connections are asked about the name. Corresponds to
+        """Set whether a server's connections ask about the server name. Corresponds to
         SSL_CTX_set_tlsext_servername_callback(3).
         """
         self._switch(lib.TK_HOOK_SERVERNAME, on)
 
     def want_hello(self, on: bool) -> None:
-        """Whether a server's connections pause at the ClientHello. Corresponds to
+        """Set whether a server's connections pause at the ClientHello. Corresponds to
         SSL_CTX_set_client_hello_cb(3).
         """
         self._switch(lib.TK_HOOK_HELLO, on)
 
     def want_name_ahead(self, on: bool) -> None:
-        """The same, for the server name in it."""
+        """Set whether they pause at the ClientHello for the server name in it."""
         self._switch(lib.TK_HOOK_NAME_AHEAD, on)
 
     def want_alpn(self, on: bool) -> None:
-        """Whether a server's connections ask which application protocol to choose. Corresponds to
-        SSL_CTX_set_alpn_select_cb(3).
+        """Set whether a server's connections ask which application protocol to choose. Corresponds
+        to SSL_CTX_set_alpn_select_cb(3).
         """
         self._switch(lib.TK_HOOK_ALPN, on)
 
     def want_keylog(self, on: bool) -> None:
-        """Whether connections show the lines of the key log. Corresponds to
+        """Set whether connections report the lines of the key log. Corresponds to
         SSL_CTX_set_keylog_callback(3).
         """
         self._switch(lib.TK_HOOK_KEYLOG, on)
 
     def want_states(self, on: bool) -> None:
-        """Whether connections tell of each step. Corresponds to SSL_CTX_set_info_callback(3)."""
+        """Set whether connections report each step. Corresponds to SSL_CTX_set_info_callback(3)."""
         self._switch(lib.TK_HOOK_STATE, on)
 
     def want_alerts(self, on: bool) -> None:
-        """Whether connections tell of each alert."""
+        """Set whether connections report each alert."""
         self._switch(lib.TK_HOOK_ALERT, on)
 
     def want_times(self, on: bool) -> None:
-        """Whether connections note when their handshakes get how far."""
+        """Set whether connections record the time of each step of their handshake."""
         self._switch(lib.TK_HOOK_TIMES, on)
 
     def want_messages(self, on: bool) -> None:
-        """Whether connections show every protocol message. Corresponds to
+        """Set whether connections report every protocol message. Corresponds to
         SSL_CTX_set_msg_callback(3).
         """
         self._switch(lib.TK_HOOK_MESSAGE, on)
 
     def want_psk(self, on: bool, *, server: bool) -> None:
-        """Whether connections ask for pre-shared keys. Corresponds to
+        """Set whether connections ask for pre-shared keys. Corresponds to
         SSL_CTX_set_psk_client_callback(3) and the server's.
         """
         self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)

@@ -1,5 +1,5 @@
-"""More doors from C to Python (see hooks.py): the application protocol, the key log, and the events
-of a handshake. An exception comes out of the operation that the door is a part of.
+"""More functions that C calls in Python (see hooks.py): the application protocol, the key log, and
+the events of a handshake. The operation that calls one raises its exception.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_PROTOCOL = int(_TLSAlertType.NO_APPLICATION_PROTOCOL)
 def tk_py_alpn(handle: Any, offered: Any, size: int, name: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
-        return -1  # there is nobody to ask
+        return -1  # the connection no longer exists
     try:
         raw, at = bytes(ffi.buffer(offered, size)), 0
         places: dict[bytes, int] = {}
