@@ -1,16 +1,16 @@
 """Measure tlskit, the stdlib's ssl and a C program at the same work, in turns.
 
-    python -m bench                          all of it, in about three minutes; draws
-    bench/chart.svg python -m bench --quick                  in about twenty seconds, to see that it
-    works python -m bench receive send             some of it (--list tells the names)
+    python -m bench                      everything, in about ten minutes; draws bench/chart.svg
+    python -m bench --quick              in about twenty seconds, to see that it works
+    python -m bench receive send         some of it (--list shows the names)
     python -m bench --markdown --json results.json --chart other.svg
 
-Every measurement is a process of its own. A round goes once through all the work, and through the
-columns at each piece: so what slows the machine down for a while slows every column down. Values
-are the medians of the rounds.
+Every measurement runs in a separate process. A round goes once through all the work, and through
+the columns for each piece, so that anything that slows the machine down for a while slows every
+column down. Values are the medians of the rounds.
 
 The other end of a socket is always the same process, whatever is measured: the C program, or the
-stdlib where there is no compiler. The two ends have a core each when they work at the same time
+stdlib if there is no compiler. The two ends have a core each when they work at the same time
 (bulk), and share one when they take turns.
 """
 
@@ -64,12 +64,12 @@ class Plan(NamedTuple):
 
 
 FULL, QUICK = Plan(5, 0.3, 2000), Plan(3, 0.04, 200)
-STEADY = 2  # rounds of what hardly varies
+STEADY = 2  # rounds of measurements that hardly vary
 
 
 @dataclass
 class Bench:
-    """The surroundings of a run: certificates, the C program, peers, processors."""
+    """The environment of a run: certificates, the C program, peers, processors."""
 
     folder: Path
     plan: Plan
@@ -80,7 +80,7 @@ class Bench:
     ports: dict[str | None, int] = field(default_factory=dict)
 
     def columns(self, work: Work) -> list[str]:
-        """The columns of a piece of work, and its variants."""
+        """Return the columns of a piece of work, and its variants."""
         in_c = [LIMIT, *work.variants] if work.in_c and self.limit is not None else []
         return [STDLIB, OURS, *in_c]
 
@@ -98,7 +98,7 @@ class Bench:
         return [str(self.limit), work.function if column == LIMIT else column, *rest]
 
     def measure(self, outcome: Outcome, column: str) -> None:
-        """Measure once, and note what came."""
+        """Measure once, and record the result."""
         work = outcome.work
         core = self.cores[0] if work.peer and self.cores else None
         try:
@@ -133,7 +133,7 @@ class Bench:
 
     @contextlib.contextmanager
     def peer(self, kind: str, cores: str | None) -> Iterator[None]:
-        """A peer, until the end of the block."""
+        """Run a peer until the end of the block."""
         program = (
             [str(self.limit), "peer"]
             if self.limit is not None
@@ -167,7 +167,7 @@ class Bench:
             process.stdout.close()
 
     def run(self) -> None:
-        """All rounds."""
+        """Run all rounds."""
         outcomes = self.report.outcomes
         with contextlib.ExitStack() as peers:
             for kind, cores in {o.work.peer: o.work.cores for o in outcomes}.items():
@@ -190,7 +190,7 @@ def progress(words: str) -> None:
 
 @contextlib.contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """Start processes in the block on one core: they inherit it."""
+    """Start the block's processes on one core, which they inherit."""
     if core is None or sys.platform != "linux":
         yield
         return
@@ -203,7 +203,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def two_cores(notes: list[str]) -> list[int]:
-    """Two processors to pin the ends to, or none."""
+    """Return two processors to pin the ends to, or none."""
     cores = sorted(os.sched_getaffinity(0))[:2] if sys.platform == "linux" else []
     if len(cores) == 2:
         return cores
@@ -231,7 +231,7 @@ def make_certificates(folder: Path) -> None:
 
 def compile_limit(folder: Path, notes: list[str]) -> Path | None:
     """Build limit.c with the OpenSSL in OPENSSL_DIR, of pkg-config, or of the compiler's own paths;
-    None where that fails.
+    return None if that fails.
     """
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if shutil.which(compiler[0]) is None:
@@ -282,8 +282,8 @@ def openssl_flags() -> list[str]:
 
 
 def environment_of_children() -> dict[str, str]:
-    """The same for all: nothing that logs keys, and one file of authorities for everybody's
-    default.
+    """Return the same environment for all: no key log, and one file of default authorities for
+    everyone.
     """
     environment = {
         name: value
@@ -304,7 +304,7 @@ def environment_of_children() -> dict[str, str]:
 
 
 def chosen(names: list[str], environment: dict[str, str], notes: list[str]) -> list[Work]:
-    """The work that was asked for, and is possible here."""
+    """Return the requested work that is possible here."""
     known = {work.name: work for work in CATALOG}
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -355,7 +355,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark. Returns 1 when a measurement failed."""
+    """Run the benchmark. Return 1 if a measurement failed."""
     options = parse(arguments)
     if options.list:
         print("\n".join(f"{work.name:24}{work.title}" for work in CATALOG))
@@ -374,7 +374,7 @@ def main(arguments: list[str] | None = None) -> int:
         make_certificates(folder)
         limit = compile_limit(folder, report.notes)
         bench = Bench(folder, plan, environment, limit, report, two_cores(report.notes))
-        for module in (STDLIB, OURS):  # so that the bytecode is there
+        for module in (STDLIB, OURS):  # so that the bytecode exists
             subprocess.run(
                 [sys.executable, "-c", f"import {module}"],
                 cwd=ROOT,

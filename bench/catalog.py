@@ -1,6 +1,4 @@
-"""What is measured: the rows of the table. How it is measured is in work.py, and again in
-limit.c.
-"""
+"""The rows of the table. How they are measured is in work.py, and again in limit.c."""
 
 from __future__ import annotations
 
@@ -16,19 +14,18 @@ class Work:
     """A row.
 
     Attributes:
-        name: what work.py and limit.c call it.
-        title: what the table calls it.
+        name: its name in work.py and limit.c.
+        title: its title in the table.
         unit: of the values.
-        better: whether more of it is better, or less.
-        aim: the ratio to the stdlib that tlskit wants to reach, at least or at most; None: just to
-            know.
+        better: whether more or less of it is better.
+        aim: the target ratio to the stdlib, at least or at most; None for information only.
         peer: the kind of peer that it needs, if any.
-        cores: "two" when the two ends have a core each; "one" when they take turns, and share one.
-        steady: the same in every run, or nearly: two rounds are enough.
+        cores: "two" if the two ends have a core each; "one" if they take turns, and share one.
+        steady: (nearly) the same in every run: two rounds are enough.
         in_c: whether limit.c does it.
-        does: what work.py and limit.c call it, where that is not its name.
-        version: the TLS version that both ends are held to; None: theirs.
-        variants: other ways that limit.c does it, with what to call them below the table.
+        does: its name in work.py and limit.c, if that is not `name`.
+        version: the TLS version that both ends must use; None for their defaults.
+        variants: other ways in which limit.c does it, with their names below the table.
     """
 
     name: str
@@ -46,7 +43,7 @@ class Work:
 
     @property
     def function(self) -> str:
-        """What work.py and limit.c call it."""
+        """Its name in work.py and limit.c."""
         return self.does or self.name
 
 

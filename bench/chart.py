@@ -1,6 +1,6 @@
 """The bar chart for the README: how many times as good as the stdlib, as SVG.
 
-Runs on the results of a run too: `python -m bench.chart RESULTS.json CHART.svg`.
+Also runs on the results of an earlier run: `python -m bench.chart RESULTS.json CHART.svg`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .report import number, times
 
 WIDTH, LEFT, RIGHT = 900, 280, 220  # of the picture, of the titles, of the numbers
 TOP, ROW, BAR, BOTTOM = 84, 28, 14, 44
-MOST = 2.5  # times the stdlib; longer bars are torn off
+MOST = 2.5  # times the stdlib; longer bars are cut off
 
 STYLE = """
 .back { fill: #ffffff; stroke: #d0d7de }
@@ -50,7 +50,7 @@ text {
 
 @dataclass(frozen=True)
 class Bar:
-    """A row: what tlskit gains over the stdlib, and what the C program would."""
+    """A row: the gain of tlskit over the stdlib, and that of the C program."""
 
     title: str
     gain: float
@@ -59,7 +59,7 @@ class Bar:
 
 
 def bars(results: dict[str, Any]) -> list[Bar]:
-    """The rows that results (of `Report.as_dict`) have both columns for."""
+    """Return the rows of results (of `Report.as_dict`) that have both columns."""
     rows = []
     for work in results["work"]:
         ratios, medians, less = work["ratio"], work["median"], work["better"] == "less"
@@ -81,7 +81,7 @@ def bars(results: dict[str, Any]) -> list[Bar]:
 
 
 def draw(results: dict[str, Any]) -> str:
-    """The chart as SVG."""
+    """Return the chart as SVG."""
     rows = bars(results)
     height = TOP + ROW * len(rows) + BOTTOM
     end = TOP + ROW * len(rows)
@@ -134,7 +134,7 @@ def draw(results: dict[str, Any]) -> str:
 
 
 def drawn(row: Bar, middle: int) -> list[str]:
-    """One row around its middle line."""
+    """Draw one row around its middle line."""
     top = middle - BAR // 2
     parts = [text(LEFT - 12, middle + 4, row.title, anchor="end")]
     kind = "good" if row.gain >= 0.995 else "poor"

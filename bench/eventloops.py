@@ -45,13 +45,13 @@ FULL, QUICK = (5, 0.2), (3, 0.05)  # rounds, and seconds of a measurement
 
 
 def possible() -> list[str]:
-    """The ways whose libraries are here."""
+    """Return the ways whose libraries are installed."""
     missing = {name for name in ("uvloop", "aiofastnet") if importlib.util.find_spec(name) is None}
     return [way for way in WAYS if not any(name in way for name in missing)]
 
 
 def measure(way: str, work: str, version: str, seconds: float, folder: Path) -> dict[str, Any]:
-    """One process; where it fails, what it said under "failed"."""
+    """Measure in one process; if it fails, return its output under "failed"."""
     command = [sys.executable, "-m", "bench.loops", way, work, str(seconds), str(folder), version]
     try:
         done = subprocess.run(
@@ -71,7 +71,7 @@ def measure(way: str, work: str, version: str, seconds: float, folder: Path) -> 
 
 
 def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
-    """All rounds: for each version, work and way the seconds of an operation."""
+    """Run all rounds; return the seconds of an operation for each version, work and way."""
     results: dict[str, Any] = {"rows": {}, "failures": [], "python": sys.version.split()[0]}
     with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
         make_certificates(Path(name))
@@ -92,7 +92,7 @@ def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | None:
-    """How many times as fast as the base, and the spread of that."""
+    """Return how many times as fast as the base it is, and the spread of that."""
     if way not in row or BASE not in row:
         return None
     mine, base = row[way][kind], row[BASE][kind]
@@ -102,7 +102,7 @@ def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | Non
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """The tables: one for each version, CPU time before wall time."""
+    """Return the tables: one for each version, CPU time before wall time."""
     parts = []
     for version, title in VERSIONS.items():
         rows = results["rows"].get(version, {})
@@ -137,7 +137,7 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run it. Returns 1 when a measurement failed."""
+    """Run it. Return 1 if a measurement failed."""
     parser = argparse.ArgumentParser(prog="python -m bench.eventloops", description=__doc__)
     parser.add_argument("works", nargs="*", choices=[[], *WORKS], default=[], metavar="WORK")
     parser.add_argument("--quick", action="store_true", help="no figures to quote")

@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Way(NamedTuple):
-    """Whose contexts, over which transport."""
+    """The module of the contexts, the transport, and whether tlskit is injected."""
 
     module: str
     loop: str
@@ -33,7 +33,7 @@ class Way(NamedTuple):
 
 
 def parse_way(text: str) -> Way:
-    """Read "MODULE@LOOP[+inject]"."""
+    """Parse "MODULE@LOOP[+inject]"."""
     module, _, rest = text.partition("@")
     loop, plus, _ = rest.partition("+")
     return Way(module, loop, bool(plus))
@@ -48,7 +48,7 @@ class Contexts:
 
 
 def contexts(tls: Any, folder: str, version: str) -> Contexts:
-    """A client's and a server's, which speak one version only."""
+    """Return a client's and a server's context, limited to one version."""
     client, server = (
         tls.SSLContext(tls.PROTOCOL_TLS_CLIENT),
         tls.SSLContext(tls.PROTOCOL_TLS_SERVER),
@@ -61,7 +61,7 @@ def contexts(tls: Any, folder: str, version: str) -> Contexts:
 
 
 class EchoServer(asyncio.Protocol):
-    """Send back what comes."""
+    """Sends all data back."""
 
     def connection_made(self, transport: Any) -> None:
         self.write = transport.write
@@ -71,7 +71,7 @@ class EchoServer(asyncio.Protocol):
 
 
 class EchoClient(asyncio.Protocol):
-    """Send a message, wait until as much has come back, and again."""
+    """Sends a message, waits until as much has come back, and repeats."""
 
     def __init__(self, size: int) -> None:
         self.message, self.missing = bytes(size), size
@@ -105,14 +105,14 @@ class EchoClient(asyncio.Protocol):
 
 
 class Net(NamedTuple):
-    """How a transport is made."""
+    """How a transport is created."""
 
     create_connection: Callable[..., Awaitable[Any]]
     create_server: Callable[..., Awaitable[Any]]
 
 
 def net(way: Way) -> Net:
-    """What makes connections and servers."""
+    """Return the functions that create connections and servers."""
     loop = asyncio.get_running_loop()
     if way.loop.startswith("aiofastnet"):
         import aiofastnet
@@ -128,7 +128,7 @@ def net(way: Way) -> Net:
 
 
 async def echo(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
-    """Wall and CPU seconds of a round trip of `size` bytes."""
+    """Return the wall and CPU seconds of a round trip of `size` bytes."""
     make = net(way)
     server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
     port = server.sockets[0].getsockname()[1]
@@ -143,7 +143,9 @@ async def echo(way: Way, both: Contexts, seconds: float, size: int) -> tuple[flo
 
 
 async def connect(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
-    """Wall and CPU seconds of connecting with a full handshake, a round trip, and closing."""
+    """Return the wall and CPU seconds of connecting with a full handshake, a round trip, and
+    closing.
+    """
     make = net(way)
     server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
     port = server.sockets[0].getsockname()[1]
@@ -167,7 +169,7 @@ async def connect(way: Way, both: Contexts, seconds: float, size: int) -> tuple[
 
 
 async def measured(run: Callable[[int], Awaitable[None]], seconds: float) -> tuple[float, float]:
-    """Wall and CPU seconds of one of many: `run(count)` makes them."""
+    """Return the wall and CPU seconds of one of many operations; `run(count)` does them."""
     count = 8
     while True:
         start = perf_counter()
@@ -192,7 +194,7 @@ WORKS: dict[str, tuple[Callable[..., Awaitable[tuple[float, float]]], int]] = {
 
 
 def loop_factory(way: Way) -> Any:
-    """What makes its event loop; None: asyncio does."""
+    """Return the function that creates its event loop; None for asyncio's."""
     if not way.loop.endswith("uvloop"):
         return None
     import uvloop

@@ -1,6 +1,7 @@
-"""Write the results of a run into the README, between its markers: nothing there is by hand.
+"""Write the results of a run into the README, between its markers: nothing there is written by
+hand.
 
-python -m bench.readme RESULTS.json LOOPS.json README.md
+    python -m bench.readme RESULTS.json LOOPS.json README.md
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ BEGIN, END = "<!-- bench: written by make bench -->", "<!-- bench: end -->"
 
 
 def table(results: dict[str, Any]) -> str:
-    """The rows that both columns have: how many times as good as the stdlib."""
+    """Return the rows that have both columns: how many times as good as the stdlib."""
     lines = [
         "| | ssl | tlskit | ratio | ± | by CPU | plain C |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -52,7 +53,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def written(readme: str, results: dict[str, Any], loops: dict[str, Any]) -> str:
-    """The README with this run's figures."""
+    """Return the README with this run's figures."""
     if readme.count(BEGIN) != 1 or readme.count(END) != 1:
         raise SystemExit("bench: the README must have each of the two benchmark markers once")
     text = "\n\n".join([BEGIN, table(results), eventloops.markdown(loops), END])
@@ -60,7 +61,7 @@ def written(readme: str, results: dict[str, Any], loops: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write it."""
+    """Write the file."""
     if len(arguments) != 3:
         print("python -m bench.readme RESULTS.json LOOPS.json README.md", file=sys.stderr)
         return 2

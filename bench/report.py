@@ -1,4 +1,4 @@
-"""What came out: medians, ratios, the tables and the JSON."""
+"""The results: medians, ratios, the tables and the JSON."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ HEADINGS = {STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit"}
 
 @dataclass
 class Outcome:
-    """What was measured of one piece of work: a value per column (or variant) and round; None where
-    a process failed.
+    """The values of one piece of work, per column (or variant) and round; None if a process
+    failed.
     """
 
     work: Work
@@ -34,7 +34,7 @@ class Outcome:
         return median(got) if got else None
 
     def per_processor_second(self, column: str) -> float | None:
-        """The median of what the measured process does in a second of its own processor time."""
+        """Return the median of the work done per second of the measured process's CPU time."""
         got = [value for value in self.values.get(column, []) if value is not None]
         return (
             median(
@@ -45,12 +45,12 @@ class Outcome:
         )
 
     def ratio(self, column: str) -> float | None:
-        """The median of the column by the stdlib's."""
+        """Return the ratio of the column's median to the stdlib's."""
         mine, base = self.median(column), self.median(STDLIB)
         return mine / base if mine is not None and base else None
 
     def cpu_ratio(self, column: str) -> float | None:
-        """The ratio by processor time; for what is measured by the second or in milliseconds."""
+        """Return the ratio by CPU time, for rows in operations per second or milliseconds."""
         if not self.work.unit.endswith(("/s", "ms")):
             return self.ratio(column)
         less = self.work.better == "less"
@@ -66,13 +66,13 @@ class Outcome:
         return median(shares) if shares else None
 
     def gain(self, column: str) -> float | None:
-        """How many times as good as the stdlib: the ratio, turned over where less is better."""
+        """Return how many times as good as the stdlib: the ratio, inverted where less is better."""
         ratio = self.ratio(column)
         return 1 / ratio if ratio and self.work.better == "less" else ratio
 
     def spread(self) -> float | None:
-        """Half the distance between the largest and the smallest ratio of a round, by the median:
-        what to believe of a ratio.
+        """Return half the distance between the largest and the smallest ratio of a round, relative
+        to the median: the accuracy of a ratio.
         """
         pairs = zip(self.values.get(OURS, []), self.values.get(STDLIB, []), strict=False)
         ratios = [ours / base for ours, base in pairs if ours is not None and base]
@@ -91,8 +91,8 @@ class Report:
 
     Attributes:
         outcomes: one for each piece of work, in the order of the catalog.
-        openssl: the OpenSSL that each column says it has.
-        notes: what to know about this run.
+        openssl: the OpenSSL version that each column reports.
+        notes: remarks on this run.
         failures: what went wrong.
     """
 
@@ -102,7 +102,7 @@ class Report:
     failures: list[str] = field(default_factory=list)
 
     def columns(self) -> list[str]:
-        """The columns that have a value."""
+        """Return the columns that have a value."""
         return [
             column
             for column in COLUMNS
@@ -110,7 +110,7 @@ class Report:
         ]
 
     def text(self) -> str:
-        """A table for a terminal."""
+        """Return a table for a terminal."""
         rows = [[*self._heading(), "spread", "aim"]]
         for outcome in self.outcomes:
             spread, aim, met = outcome.spread(), outcome.work.aim, outcome.meets_aim()
@@ -135,7 +135,7 @@ class Report:
         return "\n".join([*(line.rstrip() for line in lines), "", *self.remarks()])
 
     def markdown(self) -> str:
-        """A table for the README."""
+        """Return a table for the README."""
         heading = self._heading()
         numbers = len(heading) - 1
         lines = ["| " + " | ".join(heading) + " |", "| --- |" + " ---: |" * numbers]
@@ -143,7 +143,7 @@ class Report:
         return "\n".join([*lines, "", *(f"* {remark}" for remark in self.remarks())])
 
     def remarks(self) -> list[str]:
-        """What has to be said with the table."""
+        """Return the remarks that belong to the table."""
         lines = []
         if any(outcome.work.better == "less" for outcome in self.outcomes):
             lines.append("Medians. Where less is better, the unit says so.")
@@ -167,7 +167,7 @@ class Report:
         return [*lines, *self.notes, *(f"FAILED: {failure}" for failure in self.failures)]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """Return everything, for JSON."""
         return {
             "python": sys.version,
             "platform": platform.platform(),
@@ -195,7 +195,7 @@ class Report:
         }
 
     def _ratios(self) -> list[str]:
-        """The columns that are compared with the stdlib's."""
+        """Return the columns that are compared with the stdlib's."""
         columns = self.columns()
         return [column for column in columns if column != STDLIB and STDLIB in columns]
 
@@ -238,7 +238,7 @@ class Report:
 
 
 def number(value: float | None) -> str:
-    """Three digits or more, thousands apart."""
+    """Format a number with at least three digits, and a separator for thousands."""
     if value is None:
         return "-"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2
@@ -246,7 +246,7 @@ def number(value: float | None) -> str:
 
 
 def times(ratio: float | None) -> str:
-    """A ratio."""
+    """Format a ratio."""
     if ratio is None:
         return "-"
     return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.2f}x"

@@ -1,12 +1,12 @@
-"""What resuming by itself brings, and what it costs.
+"""Measure what automatic resumption gains, and what it costs.
 
     python -m bench.resumption            in about a minute
     python -m bench.resumption --quick    in seconds, to see that it works
 
 Every row is a way to connect, and is measured in turns with the others; values are the medians of
-the rounds. The server is a process of its own, for the rows over sockets, with an RSA certificate
-(2048 bits) behind an intermediate authority, as most of the web's are. Rows of a library that is
-not installed are left out.
+the rounds. For the rows over sockets, the server runs in a separate process, with an RSA
+certificate (2048 bits) and an intermediate authority, as most of the web's do. Rows of libraries
+that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ class Row:
     """One way to connect.
 
     Attributes:
-        name: what the table calls it.
-        visit: make one connection; whether it was resumed, or None when the library does not say.
+        name: its name in the table.
+        visit: makes one connection, and returns whether it was resumed, or None if the library does
+            not report it.
         against: the name of the row that it is compared with.
-        aim: of the ratio, at least.
+        aim: the target ratio, at least.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Row:
 
 
 def serve(listener: socket.socket, identity: str) -> None:
-    """Answer every request, whatever it is."""
+    """Answer every request."""
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(identity)
     while True:
@@ -98,8 +99,8 @@ def client(folder: Path) -> Any:
 
 
 def in_memory(folder: Path) -> Iterator[Row]:
-    """Both ends in this process: the cost of resuming by itself, beside that of a session that is
-    set by hand.
+    """Yield rows with both ends in this process: the cost of automatic resumption, compared to a
+    session that is set explicitly.
     """
     far = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
     far.load_cert_chain(folder / "server.pem")
@@ -164,7 +165,9 @@ def over_sockets(folder: Path, address: tuple[str, int]) -> Iterator[Row]:
 
 
 def by_libraries(folder: Path, address: tuple[str, int]) -> Iterator[Row]:
-    """A new connection each time, with everything that the library does around it."""
+    """Yield rows with a new connection each time, including everything that the library does around
+    it.
+    """
     url, bundle = f"https://localhost:{address[1]}/", str(folder / "ca.pem")
     contexts = {"full": client(folder), "by itself": client(folder)}
     contexts["by itself"].sessions.resume = True
@@ -214,7 +217,7 @@ def pair(library: str, get: Callable[[Any], None], contexts: dict[str, Any]) -> 
 
 
 def rate(row: Row, seconds: float) -> float:
-    """How many connections a second."""
+    """Return the number of connections per second."""
     expected = None if row.against is None else True
     done, start = 0, time.perf_counter()
     while (took := time.perf_counter() - start) < seconds:

@@ -1,7 +1,7 @@
-"""How stores and handshakes scale, in figures.
+"""Measure how stores and handshakes scale.
 
-python -m bench.scale stores [--sessions N ...]    put, take and look-ups a second, size on disk
-python -m bench.scale threads [--most N]           handshakes a second against threads
+python -m bench.scale stores [--sessions N ...]    puts, takes and lookups a second, disk space
+python -m bench.scale threads [--most N]           handshakes a second by number of threads
 python -m bench.scale idle [WAY] [--connections N] memory of idle asyncio connections, each end
 """
 
@@ -24,13 +24,13 @@ from . import loops
 from .__main__ import ROOT, make_certificates
 from .work import Task, memory_pair
 
-SAMPLE = 1000  # takes and look-ups of a measurement
+SAMPLE = 1000  # takes and lookups of a measurement
 IDLE = "ssl@asyncio", "tlskit@tlskit.aio", "tlskit@tlskit.aio/uvloop", "ssl@aiofastnet"
 VALUE = 1500  # bytes: a session with a small chain
 
 
 def stores(counts: list[int]) -> None:
-    """Fill a SQLiteStore up to each count, and measure there."""
+    """Fill a SQLiteStore up to each count, and measure it."""
     import tlskit
 
     print("| sessions | put /s | take /s | look-up /s | KiB each on disk |")
@@ -44,7 +44,7 @@ def stores(counts: list[int]) -> None:
             for done in range(first + 1, count + 1):
                 store.put(key(done), os.urandom(VALUE), 7200)
             putting = (count - first) / (perf_counter() - begun)
-            # spread over what was put since the last measurement: earlier ones were taken
+            # spread over the entries since the last measurement: earlier ones were taken
             step = (count - first) // SAMPLE
             sample = [key(first + number * step) for number in range(1, SAMPLE + 1)]
             begun = perf_counter()
@@ -63,12 +63,12 @@ def stores(counts: list[int]) -> None:
 
 
 def key(number: int) -> bytes:
-    """A key as spread as a digest."""
+    """Return a key as evenly distributed as a digest."""
     return (number * 0x9E3779B97F4A7C15 % (1 << 64)).to_bytes(8, "big") * 4
 
 
 def threads(most: int) -> None:
-    """Full handshakes in memory, of 1 to `most` threads at once, contexts shared."""
+    """Measure full handshakes in memory, from 1 to `most` threads at once, with shared contexts."""
     import tlskit
 
     print("| threads | handshakes /s | CPU us each |")
@@ -99,7 +99,7 @@ def threads(most: int) -> None:
 
 
 def idle(count: int, ways: list[str]) -> None:
-    """Connections of asyncio that have said a word, to a server in a process of its own."""
+    """Measure connections of asyncio that have sent a word, to a server in a separate process."""
     allow_descriptors(count)
     print(f"| {count:,} idle connections | KiB at the server | KiB at the client |")
     print("| --- | ---: | ---: |")
@@ -127,7 +127,7 @@ def idle(count: int, ways: list[str]) -> None:
 
 
 def allow_descriptors(count: int) -> None:
-    """Let this process and its children have that many."""
+    """Let this process and its children have that many descriptors."""
     import resource
 
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -140,7 +140,7 @@ def allow_descriptors(count: int) -> None:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory, without what could go."""
+    """Return this process's resident bytes, without pages that could be dropped."""
     gc.collect()
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")

@@ -1,14 +1,15 @@
 """The work that is measured, written once for any module with the interface of `ssl`.
 
-A measurement is a process of its own:
+Each measurement runs in a separate process:
 
-    python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT    does one piece of work, prints
-    {"value", "busy", "openssl"} python -m bench.work peer KIND FOLDER                         is
-    the other end of it, by the stdlib's ssl
+    python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT
+        does one piece of work, and prints {"value", "busy", "openssl"}
+    python -m bench.work peer KIND FOLDER
+        is its other end, with the stdlib's ssl
 
 FOLDER holds ca.pem, and server.pem (a certificate with its key); PORT is the peer's, on 127.0.0.1.
-limit.c takes the same arguments, does the same work, and prints the same. It is the peer too, where
-there is a compiler: a peer has to be faster than whatever is measured against it.
+limit.c takes the same arguments, does the same work, and prints the same. It is also the peer, if
+there is a compiler: a peer has to be faster than anything that is measured against it.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """What a piece of work needs to know.
+    """The parameters of a piece of work.
 
     Attributes:
         tls: the module that is measured.
-        seconds: how long to measure what is counted by the second.
+        seconds: how long to measure rates.
         pairs: how many idle connections to make.
-        folder: where the certificates are.
+        folder: the certificates' folder.
         port: the peer's.
     """
 
@@ -71,7 +72,7 @@ class Task:
         return self.held(context)
 
     def held(self, context: Any) -> Any:
-        """The context, held to the TLS version of this measurement."""
+        """Return the context, limited to the TLS version of this measurement."""
         version = os.environ.get("TLSKIT_BENCH_VERSION")
         if version:
             number = getattr(self.tls.TLSVersion, f"TLSv{version.replace('.', '_')}")
@@ -79,14 +80,14 @@ class Task:
         return context
 
     def connect(self, context: Any, session: Any = None) -> Any:
-        """A TLS connection to the peer."""
+        """Return a TLS connection to the peer."""
         plain = stream_socket()
         plain.connect((LOOPBACK, self.port))
         return context.wrap_socket(plain, server_hostname="localhost", session=session)
 
     def rate(self, step: Callable[[], object]) -> Measured:
-        """How often a second a step can be made: in batches, so that the clock costs nothing, sized
-        by a warm-up.
+        """Return how often per second a step can be done: in batches, so that the clock costs
+        nothing, sized by a warm-up.
         """
         batch, done, clock = 1, 0, perf_counter
         while True:
@@ -105,7 +106,9 @@ class Task:
         return Measured(done / took, (process_time() - used) / took)
 
     def megabytes(self, move: Callable[[], int]) -> Measured:
-        """Megabytes a second of an operation that says how many bytes it has moved."""
+        """Return the megabytes per second of an operation that returns how many bytes it has
+        moved.
+        """
         total, took, clock = 0, 0.0, perf_counter
         while total < WARM_UP:
             total += move()
@@ -121,7 +124,7 @@ class Task:
 
 
 def handshake(task: Task) -> Measured:
-    """A full handshake of two ends in memory, the tickets taken in."""
+    """Do a full handshake of two ends in memory, and read the tickets."""
     client_context, server_context = task.client_context(), task.server_context()
 
     def step() -> None:
@@ -132,7 +135,7 @@ def handshake(task: Task) -> Measured:
 
 
 def resumed(task: Task) -> Measured:
-    """A handshake that resumes the session of the one before, its ticket taken in."""
+    """Do a handshake that resumes the previous session, and read its ticket."""
     client_context, server_context = task.client_context(), task.server_context()
     session: Any = None
     client: Any = None
@@ -150,7 +153,7 @@ def resumed(task: Task) -> Measured:
 
 
 def write_read(task: Task) -> Measured:
-    """64 bytes written at one end and read at the other, in memory."""
+    """Write 64 bytes at one end and read them at the other, in memory."""
     client, server = memory_pair(task.tls, task.client_context(), task.server_context())
     take_tickets(task.tls, client)
     message, write, read = bytes(MESSAGE), client.write, server.read
@@ -163,8 +166,8 @@ def write_read(task: Task) -> Measured:
 
 
 def socket_handshake(task: Task) -> Measured:
-    """Connect to the peer with a full handshake, and read the byte that it greets with (so the
-    tickets too).
+    """Connect to the peer with a full handshake, and read its greeting of one byte (and therefore
+    the tickets).
     """
     context = task.client_context()
 
@@ -177,8 +180,8 @@ def socket_handshake(task: Task) -> Measured:
 
 
 def socket_resumed(task: Task) -> Measured:
-    """Connect to the peer, resuming the session of the connection before, and read the byte that it
-    greets with.
+    """Connect to the peer, resume the previous connection's session, and read the greeting of one
+    byte.
     """
     context = task.client_context()
     session: Any = None
@@ -199,25 +202,25 @@ def socket_resumed(task: Task) -> Measured:
 
 
 def receive(task: Task) -> Measured:
-    """Receive what the peer sends without end, by recv(65536)."""
+    """Receive endless data from the peer with recv(65536)."""
     recv = task.connect(task.client_context()).recv
     return task.megabytes(lambda: len(recv(CHUNK)) or ended())
 
 
 def receive_into(task: Task) -> Measured:
-    """Receive what the peer sends without end, by recv_into a buffer of 65536 bytes."""
+    """Receive endless data from the peer with recv_into and a buffer of 65536 bytes."""
     recv_into, into = task.connect(task.client_context()).recv_into, bytearray(CHUNK)
     return task.megabytes(lambda: recv_into(into) or ended())
 
 
 def send(task: Task) -> Measured:
-    """Send blocks of 1 MiB to a peer that takes all."""
+    """Send blocks of 1 MiB to a peer that reads everything."""
     sendall, block = task.connect(task.client_context()).sendall, bytes(BLOCK)
     return task.megabytes(lambda: sendall(block) or BLOCK)
 
 
 def round_trips(task: Task) -> Measured:
-    """64 bytes to the peer and back."""
+    """Send 64 bytes to the peer and back."""
     connection, message = task.connect(task.client_context()), bytes(MESSAGE)
     sendall, recv = connection.sendall, connection.recv
 
@@ -229,37 +232,37 @@ def round_trips(task: Task) -> Measured:
 
 
 def context(task: Task) -> Measured:
-    """SSLContext(PROTOCOL_TLS_CLIENT)."""
+    """Create SSLContext(PROTOCOL_TLS_CLIENT)."""
     make, protocol = task.tls.SSLContext, task.tls.PROTOCOL_TLS_CLIENT
     return task.rate(lambda: make(protocol))
 
 
 def default_context_first(task: Task) -> Measured:
-    """Milliseconds of the process's first create_default_context()."""
+    """Measure the milliseconds of the process's first create_default_context()."""
     start = perf_counter()
     task.tls.create_default_context()
     return Measured((perf_counter() - start) * 1e3)
 
 
 def default_context(task: Task) -> Measured:
-    """Later calls of create_default_context()."""
+    """Measure later calls of create_default_context()."""
     task.tls.create_default_context()
     return task.rate(task.tls.create_default_context)
 
 
 def idle_memory(task: Task) -> Measured:
-    """KiB that an idle connection in memory holds, both ends, after a byte each way."""
+    """Measure the KiB of an idle connection in memory, both ends, after a byte each way."""
     return idle(task, idle_in_memory(task, 1))
 
 
 def idle_traffic(task: Task) -> Measured:
-    """KiB that an idle connection in memory holds, both ends, after a whole record each way."""
+    """Measure the KiB of an idle connection in memory, both ends, after a whole record each way."""
     return idle(task, idle_in_memory(task, RECORD))
 
 
 def idle_sockets(task: Task) -> Measured:
-    """KiB that an idle connection over a socket pair holds, both ends, after a whole record each
-    way; without the kernel's.
+    """Measure the KiB of an idle connection over a socket pair, both ends, after a whole record
+    each way, without the kernel's memory.
     """
     client_context, server_context = task.client_context(), task.server_context()
     message = bytes(RECORD)
@@ -293,13 +296,13 @@ MEASURES: dict[str, Callable[[Task], Measured]] = {
 }  # fmt: skip
 
 
-# -- what they are made of -------------------------------------------------------------------------
+# -- helpers ---------------------------------------------------------------------------------------
 
 
 def memory_pair(
     tls: Any, client_context: Any, server_context: Any, session: Any = None
 ) -> tuple[Any, Any]:
-    """A client and a server, connected by two memory BIOs, the handshake made."""
+    """Return a client and a server, connected by two memory BIOs, after their handshake."""
     to_client, to_server = tls.MemoryBIO(), tls.MemoryBIO()
     client = client_context.wrap_bio(
         to_client, to_server, server_hostname="localhost", session=session
@@ -310,7 +313,7 @@ def memory_pair(
 
 
 def pair_handshake(tls: Any, client: Any, server: Any) -> None:
-    """Make the handshake of two ends that do not block, in turns."""
+    """Do the handshake of two ends that do not block, in turns."""
     client_done = server_done = False
     for _ in range(10):
         client_done = client_done or advance(tls, client)
@@ -321,7 +324,7 @@ def pair_handshake(tls: Any, client: Any, server: Any) -> None:
 
 
 def advance(tls: Any, end: Any) -> bool:
-    """Go on with a handshake; whether it is complete."""
+    """Continue a handshake, and return whether it is complete."""
     try:
         end.do_handshake()
     except tls.SSLWantReadError:
@@ -357,8 +360,8 @@ def stream_socket() -> socket.socket:
 
 
 def idle_in_memory(task: Task, size: int) -> Callable[[], Any]:
-    """What makes an idle connection whose ends have two BIOs each, as programs have them that carry
-    the bytes themselves.
+    """Return a function that creates an idle connection whose ends have two BIOs each, as in
+    programs that carry the bytes themselves.
     """
     client_context, server_context, tls = task.client_context(), task.server_context(), task.tls
     message = bytes(size)
@@ -385,7 +388,7 @@ def idle_in_memory(task: Task, size: int) -> Callable[[], Any]:
 
 
 def idle(task: Task, make: Callable[[], Any]) -> Measured:
-    """KiB that each of many connections adds to the process."""
+    """Measure the KiB that each of many connections adds to the process."""
     kept = [make() for _ in range(FIRST_PAIRS)]
     gc.collect()
     before = resident_kib()
@@ -395,7 +398,7 @@ def idle(task: Task, make: Callable[[], Any]) -> Measured:
 
 
 def resident_kib() -> float:
-    """The anonymous memory of this process (the pages of the libraries come and go); without /proc,
+    """Return the anonymous memory of this process (the pages of the libraries vary); without /proc,
     its peak of all memory.
     """
     try:
@@ -410,7 +413,7 @@ def resident_kib() -> float:
 
 
 def allow_files(count: int) -> None:
-    """Raise the limit of open files as far as it goes; stop where that is too few."""
+    """Raise the limit of open files as far as possible; exit if that is too few."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -437,14 +440,14 @@ def peer_source(connection: Any) -> None:
 
 
 def peer_sink(connection: Any) -> None:
-    """Take all."""
+    """Read everything."""
     into = bytearray(CHUNK)
     while connection.recv_into(into):
         pass
 
 
 def peer_echo(connection: Any) -> None:
-    """Send back what comes."""
+    """Send all data back."""
     while message := connection.recv(MESSAGE):
         connection.sendall(message)
 
@@ -473,7 +476,7 @@ def peer(kind: str, folder: str) -> None:
         try:
             with context.wrap_socket(plain, server_side=True) as connection:
                 PEERS[kind](connection)
-        except OSError:  # the other end has gone, as each does in the end
+        except OSError:  # the other end has left, as each does in the end
             plain.close()
 
 

@@ -2,11 +2,10 @@
 
     python tools/downstream.py trustme
 
-Its source package comes from the package index, or from Debian where that one has no tests in it.
-Its tests run twice in an environment of their own:
-as they are, and with `inject_into_ssl` called before anything else, which also puts tlskit's own
-transport under asyncio. A test that passes the first time has to pass the second, or once more by
-itself. Exit status 1 where one does not.
+Its source package comes from the package index, or from Debian if that one contains no tests. Its
+tests run twice in a separate environment: unchanged, and with `inject_into_ssl` called before
+anything else, which also puts tlskit's own transport under asyncio. A test that passes the first
+time must pass the second time, or when it is repeated alone. Otherwise the exit status is 1.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ PROJECTS = {
         ("pytest", "werkzeug", "python-socks[asyncio]"),
         ("tests/asyncio", "tests/sync", "tests/legacy", *PLAIN),
         debian="python-websockets",
-        # it wants asyncio's transport to call methods of the socket object
+        # it expects asyncio's transport to call methods of the socket object
         apart=("SecureClientServerTests::test_explicit_socket",),
     ),
     "uvicorn": Project(
@@ -83,7 +82,7 @@ PROJECTS = {
 
 
 def outcomes(report: Path) -> dict[str, bool]:
-    """For each test that was not skipped: whether it passed."""
+    """Return, for each test that was not skipped, whether it passed."""
     found: dict[str, bool] = {}
     for case in ET.parse(report).getroot().iter("testcase"):
         name = f"{case.get('classname')}::{case.get('name')}"
@@ -109,7 +108,7 @@ def run(python: Path, project: Project, source: Path, *extra: str) -> dict[str, 
 
 
 def source_of(name: str, project: Project, work: Path, pip: list[Any]) -> Path:
-    """The unpacked source package."""
+    """Return the unpacked source package."""
     if project.debian:
         lists = work / "lists"
         (lists / "partial").mkdir(parents=True)
@@ -131,7 +130,7 @@ def source_of(name: str, project: Project, work: Path, pip: list[Any]) -> Path:
 
 
 def missing(before: dict[str, bool], after: dict[str, bool]) -> list[str]:
-    """The tests that passed before and do not pass after."""
+    """Return the tests that passed before and do not pass now."""
     return sorted(test for test, passed in before.items() if passed and not after.get(test))
 
 

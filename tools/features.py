@@ -1,8 +1,8 @@
-"""Write src/_tlsbind/csrc/tk_features.h, the flags and stand-ins, from the table in
+"""Write src/_tlsbind/csrc/tk_features.h, with flags and replacements, from the table in
 src/_tlsbind/decl/features.py.
 
-python tools/features.py           write it
-python tools/features.py --check   only say whether it is what it should be
+    python tools/features.py           write it
+    python tools/features.py --check   only check whether it is up to date
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Does an asyncio server over tlskit's transport survive its peers? Attack one, and look at it.
+"""Attack an asyncio server over tlskit's transport, and check that it survives its peers.
 
     python tools/hostile.py 10000 [--loop uvloop] [--only NAME] [--keep]
 
-The server is a process of its own; it is also a client, which visits hostile servers. The attacks
-take turns: ends and resets at every point, stalls, garbage, half-closes, floods of tickets, of key
-updates and of tiny records, readers that do not read. In between, an honest client has to get its
-answers. When everybody has gone, the server must have no task and no descriptor more than before,
-must not have complained, and its memory may grow by LIMIT at most in the second half; otherwise the
+The server runs in a separate process; it is also a client, which visits hostile servers. The
+attacks take turns: ends and resets at every point, stalls, garbage, half-closes, floods of tickets,
+of key updates and of tiny records, readers that do not read. In between, an honest client must get
+its answers. At the end, the server must have no more tasks and descriptors than before, must not
+have logged anything, and its memory may grow by at most LIMIT in the second half; otherwise the
 exit status is 1.
 """
 
@@ -42,14 +42,14 @@ LIMIT = 2 << 20  # bytes
 AT_ONCE = 100  # attacks
 TIMEOUT = 3.0  # seconds, the server's for handshakes and for closing
 PATIENCE = 60.0  # seconds: an attack or an honest client that takes longer is stuck
-SETTLING = 10.0  # seconds, until all that is left of the attacks has to be gone
+SETTLING = 10.0  # seconds until nothing may be left of the attacks
 CHANGE_CIPHER_SPEC = b"\x14\x03\x03\x00\x01\x01"
 WARNING = b"\x15\x03\x03\x00\x02\x01\x00"
 REQUEST = b"an honest request"
 
 
 def contexts(folder: Path) -> tuple[Any, Any]:
-    """A client's and a server's, with the certificates in a folder."""
+    """Return a client's and a server's context, with the certificates in a folder."""
     client = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
     client.load_verify_locations(folder / "root.pem")
@@ -57,12 +57,12 @@ def contexts(folder: Path) -> tuple[Any, Any]:
     return client, server
 
 
-# ---- the server, in a process of its own ---------------------------------------------------------
+# ---- the server, in a separate process ---------------------------------------------------------
 
 
 class Victim:
-    """An echo server, and a client that visits servers. It answers questions on its standard
-    input, one a line.
+    """An echo server, and a client that visits servers. It answers commands on its standard input,
+    one per line.
     """
 
     def __init__(self, client: Any, server: Any, *, keep: bool) -> None:
@@ -74,7 +74,7 @@ class Victim:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, told: self._complaints.append(repr(told)))
-        logging.basicConfig(level=logging.ERROR)  # peers that are gone are no errors
+        logging.basicConfig(level=logging.ERROR)  # peers that have left are not errors
         server: Any = await aio.start_server(
             self._echo, "127.0.0.1", 0, ssl=self._server,
             ssl_handshake_timeout=TIMEOUT, ssl_shutdown_timeout=TIMEOUT,
@@ -136,7 +136,7 @@ class Victim:
 
 
 async def hello_of(peer: Peer) -> bytes:
-    """A ClientHello that has not been sent."""
+    """Return a ClientHello that has not been sent."""
     with contextlib.suppress(stdlib.SSLWantReadError):
         peer.tls.do_handshake()
     return peer.taken()
@@ -384,7 +384,7 @@ SERVERS: list[Attack] = [
 
 
 class Attackers:
-    """Those who attack, from one process."""
+    """Runs all attackers, in one process."""
 
     def __init__(self, victim: asyncio.subprocess.Process, folder: Path, names: list[str]) -> None:
         self._victim = victim
@@ -402,7 +402,7 @@ class Attackers:
         self._port = 0
 
     async def ask(self, question: str) -> Any:
-        """What the victim answers."""
+        """Return the victim's answer."""
         assert self._victim.stdin is not None
         assert self._victim.stdout is not None
         self._victim.stdin.write(question.encode() + b"\n")
@@ -413,7 +413,7 @@ class Attackers:
         self._port = int(await self._victim.stdout.readline())
 
     async def make(self, first: int, count: int) -> None:
-        """So many attacks, some at a time, with honest clients in between."""
+        """Make `count` attacks, several at a time, with honest clients in between."""
         numbers = iter(range(first, first + count))
         calls = asyncio.ensure_future(self._call())
         await asyncio.gather(*(self._attack_on(numbers) for _ in range(AT_ONCE)))
@@ -447,7 +447,7 @@ class Attackers:
             await attack(Peer(sock, server))
 
     async def _call(self) -> None:
-        """One honest client after the other."""
+        """Run one honest client after the other."""
         while True:
             begun = monotonic()
             while True:  # on a busy machine, an honest handshake may take too long, too
@@ -478,7 +478,7 @@ class Attackers:
             await peer.silence()
 
     async def settled(self, before: dict[str, Any] | None) -> dict[str, Any]:
-        """The victim's state, when everybody has gone."""
+        """Return the victim's state once all attackers have left."""
         end = monotonic() + SETTLING
         while True:
             state: dict[str, Any] = await self.ask("state")
@@ -495,7 +495,7 @@ class Attackers:
 
 
 async def attack(options: argparse.Namespace, folder: Path) -> int:
-    """All of it. Returns how many things were wrong."""
+    """Run everything, and return the number of failures."""
     count: int = options.count
     victim = await asyncio.create_subprocess_exec(
         sys.executable, __file__, "--victim", str(folder), "--loop", options.loop,
@@ -541,7 +541,7 @@ async def attack(options: argparse.Namespace, folder: Path) -> int:
 
 
 def run(main: Any, loop: str) -> Any:
-    """In an event loop of that kind."""
+    """Run it in an event loop of that kind."""
     made = asyncio.new_event_loop()
     if loop == "uvloop":
         import uvloop

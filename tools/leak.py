@@ -1,24 +1,24 @@
-"""Does memory stay flat? Make many connections in memory, and look at the resident set.
+"""Check that memory stays flat: make many connections in memory, and watch the resident set.
 
     python tools/leak.py 20000
     python tools/leak.py 50000 --resume memory
     python tools/leak.py 50000 --aio
     python tools/leak.py 50000 --reload 1000
 
-Each round is a full handshake, one that resumes it, one that is refused, and a little talk on each
-that was made. With
-`--resume`, each is a connection that resumes by itself: from a MemoryStore ("memory") or an SQLite
-file ("sqlite"), at a server with a keyring ("keyring"), with a store of its own ("server"), or with
-early data ("early"). With `--aio`, each is a connection of an asyncio loop, to a server of the same
-loop: closed by either side, aborted, refused, or begun with `start_tls`. With `--reload N`, six
-threads make connections that resume, while both contexts are reloaded N times.
+Each round is a full handshake, one that resumes it, one that is refused, and a short exchange on
+each successful one. With `--resume`, each is a connection that resumes automatically: from a
+MemoryStore ("memory") or an SQLite file ("sqlite"), at a server with a keyring ("keyring"), with
+its own store ("server"), or with early data ("early"). With `--aio`, each is a connection of an
+asyncio loop, to a server of the same loop: closed by either side, aborted, refused, or begun with
+`start_tls`. With `--reload N`, six threads make connections that resume, while both contexts are
+reloaded N times.
 
-What the first half grows by is warming up (caches, the allocator's arenas);
-the second half may grow by LIMIT at most, or the exit status is 1. `--keep` keeps every connection,
-to see that a leak would be found: with `--reload`, each state of the contexts.
+Growth in the first half is warm-up (caches, the allocator's arenas); in the second half memory may
+grow by at most LIMIT, or the exit status is 1. `--keep` keeps every connection, to show that a leak
+would be found; with `--reload`, each state of the contexts.
 
-Threads allocate from arenas of their own, which do not shrink by themselves: before a look at the
-resident set, the allocator gives back what is free (malloc_trim(3), where it is there).
+Threads allocate from separate arenas, which do not shrink automatically: before the resident set is
+measured, the allocator returns free memory (malloc_trim(3), where it exists).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ THREADS = 6
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory, once everything that is free is given back."""
+    """Return this process's resident bytes, after all free memory has been returned."""
     gc.collect()
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -56,7 +56,7 @@ def resident() -> int:
 
 
 class Rounds:
-    """Handshakes of every kind, in TLS 1.2 and TLS 1.3 by turns."""
+    """Handshakes of every kind, alternating between TLS 1.2 and TLS 1.3."""
 
     def __init__(self, authority: pki.PKI) -> None:
         self._turns = []
@@ -102,7 +102,7 @@ class Rounds:
 
 
 class Resumptions:
-    """One connection after the other that resumes by itself, in TLS 1.2 and TLS 1.3 by turns."""
+    """Connections that resume automatically, alternating between TLS 1.2 and TLS 1.3."""
 
     def __init__(self, authority: pki.PKI, folder: Path, how: str) -> None:
         self._how, self._turns, self._next = how, [], 0
@@ -148,7 +148,7 @@ class Resumptions:
 
 
 class Upgrade(asyncio.Protocol):
-    """An end of a connection that begins in the clear: the server's says a word, and the client
+    """An end of a connection that begins in plaintext: the server's sends a line, and the client
     closes.
     """
 
@@ -180,7 +180,7 @@ class Upgrade(asyncio.Protocol):
 
 
 class Visits:
-    """One connection of an event loop after the other, in TLS 1.2 and TLS 1.3 by turns."""
+    """Connections of an event loop, alternating between TLS 1.2 and TLS 1.3."""
 
     def __init__(self, authority: pki.PKI) -> None:
         self._loop = asyncio.new_event_loop()
@@ -214,7 +214,7 @@ class Visits:
         self._complaints.append(repr(told))
 
     async def _begin(self, context: Any) -> tuple[Any, Any]:
-        """A TLS server's address, and that of a server that begins TLS when it is asked to."""
+        """Return the addresses of a TLS server and of a server that begins TLS on request."""
         over_tls: Any = await aio.start_server(self._echo, "127.0.0.1", 0, ssl=context)
         in_clear = await self._loop.create_server(
             lambda: Upgrade(context, server_side=True), "127.0.0.1", 0
@@ -271,8 +271,8 @@ class Visits:
 
 
 class Reloads:
-    """Connections from several threads, in TLS 1.2 and TLS 1.3 by turns, while both contexts are
-    reloaded again and again.
+    """Connections from several threads, alternating between TLS 1.2 and TLS 1.3, while both
+    contexts are reloaded repeatedly.
     """
 
     def __init__(self, authority: pki.PKI) -> None:
@@ -286,7 +286,7 @@ class Reloads:
             self._turns.append((client, server))
 
     def run(self, connections: int, reloads: int, kept: list[Any] | None) -> None:
-        """Make that many connections, and that many reloads of each context meanwhile."""
+        """Make that many connections, and meanwhile that many reloads of each context."""
         begun, made = itertools.count(), itertools.count()  # `next` is atomic
         ended = 0
 
@@ -317,7 +317,7 @@ class Reloads:
 
 
 def measure_reloads(connections: int, reloads: int, *, keep: bool = False) -> int:
-    """As `measure`, for connections from several threads, with reloads in between."""
+    """Measure connections from several threads, with reloads in between."""
     with tempfile.TemporaryDirectory() as folder:
         work = Reloads(pki.make(Path(folder)))
         kept: list[Any] | None = [] if keep else None

@@ -31,7 +31,7 @@ SENTENCE = "tlskit: building needs"
 
 
 def made(folder: Path) -> Path:
-    """An sdist, from a copy: nothing is left in the tree."""
+    """Return an sdist, built from a copy: nothing is left in the tree."""
     unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, folder / "tree", ignore=unwanted)
     subprocess.run(
@@ -43,7 +43,7 @@ def made(folder: Path) -> Path:
 
 
 def headers(need: str) -> list[Path]:
-    """The folders that have them here."""
+    """Return the folders that contain them here."""
     if need == "Python's headers":
         found = [Path(sysconfig.get_path(name)) for name in ("include", "platinclude")]
     else:
@@ -55,7 +55,7 @@ def headers(need: str) -> list[Path]:
 
 
 def hiding(folders: Iterable[Path]) -> list[str] | None:
-    """What goes before a command that must not see what is in these folders; None: nothing can."""
+    """Return a command prefix that hides these folders; None if they cannot be hidden."""
     script = "".join(f"mount -t tmpfs none {shlex.quote(str(path))} && " for path in folders)
     for way in (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"]):
         command = [*way, "sh", "-c", f'{script}exec "$@"', "sh"]
@@ -74,7 +74,7 @@ def environment(missing: Iterable[str]) -> dict[str, str]:
 
 
 def install(home: Path, source: Path, missing: Iterable[str] = ()) -> tuple[int, str] | None:
-    """pip's exit status and all that it said; None: the headers cannot be hidden."""
+    """Return pip's exit status and output; None if the headers cannot be hidden."""
     before: list[str] | None = []
     hidden = [path for need in missing if "headers" in need for path in headers(need)]
     if hidden and (before := hiding(hidden)) is None:
@@ -97,7 +97,7 @@ def install(home: Path, source: Path, missing: Iterable[str] = ()) -> tuple[int,
 
 
 def refused(home: Path, source: Path, missing: tuple[str, ...]) -> bool:
-    """Whether the build says in one sentence that exactly this is missing."""
+    """Return whether the build says in one sentence that exactly this is missing."""
     done = install(home, source, missing)
     if done is None:
         print(f"  not tried without {' and '.join(missing)}: unshare(1) gives no mounts here")

@@ -1,19 +1,18 @@
-"""Does Python's own test suite pass with tlskit in place of `ssl`?
+"""Run Python's own test suite with tlskit in place of `ssl`.
 
     python tools/stdlib_tests.py                          every module of MODULES
     python tools/stdlib_tests.py --way inject test_ssl    one of them, one way
     python tools/stdlib_tests.py --match session test_ssl some of its tests
 
-The tests are those of the interpreter that runs this. Each module runs in a process of its own,
-first with the stdlib's ssl, and then with tlskit, both ways: put into `sys.modules` before anything
-else imports ssl, and injected with
-`inject_into_ssl`. What counts are the tests that pass with the stdlib here: each has to pass with
-tlskit. Those of EXCLUDED do not count.
+The tests are those of the interpreter that runs this. Each module runs in a separate process, first
+with the stdlib's ssl, and then with tlskit, in both ways: put into `sys.modules` before anything
+else imports ssl, and injected with `inject_into_ssl`. Each test that passes with the stdlib here
+must pass with tlskit, except those of EXCLUDED.
 
-A test that takes the process with it, or is silent for too long, has not passed; the rest goes on
-in a new process. What has not passed beside other modules is run once more when they are done, by
-itself: only what fails again is a failure, and both are named. The exit status is 0 when all that
-counts passes, 1 when something does not, 2 when the tests cannot be run.
+A test that kills its process, or is silent for too long, has not passed; the rest continues in a
+new process. Tests that did not pass while other modules were running are repeated alone at the end:
+only what fails again is a failure, and both are named. The exit status is 0 if every test that
+counts passes, 1 if one does not, 2 if the tests cannot be run.
 """
 
 from __future__ import annotations
@@ -39,7 +38,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import IO, Any, NoReturn
 
-#: What uses TLS in the standard library, the slowest first. Not every Python has all of them.
+#: Modules that use TLS in the standard library, the slowest first. Not every Python has all of
+#: them.
 MODULES = (
     "test_ssl",
     "test_imaplib",
@@ -84,8 +84,8 @@ EXCLUDED = {
 
 
 def clients_share() -> bool:
-    """Whether this Python's own client gives its own suites as shared, before any handshake."""
-    import ssl  # not where tlskit takes its place
+    """Return whether this Python's client returns its own suites as shared before any handshake."""
+    import ssl  # not where tlskit replaces it
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname="localhost")
@@ -94,12 +94,12 @@ def clients_share() -> bool:
 
 STDLIB = "stdlib"
 WAYS = ("replace", "inject")
-SILENCE = 120  # seconds without news after which a test hangs
+SILENCE = 120  # seconds of silence after which a test hangs
 LIMIT = 600  # seconds for one module, one way
 MOST_RESTARTS = 20
 LONGEST_MESSAGE = 3000
 
-#: What would change what a test sees: proxies, trust, logs of secrets.
+#: Variables that would change what a test sees: proxies, trust, logs of secrets.
 UNWANTED = re.compile(
     r"SSL_CERT_FILE|SSL_CERT_DIR|SSLKEYLOGFILE|(.*_|NO_)PROXY|PYTHON(PATH|HOME|STARTUP|WARNINGS|SAFEPATH)",
     re.IGNORECASE,
@@ -125,10 +125,9 @@ class Result:
 
 
 class News(unittest.TestResult):
-    """Tells of every test as it begins and as it ends."""
+    """Reports each test when it begins and when it ends."""
 
-    #: The worse of what is said of a test stays: its parts may fail one by one, and so may what
-    #: cleans up after it.
+    #: A test keeps its worst result: its parts may fail one by one, and so may its cleanup.
     RANKS = ("passed", "skipped", "failed")
 
     def __init__(self, tell: Callable[..., None]) -> None:
@@ -143,7 +142,7 @@ class News(unittest.TestResult):
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
-        if test.id() in self._current:  # Python 3.12.1 begins no test that it skips
+        if test.id() in self._current:  # Python 3.12.1 does not begin tests that it skips
             outcome, message = self._current.pop(test.id())
             self._tell(ends=test.id(), outcome=outcome, message=message)
 
@@ -172,7 +171,7 @@ class News(unittest.TestResult):
 
 
 def put_in_place(way: str) -> None:
-    """Give `import ssl` the module that `way` says, and make sure that everybody gets it."""
+    """Make `import ssl` return the module that `way` says, and check that all modules get it."""
     if way == STDLIB:
         return
     import tlskit
@@ -197,8 +196,8 @@ def put_in_place(way: str) -> None:
 
 
 def run_here(module: str, way: str, match: str, done: set[str]) -> None:
-    """Run the tests of a module in this process, and tell of them on the standard output, which
-    they do not get.
+    """Run the tests of a module in this process, and report them on the standard output, which the
+    tests do not get.
     """
     told = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -239,7 +238,7 @@ def flat(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 
 def run(module: str, way: str, match: str) -> Result:
-    """Run a module's tests in processes of their own, as many as it takes."""
+    """Run a module's tests in as many processes as necessary."""
     result, began = Result(), time.monotonic()
     for _ in range(MOST_RESTARTS):
         if run_on(result, module, way, match, began + LIMIT):
@@ -251,8 +250,8 @@ def run(module: str, way: str, match: str) -> Result:
 
 
 def run_on(result: Result, module: str, way: str, match: str, deadline: float) -> bool:
-    """Run the tests that have no outcome yet, until the end, or until one takes the process with
-    it. Is that all?
+    """Run the tests without a result, until the end, or until one kills the process. Return whether
+    that was all.
     """
     with tempfile.TemporaryDirectory(prefix="tlskit-", ignore_cleanup_errors=True) as folder:
         where = os.path.join(folder, "cwd")
@@ -305,7 +304,7 @@ def run_on(result: Result, module: str, way: str, match: str, deadline: float) -
 def follow(
     process: subprocess.Popen[bytes], result: Result, deadline: float
 ) -> tuple[str | None, bool]:
-    """Take in what the process tells. Returns the test that it stopped in ("": at the end; None:
+    """Read the reports of the process. Return the test that it stopped in ("" at the end; None
     outside of any), and whether it hangs.
     """
     lines: queue.Queue[bytes] = queue.Queue()
@@ -337,8 +336,8 @@ def hand_over(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
 
 
 def end(process: subprocess.Popen[bytes], *, patience: float) -> None:
-    """Wait so many seconds, and then end it, and what it has started. (Aborted, it writes where
-    every thread was.)
+    """Wait so many seconds, and then kill the process and its children. (On an abort, it writes the
+    stack of every thread.)
     """
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(patience)
@@ -353,8 +352,8 @@ def end(process: subprocess.Popen[bytes], *, patience: float) -> None:
 
 
 def environment() -> dict[str, str]:
-    """This process's own, without what would change what a test sees, and with tlskit where every
-    Python finds it.
+    """Return this process's environment without the variables that would change what a test sees,
+    and with tlskit on every Python's path.
     """
     import tlskit
 
@@ -364,11 +363,11 @@ def environment() -> dict[str, str]:
     return kept
 
 
-# -- what is said of it ----------------------------------------------------------------------------
+# -- reports ---------------------------------------------------------------------------------------
 
 
 def counted(expected: Result) -> list[str]:
-    """The tests that pass with the stdlib and are not excluded."""
+    """Return the tests that pass with the stdlib and are not excluded."""
     return [
         test
         for test, outcome in expected.outcomes.items()
@@ -386,7 +385,7 @@ def missed(expected: Result, found: Result) -> dict[str, str]:
 
 
 def report(module: str, results: dict[str, Result]) -> tuple[Counter[str], list[str]]:
-    """Print a module's results. Returns how many tests counted and passed, and what is wrong."""
+    """Print a module's results. Return how many tests counted and passed, and what is wrong."""
     expected, numbers = results[STDLIB], Counter(counted=len(counted(results[STDLIB])))
     doubtful = []
     for way, found in results.items():
@@ -415,8 +414,8 @@ def report(module: str, results: dict[str, Result]) -> tuple[Counter[str], list[
 def once_more(
     module: str, way: str, match: str, expected: Result, found: Result
 ) -> tuple[int, bool]:
-    """Run by itself what did not pass beside everything else, and name it either way; returns how
-    many tests have passed now, and whether all is well.
+    """Repeat alone what did not pass beside other modules, and name it either way; return how many
+    tests have passed now, and whether all is well.
     """
     bad = missed(expected, found)
     again = run(module, way, f"^({'|'.join(map(re.escape, bad))})$" if bad else match)
@@ -436,7 +435,7 @@ def say(text: str, *, indent: int = 0) -> None:
 
 
 def modules_here(names: list[str]) -> list[str]:
-    """Which of them this Python has; or one sentence, and the end."""
+    """Return those that this Python has; otherwise exit with a sentence."""
     if importlib.util.find_spec("tlskit") is None:
         cannot(f"tlskit is not installed in {sys.prefix}.")
     try:

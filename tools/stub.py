@@ -1,8 +1,8 @@
-"""Write src/_tlsbind/_native.pyi, the typed picture of the compiled module, from the border headers
+"""Write src/_tlsbind/_native.pyi, the type stub of the compiled module, from the border headers
 csrc/tk_api*.h.
 
     python tools/stub.py           write it
-    python tools/stub.py --check   only say whether it is what it should be
+    python tools/stub.py --check   only check whether it is up to date
 
 Numbers are `int`, what C reads is `bytes` or cffi's data, and each struct of the header is a class
 with its fields, so that handles of different kinds cannot be mixed up. Only what OpenSSL and cffi
@@ -96,7 +96,7 @@ lib: Lib
 
 
 class Stub:
-    """The header's declarations, sorted into what the stub shows of them."""
+    """The header's declarations, sorted by how the stub shows them."""
 
     def __init__(self, header: str) -> None:
         self.structs: dict[str, list[tuple[str, str]]] = {}  # no fields: opaque
@@ -181,7 +181,7 @@ def is_void(node: c_ast.Node) -> bool:
 
 
 def parsed(header: str) -> c_ast.FileAST:
-    """The header's tree; comments and the system's own types are for others."""
+    """Return the header's tree, without comments and the system's own types."""
     known = "".join(f"typedef int {name};" for name in sorted(NUMBERS) if name.endswith("_t"))
     tree = c_parser.CParser().parse(known + re.sub(r"/\*.*?\*/", " ", header, flags=re.DOTALL))
     tree.ext = [node for node in tree.ext if getattr(node, "name", None) not in NUMBERS]

@@ -1,9 +1,10 @@
-"""Check types with pyright: the library, the typing program, that each public type is known, and
-that those of the stdlib's names can stand in for typeshed's (typeshed.py).
+"""Check types with pyright: the library, the typing program, that every public type is known, and
+that the types of the stdlib's names can replace typeshed's (typeshed.py).
 
     python tools/typecheck.py
 
-It looks at the installed package, as a user's editor would. Exit status 1 when anything is missing.
+It checks the installed package, as a user's editor would. The exit status is 1 if anything is
+missing.
 """
 
 from __future__ import annotations

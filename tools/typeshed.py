@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VERSIONS = ((3, 10), (3, 15))
 CLASSES = ("SSLContext", "SSLSocket", "SSLObject", "MemoryBIO", "SSLSession")
 
-#: Name in the stub: why tlskit's type is another.
+#: Names in the stub, and why tlskit's type differs.
 DIFFERENT: dict[str, str] = {
     "MemoryBIO": "a class of its own: the stdlib's cannot be derived from",
     "SSLSession": "a class of its own: the stdlib's cannot be derived from",
@@ -60,14 +60,14 @@ class StandsFor(Generic[T]):
 
 
 def stub(name: str) -> ast.Module:
-    """A stub of the typeshed that mypy brings."""
+    """Return a stub of the typeshed that mypy contains."""
     home = Path(next(iter(find_spec("mypy").submodule_search_locations)))  # type: ignore[union-attr]
     path = home / "typeshed" / "stdlib" / f"{name}.pyi"
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def holds(test: ast.expr, version: tuple[int, int]) -> bool:
-    """Whether a condition of the stub holds for that Python, on Linux."""
+    """Return whether a condition of the stub is true for that Python, on Linux."""
     facts = type("sys", (), {"version_info": version, "platform": "linux"})
     return bool(eval(compile(ast.Expression(test), "stub", "eval"), {"sys": facts}))
 
@@ -82,7 +82,7 @@ def statements(body: list[ast.stmt], version: tuple[int, int]) -> Iterator[ast.s
 
 
 def named(body: list[ast.stmt], version: tuple[int, int]) -> Iterator[str]:
-    """What a module or class defines in public, each name once."""
+    """Yield the public names that a module or class defines, each once."""
     seen = set()
     for statement in statements(body, version):
         match statement:
@@ -103,7 +103,7 @@ def named(body: list[ast.stmt], version: tuple[int, int]) -> Iterator[str]:
 
 
 def classes(version: tuple[int, int]) -> dict[str, list[ast.stmt]]:
-    """The bodies of the classes that `ssl` shows, also of those that `_ssl` defines."""
+    """Return the bodies of the classes in `ssl`, including those that `_ssl` defines."""
     return {
         statement.name: statement.body
         for module in ("_ssl", "ssl")
@@ -113,7 +113,7 @@ def classes(version: tuple[int, int]) -> dict[str, list[ast.stmt]]:
 
 
 def program(version: tuple[int, int]) -> tuple[str, dict[int, str]]:
-    """The program, and which of its lines is about which name."""
+    """Return the program, and which of its lines is about which name."""
     lines, about = HEAD.splitlines(), {}
 
     def say(name: str, line: str) -> None:
@@ -132,7 +132,7 @@ def program(version: tuple[int, int]) -> tuple[str, dict[int, str]]:
 
 
 def showing(text: str, about: dict[int, str]) -> str:
-    """A program that has pyright show both types of each pair, in place of comparing them."""
+    """Return a program that has pyright show both types of each pair, instead of comparing them."""
     lines = text.splitlines()
     for number in about:
         if pair := re.fullmatch(r"( *)StandsFor\((.*)\)\((.*)\)", lines[number - 1]):
@@ -141,7 +141,7 @@ def showing(text: str, about: dict[int, str]) -> str:
 
 
 def results(shown: str) -> str:
-    """What calls return, or what it is: of a type in pyright's words."""
+    """Return the types that calls return, or the type itself, in pyright's notation."""
     shown = re.sub(r"(?s)^Type of .* is \"(.*)\"$", r"\1", shown)
     return " ".join(re.findall(r"-> ((?:[^()]|\([^()]*\))+)", shown)) or shown
 
@@ -177,8 +177,8 @@ def by_pyright(path: Path, version: tuple[int, int]) -> Iterator[tuple[int, str]
         elif found["message"].startswith("Type of "):
             shown.setdefault(line, []).append(results(found["message"]))
     for line, (theirs, mine) in shown.items():
-        # The values of a certificate's fields are of three types: users would have to cast each.
-        # What begins like the stub has further overloads.
+        # The values of a certificate's fields have three types: users would have to cast each.
+        # Those that begin like the stub have further overloads.
         vague = mine.replace("dict[str, Any]", "").count("Any") > theirs.count("Any")
         if vague and not mine.startswith(f"{theirs},"):
             yield line, f"the stub says {theirs}, and tlskit says {mine}"

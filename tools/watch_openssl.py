@@ -1,11 +1,11 @@
 """Look for OpenSSL releases newer than those that tools/sources.txt pins.
 
-    python3 tools/watch_openssl.py           say what is newer; exit status 1 if anything is
-    python3 tools/watch_openssl.py --write   and pin it in tools/sources.txt
+    python3 tools/watch_openssl.py           report newer releases; exit status 1 if there are any
+    python3 tools/watch_openssl.py --write   and pin them in tools/sources.txt
 
 The releases come from GitHub's API. A new version's SHA-256 is taken from the file that OpenSSL
 publishes beside the tarball, and compared with the tarball itself. RELEASES names a file to read
-in place of the API: a JSON list of objects with `tag_name`.
+instead of the API: a JSON list of objects with `tag_name`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read(url: str) -> bytes:
 
 
 def released() -> list[str]:
-    """The versions of all releases that are not alpha, beta or the like."""
+    """Return the versions of all releases, without alphas, betas and the like."""
     named = os.environ.get("RELEASES")
     tags = json.loads(Path(named).read_text(encoding="utf-8") if named else read(API))
     found = (re.fullmatch(r"openssl-(\d+\.\d+\.\d+)", tag["tag_name"]) for tag in tags)
@@ -42,7 +42,7 @@ def number(version: str) -> tuple[int, ...]:
 
 
 def newer(text: str, versions: list[str]) -> dict[str, tuple[str, str]]:
-    """For each series that is pinned: its version, and the newest one, where that is newer."""
+    """Return, for each pinned series with a newer release, the pinned version and the newest."""
     found = {}
     for series, version in re.findall(r"^openssl-(\S+)\s+(\S+)", text, re.MULTILINE):
         of_series = [v for v in versions if v.startswith(f"{series}.")]
@@ -53,7 +53,7 @@ def newer(text: str, versions: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def unknown_series(text: str, versions: list[str]) -> list[str]:
-    """Series newer than every one that is pinned."""
+    """Return series that are newer than every pinned one."""
     pinned = [number(s) for s in re.findall(r"^openssl-(\S+)", text, re.MULTILINE)]
     series = {number(v)[:2] for v in versions}
     return [".".join(map(str, s)) for s in sorted(series) if s > max(pinned)]
@@ -68,7 +68,9 @@ def digest_of(version: str) -> str:
 
 
 def pinned(text: str, series: str, version: str, digest: str) -> str:
-    """`text` with the series at a new version. Debian may not have it yet: its name stays."""
+    """Return `text` with the series at a new version. Debian may not have it yet: its name
+    stays.
+    """
     line = re.compile(rf"^(openssl-{re.escape(series)}\s+)\S+(\s+)\S+(\s+\S+\s+)\S+$", re.MULTILINE)
     return line.sub(
         lambda m: f"{m[1]}{version}{m[2]}{digest}{m[3]}{TARBALL.format(version=version)}", text

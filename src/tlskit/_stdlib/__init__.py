@@ -1,3 +1,3 @@
-"""What is here for the stdlib's sake: its own classes, its constants, and the base that lies
-dormant under a context.
+"""Everything about the stdlib's ssl: its own classes, its constants, and the dormant base of a
+context.
 """

@@ -1,7 +1,7 @@
-"""How a context of the stdlib's own is made: one at a time, and not while the process forks.
+"""Create the stdlib's own contexts: one at a time, and not while the process forks.
 
-The stdlib's libcrypto has locks, too, and a forked child would wait for ever for one that a thread
-of its parent's had.
+The stdlib's libcrypto also has locks, and a forked child would wait for ever for one that another
+thread of its parent held.
 """
 
 from __future__ import annotations
@@ -17,6 +17,6 @@ _lock = ForkLock()
 
 
 def begun(kind: type[_Kind], protocol: int) -> _Kind:
-    """Return a new context of that class, as the stdlib makes it."""
+    """Return a new context of that class, as the stdlib creates it."""
     with _lock:
         return stdlib.SSLContext.__new__(kind, protocol)

@@ -1,10 +1,8 @@
-"""The stdlib's own classes, also where somebody has put others in their place before tlskit was
-imported.
+"""The stdlib's own classes, even if other libraries replaced them before tlskit was imported.
 
-truststore and gevent replace `ssl.SSLContext` by a subclass, gevent and eventlet replace
-`socket.socket` and
-`ssl.SSLSocket`. What tlskit builds on are the classes beneath, which the C module `_ssl` and
-`isinstance` know.
+truststore and gevent replace `ssl.SSLContext` by a subclass; gevent and eventlet replace
+`socket.socket` and `ssl.SSLSocket`. tlskit builds on the original classes, which the C module
+`_ssl` and `isinstance` know.
 """
 
 from __future__ import annotations
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
 else:
 
     def _own(kind, name):
-        """The class of this name that the module `ssl` itself has defined, among those that `kind`
-        comes from.
+        """Return the class of this name that the module `ssl` itself has defined, among the bases
+        of `kind`.
         """
         for base in kind.__mro__:
             if (base.__module__, base.__name__) == ("ssl", name):
@@ -39,7 +37,7 @@ __all__ = ["MemoryBIO", "SSLContext", "SSLObject", "SSLSession", "SSLSocket", "S
 
 
 def originals() -> dict[str, Any]:
-    """The stdlib's own objects under the names that they have in `ssl`."""
+    """Return the stdlib's own objects under their names in `ssl`."""
     return {
         "MemoryBIO": MemoryBIO,
         "SSLContext": SSLContext,

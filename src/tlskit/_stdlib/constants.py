@@ -1,5 +1,5 @@
 """The constants of the `ssl` module, on every Python and with the values of the running OpenSSL,
-and those beyond.
+and tlskit's additions.
 """
 
 # ruff: noqa: I001  (names imported as themselves stay in one list, in the order of the alphabet)
@@ -84,12 +84,12 @@ from .._core.library import version_number, version_text
 
 
 def _newer(name: str) -> Options:
-    """An option that OpenSSL has had since 3.2 or 3.3: no bit at all where it is older."""
+    """Return an option that OpenSSL has had since 3.2 or 3.3; 0 in older versions."""
     return Options(getattr(CONST, name, 0))
 
 
 def _parts(version: int) -> tuple[int, int, int, int, int]:
-    """A version number as the stdlib takes it apart."""
+    """Split a version number as the stdlib does."""
     return (
         version >> 28 & 0xFF,
         version >> 20 & 0xFF,
@@ -99,7 +99,7 @@ def _parts(version: int) -> tuple[int, int, int, int, int]:
     )
 
 
-# -- options that the stdlib names from Python 3.12 on, or does not name ---------------------------
+# -- options that the stdlib names from Python 3.12 on, or not at all ------------------------------
 
 OP_ENABLE_KTLS = Options(CONST.SSL_OP_ENABLE_KTLS)
 OP_LEGACY_SERVER_CONNECT = Options(CONST.SSL_OP_LEGACY_SERVER_CONNECT)
@@ -124,7 +124,7 @@ OP_NO_TX_CERTIFICATE_COMPRESSION = _newer("SSL_OP_NO_TX_CERTIFICATE_COMPRESSION"
 OP_NO_RX_CERTIFICATE_COMPRESSION = _newer("SSL_OP_NO_RX_CERTIFICATE_COMPRESSION")
 OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE = _newer("SSL_OP_ENABLE_KTLS_TX_ZEROCOPY_SENDFILE")
 
-# -- what the OpenSSL at hand is -------------------------------------------------------------------
+# -- the running OpenSSL ---------------------------------------------------------------------------
 
 OPENSSL_VERSION = version_text()
 OPENSSL_VERSION_NUMBER = version_number()

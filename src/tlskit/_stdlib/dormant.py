@@ -1,20 +1,19 @@
-"""How SSLContext lives with the stdlib's class beneath it.
+"""How SSLContext coexists with the stdlib's class beneath it.
 
-It is a real subclass of `ssl.SSLContext`, so there is an SSL_CTX of the stdlib's below every
-context of ours. That one is dormant: a client that verifies and trusts nobody. Three things keep it
-so, and keep the stdlib's own contexts awake:
+It is a real subclass of `ssl.SSLContext`, so below each of our contexts there is an SSL_CTX of the
+stdlib's. That one is dormant: a client that verifies and trusts nobody. Three things keep it
+dormant, and keep the stdlib's own contexts working:
 
-* `NotOurs` stands for every inherited name that tlskit does not define, also one of a future
-Python: it refuses. * `SharedProperty`: the stdlib's setters go on to `super(SSLContext,
-SSLContext).options`, where SSLContext is whatever
-  stands under that name in `ssl`. When that is tlskit's class, a context of the stdlib's own
-  arrives at a property of ours; it is sent on to where it was going. (With a plain property it
-  would come back, and again, until a RecursionError.)
-* `ContextType`: once tlskit stands in for the stdlib, contexts that were made before are instances
-of `ssl.SSLContext` as
-  they have always been. There are libraries that take anything else for "no TLS wanted". It stays
-  so when tlskit is taken out again: what was imported in the meantime still asks tlskit's class,
-  and meets contexts of the stdlib's again.
+* `NotOurs` replaces every inherited name that tlskit does not define, including those of future
+  Pythons, and refuses.
+* `SharedProperty`: the stdlib's setters set `super(SSLContext, SSLContext).options`, where
+  SSLContext is the current value of that name in `ssl`. If that is tlskit's class, a context of the
+  stdlib's arrives at a property of ours, which passes it on to the stdlib's. (A plain property
+  would be called again and again, until a RecursionError.)
+* `ContextType`: after an injection, contexts that were created before are still instances of
+  `ssl.SSLContext`. Some libraries treat anything else as "no TLS wanted". This remains so after the
+  injection is undone: modules that were imported in the meantime still use tlskit's class, and
+  receive contexts of the stdlib's again.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ _BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)
 
 
 def _is_ours(instance: Any) -> bool:
-    """Whether it is a context of tlskit's that has its settings by now."""
+    """Return whether it is a context of tlskit's whose settings exist."""
     return Dormant in type(instance).__mro__ and hasattr(instance, "_settings")
 
 
 class ContextType(ABCMeta):
-    """The metaclass of SSLContext. An ABCMeta, so that a class can still derive from SSLContext and
-    from an ABC.
+    """The metaclass of SSLContext. An ABCMeta, so that a class can derive from both SSLContext and
+    an ABC.
 
     Attributes:
-        standing_in: the class that stands in `ssl` for the stdlib's, or has, and takes the stdlib's
-            instances for its own; or None.
+        standing_in: the class that replaces, or has replaced, the stdlib's in `ssl`, and accepts
+            the stdlib's instances as its own; or None.
     """
 
     standing_in: type | None = None
@@ -57,7 +56,7 @@ class ContextType(ABCMeta):
 
 
 class SharedProperty(property):
-    """A property that is set on our contexts here, and on the stdlib's own there."""
+    """A property that is set here on our contexts, and on the stdlib's own contexts there."""
 
     @without_values
     def __set__(self, instance: Any, value: Any) -> None:
@@ -81,12 +80,12 @@ class SharedProperty(property):
 
 
 class NotPartOfTlskit(NotImplementedError, AttributeError):
-    """What NotOurs raises: an AttributeError too, so that `hasattr` says False."""
+    """Raised by NotOurs; also an AttributeError, so that `hasattr` returns False."""
 
 
 class NotOurs:
-    """A name of the stdlib's class that would configure the dormant base, to no effect: it
-    refuses.
+    """Replaces a name of the stdlib's class that would configure the dormant base without effect,
+    and refuses.
     """
 
     def __init__(self, name: str) -> None:
@@ -100,7 +99,7 @@ class NotOurs:
             return self
         if _is_ours(instance):
             self._refuse()
-        # The dormant base is being made: PyPy's does that in Python, and calls its own methods.
+        # The dormant base is being created: PyPy's is written in Python, and calls its own methods.
         return getattr(stdlib.SSLContext, self.name).__get__(instance, owner)
 
     def __set__(self, instance: object, value: object) -> None:
@@ -112,13 +111,13 @@ class NotOurs:
 
 
 class Dormant(stdlib.SSLContext, metaclass=ContextType):
-    """The stdlib's class as the last of our bases, with nothing in it that could be reached by
+    """The stdlib's class as the last of our bases, with nothing in it that could be used by
     mistake.
     """
 
 
 def cover_inherited(kind: type[Dormant]) -> None:
-    """Make every inherited name of our contexts refuse, or send the stdlib's own on its way."""
+    """Make every inherited name refuse on our contexts, and pass the stdlib's own contexts on."""
     ours = kind.__mro__[: kind.__mro__.index(Dormant)]
     # PyPy's class is written in Python, and keeps in slots what CPython keeps in C: the dormant
     # context needs them.

@@ -1,14 +1,13 @@
-"""Classes of connections that somebody else has derived: from tlskit's, or from the stdlib's.
+"""Connection classes that applications derive from tlskit's classes, or from the stdlib's.
 
-`sslsocket_class` and `sslobject_class` of a context may name either kind. A class derived from the
-stdlib's is combined with tlskit's when it is first used, so that `super()` in it finds tlskit's
-methods, and `isinstance` says what it said.
+`sslsocket_class` and `sslobject_class` of a context may be of either kind. A class derived from the
+stdlib's is combined with tlskit's when it is first used, so that its `super()` finds tlskit's
+methods, and `isinstance` returns what it did before.
 
-Such a class can take part in the making of a connection in two ways: by a `_create` of its own,
-which is what the stdlib calls; and by an `__init__` of its own. The stdlib never calls that one,
-and there are programs that believe it does (they set a session in it). Here it is called, with the
-arguments of `_create`, when the connection has been made and before its handshake: nothing but the
-programmer's wish is at stake.
+Such a class can take part in creating a connection in two ways: by its own `_create`, which the
+stdlib calls; and by its own `__init__`. The stdlib never calls the latter, though some programs
+assume so (they set a session in it). Here it is called, with the arguments of `_create`, once the
+connection exists and before its handshake: this can only do what the programmer intended.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from __future__ import annotations
 from types import new_class
 from typing import Any
 
-# on the class, so that both go together: a program may make one for every connection
+# on the class, so that both are freed together: a program may create one for every connection
 _CACHE = "_combined_with_tlskit"
 _REFUSAL = "does not have a public constructor"
 
@@ -29,10 +28,10 @@ class NoPublicConstructor(TypeError):
 
 
 def combined(kind: type, ours: type, base: type) -> type:
-    """Return the class to make a connection of.
+    """Return the class to create a connection of.
 
     Args:
-        kind: what the context names.
+        kind: the class that the context names.
         ours: tlskit's class.
         base: the stdlib's.
     """
@@ -58,8 +57,8 @@ def combined(kind: type, ours: type, base: type) -> type:
 
 
 def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
-    """Call the `__init__` that somebody has given to a class derived from `ours`, if it takes what
-    `_create` takes.
+    """Call the `__init__` of an application's class derived from `ours`, if it accepts the
+    arguments of `_create`.
     """
     init = type(connection).__init__
     if init is ours.__init__:  # type: ignore[misc]
@@ -68,12 +67,12 @@ def initialise(connection: Any, ours: type, *args: Any, **kwargs: Any) -> None:
 
     try:
         signature(init).bind(connection, *args, **kwargs)
-    except TypeError:  # made to be called with something else, by somebody else
+    except TypeError:  # it expects other arguments, from other code
         return
     try:
         init(connection, *args, **kwargs)
     except NoPublicConstructor:
         return
-    except TypeError as error:  # in the stdlib's words, by a class that imitates its classes
+    except TypeError as error:  # in the stdlib's words, from a class that imitates its classes
         if _REFUSAL not in str(error):
             raise

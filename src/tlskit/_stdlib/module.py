@@ -1,7 +1,7 @@
-"""The running Python's module `ssl`, and what it has imported for itself, and programs find there.
+"""The running Python's module `ssl`, and the names that it has imported, which programs use.
 
-This module is imported together with tlskit. Modules that load later take `ssl` from here: by then,
-somebody may have put tlskit in its place (`sys.modules["ssl"] = tlskit`).
+This module is imported together with tlskit. Modules that are loaded later take `ssl` from here,
+because `sys.modules["ssl"]` may be tlskit by then.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def found_in_ssl(name: str) -> Any:
-    """Return a name that tlskit does not have: of a module (`ssl.socket`, `ssl.errno`), a function
+    """Return a name that tlskit does not define: a module (`ssl.socket`, `ssl.errno`), a function
     of another module (`ssl.create_connection`), or a plain value.
 
     Raises:
-        AttributeError: `ssl` does not have it either, or has it of its own: what would work
-            without tlskit is not handed out as if it were tlskit's.
+        AttributeError: `ssl` does not have it either, or defines it itself: a function that works
+            without tlskit is not presented as tlskit's.
     """
     value = None if name.startswith("__") else getattr(ssl, name, None)
     theirs = getattr(value, "__module__", None) in ("ssl", "_ssl")

@@ -1,8 +1,8 @@
-"""What the contexts of the running Python are made with, found by looking at one.
+"""The defaults of the running Python's contexts, found by inspecting one.
 
-Python's version does not tell: distributions patch it. Debian's 3.11.2, for one, ignores an end
-without close_notify, and python.org's 3.11.7 does not. Each answer comes from a context that the
-stdlib has made, once in a process.
+Python's version is not enough, because distributions patch it. For example, Debian's 3.11.2 ignores
+an end without close_notify, and python.org's 3.11.7 does not. Each answer comes from a context that
+the stdlib has created, once per process.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from .module import ssl
 _USUAL_CIPHERS = (
     "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"
 )
-#: The words that the interpreter was built with.
+#: The cipher string that the interpreter was built with.
 DEFAULT_CIPHERS: str = getattr(ssl, "_DEFAULT_CIPHERS", _USUAL_CIPHERS)
-_DEFAULT_CIPHERS = _RESTRICTED_SERVER_CIPHERS = DEFAULT_CIPHERS  # as the stdlib names them
+_DEFAULT_CIPHERS = _RESTRICTED_SERVER_CIPHERS = DEFAULT_CIPHERS  # the stdlib's names for it
 
 
 class Defaults(NamedTuple):
-    """What a new context of one protocol begins with, in the numbers of tlskit's OpenSSL.
+    """The initial settings of a new context for one protocol, in the numbers of tlskit's OpenSSL.
 
     Attributes:
         options: SSL_OP_ bits.
         verify_flags: X509_V_FLAG_ bits.
         host_flags: X509_CHECK_FLAG_ bits.
-        versions: the lowest and the highest protocol version; 0: whatever the library has.
+        versions: the lowest and the highest protocol version; 0 for the library's own limit.
         security_level: 0 to 5.
-        ciphers: the suites up to TLS 1.2, in OpenSSL's words.
-        ciphersuites: those of TLS 1.3; b"" for what OpenSSL begins with.
+        ciphers: the suites up to TLS 1.2, in OpenSSL's notation.
+        ciphersuites: those of TLS 1.3; b"" for OpenSSL's defaults.
     """
 
     options: int
@@ -52,10 +52,10 @@ class Defaults(NamedTuple):
 
 @cache
 def defaults(protocol: int) -> Defaults:
-    """Look at a context of the stdlib's own for this protocol."""
+    """Inspect a context of the stdlib's own for this protocol."""
     seen = _made(protocol)
     beneath: Any = super(stdlib.SSLContext, seen)
-    level = int(getattr(beneath, "security_level", 2))  # PyPy's class does not tell
+    level = int(getattr(beneath, "security_level", 2))  # PyPy's class lacks it
     ciphers, ciphersuites = _ciphers([c["name"] for c in beneath.get_ciphers()], level)
     return Defaults(
         options=_translated(int(beneath.options)),
@@ -70,22 +70,22 @@ def defaults(protocol: int) -> Defaults:
 
 @cache
 def flags_of_default_context() -> int:
-    """The X509_V_FLAG_ bits that `ssl.create_default_context` adds to those of a new context."""
+    """Return the X509_V_FLAG_ bits that `ssl.create_default_context` adds to a new context's."""
     plain = _made(ssl.PROTOCOL_TLS_SERVER)
     try:
-        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # which loads no authorities
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)  # this loads no authorities
         return int(made.verify_flags) & ~int(plain.verify_flags)
-    except Exception:  # SSLKEYLOGFILE that cannot be written, or somebody's own function
+    except Exception:  # SSLKEYLOGFILE is not writable, or a program's own function fails
         newer = sys.version_info >= (3, 13)
         return ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT if newer else 0
 
 
 @cache
 def negative_options_raise() -> type[Exception]:
-    """What a context raises for options below 0."""
+    """Return the exception that a context raises for options below 0."""
     beneath: Any = super(stdlib.SSLContext, stdlib.SSLContext)
     try:
-        # of all negative numbers, the one that would be an option of no name, if it were taken
+        # of all negative numbers, the one that would be an unnamed option if it were accepted
         beneath.options.__set__(_made(ssl.PROTOCOL_TLS_SERVER), -(2**63))
     except (OverflowError, ValueError) as error:
         return type(error)
@@ -94,14 +94,14 @@ def negative_options_raise() -> type[Exception]:
 
 @cache
 def refuses_for_server() -> bool:
-    """Whether `wrap_bio` refuses a name and a session for a server."""
+    """Return whether `wrap_bio` refuses a name and a session for a server."""
     return isinstance(_tried(ssl.PROTOCOL_TLS_SERVER, True, "localhost"), ValueError)
 
 
 @cache
 def without_name() -> type[Exception] | None:
-    """What `wrap_bio` raises or warns of for a client that checks names and has none; None for
-    nothing.
+    """Return what `wrap_bio` raises or warns for a client that checks names and has none; None if
+    it does neither.
     """
     found = _tried(ssl.PROTOCOL_TLS_CLIENT, False, None)
     return type(found) if isinstance(found, (ValueError, Warning)) else None
@@ -119,15 +119,15 @@ def _tried(protocol: int, server_side: bool, hostname: str | None) -> Exception 
 
 
 def _made(protocol: int) -> ssl.SSLContext:
-    """A context of the stdlib's own. Those for one version alone are deprecated, and differ in the
-    versions only.
+    """Return a context of the stdlib's own. Those for a single version are deprecated, and differ
+    only in the versions.
     """
     known = protocol in (ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER)
     return begun(stdlib.SSLContext, protocol if known else ssl.PROTOCOL_TLS_SERVER)
 
 
 def _translated(options: int) -> int:
-    """Options of the stdlib's OpenSSL by name, for its numbers may be another version's."""
+    """Translate options of the stdlib's OpenSSL by name: its numbers may be another version's."""
     all_of_theirs = int(ssl.OP_ALL)
     ours = CONST.SSL_OP_ALL & ~CONST.SSL_OP_DONT_INSERT_EMPTY_FRAGMENTS
     found = ours if options & all_of_theirs & ours == ours else 0
@@ -140,14 +140,14 @@ def _translated(options: int) -> int:
 
 
 def _ciphers(theirs: list[str], level: int) -> tuple[bytes, bytes]:
-    """The words that select the same suites. They are the interpreter's own, unless a
-    configuration file or another OpenSSL makes something else of them.
+    """Return strings that select the same suites. They are the interpreter's own, unless a
+    configuration file or another OpenSSL changes their meaning.
     """
     trial = Context("any")
     words = DEFAULT_CIPHERS.encode()
     try:
         trial.set_ciphers(words)
-    except SSLError:  # they are of a version that tlskit's OpenSSL does not know
+    except SSLError:  # the suites are from a version that tlskit's OpenSSL does not know
         words = _USUAL_CIPHERS.encode()
         trial.set_ciphers(words)
     trial.security_level = level
