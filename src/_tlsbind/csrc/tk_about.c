@@ -1,4 +1,4 @@
-/* What OpenSSL says of itself: which it is, where it came from, and what it reads. */
+/* OpenSSL's data on itself: its version, its file, and its configuration. */
 #ifndef _WIN32
 #define _GNU_SOURCE 1 /* dladdr */
 #include <dlfcn.h>

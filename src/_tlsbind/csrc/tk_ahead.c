@@ -1,12 +1,12 @@
-/* Reading from a socket ahead of libssl: several records at once, where libssl's own socket BIO
-   makes two calls of recv for each. But what `select` says stays true. A program may wait for
-   the socket after every read, and wait in vain for what is here already: the peer's
-   close_notify, say, when the peer waits for ours. So a look at what the socket holds comes
-   first, and then it is taken up to the end of a record, leaving something behind: the rest of a
-   record, or the last whole one, unless that is the only one. And never further than the reader
-   has room for: a record takes more bytes on the wire than in the clear, so what was read ahead
-   is handed out in the same call. (To ask for just so many bytes as the reader has room for is
-   not enough: a short record and a close_notify may be there.) */
+/* Read from a socket ahead of libssl: several records at once, where libssl's own socket BIO calls
+   recv twice for each. But `select` must stay truthful. A program may wait for the socket after
+   every read, and would wait in vain for bytes that have been taken already: the peer's
+   close_notify, for example, when the peer waits for ours. So we peek at the socket first, and then
+   read up to the end of a record, and leave something behind: the rest of a record, or the last
+   whole one, unless it is the only one. We never read more than the reader has room for: a record's
+   ciphertext is longer than its plaintext, so all bytes that were read ahead are returned in the
+   same call. (Asking for just as many bytes as the reader has room for is not enough: a short
+   record and a close_notify may be there.) */
 #include "tk_ahead.h"
 
 enum {

@@ -1,4 +1,4 @@
-/* Groups and signature algorithms: which there are, which may be used, which one was. */
+/* Groups and signature algorithms: which ones exist, are allowed, and were negotiated. */
 #include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_records.h"

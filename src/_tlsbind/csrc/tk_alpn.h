@@ -1,4 +1,4 @@
-/* What tk_alpn.c has for the other files. */
+/* The interface of tk_alpn.c. */
 #ifndef TK_ALPN_H
 #define TK_ALPN_H
 

@@ -1,5 +1,5 @@
 /* The border between C and Python: every struct, status and function that the two share. cffi reads
-   this same text, so it holds no preprocessor line. What belongs to one thing alone stands in
+   this same text, so it contains no preprocessor lines. Declarations for one subject are in
    tk_api_*.h beside it, which are read after it. */
 
 typedef struct ssl_session_st SSL_SESSION;

@@ -1,4 +1,4 @@
-/* What a bug report begins with: tk_about.c. */
+/* The data for a bug report: tk_about.c. */
 
 /* pairs of a name (tag 0) and a value (tag 1): OpenSSL's version, its files, how it was built */
 void tk_about_library(tk_records *out);

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: groups, signature algorithms, pre-shared keys. */
+/* Part of the border (tk_api.h): groups, signature algorithms, pre-shared keys. */
 
 void tk_signature_algorithms(tk_records *out); /* the names of all that libssl knows */
 /* the names of those that could be used */

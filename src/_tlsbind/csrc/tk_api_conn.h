@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: connections. */
+/* Part of the border (tk_api.h): connections. */
 
 typedef struct { /* a server's name, as its client needs it; each may be NULL */
     const char *sni;  /* for the ClientHello */

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: contexts. */
+/* Part of the border (tk_api.h): contexts. */
 
 enum { TK_ROLE_ANY = 0, TK_ROLE_CLIENT = 1, TK_ROLE_SERVER = 2 };
 /* tk_py_servername's answers beside an alert */

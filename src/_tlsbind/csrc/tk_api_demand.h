@@ -1,4 +1,4 @@
-/* What a context demands of its peers beside their chain, and what it tells clients of that. */
+/* What a context requires of its peers besides a chain, and the authorities it names to clients. */
 
 /* SHA-256 digests of public keys (SubjectPublicKeyInfo) or of whole certificates, 32 bytes each, of
    which the chain has to hold one; size 0: none is demanded. 0: no memory. */

@@ -1,4 +1,4 @@
-/* Keying material, channel bindings, and what they are made of. */
+/* Keying material, channel bindings, and the data that they are computed from. */
 
 /* RFC 5705; RFC 8446, 7.5. `context` NULL: none, which up to TLS 1.2 is not the same as an empty
    one. */

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: files that are read without Python, so that nothing in Python blocks. */
+/* Part of the border (tk_api.h): reading files without Python, so that nothing in Python blocks. */
 
 enum { TK_FILE_NONE = 0, TK_FILE_REGULAR = 1, TK_FILE_DIRECTORY = 2, TK_FILE_OTHER = 3 };
 

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: the memory transport. */
+/* Part of the border (tk_api.h): the memory transport. */
 
 tk_mem *tk_mem_new(void);
 void tk_mem_free(tk_mem *m); /* gives up one reference */

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: what a server's user puts into its tickets and session ids. */
+/* Part of the border (tk_api.h): an application's data in a server's tickets and session ids. */
 
 enum { TK_ID_PREFIX_MOST = 16, TK_APP_DATA_MOST = 4096 }; /* bytes */
 

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: pauses. An operation that answers TK_PAUSED waits for Python: ask
+/* Part of the border (tk_api.h): pauses. An operation that returns TK_PAUSED waits for Python: ask
    tk_conn_paused why, call tk_conn_go_on or tk_conn_refuse, then repeat the operation. */
 
 enum {

@@ -1,4 +1,4 @@
-/* What more there is to know of a peer, and the half of a farewell. */
+/* Further queries about a peer, and close_notify without waiting for the peer's. */
 
 enum { TK_NAME_BEGIN = 1, TK_NAME_RDN, TK_NAME_KEY, TK_NAME_VALUE };
 

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: sessions, and what was noted of the handshakes that made them. */
+/* Part of the border (tk_api.h): sessions, and the notes of the handshakes that made them. */
 
 typedef struct {
     int64_t time, timeout, lifetime_hint;

@@ -1,4 +1,4 @@
-/* Which certificate a connection shows when Python decides, and what the peer has asked for. */
+/* The certificate that a connection sends if Python decides, and what the peer has requested. */
 
 enum { TK_REQUEST_ASKED = 10, TK_REQUEST_SIGALGS, TK_REQUEST_TYPES };
 

@@ -1,4 +1,4 @@
-/* Certificates and keys from elsewhere than PEM files. */
+/* Certificates and keys from other sources than PEM files. */
 
 enum { TK_FORM_PEM = 0, TK_FORM_DER = 1, TK_FORM_PKCS12 = 2, TK_FORM_URI = 3 };
 

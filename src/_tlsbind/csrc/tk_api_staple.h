@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: OCSP responses that a server staples (RFC 6066, 8). */
+/* Part of the border (tk_api.h): OCSP responses that a server staples (RFC 6066, 8). */
 
 enum { /* what is known of a staple */
     TK_STAPLE_MISSING = 1,      /* there was none */

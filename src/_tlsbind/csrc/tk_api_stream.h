@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: connections whose bytes go through a stage, for event loops. */
+/* Part of the border (tk_api.h): connections of event loops, whose bytes go through a stage. */
 
 typedef struct tk_stage tk_stage; /* rooms that all connections of one thread's loop share */
 

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: keys of tickets, in a ring that any number of contexts share. */
+/* Part of the border (tk_api.h): ticket keys, in a ring that any number of contexts share. */
 
 typedef struct tk_ring tk_ring;
 

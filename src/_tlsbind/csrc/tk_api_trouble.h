@@ -1,4 +1,4 @@
-/* What is known of a connection when an operation on it has failed, beside the fault. */
+/* Facts about a connection after a failed operation, besides the fault. */
 
 typedef struct {
     int32_t server, done;

@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: whom to trust, an X509_STORE. */
+/* Part of the border (tk_api.h): trusted certificates, an X509_STORE. */
 
 typedef struct tk_directory tk_directory; /* a hashed directory, as it was when it was read */
 

@@ -1,4 +1,4 @@
-/* How records, fragments and messages are cut; and new keys on a connection. */
+/* The sizes of records, fragments and messages; and new keys on a connection. */
 
 enum { /* what tk_ctx_tune sets */
     TK_TUNE_FALLBACK,        /* 1: send TLS_FALLBACK_SCSV (RFC 7507) */

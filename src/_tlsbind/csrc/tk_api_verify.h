@@ -1,5 +1,5 @@
-/* How a context verifies its peers, beside libssl's own settings: purpose, time, names, and what an
-   error does. */
+/* How a context verifies its peers, besides libssl's own settings: purpose, time, names, and how an
+   error is handled. */
 
 enum { TK_VERIFY_HOST = 1, TK_VERIFY_IP = 2 };
 

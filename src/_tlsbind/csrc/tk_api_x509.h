@@ -1,4 +1,4 @@
-/* The border, as tk_api.h: certificates. */
+/* Part of the border (tk_api.h): certificates. */
 
 X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault);
 X509 *tk_x509_from_pem(const void *pem, size_t size, tk_fault *fault);

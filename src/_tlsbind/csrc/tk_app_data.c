@@ -1,9 +1,9 @@
-/* The user's own data in tickets, and at the beginning of session ids.
+/* The application's data in tickets, and at the beginning of session ids.
 
-   A session has one room for such data, inside what a ticket encrypts. It holds the mark of a
-   keyring (tk_mark.c), then the user's data, then what is known of the client's certificate
-   (tk_ticket_data.c). A resumed connection makes another ticket at once, so what came with the old
-   one is put aside before. */
+   A session has one field for such data, inside what a ticket encrypts. It holds the mark of a
+   keyring (tk_mark.c), then the application's data, then the facts about the client's certificate
+   (tk_ticket_data.c). A resumed connection creates another ticket at once, so the data of the old
+   one is copied before. */
 #include <openssl/rand.h>
 
 #include "tk_app_data.h"

@@ -1,4 +1,4 @@
-/* The user's own data in tickets: tk_app_data.c. */
+/* The application's data in tickets: tk_app_data.c. */
 #ifndef TK_APP_DATA_H
 #define TK_APP_DATA_H
 

@@ -1,4 +1,4 @@
-/* What every C file begins with: the system's and OpenSSL's headers, and the border to Python. */
+/* Included first by every C file: the system's and OpenSSL's headers, and the border to Python. */
 #ifndef TK_BASE_H
 #define TK_BASE_H
 

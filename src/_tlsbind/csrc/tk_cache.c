@@ -1,18 +1,18 @@
 /* The session cache that all states of one context share.
 
-   A context that connections use is never changed: a change makes another SSL_CTX, the next state,
-   and connections keep the one that they began with. What libssl keeps in an SSL_CTX and what has
-   to outlive a state is here: the sessions of its internal cache, and its counters.
+   A context that connections use never changes: a change creates another SSL_CTX, the next state,
+   and connections keep the one that they began with. What libssl keeps in an SSL_CTX and must
+   outlive a state is here: the sessions of its internal cache, and its counters.
 
-   The sessions are in an SSL_CTX of their own, `home`, from which no connection is ever made. So
-   libssl goes on to judge what the cache does (its order, its bound, what has expired), while every
-   state runs without an internal cache (SSL_SESS_CACHE_NO_INTERNAL) and comes here through the
-   hooks for external ones: a session that any state's connection makes is found by all of them,
-   and what one removes is gone for all.
+   The sessions are in a separate SSL_CTX, `home`, from which no connection is ever made. So libssl
+   still manages the cache (its order, its size, expiry), while every state runs without an internal
+   cache (SSL_SESS_CACHE_NO_INTERNAL) and comes here through the hooks for external ones: a session
+   that one state's connection creates is found by all states, and one that any of them removes is
+   gone for all.
 
-   One lock is over all caches. It is held for a look into a hash table; handshakes that make or
-   look up no session by its id (tickets that hold their session) never take it. Locks are taken in
-   this order: this one, then the SSL_CTX's own inside libssl. */
+   One lock protects all caches. It is held for a lookup in a hash table; handshakes that neither
+   create nor look up a session by its id (tickets that contain their session) never take it. Lock
+   order: this one, then the SSL_CTX's own inside libssl. */
 #include "tk_cache.h"
 #include "tk_mark.h"
 #include "tk_removed.h"

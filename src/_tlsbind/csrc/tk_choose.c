@@ -1,5 +1,5 @@
-/* Which certificate a connection shows, when Python decides. libssl asks on a server when it has
-   read the ClientHello and will not resume a session, and on a client when the server wants a
+/* Let Python choose the certificate that a connection sends. libssl asks on a server when it has
+   read the ClientHello and will not resume a session, and on a client when the server requests a
    certificate, also after the handshake. The operation pauses there (tk_pause.c). */
 #include "tk_choose.h"
 #include "tk_credential.h"

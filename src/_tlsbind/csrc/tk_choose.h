@@ -1,4 +1,4 @@
-/* Which certificate a connection shows: tk_choose.c. */
+/* Let Python choose a connection's certificate: tk_choose.c. */
 #ifndef TK_CHOOSE_H
 #define TK_CHOOSE_H
 

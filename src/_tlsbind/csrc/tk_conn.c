@@ -1,4 +1,4 @@
-/* Reading from a connection, and shutting it down. tk_op.c says how an operation runs. */
+/* Read from a connection, and shut it down. tk_op.c explains how an operation runs. */
 #include "tk_conn.h"
 #include "tk_handshake.h"
 #include "tk_lock.h"

@@ -1,4 +1,4 @@
-/* A connection: one SSL, one lock, and what is known of it. */
+/* A connection: one SSL, one lock, and its state. */
 #ifndef TK_CONN_H
 #define TK_CONN_H
 

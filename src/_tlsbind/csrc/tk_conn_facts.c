@@ -1,4 +1,4 @@
-/* A connection's settings and what was negotiated: each question takes one crossing. */
+/* A connection's settings and what was negotiated, in one call from Python for each query. */
 #include <openssl/x509v3.h>
 
 #include "tk_cipher.h"

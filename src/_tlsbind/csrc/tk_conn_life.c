@@ -1,4 +1,4 @@
-/* How a connection begins and ends, and the small questions that no operation is needed for. */
+/* How a connection begins and ends, and the small queries that need no operation. */
 #include "tk_app_data.h"
 #include "tk_cache.h"
 #include "tk_fault.h"

@@ -1,5 +1,4 @@
-/* Contexts: what connections are made from. A setting that fails leaves the one before it in
-   force. */
+/* Contexts, which connections are made from. A failed setting leaves the previous one in force. */
 #include "tk_cache.h"
 #include "tk_cipher.h"
 #include "tk_counters.h"

@@ -1,5 +1,5 @@
-/* The twelve counters of a context: those of all its states together. libssl counts in each
-   SSL_CTX; what a state has counted stays when it goes. */
+/* The twelve counters of a context, summed over all its states. libssl counts in each SSL_CTX; a
+   state's counts are kept when the state is freed. */
 #include "tk_counters.h"
 
 static void add_counters(tk_session_stats *to, SSL_CTX *ctx)

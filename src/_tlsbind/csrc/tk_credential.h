@@ -1,4 +1,4 @@
-/* What a credential is made of: tk_credentials.c, tk_sources.c. */
+/* The parts of a credential: tk_credentials.c, tk_sources.c. */
 #ifndef TK_CREDENTIAL_H
 #define TK_CREDENTIAL_H
 

@@ -1,5 +1,5 @@
-/* A certificate, its chain and its private key: read whole and checked against each other, once;
-   then put into a context, and into its next states, at once. */
+/* A certificate, its chain and its private key: parsed as a whole and checked against each other
+   once, and then quickly added to a context, and to its next states. */
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 

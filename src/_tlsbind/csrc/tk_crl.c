@@ -1,7 +1,7 @@
 /* Which revocation lists replace which. A program that loads the newest list every hour must not
-   hold them all: an X509_STORE gives nothing back, and each verification looks through what it
-   has. A full list says of every certificate of its issuer what the lists before it said, so the
-   newest that is in force will do (RFC 5280, 5). */
+   keep them all: an X509_STORE never removes anything, and each verification searches all of it. A
+   full list covers every certificate of its issuer, as its predecessors did, so the newest one in
+   force is enough (RFC 5280, 5). */
 #include <openssl/x509v3.h>
 
 #include "tk_crl.h"

@@ -1,4 +1,4 @@
-/* A state of a context: an SSL_CTX, and what its hooks need. Never changed once a connection has
+/* A state of a context: an SSL_CTX, and the data of its hooks. Never changed once a connection uses
    it. */
 #ifndef TK_CTX_H
 #define TK_CTX_H

@@ -1,5 +1,5 @@
-/* Pins, names, what Python code says of a chain, and the names of authorities. All are looked at
-   when the chain has passed: it is whole then. */
+/* Pins, names, Python's verdict on a chain, and the names of authorities. All are checked once the
+   chain has passed, because it is complete then. */
 #include <openssl/x509v3.h>
 
 #include "tk_demand.h"

@@ -1,4 +1,4 @@
-/* What a context demands of its peers beside their chain: tk_demand.c. */
+/* What a context requires of its peers besides their chain: tk_demand.c. */
 #ifndef TK_DEMAND_H
 #define TK_DEMAND_H
 

@@ -1,19 +1,18 @@
-/* Hashed directories (openssl-rehash(1)): whom a context trusts by `capath`.
+/* Hashed directories (openssl-rehash(1)), which a context trusts by `capath`.
 
-   libssl looks into such a directory in the middle of a handshake, and keeps what it has found for
-   as long as the trust store lives. So nobody can say beforehand what a handshake will trust, or
-   afterwards what it has trusted; but a session may only be resumed where its own handshake would
-   have been accepted.
+   libssl searches such a directory in the middle of a handshake, and keeps what it finds as long as
+   the trust store exists. So nobody can predict what a handshake will trust, or find out later what
+   it has trusted; but a session may only be resumed where its own handshake would have been
+   accepted.
 
-   Hence a directory is read whole, once, and a digest of its content stands for it. What a
-   handshake finds comes from memory, and is parsed when somebody looks for it. A directory that is
-   never written to after it was read stays like that; one that has changed is another directory,
-   and a trust store over it another store. Whether it has changed is asked before each connection
-   (tk_directory_doubtful), and costs the stat of the directory itself; its files are looked at once
-   a second.
+   Therefore a directory is read completely, once, and a digest represents its content. Handshakes
+   search in memory, and certificates are parsed when they are needed. A directory does not change
+   after it was read: one that has changed on disk is another directory, and a trust store with it
+   is another store. Changes are checked before each connection (tk_directory_doubtful), at the cost
+   of one stat of the directory; its files are checked once a second.
 
-   What is too large to be kept in memory is left to libssl, and its digest is a random number:
-   nothing is resumed by anybody else's leave then. */
+   Files that are too large to keep in memory are left to libssl, and the digest is then a random
+   number, so that sessions made with any other copy are not resumed. */
 #include <openssl/rand.h>
 
 #include "tk_directory.h"

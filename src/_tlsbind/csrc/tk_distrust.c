@@ -1,9 +1,9 @@
 /* Public keys that no chain may contain, no matter who signed them: their private keys are known.
 
-   They are the ones that CPython's own ssl refuses from 3.14.10 on, among them intermediate
+   They are the keys that CPython's own ssl refuses from 3.14.10 on, among them intermediate
    authorities of eMudhra. A list in a program does not replace revocation: it is for the few keys
-   that must not wait for it. Each entry is the SHA-256 digest of the SubjectPublicKeyInfo in DER,
-   so a certificate that is reissued for the same key is refused too. They are sorted. */
+   that cannot wait for it. Each entry is the SHA-256 digest of the SubjectPublicKeyInfo in DER, so
+   a certificate that is reissued for the same key is refused too. The entries are sorted. */
 #include "tk_distrust.h"
 #include "tk_hash.h"
 

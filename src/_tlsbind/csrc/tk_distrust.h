@@ -1,4 +1,4 @@
-/* Public keys that no chain may hold: tk_distrust.c. */
+/* Public keys that no chain may contain: tk_distrust.c. */
 #ifndef TK_DISTRUST_H
 #define TK_DISTRUST_H
 

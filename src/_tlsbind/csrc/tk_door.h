@@ -1,7 +1,7 @@
-/* The way through a door to Python. The lock stays outside: Python may take its time, close the
-   connection, or ask it something from another thread. What libssl is in the middle of is safe
-   meanwhile, since nobody goes on with it. What is done behind the door does not show in front: the
-   error queue and errno are as they were. */
+/* A door: a call from C to Python. The connection's lock is released meanwhile: Python may take its
+   time, close the connection, or query it from another thread. libssl's half-finished work is safe,
+   because no thread continues it. Code behind the door leaves no trace in front of it: the error
+   queue and errno are restored. */
 #ifndef TK_DOOR_H
 #define TK_DOOR_H
 

@@ -1,6 +1,6 @@
-/* The doors from C to Python, answered in src/tlskit/_core/hooks.py. The caller saves the error
-   queue and errno around it (tk_door_open and tk_door_close in tk_door.h). cffi reads this
-   same text, so it holds no preprocessor line. */
+/* The doors from C to Python, implemented in src/tlskit/_core/hooks.py. The caller saves the error
+   queue and errno around the call (tk_door_open and tk_door_close in tk_door.h). cffi reads this
+   same text, so it contains no preprocessor lines. */
 
 /* the alert to refuse with, or one of the two TK_ values */
 int tk_py_servername(void *handle, const char *name);

@@ -1,4 +1,4 @@
-/* The sessions that a handshake, or a peer later, has brought: queued until Python fetches them. */
+/* New sessions, from a handshake or later from the peer: queued until Python fetches them. */
 #include "tk_events.h"
 #include "tk_lock.h"
 

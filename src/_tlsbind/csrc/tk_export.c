@@ -1,4 +1,4 @@
-/* What other protocols bind themselves to TLS with. */
+/* Channel bindings and exported keys, which bind other protocols to TLS. */
 #include "tk_lock.h"
 #include "tk_fault.h"
 #include "tk_settled.h"

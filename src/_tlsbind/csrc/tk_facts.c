@@ -1,4 +1,4 @@
-/* What a handshake has negotiated, as libssl says. All under the connection's lock. */
+/* What a handshake has negotiated, according to libssl. All under the connection's lock. */
 #include "tk_facts.h"
 #include "tk_settled.h"
 

@@ -1,6 +1,6 @@
-/* The fault record: everything OpenSSL and the system know of a failure, taken in the call that
-   failed. Between two calls from Python a finaliser may run, use OpenSSL, and leave its own errors
-   behind. */
+/* The fault record: everything that OpenSSL and the system know about a failure, collected in the
+   call that failed. Between two calls from Python a finaliser may run, use OpenSSL, and leave its
+   own errors behind. */
 #include "tk_fault.h"
 #include "tk_conn.h"
 #include "tk_tables.h"

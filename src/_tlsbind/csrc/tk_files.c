@@ -1,4 +1,4 @@
-/* Files and directories. Paths are in UTF-8 on Windows, and elsewhere as the system has them. */
+/* Files and directories. Paths are in UTF-8 on Windows, and in the system's encoding elsewhere. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>

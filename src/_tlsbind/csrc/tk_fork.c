@@ -1,15 +1,15 @@
-/* Forks. In a child only the thread that forked goes on. What another thread had locked stays
-   locked there, in libcrypto too, and what another thread was changing stays half changed.
+/* Forks. In a child only the thread that forked continues. Locks that other threads held stay
+   locked, in libcrypto too, and data that they were changing stays half changed.
 
-   So a fork waits until no other thread is at work in here. Each crossing counts itself in and out,
-   which costs two additions: operations of connections do so themselves, all others do at the
-   border (decl/gates.py). None of them waits for anything but a short computation, so the fork
-   waits for milliseconds at most. Threads that wait for a socket, for another write, or for Python
-   behind a door, have counted themselves out and hold no lock. Those that want to come in while a
-   fork is under way wait for its end.
+   So a fork waits until no other thread is running in here. Each call counts itself in and out,
+   which costs two additions: operations of connections do so themselves, all others at the border
+   (decl/gates.py). None of them waits for anything but a short computation, so the fork waits for
+   milliseconds at most. Threads that wait for a socket, for another write, or for Python behind a
+   door, have counted themselves out and hold no lock. Threads that want to enter during a fork wait
+   for its end.
 
-   A child then finds every lock free. It finds traces of the threads that are gone, which is what
-   tk_generation is for: see tk_conn_lock in tk_lock.c. */
+   A child then finds every lock free. It also finds traces of the threads that no longer exist;
+   tk_generation deals with them: see tk_conn_lock in tk_lock.c. */
 #include "tk_fork.h"
 
 enum { PATIENCE_MS = 5000 }; /* then it forks all the same */

@@ -1,4 +1,4 @@
-/* What a fork waits for: tk_fork.c. */
+/* Counting threads, so that a fork can wait for them: tk_fork.c. */
 #ifndef TK_FORK_H
 #define TK_FORK_H
 

@@ -1,16 +1,16 @@
-/* The handshake, and early data: what a client may send with its first flight (0-RTT, RFC 8446,
+/* The handshake, and early data, which a client may send with its first flight (0-RTT, RFC 8446,
    2.3).
 
-   A client that has early data gives it to the connection beforehand. It goes out with the
-   ClientHello when the session that is offered allows as much; and if it did not, or the server did
-   not take it, it is sent again as soon as the handshake is complete. So it is always sent, and for
-   the server it is always the first that comes.
+   A client passes its early data to the connection beforehand. It is sent with the ClientHello if
+   the offered session allows that much; otherwise, or if the server does not accept it, it is sent
+   again as soon as the handshake is complete. So it is always sent, and for the server it is always
+   the first data to arrive.
 
-   A server that allows early data keeps it apart from the rest. It may be read while the handshake
-   goes on, and answered then, to a client that has not proved yet that it is there; or after it.
-   An eavesdropper can send it again (a replay), so libssl takes each ticket once;
-   where sessions are kept elsewhere (tk_lookup.c), early data is taken only with a session that
-   this very handshake has taken out of the store, not with one that a hook gave. */
+   A server that allows early data keeps it separate. It may be read during the handshake, and
+   answered then, although the client has not yet proved that it is live; or after the handshake. An
+   eavesdropper can send it again (a replay), so libssl accepts each ticket once; if sessions are
+   kept elsewhere (tk_lookup.c), early data is accepted only with a session that this very handshake
+   has taken out of the store, not with one from a hook. */
 #include "tk_handshake.h"
 #include "tk_alpn.h"
 #include "tk_lock.h"

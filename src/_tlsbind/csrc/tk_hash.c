@@ -1,5 +1,5 @@
-/* SHA-256, fetched once and kept. EVP_sha256() and SHA256() look it up in the providers each time
-   that they are used, which takes longer than to hash a key or a name. */
+/* SHA-256, fetched once and kept. EVP_sha256() and SHA256() look it up in the providers at every
+   use, which takes longer than hashing a key or a name. */
 #include "tk_hash.h"
 
 static EVP_MD *sha256;

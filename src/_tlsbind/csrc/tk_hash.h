@@ -1,4 +1,4 @@
-/* SHA-256, for what is hashed in every handshake: tk_hash.c. */
+/* SHA-256, for the hashes of every handshake: tk_hash.c. */
 #ifndef TK_HASH_H
 #define TK_HASH_H
 

@@ -1,9 +1,9 @@
-/* The ClientHello, for a server's Python code: as it came.
+/* The received ClientHello, for a server's Python code.
 
-   libssl's own questions (SSL_client_hello_get0_ext) know only the extensions that libssl knows,
-   and a fingerprint needs all of them. So the message itself is kept as it passes the message
-   callback, until the pause in which Python looks at it is over. After a HelloRetryRequest there is
-   a second ClientHello; only the first is shown. */
+   libssl's own queries (SSL_client_hello_get0_ext) only know the extensions that libssl knows, and
+   a fingerprint needs all of them. So the message itself is kept when it passes the message
+   callback, until the end of the pause in which Python looks at it. After a HelloRetryRequest there
+   is a second ClientHello; only the first is shown. */
 #include "tk_hello.h"
 #include "tk_lock.h"
 #include "tk_pause.h"

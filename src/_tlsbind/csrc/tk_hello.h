@@ -1,4 +1,4 @@
-/* The ClientHello, for Python: tk_hello.c. */
+/* The received ClientHello, for Python: tk_hello.c. */
 #ifndef TK_HELLO_H
 #define TK_HELLO_H
 

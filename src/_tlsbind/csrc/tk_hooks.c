@@ -1,5 +1,5 @@
-/* What libssl calls back: notes are queued or counted here, without Python; questions go through
-   one guarded door. */
+/* The callbacks that libssl calls: notifications are queued or counted here, without Python;
+   queries to Python go through one guarded door. */
 #include <openssl/rand.h>
 
 #include "tk_hooks.h"

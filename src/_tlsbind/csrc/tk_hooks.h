@@ -1,4 +1,4 @@
-/* What libssl calls back: tk_hooks.c. */
+/* The callbacks that libssl calls: tk_hooks.c. */
 #ifndef TK_HOOKS_H
 #define TK_HOOKS_H
 

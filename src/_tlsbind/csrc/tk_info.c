@@ -1,15 +1,15 @@
-/* What a handshake showed, kept for those who ask later.
+/* The facts of a handshake, kept for later queries.
 
-   libssl forgets most of it: after a resumption it has neither the verified chain nor what the peer
-   offered, and DER keeps the peer's own certificate alone. So every connection takes notes of its
-   handshake in a tk_info. When the handshake was a full one, the notes are hung onto its
-   SSL_SESSION too, and stay with it: libssl hands them on from each copy of a session to the next
-   (a new ticket, SSL_SESSION_dup), so a session that was resumed ten times over still knows of the
-   one handshake in which certificates were shown. The notes hold references and raw lists; nothing
-   is put into words before somebody asks. Once complete they are never changed, but for the time of
-   the last use.
+   libssl forgets most of them: after a resumption it has neither the verified chain nor what the
+   peer offered, and DER keeps only the peer's own certificate. So every connection takes notes of
+   its handshake in a tk_info. If the handshake was a full one, the notes are also attached to its
+   SSL_SESSION, and stay with it: libssl passes them on from each copy of a session to the next (a
+   new ticket, SSL_SESSION_dup), so a session that was resumed ten times still has the notes of the
+   one handshake in which certificates were sent. The notes hold references and raw lists; nothing
+   is formatted before it is needed. Once complete they never change, except for the time of the
+   last use.
 
-   A session from elsewhere comes with notes as bytes, which Python wrote and will read. */
+   An imported session has its notes as bytes, which Python wrote and will parse. */
 #include "tk_info.h"
 #include "tk_cipher.h"
 #include "tk_lock.h"

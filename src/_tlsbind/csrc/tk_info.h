@@ -1,4 +1,4 @@
-/* What a handshake showed: tk_info.c has the theory. */
+/* The facts of a handshake: tk_info.c has the theory. */
 #ifndef TK_INFO_H
 #define TK_INFO_H
 

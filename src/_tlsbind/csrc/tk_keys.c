@@ -1,5 +1,4 @@
-/* Ticket keys: how they are derived, and the snapshots that hold them. What a ring makes of that:
-   tk_ring.c. */
+/* Ticket keys: how they are derived, and the snapshots that hold them. tk_ring.c uses them. */
 #include <openssl/core_names.h>
 #include <openssl/kdf.h>
 

@@ -1,4 +1,4 @@
-/* The library as a whole: what is made once, its version, its constants. */
+/* The library as a whole: objects that are created once, its version, its constants. */
 #include "tk_cache.h"
 #include "tk_directory.h"
 #include "tk_fork.h"

@@ -1,12 +1,12 @@
-/* The lock of a connection. It is held while libssl works, for a bounded time, and by nobody who
-   waits: neither for a socket nor for Python behind a door (tk_door.h).
+/* The lock of a connection. It is held while libssl works, for a bounded time, and never by a
+   waiting thread, whether it waits for a socket or for Python behind a door (tk_door.h).
 
-   A thread that takes it again and again, because its peer keeps it busy, cannot keep the others
-   out: a thread that arrives while another has waited for more than a moment lets it in first.
+   A thread that takes it repeatedly, because its peer keeps it busy, cannot starve the others: if
+   another thread has waited for more than a moment, a thread that arrives lets it in first.
 
-   In a forked child, the first to take the lock removes the traces of the parent's threads.
-   A connection that one of those was in the middle of, behind a door, is of no use there: it is
-   orphaned, and answers as if it were closed. */
+   In a forked child, the first thread that takes the lock removes the traces of the parent's
+   threads. A connection that one of those was using, behind a door, is useless there: it is
+   orphaned, and behaves as if it were closed. */
 #include "tk_lock.h"
 
 enum { PATIENCE_MS = 1 };

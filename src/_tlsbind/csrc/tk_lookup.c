@@ -1,12 +1,12 @@
 /* A server's external cache: sessions that are kept elsewhere, in a store that other processes
    share.
 
-   How a session is found. The store is Python's, may be slow, and must not be asked under any lock.
-   So the handshake pauses at the ClientHello (SSL_CLIENT_HELLO_RETRY), from which the name of the
-   session that the client offers can be read: the session id up to TLS 1.2, and the identity of a
-   stateful ticket in TLS 1.3, which is a session id too (RFC 8446, 4.2.11; stateless tickets are
-   longer). Python looks it up, puts what it found on the connection (tk_conn_found), and runs the
-   handshake on; libssl's own look-up comes then, and finds it there. */
+   How a session is found. The store is in Python, may be slow, and must not be called under any
+   lock. So the handshake pauses at the ClientHello (SSL_CLIENT_HELLO_RETRY), which contains the
+   name of the session that the client offers: the session id up to TLS 1.2, and the identity of a
+   stateful ticket in TLS 1.3, which is also a session id (RFC 8446, 4.2.11; stateless tickets are
+   longer). Python looks it up, passes the result to the connection (tk_conn_found), and continues
+   the handshake; libssl's own lookup follows, and finds it there. */
 #include <openssl/tls1.h>
 
 #include "tk_cache.h"

@@ -1,8 +1,7 @@
-/* What a ticket says about where it comes from, in the session's own room for that, inside what is
-   encrypted: when the full handshake was, and for which name before which certificate. Contexts
-   that share a ring, or the 80 bytes of libssl's own key, need not be alike: without this, an
-   attacker who can divert a connection could have it resumed by a server that the client did not
-   mean. */
+/* A ticket's record of its origin, in the session's own field for application data, inside what is
+   encrypted: when the full handshake was, and for which name and which certificate. Contexts that
+   share a ring, or the 80 bytes of libssl's own key, may differ: without this, an attacker who can
+   divert a connection could have it resumed by a server that the client did not mean. */
 #include "tk_mark.h"
 #include "tk_hash.h"
 #include "tk_ring.h"

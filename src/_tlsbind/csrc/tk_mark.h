@@ -1,4 +1,4 @@
-/* What a ticket says about where it comes from: tk_mark.c. */
+/* A ticket's record of its origin: tk_mark.c. */
 #ifndef TK_MARK_H
 #define TK_MARK_H
 

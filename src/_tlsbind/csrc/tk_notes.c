@@ -1,5 +1,4 @@
-/* Taking notes of a handshake (tk_info.c says what for): some while it runs, the rest when it is
-   over. */
+/* Take notes of a handshake (see tk_info.c): some while it runs, the rest when it is complete. */
 #include "tk_notes.h"
 #include "tk_facts.h"
 #include "tk_records.h"

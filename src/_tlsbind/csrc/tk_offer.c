@@ -1,4 +1,4 @@
-/* What a client's connection offers to resume, and what goes with it. */
+/* What a client's connection offers to resume, and the early data with it. */
 #include "tk_fault.h"
 #include "tk_lock.h"
 

@@ -2,20 +2,20 @@
 
    How an operation runs. Handshake, read, write and shutdown are each a `step`: a function that
    calls libssl once or more and returns the outcome. `tk_op_run`, under the connection's lock,
-   clears this thread's error queue, makes the step, and takes the fault if it failed, all before
-   the lock is released. Only then, when the step wants I/O, and there is a socket and time left,
-   does it wait in the kernel (tk_wait.c), *without* the lock; and tries again. So one thread may
-   sit in a read while another writes and a third closes; of several readers one waits for the
-   socket. A timeout of 0 is the whole of the memory transport and of non-blocking sockets: the same
-   step, no wait.
+   clears this thread's error queue, runs the step, and records the fault if it failed, all before
+   the lock is released. Only then, if the step needs I/O, and there is a socket and time left, does
+   it wait in the kernel (tk_wait.c), *without* the lock, and try again. So one thread can be in a
+   read while another writes and a third closes; of several readers one waits for the socket. A
+   timeout of 0 is all that the memory transport and non-blocking sockets need: the same step, no
+   wait.
 
-   How bytes leave. libssl never meets a full socket (tk_transport.c): a record that the socket
-   refuses waits in `behind`, and every step ends by trying to send it. A write has happened when
-   nothing of it waits there any more; tk_write.c has the rules for those that end before.
+   How bytes are sent. libssl never sees a full socket (tk_transport.c): a record that the socket
+   refuses waits in `behind`, and every step ends by trying to send it. A write is complete when
+   none of its bytes wait there; tk_write.c has the rules for those that end earlier.
 
-   How a connection ends under its users. tk_conn_close marks it, wakes the threads in poll by
-   shutting the socket down, and waits until they have left; the descriptor may be closed after
-   that, and its number used again. */
+   How a connection is closed while in use. tk_conn_close marks it, wakes the threads in poll by
+   shutting the socket down, and waits until they have left; after that, the descriptor may be
+   closed, and its number used again. */
 #include "tk_op.h"
 #include "tk_fault.h"
 #include "tk_lock.h"

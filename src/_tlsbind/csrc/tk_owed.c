@@ -1,10 +1,10 @@
-/* What is known of writes that ended early: how many of their bytes are encrypted, and a digest of
+/* The record of writes that ended early: how many of their bytes are encrypted, and a digest of
    these, which distinguishes a repetition from another write.
 
-   The digest is made while the connection is locked, and a write can be longer than a digest is
-   quick: a signal, a timeout or a close would wait for it. So of much, only the beginning and the
-   end are digested, and then only the thread that has written can repeat it: two threads may have
-   messages that differ in the middle alone. */
+   The digest is computed under the connection's lock, and a long write takes a while to digest: a
+   signal, a timeout or a close would wait for it. So only the beginning and the end of a long write
+   are digested, and then only the thread that wrote it can repeat it: two threads may have messages
+   that differ only in the middle. */
 #include "tk_hash.h"
 #include "tk_lock.h"
 #include "tk_owed.h"

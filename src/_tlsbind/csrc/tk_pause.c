@@ -1,13 +1,13 @@
-/* Pauses: where an operation waits for a decision of Python's.
+/* Pauses, in which an operation waits for a decision of Python's.
 
-   libssl can be stopped in the middle of a handshake, and called again later: a callback of its own
+   libssl can be stopped in the middle of a handshake and called again later: one of its callbacks
    says "retry", and the operation ends with TK_PAUSED. No lock is held meanwhile, and no thread is
-   inside, so the decision may take any time: Python may ask a database, or let an event loop go on
-   with other connections. The answer is noted on the connection, the operation is repeated, and
-   libssl calls the same callback again, which finds the answer.
+   inside, so the decision may take any time: Python may query a database, or let an event loop
+   continue with other connections. The answer is stored in the connection, the operation is
+   repeated, and libssl calls the same callback again, which finds the answer.
 
-   Why it pauses is one of TK_PAUSE_...; a new reason is a line there, and a callback that calls
-   tk_pause_ask. */
+   The reason for a pause is one of TK_PAUSE_...; a new reason needs a line there, and a callback
+   that calls tk_pause_ask. */
 #include "tk_pause.h"
 #include "tk_lock.h"
 

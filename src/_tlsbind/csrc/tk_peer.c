@@ -1,4 +1,4 @@
-/* What more there is to know of a peer, and the half of a farewell. */
+/* Further queries about a peer, and close_notify without waiting for the peer's. */
 #include "tk_fault.h"
 #include "tk_lock.h"
 #include "tk_op.h"

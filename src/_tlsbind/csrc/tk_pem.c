@@ -1,7 +1,8 @@
-/* PEM (RFC 7468) with private keys in it. libcrypto's reader frees the blocks that it has decoded,
-   and those that it only skips, without wiping them, so a key could be read from that memory later.
-   Therefore a key's block never gets there. It is cut out of what certificates are read from, and
-   decoded here where it is read for the key. Only an encrypted key goes to libcrypto's reader. */
+/* PEM (RFC 7468) that contains private keys. libcrypto's reader frees the blocks that it has
+   decoded, and those that it only skips, without wiping them, so a key could be read from that
+   memory later. Therefore a key's block never gets there. It is cut out of the text that
+   certificates are read from, and decoded here when the key is read. Only an encrypted key goes to
+   libcrypto's reader. */
 #include "tk_pem.h"
 
 typedef struct {

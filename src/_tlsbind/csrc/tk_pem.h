@@ -1,4 +1,4 @@
-/* PEM with private keys in it: tk_pem.c. */
+/* PEM that contains private keys: tk_pem.c. */
 #ifndef TK_PEM_H
 #define TK_PEM_H
 

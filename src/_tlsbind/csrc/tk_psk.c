@@ -1,4 +1,4 @@
-/* Pre-shared keys: libssl's two questions, and who answers them. The same callbacks serve TLS 1.2
+/* Pre-shared keys: libssl's two callbacks, and who answers them. The same callbacks serve TLS 1.2
    and 1.3; in 1.3 the key is for SHA-256, and there is no hint. */
 #include "tk_psk.h"
 #include "tk_door.h"

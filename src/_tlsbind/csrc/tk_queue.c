@@ -1,6 +1,7 @@
-/* A byte queue that holds no memory while it is empty: an idle connection must cost nothing here.
+/* A byte queue that holds no memory while it is empty, so that an idle connection costs nothing
+   here.
 
-   Large memory comes from a few blocks that the process keeps. The allocator would get a block of
+   Large buffers come from a few blocks that the process keeps. The allocator would get a block of
    that size from the kernel each time, and its fresh pages cost more than TLS does. */
 #include "tk_queue.h"
 

@@ -1,5 +1,5 @@
-/* Flat lists of (tag, length, bytes): how lists of any kind cross to Python in one call. Some hold
-   sessions with their secrets: no memory of any is given back as it was. */
+/* Flat lists of (tag, length, bytes), in which lists of any kind are passed to Python in one call.
+   Some contain sessions with their secrets, so all memory is wiped before it is freed. */
 #include "tk_records.h"
 
 void tk_records_free(tk_records *r)

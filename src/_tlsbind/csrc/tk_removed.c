@@ -1,5 +1,5 @@
-/* Sessions that were removed from a cache. libssl removes some while its cache is locked, where no
-   Python can be called: so they queue up here, to be reported later. */
+/* Sessions that were removed from a cache. libssl removes some while its cache is locked, where
+   Python cannot be called: so they are queued here, to be reported later. */
 #include "tk_removed.h"
 
 enum { REMOVED_MOST = 65536 /* nobody may have been there to take them */ };

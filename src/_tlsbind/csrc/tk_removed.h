@@ -1,4 +1,4 @@
-/* Sessions that were removed from a cache, and wait to be told of: tk_removed.c. */
+/* Sessions that were removed from a cache, queued to be reported: tk_removed.c. */
 #ifndef TK_REMOVED_H
 #define TK_REMOVED_H
 

@@ -1,8 +1,8 @@
-/* What an OCSP response says of a certificate, and whether it can be believed (RFC 6960, 3.2).
+/* An OCSP response's verdict on a certificate, and whether it can be trusted (RFC 6960, 3.2).
 
-   It has to be signed by the certificate's issuer, or by a responder whose certificate the issuer
-   has signed for that purpose. The issuer is the one in the verified chain, so no trust store has a
-   say in it, and no other authority of the chain may answer. */
+   It must be signed by the certificate's issuer, or by a responder whose certificate the issuer has
+   signed for that purpose. The issuer is the one in the verified chain, so trust stores are
+   irrelevant, and no other authority of the chain may answer. */
 #include <openssl/ocsp.h>
 #include <openssl/x509v3.h>
 

@@ -1,4 +1,4 @@
-/* What an OCSP response says: tk_response.c. */
+/* An OCSP response's verdict: tk_response.c. */
 #ifndef TK_RESPONSE_H
 #define TK_RESPONSE_H
 

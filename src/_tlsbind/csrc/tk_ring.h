@@ -1,4 +1,4 @@
-/* What the files about ticket keys share among themselves. Theory: tk_ring.c. */
+/* Shared by the files about ticket keys. Theory: tk_ring.c. */
 #ifndef TK_RING_H
 #define TK_RING_H
 

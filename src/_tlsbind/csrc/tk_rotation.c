@@ -1,4 +1,4 @@
-/* When one key follows another: by the clock, or by hand. All under the mutex of the rings. */
+/* When one key follows another: by the clock, or by a call. All under the mutex of the rings. */
 #include <openssl/rand.h>
 
 #include "tk_ring.h"

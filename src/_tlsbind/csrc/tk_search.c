@@ -1,5 +1,5 @@
 /* How a handshake finds certificates and CRLs in the directories that its context trusts: by the
-   hash of a name, in what was read of them (tk_directory.c). */
+   hash of a name, in the content that tk_directory.c has read. */
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 

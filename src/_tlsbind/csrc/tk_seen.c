@@ -1,6 +1,6 @@
-/* How often which group and which signature algorithm was negotiated, for all states of a context
-   together. What a server signs with counts, on both sides. Rows that find no room are counted as
-   "other": the peer chooses, within what this side offers. */
+/* How often each group and each signature algorithm was negotiated, over all states of a context.
+   Both sides count the server's signature. Rows without room are counted as "other": the peer
+   chooses, within what this side offers. */
 #include "tk_seen.h"
 #include "tk_cache.h"
 #include "tk_records.h"

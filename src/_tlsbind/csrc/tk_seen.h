@@ -1,4 +1,4 @@
-/* How often which group and which signature algorithm was negotiated: tk_seen.c. */
+/* How often each group and each signature algorithm was negotiated: tk_seen.c. */
 #ifndef TK_SEEN_H
 #define TK_SEEN_H
 

@@ -1,5 +1,5 @@
-/* Sessions: what a handshake leaves for later ones. An SSL_SESSION is never changed once it is out
-   of libssl: to change its times, it is copied. */
+/* Sessions, which a handshake leaves for later ones. An SSL_SESSION never changes once libssl has
+   passed it on: to change its times, it is copied. */
 #include "tk_cipher.h"
 #include "tk_fault.h"
 #include "tk_hash.h"

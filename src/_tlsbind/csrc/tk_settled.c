@@ -1,14 +1,14 @@
-/* What a handshake has settled stays true to the end of the connection.
+/* The result of a handshake remains valid to the end of the connection.
 
    libssl forgets it. After any fatal error SSL_is_init_finished is false. Many peers end without
-   close_notify, which libssl (from 3.0 on) makes such an error: it sends an alert, withdraws the
-   session and takes it out of a server's cache. So this file remembers that the handshake is
-   complete. From then on libssl takes an end without close_notify as an end
-   (SSL_OP_IGNORE_UNEXPECTED_EOF), and whether a close_notify came is looked at here: callers hear
+   close_notify, which libssl (from 3.0 on) treats as such an error: it sends an alert, withdraws
+   the session and removes it from a server's cache. So this file remembers that the handshake is
+   complete. From then on libssl treats an end without close_notify as an end
+   (SSL_OP_IGNORE_UNEXPECTED_EOF), and whether a close_notify arrived is checked here: callers see
    the same as before, and the session stays good (RFC 5246, 7.2.1; RFC 8446, 6.1).
 
-   While a renegotiation is under way, and after one that failed, the handshake before it counts: a
-   server that asks for the client's certificate in between must not hear that there is none. The
+   During a renegotiation, and after one that failed, the previous handshake counts: a server that
+   asks for the client's certificate in between must not get the answer that there is none. The
    application protocol outlasts renegotiations, in which libssl neither offers nor accepts one. */
 #include "tk_settled.h"
 #include "tk_facts.h"

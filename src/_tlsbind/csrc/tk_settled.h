@@ -1,4 +1,4 @@
-/* What a handshake has settled stays true to the end of the connection: tk_settled.c. */
+/* The result of a handshake remains valid to the end of the connection: tk_settled.c. */
 #ifndef TK_SETTLED_H
 #define TK_SETTLED_H
 

@@ -1,14 +1,14 @@
-/* The keys of a key exchange end with the handshake.
+/* Drop the keys of a key exchange at the end of the handshake.
 
-   libssl needs its own ephemeral key and the peer's for the handshake alone, and keeps them until
-   the connection ends. With X25519MLKEM768, the default from OpenSSL 3.5 on, they are 14 KiB of
-   an idle connection's memory. The private one is also a secret: from it, and what was recorded on
-   the wire, everything that the connection has sent follows. So once a handshake is complete, both
-   are emptied, and libssl wipes them on the way. Nobody asks for them afterwards: TLS 1.3 has no
-   second key exchange, and TLS 1.2 makes new keys when it renegotiates.
+   libssl needs its own ephemeral key and the peer's only for the handshake, and keeps them until
+   the connection ends. With X25519MLKEM768, the default from OpenSSL 3.5 on, they take 14 KiB of an
+   idle connection's memory. The private one is also a secret: with it, and a recording of the
+   traffic, everything that the connection has sent can be decrypted. So once a handshake is
+   complete, both are emptied, and libssl wipes them. Nothing needs them afterwards: TLS 1.3 has no
+   second key exchange, and TLS 1.2 creates new keys when it renegotiates.
 
    libssl lends these keys (SSL_get_tmp_key(3)) but does not take them back. Giving a key another
-   type is what empties it. */
+   type empties it. */
 #include "tk_shares.h"
 
 static void empty(EVP_PKEY *key)

@@ -1,4 +1,4 @@
-/* The keys of a key exchange, and their end: tk_shares.c. */
+/* Dropping the keys of a key exchange after the handshake: tk_shares.c. */
 #ifndef TK_SHARES_H
 #define TK_SHARES_H
 

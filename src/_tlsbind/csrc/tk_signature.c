@@ -1,7 +1,7 @@
 /* The algorithm that a side has signed its handshake with, by IANA's name.
 
-   OpenSSL has the name from 3.5 on. Before, it tells the kinds of the key and of the digest; with
-   RSASSA-PSS, the certificate says whether its key is for that alone. */
+   OpenSSL has the name from 3.5 on. Before, it reports the types of the key and of the digest; with
+   RSASSA-PSS, the certificate says whether its key is only for that. */
 #include "tk_signature.h"
 
 typedef struct {

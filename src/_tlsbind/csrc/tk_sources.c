@@ -1,5 +1,5 @@
-/* Certificates and keys from elsewhere than PEM files: DER, PKCS#12, and whatever OSSL_STORE opens
-   by its URI (files, and tokens where a provider is loaded). */
+/* Certificates and keys from other sources than PEM files: DER, PKCS#12, and whatever OSSL_STORE
+   opens by its URI (files, and tokens if a provider is loaded). */
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/store.h>

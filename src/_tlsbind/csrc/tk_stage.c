@@ -1,25 +1,25 @@
-/* The rooms that the connections of an event loop share, and the BIO under them.
+/* The buffers that the connections of an event loop share, and the BIO under them.
 
-   A loop has one thread, so its connections can share their rooms: the stage. What one `recv`
-   brings lands in the stage, libssl takes its records from there, and the plain bytes go to the
-   caller's room. (Until as much comes at once as libssl has room for, it goes to libssl without
-   that detour.) What libssl writes is gathered in the stage, and one `send` takes it. When an
-   operation ends, its connection keeps only what could not go on: bytes that libssl has not asked
-   for (`ahead`), and ciphertext that the socket refused (`behind`). An idle connection has neither.
+   A loop has one thread, so its connections can share their buffers: the stage. One `recv` fills
+   the stage, libssl takes its records from there, and the plaintext goes to the caller's buffer.
+   (Until more arrives at once than libssl has room for, bytes go straight to libssl.) libssl's
+   output is collected in the stage, and one `send` takes it. When an operation ends, its connection
+   keeps only what could not be passed on: bytes that libssl has not asked for (`ahead`), and
+   ciphertext that the socket refused (`behind`). An idle connection has neither.
 
-   An operation receives once. A loop that is level-triggered says so if there is more, and other
-   connections have their turn before. uvloop is not, after an error: it calls the reader once, and
-   watches the socket no longer. There an operation receives a second time, and finds the error.
-   (The rule of tk_ahead.c, to leave in the socket what the caller has not asked for, is for
-   programs that call `select` by themselves; a loop's transport asks again when it is told to:
+   An operation receives once. A level-triggered loop reports if there is more, and other
+   connections have their turn before. After an error, uvloop does not: it calls the reader once,
+   and no longer watches the socket. There an operation receives a second time, and finds the error.
+   (The rule of tk_ahead.c, to leave bytes in the socket that the caller has not asked for, is for
+   programs that call `select` themselves; a loop's transport calls again when it gets
    TK_STREAM_AGAIN.)
 
-   The end of the transport is hidden from libssl as long as no record is torn: libssl would take
-   it for a fatal error, and could not write any more, to a peer that still reads.
+   The end of the transport is hidden from libssl unless it cuts a record in two: libssl would treat
+   it as a fatal error, and could no longer write, to a peer that still reads.
 
    The stage is busy while an operation runs. If Python, behind a door of that operation, uses
-   another connection of the same loop, that one does without: it receives and sends directly. So
-   do operations that are not of this file. */
+   another connection of the same loop, that one works without the stage: it receives and sends
+   directly. So do operations outside this file. */
 #include "tk_stage.h"
 #include "tk_ahead.h"
 #include "tk_lock.h"

@@ -1,4 +1,4 @@
-/* The rooms of an event loop's connections: tk_stage.c. */
+/* The buffers of an event loop's connections: tk_stage.c. */
 #ifndef TK_STAGE_H
 #define TK_STAGE_H
 

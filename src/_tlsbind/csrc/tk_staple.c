@@ -1,13 +1,12 @@
-/* Stapled OCSP responses: what a client asks for and thinks of them, and what a server has to give.
+/* Stapled OCSP responses: what a client requests and how it judges them, and what a server sends.
 
-   A client looks at the staple when the server's certificate has passed. What it finds is among the
-   notes of the handshake (tk_info.c), also where it refuses: a verified response that says that the
-   certificate is revoked, always; anything but a verified one that says that it is good, where the
+   A client checks the staple when the server's certificate has passed. The result is among the
+   notes of the handshake (tk_info.c), even if it refuses: a verified response that says that the
+   certificate is revoked, always; anything but a verified one that says that it is good, if the
    context requires that, or the certificate itself does (RFC 7633). A resumed handshake carries no
    staple; Python has decided before whether it may resume (objection.py).
 
-   A server gives a response as long as it is good; a client is better off without one than with one
-   that has ended. */
+   A server sends a response as long as it is in date; no response is better than an expired one. */
 #include <openssl/x509v3.h>
 
 #include "tk_staple.h"

@@ -1,9 +1,9 @@
-/* Operations of an event loop's connections: one crossing receives and decrypts, one encrypts and
-   sends. tk_stage.c says where the bytes are meanwhile, tk_op.c how an operation runs.
+/* Operations of an event loop's connections: one call receives and decrypts, one encrypts and
+   sends. tk_stage.c explains where the bytes are meanwhile, and tk_op.c how an operation runs.
 
-   None of them waits. "Nothing has come" is an answer, not a failure, and what else there is to
-   tell (ciphertext that the socket refused, sessions in the queue, more to read) comes back beside
-   the count. */
+   None of them waits. "Nothing has arrived" is an answer, not a failure, and any further news
+   (ciphertext that the socket refused, sessions in the queue, more to read) is returned with the
+   count. */
 #include "tk_stage.h"
 #include "tk_fault.h"
 #include "tk_handshake.h"

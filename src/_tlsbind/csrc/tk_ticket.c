@@ -1,5 +1,5 @@
-/* Tickets: what libssl asks when it makes one and when a client shows one. All is answered here,
-   from the ring that the connection's context had when the connection was made. */
+/* Tickets: libssl's callbacks for creating one and for accepting one. All is answered here, from
+   the ring that the connection's context had when the connection was made. */
 #include <openssl/core_names.h>
 #include <openssl/rand.h>
 

@@ -1,4 +1,4 @@
-/* Tickets, as libssl asks about them: tk_ticket.c. */
+/* libssl's callbacks for tickets: tk_ticket.c. */
 #ifndef TK_TICKET_H
 #define TK_TICKET_H
 

@@ -1,8 +1,8 @@
-/* When the first handshake of a connection got how far, for those that ask: a clock is read at some
+/* When the first handshake of a connection reached each step, if requested: a clock is read at some
    of libssl's steps.
 
-   At each step libssl says where it is before it moves on. So once it names a message, that message
-   has been sent, or processed, completely. */
+   At each step libssl reports its state before it moves on. So once it names a message, that
+   message has been sent, or processed, completely. */
 #include "tk_times.h"
 #include "tk_lock.h"
 

@@ -1,4 +1,4 @@
-/* When a handshake got how far: tk_times.c. */
+/* When a handshake reached each step: tk_times.c. */
 #ifndef TK_TIMES_H
 #define TK_TIMES_H
 

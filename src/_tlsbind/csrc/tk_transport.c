@@ -1,10 +1,10 @@
 /* The BIO under every connection, over a socket or over memory.
 
-   It never blocks and never raises SIGPIPE. Towards libssl it takes every write: what the socket
-   refuses waits in `behind`, and the run loop of tk_op.c sends it on. So libssl never holds a
+   It never blocks and never raises SIGPIPE. Towards libssl it accepts every write: bytes that the
+   socket refuses wait in `behind`, and the run loop of tk_op.c sends them. So libssl never holds a
    half-written record, and a read, a write and a shutdown of three threads may follow one another
-   in any order. (Left to itself, libssl answers a KeyUpdate or an alert in the middle of somebody
-   else's unfinished SSL_write with "bad write retry".) */
+   in any order. (With its own BIO, libssl answers a KeyUpdate or an alert in the middle of another
+   thread's unfinished SSL_write with "bad write retry".) */
 #include "tk_transport.h"
 #include "tk_ahead.h"
 #include "tk_trouble.h"

@@ -1,4 +1,4 @@
-/* What a failure is explained with. Nothing of it costs anything while all goes well. */
+/* Facts that explain a failure. Collecting them costs nothing while all goes well. */
 #include "tk_trouble.h"
 #include "tk_lock.h"
 #include "tk_op.h"

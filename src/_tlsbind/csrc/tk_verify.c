@@ -1,16 +1,16 @@
 /* How a peer is verified.
 
-   libssl builds the chain and judges it (X509_verify_cert). On the way it says of each certificate
-   whether it passes, and of each error where it is: `tk_verify_step` hears that, and decides
-   whether an error ends the verification. When the chain has passed, `tk_verify_chain` looks for
-   what a context demands beside it, names and pins, and last of all asks Python.
+   libssl builds the chain and judges it (X509_verify_cert). On the way it reports for each
+   certificate whether it passes, and where each error is: `tk_verify_step` receives that, and
+   decides whether an error ends the verification. When the chain has passed, `tk_verify_chain`
+   checks the context's further requirements, names and pins, and finally asks Python.
 
-   Where a server's callback for names has changed the context, the demands of both contexts hold,
-   and an error is only reported when both say so.
+   If a server's callback for names has changed the context, the requirements of both contexts
+   apply, and an error is only reported if both say so.
 
    An error that does not end the handshake, because the context only wants it reported or because
-   Python has accepted it, is the connection's verdict all the same: libssl gets it as the result,
-   there is no verified chain, and no session by which the connection could be resumed. */
+   Python has accepted it, is still the connection's verdict: libssl gets it as the result, there is
+   no verified chain, and no session that could be resumed. */
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 

@@ -1,10 +1,9 @@
-/* The one place that waits in the kernel. A signal is a status, not an error: Python's handlers
-   have to run.
+/* All waiting in the kernel. A signal is a status, not an error: Python's handlers have to run.
 
-   Who waits has let go of the connection's lock. Several may: of those that read one waits for the
-   socket, the others for that one; a writer waits for its turn (tk_write.c). A reader without a
-   timeout, on a socket that blocks, does not poll: it looks at the bytes that come (MSG_PEEK), as
-   the transport would have to do next. */
+   A waiting thread does not hold the connection's lock. Several threads may wait: of the readers
+   one waits for the socket, and the others for that one; a writer waits for its turn (tk_write.c).
+   A reader without a timeout, on a blocking socket, does not poll: it peeks at the incoming bytes
+   (MSG_PEEK), as the transport would have to do next. */
 #include "tk_wait.h"
 #include "tk_lock.h"
 

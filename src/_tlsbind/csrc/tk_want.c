@@ -1,13 +1,13 @@
-/* Groups that a context demands of the key exchange.
+/* Groups that a context requires of the key exchange.
 
-   libssl agrees on a group that both sides offer, and a resumption may go without any. What was
-   agreed on is judged here, when the handshake is complete and before a byte of data has moved: a
-   read or a write that comes first makes the handshake first. A connection that is refused stays
-   refused, in every operation but a shutdown.
+   libssl agrees on a group that both sides offer, and a resumption may use none. The result is
+   checked here, when the handshake is complete and before any data is transferred: a first read or
+   write does the handshake first. A connection that is refused stays refused, in every operation
+   but a shutdown.
 
-   With TLS 1.3, a resumption without a key exchange of its own (psk_ke) meets no demand: a client
-   does not offer it, and a server does not choose it. Up to TLS 1.2 no resumption has one; there
-   the group counts that the session was made with. */
+   With TLS 1.3, a resumption without its own key exchange (psk_ke) meets no requirement: a client
+   does not offer it, and a server does not choose it. Up to TLS 1.2 no resumption has one; there,
+   the group of the session's handshake counts. */
 #include "tk_want.h"
 
 int tk_ctx_require_groups(tk_ctx *c, int demanded, const void *names, size_t size)

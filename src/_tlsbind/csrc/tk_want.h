@@ -1,4 +1,4 @@
-/* What a context demands of a handshake that is complete: tk_want.c. */
+/* What a context requires of a complete handshake: tk_want.c. */
 #ifndef TK_WANT_H
 #define TK_WANT_H
 

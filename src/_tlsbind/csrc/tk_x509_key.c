@@ -1,4 +1,4 @@
-/* What a certificate's key and signature are, for people. */
+/* A certificate's key and signature, in words. */
 #include <openssl/x509v3.h>
 
 #include "tk_records.h"
