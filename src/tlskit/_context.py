@@ -148,8 +148,8 @@ class SSLContext(  # type: ignore[misc]
 
     @property
     def tickets(self) -> ContextTickets:
-        """Whether and how many tickets a server sends, how long they are good for, and
-        `tickets.keyring`: the keys.
+        """The settings for tickets: whether and how many a server sends, how long they are valid,
+        and their keys (`tickets.keyring`).
         """
         return self._tickets
 
@@ -351,15 +351,15 @@ class SSLContext(  # type: ignore[misc]
 
     @property
     def handshake_failures(self) -> Counters:
-        """How many handshakes of this context have failed, by the reason: that of the SSLError
-        ("certificate_verify_failed" for one), or the name of another exception ("timeouterror").
-        The common reasons are there from the start, with 0; others when they occur. Any thread may
-        ask.
+        """How many handshakes of this context have failed, by reason. The reason is that of the
+        SSLError (such as "certificate_verify_failed"), or the name of another exception
+        ("timeouterror"). Common reasons are listed from the start, with 0; others once they occur.
+        Safe from any thread.
         """
         return self._settings.failures.snapshot()
 
     def negotiated(self) -> dict[str, dict[str, int]]:
-        """Return how often this context has negotiated which group and which signature algorithm.
+        """Return how often this context has negotiated each group and each signature algorithm.
 
         "group" counts key exchanges by the group's name; a TLS 1.2 resumption has none.
         "signature" counts full handshakes by what the server signed with, by IANA's name. "other"

@@ -345,7 +345,7 @@ class Channel(Pausing, Watching, Connection):
 
     @property
     def resumption(self) -> Resumption | None:
-        """Whether the handshake resumed a session, and why not; None until it is complete."""
+        """Whether the handshake resumed a session, or why not; None until it is complete."""
         return self._strategy().outcome(self) if self.handshake_done else None
 
     def before_handshake(self) -> Steps | None:

@@ -176,7 +176,7 @@ class Negotiated(Exporting, Observing, Rekeying):
 
     @property
     def context(self) -> SSLContext:
-        """The context in force. A server may set another one in `sni_callback`."""
+        """The context in force. A server may set another in a callback, such as `sni_callback`."""
         context: SSLContext = self._channel().context
         return context
 
@@ -214,7 +214,7 @@ class Negotiated(Exporting, Observing, Rekeying):
 
     @property
     def resumption(self) -> Resumption | None:
-        """Whether the handshake resumed a session, and why not; None until it is complete.
+        """Whether the handshake resumed a session, or why not; None until it is complete.
 
         The value is a `Resumed`, which is true, or a `NotOffered` or `Refused`, which are false and
         have a `reason`.

@@ -71,7 +71,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in force. A server may set another one in `sni_callback`."""
+        """The context in force. A server may set another in a callback, such as `sni_callback`."""
         context: SSLContext = self._sslobj.context
         return context
 

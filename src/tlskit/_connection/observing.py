@@ -53,17 +53,17 @@ class VerifyResult:
 
 @dataclass(frozen=True)
 class HandshakeTimeline:
-    """When a handshake got how far, in seconds of `time.monotonic()`; None: it has not, or not in
-    this kind of handshake.
+    """When each stage of a handshake was reached, as readings of `time.monotonic()` in seconds;
+    None for a stage that was not reached, or that this kind of handshake does not have.
 
     Attributes:
-        started: the handshake began. A server's begins with the bytes of its client.
-        hello: a server has read the ClientHello, before any callback.
-        first_flight: this side has sent its first flight: a client its ClientHello, a server all
-            that it says before the client answers.
-        verified: the peer's certificate has passed OpenSSL's verification.
+        started: the handshake began; on a server, with the client's first bytes.
+        hello: a server had read the ClientHello, before any callback ran.
+        first_flight: this side had sent its first flight: a client its ClientHello, a server
+            everything that it sends before the client answers.
+        verified: the peer's certificate had passed OpenSSL's verification.
         finished: the handshake was complete.
-        round_trip: seconds that the peer took to answer; None before OpenSSL 3.2.
+        round_trip: the seconds that the peer took to answer; None before OpenSSL 3.2.
     """
 
     started: float | None
@@ -93,7 +93,7 @@ class Observing:
         """The verdict on the peer's certificate, even if verification is off; None before the
         handshake is complete.
 
-        With CERT_NONE, a client's handshake continues whatever the result of verification, which is
+        With CERT_NONE, a client's handshake continues even if verification fails; the result is
         here. The same is true with `verify_errors = "report"`, and if `verify_each` has accepted an
         error. The name is checked only with `check_hostname`. Corresponds to
         SSL_get_verify_result(3).
@@ -130,8 +130,8 @@ class Observing:
 
     @property
     def certificate_request(self) -> CertificateRequest | None:
-        """What the peer wants of this side's certificate: on a client, what the server has asked
-        for, and None when it has not asked; on a server, what the client says that it can verify.
+        """What the peer requires of this side's certificate. On a client, this is what the server
+        asked for, or None if it did not ask; on a server, what the client can verify.
 
         Corresponds to SSL_get0_peer_CA_list(3), SSL_get_sigalgs(3) and
         SSL_get0_certificate_types(3).
@@ -170,9 +170,8 @@ class Observing:
 
     @property
     def handshake_timeline(self) -> HandshakeTimeline | None:
-        """When the handshake got how far; None unless the context has set `record_timeline`.
-
-        Of several handshakes of a connection (renegotiation), the first.
+        """When each stage of the handshake was reached; None unless the context sets
+        `record_timeline`. After a renegotiation it still describes the first handshake.
         """
         ago = None if self._sslobj is None else self._sslobj.times()
         if ago is None:
@@ -184,8 +183,8 @@ class Observing:
 
     @property
     def handshake_state(self) -> str | None:
-        """Where the handshake is, in OpenSSL's words, "SSL negotiation finished successfully" for
-        one; None: there is no TLS connection. Corresponds to SSL_state_string_long(3).
+        """OpenSSL's description of where the handshake is, for example "SSL negotiation finished
+        successfully"; None if there is no TLS connection. Corresponds to SSL_state_string_long(3).
         """
         return None if self._sslobj is None else self._sslobj.state()
 

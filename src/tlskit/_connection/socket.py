@@ -178,7 +178,7 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
 
     @property  # type: ignore[override]
     def context(self) -> SSLContext:
-        """The context in force. A server may set another one in `sni_callback`."""
+        """The context in force. A server may set another in a callback, such as `sni_callback`."""
         return self._context
 
     @context.setter

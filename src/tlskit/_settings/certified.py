@@ -40,7 +40,7 @@ class CertifiedKey:
 
     @property
     def key_type(self) -> str:
-        """OpenSSL's name of the kind of key, "EC" for one."""
+        """OpenSSL's name of the type of key, such as "EC"."""
         return self._credential.kind
 
     def __repr__(self) -> str:

@@ -73,13 +73,13 @@ class ContextTickets:
     @property
     def app_data(self) -> bytes | Callable[[Any], bytes | None] | None:
         """Data of your own that a server puts into each ticket that it makes: bytes, or a function
-        that is called with the connection and returns them; None, unless changed: none.
+        that is called with the connection and returns them. None, the default, for no data.
 
-        The connection that resumes from the ticket has them as `ticket_app_data`. They are
-        encrypted with the ticket, so the client can neither read nor change them; a client that
-        keeps its ticket back can show old ones. At most 4096 bytes; each makes the ClientHello
-        longer. A function that returns None puts nothing in; what it raises fails the handshake and
-        comes out of the operation. A ticket that a resumed connection gets does not inherit the
+        The connection that resumes from the ticket has the data as `ticket_app_data`. It is
+        encrypted with the ticket, so the client can neither read nor change it; but a client can
+        keep a ticket and show old data. At most 4096 bytes; each byte makes the ClientHello
+        longer. If the function returns None, the ticket has no data; if it raises, the handshake
+        fails with that exception. A ticket that a resumed connection gets does not inherit the
         data: return `connection.ticket_app_data` for that. Sessions without tickets (session ids,
         up to TLS 1.2) have none. Corresponds to SSL_SESSION_set1_ticket_appdata(3).
 

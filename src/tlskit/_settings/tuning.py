@@ -109,7 +109,7 @@ class TuningSettings:
     @property
     def block_padding(self) -> int:
         """The block size in bytes to which TLS 1.3 records are padded, so that their length reveals
-        less: 2 to 16384; 0, the default, means no padding.
+        less: 2 to 16384. 0, the default, and 1 mean no padding.
 
         Corresponds to SSL_CTX_set_block_padding(3).
 

@@ -112,7 +112,7 @@ class WholeSettings:
 
     def freeze(self) -> None:
         """Refuse all changes of settings from now on, of `sslsocket_class` and `sslobject_class`
-        too; connections and session caches go on.
+        too. Connections and session caches continue to work.
 
         What changes automatically still does: a keyring rotates, and a directory of authorities is
         checked for each connection. This cannot be undone, but `copy()` returns a context that can
