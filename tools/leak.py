@@ -337,8 +337,8 @@ def measure_reloads(connections: int, reloads: int, *, keep: bool = False) -> in
 
 
 def measure(handshakes: int, *, keep: bool = False, how: str | None = None) -> int:
-    """Make that many handshakes, print how memory goes, and return by how much the second half has
-    grown.
+    """Make that many handshakes, print the memory use, and return by how much it has grown in the
+    second half.
     """
     with tempfile.TemporaryDirectory() as folder:
         authority = pki.make(Path(folder))

@@ -1,9 +1,8 @@
-"""The binding: OpenSSL's libssl and the C helpers, compiled by cffi. No behaviour, and no promise
-to anyone but tlskit.
+"""The binding: OpenSSL's libssl and the C helpers, compiled by cffi. It has no behaviour of its
+own, and is only for tlskit.
 
-`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that were there when this was
-compiled, as attributes;
-`FEATURES` says what else was, by the names in decl/features.py.
+`ffi` and `lib` are cffi's; `CONST` has the OpenSSL constants that existed when this was compiled,
+as attributes; `FEATURES` lists the features that existed, by the names in decl/features.py.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ __all__ = ["CONST", "FEATURES", "ffi", "lib"]
 
 
 class Feature:
-    """What not every OpenSSL has.
+    """A feature that not every OpenSSL has.
 
     Attributes:
-        there: whether the one that this was compiled with has it.
-        since: what has it, as the end of "this requires ...".
+        there: whether the OpenSSL that this was compiled with has it.
+        since: the versions that have it, as the end of "this requires ...".
     """
 
     __slots__ = ("since", "there")
@@ -37,8 +36,8 @@ class Feature:
 
 
 def _rows(fill: Any) -> list[tuple[int, bytes]]:
-    """The (tag, bytes) of a list that C fills. tlskit has a better one of these, but must not be
-    imported here.
+    """Return the (tag, bytes) pairs of a list that C fills. tlskit has a better function for this,
+    but must not be imported here.
     """
     listed = ffi.new("tk_records *")
     fill(listed)

@@ -396,7 +396,7 @@ __all__ = [
     "socket_error",
 ]
 
-# What only some have of the stdlib's own `ssl`.
+# Names that only some versions of the stdlib's `ssl` have.
 if sys.version_info < (3, 12):
     from ssl import RAND_pseudo_bytes, match_hostname
 
@@ -409,7 +409,7 @@ if sys.platform == "win32":
 
     __all__ += ["enum_certificates", "enum_crls"]
 
-# Everything under TYPE_CHECKING above loads when it is first named.
+# Everything under TYPE_CHECKING above is imported when it is first used.
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _names(
         __name__,

@@ -1,4 +1,4 @@
-"""`python -m tlskit`: the command line, where the script `tlskit` is not on the path."""
+"""`python -m tlskit`: the command line, if the script `tlskit` is not on the path."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The one shape of all statistics: numbers by name, as attributes and as a mapping."""
+"""The common form of all statistics: numbers by name, as attributes and as a mapping."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Counted(Mapping[str, int]):
-    """A frozen dataclass of numbers that is a mapping too: `stats.hits`, `stats["hits"]`,
+    """A frozen dataclass of numbers that is also a mapping: `stats.hits`, `stats["hits"]`,
     `dict(stats)`.
     """
 
@@ -29,9 +29,9 @@ class Counted(Mapping[str, int]):
 class Counters(Mapping[str, int]):
     """Counts by name, at one moment: `counters["resumed"]`, or `counters.resumed`.
 
-    The names that are known beforehand are there from the start, with 0; a name that is not there
-    counts 0, too. So two of them are equal, and one equals a dictionary, when all that is not 0 is
-    equal; and one in which everything is 0 is false.
+    Known names exist from the start, with 0; any other name also counts as 0. So two of them are
+    equal, and one equals a dictionary, if all counts other than 0 are equal; and one in which
+    everything is 0 is false.
     """
 
     __slots__ = ("_counts",)

@@ -1,4 +1,4 @@
-"""SHA-256, of the module `hashlib`, which is loaded when something is digested."""
+"""SHA-256 from `hashlib`, which is imported when something is first hashed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _real: Any = None
 
 
 def sha256(data: Any = b"") -> Hash:
-    """As `hashlib.sha256`."""
+    """Return `hashlib.sha256(data)`."""
     global _real
     if _real is None:
         from hashlib import sha256

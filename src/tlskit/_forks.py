@@ -1,12 +1,12 @@
-"""Locks across forks. A child has no thread but the one that forked, and
-must never wait for what another thread of its parent held.
+"""Locks across forks. A child has only the thread that forked, and must never wait for a lock that
+another thread of its parent held.
 
-There are three ways, and `tests/test_architecture.py` sees to it that every lock goes one of them:
+There are three methods, and `tests/test_architecture.py` checks that every lock uses one of them:
 
 - The lock of a module is a `ForkLock`: a fork waits until no other thread holds it. So a child does
-  not see half of what was being changed, either.
+  not see a half-finished change either.
 - The lock of an object is replaced in the child: the object is `Forked`, and watched.
-- Objects too many to be watched, connections, compare `process` before they use a lock.
+- Objects too numerous to be watched, connections, compare `process` before they use a lock.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ import weakref
 from threading import RLock
 from time import monotonic
 
-_PATIENCE = 5.0  # seconds that a fork waits for a lock, then it goes on without; as in tk_fork.c
+_PATIENCE = 5.0  # seconds that a fork waits for a lock before it continues anyway; as in tk_fork.c
 
-process = object()  #: another one in every forked child
+process = object()  #: a different object in every forked child
 
 
 class ForkLock:
-    """A reentrant lock that a fork waits for. One that is not free by then is free in the child."""
+    """A reentrant lock that a fork waits for. If it is not free in time, it is still free in the
+    child.
+    """
 
     __slots__ = ("_free", "_lock")
 
@@ -77,7 +79,7 @@ class Forked:
         """
 
 
-# As long as the process lives.
+# Never removed.
 _locks: list[ForkLock] = []
 # By identity. Not a WeakSet: those cannot be listed while another thread adds to them.
 _watched: weakref.WeakValueDictionary[int, Forked] = weakref.WeakValueDictionary()
@@ -101,7 +103,7 @@ def _before() -> None:
 
 def _hold(locks: list[ForkLock]) -> None:
     """Hold all of them, or those that are free when patience ends. None is held while this waits
-    for another: their order is nobody's business then.
+    for another, so their order does not matter.
     """
     end = monotonic() + _PATIENCE
     while True:

@@ -1,8 +1,8 @@
-"""Frozen dataclasses that load the module `dataclasses` only when their fields are asked for.
+"""Frozen dataclasses that import the module `dataclasses` only when their fields are needed.
 
-That module brings `inspect`, and compiles a handful of functions for each class: together a third
-of what `import tlskit` cost. To a type checker these are the real ones, and at run time
-`dataclasses.fields`, `asdict`, `replace` and `is_dataclass` take them for such.
+That module imports `inspect`, and compiles several functions for each class: together a third of
+the cost of `import tlskit`. Type checkers see real dataclasses, and at run time
+`dataclasses.fields`, `asdict`, `replace` and `is_dataclass` accept them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _NOTHING: Any = object()
 
 
 class field:
-    """What is special about a field: whether it is compared, and shown."""
+    """The options of a field: whether it is compared, and shown."""
 
     __slots__ = ("compare", "repr")
 
@@ -22,7 +22,7 @@ class field:
 
 
 class _Fields:
-    """`__dataclass_fields__` of a class, made when somebody asks for it."""
+    """`__dataclass_fields__` of a class, created on first access."""
 
     def __get__(self, _: Any, kind: Any) -> Any:
         import dataclasses
@@ -74,7 +74,7 @@ def dataclass(*, frozen: bool, kw_only: bool = False) -> Any:
 
 
 def replace(one: Any, /, **changes: Any) -> Any:
-    """A copy with some fields changed."""
+    """Return a copy with some fields changed."""
     return type(one)(**{**one.__dict__, **changes})
 
 

@@ -1,4 +1,4 @@
-"""The functions of the `ssl` module, with tlskit's context in them."""
+"""The functions of the `ssl` module, which here use tlskit's context."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def wrap_socket(
     suppress_ragged_eofs: bool = True,
     ciphers: str | None = None,
 ) -> SSLSocket:
-    """Put TLS over a socket, by default without verifying anything. Python has this up to 3.11.
+    """Wrap a socket in TLS, by default without verifying anything. Python has this function up to
+    3.11.
 
     Deprecated: use `SSLContext.wrap_socket`.
     """

@@ -1,4 +1,6 @@
-"""Names that load when they are first named (PEP 562): a program pays for what it uses."""
+"""Names that are imported when they are first used (PEP 562), so that a program pays for what it
+uses.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,18 @@ def names(
     places: Mapping[str, Sequence[str]],
     otherwise: Callable[[str], Any] | None = None,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make the `__getattr__` and `__dir__` of a package.
+    """Return the `__getattr__` and `__dir__` of a package.
 
     Args:
         package: its name.
         public: its `__all__`.
-        places: for each module, relative to the package, the names that it has. The name of the
-            module itself stands for the module.
-        otherwise: where to look for a name that is none of these.
+        places: for each module, relative to the package, its names. The name of the module itself
+            stands for the module.
+        otherwise: where to look for any other name.
 
-    Thread-safe: one thread loads at a time. The import system has a lock for each module; two
-    threads that load modules from different ends would wait for each other, and it would then give
-    one of them a module that is not complete.
+    Thread-safe: one thread imports at a time. The import system has a lock for each module; two
+    threads that import modules in opposite orders would wait for each other, and one of them would
+    then get an incomplete module.
     """
     homes = {name: place for place, listed in places.items() for name in listed}
 
@@ -53,7 +55,9 @@ def names(
 
 
 def _made_lock() -> Any:
-    """The lock of all packages. The modules that it takes are needed by whatever is loaded."""
+    """Return the lock of all packages. Every import needs the modules that this function uses
+    anyway.
+    """
     from ._forks import ForkLock
 
     return _shared.setdefault("lock", ForkLock())

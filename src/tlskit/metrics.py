@@ -6,8 +6,8 @@ for several processes together.
     metrics.snapshot(ctx)  # {"openssl_hits": 12, "resumption_resumed": 11, ...}
     prometheus_client.REGISTRY.register(metrics.Collector(api=ctx))
 
-The collectors need the package `prometheus-client` (`pip install tlskit[prometheus]`); the rest
-needs nothing.
+The collectors need the package `prometheus-client` (`pip install tlskit[prometheus]`); the other
+functions need nothing.
 """
 
 from __future__ import annotations
@@ -40,13 +40,12 @@ Snapshots = Mapping[str, Mapping[str, int]]
 def snapshot(context: SSLContext) -> dict[str, int]:
     """Return every counter of one context, as it is now.
 
-    The names begin with where a number is from: `openssl_` (the twelve counters of
-    `sessions.stats()`), `resumption_` (`sessions.counters`), `store_` (of the context's session
-    store: calls, failures, slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_`
-    (`ctx.negotiated()`: groups and signature algorithms) and `tickets_` (of its keyring, which
-    other contexts may share). All but `openssl_number` only grow. Every name is there from the
-    start, but for reasons of failure that are rare, and for what has not been negotiated yet. Any
-    thread may ask.
+    The prefix of a name tells its source: `openssl_` (the twelve counters of `sessions.stats()`),
+    `resumption_` (`sessions.counters`), `store_` (of the context's session store: calls, failures,
+    slow ones, ...), `failed_` (handshakes, by the reason), `negotiated_` (`ctx.negotiated()`:
+    groups and signature algorithms) and `tickets_` (of its keyring, which other contexts may
+    share). All but `openssl_number` only grow. Every name exists from the start, except for rare
+    reasons of failure, and for what has not been negotiated yet. Safe from any thread.
     """
     sessions, keyring = context.sessions, context.tickets.keyring
     parts: dict[str, Mapping[str, int]] = {
@@ -67,15 +66,15 @@ def snapshot(context: SSLContext) -> dict[str, int]:
 
 
 def publish(directory: str | os.PathLike[str], **contexts: SSLContext) -> None:
-    """Write the counters of this process into a directory that the processes of a server share.
+    """Write this process's counters into a directory that the processes of a server share.
 
-    Call it every few seconds, and when the process ends; `gather`, in whichever process, adds up
-    what is there. A file is replaced whole. It stays when its process has ended, because counters
-    must not go back; a directory is for one run of a server, so empty it before the next.
+    Call it every few seconds, and when the process ends; `gather`, in any process, adds up all
+    files. A file is replaced atomically. It remains after its process has ended, because counters
+    must not decrease; a directory is for one run of a server, so empty it before the next.
 
     Args:
         directory: it must exist, and only the server may write to it.
-        contexts: by the names that they get in the samples.
+        contexts: by their names in the samples.
     """
     counts = {name: snapshot(context) for name, context in contexts.items()}
     path = Path(directory, f"{os.getpid()}.json")
@@ -85,10 +84,10 @@ def publish(directory: str | os.PathLike[str], **contexts: SSLContext) -> None:
 
 
 def gather(directory: str | os.PathLike[str]) -> dict[str, dict[str, int]]:
-    """Add up what the processes have published: the counters of each name, as `snapshot` has them.
+    """Add up the counters that the processes have published, by name, as in `snapshot`.
 
-    A file that cannot be read is left out. What a process that has ended had in its session cache
-    is not counted, as far as the system can say that it has ended.
+    A file that cannot be read is left out. The session cache of a process that has ended is not
+    counted, as far as the system can tell that it has ended.
     """
     found: dict[str, dict[str, int]] = {}
     for path in sorted(Path(directory).glob("*.json")):
@@ -109,7 +108,7 @@ def gather(directory: str | os.PathLike[str]) -> dict[str, dict[str, int]]:
 
 
 def _is_alive(pid: str) -> bool:
-    """Whether there is such a process; where nobody can say, there is."""
+    """Return whether there is such a process; True if that cannot be determined."""
     if os.name != "posix":
         return True
     try:
@@ -122,7 +121,7 @@ def _is_alive(pid: str) -> bool:
 
 
 class _Families:
-    """Snapshots as prometheus_client has them."""
+    """Snapshots in prometheus_client's form."""
 
     def __init__(self) -> None:
         import prometheus_client.core
@@ -152,7 +151,7 @@ class _Families:
         yield cached
 
     def describe(self) -> list[Any]:
-        """Say nothing beforehand: contexts need not have been used when the collector is
+        """Describe nothing in advance: contexts need not be in use when the collector is
         registered.
         """
         return []
@@ -162,14 +161,14 @@ class Collector(_Families):
     """A collector for prometheus_client: `tlskit_openssl_total`, `tlskit_resumption_total` and so
     on, with labels.
 
-    Each sample has the labels `context`, the keyword that the context was given under, and `event`,
-    the counter's name; `tlskit_handshakes_failed_total` has `reason` in its place. A context that
-    is gone is left out; the collector does not keep it alive.
+    Each sample has the labels `context`, the keyword of the context, and `event`, the counter's
+    name; `tlskit_handshakes_failed_total` has `reason` instead. A context that no longer exists is
+    left out; the collector does not keep it alive.
 
-    Each process counts for itself; for several workers behind one port, see `WorkersCollector`.
+    Each process counts separately; for several workers behind one port, see `WorkersCollector`.
 
     Args:
-        contexts: by the names that they get in the samples.
+        contexts: by their names in the samples.
 
     Raises:
         ImportError: prometheus_client is not installed.
@@ -180,7 +179,7 @@ class Collector(_Families):
         self._contexts = {name: ref(context) for name, context in contexts.items()}
 
     def collect(self) -> Iterator[Any]:
-        """Called by prometheus_client for every scrape."""
+        """Yield the metrics; prometheus_client calls this for every scrape."""
         alive = {name: reference() for name, reference in self._contexts.items()}
         yield from self._made(
             {name: snapshot(context) for name, context in alive.items() if context is not None}
@@ -188,7 +187,8 @@ class Collector(_Families):
 
 
 class WorkersCollector(_Families):
-    """The same of all workers of a server together: what they have published into a directory.
+    """A collector for all workers of a server together, from what they have published in a
+    directory.
 
     Args:
         directory: see `publish`.
@@ -202,5 +202,5 @@ class WorkersCollector(_Families):
         self._directory = directory
 
     def collect(self) -> Iterator[Any]:
-        """Called by prometheus_client for every scrape."""
+        """Yield the metrics; prometheus_client calls this for every scrape."""
         yield from self._made(gather(self._directory))

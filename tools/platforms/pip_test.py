@@ -1,8 +1,8 @@
-"""Install tlskit by pip and run its tests, where there is no make.
+"""Install tlskit with pip and run its tests, without make.
 
     python tools/platforms/pip_test.py
 
-For Windows above all. OPENSSL_DIR names the OpenSSL to build with. Further arguments are pytest's.
+Mainly for Windows. OPENSSL_DIR names the OpenSSL to build with. Further arguments are pytest's.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Say of a wheel what a release promises of it, and fail where it is not so.
+"""Check that a wheel has the properties that a release promises, and fail otherwise.
 
     python tools/wheels/check.py dist/tlskit-*.whl
 
-A wheel is small, and holds the packages and the licence alone. Its one extension shows its init
-function and nothing else, and no path of the machine that compiled it. On Linux it has no
-executable stack, and full RELRO. Of Python it uses the limited API alone, where the wheel says so.
+A wheel is small, and contains only the packages and the licence. Its one extension exports only its
+init function, and contains no path of the machine that compiled it. On Linux it has no executable
+stack, and full RELRO. It uses only Python's limited API, if the wheel's name says so.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PATHS = rb"/(?:root|home|tmp|Users|build|work|github|host)/[\x21-\x7e]{4,}"
 
 
 class Report:
-    """What was looked at, and what of it was wrong."""
+    """The checks, and which of them failed."""
 
     def __init__(self) -> None:
         self.failed = False
@@ -36,7 +36,7 @@ class Report:
 
 
 def elf(binary: Path, wheel: str, report: Report) -> None:
-    """What the dynamic linker reads."""
+    """Check the data for the dynamic linker."""
     text = subprocess.run(
         [
             "readelf",
@@ -79,7 +79,7 @@ def elf(binary: Path, wheel: str, report: Report) -> None:
 
 
 def paths_in(content: bytes) -> list[str]:
-    """Paths of the machine that compiled it."""
+    """Return paths of the machine that compiled it."""
     here = re.escape(os.path.expanduser("~").encode()) + rb"/[\x21-\x7e]+"
     found = re.findall(PATHS, content) + (
         re.findall(here, content) if getpass.getuser() != "root" else []
@@ -88,7 +88,7 @@ def paths_in(content: bytes) -> list[str]:
 
 
 def content(wheel: zipfile.ZipFile, report: Report) -> list[str]:
-    """The names of the wheel's extensions."""
+    """Return the names of the wheel's extensions."""
     names = wheel.namelist()
     top = {name.partition("/")[0] for name in names}
     metadata = {name for name in top if name.endswith(".dist-info")}
@@ -104,7 +104,7 @@ def content(wheel: zipfile.ZipFile, report: Report) -> list[str]:
 
 
 def audit_abi3(wheel: Path, report: Report) -> None:
-    """abi3audit knows which names each version's limited API has."""
+    """Run abi3audit, which knows the names of each version's limited API."""
     command = [sys.executable, "-m", "abi3audit", "--strict", "--summary", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     said = " ".join((done.stdout + done.stderr).split())

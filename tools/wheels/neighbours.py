@@ -1,10 +1,10 @@
-"""Use the wheel's OpenSSL beside others in one process: the stdlib's, cryptography's with pyOpenSSL
-on it, the system's.
+"""Use the wheel's OpenSSL beside others in one process: the stdlib's, cryptography's with
+pyOpenSSL, the system's.
 
     python -I tools/wheels/neighbours.py
 
-Each works in threads while the others do, and an error of one never shows in another. Run it
-where the wheel, cryptography, pyOpenSSL and trustme are installed.
+All run in threads at the same time, and an error of one must never appear in another. Run it where
+the wheel, cryptography, pyOpenSSL and trustme are installed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def step(call: Any, want: type[Exception]) -> Any:
 
 
 def handshake(tls: ModuleType, client: Any, server: Any) -> bytes:
-    """A byte through a connection in memory."""
+    """Send a byte through a connection in memory."""
     up, down = tls.MemoryBIO(), tls.MemoryBIO()
     ours = client.wrap_bio(down, up, server_hostname="localhost")
     theirs = server.wrap_bio(up, down, server_side=True)
@@ -59,7 +59,7 @@ def handshake(tls: ModuleType, client: Any, server: Any) -> bytes:
 
 
 def refused(tls: ModuleType) -> None:
-    """Leave errors behind in this library's queue."""
+    """Leave errors in this library's queue."""
     try:
         tls.create_default_context().load_verify_locations(cadata="no certificate")
     except tls.SSLError:
@@ -107,7 +107,7 @@ def talk_with_pyopenssl() -> None:
 
 
 def hash_with_the_system() -> str:
-    """Load libcrypto by its name, its symbols global, as a careless program does."""
+    """Load libcrypto by its name, with global symbols, as a careless program does."""
     name = ctypes.util.find_library("crypto")
     if name is None:
         return "none"

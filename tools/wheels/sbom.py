@@ -1,9 +1,9 @@
-"""Write the bill of materials of wheels, in CycloneDX.
+"""Write the software bill of materials of wheels, in CycloneDX.
 
     python3 tools/wheels/sbom.py DIST > sbom.json
 
-tlskit has one dependency, cffi, and its wheels hold one library, OpenSSL, of the version that
-tools/sources.txt pins. Each file of DIST is named with its SHA-256.
+tlskit has one dependency, cffi, and its wheels contain one library, OpenSSL, in the version that
+tools/sources.txt pins. Each file of DIST is listed with its SHA-256.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Find the system's authorities where each system has them, with the installed tlskit.
+"""Check that the installed tlskit finds the system's authorities in the places of various systems.
 
     python -I tools/wheels/trust.py
 
-Each layout is a `/etc` made here and mounted over the real one, for one process: a default context
-has to trust the authority that the layout holds, and nobody where it holds none. Linux alone has
-such mounts; unshare(1) must be allowed. At the end come the places of this machine.
+Each layout is a temporary `/etc`, mounted over the real one for one process: a default context must
+trust the authority in the layout, and no other. Only Linux has such mounts; unshare(1) must be
+allowed. The places of this machine are checked last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAYS = (["unshare", "--mount"], ["unshare", "--map-root-user", "--mount"])
 
 
 def mounts() -> list[str] | None:
-    """What gives a process mounts of its own, as root or as anybody."""
+    """Return a command prefix that gives a process separate mounts, as root or as any user."""
     for way in WAYS:
         try:
             done = subprocess.run([*way, "mount", "--bind", "/tmp", "/etc"], capture_output=True)
@@ -44,7 +44,7 @@ def mounts() -> list[str] | None:
 
 
 def found_with(way: list[str], etc: Path, **environment: str) -> int:
-    """How many authorities a default context trusts where `etc` is /etc."""
+    """Return how many authorities a default context trusts with `etc` mounted at /etc."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("SSL_CERT_", "OPENSSL_"))}
     python = shlex.join([sys.executable, "-I", "-c", ASK])
     script = f"mount --bind {shlex.quote(str(etc))} /etc && exec {python}"

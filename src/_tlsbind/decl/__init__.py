@@ -1,3 +1,3 @@
-"""What the compiled module is made from: text for cffi, used when the package is built and never at
-run time.
+"""The parts of the compiled module: text for cffi, used when the package is built and never at run
+time.
 """

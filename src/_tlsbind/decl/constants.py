@@ -109,6 +109,6 @@ NAMES = [
 
 
 def table() -> str:
-    """C source of the table that tk_constants() walks."""
+    """Return C source of the table that tk_constants() reads."""
     rows = (f'#ifdef {name}\n    {{ "{name}", (long long)({name}) }},\n#endif\n' for name in NAMES)
     return "const tk_constant tk_constant_table[] = {\n" + "".join(rows) + "    { NULL, 0 }\n};\n"

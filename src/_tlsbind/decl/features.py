@@ -1,12 +1,12 @@
-"""What not every OpenSSL has: the one table.
+"""The table of features that not every OpenSSL has.
 
-A row names a feature, the condition under which C has it, the words for who lacks it, and the
-OpenSSL functions that come with it. From it are made
+A row contains a feature's name, the condition under which C has it, a description of the versions
+that have it, and its OpenSSL functions. Two things are generated from it:
 
 - `csrc/tk_features.h` (by tools/features.py): the flags TK_HAS_..., and, for an OpenSSL that lacks
-  a function, a stand-in that fails; so the helpers call it without a condition of their own;
-- the table behind `_tlsbind.FEATURES`, from which Python says what is missing instead of calling a
-  stand-in.
+  a function, a replacement that fails, so that the helpers can call it unconditionally;
+- the table behind `_tlsbind.FEATURES`, which Python uses to report what is missing instead of
+  calling a replacement.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Feature(NamedTuple):
 
 
 def version(major: int, minor: int) -> str:
-    """The condition that OpenSSL is at least this one."""
+    """Return the condition that OpenSSL is at least this version."""
     return f"OPENSSL_VERSION_NUMBER >= {major << 28 | minor << 20:#x}L"
 
 
@@ -83,12 +83,12 @@ FEATURES = [
 
 
 def header() -> str:
-    """The text of csrc/tk_features.h."""
+    """Return the text of csrc/tk_features.h."""
     return HEAD + "\n".join(map(_flag, FEATURES)) + "\n#endif\n"
 
 
 def table() -> str:
-    """C source of the table that tk_features() walks."""
+    """Return C source of the table that tk_features() reads."""
     rows = "".join(f'    {{ "{f.name}", TK_HAS_{f.name}, "{f.since}" }},\n' for f in FEATURES)
     return "const tk_feature tk_feature_table[] = {\n" + rows + "    { NULL, 0, NULL }\n};\n"
 
@@ -107,7 +107,7 @@ def _flag(feature: Feature) -> str:
 
 
 def _stand_in(function: str) -> str:
-    """A macro that looks at its arguments, so that the compiler finds them used."""
+    """Return a macro that evaluates its arguments, so that the compiler sees them used."""
     call, _, value = function.partition(" -> ")
     found = re.fullmatch(r"\w+\((.*)\)", call)
     assert found, function

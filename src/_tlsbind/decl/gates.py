@@ -1,20 +1,20 @@
-"""Gates: C source that counts each call of the border in and out, for forks to wait for
+"""Generate C source that counts each call of the border in and out, so that forks can wait for them
 (csrc/tk_fork.c).
 
 A call that is not counted may hold a lock of libcrypto's at the moment of a fork, and the child
-would wait for that lock for ever. So every function is counted here, around its whole call, unless
-it is one of these: operations that may wait for a peer or for Python, which count themselves in and
-out within, and those that may wait for something else.
+would wait for that lock for ever. So every function is counted here, around its whole call, with
+two exceptions: operations that may wait for a peer or for Python, which count themselves in and out
+internally, and those that may wait for something else.
 """
 
 from __future__ import annotations
 
 import re
 
-#: Their names begin so, and they count themselves: they take the lock of a connection or a queue.
+#: Prefixes of functions that count themselves: they take the lock of a connection or a queue.
 THEMSELVES = ("tk_conn_", "tk_stream_", "tk_mem_")
-#: They may wait for a file system or a reader of a pipe, and hold no lock meanwhile; or they are
-#: over before there could be a fork.
+#: These may wait for a file system or a reader of a pipe, and hold no lock meanwhile; or they end
+#: before a fork is possible.
 NEVER = ("tk_file_", "tk_keylog_new", "tk_init", "tk_wipe")
 
 _DECLARATION = re.compile(r"(?P<type>[\w ]+?[ *]+)(?P<name>tk_\w+)\((?P<given>[^()]*)\)\Z")
@@ -22,7 +22,7 @@ _PARAMETER = re.compile(r"(?P<type>.+[ *])(?P<name>\w+)\Z")
 
 
 def declared(border: str) -> list[tuple[str, str, str]]:
-    """The functions of the border: the type of what each returns, its name, its parameters."""
+    """Return the functions of the border: the return type, name and parameters of each."""
     text = re.sub(r"/\*.*?\*/", "", border, flags=re.DOTALL)
     text = re.sub(r'extern "Python\+C" \{.*?\n\}', "", text, flags=re.DOTALL)
     text = re.sub(r"\{[^{}]*\}", "", text)
@@ -38,12 +38,12 @@ def declared(border: str) -> list[tuple[str, str, str]]:
 
 
 def is_gated(name: str) -> bool:
-    """Whether calls of this function are counted here."""
+    """Return whether calls of this function are counted here."""
     return not name.startswith((*THEMSELVES, *NEVER))
 
 
 def table(border: str) -> str:
-    """The source: behind it, each name means the function with its gate."""
+    """Return the source: after it, each name means the function with its gate."""
     functions = [row for row in declared(border) if is_gated(row[1])]
     gates = [_gate(*row) for row in functions]
     names = [f"#define {name} tk_gated_{name[3:]}\n" for _, name, _ in functions]

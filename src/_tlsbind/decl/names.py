@@ -1,9 +1,8 @@
 """The names of OpenSSL's libraries and reasons, read from the headers that the extension is
 compiled with.
 
-At run time OpenSSL gives sentences ("wrong version number") and keeps the names
-(WRONG_VERSION_NUMBER) to its headers;
-`SSLError.reason` is such a name.
+At run time OpenSSL returns sentences ("wrong version number"), and the names (WRONG_VERSION_NUMBER)
+exist only in its headers; `SSLError.reason` is such a name.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ _REASON = re.compile(r"^\s*#\s*define\s+([A-Z0-9]+)_R_(\w+)\s+(\d+)\s*$", re.MUL
 
 
 def table(include: Path) -> str:
-    """C source of the two tables, from the headers in the directory `include`/openssl."""
+    """Return C source of the two tables, from the headers in the directory `include`/openssl."""
     folder = include / "openssl"
     libraries = {name: int(number) for name, number in _LIBRARY.findall(_read(folder / "err.h"))}
     reasons = {

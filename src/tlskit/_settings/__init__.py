@@ -1,7 +1,7 @@
-"""The settings of an SSLContext, one class for each noun; `_context.SSLContext` is made of them.
+"""The settings of an SSLContext, one class for each subject; `_context.SSLContext` combines them.
 
-Each checks what it is given and hands it to the context's `_settings` (_state/settings.py), which
-put it in force or raise and change nothing. What was set is read from there too.
+Each checks its arguments and passes them to the context's `_settings` (_state/settings.py), which
+put them in force, or raise and change nothing. Settings are also read from there.
 """
 
 from .choosing import ChoosingSettings

@@ -1,4 +1,4 @@
-"""Session ids, and the contexts that they are good in."""
+"""Session ids, and the contexts in which they are valid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from _tlsbind import CONST
 
 from .._state import Settings
 
-_MOST = 16  # bytes of 32: the others are random, so that nobody guesses an id
+_MOST = 16  # bytes of 32: the others are random, so that ids cannot be guessed
 
 
 class Affinity:
@@ -35,11 +35,11 @@ class Affinity:
 
     @property
     def id_prefix(self) -> bytes:
-        """What a server's session ids begin with, up to 16 bytes, for a load balancer that sends a
-        client back to the server that knows its session; b"", unless changed: nothing.
+        """The prefix of a server's session ids, up to 16 bytes, for a load balancer that sends a
+        client back to the server that knows its session. Empty by default.
 
-        A session id has 32 bytes, of which the others are random. Ids are there up to TLS 1.2, when
-        a client has no ticket. Corresponds to SSL_CTX_set_generate_session_id(3).
+        A session id has 32 bytes, of which the others are random. Ids are used up to TLS 1.2, if a
+        client has no ticket. Corresponds to SSL_CTX_set_generate_session_id(3).
 
         Raises (when it is set):
             ValueError: it is longer than 16 bytes.

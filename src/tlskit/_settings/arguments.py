@@ -1,5 +1,5 @@
-"""Arguments as the stdlib's C code takes them: the same types, and for all others the same
-exceptions.
+"""Check arguments as the stdlib's C code does: it accepts the same types, and raises the same
+exceptions for all others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ _Callback = TypeVar("_Callback")
 
 
 def integer(value: Any, *, bits: int = 32) -> int:
-    """Take whatever can stand for a whole number, if it fits into so many bits with a sign."""
+    """Accept anything that can be converted to an integer that fits into `bits` bits with a
+    sign.
+    """
     number = operator.index(value)
     if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
         raise OverflowError(
@@ -27,7 +29,7 @@ def integer(value: Any, *, bits: int = 32) -> int:
 
 
 def unsigned(value: Any, negative: type[Exception] = OverflowError) -> int:
-    """Take an int of 64 bits without a sign."""
+    """Accept an unsigned int of 64 bits."""
     if not isinstance(value, int):
         raise TypeError(f"argument must be int, not {type(value).__name__}")
     if value < 0:
@@ -38,7 +40,7 @@ def unsigned(value: Any, negative: type[Exception] = OverflowError) -> int:
 
 
 def words(value: Any) -> bytes:
-    """Take a string that C can read to its end."""
+    """Accept a string that C can read to its end."""
     if not isinstance(value, str):
         raise TypeError(f"argument must be str, not {type(value).__name__}")
     if "\0" in value:
@@ -47,7 +49,9 @@ def words(value: Any) -> bytes:
 
 
 def listing(value: Any) -> bytes:
-    """Take words as OpenSSL has them, or one by one in any iterable: colons go between."""
+    """Accept a list in OpenSSL's notation, or any iterable of words, which are joined with
+    colons.
+    """
     if isinstance(value, str):
         return words(value)
     if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
@@ -58,19 +62,19 @@ def listing(value: Any) -> bytes:
 def path_of(
     name: str, value: Any, *, wanted: str = "the path of a file", bounded: bool = True
 ) -> str | None:
-    """Take a path; None stays None."""
+    """Accept a path, or None."""
     return None if value is None else named_path(name, value, wanted=wanted, bounded=bounded)
 
 
 def secret_of(name: str, value: Any) -> bytearray:
-    """Read the file of that path, which may hold a secret: the caller wipes what it gets."""
+    """Read the file of that path, which may hold a secret: the caller must wipe the result."""
     return files.read(named_path(name, value))
 
 
 def password_of(
     value: Any, complaint: str = "password should be a string or callable"
 ) -> bytearray:
-    """Take a password as bytes: a copy, which the caller wipes."""
+    """Accept a password, and return a copy as bytes, which the caller must wipe."""
     if isinstance(value, str):
         return encoded(value)
     if isinstance(value, (bytes, bytearray)):
@@ -79,7 +83,7 @@ def password_of(
 
 
 def whole_number(value: int, what: str, most: int | None = None, least: int = 0) -> int:
-    """Take a whole number within these bounds."""
+    """Accept a whole number within these bounds."""
     if not isinstance(value, int):
         raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
     if most is not None and not least <= value <= most:
@@ -88,7 +92,7 @@ def whole_number(value: int, what: str, most: int | None = None, least: int = 0)
 
 
 def callback_or_none(value: _Callback, name: str, *, awaited: bool = False) -> _Callback:
-    """Take what can be called, or None; a coroutine function where something would await it."""
+    """Accept a callable or None; a coroutine function only if `awaited`."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be callable or None, not {type(value).__name__}")
     if not awaited and is_coroutine_function(value):

@@ -1,4 +1,4 @@
-"""A certificate with its key, read once, for any number of contexts and handshakes."""
+"""A certificate with its key, parsed once, for any number of contexts and handshakes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .credentials import read_checked
 
 
 class CertifiedKey:
-    """A certificate, its chain and its private key: read and checked once, then shown by any
+    """A certificate, its chain and its private key: parsed and checked once, then used by any
     number of contexts and connections.
 
         shown = CertifiedKey("client.pem", "client.key")
         context.add_certificate(shown)
 
     Args:
-        certificate, key, chain, password: as `SSLContext.add_certificate` takes them.
+        certificate, key, chain, password: as in `SSLContext.add_certificate`.
 
     Raises:
         OSError, SSLError, ValueError, TypeError: as `SSLContext.add_certificate`.
 
-    Immutable, and safe from any thread. Its key never leaves it.
+    Immutable, and safe from any thread. The key cannot be read from it.
     """
 
     __slots__ = ("_credential",)
@@ -49,7 +49,7 @@ class CertifiedKey:
 
 
 def as_credentials(answer: Any) -> tuple[Credential, ...] | None:
-    """What a certificate_callback has returned; None: the context's own."""
+    """Convert a certificate_callback's return value; None means the context's own certificates."""
     if answer is None:
         return None
     several = isinstance(answer, list)

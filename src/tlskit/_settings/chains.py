@@ -1,4 +1,4 @@
-"""Whether a chain is one that peers accept: in order, and in date."""
+"""Check that a chain is one that peers accept: in order, and in date."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .._core.certificate import Certificate
 
 
 def check(certificates: Sequence[Certificate]) -> None:
-    """Raise ValueError where a certificate is not followed by its issuer, or has expired.
+    """Raise ValueError if a certificate is not followed by its issuer, or has expired.
 
     Args:
         certificates: the leaf and its chain.

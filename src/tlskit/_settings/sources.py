@@ -1,8 +1,8 @@
-"""Where certificates and keys come from: files, bytes, objects of `cryptography`, URIs.
+"""The sources of certificates and keys: files, bytes, objects of `cryptography`, URIs.
 
-Everything a user may give becomes a Source: its form and its bytes. What is copied here of a
-private key is a bytearray, and wiped once OpenSSL has read it. Objects, text and bytes of the
-caller's own are the caller's to forget, and so is what `cryptography` writes of a key of its own.
+Every argument becomes a Source: its format and its bytes. Copies of a private key are made in a
+bytearray, and wiped once OpenSSL has parsed it. The caller's own objects, text and bytes are the
+caller's to delete, and so is the output of `cryptography` for its own keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCHEMES = ("pkcs11:", "file:", "handle:", "org.openssl.")
 
 
 def certificate(name: str, value: Any) -> Source:
-    """The source of a certificate, and of its chain where that lies beside it.
+    """Return the source of a certificate, and of its chain if it is in the same place.
 
     Args:
         name: of the argument, for messages.
@@ -45,7 +45,7 @@ def certificate(name: str, value: Any) -> Source:
 
 
 def key(name: str, value: Any) -> Source:
-    """The source of a private key; see `certificate`. A copy that is made here is a bytearray."""
+    """Return the source of a private key; see `certificate`. Copies are made in a bytearray."""
     converted = getattr(value, "to_cryptography_key", None)
     if converted is not None:
         value = converted()
@@ -59,30 +59,30 @@ def key(name: str, value: Any) -> Source:
 
 
 def pkcs12(name: str, value: Any) -> Source:
-    """The source of a PKCS#12 file: its path or its bytes."""
+    """Return the source of a PKCS#12 file: its path or its bytes."""
     if isinstance(value, (bytes, bytearray, memoryview)) and _is_der(value):
         return Source(PKCS12, bytearray(value))
     return Source(PKCS12, secret_of(name, value))
 
 
 def in_der(name: str, source: Source) -> bytes:
-    """The certificates of a source in DER, end to end.
+    """Return the certificates of a source in concatenated DER.
 
     Raises:
-        ValueError: it holds none that could be told without a password or a provider.
+        ValueError: it contains none that can be read without a password or a provider.
     """
     if source.form == DER:
         return bytes(source.data)
     if source.form != PEM:
         raise ValueError(f"{name} must be certificates in PEM or DER, not a URI")
     blocks = [bytes(found[0]).decode("latin-1") for found in _CERTIFICATE.finditer(source.data)]
-    if not blocks:  # nothing else is copied out of it: there may be a key
+    if not blocks:  # nothing else is copied out of it, because it may contain a key
         raise ValueError(f"{name} holds no certificate in PEM or DER")
     return b"".join(map(PEM_cert_to_DER_cert, blocks))
 
 
 def chain(name: str, values: Any) -> bytes:
-    """Several certificates, each given in any form, in DER, end to end."""
+    """Return several certificates, each given in any form, in concatenated DER."""
     if isinstance(values, (str, bytes, bytearray, os.PathLike)) or not isinstance(values, Iterable):
         values = (values,)
     return b"".join(in_der(name, certificate(name, value)) for value in values)
@@ -105,7 +105,9 @@ def _given(name: str, value: Any) -> Source:
 
 
 def _is_der(raw: bytes | bytearray | memoryview) -> bool:
-    """Whether this is a SEQUENCE, and no name of a file: one with a long length, or a whole one."""
+    """Return whether this is a SEQUENCE rather than a file name: one with a long length, or a whole
+    one.
+    """
     if len(raw) < 2 or raw[0] != 0x30:
         return False
     return 0x81 <= raw[1] <= 0x84 or len(raw) == 2 + raw[1]
