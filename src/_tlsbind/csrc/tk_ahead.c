@@ -15,7 +15,7 @@ enum {
     STRIDE_MOST = 131072
 };
 
-/* Not so where the peer goes on in the clear behind its close_notify. */
+/* Unless the peer continues in plaintext after its close_notify. */
 static int is_record(const uint8_t *p)
 {
     return p[0] >= SSL3_RT_CHANGE_CIPHER_SPEC && p[0] <= SSL3_RT_APPLICATION_DATA && p[1] == 3;

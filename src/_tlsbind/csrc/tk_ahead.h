@@ -6,7 +6,7 @@
 
 enum { TK_STRIDE_LEAST = 16384 + 512 }; /* a whole record */
 
-/* What recv returned: how many bytes came; 0 at the end, -1 with read_errno set, -2 when the socket
+/* What recv returned: the number of bytes; 0 at the end, -1 with read_errno set, -2 when the socket
    is empty. */
 int tk_received(tk_conn *c, int n);
 int tk_ahead_read(tk_conn *c, char *into, size_t size); /* as tk_received */

@@ -16,17 +16,17 @@ enum {
     TK_EOF = 0,          /* the peer has closed its side cleanly */
     TK_WANT_READ = -1,   /* call again when the transport has something to read */
     TK_WANT_WRITE = -2,  /* call again when the transport takes bytes */
-    TK_INTERRUPTED = -3, /* a signal came: let its handlers run, then call again */
-    TK_TIMED_OUT = -4,   /* the time that the caller gave has passed */
+    TK_INTERRUPTED = -3, /* a signal arrived: let its handlers run, then call again */
+    TK_TIMED_OUT = -4,   /* the caller's timeout has expired */
     TK_CLOSED = -5,      /* tk_conn_close was called, perhaps by another thread */
     TK_ZERO_RETURN = -6, /* both sides are closed already */
-    TK_PAUSED = -11,     /* Python has something to decide: tk_api_pause.h */
+    TK_PAUSED = -11,     /* Python has to make a decision: tk_api_pause.h */
     TK_SYSCALL = -7,     /* the transport failed: the fault has the errno */
     TK_SSL = -8,         /* libssl failed: the fault has its error queue */
     TK_PASSWORD = -9,    /* the private key is encrypted, and no password was given */
-    TK_UNWANTED = -14,   /* the handshake is complete, and a demand of the context is not met */
-    TK_MEMORY = -13,     /* no memory for the bytes that were given: nothing was done */
-    TK_REENTERED = -12,  /* called from behind a door of the operation that the connection is in */
+    TK_UNWANTED = -14,   /* the complete handshake does not meet the context's requirements */
+    TK_MEMORY = -13,     /* no memory for the given bytes: nothing was done */
+    TK_REENTERED = -12,  /* called from behind a door of the connection's running operation */
     TK_PASSWORD_LONG = -10 /* the password is longer than OpenSSL takes */
 };
 
@@ -60,18 +60,18 @@ typedef struct {
     uint8_t *data;
     size_t size;
     size_t room;
-    int32_t failed; /* memory ran out: the list is not whole */
+    int32_t failed; /* memory ran out: the list is incomplete */
 } tk_records;
 
 void tk_records_free(tk_records *r);
 
 /* ---- the library ---- */
 
-int tk_init(void); /* once, before all else: 1 on success */
-unsigned long tk_version_number(void); /* of the libssl that runs */
+int tk_init(void); /* call it once, first: 1 on success */
+unsigned long tk_version_number(void); /* of the running libssl */
 const char *tk_version_text(void);
-/* every OpenSSL constant that was there when this was compiled */
+/* every OpenSSL constant that existed when this was compiled */
 void tk_constants(tk_records *out);
-/* of each row of decl/features.py: name, whether it is there, who has it */
+/* for each row of decl/features.py: name, whether it exists, and since when */
 void tk_features(tk_records *out);
 const char *tk_verify_text(int32_t code);

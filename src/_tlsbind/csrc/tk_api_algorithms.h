@@ -1,10 +1,10 @@
 /* Part of the border (tk_api.h): groups, signature algorithms, pre-shared keys. */
 
-void tk_signature_algorithms(tk_records *out); /* the names of all that libssl knows */
+void tk_signature_algorithms(tk_records *out); /* all names that libssl knows */
 /* the names of those that could be used */
 void tk_ctx_groups(tk_ctx *c, int aliases, tk_records *out);
 int tk_ctx_set_sigalgs(tk_ctx *c, int of_clients, const char *list, tk_fault *fault);
-/* the algorithm that a side signed with; the context's: NULL when there is none */
+/* the algorithm that a side signed with, and the context's; NULL if there is none */
 const char *tk_conn_signature(tk_conn *c, int peer);
 int tk_ctx_set_psk_hint(tk_ctx *c, const char *hint); /* NULL: none */
 /* up to TLS 1.2: of the key that was used, on either side; how long it is, 0: none was */

@@ -1,6 +1,6 @@
 /* Part of the border (tk_api.h): connections. */
 
-typedef struct { /* a server's name, as its client needs it; each may be NULL */
+typedef struct { /* a server's name, in a client's forms; each may be NULL */
     const char *sni;  /* for the ClientHello */
     const char *host; /* for the certificate */
     const void *ip;   /* ... or an address, packed */
@@ -11,16 +11,16 @@ typedef struct { /* a server's name, as its client needs it; each may be NULL */
 tk_conn *tk_conn_open(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_mem *outgoing,
                       void *handle, const tk_server_name *name, tk_fault *fault);
 void tk_conn_free(tk_conn *c);
-void tk_conn_close(tk_conn *c); /* wakes and waits out every thread that is inside */
+void tk_conn_close(tk_conn *c); /* wakes every thread inside, and waits for it to leave */
 int tk_conn_set_context(tk_conn *c, tk_ctx *to);
 /* NULL: none; early: whether early data may go with it */
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault);
 /* whether this connection offers the session's cipher */
 int tk_conn_has_cipher_of(tk_conn *c, SSL_SESSION *s);
-int tk_conn_suites(tk_conn *c, uint16_t *into, int room); /* IANA's numbers, the preferred first */
+int tk_conn_suites(tk_conn *c, uint16_t *into, int room); /* IANA's numbers, preferred first */
 /* a server: pause at the ClientHello of a client that offers a session */
 void tk_conn_use_external(tk_conn *c);
-/* in that pause: the id of the session that is wanted, up to 32 bytes; 0: in another pause */
+/* in that pause, the id of the offered session, up to 32 bytes; 0 in another pause */
 int tk_conn_wanted(tk_conn *c, void *into);
 void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
 /* a client: to be sent with the ClientHello, or after it */
@@ -30,7 +30,7 @@ int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 /* Would this certificate pass this connection's verification now, with the help of others (DER, end
    to end)? If so, the chain. */
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
-SSL_SESSION *tk_conn_session(tk_conn *c); /* a reference of the caller's own, or NULL */
+SSL_SESSION *tk_conn_session(tk_conn *c); /* a new reference, or NULL */
 int tk_conn_events(tk_conn *c); /* how many sessions are in the queue */
 /* the oldest in the queue, now the caller's, or NULL */
 SSL_SESSION *tk_conn_next_session(tk_conn *c);
@@ -44,7 +44,7 @@ int64_t tk_conn_handshake(tk_conn *c, int64_t timeout);
 /* a server: before the handshake is complete, or after */
 int64_t tk_conn_read_early(tk_conn *c, void *into, size_t room, int64_t timeout);
 int64_t tk_conn_read(tk_conn *c, void *into, size_t room, int64_t timeout);
-/* when it ends early, repeat it with the same bytes */
+/* if it ends early, repeat it with the same bytes */
 int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout);
 
 typedef struct {
@@ -52,13 +52,13 @@ typedef struct {
     size_t taken;
 } tk_progress; /* of a write that is made in several calls; begins with zeros */
 
-/* begin, or go on */
+/* begin, or continue */
 int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p,
                          int64_t timeout);
-/* do not go on: it has ended early */
+/* do not continue: it has ended early */
 void tk_conn_write_leave(tk_conn *c, const void *data, size_t size, tk_progress *p);
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout);
-/* In memory: put what has come into the incoming queue, and read up to 64 KiB. With the bit TK_DRY
+/* In memory: put new bytes into the incoming queue, and read up to 64 KiB. With the bit TK_DRY
    set: that was all, a second read would find nothing, and nothing is to be sent. */
 enum { TK_DRY = 1073741824 };
 
@@ -100,14 +100,14 @@ typedef struct {
     const char *compression; /* static; NULL: none */
     uint32_t alpn_size;
     uint8_t alpn[256];
-    char server_name[256]; /* what the client asked for; "" when nothing */
+    char server_name[256]; /* requested by the client; "" if none */
 } tk_conn_facts;
 
 void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out);
 X509 *tk_conn_peer(tk_conn *c); /* a reference of the caller's own, or NULL */
 /* the certificate that verification failed at: as tk_conn_peer */
 X509 *tk_conn_rejected(tk_conn *c);
-/* DER of each certificate, the peer's own first */
+/* each certificate in DER, the peer's own first */
 void tk_conn_chain(tk_conn *c, int verified, tk_records *out);
 void tk_conn_shared_ciphers(tk_conn *c, tk_records *out);
 /* the session's, then TK_INFO_LIVE and the connection's own */

@@ -3,7 +3,7 @@
 enum { TK_ROLE_ANY = 0, TK_ROLE_CLIENT = 1, TK_ROLE_SERVER = 2 };
 /* tk_py_servername's answers beside an alert */
 enum { TK_ACKNOWLEDGED = -1, TK_NOT_ACKNOWLEDGED = -2 };
-enum { /* hooks, as bits: which notifications and questions reach Python */
+enum { /* hooks, as bits: which notifications and queries reach Python */
     TK_HOOK_SESSION = 1,    /* queue every new session on its connection */
     TK_HOOK_SERVERNAME = 2, /* ask about the server name */
     TK_HOOK_PSK_CLIENT = 4, /* ask a client for its identity and its pre-shared key */
@@ -15,12 +15,12 @@ enum { /* hooks, as bits: which notifications and questions reach Python */
     TK_HOOK_ALPN = 512,     /* ask about the application protocol */
     TK_HOOK_VERIFY_EACH = 1024, /* show each certificate, and each error, of a verification */
     TK_HOOK_VERIFY_LATER = 2048, /* pause a client for what TK_HOOK_VERIFY asks */
-    TK_HOOK_CERTIFICATE = 4096, /* pause to ask which certificate to show */
+    TK_HOOK_CERTIFICATE = 4096, /* pause to ask which certificate to send */
     TK_HOOK_KEYLOG = 8192,  /* show the lines of the key log */
-    TK_HOOK_STATE = 16384,  /* tell of the steps of a handshake, */
+    TK_HOOK_STATE = 16384,  /* report the steps of a handshake, */
     TK_HOOK_ALERT = 32768,  /* and of every alert */
-    TK_HOOK_TIMES = 65536,  /* note when a handshake got how far */
-    TK_HOOK_TICKET = 131072 /* ask for data of the user's own, for a ticket */
+    TK_HOOK_TIMES = 65536,  /* record the time of each step */
+    TK_HOOK_TICKET = 131072 /* ask for the application's ticket data */
 };
 
 typedef struct {
@@ -63,10 +63,10 @@ typedef struct { /* each is the SHA-256 of it */
     char kind[32];       /* of the key: a context has one of each kind */
 } tk_credential_facts;
 
-void tk_credential_free(tk_credential *k); /* gives up one reference */
+void tk_credential_free(tk_credential *k); /* drops one reference */
 void tk_credential_facts_of(tk_credential *k, tk_credential_facts *out);
-void tk_credential_chain(tk_credential *k, tk_records *out); /* DER, the leaf first */
-/* the first certificate that the next one's key has not signed, counting from the leaf; -1: none */
+void tk_credential_chain(tk_credential *k, tk_records *out); /* in DER, the leaf first */
+/* the first certificate, from the leaf, that the next one's key has not signed; -1: none */
 int32_t tk_credential_unsigned(tk_credential *k);
 /* accepted: it has passed the security level before, when it was another one */
 int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault);
@@ -82,7 +82,7 @@ int tk_ctx_set_num_tickets(tk_ctx *c, size_t count);
 int tk_ctx_post_handshake_auth(tk_ctx *c);
 void tk_ctx_set_post_handshake_auth(tk_ctx *c, int on);
 
-typedef struct { /* what verification by this context depends on, beside its trust store */
+typedef struct { /* what verification by this context depends on, besides its trust store */
     int32_t verify_mode, verify_depth, min_version, max_version, security_level;
     uint64_t verify_flags, options;
     uint32_t host_flags;
@@ -104,6 +104,6 @@ void tk_ctx_session_stats(tk_ctx *c, tk_session_stats *out);
 void tk_ctx_flush_sessions(tk_ctx *c, int64_t at);
 int tk_ctx_add_session(tk_ctx *c, SSL_SESSION *s);
 int tk_ctx_remove_session(tk_ctx *c, SSL_SESSION *s);
-void tk_ctx_tell_removed(tk_ctx *c, int on); /* queue what is removed from the cache */
+void tk_ctx_tell_removed(tk_ctx *c, int on); /* queue sessions that are removed from the cache */
 /* the oldest in the queue, now the caller's, or NULL */
 SSL_SESSION *tk_ctx_next_removed(tk_ctx *c);

@@ -3,16 +3,16 @@
 
 enum {
     TK_PAUSE_NONE = 0,
-    TK_PAUSE_BEFORE = 1,     /* the handshake has not begun: what may be resumed? */
-    TK_PAUSE_HELLO = 2,      /* a server has its ClientHello: tk_conn_hello */
-    TK_PAUSE_LOOKUP = 3,     /* ... and a session is named there: tk_conn_wanted */
-    TK_PAUSE_CERTIFICATE = 4, /* which certificate is to be shown? */
-    TK_PAUSE_VERIFY = 5      /* a client: is this chain good? */
+    TK_PAUSE_BEFORE = 1,     /* the handshake has not begun: decide what to resume */
+    TK_PAUSE_HELLO = 2,      /* a server has received its ClientHello: tk_conn_hello */
+    TK_PAUSE_LOOKUP = 3,     /* ... which offers a session: tk_conn_wanted */
+    TK_PAUSE_CERTIFICATE = 4, /* decide which certificate to send */
+    TK_PAUSE_VERIFY = 5      /* on a client, decide whether the chain is good */
 };
 
-void tk_conn_pause(tk_conn *c); /* before the handshake, answer TK_PAUSED once */
-int tk_conn_paused(tk_conn *c); /* TK_PAUSE_...: what the connection waits for */
+void tk_conn_pause(tk_conn *c); /* before the handshake, return TK_PAUSED once */
+int tk_conn_paused(tk_conn *c); /* TK_PAUSE_...: why the connection waits */
 void tk_conn_go_on(tk_conn *c);
-void tk_conn_refuse(tk_conn *c, int alert); /* go on, and fail with this alert */
-/* the ClientHello of that pause, as it came: one body with the tag 1 */
+void tk_conn_refuse(tk_conn *c, int alert); /* continue, and fail with this alert */
+/* the received ClientHello, in that pause: one body with the tag 1 */
 void tk_conn_hello(tk_conn *c, tk_records *out);

@@ -1,10 +1,10 @@
 /* ---- sealing: authenticated encryption of what leaves the process (tk_seal.c) ---- */
 
-typedef struct tk_seal tk_seal; /* the keys that come of one secret: immutable, for any thread */
+typedef struct tk_seal tk_seal; /* the keys derived from one secret: immutable, for any thread */
 
 enum {
-    TK_SEAL_ID = 8,       /* bytes that name a secret */
-    TK_SEAL_OVERHEAD = 48 /* bytes that a sealed text is longer than the plain one */
+    TK_SEAL_ID = 8,       /* bytes that identify a secret */
+    TK_SEAL_OVERHEAD = 48 /* how many bytes sealing adds */
 };
 
 tk_seal *tk_seal_new(const void *secret, size_t size, tk_fault *fault);

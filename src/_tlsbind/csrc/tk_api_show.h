@@ -2,7 +2,7 @@
 
 enum { TK_REQUEST_ASKED = 10, TK_REQUEST_SIGALGS, TK_REQUEST_TYPES };
 
-/* In the pause TK_PAUSE_CERTIFICATE: show these in place of the context's, one for each kind of
+/* In the pause TK_PAUSE_CERTIFICATE: send these instead of the context's, one for each type of
    key. */
 int tk_conn_show(tk_conn *c, tk_credential **list, int count, tk_fault *fault);
 /* What a server asks its client for, or a client says that it can verify: TK_REQUEST_ASKED first if

@@ -2,14 +2,14 @@
 
 typedef struct {
     int32_t server, done;
-    int32_t asked;           /* a client: the server has asked for a certificate */
+    int32_t asked;           /* a client: the server has requested a certificate */
     int32_t own_certificate; /* this side has one */
-    int32_t staple;          /* a client: TK_STAPLE_...; 0: nobody has looked */
+    int32_t staple;          /* a client: TK_STAPLE_...; 0: not checked */
     int32_t min_version, max_version, security_level;
     uint32_t came_size;
     uint64_t received;       /* bytes, from the peer */
-    uint8_t came[64];        /* the first that came; little more than libssl has taken */
-    char server_name[256];   /* in the ClientHello; "" when there was none */
+    uint8_t came[64];        /* the first ones; little more than libssl has read */
+    char server_name[256];   /* in the ClientHello; "" if there was none */
 } tk_trouble;
 
 /* A client whose write met a closed connection, before it has read anything: look for the alert
@@ -17,6 +17,6 @@ typedef struct {
    will be told too. */
 int64_t tk_conn_glance(tk_conn *c);
 void tk_conn_trouble(tk_conn *c, tk_trouble *out);
-/* DER of the chain that did not pass, its leaf first: as the peer sent it, or (`built`) as far as
-   verification came with it. */
+/* The chain that failed verification, in DER, leaf first: as the peer sent it, or (`built`) as far
+   as it could be built. */
 void tk_conn_refused(tk_conn *c, int built, tk_records *out);

@@ -7,19 +7,19 @@ void tk_trust_free(X509_STORE *s);
 /* Put the certificates and CRLs of one store into another, by reference; CRLs that a newer one of
    the same issuer replaces stay behind. How many such CRLs `to` holds now, or TK_SSL. */
 int tk_trust_merge(X509_STORE *to, X509_STORE *more, tk_fault *fault);
-/* certificates and CRLs: how many there were; 0 is a failure too */
+/* certificates and CRLs; returns their number; 0 is also a failure */
 int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *fault);
-/* the same, in DER and end to end */
+/* the same, in concatenated DER */
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);
 int tk_trust_add_directory(X509_STORE *s, tk_directory *d, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
 /* the first CRL in it that is not in force: its dates, as in tk_x509_fields, and its issuer */
 void tk_trust_stale_crl(X509_STORE *s, tk_records *out);
-void tk_trust_authorities(X509_STORE *s, tk_records *out); /* DER of each CA certificate */
-int tk_trust_digest(X509_STORE *s, void *into); /* 32 bytes for all that is in it, in any order */
-void tk_distrust_digest(void *into);            /* 32 bytes for the keys that no chain may hold */
+void tk_trust_authorities(X509_STORE *s, tk_records *out); /* each CA certificate in DER */
+int tk_trust_digest(X509_STORE *s, void *into); /* 32 bytes for its content, in any order */
+void tk_distrust_digest(void *into);            /* 32 bytes for the distrusted keys */
 
 tk_directory *tk_directory_read(const char *path, tk_fault *fault); /* NULL: no memory */
-void tk_directory_free(tk_directory *d); /* gives up one reference */
+void tk_directory_free(tk_directory *d); /* drops one reference */
 void tk_directory_digest(tk_directory *d, void *into); /* 32 bytes for what it holds */
-int tk_directory_doubtful(tk_directory *d); /* it may hold something else by now: read it again */
+int tk_directory_doubtful(tk_directory *d); /* it may have changed: read it again */

@@ -4,7 +4,7 @@ X509 *tk_x509_from_der(const void *der, size_t size, tk_fault *fault);
 X509 *tk_x509_from_pem(const void *pem, size_t size, tk_fault *fault);
 void tk_x509_free(X509 *x);
 void tk_x509_der(X509 *x, tk_records *out);
-void tk_x509_public_key(X509 *x, tk_records *out); /* DER of its SubjectPublicKeyInfo */
+void tk_x509_public_key(X509 *x, tk_records *out); /* its SubjectPublicKeyInfo in DER */
 
 enum { /* the tags of tk_x509_fields: the order of the fields within one tag is the certificate's */
     TK_X509_VERSION = 1, TK_X509_SERIAL, TK_X509_NOT_BEFORE, TK_X509_NOT_AFTER,

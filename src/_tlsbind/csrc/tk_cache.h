@@ -24,7 +24,7 @@ struct tk_cache {
     int64_t size;          /* the most sessions; 0: no bound */
     int64_t kept;          /* how many sessions have been put in */
     int64_t hits, misses;  /* of look-ups here, which libssl takes for an external cache's */
-    tk_session_stats gone; /* the counters of states that are gone */
+    tk_session_stats gone; /* the counters of freed states */
     tk_ctx *states;        /* those that are there */
     int32_t tells;         /* whether what is removed is to be told */
     tk_event *removed, *last_removed; /* ... and waits for that, the oldest first */

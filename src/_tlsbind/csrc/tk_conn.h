@@ -9,7 +9,7 @@
 typedef struct tk_earlier tk_earlier; /* tk_settled.h */
 struct tk_op;
 
-/* A write that ended early: so many bytes of it are encrypted, and its caller does not know. */
+/* A write that ended early: `size` bytes of it are encrypted, which its caller does not know. */
 typedef struct {
     size_t size;
     uint8_t print[32]; /* a digest of those bytes */
@@ -24,9 +24,9 @@ typedef struct {
     int32_t generation;
 } tk_turn;
 
-/* What a reader that waited has seen in the socket: it is there still. */
+/* What a waiting reader has seen in the socket, where it still is. */
 typedef struct {
-    int fresh; /* nothing was taken from the socket since */
+    int fresh; /* nothing was read from the socket since */
     int error; /* of recv; 0: none */
     size_t size;
     uint8_t bytes[2048];
@@ -41,11 +41,11 @@ struct tk_conn {
     tk_mutex mutex;         /* tk_lock.c */
     int64_t queueing_since; /* when the next of the threads that wait for it began to wait, */
     int32_t queueing;       /* and how many those are */
-    int32_t orphaned;       /* a forked child: what had begun will never end */
+    int32_t orphaned;       /* a forked child: what was begun will never end */
     tk_condition left;      /* a thread has stopped waiting */
     int64_t fd;             /* -1: memory transport */
     tk_mem *incoming, *outgoing;
-    void *handle;           /* the road to Python; NULL: none */
+    void *handle;           /* for calls to Python; NULL: none */
 
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
@@ -54,7 +54,7 @@ struct tk_conn {
     int32_t generation;     /* ... of the process that these threads are of */
 
     tk_queue ahead;         /* read from the socket, not yet asked for by libssl */
-    tk_look *look;          /* at what the socket holds, for the step that comes now; NULL: none */
+    tk_look *look;          /* a peek at the socket, for the next step; NULL: none */
     uint64_t taken;         /* how often something was taken from the socket */
     uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
     uint8_t header_size;
@@ -72,10 +72,10 @@ struct tk_conn {
     tk_stage *stage;        /* of an event loop's connection, and ... */
     tk_stage *on_stage;     /* while an operation of tk_stream.c runs there: it; else NULL */
     int32_t receives;       /* how often that operation may call recv */
-    uint8_t streams;        /* the last recv has brought more than a record */
+    uint8_t streams;        /* the last recv has returned more than a record */
     uint8_t end_hidden;     /* libssl does not learn of the transport's end: tk_stream.c */
     int32_t read_errno, write_errno, at_end;
-    int32_t send_failed;    /* the errno of a send that failed: nothing can be sent any more */
+    int32_t send_failed;    /* the errno of a failed send: nothing more can be sent */
 
     tk_owed *owed;          /* writes that ended early, see tk_write.c */
     int32_t owed_count;
@@ -84,7 +84,7 @@ struct tk_conn {
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
     int32_t parked;         /* the outcome of a read that failed for good, for later reads */
-    uint8_t told;           /* a reader has been told of that, or of the peer's end */
+    uint8_t told;           /* a reader was given that, or the peer's end */
     tk_mem_source *source;  /* what a read takes, once `incoming` is empty; NULL: nothing */
     tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
 
@@ -95,7 +95,7 @@ struct tk_conn {
     int32_t verdict;        /* the first error that did not end the handshake: tk_verify.c */
     STACK_OF(X509) *judged; /* a chain that waits for Python's answer */
     char *matched;          /* the name in the certificate, of those that are wanted; NULL: none */
-    uint8_t chosen;         /* a server: its certificate has been asked for (tk_choose.c) */
+    uint8_t chosen;         /* a server: its certificate was requested (tk_choose.c) */
     uint8_t reports;        /* such errors are reported, ... */
     uint8_t reported;       /* and one has been */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
@@ -105,10 +105,10 @@ struct tk_conn {
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */
     uint8_t close_notify;   /* one has come */
     uint8_t parted;         /* the peer has sent close_notify */
-    tk_info *info;          /* what this handshake shows; NULL: nothing is noted */
+    tk_info *info;          /* notes of this handshake; NULL: none */
     X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
     STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
-    uint8_t first[16];      /* the first bytes that came */
+    uint8_t first[16];      /* the first bytes that arrived */
     EVP_PKEY *share;        /* a client's first key share, until then: tk_shares.c */
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */
     /* a server that verifies: its session id context stands for its policy */
@@ -132,20 +132,20 @@ struct tk_conn {
     uint64_t inside_thread; /* Python is behind a door, called by this thread: libssl must not be */
     uint8_t inside;         /* entered again, and the call that it is in goes on afterwards; */
     uint8_t door;           /* which door */
-    tk_times *times;        /* when the handshake got how far; NULL: nobody asks (tk_times.c) */
+    tk_times *times;        /* when each step was reached; NULL: not requested (tk_times.c) */
     uint8_t shutdown_sent;
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
     uint8_t demanding, unwanted; /* tk_want.c */
-    uint8_t interrupted;    /* a door's other side has something to raise: do not wait */
+    uint8_t interrupted;    /* Python, behind a door, has raised: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* the fate of the last ticket that the client offered: tk_ticket.c */
     uint8_t refused_ticket; /* why: TK_TICKET_... */
     /* the id context of the session in it: tk_ticket_data.c; the size is one more, 0: none */
     uint8_t shown_context[SSL_MAX_SID_CTX_LENGTH], shown_context_size;
-    uint8_t tickets_counted; /* what has been counted of this handshake */
-    int64_t shown_end;      /* when the session in the last ticket ends */
+    uint8_t tickets_counted; /* what was counted for this handshake */
+    int64_t shown_end;      /* when the session in the last ticket expires */
     /* a server's keys for tickets, as they were when the connection was made; NULL: libssl's own */
     tk_ring *ring;
     uint8_t names[TK_SCOPE]; /* ... and what its tickets are for */

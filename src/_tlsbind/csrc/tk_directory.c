@@ -152,7 +152,7 @@ static int take_digest(tk_directory *d)
     for (i = 0; ok && i < d->count; i++) {
         tk_directory_entry *e = &d->entries[i];
         if (e->content.size == 0)
-            continue; /* it cannot be read, or is empty: nobody is trusted for it */
+            continue; /* it cannot be read, or is empty: it adds no trust */
         ok = add_number(m, (uint64_t)e->hash << 32 | e->suffix) &&
              add_number(m, (uint64_t)e->content.size << 1 | (uint64_t)e->crl) &&
              EVP_DigestUpdate(m, e->content.data, e->content.size);

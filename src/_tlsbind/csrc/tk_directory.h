@@ -12,7 +12,7 @@ typedef struct {
     char *path;
     tk_file_state state;
     tk_content content;
-    void *parsed; /* STACK_OF(X509_INFO) *, once somebody has looked for it */
+    void *parsed; /* STACK_OF(X509_INFO) *, once it was searched for */
 } tk_directory_entry;
 
 struct tk_directory {
@@ -30,6 +30,6 @@ struct tk_directory {
 };
 
 int tk_directory_compare(const void *a, const void *b); /* of two entries */
-int tk_search_init(void); /* once, before all else: tk_search.c */
+int tk_search_init(void); /* call it once, first: tk_search.c */
 
 #endif

@@ -36,7 +36,7 @@ static int has_distrusted_key(X509 *x)
     size_t i;
 
     OPENSSL_free(spki);
-    if (!known) /* a key that nobody can look at is not one to trust */
+    if (!known) /* a key that cannot be parsed cannot be trusted */
         return 1;
     for (i = 0; i < sizeof distrusted / sizeof distrusted[0]; i++)
         if (memcmp(digest, distrusted[i], DIGEST) == 0)

@@ -32,7 +32,7 @@ int tk_mem_give_first(tk_mem *m, const void *data, size_t size); /* in front of 
 int tk_mem_is_record(const uint8_t *p, size_t size); /* it begins with a whole TLS record */
 int tk_mem_holds_record(tk_mem *m);
 static inline int tk_mem_holds(tk_mem *m) { return tk_atomic_load(&m->state.pending) != 0; }
-static inline int tk_mem_is_dry(tk_mem *m) /* nothing is there, and no end either */
+static inline int tk_mem_is_dry(tk_mem *m) /* it is empty, and has no end */
 {
     return tk_atomic_load(&m->state.pending) == 0 && tk_atomic_load(&m->state.ended) == 0;
 }

@@ -152,7 +152,7 @@ static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_con
 static inline void tk_condition_broadcast(tk_condition *c) { pthread_cond_broadcast(c); }
 static inline uint64_t tk_thread(void) { return (uint64_t)(uintptr_t)pthread_self(); }
 
-/* Waits a while by a clock that nobody sets: 0 when the time is over. */
+/* Waits for a while by a monotonic clock: 0 when the time is over. */
 #ifdef __APPLE__
 static inline void tk_condition_init(tk_condition *c) { pthread_cond_init(c, NULL); }
 static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)

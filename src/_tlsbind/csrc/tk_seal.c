@@ -157,7 +157,7 @@ int tk_seal_open(tk_seal *s, const void *about, size_t about_size, const void *s
     if (size < TK_SEAL_OVERHEAD || size > INT_MAX || about_size > INT_MAX)
         return 0;
     size -= TK_SEAL_OVERHEAD;
-    ERR_set_mark(); /* what libcrypto says of a forgery is nobody's error */
+    ERR_set_mark(); /* libcrypto's errors for a forgery are dropped */
     c = begin(s, salt, about, (int)about_size, 0);
     ok = c != NULL && EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, TAG, (void *)(body + size)) &&
          EVP_CipherUpdate(c, plain, &done, body, (int)size) &&

@@ -5,7 +5,7 @@
 #include "tk_op.h"
 
 int tk_stage_init(void);
-void tk_stage_begin(tk_conn *c); /* an operation goes on the stage, and has to leave it */
+void tk_stage_begin(tk_conn *c); /* an operation enters the stage, and must leave it */
 /* the outcome is the step's, or a failure to send or to keep what is left */
 tk_outcome tk_stage_end(tk_conn *c, tk_op *op, tk_outcome outcome);
 void tk_stage_last(tk_conn *c, int last); /* whether no record follows the next one */

@@ -5,6 +5,6 @@
 #include "tk_conn.h"
 
 void tk_staple_install(tk_ctx *c);
-int tk_staple_verdict(const tk_conn *c); /* TK_STAPLE_...; 0: nobody has looked */
+int tk_staple_verdict(const tk_conn *c); /* TK_STAPLE_...; 0: not checked */
 
 #endif

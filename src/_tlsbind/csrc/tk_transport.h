@@ -12,7 +12,7 @@ BIO *tk_transport_new(tk_conn *c);
 int tk_transport_send(tk_conn *c, const void *data, size_t size);
 long tk_transport_ctrl(BIO *b, int what, long number, void *pointer);
 int tk_transport_flush(tk_conn *c);        /* 1: nothing left; 0: the socket is full; -1: failed */
-int tk_transport_holds_record(tk_conn *c); /* a whole TLS record is here already */
+int tk_transport_holds_record(tk_conn *c); /* a whole TLS record has arrived */
 int tk_transport_init(void);
 
 #endif

@@ -19,7 +19,7 @@ static int wait_for_socket(const tk_conn *c, int reading, int writing, int64_t m
     n = tk_fd_poll(&p, whole ? (int)ms : TK_POLL_MOST);
     if (n > 0)
         return TK_DONE; /* also on POLLERR and POLLHUP: the next read or write tells what it is */
-    if (n == 0) /* part of the time: the caller comes back, after a look at its signals */
+    if (n == 0) /* part of the time: the caller handles signals and calls again */
         return whole ? TK_TIMED_OUT : TK_INTERRUPTED;
     return tk_fd_errno() == TK_EINTR ? TK_INTERRUPTED : TK_SYSCALL;
 }

@@ -62,7 +62,7 @@ static int is_met(const tk_conn *c, const tk_ctx *x)
     const char *name;
     int group;
 
-    if (x == NULL) /* nobody can say what it demands */
+    if (x == NULL) /* its requirements are unknown */
         return 0;
     if (x->wanted == NULL)
         return 1;
@@ -89,5 +89,5 @@ void tk_want_judge(tk_conn *c)
     if (!c->demanding || are_met(c))
         return;
     c->unwanted = 1;
-    tk_events_clear(c); /* nobody resumes from it */
+    tk_events_clear(c); /* it must not be resumed */
 }

@@ -152,7 +152,7 @@ static tk_outcome step_write(tk_conn *c, tk_op *op)
         if (op->done == op->size && op->size > 0)
             return TK_STEP_DONE;
         if (op->may_wait && !gathering && op->done - begun >= STEP_MOST)
-            return TK_STEP_MORE; /* its peer takes all that comes */
+            return TK_STEP_MORE; /* its peer reads everything */
         if (op->size == 0) /* nothing to send, but a handshake may be due */
             return (result = SSL_do_handshake(c->ssl)) == 1 ? TK_STEP_DONE
                                                             : tk_op_classify(c, op, result);

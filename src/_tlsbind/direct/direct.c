@@ -1,7 +1,7 @@
-/* The usual read and write of a connection in memory, as methods of CPython.
+/* The common read and write of a connection in memory, as methods of CPython.
 
-   A call through cffi converts its arguments and its answer, and needs a frame of Python around it
-   that makes bytes of what came: for a message of 64 bytes that is a third of all the work. These
+   A call through cffi converts its arguments and its result, and needs a frame of Python around it
+   that makes bytes of the data: for a message of 64 bytes that is a third of all the work. These
    methods do what that frame does, and go straight to tk_conn.c and tk_write.c. Everything that is
    not usual (another type of argument, a session to hand out, a failure) goes to the methods of the
    same connection in Python, which can do it all: _core/memory.py for MemoryBIOs of tlskit's,

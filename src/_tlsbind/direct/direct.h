@@ -1,4 +1,4 @@
-/* The usual read and write of a connection in memory, as methods of CPython: direct.c. */
+/* The common read and write of a connection in memory, as methods of CPython: direct.c. */
 #ifndef TK_DIRECT_H
 #define TK_DIRECT_H
 

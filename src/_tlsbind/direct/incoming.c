@@ -1,7 +1,7 @@
-/* Reading between the stdlib's MemoryBIOs, which asyncio and uvloop hold: direct.c.
+/* Reading between the stdlib's MemoryBIOs, which asyncio and uvloop use: direct.c.
 
-   A read moves what the program's incoming queue holds through libssl into one object. Between the
-   two halves of a crossing other threads may run: the connection's locks for the two directions,
+   A read moves the content of the program's incoming queue through libssl into one object. Between
+   the two halves of a call other threads may run: the connection's locks for the two directions,
    `receives` and `sends`, keep the bytes in order. */
 #include "direct.h"
 

@@ -1,5 +1,5 @@
-/* A lock like threading.RLock, for which C needs no call of Python: one read of an event loop takes
-   it three times. A signal's handler that raises ends the wait for it. */
+/* A lock like threading.RLock that C can use without calling Python: one read of an event loop
+   takes it three times. A signal's handler that raises ends the wait for it. */
 #include "direct.h"
 
 typedef struct {

@@ -1,6 +1,6 @@
 /* Writing between the stdlib's MemoryBIOs: incoming.c.
 
-   What libssl makes of a piece goes into the program's outgoing queue at once, so that no copy
+   libssl's output for a piece goes into the program's outgoing queue at once, so that no copy
    leaves the processor's cache. */
 #include "direct.h"
 
