@@ -19,6 +19,7 @@ extensions = [
 exclude_patterns = ["_build"]
 root_doc = "index"
 source_suffix = {".md": "markdown"}
+smartquotes = False  # b"" in a docstring is code
 default_role = "literal"  # `x` in a docstring is code, as in Markdown
 nitpicky = False
 

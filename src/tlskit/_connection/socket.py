@@ -188,8 +188,16 @@ class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
 
     @property  # type: ignore[override]
     def session(self) -> SSLSession | None:
-        """The session of this connection, or None. Set one before the handshake to resume it. See
-        `Negotiated.session`.
+        """The session of this connection, or None. Set one before the handshake to resume it.
+
+        With TLS 1.3 it can be resumed after the first read, which receives the ticket. It is
+        offered only for the server name and under the verification policy that it was made with;
+        otherwise the handshake is a full one.
+
+        Raises:
+            TypeError: the value is not a tlskit SSLSession.
+            ValueError: it belongs to another context, this is a server, or the handshake has been
+                made already.
         """
         return self._sslobj.session if self._sslobj is not None else None
 

@@ -88,11 +88,12 @@ class QuestionSettings:
     ) -> Callable[[SSLSocket | SSLObject, str | None, SSLContext], int | None] | None:
         """Called in a server's handshake as `sni_callback(connection, server_name, context)`.
 
-        It may set `connection.context` to another context, whose certificate is then sent (none of
-        its other settings take effect). It returns None to continue, or the number of an alert. It
-        runs inside the handshake, in the same thread, and must not use another connection that
-        waits for this one. It may be `async def`, as `client_hello_callback` may; it is then called
-        right after that one.
+        It may set `connection.context` to another context. Its certificates and application
+        protocols then apply; the protocol versions and `verify_mode` stay those of the first
+        context. It returns None to continue, or the number of an alert. It runs inside the
+        handshake, in the same thread, and must not use another connection that waits for this
+        one. It may be `async def`, as `client_hello_callback` may; it is then called right after
+        that one.
         """
         callback: Callable[..., Any] | None = self._settings["sni_callback"]
         return callback
