@@ -1,4 +1,4 @@
-"""Values of settings that are more than one thing."""
+"""Values of settings that consist of several parts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class KeyLogFile(NamedTuple):
     """A file for the secrets of connections.
 
     Attributes:
-        given: its path, as it was given.
-        file: it, open.
+        given: its path, as the program gave it.
+        file: the open file.
     """
 
     given: Any
@@ -22,13 +22,13 @@ class KeyLogFile(NamedTuple):
 
 
 class PreSharedKeys(NamedTuple):
-    """Who is asked for pre-shared keys.
+    """The callback for pre-shared keys.
 
     Attributes:
         callback: called in the handshake.
-        mark: 16 random bytes that stand for just this setting, for what one key has authenticated
-            must not pass for what another has.
-        hint: tells a TLS 1.2 client which identity is wanted; None: no hint.
+        mark: 16 random bytes that identify this setting, because authentication by one key must not
+            count as authentication by another.
+        hint: tells a TLS 1.2 client which identity to use, or None.
     """
 
     callback: Callable[[str | None], object]
@@ -37,13 +37,13 @@ class PreSharedKeys(NamedTuple):
 
 
 class CertificateChoice(NamedTuple):
-    """Who is asked which certificate to show.
+    """The callback that chooses certificates.
 
     Attributes:
         callback: called in a pause of the handshake.
-        mark: 16 random bytes that stand for just this setting: what was shown to one client must
-            not pass for what another callback would show.
-        read: makes credentials of what the callback returns; None of None.
+        mark: 16 random bytes that identify this setting: the certificate sent to one client must
+            not count as one that another callback would send.
+        read: converts the callback's return value to credentials; None to None.
     """
 
     callback: Callable[..., Any]

@@ -1,9 +1,9 @@
-"""Hints: what a failure means, on whose side it is, and what to try. Loaded when something fails.
+"""Explain failures: what happened, on which side, and what to try. Imported when something fails.
 
-`hint_for` looks at a Situation, which `Connection` describes in the call that failed, and returns a
-few sentences, or "" where there is nothing to add to OpenSSL's own words. Nothing in a hint is
-secret. What a peer says about itself (names in certificates) is quoted, cut to a length, and
-stripped of anything that cannot be printed.
+`hint_for` takes a Situation, which `Connection` describes in the call that failed, and returns a
+few sentences, or "" if there is nothing to add to OpenSSL's text. Hints contain no secrets. What a
+peer says about itself (names in certificates) is quoted, shortened, and stripped of unprintable
+characters.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hints for a fatal alert from the peer: what it means, and whose matter it is (RFC 8446, 6)."""
+"""Hints for a fatal alert from the peer: what it means, and which side must act (RFC 8446, 6)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _VERSIONS = {
 
 
 def versions(s: Situation) -> str:
-    """The protocol versions that this context allows, in words."""
+    """Return the protocol versions that this context allows, in words."""
     lowest, highest = s.lowest or 0x0301, s.highest or 0x0304
     first, last = _VERSIONS.get(lowest, hex(lowest)), _VERSIONS.get(highest, hex(highest))
     return f"{first} only" if first == last else f"{first} to {last}"
 
 
 def hint(s: Situation) -> str:
-    """What the alert that the peer sent says."""
+    """Return the hint for the alert that the peer sent."""
     explain = _ALERTS.get(s.alert_received)
     return explain(s) if explain is not None else ""
 
@@ -149,7 +149,7 @@ def _security(s: Situation) -> str:
 
 
 def fallback(s: Situation) -> str:
-    """A version fallback was refused."""
+    """Return the hint for a refused version fallback."""
     return (
         "The client has come back with a lower protocol version than both sides support: it fell "
         "back after a failure, and the other side refuses that (RFC 7507)."

@@ -1,4 +1,4 @@
-"""What a hint says about a certificate: its name, its dates, the names that it is for."""
+"""The parts of a hint about a certificate: its name, its dates, the names that it is valid for."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from ...errors import SSLError
 from ..certificate import Certificate
 
-_LONGEST = 80  # characters of a name that a peer chose
+_LONGEST = 80  # characters of a name that a peer has chosen
 _MOST_NAMES = 5
 
 
 def quoted(text: str) -> str:
-    """A peer's text in quotation marks, printable, and cut to a length."""
+    """Return a peer's text in quotation marks, printable and shortened."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return f"'{shown[: _LONGEST - 3]}...'" if len(shown) > _LONGEST else f"'{shown}'"
 
 
 def name_of(rdns: tuple[tuple[tuple[str, str], ...], ...]) -> str:
-    """What people call a subject: its common name, or else the last part of its name."""
+    """Return a subject's common name, or the last part of its name if it has none."""
     parts = [pair for rdn in rdns for pair in rdn]
     for kind in ("commonName", "organizationalUnitName", "organizationName"):
         for found, value in reversed(parts):
@@ -31,14 +31,14 @@ def name_of(rdns: tuple[tuple[tuple[str, str], ...], ...]) -> str:
 
 
 class Described:
-    """The fields of a certificate as a hint needs them."""
+    """The fields of a certificate, as a hint needs them."""
 
     __slots__ = ("_fields",)
 
     def __init__(self, der: bytes | None) -> None:
         self._fields: dict[str, Any] = {}
         if der:
-            with suppress(SSLError):  # what cannot be read has no name
+            with suppress(SSLError):  # what cannot be parsed has no name
                 self._fields = Certificate.from_der(der).fields()
 
     @property
@@ -60,17 +60,17 @@ class Described:
 
     @property
     def begins(self) -> str:
-        """notBefore, and how far away that is."""
+        """notBefore, and how long ago or ahead it is."""
         return _when(self._fields.get("notBefore"))
 
     @property
     def ends(self) -> str:
-        """notAfter, and how far away that is."""
+        """notAfter, and how long ago or ahead it is."""
         return _when(self._fields.get("notAfter"))
 
     @property
     def names(self) -> str:
-        """The names that it is for, as a list in a sentence."""
+        """The names that it is valid for, as a list in a sentence."""
         found = [
             quoted(value)
             for kind, value in self._fields.get("subjectAltName", ())
@@ -84,7 +84,7 @@ class Described:
 
 
 def _when(text: str | None) -> str:
-    """A date, and how many days it is away."""
+    """Return a date, and how many days ago or ahead it is."""
     if text is None:
         return "an unknown date"
     seconds = cert_time_to_seconds(text)
@@ -96,7 +96,7 @@ def _when(text: str | None) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time in its largest unit."""
+    """Format a time in its largest unit."""
     for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= size or size == 1:
             count = int(seconds // size)

@@ -51,5 +51,5 @@ _HINTS = {
 
 
 def hint(library: int, reason: int) -> str:
-    """What to do about an error by these numbers of OpenSSL's; "" where there is nothing to add."""
+    """Return what to do about an error with these numbers of OpenSSL's; "" if there is no hint."""
     return _HINTS.get((library, reason), "")

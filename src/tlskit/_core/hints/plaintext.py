@@ -1,4 +1,4 @@
-"""Hints for a peer that does not speak TLS: who it seems to be, from the first bytes it sent."""
+"""Hints for a peer that does not use TLS: what it seems to be, by the first bytes that it sent."""
 
 from __future__ import annotations
 
@@ -114,10 +114,10 @@ _UNKNOWN = (
 
 
 def hint(received: bytes, *, server: bool) -> str:
-    """What the first bytes tell about a peer that does not speak TLS.
+    """Return a hint from the first bytes of a peer that does not use TLS.
 
     Args:
-        received: the first bytes that came.
+        received: the first bytes that arrived.
         server: whether this side is the server.
     """
     for greeting in _FROM_CLIENTS if server else _FROM_SERVERS:

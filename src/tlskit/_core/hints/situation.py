@@ -1,4 +1,4 @@
-"""Situation: what is known about a connection at the moment when an operation on it fails."""
+"""The facts about a connection at the moment when an operation on it fails."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ class Situation:
     Attributes:
         server: whether this side is the server.
         doing: "handshake", "read" or "write".
-        done: whether the handshake was complete before.
+        done: whether the handshake was already complete.
         kind: "ssl", "eof", "reset" or "timeout": how the operation failed.
-        library, reason: of the error that names the failure, as OpenSSL numbers them; 0: none.
+        library, reason: OpenSSL's numbers of the error that names the failure; 0 for none.
         hostname: the name that the certificate is verified against.
-        turned_down: a callback refused a certificate, and raised nothing.
+        turned_down: whether a callback refused a certificate without raising.
         server_name: the name in the ClientHello (SNI).
-        received: bytes that have come from the peer.
+        received: the number of bytes that have arrived from the peer.
         first_bytes: the beginning of the record at which reading stopped.
-        alert_sent, alert_received: numbers of fatal alerts; -1: none.
-        verify_code: X509_V_ number; 0: verification did not fail.
-        verify_depth: how far from the leaf (0) the certificate is that failed.
+        alert_sent, alert_received: numbers of fatal alerts; -1 for none.
+        verify_code: X509_V_ number; 0 if verification did not fail.
+        verify_depth: the depth of the certificate that failed; 0 is the leaf.
         certificate: that certificate in DER.
         sent: the peer's chain as it sent it, in DER.
         authorities: how many CA certificates this context trusts.
         own_certificate: whether this context has a certificate of its own.
-        asked: whether the peer has asked this client for a certificate.
-        lowest, highest: protocol versions that this context allows; 0: OpenSSL's own bound.
+        asked: whether the peer has requested a certificate from this client.
+        lowest, highest: protocol versions that this context allows; 0 for OpenSSL's own limit.
         security_level: of this context.
-        staple: the result of the request for an OCSP response (TK_STAPLE_...); 0: not requested.
+        staple: the result of the request for an OCSP response (TK_STAPLE_...); 0 if not requested.
     """
 
     server: bool
@@ -65,5 +65,5 @@ class Situation:
 
     @property
     def peer(self) -> str:
-        """The other side as a noun."""
+        """The other side, as a noun."""
         return "client" if self.server else "server"

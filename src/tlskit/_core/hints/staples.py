@@ -1,4 +1,4 @@
-"""Hints for an OCSP response that a server has not stapled, or that does not do."""
+"""Hints for an OCSP response that a server has not stapled, or that is not sufficient."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .situation import Situation
 
 
 def hint(s: Situation) -> str:
-    """What was wrong with the staple; "" where nobody asked for one."""
+    """Return what was wrong with the staple; "" if none was requested."""
     if s.server or not s.staple:
         return ""
     verdict = staple_verdict(s.staple)

@@ -1,4 +1,6 @@
-"""Hints for a certificate that did not pass: which one, which rule, and what to do about it."""
+"""Hints for a certificate that failed verification: which one, which rule, and what to do
+about it.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _STRICT = (
 
 
 def hint(s: Situation) -> str:
-    """What is wrong with the certificate that verification failed at."""
+    """Return what is wrong with the certificate that failed verification."""
     rule = _STRICT_RULES.get(s.verify_code)
     if rule is not None:
         return f"{_which(s)} {rule}. {_STRICT}"
@@ -26,7 +28,7 @@ def hint(s: Situation) -> str:
 
 
 def _which(s: Situation) -> str:
-    """The certificate that failed, as the subject of a sentence."""
+    """Return the certificate that failed, as the subject of a sentence."""
     subject = Described(s.certificate).subject
     if s.verify_depth <= 0:
         return f"The {s.peer}'s certificate ({subject})"
@@ -201,7 +203,9 @@ def _bad_signature(s: Situation) -> str:
 
 
 def _code(name: str) -> int:
-    """The number of an X509_V_ERR_ name; a number of no error where this OpenSSL lacks it."""
+    """Return the number of an X509_V_ERR_ name, or an unused number if this OpenSSL lacks the
+    name.
+    """
     found: int = getattr(CONST, f"X509_V_ERR_{name}", -1)
     return found
 

@@ -1,4 +1,4 @@
-"""Which hint belongs to a failure: the verdict on a certificate, an alert, or OpenSSL's reason."""
+"""Select the hint for a failure: the verdict on a certificate, an alert, or OpenSSL's reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .situation import Situation
 
 
 def hint_for(s: Situation) -> str:
-    """What happened, on whose side, and what to try; "" where OpenSSL's own words say it all."""
+    """Return what happened, on which side, and what to try; "" if OpenSSL's text says it all."""
     if s.kind == "reset" and s.alert_received >= 0:
         return alerts.hint(s)
     if s.kind in _ENDINGS:
@@ -25,7 +25,7 @@ def hint_for(s: Situation) -> str:
     return explain(s) if explain is not None else ""
 
 
-# -- how a connection ends -------------------------------------------------------------------------
+# -- the end of a connection -----------------------------------------------------------------------
 
 
 def _eof(s: Situation) -> str:
@@ -86,7 +86,7 @@ _ENDINGS: dict[str, Callable[[Situation], str]] = {
 }
 
 
-# -- what OpenSSL found wrong ----------------------------------------------------------------------
+# -- errors that OpenSSL reports -------------------------------------------------------------------
 
 
 def _not_tls(s: Situation) -> str:

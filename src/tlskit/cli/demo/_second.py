@@ -1,7 +1,7 @@
 """The demo's second client: `python -m tlskit.cli.demo._second PORT ROOT session|store FILE`.
 
-It resumes from a session that another process has written, or from a store that another process
-uses too, and writes what it saw as JSON.
+It resumes from a session that another process has written, or from a store that it shares with
+another process, and writes the results as JSON.
 """
 
 from __future__ import annotations

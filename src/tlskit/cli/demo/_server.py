@@ -30,9 +30,9 @@ def main() -> None:
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
             if listener not in ready:
-                break  # nobody waits, and the input has ended
+                break  # there is no further client, and the input has ended
             plain, _ = listener.accept()
-            with suppress(OSError):  # a client that fails says so itself
+            with suppress(OSError):  # a client that fails reports the error itself
                 _answer(context, plain)
     print(json.dumps(asdict(context.sessions.stats())))
 

@@ -27,9 +27,7 @@ _GREETING = b"hello\n"
 
 
 def client_context(root: Path, version: TLSVersion) -> SSLContext:
-    """A client's context for one protocol version, that trusts the throwaway root and nobody
-    else.
-    """
+    """Return a client's context for one protocol version that trusts only the throwaway root."""
     context = create_default_context(cafile=root)
     context.minimum_version = context.maximum_version = version
     return context
@@ -37,7 +35,7 @@ def client_context(root: Path, version: TLSVersion) -> SSLContext:
 
 @contextmanager
 def store_context(root: Path, file: Path) -> Iterator[SSLContext]:
-    """A client's context that resumes automatically, from a store in this file."""
+    """Yield a client's context that resumes automatically, from a store in this file."""
     store = SQLiteStore(file)
     try:
         context = create_default_context(cafile=root)
@@ -48,7 +46,7 @@ def store_context(root: Path, file: Path) -> Iterator[SSLContext]:
 
 
 def call(port: int, context: SSLContext, session: SSLSession | None, *, process: str) -> Guest:
-    """One connection to the demo's server."""
+    """Make one connection to the demo's server."""
     return visit(
         (HOST, port),
         context,
@@ -62,7 +60,7 @@ def call(port: int, context: SSLContext, session: SSLSession | None, *, process:
 
 
 def _greet(connection: SSLSocket, fresh: list[SSLSession]) -> None:
-    """Say a line, and read the answer to its end: the tickets of TLS 1.3 come with it."""
+    """Send a line, and read the answer to its end: TLS 1.3's tickets arrive with it."""
     try:
         connection.sendall(_GREETING)
         while connection.recv(4096):
@@ -72,7 +70,7 @@ def _greet(connection: SSLSocket, fresh: list[SSLSession]) -> None:
 
 
 def kept(guest: Guest) -> SSLSession:
-    """The session that a connection has left."""
+    """Return the session that a connection has left."""
     if guest.session is None:
         raise Failure(
             f"No session came with the {guest.visit.version} connection to the demo's server."
@@ -81,14 +79,14 @@ def kept(guest: Guest) -> SSLSession:
 
 
 def write_session(file: Path, session: SSLSession) -> None:
-    """Write a session for this user's eyes only: it holds a secret."""
+    """Write a session so that only this user can read it: it contains a secret."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w", encoding="ascii") as f:
         f.write(session.to_pem())
 
 
 def second_process(port: int, root: Path, kind: str, file: Path) -> dict[str, Any]:
-    """Have another process connect once, with what is in the file: a "session" or a "store"."""
+    """Let another process connect once, with the file's content: a "session" or a "store"."""
     command = [sys.executable, "-m", "tlskit.cli.demo._second", str(port), str(root), kind]
     try:
         done = subprocess.run(
@@ -107,6 +105,6 @@ def second_process(port: int, root: Path, kind: str, file: Path) -> dict[str, An
 
 
 def summed(several: list[SessionStats]) -> SessionStats:
-    """The counters of several contexts together."""
+    """Return the sum of several contexts' counters."""
     counters = [asdict(one) for one in several]
     return SessionStats(**{name: sum(c[name] for c in counters) for name in counters[0]})

@@ -1,9 +1,9 @@
-"""The session of one host, offered under the name of another.
+"""Offer the session of one host under the name of another.
 
 The server's certificate is for one name. A client that connects under another name must refuse it,
 even if it offers a session that this very server gave it under the right name: a resumed handshake
-shows no certificate, so nothing would be checked. The server uses the stdlib's ssl, because its
-tickets are like those of most servers: they do not say which name they were made for.
+sends no certificate, so nothing would be checked. The server uses the stdlib's ssl, because its
+tickets are like those of most servers: they do not contain the name that they were made for.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ OTHER = "bank.example"
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a library made of it.
+    """One library's result.
 
     Attributes:
         library: "the stdlib's ssl" or "tlskit".
-        accepted: whether the connection came about.
-        reason: what it said instead.
+        accepted: whether the connection was accepted.
+        reason: the error if it was not.
     """
 
     library: str
@@ -41,7 +41,7 @@ class Attempt:
 
 
 def attempts(certificate: Path, root: Path) -> list[Attempt]:
-    """Try it with the stdlib's contexts, and with tlskit's, at a server with this certificate."""
+    """Try it with the stdlib's contexts, and with tlskit's, on a server with this certificate."""
     tried = []
     with _serving(certificate) as port:
         for library, kind in (("the stdlib's ssl", stdlib.SSLContext), ("tlskit", SSLContext)):
@@ -53,10 +53,10 @@ def attempts(certificate: Path, root: Path) -> list[Attempt]:
 
 @contextmanager
 def _serving(certificate: Path) -> Iterator[int]:
-    """Run the server in a thread for the length of a block. Yields its port."""
+    """Run the server in a thread until the end of the block, and yield its port."""
     context = stdlib.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    over: list[bool] = []  # True in it ends the thread
+    over: list[bool] = []  # appending True ends the thread
     with socket.create_server((HOST, 0)) as listener:
         address = listener.getsockname()
         thread = Thread(target=_serve, args=(listener, context, over), daemon=True)
@@ -72,7 +72,7 @@ def _serving(certificate: Path) -> Iterator[int]:
 def _serve(listener: socket.socket, context: Any, over: list[bool]) -> None:
     while True:
         plain, _ = listener.accept()
-        with plain, suppress(OSError):  # a client that fails says so itself
+        with plain, suppress(OSError):  # a client that fails reports the error itself
             if over:
                 return
             plain.settimeout(PATIENCE)

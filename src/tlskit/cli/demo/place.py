@@ -1,4 +1,4 @@
-"""Where the demo plays: a folder with certificates and ticket keys, and a server."""
+"""The demo's surroundings: a folder with certificates and ticket keys, and a server."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _KEY_SIZE = 80  # bytes in a file of one ticket key
 
 
 def make_place(folder: Path) -> None:
-    """A root, a certificate for the server that the root itself has issued, and a ticket key.
+    """Create a root, a certificate for the server that the root itself has issued, and a ticket
+    key.
 
-    No intermediate authority stands between them: a session read from a file is offered only when
-    the one certificate in it leads to a trusted root by itself.
+    There is no intermediate authority: a session from a file is offered only if the one certificate
+    in it is issued by a trusted root.
     """
     try:
         import trustme
@@ -62,7 +63,7 @@ class Server:
         self.port = json.loads(line)["port"]
 
     def stop(self) -> SessionStats:
-        """Let it end, and take its counters."""
+        """Let it end, and return its counters."""
         try:
             out, _ = self._process.communicate(timeout=PATIENCE)
             return SessionStats(**json.loads(out))
@@ -73,12 +74,12 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, *, keys: Path | None = None, port: int = 0) -> Iterator[Server]:
-    """A server's process, for the length of a block.
+    """Run a server's process until the end of the block.
 
     Args:
-        folder: with its certificate.
-        keys: a file with its ticket key; without one, it makes its own.
-        port: where to listen; 0: on a free one.
+        folder: contains its certificate.
+        keys: a file with its ticket key; without one, it generates its own.
+        port: where to listen; 0 for any free port.
     """
     errors = folder / "server.log"
     command = [sys.executable, "-m", "tlskit.cli.demo._server", str(folder / SERVER), str(port)]
@@ -105,6 +106,6 @@ def serving(folder: Path, *, keys: Path | None = None, port: int = 0) -> Iterato
 
 
 def last_line(text: str) -> str:
-    """The last line that a process has written: what it failed of."""
+    """Return the last line that a process has written: the reason for its failure."""
     lines = text.strip().splitlines()
     return lines[-1] if lines else "it said nothing."

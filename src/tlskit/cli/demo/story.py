@@ -38,11 +38,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the demo has seen.
+    """The results of the demo.
 
     Attributes:
         server: where it listened, and in which process.
-        visits: the connections of the first scene, in the order in which they were made.
+        visits: the connections of the first scene, in order.
         automatic: the connections of the second scene: full, resumed, resumed by the second
             process, resumed after a restart of the server.
         other_host: the result of offering the session of another host.
@@ -59,8 +59,8 @@ class Outcome:
 
     @property
     def complaint(self) -> str | None:
-        """A sentence when a connection was not resumed that should have been, or was resumed that
-        should not have been; None when all is well.
+        """A sentence if a connection should have been resumed and was not, or was resumed and
+        should not have been; None if all is well.
         """
         for v in self.visits:
             if v.reason is not None:
@@ -126,7 +126,9 @@ def _by_hand(
 
 
 def _automatically(folder: Path, progress: Progress) -> list[Visit]:
-    """A server whose ticket keys are in a file, and a client's store that two processes share."""
+    """Run a server with its ticket keys in a file, and clients in two processes that share a
+    store.
+    """
     file, root = folder / "sessions.db", folder / ROOT
     progress("resuming automatically")
     with serving(folder, keys=folder / KEYS) as server:

@@ -1,4 +1,4 @@
-"""How long handshakes take, full and resumed: both ends in this process, in memory."""
+"""Measure full and resumed handshakes, with both ends in this process, in memory."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ def _handshake(
             open_ends.append(end)
     took = perf_counter() - begun
     far.write(b"x")
-    near.read(1)  # with TLS 1.3 the tickets come with the first read
+    near.read(1)  # with TLS 1.3 the tickets arrive with the first read
     return took, near.session
