@@ -414,7 +414,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             self.on_session(Session(session))
 
     def close(self) -> None:
-        """End every operation, whichever thread is in it, with EBADF; return when all have ended."""
+        """End every operation, whatever thread is in it, with EBADF; return when all have ended."""
         lib.tk_conn_close(self._conn)
         if self.on_session is not None:
             self._hand_out_sessions()
