@@ -35,11 +35,11 @@ static tk_outcome read_on(tk_conn *c, tk_op *op)
         outcome = tk_op_classify(c, op, result);
     } while (outcome == TK_STEP_MORE && ++messages < MESSAGES_MOST);
     if (outcome == TK_STEP_MORE && c->fd >= 0 && !op->may_wait && holds_nothing(c))
-        return TK_STEP_WANT_READ; /* a flood need not keep its reader from everything else */
+        return TK_STEP_WANT_READ; /* a flood must not block its reader */
     return outcome;
 }
 
-/* Read until there is no room, or no record any more. */
+/* Read until there is no room, or no more records. */
 static tk_outcome fill(tk_conn *c, tk_op *op)
 {
     tk_outcome outcome;
@@ -50,7 +50,7 @@ static tk_outcome fill(tk_conn *c, tk_op *op)
              (SSL_pending(c->ssl) > 0 || tk_transport_holds_record(c)));
     if (outcome == TK_STEP_DONE || op->done == 0)
         return outcome;
-    if (tk_is_failure(outcome)) { /* the bytes come first; the connection has failed for good */
+    if (tk_is_failure(outcome)) { /* return the bytes first; the connection has failed for good */
         tk_op_take_fault(c, op);
         c->parked = outcome;
     }
@@ -121,8 +121,8 @@ static tk_outcome discard(tk_conn *c, tk_op *op)
     return outcome;
 }
 
-/* As long as somebody waits to read, he reads: the last of the peer's data, and its close_notify,
-   which ends both. */
+/* While a reader is waiting, leave the reading to it: the last of the peer's data, and its
+   close_notify, which ends both. */
 static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
 {
     tk_outcome outcome;

@@ -76,7 +76,7 @@ static void destroy(tk_conn *c)
     tk_mem_part(c->outgoing);
     for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
         free(c->fault[kind]);
-    if (c->generation == tk_generation) { /* else threads that are gone may seem to use them */
+    if (c->generation == tk_generation) { /* else threads of the parent may seem to use them */
         tk_condition_destroy(&c->turns);
         tk_condition_destroy(&c->left);
         tk_mutex_destroy(&c->mutex);
@@ -114,7 +114,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
         return NULL;
     }
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY); /* it would read on until there is data */
+    SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY); /* it would keep reading until there is data */
     tk_hooks_watch(c);
     tk_verify_prepare(c, x);
     /* an id context is the server's; a client that has one refuses sessions from elsewhere, after
@@ -215,7 +215,7 @@ void tk_conn_close(tk_conn *c)
     take_tickets(c);
     drop_the_rest(c);
     c->closed = 1;
-    if (c->inside) /* what libssl does from now on must not meet the descriptor's next owner */
+    if (c->inside) /* from now on libssl must not touch the descriptor's next owner */
         c->send_failed = EBADF;
     if (c->waiting > 0) {
         tk_condition_broadcast(&c->turns);
@@ -226,7 +226,7 @@ void tk_conn_close(tk_conn *c)
     tk_conn_unlock(c);
 }
 
-/* ---- small questions and orders ---- */
+/* ---- small queries and settings ---- */
 
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out)
 {

@@ -21,13 +21,13 @@ enum { RECORD_MOST = 16384 };
 
 enum { /* tk_conn.early_state */
     EARLY_NONE = 0,
-    EARLY_WAITS, /* client: it is to be sent; server: it may come */
-    EARLY_SENT,  /* client: it went with the ClientHello */
-    EARLY_LATE,  /* client: it could not */
+    EARLY_WAITS, /* client: to be sent; server: it may arrive */
+    EARLY_SENT,  /* client: sent with the ClientHello */
+    EARLY_LATE,  /* client: it could not be */
     EARLY_OVER
 };
 
-/* ---- a client's ---- */
+/* ---- clients ---- */
 
 int tk_conn_set_early(tk_conn *c, const void *data, size_t size)
 {
@@ -91,7 +91,7 @@ static int send_again(tk_conn *c)
     return result;
 }
 
-/* ---- a server's ---- */
+/* ---- servers ---- */
 
 static int on_allow_early(SSL *ssl, void *argument)
 {
@@ -104,7 +104,7 @@ static int on_allow_early(SSL *ssl, void *argument)
 void tk_ctx_set_max_early_data(tk_ctx *c, uint32_t size)
 {
     SSL_CTX_set_max_early_data(c->ctx, size);
-    /* what is not taken must be skipped all the same */
+    /* data that is not accepted must still be skipped */
     SSL_CTX_set_recv_max_early_data(c->ctx, size > 0 ? size : RECORD_MOST);
     SSL_CTX_set_allow_early_data_cb(c->ctx, on_allow_early, NULL);
 }
@@ -186,7 +186,7 @@ tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
     return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
 }
 
-/* A client reads or writes before its early data is gone: the handshake comes first. */
+/* A client reads or writes before its early data is sent: the handshake comes first. */
 int tk_handshake_first(const tk_conn *c)
 {
     return !SSL_is_server(c->ssl) && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;

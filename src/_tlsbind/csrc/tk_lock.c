@@ -13,7 +13,7 @@ enum { PATIENCE_MS = 1 };
 
 static void begin_in_child(tk_conn *c)
 {
-    static int32_t busy; /* threads of the child that come here at once */
+    static int32_t busy; /* threads of the child that arrive at once */
 
     while (tk_atomic_add(&busy, 1) != 1) {
         tk_atomic_add(&busy, -1);
@@ -31,7 +31,7 @@ static void begin_in_child(tk_conn *c)
     tk_atomic_add(&busy, -1);
 }
 
-/* Whether one of those that queue up has done so for too long. */
+/* Whether a queued thread has waited for too long. */
 static int somebody_is_late(tk_conn *c)
 {
     return tk_atomic_load32(&c->queueing) != 0 &&
@@ -66,7 +66,7 @@ int tk_conn_wait(tk_conn *c, tk_condition *condition, int ms)
     else
         in_time = tk_condition_wait_ms(condition, &c->mutex, ms);
     tk_unlock(&c->mutex);
-    tk_conn_lock(c); /* not before a fork that is under way */
+    tk_conn_lock(c); /* not while a fork is in progress */
     return in_time;
 }
 

@@ -58,7 +58,7 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     }
 }
 
-/* The peer has ended without close_notify, and that is an error: as libssl itself says it. */
+/* The peer has ended without close_notify, which is an error: report it as libssl does. */
 tk_outcome tk_op_cut(tk_op *op)
 {
     ERR_raise(ERR_LIB_SSL, SSL_R_UNEXPECTED_EOF_WHILE_READING);
@@ -112,7 +112,7 @@ static int errno_of(const tk_conn *c, const tk_op *op)
     return first != 0 ? first : second;
 }
 
-/* After every step but a write's: send on what libssl has written meanwhile. */
+/* After every step except a write's: send what libssl has written meanwhile. */
 tk_outcome tk_op_flush(tk_conn *c, tk_op *op, tk_outcome outcome)
 {
     int flushed = c->behind.size > 0 ? tk_transport_flush(c) : 1;
@@ -138,7 +138,7 @@ static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
 
 void tk_op_take_fault(tk_conn *c, const tk_op *op) { take_fault(c, op, errno_of(c, op)); }
 
-/* libssl 4.0 does not say a second time what another thread's read has failed of. */
+/* libssl 4.0 reports only once why another thread's read has failed. */
 static tk_outcome repeat_fault(tk_conn *c, const tk_op *op)
 {
     tk_fault **slot = &c->fault[op->kind];
@@ -158,7 +158,7 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
         return TK_STEP_PAUSED;
     tk_fault_begin();
     tk_op_refill(c);
-    /* Nothing that is written reaches a peer that has cut the connection off. */
+    /* Nothing that is written reaches a peer that has aborted the connection. */
     if (op->kind != TK_READ && c->send_failed == 0 && tk_settled_is_cut(c))
         outcome = tk_op_cut(op);
     else
@@ -169,12 +169,12 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
     if (tk_is_failure(outcome) && (op->kind != TK_READ || c->parked == TK_STEP_NONE))
         tk_op_take_fault(c, op);
     if (op->kind == TK_READ && outcome == TK_STEP_SSL)
-        /* libssl would not say it twice, and the next reader has to hear it too */
+        /* libssl would report it only once, and the next reader needs it too */
         c->parked = outcome;
     return c->interrupted && is_want(outcome) ? TK_STEP_MORE : outcome;
 }
 
-/* A read that libssl need not be asked about. */
+/* A read that needs no call of libssl. */
 static int has_to_wait(tk_conn *c, const tk_op *op)
 {
     if (op->kind != TK_READ || !op->may_wait || c->unwanted)
@@ -191,7 +191,7 @@ static int has_to_wait(tk_conn *c, const tk_op *op)
            SSL_get_shutdown(c->ssl) == 0;
 }
 
-/* Whether an operation has to end here: then with the status. */
+/* Whether an operation must end here, and with which status. */
 static int ends(tk_conn *c, tk_op *op, tk_outcome outcome, int64_t deadline, tk_look *look,
                 int64_t *status)
 {

@@ -37,7 +37,7 @@ static int transport_read(BIO *b, char *into, int size)
     BIO_clear_retry_flags(b);
     if (into == NULL || size <= 0 || (c->closed && c->fd >= 0))
         return 0;
-    if (c->budget == 0) { /* not starved: it goes on when others have had their turn */
+    if (c->budget == 0) { /* not starved: it continues when others have had their turn */
         BIO_set_retry_read(b);
         return -1;
     }
@@ -120,7 +120,7 @@ long tk_transport_ctrl(BIO *b, int what, long number, void *pointer)
 {
     (void)number;
     (void)pointer;
-    /* libssl asks several things of it for each record, most of them about kernel TLS */
+    /* libssl makes several queries for each record, most of them about kernel TLS */
     switch (what) {
     case BIO_CTRL_EOF:
         return ((tk_conn *)BIO_get_data(b))->at_end;
@@ -161,7 +161,7 @@ BIO *tk_transport_new(tk_conn *c)
 
 int tk_transport_flush(tk_conn *c)
 {
-    if (c->fd < 0) /* somebody else carries it */
+    if (c->fd < 0) /* other code carries the bytes */
         return 1;
     if (c->send_failed != 0) {
         c->write_errno = EPIPE;

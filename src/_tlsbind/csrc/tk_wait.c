@@ -18,13 +18,13 @@ static int wait_for_socket(const tk_conn *c, int reading, int writing, int64_t m
     p.events = (short)((reading ? POLLIN : 0) | (writing ? POLLOUT : 0));
     n = tk_fd_poll(&p, whole ? (int)ms : TK_POLL_MOST);
     if (n > 0)
-        return TK_DONE; /* also on POLLERR and POLLHUP: the next read or write tells what it is */
+        return TK_DONE; /* also on POLLERR and POLLHUP: the next read or write gets the error */
     if (n == 0) /* part of the time: the caller handles signals and calls again */
         return whole ? TK_TIMED_OUT : TK_INTERRUPTED;
     return tk_fd_errno() == TK_EINTR ? TK_INTERRUPTED : TK_SYSCALL;
 }
 
-/* The kernel tells a failure once: it is part of what was seen. A socket that does not block is for
+/* The kernel reports a failure once: it is part of what was seen. A non-blocking socket is for
    poll. */
 static int wait_for_bytes(const tk_conn *c, tk_look *look)
 {

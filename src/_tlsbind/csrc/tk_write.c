@@ -26,9 +26,9 @@
 
 enum {
     RECORD_MOST = 16384,
-    STEP_MOST = 1 << 20,         /* how much goes before others have their turn */
+    STEP_MOST = 1 << 20,         /* how much is written before others have their turn */
     CORK_MOST = 8 * RECORD_MOST, /* how much a blocking write gathers for one send */
-    OWED_MOST = 16               /* writes that nobody repeats: then no other begins */
+    OWED_MOST = 16               /* writes that are never repeated: then no other begins */
 };
 
 #define NOBODY 0
@@ -153,7 +153,7 @@ static tk_outcome step_write(tk_conn *c, tk_op *op)
             return TK_STEP_DONE;
         if (op->may_wait && !gathering && op->done - begun >= STEP_MOST)
             return TK_STEP_MORE; /* its peer reads everything */
-        if (op->size == 0) /* nothing to send, but a handshake may be due */
+        if (op->size == 0) /* nothing to send, but a handshake may be pending */
             return (result = SSL_do_handshake(c->ssl)) == 1 ? TK_STEP_DONE
                                                             : tk_op_classify(c, op, result);
         if (c->turn.number != NOBODY && c->turn.number != op->number)
