@@ -310,3 +310,63 @@ def test_reads_of_both_kinds_in_turns(ends: Any) -> None:
         assert second.pending() == 1
         assert second.read(1, room) == 1
         assert room[:1] == b"b"
+
+
+# -- while a callback runs, after the handshake ----------------------------------------------------
+
+
+@pytest.fixture
+def late(pki: PKI, way: str, queue: Any) -> tuple[Any, Any, list[Any]]:
+    """A client, a server that has asked for its certificate, and what the server's verify_callback
+    calls.
+    """
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(stdlib.TLSVersion.TLSv1_3, client, server)
+    client.load_cert_chain(pki.client.chain, pki.client.key)
+    server.load_verify_locations(pki.root)
+    server.verify_mode = tlskit.CERT_REQUIRED
+    client.post_handshake_auth = server.post_handshake_auth = True
+    calls: list[Any] = []
+
+    def verify(connection: Any, chain: Any) -> None:
+        for call in calls:
+            call()
+
+    server.verify_callback = verify
+    up, down = queue(), queue()
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    far = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(near, far)
+    pairs.take_tickets(near)
+    far._sslobj.verify_client_post_handshake()
+    far.write(b"who are you?")
+    assert near.read(100) == b"who are you?"
+    return near, far, calls
+
+
+@pytest.mark.parametrize("size", [5, 100000])
+def test_a_write_of_another_thread(late: Any, size: int) -> None:
+    near, far, calls = late
+    inside, nothing = threading.Event(), threading.Event()
+    calls += [inside.set, lambda: nothing.wait(0.01)]
+    near.write(b"question")
+    reader = pairs.Background(lambda: far.read(100))
+    assert inside.wait(10)
+    sent = far.write(bytes(size))
+    while sent < size:
+        sent += far.write(bytes(size - sent))
+    assert reader.result() == b"question"
+    assert len(drained(near)) == size
+
+
+def test_a_callback_that_reads_while_more_comes(late: Any) -> None:
+    near, far, calls = late
+
+    def read_too_early() -> None:
+        near.write(b"later" * 1000)
+        with pytest.raises(RuntimeError, match="cannot begin another read"):
+            far.read(10)
+
+    calls.append(read_too_early)
+    near.write(b"sooner" * 1000)
+    assert drained(far) == b"sooner" * 1000 + b"later" * 1000

@@ -64,7 +64,8 @@ enum { TK_DRY = 1073741824 };
 
 int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, void *into,
                            size_t room);
-/* In memory: write all of it, and take up to `room` bytes out of the outgoing queue: how many. */
+/* In memory: write all of it, and take up to `room` bytes out of the outgoing queue: how many.
+   TK_INTERRUPTED: a callback is running, and nothing has happened. */
 int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *into, size_t room);
 
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);

@@ -16,6 +16,8 @@ static inline int tk_door_open(tk_conn *c, int door)
     c->inside_thread = tk_thread();
     c->door = (uint8_t)door;
     ERR_set_mark();
+    if (c->source != NULL)
+        tk_mem_keep(c->incoming, c->source);
     tk_conn_unlock(c);
     return error;
 }

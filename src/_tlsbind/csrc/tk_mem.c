@@ -66,6 +66,12 @@ int tk_mem_give(tk_mem *m, const void *data, size_t size)
     return ok;
 }
 
+void tk_mem_keep(tk_mem *m, tk_mem_source *s)
+{
+    if (s->size > 0 && tk_mem_give(m, s->from, s->size))
+        s->size = 0;
+}
+
 int tk_mem_give_first(tk_mem *m, const void *data, size_t size)
 {
     tk_queue whole = { 0 };

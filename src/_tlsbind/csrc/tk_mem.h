@@ -29,6 +29,8 @@ void tk_mem_part(tk_mem *m); /* one reference less; NULL is nothing */
 size_t tk_mem_take(tk_mem *m, void *into, size_t room, int *at_end);
 int tk_mem_give(tk_mem *m, const void *data, size_t size); /* 0: no memory */
 int tk_mem_give_first(tk_mem *m, const void *data, size_t size); /* in front of all else */
+/* What is left of a source goes behind what waits here: from now on, others may come with more. */
+void tk_mem_keep(tk_mem *m, tk_mem_source *s);
 int tk_mem_is_record(const uint8_t *p, size_t size); /* it begins with a whole TLS record */
 int tk_mem_holds_record(tk_mem *m);
 static inline int tk_mem_holds(tk_mem *m) { return tk_atomic_load(&m->state.pending) != 0; }

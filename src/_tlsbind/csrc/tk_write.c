@@ -211,12 +211,14 @@ int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *int
     int at_end;
 
     tk_conn_lock(c);
+    if (c->inside) { /* where its bytes go is settled now, and it would have to wait: not here */
+        tk_conn_unlock(c);
+        return TK_INTERRUPTED;
+    }
     sink.size = tk_mem_take(c->outgoing, into, room, &at_end); /* of others, from before */
-    if (c->inside == 0)
-        c->sink = &sink;
+    c->sink = &sink;
     status = write_once(c, data, size, 0);
-    if (c->sink == &sink)
-        c->sink = NULL;
+    c->sink = NULL;
     if (status >= 0)
         status = (int64_t)sink.size;
     else if (sink.size > 0 && !tk_mem_give_first(c->outgoing, into, sink.size)) /* an alert, say */
