@@ -220,6 +220,23 @@ def test_a_certificate_for_other_names(files, contexts):
         memory_pair(client, server)
 
 
+def test_no_session_that_a_hook_gives_is_resumed_before_other_names(files, contexts):
+    client, server = contexts
+    server.tickets.enabled = False
+    given: dict[bytes, Any] = {}
+    server.sessions.on_new = lambda connection, one: given.__setitem__(one.id, one)
+    server.sessions.on_get = lambda connection, name: given.get(name)
+    before = session(client, server)
+    server.sessions.flush(2**40)  # only the hook has it
+    assert memory_pair(client, server, session=before)[0].session_reused
+    before = session(client, server)
+    files.renew("localhost", "other.example")
+    server.reload(files.chain, files.key, other_names=True)
+    near, far = memory_pair(client, server, session=before)
+    assert not near.session_reused
+    assert not far.resumption
+
+
 @pytest.mark.parametrize("tickets", [True, False], ids=["tickets", "session ids"])
 def test_no_session_from_before_other_names_is_resumed(files, contexts, tickets):
     """A client does not see the certificate in a resumption: it would not notice that it has come

@@ -12,6 +12,7 @@
 #include "tk_cache.h"
 #include "tk_lookup.h"
 #include "tk_lock.h"
+#include "tk_mark.h"
 
 enum { IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted };
 
@@ -126,7 +127,10 @@ SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *
     if (c->found == NULL)
         return NULL;
     own = SSL_SESSION_get_id(c->found, &own_size);
-    return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 ? c->found : NULL;
+    return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 &&
+                   tk_mark_fits(c, c->found)
+               ? c->found
+               : NULL;
 }
 
 void tk_lookup_end(tk_conn *c)
