@@ -312,6 +312,22 @@ def test_reads_of_both_kinds_in_turns(ends: Any) -> None:
         assert room[:1] == b"b"
 
 
+@pytest.mark.parametrize("padding", [512, 4096, 16384])
+@pytest.mark.parametrize("size", [5, 3000, 60000])
+def test_padded_records(pki: PKI, way: str, queue: Any, padding: int, size: int) -> None:
+    """They may be longer than the room that a write has for them."""
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    server.block_padding = padding
+    up, down = queue(), queue()
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    far = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(near, far)
+    pairs.take_tickets(near)
+    for _ in range(2):
+        assert far.write(bytes(size)) == size
+        assert len(drained(near)) == size
+
+
 # -- while a callback runs, after the handshake ----------------------------------------------------
 
 

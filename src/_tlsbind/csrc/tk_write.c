@@ -219,6 +219,8 @@ int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *int
     c->sink = &sink;
     status = write_once(c, data, size, 0);
     c->sink = NULL;
+    if (status >= 0 && tk_mem_holds(c->outgoing)) /* padded records may need more than the room */
+        sink.size += tk_mem_take(c->outgoing, sink.into + sink.size, room - sink.size, &at_end);
     if (status >= 0)
         status = (int64_t)sink.size;
     else if (sink.size > 0 && !tk_mem_give_first(c->outgoing, into, sink.size)) /* an alert, say */
