@@ -58,7 +58,7 @@ def test_the_hello_of_a_client(contexts: Contexts) -> None:
     assert found.alpn_names == (b"h2", b"http/1.1")
     assert found.groups == (29, 23)
     assert 0x0804 in found.signature_algorithms
-    assert found.supported_versions == (0x0304, 0x0303)
+    assert found.supported_versions[:2] == (0x0304, 0x0303)  # some Pythons allow older ones
     assert found.key_shares[0].group == 29
     assert len(found.key_shares[0].key) == 32
     assert found.psk_modes == (1,)

@@ -136,6 +136,15 @@ def test_a_pinned_key_anywhere_in_the_chain(request, root, server, which):
         assert memory_pair(context, server)[0].verify_result
 
 
+@pytest.mark.parametrize("first", [0x00, 0xFB, 0xFC, 0xFF])
+def test_base64_may_begin_with_a_slash(root, first):
+    context = client(root)
+    digest = bytes([first]) + bytes(range(31))
+    for form in written(digest):
+        context.pins = form
+        assert context.pins == (digest,)
+
+
 def test_a_pinned_certificate(root, leaf, server):
     context = client(root)
     context.pins = hashlib.sha256(leaf.der).digest()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .._connection.socket import SSLSocket
 
 _DIGEST = 32  # bytes of SHA-256
+_BASE64 = 44  # characters of that in base64
 Name = tuple[tuple[tuple[str, str], ...], ...]
 
 
@@ -151,8 +152,13 @@ def _digest(pin: str | bytes) -> bytes:
         raise TypeError(f"a pin must be bytes or text, got {type(pin).__name__}")
     else:
         try:
-            if pin.startswith(("sha256/", "sha256//")):
-                raw = base64.b64decode(pin.removeprefix("sha256/").removeprefix("/"), validate=True)
+            if pin.startswith("sha256/"):
+                text = pin.removeprefix("sha256/")
+                if (
+                    len(text) > _BASE64
+                ):  # "sha256//", as curl has it; the digest may begin with / too
+                    text = text.removeprefix("/")
+                raw = base64.b64decode(text, validate=True)
             else:
                 raw = bytes.fromhex(pin.replace(":", ""))
         except (ValueError, binascii.Error):
