@@ -154,9 +154,7 @@ def _digest(pin: str | bytes) -> bytes:
         try:
             if pin.startswith("sha256/"):
                 text = pin.removeprefix("sha256/")
-                if (
-                    len(text) > _BASE64
-                ):  # "sha256//", as curl has it; the digest may begin with / too
+                if len(text) > _BASE64:  # curl's form, "sha256//"; the digest may begin with / too
                     text = text.removeprefix("/")
                 raw = base64.b64decode(text, validate=True)
             else:
