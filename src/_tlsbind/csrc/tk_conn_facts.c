@@ -74,13 +74,14 @@ static int meets_demands(tk_conn *c, X509 *peer, STACK_OF(X509) *chain)
 
 int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
-    X509_STORE_CTX *v = X509_STORE_CTX_new();
+    X509_STORE_CTX *v;
     X509_STORE *trust;
     STACK_OF(X509) *given, *found;
     int i, ok = 0;
 
     tk_conn_lock(c);
     ERR_set_mark();
+    v = X509_STORE_CTX_new();
     trust = SSL_CTX_get_cert_store(SSL_get_SSL_CTX(c->ssl));
     given = size > 0 && size <= LONG_MAX ? untrusted(others, size) : NULL;
     if (v != NULL && X509_STORE_CTX_init(v, trust, peer, given) &&
@@ -94,10 +95,10 @@ int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_re
     found = ok ? X509_STORE_CTX_get0_chain(v) : NULL;
     for (i = 0; i < sk_X509_num(found); i++)
         tk_x509_der(sk_X509_value(found, i), chain);
-    ERR_pop_to_mark();
-    tk_conn_unlock(c);
     X509_STORE_CTX_free(v);
     sk_X509_pop_free(given, X509_free);
+    ERR_pop_to_mark();
+    tk_conn_unlock(c);
     return ok;
 }
 

@@ -45,8 +45,10 @@ SSL_SESSION *tk_conn_next_session(tk_conn *c)
     SSL_SESSION *session, *copy = NULL;
 
     while (copy == NULL && (session = next_event(c)) != NULL) {
+        tk_fork_enter(c); /* both take a lock of libcrypto's, and the connection's is not held */
         copy = SSL_SESSION_dup(session);
         SSL_SESSION_free(session);
+        tk_fork_leave(c);
     }
     return copy;
 }

@@ -98,17 +98,18 @@ int tk_conn_wanted(tk_conn *c, void *into)
 
 void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
 {
-    SSL_SESSION *copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
+    SSL_SESSION *copy;
 
     tk_conn_lock(c);
+    copy = SSL_SESSION_dup(s); /* libssl may withdraw what it is given */
     if (c->unanswered == TK_PAUSE_LOOKUP) {
         SSL_SESSION *before = c->found;
         c->found = copy;
         c->found_once = (uint8_t)(taken != 0);
         copy = before;
     }
-    tk_conn_unlock(c);
     SSL_SESSION_free(copy);
+    tk_conn_unlock(c);
 }
 
 SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *copy)

@@ -29,8 +29,8 @@ int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault)
     c->early_withheld = !early;
     if (!ok)
         tk_fail(fault);
-    tk_conn_unlock(c);
     SSL_SESSION_free(copy);
+    tk_conn_unlock(c);
     return ok ? TK_DONE : TK_SSL;
 }
 

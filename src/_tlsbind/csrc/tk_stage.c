@@ -250,16 +250,16 @@ int tk_stage_init(void)
 
 int tk_stream_open(tk_conn *c, tk_stage *s)
 {
-    BIO *b = BIO_new(method);
+    BIO *b;
 
-    if (b == NULL)
-        return 0;
-    BIO_set_data(b, c);
-    BIO_set_init(b, 1);
     tk_conn_lock(c);
-    SSL_set_bio(c->ssl, b, b);
-    SSL_set_read_ahead(c->ssl, 1);
-    c->stage = s;
+    if ((b = BIO_new(method)) != NULL) {
+        BIO_set_data(b, c);
+        BIO_set_init(b, 1);
+        SSL_set_bio(c->ssl, b, b);
+        SSL_set_read_ahead(c->ssl, 1);
+        c->stage = s;
+    }
     tk_conn_unlock(c);
-    return 1;
+    return b != NULL;
 }
