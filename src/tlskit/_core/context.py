@@ -69,7 +69,9 @@ class Context(Wanted, Negotiation, ContextVerifying):
         self.role: str = role
         self.hooks = 0
         self.trust = NOBODY
-        self._named, self._post_quantum, self.wanted_groups = (), False, ()
+        self._named: tuple[str, ...] = ()
+        self._post_quantum = False
+        self.wanted_groups: tuple[str, ...] = ()
 
     def _check(self, status: int, fault: Any) -> None:
         if status < 0:
