@@ -4,6 +4,7 @@ told of groups and signature algorithms.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import pytest
@@ -104,8 +105,10 @@ def test_a_write_that_comes_first_sends_nothing(client, server):
         with pytest.raises(tlskit.SSLError) as caught:
             wrapped.sendall(b"secret")
         assert caught.value.reason == REFUSED
-    with accepting.result() as other:
-        assert other.recv(10) == b""
+    received = b""
+    with contextlib.suppress(ConnectionResetError), accepting.result() as other:
+        received = other.recv(10)  # the client left with the server's tickets unread
+    assert received == b""
 
 
 def test_a_key_exchange_without_a_group(pki):
