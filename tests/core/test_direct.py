@@ -65,6 +65,22 @@ def drained(end: Any, size: int = 262144) -> bytes:
             return b"".join(found)
 
 
+def test_into_a_buffer_while_sessions_arrive(pki: PKI, version: Any, way: str, queue: Any) -> None:
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    arrived: list[Any] = []
+    client.sessions.on_new = lambda connection, session: arrived.append(session)
+    up, down = queue(), queue()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(first, second)
+    second.write(b"hello")
+    room = bytearray(10)
+    assert first.read(10, room) == 5
+    assert room[:5] == b"hello"
+    assert arrived
+
+
 def test_it_is_compiled_in_on_cpython() -> None:
     assert (direct._direct is not None) == (platform.python_implementation() == "CPython")
 

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any
 from .connection import Connection, Timeout
 from .direct import usual
 from .fault import want_read
-from .native import ROOM, Spare, lib, spares
+from .native import ROOM, give_back, lib, spare
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_conn_read, lib.tk_conn_write
-_take, _put = spares.pop, spares.append
 _WANT_READ, _READ, _WRITE = lib.TK_WANT_READ, lib.TK_READ, lib.TK_WRITE
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
@@ -36,19 +35,15 @@ class InMemory(Connection):
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         if buffer is not None or len <= 0 or self.on_session is not None:
             return Connection.read(self, len, buffer)
-        try:
-            one = _take()
-        except IndexError:
-            one = Spare(ROOM)
-        n = _read(self._conn, one.pointer, len if len < ROOM else ROOM, 0)
-        if n > 0:
-            data = one.view[:n]
-            _put(one)
+        one = spare()
+        n = _read(self._conn, one.pointer, min(len, ROOM), 0)
+        data = one.view[:n] if n > 0 else b""
+        give_back(one)
+        if n >= 0:
             return data
-        _put(one)
         if n == _WANT_READ:
             raise want_read()
-        return self._read_on(n, len) if n else b""
+        return self._read_on(n, len)
 
     def _read_on(self, status: int, len: int) -> Any:
         if status in _AGAIN:

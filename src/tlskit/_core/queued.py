@@ -20,7 +20,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .. import _forks
 from ..errors import SSLError, SSLWantReadError
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
@@ -28,13 +27,12 @@ from .direct import usual
 from .directions import Directions
 from .fault import want_read
 from .memory import is_short
-from .native import ROOM, Spare, ffi, give_back, lib, spare, spares
+from .native import ROOM, ffi, give_back, lib, spare
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken
-_take, _put = spares.pop, spares.append
 _COUNT = lib.TK_DRY - 1  # the bits that hold a count
 _DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_WANT_READ
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
@@ -72,35 +70,20 @@ class Queued(Directions, Connection):
             self.pending,
         )
 
-    # -- reading and writing: the common case, with as few frames as possible ----------------------
+    # -- reading and writing -----------------------------------------------------------------------
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         incoming = self._given_in
         if self._dry and len > 0 and not incoming.pending and not incoming.eof:
             raise want_read()
-        if len <= 0 or buffer is not None or self.on_session is not None or self._over:
-            if buffer is None or self.on_session is not None or self._over:
-                return self._read_slowly(len, buffer)
+        if self.on_session is not None or self._over or (buffer is None and len <= 0):
+            return self._read_slowly(len, buffer)
+        if buffer is not None:
             return self._read_given(len, buffer)
-        try:
-            one = _take()
-        except IndexError:
-            one = Spare(ROOM)
-        if self._process is not _forks.process:
-            self._renew_locks()
-        receiving = self._receives
-        try:  # `with` costs three times as much
-            receiving.acquire()
-            given = self._given_in.read(ROOM)
-            n = _read(self._conn, given, given.__len__(), one.pointer, len if len < ROOM else ROOM)
-            self._dry = n > _DRY
-        finally:
-            try:  # noqa: SIM105 (`suppress` costs as much as `with`)
-                receiving.release()
-            except RuntimeError:  # a signal's handler has raised during the wait for the lock
-                pass
+        one = spare()
+        n = self._decrypt(one.pointer, min(len, ROOM))
         data = one.view[: n & _COUNT] if n > 0 else b""
-        _put(one)
+        give_back(one)
         if n <= 0:
             return self._read_on(n, len)
         if n < _DRY:
@@ -117,19 +100,9 @@ class Queued(Directions, Connection):
             room = len
         if not room:
             return self._read_slowly(len, buffer)
-        if self._process is not _forks.process:
-            self._renew_locks()
-        receiving = self._receives
         try:
-            receiving.acquire()
-            given = self._given_in.read(ROOM)
-            n = _read(self._conn, given, given.__len__(), pointer, room)
-            self._dry = n > _DRY
+            n = self._decrypt(pointer, room)
         finally:
-            try:  # noqa: SIM105 (as in `read`)
-                receiving.release()
-            except RuntimeError:
-                pass
             ffi.release(pointer)
         if n > _DRY:
             return n - _DRY
@@ -137,6 +110,14 @@ class Queued(Directions, Connection):
             return self._read_on(n, len, buffer) or 0
         if self._out.pending:
             self._send()
+        return n
+
+    def _decrypt(self, pointer: Any, room: int) -> int:
+        """Decrypt up to `room` bytes out of the incoming queue, and return the status."""
+        with self._receiving:
+            given = self._given_in.read(ROOM)
+            n: int = _read(self._conn, given, given.__len__(), pointer, room)
+            self._dry = n > _DRY
         return n
 
     def _read_on(self, n: int, len: int, buffer: Any = None) -> Any:
@@ -185,29 +166,16 @@ class Queued(Directions, Connection):
             return self._write_slowly(data)
         if len(data) > _SHORT:
             return self._write_long(data)
-        try:
-            one = _take()
-        except IndexError:
-            one = Spare(ROOM)
-        if self._process is not _forks.process:
-            self._renew_locks()
-        sending = self._sends
-        try:
-            sending.acquire()
+        one = spare()
+        with self._sending:
             n = _write(self._conn, data, len(data), one.pointer, ROOM)
             if n > 0:
                 self._given_out.write(one.bytes[:n])
-        finally:
-            try:  # noqa: SIM105 (`suppress` costs as much as `with`)
-                sending.release()
-            except RuntimeError:  # a signal's handler has raised during the wait for the lock
-                pass
-        _put(one)
-        if 0 < n < ROOM:
-            return len(data)
+        give_back(one)
         if n < 0:
             return self._write_on(n, data)
-        self._send()
+        if not 0 < n < ROOM:
+            self._send()
         return len(data)
 
     def _write_on(self, status: int, data: bytes | memoryview) -> int:
