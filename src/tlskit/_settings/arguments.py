@@ -12,6 +12,7 @@ from .._core import files
 from .._core.paths import named_path
 from .._core.wiped import encoded
 from .._state.awaiting import is_coroutine_function
+from ..enums import _SSLMethod
 
 _Callback = TypeVar("_Callback")
 
@@ -101,3 +102,9 @@ def callback_or_none(value: _Callback, name: str, *, awaited: bool = False) -> _
             f"plain function"
         )
     return value
+
+
+def check_serves(protocol: _SSLMethod, name: str) -> None:
+    """Refuse a setting that only servers have, on a client's context (ValueError)."""
+    if protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
+        raise ValueError(f"{name} cannot be set on TLS_CLIENT context")

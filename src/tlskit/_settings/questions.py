@@ -12,7 +12,7 @@ from .._core.paths import without_values
 from .._state import Settings
 from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
-from .arguments import callback_or_none, path_of
+from .arguments import callback_or_none, check_serves, path_of
 
 if TYPE_CHECKING:
     from .._connection.object import SSLObject
@@ -58,8 +58,7 @@ class QuestionSettings:
 
     @client_hello_callback.setter
     def client_hello_callback(self, callback: HelloCallback | None) -> None:
-        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
-            raise ValueError("client_hello_callback cannot be set on TLS_CLIENT context")
+        check_serves(self._protocol, "client_hello_callback")
         self._settings.change(
             client_hello_callback=callback_or_none(callback, "client_hello_callback", awaited=True)
         )
@@ -100,8 +99,7 @@ class QuestionSettings:
 
     @sni_callback.setter
     def sni_callback(self, callback: Callable[..., Any] | None) -> None:
-        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
-            raise ValueError("sni_callback cannot be set on TLS_CLIENT context")
+        check_serves(self._protocol, "sni_callback")
         if callback is not None and not callable(callback):
             raise TypeError("not a callable object")
         self._settings.change(sni_callback=callback)

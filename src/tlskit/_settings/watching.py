@@ -8,7 +8,7 @@ from typing import Any
 
 from .._state import Settings
 from ..enums import _SSLMethod
-from .arguments import callback_or_none
+from .arguments import callback_or_none, check_serves
 
 AlpnCallback = Callable[[Any, "tuple[str, ...]", "str | None"], "str | bytes | int | None"]
 KeylogCallback = Callable[[Any, str], object]
@@ -50,8 +50,7 @@ class WatchingSettings:
 
     @alpn_callback.setter
     def alpn_callback(self, callback: AlpnCallback | None) -> None:
-        if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
-            raise ValueError("alpn_callback cannot be set on TLS_CLIENT context")
+        check_serves(self._protocol, "alpn_callback")
         self._settings.change(alpn_callback=callback_or_none(callback, "alpn_callback"))
 
     @property
