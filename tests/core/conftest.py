@@ -1,10 +1,14 @@
-"""A chain of three certificates, made once for each file of tests."""
+"""A chain of three certificates, made once for each file of tests, and contexts that use it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+import tlskit
+
+from ..support.pairs import serving
 
 if TYPE_CHECKING:
     from ..support.certificates import Made
@@ -29,3 +33,15 @@ def leaf(tmp_path_factory: pytest.TempPathFactory, middle: Made) -> Made:
     from ..support.certificates import issue
 
     return issue(tmp_path_factory.mktemp("leaf"), "leaf", issuer=middle)
+
+
+@pytest.fixture
+def server(leaf: Made, version: tlskit.TLSVersion) -> Any:
+    return serving(leaf, version)
+
+
+@pytest.fixture
+def client(root: Made) -> Any:
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    context.trust_store = tlskit.TrustStore(root.pem)
+    return context

@@ -12,7 +12,7 @@ import tlskit
 
 from ..support import peers
 from ..support.certificates import DAY, authority, issue
-from ..support.pairs import Background, memory_pair, only
+from ..support.pairs import Background, greeting, memory_pair, only
 from ..support.peers import PATIENCE, s_client, s_server
 
 real_peer = pytest.mark.skipif(peers.version() is None, reason="there is no openssl command")
@@ -45,13 +45,6 @@ def server(leaf, root, version):
     context.trust_store = tlskit.TrustStore(root.der)
     context.configure(verify_mode=tlskit.CERT_OPTIONAL, client_ca_names=root.der)
     only(version, context)
-    return context
-
-
-@pytest.fixture
-def client(root):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    context.trust_store = tlskit.TrustStore(root.pem)
     return context
 
 
@@ -397,21 +390,13 @@ def test_s_server(client, leaf, root, others, version):
 @real_peer
 def test_s_client(server, root, others, version):
     server.certificate_callback = by_name(others)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.settimeout(PATIENCE)
-
-        def accept_one():
-            plain, _ = listening.accept()
-            plain.settimeout(PATIENCE)
-            far = server.wrap_socket(plain, server_side=True)
-            far.sendall(b"welcome\n")
-            return far
-
-        accepting = Background(accept_one)
-        with s_client(listening.getsockname(), root.chain, hostname="two.example") as near:
-            near.expect("subject=.*two")
-            near.expect("welcome")
-            accepting.result().close()
+    with (
+        greeting(server) as (address, accepting),
+        s_client(address, root.chain, hostname="two.example") as near,
+    ):
+        near.expect("subject=.*two")
+        near.expect("welcome")
+        accepting.result().close()
 
 
 def test_the_stdlib_as_a_client(server, root, others, version):

@@ -19,14 +19,6 @@ from ..support.pairs import Background, client_context, memory_pair, only, serve
 from ..support.peers import PATIENCE
 
 
-@pytest.fixture
-def server(leaf, version):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
-    context.add_certificate(leaf.chain, leaf.key)
-    only(version, context)
-    return context
-
-
 def client(root):
     context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
     context.trust_store = tlskit.TrustStore(root.pem)

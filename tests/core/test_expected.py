@@ -16,30 +16,10 @@ import tlskit
 
 from ..support import peers
 from ..support.certificates import DAY, NOW, authority, issue
-from ..support.pairs import memory_pair, only
+from ..support.pairs import memory_pair, serving
 from ..support.peers import PATIENCE, s_server
 
 real_peer = pytest.mark.skipif(peers.version() is None, reason="there is no openssl command")
-
-
-def serving(shown, version=None):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(shown.chain, shown.key)
-    if version is not None:
-        only(version, context)
-    return context
-
-
-@pytest.fixture
-def server(leaf, version):
-    return serving(leaf, version)
-
-
-@pytest.fixture
-def client(root):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    context.trust_store = tlskit.TrustStore(root.pem)
-    return context
 
 
 def expect_refusal(context, other, match=None, *, hostname="localhost", session=None):

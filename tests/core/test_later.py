@@ -29,13 +29,6 @@ def server(leaf, root, version):
     return context
 
 
-@pytest.fixture
-def client(root, leaf):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    context.trust_store = tlskit.TrustStore(root.pem)
-    return context
-
-
 class Pair:
     """Two ends in memory that talk until the client waits."""
 

@@ -11,31 +11,11 @@ import pytest
 import tlskit
 
 from ..support.certificates import authority
-from ..support.pairs import Background, memory_pair, only, shake
+from ..support.pairs import Background, memory_pair, serving, shake
 
 
 class Refusal(Exception):
     pass
-
-
-def serving(leaf, version=None):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
-    context.add_certificate(leaf.chain, leaf.key)
-    if version is not None:
-        only(version, context)
-    return context
-
-
-@pytest.fixture
-def server(leaf, version):
-    return serving(leaf, version)
-
-
-@pytest.fixture
-def client(root):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    context.trust_store = tlskit.TrustStore(root.pem)
-    return context
 
 
 def refuse(connection, chain):

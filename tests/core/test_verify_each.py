@@ -11,7 +11,7 @@ import tlskit
 
 from ..support import peers
 from ..support.certificates import DAY, authority, issue
-from ..support.pairs import Background, memory_pair, only
+from ..support.pairs import Background, memory_pair, serving
 from ..support.peers import PATIENCE, s_client, s_server
 from ..support.servers import nginx_server
 
@@ -20,26 +20,6 @@ real_peer = pytest.mark.skipif(peers.version() is None, reason="there is no open
 
 class Refusal(Exception):
     pass
-
-
-def serving(shown, version=None):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(shown.chain, shown.key)
-    if version is not None:
-        only(version, context)
-    return context
-
-
-@pytest.fixture
-def server(leaf, version):
-    return serving(leaf, version)
-
-
-@pytest.fixture
-def client(root):
-    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    context.trust_store = tlskit.TrustStore(root.pem)
-    return context
 
 
 @pytest.fixture

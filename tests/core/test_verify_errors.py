@@ -5,7 +5,6 @@ read, and nothing takes such a connection for a verified one.
 from __future__ import annotations
 
 import contextlib
-import socket
 
 import pytest
 
@@ -13,8 +12,8 @@ import tlskit
 
 from ..support import peers
 from ..support.certificates import DAY, authority, issue
-from ..support.pairs import Background, memory_pair, only, take_tickets
-from ..support.peers import PATIENCE, s_client
+from ..support.pairs import Background, greeting, memory_pair, only, take_tickets
+from ..support.peers import s_client
 
 real_peer = pytest.mark.skipif(peers.version() is None, reason="there is no openssl command")
 
@@ -365,26 +364,18 @@ def test_s_client(server, root, bad, kind, tmp_path, version):
     shown = ("-cert", bad[kind].chain, "-key", bad[kind].key, *peers.speaking(version))
     saved = tmp_path / "session.pem"
     for extra in (("-sess_out", saved), ("-sess_in", saved)):
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            listening.settimeout(PATIENCE)
-
-            def accept_one(listening=listening):
-                plain, _ = listening.accept()
-                plain.settimeout(PATIENCE)
-                far = server.wrap_socket(plain, server_side=True)
-                far.sendall(b"welcome\n")
-                return far
-
-            accepting = Background(accept_one)
-            with s_client(listening.getsockname(), root.chain, *shown, *extra) as near:
-                near.expect("welcome")
-                far = accepting.result()
-                assert not far.session_reused
-                expect_unverified(far, kind)
-                near.say(b"Q\n")
-                assert far.recv(1) == b""
-                far.close()
-                near.end()
+        with (
+            greeting(server) as (address, accepting),
+            s_client(address, root.chain, *shown, *extra) as near,
+        ):
+            near.expect("welcome")
+            far = accepting.result()
+            assert not far.session_reused
+            expect_unverified(far, kind)
+            near.say(b"Q\n")
+            assert far.recv(1) == b""
+            far.close()
+            near.end()
         if not saved.exists():
             break
 

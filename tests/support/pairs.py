@@ -15,6 +15,7 @@ from typing import Any
 import tlskit
 
 from .pki import PKI, Identity
+from .processes import PATIENCE
 
 
 def strict(context: Any) -> Any:
@@ -47,6 +48,15 @@ def client_context(pki: PKI, *, module: ModuleType | None = None) -> Any:
     """A client's context that trusts the root."""
     context = _made(module, "PROTOCOL_TLS_CLIENT")
     context.load_verify_locations(pki.root)
+    return context
+
+
+def serving(made: Any, version: Any = None) -> Any:
+    """A server's context with a certificate of support/certificates.py, and for one version."""
+    context = _made(None, "PROTOCOL_TLS_SERVER")
+    context.load_cert_chain(made.chain, made.key)
+    if version is not None:
+        only(version, context)
     return context
 
 
@@ -141,6 +151,24 @@ def socket_pair(
     other = accepting.result()
     with wrapped, other:
         yield wrapped, other
+
+
+@contextlib.contextmanager
+def greeting(context: Any) -> Iterator[tuple[tuple[str, int], Background]]:
+    """A server that accepts one connection and sends "welcome" on it: its address, and the
+    connection as the result of what runs in the background.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(PATIENCE)
+
+        def accept() -> Any:
+            plain, _ = listening.accept()
+            plain.settimeout(PATIENCE)
+            far = context.wrap_socket(plain, server_side=True)
+            far.sendall(b"welcome\n")
+            return far
+
+        yield listening.getsockname(), Background(accept)
 
 
 @contextlib.contextmanager

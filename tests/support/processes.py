@@ -12,12 +12,29 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 
 PATIENCE = 20.0  # seconds: only a test that fails waits as long
+
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+
+
+def run_tool(name: str, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    """Run a program of tools/ to its end, over the tlskit that is tested."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run(
+        [sys.executable, TOOLS / name, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment,
+        check=False,
+    )
 
 
 class Process:
