@@ -19,9 +19,9 @@ from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
 from ..errors import SSLEOFError, SSLError
 from ..sessions import SSLSession
+from .bypassing import BypassingTLS
 from .channel import Channel
 from .early import EarlyData
-from .past import PastTLS
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _read, _write = Channel.read, Channel.write
 
 
-class SSLSocket(EarlyData, PastTLS, stdlib.SSLSocket):
+class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     """A socket with TLS, made by `SSLContext.wrap_socket`."""
 
     _sslobj: Channel | None

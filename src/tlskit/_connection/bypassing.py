@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .channel import Channel
 
 
-class PastTLS(socket):
+class BypassingTLS(socket):
     """The methods of a socket that bypass TLS."""
 
     _sslobj: Channel | None
