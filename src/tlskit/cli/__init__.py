@@ -127,7 +127,7 @@ def _sessions(asked: argparse.Namespace) -> int:
             output.write(report.removal_layout(removal), sys.stdout)
         return 0
     whole = asked.action == "show"
-    listing = sessions.found(order, asked.key) if whole else sessions.listing(order)
+    listing = sessions.found(order, asked.key) if whole else sessions.listing(order, asked.limit)
     if asked.json:
         output.write_json(report.listing_json(listing, whole=whole), sys.stdout)
     else:
@@ -264,6 +264,14 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="KEY",
                 help="the first digits of its key, as `list` shows it",
             )
+        if action is lists:
+            action.add_argument(
+                "--limit",
+                type=_positive,
+                default=1000,
+                metavar="N",
+                help="list at most N entries (1000)",
+            )
         if action is drops:
             action.add_argument(
                 "--all",
@@ -331,6 +339,12 @@ def _digits(text: str) -> str:
             f"{text!r} is not the beginning of a key, in hexadecimal digits"
         )
     return text.lower()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 1")
+    return int(text)
 
 
 def _server(text: str) -> Target:

@@ -285,7 +285,8 @@ def listing_layout(listing: sessions.Listing) -> Iterator[Block]:
             "client: to offer to a server; server: to resume a client's. Several under one key: "
             "tickets of one server."
         )
-        + (f" {listing.unreadable} do not open with this secret." if listing.unreadable else ""),
+        + (f" {listing.unreadable} do not open with this secret." if listing.unreadable else "")
+        + ("" if listing.complete else " There are more: --limit sets how many are listed."),
     )
 
 
@@ -332,6 +333,7 @@ def listing_json(listing: sessions.Listing, *, whole: bool) -> dict[str, Any]:
             }
             for item in listing.items
         ],
+        "complete": listing.complete,
         "error": listing.failed and listing.failed.sentence,
     }
 

@@ -5,12 +5,14 @@ secrets.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from time import time as now
 
 from ..sessions import RedisStore, SQLiteStore, SSLSession
+from ..stores.store import Entry
 from . import places
 from .failure import MISUSED, Failure
 
@@ -66,10 +68,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Listing:
-    """The entries that `list` and `show` have found, in the order to show them in."""
+    """The entries that `list` and `show` have found, in the order to show them in.
+
+    Attributes:
+        complete: whether these are all.
+    """
 
     order: Order
     items: list[Item]
+    complete: bool = True
 
     @property
     def unreadable(self) -> int:
@@ -99,15 +106,15 @@ class Removal:
     everything: bool
 
 
-def listing(order: Order) -> Listing:
-    """List the entries.
+def listing(order: Order, most: int) -> Listing:
+    """List the entries, `most` at most: a store may have more than fit into memory.
 
     Raises:
         Failure: there is no such store, it does not answer, or it cannot list its entries.
     """
     with _looking(order) as store:
-        items = list(_items(store))
-    return Listing(order, sorted(items, key=_place))
+        items = list(islice(_items(store.entries()), most + 1))
+    return Listing(order, sorted(items[:most], key=_place), complete=len(items) <= most)
 
 
 def found(order: Order, beginning: str) -> Listing:
@@ -116,16 +123,18 @@ def found(order: Order, beginning: str) -> Listing:
     Raises:
         Failure: as for `listing`; or there is no such key, or more than one.
     """
+    keys, items = set(), []
     with _looking(order) as store:
-        items = [item for item in _items(store) if item.key.startswith(beginning.lower())]
-    # A client's tickets are stored under two keys, which differ in their last byte.
-    keys = {item.key[:_PLACE] if item.kind == "client" else item.key for item in items}
+        for item in _items(store._entries_under(beginning.lower())):
+            # A client's tickets are stored under two keys, which differ in their last byte.
+            keys.add(item.key[:_PLACE] if item.kind == "client" else item.key)
+            if len(keys) > 1:
+                raise Failure(
+                    f"More than one key in {order.where} begins with {beginning}: give more digits."
+                )
+            items.append(item)
     if not keys:
         raise Failure(f"No key in {order.where} begins with {beginning}.")
-    if len(keys) > 1:
-        raise Failure(
-            f"{len(keys)} keys in {order.where} begin with {beginning}: give more digits."
-        )
     return Listing(order, sorted(items, key=_place))
 
 
@@ -147,9 +156,7 @@ def purged(order: Order, *, everything: bool, sure: bool) -> Removal:
             )
         if not sure and not _asked(f"Remove every session from {order.where}? [y/N] "):
             return Removal(order, 0, everything)
-        count = sum(1 for _ in store.entries())
-        store.clear()
-    return Removal(order, count, everything)
+        return Removal(order, store._drop_all(), everything)
 
 
 @contextmanager
@@ -172,8 +179,8 @@ def _looking(order: Order, *, sealed: bool = False) -> Iterator[SQLiteStore | Re
             raise places.unusable(error, order.where) from error
 
 
-def _items(store: SQLiteStore | RedisStore) -> Iterator[Item]:
-    for key, value, seconds_left in store.entries():
+def _items(entries: Iterable[Entry]) -> Iterator[Item]:
+    for key, value, seconds_left in entries:
         kind = {_CLIENT: "client", _SERVER: "server"}.get(len(key), "?")
         yield Item(key.hex(), kind, seconds_left, SSLSession._from_value(value))
 

@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
 
 _APPLICATION = 0x746C736B  # "tlsk", in the file's header
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE entry (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key BLOB NOT NULL,
-    value BLOB NOT NULL,
-    put REAL NOT NULL,
-    deadline REAL NOT NULL
-);
-CREATE INDEX entry_key ON entry (key, id);
-CREATE INDEX entry_deadline ON entry (deadline);
-"""
+_VERSION = 2
+_BY_DEADLINE = (
+    "CREATE INDEX entry_deadline ON entry (deadline, put)"  # with `put`: purge reads no values
+)
+_REMOVED = (
+    "CREATE TRIGGER entry_removed AFTER DELETE ON entry "
+    "BEGIN UPDATE tally SET entries = entries - 1; END"
+)
+_TALLY = (  # the number of entries, which SQLite would have to count
+    "CREATE TABLE tally (entries INTEGER NOT NULL)",
+    "INSERT INTO tally SELECT count(*) FROM entry",
+    "CREATE TRIGGER entry_added AFTER INSERT ON entry "
+    "BEGIN UPDATE tally SET entries = entries + 1; END",
+    _REMOVED,
+)
+_SCHEMA = (
+    """
+    CREATE TABLE entry (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        key BLOB NOT NULL,
+        value BLOB NOT NULL,
+        put REAL NOT NULL,
+        deadline REAL NOT NULL
+    )
+    """,
+    "CREATE INDEX entry_key ON entry (key, id)",
+    _BY_DEADLINE,
+    *_TALLY,
+)
+#: By version of a file: what makes it one of this version.
+_STEPS = {0: _SCHEMA, 1: ("DROP INDEX entry_deadline", _BY_DEADLINE, *_TALLY)}
 
 
 def connect(path: str, timeout: float) -> sqlite3.Connection:
@@ -32,13 +51,12 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
         path, timeout=timeout, isolation_level=None, check_same_thread=False
     )
     try:
-        if _version(connection, path) == 0:
+        if _version(connection, path) != _VERSION:
             with transaction(connection, "IMMEDIATE"):
-                if _version(connection, path) == 0:
-                    for statement in _SCHEMA.split(";")[:-1]:
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    connection.execute(f"PRAGMA user_version = {_VERSION}")
+                for statement in _STEPS.get(_version(connection, path), ()):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
         for setting in (
             "journal_mode = TRUNCATE",
             "synchronous = OFF",
@@ -53,7 +71,7 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
-    """Return the version of a store's file, or 0 if it is empty."""
+    """Return the version of a store's file, at most this one's, or 0 if it is empty."""
     try:
         with transaction(connection, "DEFERRED"):  # as of one moment
             ((application,),) = connection.execute("PRAGMA application_id").fetchall()
@@ -65,11 +83,11 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
         raise ValueError(
             f"{path} is not an SQLite database, or is damaged; it was left unchanged"
         ) from None
-    if application == _APPLICATION and version == _VERSION:
-        return _VERSION
+    if application == _APPLICATION and 1 <= version <= _VERSION:
+        return int(version)
     if application == _APPLICATION:
         raise ValueError(
-            f"{path} is a session store of version {version}, and this tlskit reads version "
+            f"{path} is a session store of version {version}, and this tlskit reads versions up to "
             f"{_VERSION}: use another file"
         )
     if application or version or tables:
@@ -77,13 +95,35 @@ def _version(connection: sqlite3.Connection, path: str) -> int:
     return 0
 
 
-def bytes_used(connection: sqlite3.Connection) -> int:
-    """Return how many bytes of the file are in use. Deleted rows leave room for new ones."""
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchall()[0][0]
-        for name in ("page_count", "freelist_count", "page_size")
+class Usage(NamedTuple):
+    """How many entries there are, and how many bytes of the file are in use. Deleted rows leave
+    room for new ones.
+    """
+
+    entries: int
+    bytes: int
+
+
+def usage(connection: sqlite3.Connection) -> Usage:
+    """Return how full the file is. This takes as long in a large file as in a small one."""
+    query = (
+        "SELECT entries, (page_count - freelist_count) * page_size "
+        "FROM tally, pragma_page_count, pragma_freelist_count, pragma_page_size"
     )
-    return int((pages - free) * size)
+    ((entries, used),) = connection.execute(query).fetchall()
+    return Usage(entries, used)
+
+
+def clear(connection: sqlite3.Connection) -> int:
+    """Drop everything, and return how many entries that was. Without the trigger, SQLite does not
+    visit each row.
+    """
+    with transaction(connection, "IMMEDIATE"):
+        connection.execute("DROP TRIGGER entry_removed")
+        count = connection.execute("DELETE FROM entry").rowcount
+        connection.execute("UPDATE tally SET entries = 0")
+        connection.execute(_REMOVED)
+    return count
 
 
 def _is_ours(connection: sqlite3.Connection) -> bool:

@@ -13,12 +13,14 @@ import binascii
 import inspect
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Protocol
 
 from .seal import Seal, Secrets
 from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
 
 _LARGEST = 1 << 20
+_BATCH = 1000  # keys that are scanned, or dropped, in one round trip
 
 _NOW = "local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000) "
 _LIVE = "local function live(v) return (tonumber(string.sub(v, 1, 15)) or 0) > now end "
@@ -84,6 +86,11 @@ _LIST = (
     return found
     """
 )
+_DROP = """
+    local found = redis.pcall('LLEN', KEYS[1])
+    redis.call('DEL', KEYS[1])
+    return tonumber(found) or 1
+"""
 
 
 class RedisClient(Protocol):
@@ -128,6 +135,7 @@ class RedisStore(Unpicklable):
         "__weakref__",
         "_client",
         "_closed",
+        "_drop",
         "_get",
         "_list",
         "_own",
@@ -161,9 +169,10 @@ class RedisStore(Unpicklable):
         self._client: Any = client if own is None else own
         self._closed, self.unreadable = False, 0
         scripts = (
-            self._client.register_script(script) for script in (_PUT, _TAKE, _GET, _REMOVE, _LIST)
+            self._client.register_script(script)
+            for script in (_PUT, _TAKE, _GET, _REMOVE, _LIST, _DROP)
         )
-        self._put, self._take, self._get, self._remove, self._list = scripts
+        self._put, self._take, self._get, self._remove, self._list, self._drop = scripts
 
     @classmethod
     def from_url(
@@ -215,8 +224,13 @@ class RedisStore(Unpicklable):
 
     def clear(self) -> None:
         """Drop every key with the store's prefix. This scans all keys of the server."""
-        for name in self._names():
-            self._client.delete(name)
+        names = iter(self._names())
+        while some := list(islice(names, _BATCH)):
+            self._client.delete(*some)
+
+    def _drop_all(self) -> int:
+        """Drop every key with the store's prefix, and return how many values that was."""
+        return sum(self._drop(keys=[name]) for name in self._names())
 
     def close(self) -> None:
         """Close the store's own connections. The client that was passed in stays open."""
@@ -226,7 +240,11 @@ class RedisStore(Unpicklable):
 
     def entries(self) -> Iterator[Entry]:
         """Iterate over the entries that open. This scans all keys of the server."""
-        for name in self._names():
+        return self._entries_under("")
+
+    def _entries_under(self, digits: str) -> Iterator[Entry]:
+        """Iterate over the entries that open and whose keys begin with these hexadecimal digits."""
+        for name in self._names(digits):
             text = name if isinstance(name, str) else name.decode("utf-8", "replace")
             try:
                 key = bytes.fromhex(text[len(self._prefix) :])
@@ -250,12 +268,11 @@ class RedisStore(Unpicklable):
             closed()
         return self._prefix + key.hex()
 
-    def _names(self) -> Any:
+    def _names(self, digits: str = "") -> Any:
         if self._closed:
             closed()
-        return self._client.scan_iter(
-            match=re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + "*", count=1000
-        )
+        beginning = re.sub(r"([*?\[\]\\])", r"\\\1", self._prefix) + digits
+        return self._client.scan_iter(match=beginning + "*", count=_BATCH)
 
     def _opened(self, key: bytes, said: object) -> bytes | None:
         if said is None:

@@ -11,6 +11,9 @@ Design decisions:
   could delete a row that it has not seen.
 - Each process has one connection, and its threads take turns. A fork waits until the parent's
   connection is idle; the child leaves its copy alone and opens its own.
+- No call takes noticeably longer in a large store. The number of entries is kept in a row of its
+  own, by triggers; each put evicts a few rows by an index; and whatever goes through all rows
+  (`purge`, `entries`) does so in batches, between which others have their turn.
 - Times come from the system's clock, which may be changed. An entry from the future is not used, so
   no change of the clock lets a value live more than a minute too long.
 """
@@ -28,7 +31,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.paths import named_path, without_values
 from .._forks import Forked, watch
-from .database import busy, bytes_used, connect, damaged, transaction
+from .database import busy, clear, connect, damaged, transaction, usage
 from .files import private_file, secret_file
 from .seal import Seal, Secrets
 from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
@@ -41,12 +44,19 @@ _T = TypeVar("_T")
 _log = logging.getLogger("tlskit")
 
 _LARGEST = 1 << 20  # bytes in a value
-_LARGEST_FILE = 256 << 20  # bytes in all, roughly: peers decide how large their certificates are
+_SMALLEST_FILE = 1 << 16  # bytes: an empty one takes half of that
+_STEP = 4  # entries that a put drops at most, of those that have expired, and of those in excess
+_BATCH = 1000  # entries that purge drops at a time
 # seconds for SQLite's own busy wait: its pauses grow with the time waited, so other processes
 # would always come first
 _PAUSE = 0.01
 _LIVE = "key = ? AND deadline > ? AND put <= ?"
+_ROW = "SELECT id, key, value, CASE WHEN put <= ? THEN deadline - ? ELSE 0 END FROM entry"
+_DROP = "DELETE FROM entry WHERE id IN (SELECT id FROM entry"
+_ABOVE = b"\xff" * 256  # above whatever follows the digits that a key begins with
 _SKEW = 60.0  # seconds that the clocks of machines that share a file may differ
+
+_Row = tuple[int, bytes, Any, float]  # number, key, value, seconds left
 
 #: Connections of a parent process, which must neither be used nor closed here.
 _abandoned: list[object] = []
@@ -71,8 +81,10 @@ class SQLiteStore(Unpicklable, Forked):
         path: path of the file, which is created if it does not exist; its folder must exist.
         secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
             all of them open.
-        size: the largest number of values; the file also has at most a quarter of a GiB. Both may
-            be exceeded a little for a while.
+        size: the largest number of values.
+        disk: the largest number of bytes that they may take in the file, at least 65536. Peers
+            decide how large their certificates are. Each put evicts a few values at most, so a file
+            that was filled under larger limits shrinks gradually.
         timeout: how many seconds to wait for other threads, and for other processes.
 
     Attributes:
@@ -81,14 +93,14 @@ class SQLiteStore(Unpicklable, Forked):
 
     Raises:
         PermissionError: the file, or the secret's, belongs to another user, or others may use it.
-        ValueError: the file is not a session store.
+        ValueError: the file is not a session store; or `size` or `disk` is too small.
     """
 
     unreadable: int
 
     __slots__ = (
-        "__weakref__", "_closed", "_connection", "_file", "_lock", "_locked_for_fork", "_now",
-        "_puts", "_seal", "_size", "_timeout",
+        "__weakref__", "_closed", "_connection", "_disk", "_file", "_lock", "_locked_for_fork",
+        "_now", "_seal", "_size", "_timeout",
         "path", "unreadable",
     )  # fmt: skip
 
@@ -102,6 +114,7 @@ class SQLiteStore(Unpicklable, Forked):
         *,
         secret: Secrets | None = None,
         size: int = 10_000,
+        disk: int = 256 << 20,
         timeout: float = 0.2,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -109,16 +122,15 @@ class SQLiteStore(Unpicklable, Forked):
         self._closed, self.unreadable = False, 0
         if size < 1:
             raise ValueError(f"size must be at least 1 value, got {size}")
+        if disk < _SMALLEST_FILE:
+            raise ValueError(f"disk must be at least {_SMALLEST_FILE} bytes, got {disk}")
         name = named_path("path", path)
         if not name or name == ":memory:":
             raise ValueError("an SQLiteStore needs a file: MemoryStore keeps sessions in memory")
         self.path: str = os.path.abspath(name)
-        self._size, self._timeout, self._now = size, timeout, clock
+        self._size, self._disk, self._timeout, self._now = size, disk, timeout, clock
         self._lock = Lock()
         self._locked_for_fork = False
-        self._puts = (
-            size  # since the number of values was seen to: the first one of each process sees to it
-        )
         self._file: tuple[int, int] | None = None
         private_file(self.path)
         self._seal = Seal(secret_file(self.path + ".key") if secret is None else secret)
@@ -149,10 +161,7 @@ class SQLiteStore(Unpicklable, Forked):
                     "? ORDER BY id DESC LIMIT 1 OFFSET ?)",
                     (key, key, most),
                 )
-                self._puts += 1
-                if self._puts > self._size // 100:
-                    self._trim(connection, now)
-                    self._puts = 0
+                self._trim(connection, now, len(sealed))
 
         self._use(work)
 
@@ -200,11 +209,15 @@ class SQLiteStore(Unpicklable, Forked):
 
     def purge(self) -> int:
         """Drop what has expired. Returns the number of values dropped."""
-        return self._use(lambda connection: self._drop_expired(connection, self._now()))
+        return sum(
+            dropped
+            for unusable in ("deadline <= ?", "put > ?")
+            for dropped in iter(partial(self._use, partial(self._drop_unusable, unusable)), 0)
+        )
 
     def clear(self) -> None:
         """Drop everything."""
-        self._use(lambda connection: connection.execute("DELETE FROM entry"))
+        self._drop_all()
 
     def close(self) -> None:
         """Close the file."""
@@ -216,12 +229,13 @@ class SQLiteStore(Unpicklable, Forked):
         """Iterate over the entries that open, the oldest first. They are read a hundred at a time,
         so this is not a snapshot.
         """
-        rows: list[tuple[int, bytes, Any, float]] = [(0, b"", None, 0.0)]
-        while rows := self._use(partial(self._some, after=rows[-1][0])):
-            for _, key, sealed, seconds_left in rows:
-                value = self._opened(key, sealed) if seconds_left > 0 else None
-                if value is not None:
-                    yield Entry(key, value, seconds_left)
+        return self._entries(self._after)
+
+    def _entries_under(self, digits: str) -> Iterator[Entry]:
+        """Iterate over the entries that open and whose keys begin with these hexadecimal digits, by
+        key.
+        """
+        return self._entries(partial(self._after_under, digits))
 
     def __repr__(self) -> str:
         return f"<SQLiteStore {self.path!r}{', closed' if self._closed else ''}>"
@@ -236,33 +250,56 @@ class SQLiteStore(Unpicklable, Forked):
         ).fetchall()  # all at once: an unfinished query holds a lock
         return rows[0] if rows else None
 
-    def _some(
-        self, connection: sqlite3.Connection, after: int
-    ) -> list[tuple[int, bytes, Any, float]]:
+    def _entries(self, after: Callable[..., list[_Row]]) -> Iterator[Entry]:
+        rows: list[_Row] = [(0, b"", None, 0.0)]
+        while rows := self._use(partial(after, rows[-1])):
+            for _, key, sealed, seconds_left in rows:
+                value = self._opened(key, sealed) if seconds_left > 0 else None
+                if value is not None:
+                    yield Entry(key, value, seconds_left)
+
+    def _after(self, last: _Row, connection: sqlite3.Connection) -> list[_Row]:
+        """Return the next rows, by number."""
+        query = f"{_ROW} WHERE id > ? ORDER BY id LIMIT 100"
         now = self._now()
-        query = (
-            "SELECT id, key, value, CASE WHEN put <= ? THEN deadline - ? ELSE 0 END FROM "
-            "entry WHERE id > ? ORDER BY id LIMIT 100"
-        )
-        return connection.execute(query, (now + _SKEW, now, after)).fetchall()
+        return connection.execute(query, (now + _SKEW, now, last[0])).fetchall()
 
-    def _trim(self, connection: sqlite3.Connection, now: float) -> None:
-        self._drop_expired(connection, now)
-        ((count,),) = connection.execute("SELECT count(*) FROM entry").fetchall()
-        if count > self._size:
-            count -= self._drop_oldest(connection, count - self._size)
-        while count > 1 and bytes_used(connection) > _LARGEST_FILE:
-            count -= self._drop_oldest(connection, 1 + count // 8)
+    def _after_under(self, digits: str, last: _Row, connection: sqlite3.Connection) -> list[_Row]:
+        """Return the next rows whose keys begin with these digits, by key."""
+        whole = len(digits) + len(digits) % 2
+        first, end = (bytes.fromhex(digits.ljust(whole, fill)) for fill in "0f")
+        query = f"{_ROW} WHERE (key, id) > (?, ?) AND key < ? ORDER BY key, id LIMIT 100"
+        now = self._now()
+        place = max((first, 0), (last[1], last[0]))
+        return connection.execute(query, (now + _SKEW, now, *place, end + _ABOVE)).fetchall()
 
-    def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> int:
+    def _trim(self, connection: sqlite3.Connection, now: float, added: int) -> None:
+        """Drop some of what has expired, and the oldest values while there are too many: about as
+        many bytes as were added, or a few more, so that no put takes long.
+        """
+        connection.execute(f"{_DROP} WHERE deadline <= ? ORDER BY deadline LIMIT ?)", (now, _STEP))
+        used = usage(connection)
+        if used.entries > self._size:
+            self._drop_oldest(connection, min(used.entries - self._size, _STEP))
+            used = usage(connection)
+        for _ in range(_STEP + added // 128):  # a row takes more than 128 bytes
+            if used.entries <= 1 or used.bytes <= self._disk:
+                break
+            self._drop_oldest(connection, 1)
+            used = usage(connection)
+
+    def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> None:
+        connection.execute(f"{_DROP} ORDER BY id LIMIT ?)", (number,))
+
+    def _drop_unusable(self, which: str, connection: sqlite3.Connection) -> int:
+        """Drop a batch of what has expired, or of what comes from the future."""
+        limit = self._now() + (_SKEW if which.startswith("put") else 0.0)
         return connection.execute(
-            "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?)", (number,)
+            f"{_DROP} WHERE {which} ORDER BY deadline LIMIT {_BATCH})", (limit,)
         ).rowcount
 
-    def _drop_expired(self, connection: sqlite3.Connection, now: float) -> int:
-        return connection.execute(
-            "DELETE FROM entry WHERE deadline <= ? OR put > ?", (now, now + _SKEW)
-        ).rowcount
+    def _drop_all(self) -> int:
+        return self._use(clear)
 
     def _opened(self, key: bytes, sealed: object) -> bytes | None:
         value = (

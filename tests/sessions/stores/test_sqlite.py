@@ -173,9 +173,26 @@ def test_a_database_of_another_program_is_left_as_it_is(path):
 
 def test_a_later_version_is_refused(path):
     SQLiteStore(path).close()
-    change(path, "PRAGMA user_version = 2")
-    with pytest.raises(ValueError, match="is a session store of version 2"):
+    change(path, "PRAGMA user_version = 3")
+    with pytest.raises(ValueError, match="is a session store of version 3"):
         SQLiteStore(path)
+
+
+def test_a_file_of_the_first_version_is_kept(path):
+    store = SQLiteStore(path, secret=ONE)
+    store.put(KEY, b"v", 60)
+    store.close()
+    for statement in (
+        "DROP TRIGGER entry_added", "DROP TRIGGER entry_removed", "DROP TABLE tally",
+        "DROP INDEX entry_deadline", "CREATE INDEX entry_deadline ON entry (deadline)",
+        "PRAGMA user_version = 1",
+    ):  # fmt: skip
+        change(path, statement)
+    store = SQLiteStore(path, secret=ONE, size=1)
+    assert store.get(KEY) == b"v"
+    store.put(TWO, b"w", 60)
+    assert [row[0] for row in rows(path)] == [TWO]
+    store.close()
 
 
 def test_an_empty_file_is_as_good_as_none(path):
@@ -389,7 +406,6 @@ def test_a_call_that_is_interrupted_leaves_no_transaction(path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    store._puts = 10**9
     with monkeypatch.context() as patch:
         patch.setattr(SQLiteStore, "_trim", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -452,9 +468,8 @@ def test_a_large_store_is_bounded_too(path):
     store.close()
 
 
-def test_the_number_of_bytes_is_bounded_too(path, monkeypatch):
-    monkeypatch.setattr("tlskit.stores.sqlite._LARGEST_FILE", 5_000_000)
-    store = SQLiteStore(path, size=90)
+def test_the_number_of_bytes_is_bounded_too(path):
+    store = SQLiteStore(path, size=90, disk=5_000_000)
     for number in range(200):
         store.put(b"%d" % number, b"x" * 500_000, 60)
         assert store.get(b"%d" % number) is not None
@@ -462,6 +477,111 @@ def test_the_number_of_bytes_is_bounded_too(path, monkeypatch):
     assert len(rows(path)) >= 6
     store.put(b"large", b"x" * 1_000_000, 60)
     assert store.take(b"large") is not None
+    store.close()
+
+
+def test_large_values_do_not_exceed_the_bytes_while_small_ones_are_evicted(path):
+    store = SQLiteStore(path, disk=4_000_000)
+    many(store, 2000, b"x" * 1500)
+    for number in range(40):
+        store.put(b"%d" % number, b"x" * 1_000_000, 60)
+        assert os.path.getsize(path) < 6_500_000
+    assert store.get(b"39") is not None
+    store.close()
+
+
+def test_a_file_filled_under_larger_limits_shrinks_a_few_values_at_a_time(path):
+    """As when a program with other limits comes upon it: a handshake does not wait for that."""
+    store = SQLiteStore(path)
+    many(store, 500, b"x" * 1500)
+    store.close()
+    for limits in ({"size": 10}, {"disk": 1 << 16}):
+        store, before = SQLiteStore(path, **limits), len(rows(path))
+        store.put(KEY, b"v", 60)
+        assert before - 20 < len(rows(path)) < before
+        store.close()
+    store = SQLiteStore(path, size=10)
+    for number in range(250):
+        store.put(b"new %d" % number, b"v", 60)
+    assert len(rows(path)) == 10
+    store.close()
+
+
+def many(store, count, value=b"v", seconds=3600.0):
+    """Put many values at once, each under a key of its own."""
+    with inside.lock_of(store):
+        connection, now = store._current(), store._now()
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO entry (key, value, put, deadline) VALUES (?, ?, ?, ?)",
+            (
+                (key := b"many %d" % number, store._seal.close(key, value), now, now + seconds)
+                for number in range(count)
+            ),
+        )
+        connection.execute("COMMIT")
+
+
+def steps_of(store, call):
+    """How many instructions SQLite's machine runs for a call."""
+    count = 0
+
+    def step():
+        nonlocal count
+        count += 1
+
+    store._current().set_progress_handler(step, 1)
+    call()
+    store._current().set_progress_handler(None, 1)
+    return count
+
+
+@pytest.mark.parametrize("full", ["room", "too many", "too large", "expired"])
+def test_no_call_works_more_in_a_large_store_than_in_a_small_one(path, full):
+    """Counted, not timed. At the limits too, where each put evicts."""
+
+    def measured(count):
+        clock = Clock()
+        limits = {"too many": {"size": count}, "too large": {"disk": 1 << 16}}.get(full, {})
+        store = SQLiteStore(f"{path}{count}", clock=clock, **limits)
+        many(store, count, b"x" * 500)
+        if full == "expired":
+            clock.sleep(3601)
+        calls = {
+            "put": lambda: store.put(KEY, b"v" * 500, 60, most=2),
+            "get": lambda: store.get(KEY),
+            "remove": lambda: store.remove(KEY, b"other"),
+            "take": lambda: store.take(KEY),
+            "miss": lambda: store.take(TWO),
+            "entries": lambda: next(store.entries(), None),
+            "under": lambda: list(store._entries_under(TWO.hex()[:9])),
+        }
+        if full == "expired":
+            del calls["entries"]  # they are passed over one by one
+        steps = {name: steps_of(store, call) for name, call in calls.items()}
+        store.close()
+        return steps
+
+    small, large = measured(300), measured(3000)
+    assert all(large[name] <= small[name] * 1.2 + 20 for name in small), (small, large)
+
+
+def test_purge_and_clear_of_a_large_store(path):
+    """Purge works in batches, so that others have their turn; both count what they drop."""
+    clock, looks = Clock(), []
+    store = SQLiteStore(path, clock=lambda: looks.append(1) or clock(), size=10_000)
+    many(store, 2500, seconds=10.0)
+    store.put(KEY, b"v", 3600)
+    clock.sleep(11)
+    looks.clear()
+    assert store.purge() == 2500
+    assert len(looks) == 4 + 1  # one for each batch; the last one of each kind finds nothing
+    assert [entry.key for entry in store.entries()] == [KEY]
+    many(store, 1200)
+    assert store._drop_all() == 1201
+    assert list(store.entries()) == []
+    store.put(KEY, b"v", 3600)
+    assert store._current().execute("SELECT entries FROM tally").fetchall() == [(1,)]
     store.close()
 
 
@@ -488,7 +608,20 @@ def test_the_file_does_not_grow_for_ever(path):
 def test_a_store_without_room_is_refused(path, size):
     with pytest.raises(ValueError, match="at least 1 value"):
         SQLiteStore(path, size=size)
+    with pytest.raises(ValueError, match=f"disk must be at least 65536 bytes, got {size}"):
+        SQLiteStore(path, disk=size)
+    with pytest.raises(ValueError, match="at least 65536 bytes"):
+        SQLiteStore(path, disk=65535)
     assert not os.path.exists(path)
+
+
+def test_the_smallest_file_holds_what_was_put_last(path):
+    store = SQLiteStore(path, disk=65536)
+    for number in range(100):
+        store.put(b"%d" % number, b"x" * 5000, 60)
+        assert store.get(b"%d" % number) == b"x" * 5000
+    assert os.path.getsize(path) <= 65536 + 8192
+    store.close()
 
 
 @pytest.mark.parametrize("path", ["", ":memory:"])
