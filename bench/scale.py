@@ -1,6 +1,6 @@
 """Measure how stores and handshakes scale.
 
-python -m bench.scale stores [--sessions N ...]    puts, takes and lookups a second, disk space
+python -m bench.scale stores [--sessions N ...]    puts, lookups and takes a second, and space
 python -m bench.scale threads [--most N]           handshakes a second by number of threads
 python -m bench.scale idle [WAY] [--connections N] memory of idle asyncio connections, each end
 """
@@ -9,57 +9,126 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import importlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter, process_time
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import loops
 from .__main__ import ROOT, make_certificates
 from .work import Task, memory_pair
 
+SESSIONS = [1_000, 10_000, 100_000, 1_000_000]
 SAMPLE = 1000  # takes and lookups of a measurement
 IDLE = "ssl@asyncio", "tlskit@tlskit.aio", "tlskit@tlskit.aio/uvloop", "ssl@aiofastnet"
 VALUE = 1500  # bytes: a session with a small chain
 
 
-def stores(counts: list[int]) -> None:
-    """Fill a SQLiteStore up to each count, and measure it."""
+class Kept(NamedTuple):
+    """A store to measure: how to open it with room for that many, and the bytes that it takes."""
+
+    open: Callable[[int], Any]
+    used: Callable[[], int]
+
+
+@contextlib.contextmanager
+def sqlite(folder: Path) -> Iterator[Kept]:
+    """An SQLiteStore in a new file."""
     import tlskit
 
-    print("| sessions | put /s | take /s | look-up /s | KiB each on disk |")
-    print("| ---: | ---: | ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory(prefix="tlskit-scale-") as name:
-        path = Path(name, "sessions.db")
-        store: Any = tlskit.SQLiteStore(path, size=max(counts) * 2)
-        done = 0
-        for count in counts:
-            begun, first = perf_counter(), done
-            for done in range(first + 1, count + 1):
-                store.put(key(done), os.urandom(VALUE), 7200)
-            putting = (count - first) / (perf_counter() - begun)
-            # spread over the entries since the last measurement: earlier ones were taken
-            step = (count - first) // SAMPLE
-            sample = [key(first + number * step) for number in range(1, SAMPLE + 1)]
-            begun = perf_counter()
-            found = sum(store.get(one) is not None for one in sample)
-            looking = SAMPLE / (perf_counter() - begun)
-            begun = perf_counter()
-            taken = [store.take(one) for one in sample]
-            taking = SAMPLE / (perf_counter() - begun)
-            if found < SAMPLE or None in taken:
-                raise SystemExit(
-                    f"bench: of {SAMPLE} sessions stored, {found} were found: the file is full at "
-                    f"{count} (a SQLiteStore holds 256 MiB)"
-                )
-            size = sum(file.stat().st_size for file in Path(name).iterdir()) / 1024 / count
-            print(f"| {count:,} | {putting:,.0f} | {taking:,.0f} | {looking:,.0f} | {size:.2f} |")
+    path = folder / "sessions.db"
+
+    def used() -> int:
+        return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+
+    yield Kept(lambda size: tlskit.SQLiteStore(path, size=size, disk=1 << 40, timeout=60), used)
+
+
+@contextlib.contextmanager
+def redis(folder: Path) -> Iterator[Kept]:
+    """A RedisStore in a Redis (or Valkey) server of its own, over a Unix socket."""
+    import redis as library
+
+    import tlskit
+
+    program = shutil.which("redis-server") or shutil.which("valkey-server")
+    if program is None:
+        raise SystemExit("bench: there is no redis-server here")
+    path = folder / "socket"
+    command = [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly",
+               "no", "--dir", str(folder)]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            while "eady to accept connections" not in (line := server.stdout.readline()):
+                if not line:
+                    raise SystemExit("bench: redis-server does not start")
+            client: Any = library.Redis(unix_socket_path=str(path))
+            empty = client.info("memory")["used_memory"]
+            yield Kept(
+                lambda size: tlskit.RedisStore(client, secret=bytes(32), timeout=60),
+                lambda: int(client.info("memory")["used_memory"]) - int(empty),
+            )
+        finally:
+            server.terminate()
+
+
+STORES = {"SQLiteStore": sqlite, "RedisStore": redis}
+
+
+def stores(counts: list[int], names: list[str]) -> None:
+    """Fill stores up to each count, and measure them there."""
+    print("| store | sessions | puts/s | lookups/s | takes/s | 99.9 % of puts within | KiB each |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name in names:
+        with (
+            tempfile.TemporaryDirectory(prefix="tlskit-scale-") as folder,
+            STORES[name](Path(folder)) as kept,
+        ):
+            store, done = kept.open(10 * max(counts)), 0
+            for count in counts:
+                value = os.urandom(VALUE)
+                took = [timed(store.put, key(number), value) for number in range(done, count)]
+                # spread over the entries since the last measurement: earlier ones were taken
+                sample = [key(number) for number in range(done, count, (count - done) // SAMPLE)]
+                looks = [timed(store.get, one) for one in sample]
+                size, done = kept.used() / 1024 / count, count
+                takes = [timed(store.take, one) for one in sample]
+                print(f"| {name} | {count:,} | {rate(took)} | {rate(looks)} | {rate(takes)} "
+                      f"| {slowest(took)} | {size:.2f} |", flush=True)  # fmt: skip
+            store.close()
+            if name == "SQLiteStore":
+                store = kept.open((count - SAMPLE * len(counts)) // 2 or 1)  # smaller than it is
+                full = [timed(store.put, key(done + number), value) for number in range(SAMPLE)]
+                store.close()
+                print(f"| {name}, evicting | {count:,} | {rate(full)} | | | {slowest(full)} | |")
+
+
+def timed(call: Callable[..., Any], key: bytes, *value: bytes) -> float:
+    """Return the seconds of a put, take or lookup; exit if there was nothing."""
+    begun = perf_counter()
+    found = call(key, *value, *([7200] if value else []))
+    took = perf_counter() - begun
+    if not value and found is None:
+        raise SystemExit("bench: a session that was put is not in the store")
+    return took
+
+
+def rate(took: list[float]) -> str:
+    return f"{len(took) / sum(took):,.0f}"
+
+
+def slowest(took: list[float]) -> str:
+    return f"{sorted(took)[-1 - len(took) // 1000] * 1e3:.1f} ms"
 
 
 def key(number: int) -> bytes:
@@ -189,11 +258,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--connections", type=int, default=10_000)
-    parser.add_argument("--sessions", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--sessions", type=int, nargs="+", default=SESSIONS, metavar="N")
+    parser.add_argument("--store", choices=list(STORES), help="one of them, for stores")
     parser.add_argument("--most", type=int, default=8)
     options = parser.parse_args(arguments)
     if options.what == "stores":
-        stores(sorted(options.sessions))
+        if min(options.sessions) < SAMPLE:
+            parser.error(f"--sessions must be at least {SAMPLE}")
+        stores(sorted(options.sessions), [options.store] if options.store else list(STORES))
     elif options.what == "threads":
         threads(options.most)
     elif options.what == "idle":
