@@ -37,7 +37,10 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_READ:
         return c->starved ? TK_STEP_WANT_READ : TK_STEP_MORE;
     case SSL_ERROR_WANT_WRITE:
-        return TK_STEP_WANT_WRITE;
+        if (c->send_failed == 0)
+            return TK_STEP_WANT_WRITE;
+        op->ssl_error = SSL_ERROR_SYSCALL;
+        return TK_STEP_SYSCALL;
     case SSL_ERROR_WANT_CLIENT_HELLO_CB:
     case SSL_ERROR_WANT_X509_LOOKUP:
     case SSL_ERROR_WANT_RETRY_VERIFY:

@@ -9,6 +9,12 @@
 #include "tk_ahead.h"
 #include "tk_trouble.h"
 
+/* libssl 4.0 reads nothing more once its transport has failed, although what the peer sent before
+   it closed says why. There a failed write looks like one to repeat, and tk_op_classify reports the
+   failure. Older versions see the failure: after the peer's close_notify they report that instead,
+   and so does the stdlib. */
+enum { HIDES_FAILURE = OPENSSL_VERSION_NUMBER >= 0x40000000L };
+
 static BIO_METHOD *method;
 
 static int read_memory(tk_conn *c, char *into, size_t size)
@@ -109,8 +115,11 @@ static int transport_write(BIO *b, const char *data, int size)
             BIO_set_retry_write(b);
             return -1;
         }
-        if (tk_transport_send(c, data, (size_t)size) < 0)
+        if (tk_transport_send(c, data, (size_t)size) < 0) {
+            if (HIDES_FAILURE && c->send_failed != 0)
+                BIO_set_retry_write(b);
             return -1;
+        }
     }
     c->queued += (uint64_t)size;
     return size;
