@@ -252,6 +252,13 @@ _STRICT_RULES = {
     _code(
         "MISSING_AUTHORITY_KEY_IDENTIFIER"
     ): "has no authority key identifier (RFC 5280, 4.2.1.1)",
+    _code("EMPTY_AUTHORITY_KEY_IDENTIFIER"): (
+        "has an empty authority key identifier (RFC 5280, 4.2.1.1)"
+    ),
+    _code("AKID_ISSUER_SERIAL_NOT_PAIRED"): (
+        "has an authority key identifier with an issuer or a serial number, but not with both "
+        "(RFC 5280, 4.2.1.1)"
+    ),
     _code("MISSING_SUBJECT_KEY_IDENTIFIER"): "has no subject key identifier (RFC 5280, 4.2.1.2)",
     _code("AUTHORITY_KEY_IDENTIFIER_CRITICAL"): (
         "marks its authority key identifier as critical (RFC 5280, 4.2.1.1)"
