@@ -218,4 +218,4 @@ def test_connect_offers_what_it_is_told(capsys, pki):
         told = as_json(capsys, *where, "--ciphers", "TLS_AES_128_GCM_SHA256")
         assert told["connections"][0]["cipher"] == "TLS_AES_128_GCM_SHA256"
         said = complaint(capsys, *where, "--groups", "no-such-group", status=2)
-    assert said == "This OpenSSL does not take 'no-such-group'."
+    assert said == "This OpenSSL does not accept 'no-such-group'."

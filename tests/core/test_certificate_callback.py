@@ -327,7 +327,7 @@ def test_a_certified_key(leaf, client, server):
     assert repr(one) == "<CertifiedKey: EC, <Certificate 'CN=leaf'>>"
     client.add_certificate(one)
     assert memory_pair(client, server)[1].getpeercert(True) == leaf.der
-    with pytest.raises(TypeError, match="has its key and its chain already"):
+    with pytest.raises(TypeError, match="already has its key and its chain"):
         client.add_certificate(one, leaf.key)
 
 

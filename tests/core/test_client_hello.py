@@ -207,9 +207,9 @@ def test_lengths_that_lie() -> None:
 @pytest.mark.parametrize(
     ("extensions", "why"),
     [
-        ([0, 0], "comes twice"),
-        ([(0xABCD, b""), (0xABCD, b"x")], "comes twice"),
-        ([GREASE[0], GREASE[0]], "comes twice"),
+        ([0, 0], "appears twice"),
+        ([(0xABCD, b""), (0xABCD, b"x")], "appears twice"),
+        ([GREASE[0], GREASE[0]], "appears twice"),
         ([(0, b"")], "server_name"),
         ([(0, vector(2, b""))], "server_name"),
         ([(0, vector(2, 2 * (b"\0" + vector(2, b"a"))))], "two hosts"),
@@ -236,9 +236,9 @@ def test_malformed_extensions(extensions: list[Any], why: str) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "no bytes"),
-        (b"\2" + hello()[1:], "begins with 1"),
-        (b"GET / HTTP/1.1\r\n\r\n", "begins with 1"),
+        (b"", "cannot be empty"),
+        (b"\2" + hello()[1:], "must begin with 1"),
+        (b"GET / HTTP/1.1\r\n\r\n", "must begin with 1"),
         (hello(session_id=bytes(33)), "33 bytes"),
         (hello(suites=()), "cipher_suites"),
         (hello(compression=b""), "0 bytes"),
@@ -246,7 +246,7 @@ def test_malformed_extensions(extensions: list[Any], why: str) -> None:
         (b"\x16\3\1\0\0", "0 bytes"),
         (records(hello())[:10] + b"", "ends after"),
         (b"\x16\3\1" + vector(2, bytes(16385)), "16385 bytes"),
-        (b"\x16\3\1" + vector(2, hello()[:9]) + b"\x17\3\3\0\1x", "another kind"),
+        (b"\x16\3\1" + vector(2, hello()[:9]) + b"\x17\3\3\0\1x", "another type"),
     ],
 )
 def test_what_is_no_hello(data: bytes, why: str) -> None:

@@ -457,7 +457,7 @@ def test_a_failure_without_a_callback_is_logged(files, contexts, caplog):
     files.chain.unlink()
     assert not watcher.check()
     assert [(r.name, r.levelname) for r in caplog.records] == [("tlskit", "ERROR")]
-    assert "goes on as it was" in caplog.text
+    assert "keeps its settings" in caplog.text
 
 
 def test_a_thread_that_its_user_starts_and_stops(files, contexts):

@@ -257,7 +257,7 @@ def test_function_that_asks_for_itself(client, make_server):
     def function():
         if rings:
             connect(client, server)
-            with pytest.raises(RuntimeError, match="the very function that is calling it"):
+            with pytest.raises(RuntimeError, match="by the function that returns the keys"):
                 rings[0].refresh()
             done.append(True)
         return keys

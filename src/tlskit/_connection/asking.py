@@ -90,7 +90,7 @@ class Asking:
         self.fail(
             TimeoutError(
                 f"a callback took longer than callback_timeout allows ({self._limit} seconds): the "
-                "handshake was given up"
+                "handshake was abandoned"
             )
         )
         return True
@@ -122,6 +122,6 @@ def not_here(step: Any) -> TypeError:
         step.close()  # otherwise Python warns that it was never awaited
     name = getattr(step, "__qualname__", type(step).__name__)
     return TypeError(
-        f"a callback has returned an awaitable ({name}), and this connection cannot wait: only the "
+        f"a callback returned an awaitable ({name}), and this connection cannot wait: only the "
         f"first handshake of a connection of tlskit.aio can (see tlskit.aio.install)"
     )

@@ -197,7 +197,7 @@ class Pump(Directions):
         if type(data) is not bytes:
             if not isinstance(data, (bytes, bytearray, memoryview)):
                 raise TypeError(
-                    f"read() of the incoming BIO returned {type(data).__name__}, and not bytes"
+                    f"read() of the incoming BIO returned {type(data).__name__}, not bytes"
                 )
             data = bytes(data)
         if len(data) > size:
@@ -218,7 +218,7 @@ class Pump(Directions):
                     )
                 if n == 0:
                     raise SSLWantWriteError(
-                        "the outgoing BIO takes no more: repeat the operation when it has room"
+                        "the outgoing BIO is full: repeat the operation when it has room"
                     )
                 self._unsent = b"" if n is None else self._unsent[n:]
 
@@ -303,8 +303,8 @@ class SocketChannel(Channel):
         super().shutdown(self._timeout())
         if self.leftover():
             raise SSLError(
-                "what the peer sent in the clear behind its close_notify had been read, and "
-                "cannot be put back"
+                "the peer sent unencrypted data right after its close_notify: it has been read "
+                "already, and cannot be put back"
             )
         return sock
 
@@ -351,12 +351,12 @@ def transport(
         return QueueChannel, bios, {"given": (incoming, outgoing)}
     if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
         raise TypeError(
-            f"incoming has to be a MemoryBIO, or an object with read() and the attribute eof, "
-            f"not {type(incoming).__name__}"
+            f"incoming must be a MemoryBIO, or an object with read() and the attribute eof, got "
+            f"{type(incoming).__name__}"
         )
     if not callable(getattr(outgoing, "write", None)):
         raise TypeError(
-            f"outgoing has to be a MemoryBIO, or an object with write(), not "
+            f"outgoing must be a MemoryBIO, or an object with write(), got "
             f"{type(outgoing).__name__}"
         )
     inner = tuple(

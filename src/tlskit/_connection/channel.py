@@ -180,7 +180,7 @@ class Channel(Pausing, Watching, Connection):
         first, now = self._began.verify_callback, self._state.verify_callback
         owner = self._owner()
         if owner is None:  # the answer may depend on the connection
-            raise plain_error("the connection was given up while its peer was being verified")
+            raise plain_error("the connection was closed while its peer was being verified")
         for callback in (first,) if first is now else (first, now):
             if is_coroutine_function(callback):  # after the handshake: OpenSSL does not wait here
                 if not self.may_await or self.handshake_done:
@@ -197,7 +197,7 @@ class Channel(Pausing, Watching, Connection):
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
         owner = self._owner()
         if owner is None:
-            raise plain_error("the connection was given up while its peer was being verified")
+            raise plain_error("the connection was closed while its peer was being verified")
         check = CertificateCheck(certificate, depth, code)
         states = dict.fromkeys((self._began, self._state))
         answers = [judge(state, owner, check) for state in states]
@@ -298,7 +298,7 @@ class Channel(Pausing, Watching, Connection):
 
     def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
         self.write(b"")  # raises if the connection has ended
-        raise plain_error("sendfile() is for connections with kernel TLS, and this one has none")
+        raise plain_error("sendfile() needs kernel TLS, which this connection does not use")
 
     def selected_alpn_protocol(self) -> str | None:
         return self.facts().alpn

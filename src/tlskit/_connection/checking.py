@@ -60,5 +60,5 @@ def judge(state: State, connection: Any, check: CertificateCheck) -> int:
     if not answer:
         return REFUSED
     if check.code and check.code not in state.settings["verify_accepts"]:
-        raise ValueError(f"verify_each has accepted {check.name}, which is not in verify_accepts")
+        raise ValueError(f"verify_each accepted {check.name}, which is not in verify_accepts")
     return ACCEPTED

@@ -146,7 +146,7 @@ class Pausing:
         """Pass chains that were verified to callbacks, which raise to refuse them."""
         owner = self._owner()
         if owner is None:
-            raise plain_error("the connection was given up while its peer was being verified")
+            raise plain_error("the connection was closed while its peer was being verified")
         for callback, chain in chains:
             accepts("verify_callback", (yield callback(owner, chain)))
         return None
@@ -162,7 +162,7 @@ class Pausing:
         try:
             hello = ClientHello.parse(self.client_hello())
         except ValueError as error:
-            self.late_error = plain_error(f"the client has sent a malformed ClientHello: {error}")
+            self.late_error = plain_error(f"the client sent a malformed ClientHello: {error}")
             return _DECODE_ERROR
         callback = self._state.client_hello_callback
         if callback is not None:

@@ -30,7 +30,7 @@ class Watching:
     def on_alpn(self, offered: tuple[bytes, ...], name: str | None) -> object:
         callback, owner = self._state.alpn_callback, self._owner()
         if owner is None:  # the answer may depend on the connection
-            raise plain_error("the connection was given up while its protocol was being chosen")
+            raise plain_error("the connection was closed while its protocol was being chosen")
         names = tuple(one.decode("utf-8", "backslashreplace") for one in offered)
         answer = callback(owner, names, name)
         if isinstance(answer, str) and answer in names:  # also if it is not a str

@@ -422,5 +422,5 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
 
 def _not_opened(fault: Any, name: ServerName | None) -> Exception:
     if fault.count == 0 and name is not None:  # OpenSSL 4.0 does not record why
-        return plain_error(f"OpenSSL does not take {name.text!r} as the name of a host to verify")
+        return plain_error(f"OpenSSL does not accept {name.text!r} as a host name to verify")
     return from_queue(fault)

@@ -139,7 +139,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         if lib.tk_ctx_set_versions(self._ctx, *bounds, fault) < 0:
             lowest, highest = (f"{n:#06x}" if n else "any" for n in bounds)
             raise ValueError(
-                f"OpenSSL does not take the protocol versions from {lowest} to {highest}"
+                f"OpenSSL does not accept the protocol versions from {lowest} to {highest}"
             )
 
     @property
@@ -179,7 +179,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         room = ffi.new("uint8_t[80]")
         try:
             if lib.tk_ctx_ticket_keys(self._ctx, room) < 0:
-                raise plain_error("OpenSSL did not give its ticket key")
+                raise plain_error("OpenSSL did not return its ticket key")
             return bytes(ffi.buffer(room))
         finally:
             lib.tk_wipe(room, len(room))
@@ -187,7 +187,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
     @ticket_keys.setter
     def ticket_keys(self, value: bytes) -> None:
         if lib.tk_ctx_set_ticket_keys(self._ctx, value) < 0:
-            raise plain_error("OpenSSL did not take the ticket key")
+            raise plain_error("OpenSSL did not accept the ticket key")
 
     @property
     def max_early_data(self) -> int:
@@ -226,7 +226,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
     def tune(self, what: str, value: int) -> None:
         """Set a number of the record layer or of messages: tk_api_tuning.h lists them."""
         if not lib.tk_ctx_tune(self._ctx, TUNINGS[what], value):
-            raise ValueError(f"OpenSSL does not take {value} as {what}")
+            raise ValueError(f"OpenSSL does not accept {value} as {what}")
 
     # -- lists -------------------------------------------------------------------------------------
 
@@ -286,7 +286,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         SSL_CTX_set_alpn_protos(3).
         """
         if lib.tk_ctx_set_alpn(self._ctx, wire, len(wire)) < 0:
-            raise plain_error("OpenSSL did not take the list of application protocols")
+            raise plain_error("OpenSSL did not accept the list of application protocols")
 
     # -- certificates, trust, key log --------------------------------------------------------------
 
@@ -381,7 +381,7 @@ class Context(Wanted, Negotiation, ContextVerifying):
         """
         if lib.tk_ctx_set_id_context(self._ctx, value, len(value), stands_for_policy) < 0:
             raise ValueError(
-                f"a session id context has at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, not "
+                f"a session id context must have at most {CONST.SSL_MAX_SID_CTX_LENGTH} bytes, got "
                 f"{len(value)}"
             )
 

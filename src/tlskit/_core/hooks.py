@@ -28,8 +28,7 @@ def tk_py_servername(handle: Any, name: Any) -> int:
         if isinstance(answer, int):
             return answer & 0xFF  # any other value refuses
         connection.hook_error = TypeError(
-            f"a hook for the server name returns None or the number of an alert, not "
-            f"{type(answer).__name__}"
+            f"sni_callback must return None or the number of an alert, got {type(answer).__name__}"
         )
         show_unraisable(connection.hook_error)
         return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
@@ -107,7 +106,7 @@ def tk_py_ticket(handle: Any, into: Any, room: int) -> int:
         data = connection.on_ticket()
         raw = b"" if data is None else bytes(memoryview(data))
         if len(raw) > room:
-            raise ValueError(f"the data for a ticket has {len(raw)} bytes: {room} is the limit")
+            raise ValueError(f"app_data must have at most {room} bytes, got {len(raw)}")
         ffi.buffer(into, len(raw))[:] = raw
         return len(raw)
     except BaseException as error:

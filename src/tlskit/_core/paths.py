@@ -53,7 +53,10 @@ def named_path(
     if path is None or number:
         kind, unit = type(value).__name__, "bytes" if isinstance(value, bytes) else "characters"
         size = len(path) if path is not None and isinstance(value, str) else len(raw)
-        number, why = number or errno.ENOENT, why or " that are no text in this system's encoding"
+        number, why = (
+            number or errno.ENOENT,
+            why or " that cannot be decoded in this system's encoding",
+        )
         value = path = raw = ""  # tracebacks may show this frame's variables
         raise OSError(number, f"{name} must be {wanted}, got {kind} of {size} {unit}{why}")
     if "\0" in path:

@@ -86,7 +86,9 @@ class Resumable:
         Corresponds to SSL_write_early_data(3).
         """
         if lib.tk_conn_set_early(self._conn, data, len(data)) < 0:
-            raise ValueError("early data is for a client, and is given before its handshake begins")
+            raise ValueError(
+                "early data can only be given to a client, before its handshake begins"
+            )
 
     @property
     def session_reused(self) -> bool:

@@ -104,7 +104,9 @@ class ClientHello:
     encrypted_client_hello: bool
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise TypeError("a ClientHello is made by ClientHello.parse, or given to a callback")
+        raise TypeError(
+            "ClientHello has no public constructor: use ClientHello.parse(), or one from a callback"
+        )
 
     @classmethod
     def parse(cls, data: Buffer) -> ClientHello:
@@ -198,10 +200,10 @@ class ClientHello:
     # -- a value -----------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"a ClientHello does not change: cannot set {name!r}")
+        raise AttributeError(f"a ClientHello is immutable: cannot set {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"a ClientHello does not change: cannot delete {name!r}")
+        raise AttributeError(f"a ClientHello is immutable: cannot delete {name!r}")
 
     def __eq__(self, other: object) -> bool:
         return self.raw == other.raw if isinstance(other, ClientHello) else NotImplemented
@@ -222,13 +224,11 @@ class ClientHello:
 def _message(data: bytes) -> bytes:
     """Return the handshake message, taken out of its records if it is in any."""
     if not data:
-        raise ValueError("there are no bytes, and so no ClientHello")
+        raise ValueError("a ClientHello cannot be empty")
     if data[0] == _HANDSHAKE:
         data = _unwrapped(data)
     if data[0] != _CLIENT_HELLO:
-        raise ValueError(
-            f"a ClientHello begins with 1 (or 22, in a record), and this with {data[0]}"
-        )
+        raise ValueError(f"a ClientHello must begin with 1 (or 22, in a record), got {data[0]}")
     reader = Reader(data, "the ClientHello")
     reader.take(1)
     reader.vector(3)
@@ -240,9 +240,9 @@ def _unwrapped(data: bytes) -> bytes:
     reader, found = Reader(data, "the record"), b""
     while reader.left:
         if reader.number(1) != _HANDSHAKE:
-            raise ValueError("behind the first record of the ClientHello comes one of another kind")
+            raise ValueError("a record of another type interrupts the ClientHello")
         if reader.number(1) != 3:
-            raise ValueError("a record of TLS says 3 as its major version")
+            raise ValueError("the major version of a TLS record must be 3")
         reader.take(1)
         found += reader.vector(2, least=1, most=_RECORD_MOST)
     return found
@@ -254,7 +254,7 @@ def _extensions(data: bytes) -> tuple[Extension, ...]:
     while reader.left:
         extension = Extension(reader.number(2), reader.vector(2))
         if extension.type in seen:  # RFC 8446, 4.2
-            raise ValueError(f"the extension {extension.type} comes twice")
+            raise ValueError(f"the extension {extension.type} appears twice")
         seen.add(extension.type)
         found.append(extension)
     return tuple(found)

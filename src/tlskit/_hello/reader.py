@@ -48,5 +48,5 @@ class Reader:
 def numbers(data: bytes, what: str) -> tuple[int, ...]:
     """Parse a list of two-byte numbers, at least one."""
     if not data or len(data) % 2:
-        raise ValueError(f"{what} is a list of {len(data)} bytes, of two-byte numbers")
+        raise ValueError(f"{what} must be a list of two-byte numbers, got {len(data)} bytes")
     return tuple(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))

@@ -243,7 +243,7 @@ def _given(session: object, otherwise: Found) -> Found:
     if session is None:
         return otherwise
     if not isinstance(session, SSLSession):
-        raise TypeError(f"on_get returns an SSLSession or None, not {type(session).__name__}")
+        raise TypeError(f"on_get must return an SSLSession or None, got {type(session).__name__}")
     return Found(session._session)
 
 

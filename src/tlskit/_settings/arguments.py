@@ -86,7 +86,7 @@ def password_of(
 def whole_number(value: int, what: str, most: int | None = None, least: int = 0) -> int:
     """Accept a whole number within these bounds."""
     if not isinstance(value, int):
-        raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
+        raise TypeError(f"{what} must be an integer, got {type(value).__name__}")
     if most is not None and not least <= value <= most:
         raise ValueError(f"{what} must be between {least} and {most}, got {value}")
     return int(value)

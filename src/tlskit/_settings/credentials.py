@@ -83,7 +83,7 @@ class CredentialSettings:
         if not isinstance(shared, Credential):
             shared = read_checked(certificate, key, chain, password)
         elif key is not None or chain or password is not None:
-            raise TypeError("a CertifiedKey has its key and its chain already")
+            raise TypeError("a CertifiedKey already has its key and its chain")
         self._use(shared)
 
     @without_values

@@ -135,7 +135,7 @@ class StapleSettings:
 _REFUSED = {
     "other": "the OCSP response is about none of this context's certificates",
     "malformed": "the OCSP response cannot be read: it must be DER of an OCSPResponse (RFC 6960)",
-    "unsuccessful": "the OCSP response holds no answer, only that the responder failed",
+    "unsuccessful": "the OCSP response says only that the responder failed",
     "untrusted": "the OCSP response is not signed by the certificate's issuer or its delegate",
     "stale": "the OCSP response is not in date: it is good until {ended}",
 }

@@ -139,7 +139,7 @@ class ContextTickets:
                 return
             if not self.enabled:
                 raise ValueError(
-                    "a keyring is of no use while tickets are off (OP_NO_TICKET): set enabled = "
+                    "a keyring cannot be used while tickets are off (OP_NO_TICKET): set enabled = "
                     "True first"
                 )
             sessions = self._settings["sessions"].changed("", timeout=value.lifetime)
@@ -202,7 +202,7 @@ class ContextTickets:
 
     def _servers_only(self) -> None:
         if self._settings.role == "client":
-            raise ValueError("only a server makes tickets, and this is a client's context")
+            raise ValueError("only servers issue tickets, and this is a client context")
 
     def _without_keyring(self) -> None:
         self._servers_only()

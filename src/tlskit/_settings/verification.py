@@ -126,7 +126,7 @@ class VerificationSettings:
     def verify_depth(self, value: int) -> None:
         number = integer(value, bits=64)
         if not -1 <= number < 2**31:
-            raise ValueError(f"a verification depth is -1 or more, not {number}")
+            raise ValueError(f"verify_depth must be -1 or more, got {number}")
         self._settings.change(verify_depth=number)
 
     @without_values
@@ -167,7 +167,7 @@ class VerificationSettings:
 
     def _load_windows_store_certs(self, storename: str, purpose: Any) -> None:
         if sys.platform != "win32":
-            raise NotImplementedError("the certificate stores of Windows are not on this system")
+            raise NotImplementedError("the certificate stores of Windows exist only on Windows")
         with self._settings.held():
             _trust.load_windows(self._settings, (storename,), purpose.oid)
 

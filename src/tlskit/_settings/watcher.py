@@ -91,7 +91,7 @@ class Watcher(Forked):
         if self._on_error is not None:
             self._on_error(error)
         else:
-            _log.error("a context was not reloaded and goes on as it was: %s", error)
+            _log.error("a context could not be reloaded and keeps its settings: %s", error)
 
     # -- a thread ----------------------------------------------------------------------------------
 

@@ -308,7 +308,7 @@ class TicketKeyring(Forked):
                 "nothing to refresh"
             )
         if self._reader == get_ident():
-            raise RuntimeError("refresh() would call the very function that is calling it")
+            raise RuntimeError("refresh() was called by the function that returns the keys")
         with self._lock:
             return self._read(forced=True)
 
@@ -339,7 +339,7 @@ class TicketKeyring(Forked):
         except Exception as error:
             if self._problem is None:
                 _log(
-                    "the ticket keys could not be read again (%s: %s): those of before go on",
+                    "the ticket keys could not be read again (%s: %s): the old ones stay in use",
                     type(error).__name__,
                     error,
                 )

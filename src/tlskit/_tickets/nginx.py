@@ -33,7 +33,7 @@ def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
     if module not in _MODULES:
         raise ValueError(f"module must be one of {', '.join(_MODULES)}, got {module!r}")
     if not certificates:
-        raise ValueError("nginx_id_context() needs the certificates of the nginx")
+        raise ValueError("nginx_id_context() needs the certificates of nginx")
     digest = sha1(_MODULES[module], usedforsecurity=False)
     for given in reversed(certificates):  # nginx begins with the one that it loaded last
         der = _certificate(given).der

@@ -61,7 +61,7 @@ class Suspension:
             self._asking.fail(
                 TimeoutError(
                     f"a callback took longer than callback_timeout allows ({self._limit} seconds): "
-                    f"the handshake was given up"
+                    "the handshake was abandoned"
                 )
             )
         elif task.cancelled():

@@ -229,7 +229,7 @@ def _offer(context: SSLContext, order: Order) -> None:
                 context.maximum_version = TLSVersion.TLSv1_2
     except (SSLError, ValueError) as error:
         what = order.groups if order.ciphers is None else order.ciphers
-        raise Failure(f"This OpenSSL does not take {what!r}.", status=failure.MISUSED) from error
+        raise Failure(f"This OpenSSL does not accept {what!r}.", status=failure.MISUSED) from error
 
 
 def _bound(context: SSLContext, lowest: TLSVersion | None, highest: TLSVersion | None) -> None:

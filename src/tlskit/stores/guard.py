@@ -149,9 +149,8 @@ class Guard:
         return GuardStats(**self._health.copied(self._seen))
 
     def __repr__(self) -> str:
-        return (
-            f"<Guard of {_name(self.store)}{', which is being left alone' if self.resting else ''}>"
-        )
+        resting = ", not asked for a while" if self.resting else ""
+        return f"<Guard of {_name(self.store)}{resting}>"
 
     # -- how ---------------------------------------------------------------------------------------
 
@@ -181,13 +180,13 @@ class Guard:
             return Answer(
                 None,
                 (
-                    f"{_name(self.store)} is being asked already, and this connection is a part of "
-                    f"that"
+                    f"{_name(self.store)} is already being asked, and this connection is part of "
+                    f"that call"
                 ),
             )
         if not health.admits(begin, self._seen):
             return Answer(
-                None, f"{_name(self.store)} does not answer, and is being left alone for a while"
+                None, f"{_name(self.store)} does not answer, and is not asked for a while"
             )
         value, error, opened = None, None, True
         health.inside.add(me)
@@ -216,13 +215,13 @@ class Guard:
             )
             if slow or error is not None:
                 _log().warning(
-                    "The session store %s %s in %s(): until it is well, handshakes are full ones.",
+                    "The session store %s %s in %s(): until it recovers, handshakes are full.",
                     _name(self.store),
                     happened,
                     what,
                 )
             else:
-                _log().info("The session store %s is well again.", _name(self.store))
+                _log().info("The session store %s has recovered.", _name(self.store))
         if not opened:
             health.count(self._seen, "bad_entries")
             return Answer(None, "the store held an entry that could not be opened", True)

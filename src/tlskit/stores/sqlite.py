@@ -371,7 +371,7 @@ class SQLiteStore(Unpicklable, Forked):
                         os.replace(self.path + ending, f"{self.path}.damaged{ending}")
                 _log.warning(
                     "The session store %s is damaged (%s): it was renamed to %s.damaged, and a "
-                    "new one begun.",
+                    "new one was created.",
                     self.path,
                     error,
                     self.path,
