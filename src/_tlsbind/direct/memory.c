@@ -1,7 +1,7 @@
 /* Reading and writing between tlskit's MemoryBIOs: direct.c. */
 #include "direct.h"
 
-static int64_t decrypt(const tk_direct *d, void *into, Py_ssize_t room)
+static int64_t unseal(const tk_direct *d, void *into, Py_ssize_t room)
 {
     int64_t status;
 
@@ -24,7 +24,7 @@ static PyObject *read_beyond(const tk_direct *d, const uint8_t *begun, Py_ssize_
         return PyErr_NoMemory();
     memcpy(into, begun, TK_DIRECT_SMALL);
     /* a failure comes again at the next read */
-    status = decrypt(d, into + TK_DIRECT_SMALL, room - TK_DIRECT_SMALL);
+    status = unseal(d, into + TK_DIRECT_SMALL, room - TK_DIRECT_SMALL);
     data = PyBytes_FromStringAndSize((char *)into, TK_DIRECT_SMALL + (status > 0 ? status : 0));
     tk_queue_clear(&q);
     return data;
@@ -34,7 +34,7 @@ static PyObject *read_little(const tk_direct *d, Py_ssize_t size, int64_t *statu
 {
     uint8_t small[TK_DIRECT_SMALL];
 
-    *status = decrypt(d, small, tk_least(size, TK_DIRECT_SMALL));
+    *status = unseal(d, small, tk_least(size, TK_DIRECT_SMALL));
     if (*status == TK_DIRECT_SMALL && size > TK_DIRECT_SMALL)
         return read_beyond(d, small, size);
     return *status < 0 ? NULL : PyBytes_FromStringAndSize((char *)small, (Py_ssize_t)*status);
@@ -46,7 +46,7 @@ static PyObject *read_much(const tk_direct *d, Py_ssize_t room, int64_t *status)
     uint8_t *into = tk_queue_reserve(&q, (size_t)room);
     PyObject *data = NULL;
 
-    *status = into == NULL ? TK_MEMORY : decrypt(d, into, room);
+    *status = into == NULL ? TK_MEMORY : unseal(d, into, room);
     if (*status >= 0)
         data = PyBytes_FromStringAndSize((char *)into, (Py_ssize_t)*status);
     tk_queue_clear(&q);

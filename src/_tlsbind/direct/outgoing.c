@@ -29,8 +29,7 @@ static int put(const tk_direct *d, PyObject *made)
     return done != NULL;
 }
 
-static int64_t encrypt(const tk_direct *d, const char *data, Py_ssize_t size, void *into,
-                       size_t room)
+static int64_t seal(const tk_direct *d, const char *data, Py_ssize_t size, void *into, size_t room)
 {
     int64_t status;
 
@@ -45,7 +44,7 @@ static int write_little(const tk_direct *d, const char *data, Py_ssize_t size, i
 {
     char small[TK_DIRECT_SMALL];
 
-    *status = encrypt(d, data, size, small, sizeof small);
+    *status = seal(d, data, size, small, sizeof small);
     return *status <= 0 || put(d, PyBytes_FromStringAndSize(small, (Py_ssize_t)*status));
 }
 
@@ -59,7 +58,7 @@ static int write_much(const tk_direct *d, const char *data, Py_ssize_t size, int
         PyErr_NoMemory();
         return 0;
     }
-    *status = encrypt(d, data, size, into, (size_t)(size + OVERHEAD_MOST));
+    *status = seal(d, data, size, into, (size_t)(size + OVERHEAD_MOST));
     fine = *status <= 0 || put(d, PyMemoryView_FromMemory(into, (Py_ssize_t)*status, PyBUF_READ));
     tk_queue_clear(&q);
     return fine;
