@@ -8,11 +8,6 @@
 
 enum { FIRST_ROOM = 16384 };
 
-static int64_t nanoseconds(int64_t seconds, int64_t rest)
-{
-    return seconds > INT64_MAX / 1000000000 ? INT64_MAX : seconds * 1000000000 + rest;
-}
-
 #ifdef _WIN32
 
 #include <io.h>
@@ -22,26 +17,12 @@ static int64_t nanoseconds(int64_t seconds, int64_t rest)
 
 typedef struct _stat64 file_stat;
 
-static wchar_t *wide(const char *path, const char *more)
-{
-    int n = MultiByteToWideChar(CP_UTF8, 0, path, -1, NULL, 0);
-    int m = MultiByteToWideChar(CP_UTF8, 0, more, -1, NULL, 0);
-    wchar_t *w = n > 0 && m > 0 ? malloc(((size_t)n + (size_t)m) * sizeof *w) : NULL;
-
-    if (w != NULL && (!MultiByteToWideChar(CP_UTF8, 0, path, -1, w, n) ||
-                      !MultiByteToWideChar(CP_UTF8, 0, more, -1, w + n - 1, m))) {
-        free(w);
-        w = NULL;
-    }
-    return w;
-}
-
 #define READ (_O_RDONLY | _O_BINARY | _O_NOINHERIT)
 #define APPEND (_O_WRONLY | _O_APPEND | _O_CREAT | _O_BINARY | _O_NOINHERIT)
 
 static int open_file(const char *path, int flags)
 {
-    wchar_t *w = wide(path, "");
+    wchar_t *w = tk_files_wide(path, "");
     int fd = w != NULL ? _wopen(w, flags, _S_IREAD | _S_IWRITE) : -1;
     int error = w != NULL ? errno : EINVAL;
 
@@ -50,26 +31,11 @@ static int open_file(const char *path, int flags)
     return fd;
 }
 
-static int stat_file(const char *path, file_stat *s)
-{
-    wchar_t *w = wide(path, "");
-    int result = w != NULL ? _wstat64(w, s) : -1;
-    int error = w != NULL ? errno : EINVAL;
-
-    free(w);
-    errno = error;
-    return result;
-}
-
 static int stat_open(int fd, file_stat *s) { return _fstat64(fd, s); }
-static int64_t modified(const file_stat *s) { return nanoseconds(s->st_mtime, 0); }
-static int64_t changed(const file_stat *s) { return nanoseconds(s->st_ctime, 0); }
-
-static int64_t clock_now(void) { return nanoseconds((int64_t)time(NULL), 0); }
 
 int tk_names_walk(const char *path, int (*each)(void *argument, const char *name), void *argument)
 {
-    wchar_t *pattern = wide(path, "\\*");
+    wchar_t *pattern = tk_files_wide(path, "\\*");
     WIN32_FIND_DATAW found;
     HANDLE h = pattern != NULL ? FindFirstFileW(pattern, &found) : INVALID_HANDLE_VALUE;
     char name[4 * MAX_PATH];
@@ -94,7 +60,6 @@ int tk_names_walk(const char *path, int (*each)(void *argument, const char *name
 
 typedef struct stat file_stat;
 
-
 #define READ (O_RDONLY | O_CLOEXEC | O_NOCTTY)
 #define APPEND (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
 
@@ -108,36 +73,7 @@ static int open_file(const char *path, int flags)
     return fd;
 }
 
-static int stat_file(const char *path, file_stat *s) { return stat(path, s); }
 static int stat_open(int fd, file_stat *s) { return fstat(fd, s); }
-
-#ifdef __APPLE__
-static int64_t modified(const file_stat *s)
-{
-    return nanoseconds(s->st_mtimespec.tv_sec, s->st_mtimespec.tv_nsec);
-}
-static int64_t changed(const file_stat *s)
-{
-    return nanoseconds(s->st_ctimespec.tv_sec, s->st_ctimespec.tv_nsec);
-}
-#else
-static int64_t modified(const file_stat *s)
-{
-    return nanoseconds(s->st_mtim.tv_sec, s->st_mtim.tv_nsec);
-}
-static int64_t changed(const file_stat *s)
-{
-    return nanoseconds(s->st_ctim.tv_sec, s->st_ctim.tv_nsec);
-}
-#endif
-
-static int64_t clock_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return nanoseconds(t.tv_sec, t.tv_nsec);
-}
 
 int tk_names_walk(const char *path, int (*each)(void *argument, const char *name), void *argument)
 {
@@ -160,23 +96,6 @@ static int kind_of(const file_stat *s)
 
     return format == S_IFREG ? TK_FILE_REGULAR : format == S_IFDIR ? TK_FILE_DIRECTORY
                                                                    : TK_FILE_OTHER;
-}
-
-int tk_file_look(const char *path, tk_file_state *into)
-{
-    file_stat s;
-
-    memset(into, 0, sizeof *into);
-    into->now = clock_now(); /* before: what is written in between has to look young */
-    if (stat_file(path, &s) != 0)
-        return errno;
-    into->kind = kind_of(&s);
-    into->device = (int64_t)s.st_dev;
-    into->inode = (int64_t)s.st_ino;
-    into->size = (int64_t)s.st_size;
-    into->modified = modified(&s);
-    into->changed = changed(&s);
-    return 0;
 }
 
 static int make_room(tk_content *c, size_t *room, size_t wanted)
@@ -217,12 +136,13 @@ static int read_all(int fd, int64_t most, int64_t expected, tk_content *c)
 
 int tk_content_read(const char *path, int64_t most, int regular, tk_content *into)
 {
+    tk_file_state state;
     file_stat s;
     int fd, error;
 
     into->data = NULL;
     into->size = 0;
-    if (regular && (stat_file(path, &s) != 0 || kind_of(&s) != TK_FILE_REGULAR))
+    if (regular && (tk_file_look(path, &state) != 0 || state.kind != TK_FILE_REGULAR))
         return ENOENT; /* nothing that could block, or is read for its side effects */
     if ((fd = open_file(path, READ)) < 0)
         return errno;

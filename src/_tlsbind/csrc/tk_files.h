@@ -1,4 +1,4 @@
-/* Files and directories, read without Python: tk_files.c. */
+/* Files and directories, read without Python: tk_files.c; tk_file_state.c. */
 #ifndef TK_FILES_H
 #define TK_FILES_H
 
@@ -15,5 +15,10 @@ void tk_content_clear(tk_content *c);
 
 /* Calls for each name in a directory until it answers 0; 0, or an errno. */
 int tk_names_walk(const char *path, int (*each)(void *argument, const char *name), void *argument);
+
+#ifdef _WIN32
+/* A path, and what is added to it, as Windows wants it: free() it. NULL: it is not in UTF-8. */
+wchar_t *tk_files_wide(const char *path, const char *more);
+#endif
 
 #endif
