@@ -1,6 +1,6 @@
 """Attack an asyncio server over tlskit's transport, and check that it survives its peers.
 
-    python tools/hostile.py 10000 [--loop uvloop] [--only NAME] [--keep]
+    python tools/hostile.py 10000 [--loop uvloop] [--only NAME] [--keep] [--patience 60]
 
 The server runs in a separate process; it is also a client, which visits hostile servers. The
 attacks take turns: ends and resets at every point, stalls, garbage, half-closes, floods of tickets,
@@ -41,8 +41,8 @@ from tools.leak import resident
 LIMIT = 2 << 20  # bytes
 AT_ONCE = 100  # attacks
 TIMEOUT = 3.0  # seconds, the server's for handshakes and for closing
-PATIENCE = 60.0  # seconds: an attack or an honest client that takes longer is stuck
-SETTLING = 10.0  # seconds until nothing may be left of the attacks
+PATIENCE = 60.0  # seconds: an attack or an honest client that takes longer is stuck (--patience)
+SETTLING = 10.0  # seconds, at most, until nothing may be left of the attacks
 CHANGE_CIPHER_SPEC = b"\x14\x03\x03\x00\x01\x01"
 WARNING = b"\x15\x03\x03\x00\x02\x01\x00"
 REQUEST = b"an honest request"
@@ -386,8 +386,13 @@ SERVERS: list[Attack] = [
 class Attackers:
     """Runs all attackers, in one process."""
 
-    def __init__(self, victim: asyncio.subprocess.Process, folder: Path, names: list[str]) -> None:
+    def __init__(
+        self, victim: asyncio.subprocess.Process, folder: Path, options: argparse.Namespace
+    ) -> None:
         self._victim = victim
+        self._patience: float = options.patience
+        self._settling = min(SETTLING, self._patience)
+        names = options.only
         self._attacks = [a for a in CLIENTS + SERVERS if not names or a.__name__ in names]
         self._contexts: list[tuple[Any, Any]] = []
         for version in (tlskit.TLSVersion.TLSv1_3, tlskit.TLSVersion.TLSv1_2):
@@ -425,7 +430,7 @@ class Attackers:
             attack = self._attacks[number % len(self._attacks)]
             contexts = self._contexts[number // len(self._attacks) % 2]
             try:
-                await asyncio.wait_for(self._attack(attack, *contexts), PATIENCE)
+                await asyncio.wait_for(self._attack(attack, *contexts), self._patience)
             except OSError as error:
                 if isinstance(error, TimeoutError):
                     self.failed[f"{attack.__name__} is stuck"] += 1
@@ -452,11 +457,11 @@ class Attackers:
             begun = monotonic()
             while True:  # on a busy machine, an honest handshake may take too long, too
                 try:
-                    await asyncio.wait_for(self._honest(), PATIENCE)
+                    await asyncio.wait_for(self._honest(), self._patience)
                     break
                 except (OSError, asyncio.TimeoutError) as error:
                     self.retries += 1
-                    if monotonic() - begun > PATIENCE:
+                    if monotonic() - begun > self._patience:
                         self.failed[f"honest: {error!r}"] += 1
                         break
             self.honest += 1
@@ -479,7 +484,7 @@ class Attackers:
 
     async def settled(self, before: dict[str, Any] | None) -> dict[str, Any]:
         """Return the victim's state once all attackers have left."""
-        end = monotonic() + SETTLING
+        end = monotonic() + self._settling
         while True:
             state: dict[str, Any] = await self.ask("state")
             if (
@@ -502,7 +507,7 @@ async def attack(options: argparse.Namespace, folder: Path) -> int:
         *(["--keep"] if options.keep else []),
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    attackers = Attackers(victim, folder, options.only)
+    attackers = Attackers(victim, folder, options)
     await attackers.begin()
     before, middle, wrong = await attackers.settled(None), None, []
     steps = 10 if count >= 1000 else 2
@@ -560,6 +565,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="this attack")
     parser.add_argument("--keep", action="store_true", help="the server closes none: has to fail")
+    parser.add_argument("--patience", type=float, default=PATIENCE, metavar="SECONDS")
     parser.add_argument("--victim", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.victim:
