@@ -25,6 +25,7 @@ import tlskit
 from tlskit._core.certificate import Certificate
 
 from ..stdlib.compare import MODULES, outcome
+from ..support import peers
 from ..support.pairs import client_context, memory_pair, server_context
 
 decode = stdlib._ssl._test_decode_cert
@@ -582,7 +583,7 @@ def test_a_registered_id_longer_than_any():
 
 
 def openssl(*arguments, folder):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run([peers.command(), *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from tlskit import TLSVersion
 
 from ..sessions.helpers import Authority
 from ..stdlib.compare import MODULES, compared, outcome, quiet, same_openssl
+from ..support import peers
 from ..support.pairs import client_context, memory_pair, only, server_context, shake, take_tickets
 
 PROTOCOLS = [
@@ -573,7 +574,7 @@ def parameters(tmp_path_factory):
     """The group ffdhe3072 of RFC 7919, as a file."""
     path = tmp_path_factory.mktemp("dh") / "ffdhe3072.pem"
     command = [
-        "openssl",
+        peers.command(),
         "genpkey",
         "-genparam",
         "-algorithm",
@@ -614,7 +615,7 @@ def test_dh_parameters_that_are_none(pki, tmp_path):
         theirs, ours = (
             outcome(
                 lambda module=module, path=path: make(module, "PROTOCOL_TLS_SERVER").load_dh_params(
-                    path
+                    str(path)
                 )
             )
             for module in MODULES
@@ -1117,7 +1118,7 @@ def test_traditional_encryption(pki, tmp_path):
     """Keys as `openssl ec -aes256` writes them."""
     path = tmp_path / "traditional.pem"
     command = [
-        "openssl",
+        peers.command(),
         "ec",
         "-in",
         str(pki.server.key),
@@ -1592,6 +1593,7 @@ def test_keylog_by_bytes(tmp_path, monkeypatch):
     assert (tmp_path / "keys.log").exists()
 
 
+@pytest.mark.skipif(sys.flags.ignore_environment, reason="this Python ignores the environment")
 @pytest.mark.parametrize("value", ["path", ""])
 def test_the_keylog_of_the_environment(tmp_path, monkeypatch, value):
     path = tmp_path / "keys.log" if value else ""

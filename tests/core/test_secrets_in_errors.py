@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import io
 import os
+import sys
 import traceback
 from pathlib import Path
 
@@ -162,7 +163,12 @@ def test_signatures_are_still_there(name, first):
 
 # -- SSLKEYLOGFILE ---------------------------------------------------------------------------------
 
+NEEDS_ENVIRONMENT = pytest.mark.skipif(
+    sys.flags.ignore_environment, reason="this Python ignores the environment"
+)
 
+
+@NEEDS_ENVIRONMENT
 @pytest.mark.parametrize("name", ["missing/keys", "", "."])
 def test_a_key_log_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path, name):
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / name))
@@ -174,6 +180,7 @@ def test_a_key_log_that_cannot_be_written_stops_nobody(monkeypatch, tmp_path, na
         made.keylog_filename = str(tmp_path / name)
 
 
+@NEEDS_ENVIRONMENT
 def test_a_key_log_has_one_beginning(monkeypatch, tmp_path):
     path = tmp_path / "keys"
     monkeypatch.setenv("SSLKEYLOGFILE", str(path))

@@ -881,8 +881,8 @@ def test_close_tells_the_peer(pair: Any) -> None:
     fd = near.fileno()
     near.close()
     assert near.fileno() == -1
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(fd)
+    with pytest.raises(OSError, match=r"Bad file descriptor|10038"):
+        socket.socket(fileno=fd)
     assert far.recv(1) == b""
 
 
@@ -996,8 +996,8 @@ def test_detach(pair: Any) -> None:
     near, far = pair
     fd = near.detach()
     assert near.fileno() == -1
-    os.write(fd, b"in the clear")
-    os.close(fd)
+    with socket.socket(fileno=fd) as plain:
+        plain.sendall(b"in the clear")
     with pytest.raises(tlskit.SSLError):
         far.recv(100)
 
@@ -1121,6 +1121,10 @@ def test_refused_connection(stage: Stage, module: ModuleType, method: str) -> No
             end.getpeercert()
 
 
+#: What connect_ex answers for a connection that is not there yet.
+PENDING = (0, errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS))
+
+
 def test_non_blocking_connect(stage: Stage, module: ModuleType, listener: socket.socket) -> None:
     def serve() -> None:
         plain, _ = listener.accept()
@@ -1133,7 +1137,7 @@ def test_non_blocking_connect(stage: Stage, module: ModuleType, listener: socket
     )
     with client:
         client.setblocking(False)
-        assert client.connect_ex(listener.getsockname()) in (0, errno.EINPROGRESS)
+        assert client.connect_ex(listener.getsockname()) in PENDING
         assert select.select([], [client], [], 20)[1]
         without_blocking(client, client.do_handshake)
         assert without_blocking(client, client.recv, 100) == b"welcome"
@@ -1255,7 +1259,7 @@ def test_is_a_socket(pair: Any, module: ModuleType) -> None:
     assert near.family == socket.AF_INET
     assert near.getpeername()[0] == "127.0.0.1"
     near.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    assert not os.get_inheritable(near.fileno())
+    assert not near.get_inheritable()
     assert writable(near)
 
 

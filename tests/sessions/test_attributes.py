@@ -15,6 +15,7 @@ import tlskit
 from tlskit import SSLSession
 from tlskit.sessions import session as session_module
 
+from ..support import peers
 from ..support.pairs import memory_pair
 from .helpers import KINDS, Link, client_for, server_for
 
@@ -229,7 +230,7 @@ def test_text(session):
 def test_text_says_what_openssl_says(session):
     """Row by row, where both have it under one name."""
     done = subprocess.run(
-        ["openssl", "sess_id", "-noout", "-text"],
+        [peers.command(), "sess_id", "-noout", "-text"],
         input=session.to_pem(),
         capture_output=True,
         text=True,
@@ -261,7 +262,7 @@ def test_text_of_one_from_der(session):
 def test_the_master_secret(session):
     """The same on both sides, and as openssl reads it out of the DER."""
     done = subprocess.run(
-        ["openssl", "sess_id", "-noout", "-text"],
+        [peers.command(), "sess_id", "-noout", "-text"],
         input=session.to_pem(),
         capture_output=True,
         text=True,

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 import tlskit
 from tlskit import MemoryStore, SQLiteStore, SSLSession, TicketKeyring
 
+from ..support import peers
 from ..support.pairs import memory_pair, only, server_context
 from .helpers import Authority
 
@@ -46,7 +47,7 @@ def folder(tmp_path, one, other):
 
 
 def hash_of(authority):
-    command = ["openssl", "x509", "-hash", "-noout", "-in", str(authority.root)]
+    command = [peers.command(), "x509", "-hash", "-noout", "-in", str(authority.root)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -12,6 +12,7 @@ from tlskit import SSLSession
 from tlskit._resumption.reasons import Reason
 from tlskit.sessions import records
 
+from ..support import peers
 from ..support.pairs import only, server_context
 from .helpers import KINDS, Authority, Link, client_for, server_for
 from .test_envelope import joined, parts
@@ -28,7 +29,7 @@ def revocable(tmp_path):
     folder.mkdir()
 
     def put(path, what, suffix):
-        command = ["openssl", what, "-hash", "-noout", "-in", str(path)]
+        command = [peers.command(), what, "-hash", "-noout", "-in", str(path)]
         name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         shutil.copy(path, folder / f"{name}{suffix}")
 

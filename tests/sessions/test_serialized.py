@@ -16,6 +16,7 @@ import pytest
 import tlskit
 from tlskit import SSLSession
 
+from ..support import peers
 from ..support.pairs import Background, echo_server
 from .helpers import KINDS, alone, client_for, greet, server_for
 
@@ -120,7 +121,7 @@ def test_pem_among_other_things(one):
 def test_a_secret_is_in_it(one):
     """What `to_der` warns of: openssl reads the master key out."""
     done = subprocess.run(
-        ["openssl", "sess_id", "-noout", "-text"],
+        [peers.command(), "sess_id", "-noout", "-text"],
         input=one.to_pem(),
         capture_output=True,
         text=True,
@@ -244,7 +245,7 @@ def s_client(address, pki, *arguments):
     quit.
     """
     command = [
-        "openssl",
+        peers.command(),
         "s_client",
         "-connect",
         f"{address[0]}:{address[1]}",

@@ -15,7 +15,7 @@ import pytest
 
 import tlskit
 
-from ..support import inside
+from ..support import inside, peers
 from ..support.pairs import memory_pair, shake
 from .helpers import KINDS, aged, alone, client_for, outcome, server_for
 
@@ -394,7 +394,7 @@ def test_copies_are_itself(memory, pki):
 def secrets(session):
     """The secret as `openssl sess_id -text` shows it, and the ticket: what may never be seen."""
     done = subprocess.run(
-        ["openssl", "sess_id", "-noout", "-text"],
+        [peers.command(), "sess_id", "-noout", "-text"],
         input=session.to_pem(),
         capture_output=True,
         text=True,

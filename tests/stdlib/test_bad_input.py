@@ -19,6 +19,7 @@ import pytest
 
 import tlskit
 
+from ..support import peers
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from .compare import MODULES, Outcome, compared, knows_shared_ciphers, outcome, quiet
 
@@ -64,7 +65,7 @@ def files(pki, tmp_path_factory):
     (folder / "folder").mkdir()
     for name, command in {"pkcs8": ["pkey"], "traditional": ["ec"]}.items():
         words = [
-            "openssl",
+            peers.command(),
             *command,
             "-in",
             str(pki.server.key),

@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import tlskit
 
 from .pki import Identity
@@ -46,6 +48,13 @@ def version() -> str | None:
         check=False,
     ).stdout
     return said.strip() if re.match(r"OpenSSL ([3-9]|\d\d)\.", said) else None
+
+
+def command() -> str:
+    """Return the command; the test is skipped where there is none."""
+    if version() is None:
+        pytest.skip("there is no openssl command")
+    return COMMAND
 
 
 def speaking(version: tlskit.TLSVersion) -> tuple[str, ...]:
