@@ -23,7 +23,7 @@ ROOMS = {
     "_stdlib": "nouns", "_hello": "nouns", "_lazy": "nouns",
 }  # fmt: skip
 LEAVES = {
-    "_counted",
+    "_counters",
     "errors",
     "enums",
     "_digest",
@@ -299,7 +299,7 @@ LOCKS = {"Lock", "RLock", "Condition", "Event", "Semaphore", "BoundedSemaphore",
 
 #: Locks that no fork has to know of, each with its reason.
 SHORT_LIVED: dict[tuple[str, str], str] = {
-    ("_connection.asking", "Asking"): "one call of the thread that waits for it",
+    ("_connection.decision", "PendingDecision"): "one call of the thread that waits for it",
     ("stores.helper", "_Answer"): "one call of the thread that waits for it",
 }
 

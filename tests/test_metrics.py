@@ -16,7 +16,7 @@ import pytest
 
 import tlskit
 from tlskit import Counters, MemoryStore, TicketKeyring, metrics
-from tlskit._state.failures import FAILURES
+from tlskit._state.failure_reasons import FAILURES
 from tlskit.stores.guard import guarded
 
 from .support.pairs import Background, client_context, memory_pair, server_context

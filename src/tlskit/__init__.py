@@ -174,17 +174,17 @@ if TYPE_CHECKING:
         get_sigalgs,
     )
     from ._context import SSLContext
-    from ._counted import Counters
+    from ._counters import Counters
     from ._hello import ClientHello
     from ._core.bio import MemoryBIO
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
     from ._connection.object import SSLObject
-    from ._connection.checking import CertificateCheck
+    from ._connection.certificate_check import CertificateCheck
     from ._connection.observing import HandshakeTimeline, VerifyResult
     from ._connection.requests import CertificateRequest
-    from ._settings.certified import CertifiedKey
+    from ._settings.certified_key import CertifiedKey
     from ._connection.socket import SSLSocket
-    from ._stdlib.observed import (
+    from ._stdlib.defaults import (
         _DEFAULT_CIPHERS as _DEFAULT_CIPHERS,
         _RESTRICTED_SERVER_CIPHERS as _RESTRICTED_SERVER_CIPHERS,
     )
@@ -193,7 +193,7 @@ if TYPE_CHECKING:
     from .sessions import CipherInfo, KeyInfo, SSLSession, SessionInfo, SessionStats
     from ._tickets import TicketKeyring, TicketStats, nginx_id_context
     from ._trust_store import TrustStore
-    from ._settings.watching import NO_APPLICATION_PROTOCOL
+    from ._settings.event_callbacks import NO_APPLICATION_PROTOCOL
     from .inject import extract_from_ssl, inject_into_ssl
     from ._resumption.reasons import NotOffered, Reason, Refused, Resumed
     from .stores import (
@@ -416,14 +416,14 @@ if not TYPE_CHECKING:
         __all__,
         otherwise=_found_in_ssl,
         places={
-            "._connection.checking": ["CertificateCheck"],
+            "._connection.certificate_check": ["CertificateCheck"],
             "._connection.negotiated": ["CHANNEL_BINDING_TYPES"],
             "._connection.object": ["SSLObject"],
             "._connection.observing": ["HandshakeTimeline", "VerifyResult"],
             "._connection.requests": ["CertificateRequest"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
-            "._counted": ["Counters"],
+            "._counters": ["Counters"],
             "._hello": ["ClientHello"],
             "._core.bio": ["MemoryBIO"],
             "._functions": [
@@ -436,9 +436,9 @@ if not TYPE_CHECKING:
                 *(["wrap_socket"] if "wrap_socket" in __all__ else []),
             ],
             "._resumption.reasons": ["NotOffered", "Reason", "Refused", "Resumed"],
-            "._settings.certified": ["CertifiedKey"],
-            "._settings.watching": ["NO_APPLICATION_PROTOCOL"],
-            "._stdlib.observed": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
+            "._settings.certified_key": ["CertifiedKey"],
+            "._settings.event_callbacks": ["NO_APPLICATION_PROTOCOL"],
+            "._stdlib.defaults": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
             "._tickets": ["TicketKeyring", "TicketStats", "nginx_id_context"],
             "._trust_store": ["TrustStore"],
             ".aio": ["aio"],

@@ -13,22 +13,22 @@ from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
 from ._core.paths import without_values
-from ._counted import Counters
+from ._counters import Counters
 from ._settings import (
-    ChoosingSettings,
+    CertificateCallbackSettings,
     CommandSettings,
     CredentialSettings,
-    DemandSettings,
-    ExpectedSettings,
+    EventCallbackSettings,
+    HandshakeCallbackSettings,
     PolicySettings,
     ProtocolSettings,
-    QuestionSettings,
     RenewalSettings,
+    RequirementSettings,
     StapleSettings,
     TuningSettings,
-    VerdictSettings,
     VerificationSettings,
-    WatchingSettings,
+    VerifyCallbackSettings,
+    VerifyParameterSettings,
     WholeSettings,
 )
 from ._settings.arguments import integer
@@ -37,8 +37,8 @@ from ._settings.sessions import ContextSessions
 from ._settings.tickets import ContextTickets, num_tickets
 from ._state import Settings
 from ._stdlib import classes as stdlib
-from ._stdlib import dormant, observed
-from ._stdlib.beginning import begun
+from ._stdlib import defaults, dormant
+from ._stdlib.creation import begun
 from ._stdlib.identity import combined
 from .enums import _SSLMethod
 from .sessions import SessionStore, SSLSession
@@ -59,18 +59,18 @@ _ROLES = {
 class SSLContext(  # type: ignore[misc]
     ProtocolSettings,
     VerificationSettings,
-    ChoosingSettings,
-    WatchingSettings,
+    CertificateCallbackSettings,
+    EventCallbackSettings,
     CommandSettings,
     CredentialSettings,
-    DemandSettings,
-    ExpectedSettings,
+    RequirementSettings,
+    VerifyParameterSettings,
     PolicySettings,
-    QuestionSettings,
+    HandshakeCallbackSettings,
     RenewalSettings,
     StapleSettings,
     TuningSettings,
-    VerdictSettings,
+    VerifyCallbackSettings,
     WholeSettings,
     dormant.Dormant,
 ):
@@ -406,14 +406,14 @@ def _check_bio(
     refuses, Debian's 3.11.2 warns. The others do neither; there a client without a name verifies
     the chain but not the name, which is what asyncio's `server_hostname=""` means.
     """
-    if server_side and (server_hostname or session is not None) and observed.refuses_for_server():
+    if server_side and (server_hostname or session is not None) and defaults.refuses_for_server():
         if server_hostname:
             raise ValueError("server_hostname can only be specified in client mode")
         if session is not None:
             raise ValueError("session can only be specified in client mode")
     if server_hostname not in (None, "", b"") or not context.check_hostname:
         return
-    found = observed.without_name()
+    found = defaults.without_name()
     if found is not None and not issubclass(found, Warning):
         raise ValueError("check_hostname requires server_hostname")
     if not server_side and server_hostname is None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ._context import SSLContext
 from ._core.library import signature_algorithms
 from ._core.paths import without_values
+from ._stdlib.defaults import flags_of_default_context
 from ._stdlib.module import ssl
-from ._stdlib.observed import flags_of_default_context
 from .enums import VerifyMode, _SSLMethod
 
 if TYPE_CHECKING:

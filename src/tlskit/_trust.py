@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from ._core import files
 from ._core.directory import Directory
 from ._core.trust import TrustStore, source
-from ._core.wiped import wipe
+from ._core.wiping import wipe
 from ._digest import sha256
 from ._forks import ForkLock
 from ._stdlib.module import ssl

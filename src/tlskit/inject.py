@@ -26,7 +26,7 @@ from ._connection.bridge import wrap_stdlib_bio
 from ._context import SSLContext
 from ._core.bio import MemoryBIO
 from ._forks import ForkLock
-from ._late import forget, when_imported
+from ._import_hooks import forget, when_imported
 from ._stdlib import classes as stdlib
 from ._stdlib.dormant import ContextType
 from .sessions import MemoryStore, SessionStore, SSLSession
@@ -124,19 +124,19 @@ def extract_from_ssl() -> None:
 class Injection:
     """The result of `inject_into_ssl`: a context manager that ends the injection with its block."""
 
-    __slots__ = ("_counted", "_round")
+    __slots__ = ("_counters", "_round")
 
     def __init__(self, round: int) -> None:
-        self._round, self._counted = round, True
+        self._round, self._counters = round, True
 
     def __enter__(self) -> Injection:
         global _calls, _blocks
         with _lock:
-            if self._counted and self._round == _round:
+            if self._counters and self._round == _round:
                 _calls -= 1  # this call only began a block
             else:
                 _put_in()
-            self._round, self._counted = _round, False
+            self._round, self._counters = _round, False
             _blocks += 1
         return self
 

@@ -1273,12 +1273,12 @@ def test_hint_survives_pickling(root, tmp_path):
 
 
 def test_nothing_is_explained_while_all_goes_well(contexts, monkeypatch):
-    from tlskit._core import trouble
+    from tlskit._core import diagnosis
 
     def explain(*_: Any) -> None:
         raise AssertionError("nothing has failed")
 
-    monkeypatch.setattr(trouble, "_hint", explain)
+    monkeypatch.setattr(diagnosis, "_hint", explain)
     near, far = memory_pair(*contexts)
     near.write(b"x")
     assert far.read(1) == b"x"

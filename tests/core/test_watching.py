@@ -21,7 +21,7 @@ from ..support.pairs import Background, client_context, memory_pair, only, serve
 from ..support.pki import PKI
 
 BOTH = pytest.mark.parametrize("version", [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3])
-LOOKS_ON = ["keylog_callback", "state_callback", "alert_callback", "message_callback"]
+OBSERVERS = ["keylog_callback", "state_callback", "alert_callback", "message_callback"]
 Contexts = tuple[Any, Any]
 
 
@@ -270,7 +270,7 @@ def test_messages_under_a_public_name(contexts: Contexts) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("setting", LOOKS_ON)
+@pytest.mark.parametrize("setting", OBSERVERS)
 def test_what_they_raise_comes_out_of_the_operation(
     contexts: Contexts, version: TLSVersion, setting: str
 ) -> None:
@@ -296,7 +296,7 @@ def test_what_they_raise_comes_out_of_the_operation(
     assert server.handshake_failures == {}
 
 
-@pytest.mark.parametrize("setting", [*LOOKS_ON, "alpn_callback"])
+@pytest.mark.parametrize("setting", [*OBSERVERS, "alpn_callback"])
 def test_what_they_can_be_set_to(contexts: Contexts, setting: str) -> None:
     _, server = contexts
 
@@ -317,7 +317,7 @@ def test_alpn_is_a_servers(contexts: Contexts) -> None:
         contexts[0].alpn_callback = print
 
 
-@pytest.mark.parametrize("setting", LOOKS_ON)
+@pytest.mark.parametrize("setting", OBSERVERS)
 def test_a_connection_keeps_what_it_began_with(contexts: Contexts, setting: str) -> None:
     """But messages, which are the stdlib's: those are shown to whoever is there."""
     client, server = contexts

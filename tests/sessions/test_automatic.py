@@ -14,7 +14,7 @@ import pytest
 
 import tlskit
 from tlskit import MemoryStore, NotOffered, Reason, Refused, Resumed
-from tlskit._resumption import places
+from tlskit._resumption import store_keys
 
 from ..support import inside
 from ..support.pairs import Background, client_context, echo_server, memory_pair, only, shake
@@ -682,8 +682,8 @@ def test_what_peers_spoke_is_remembered_of_so_many(monkeypatch: pytest.MonkeyPat
     """A client that visits ever new servers does not grow by each; the ones that it saw last are
     remembered.
     """
-    monkeypatch.setattr(places, "PEERS_REMEMBERED", 3)
-    memory = places.PeerMemory()
+    monkeypatch.setattr(store_keys, "PEERS_REMEMBERED", 3)
+    memory = store_keys.PeerMemory()
     peers = [bytes([n]) * 32 for n in range(5)]
     for peer in peers:
         memory.note_version(peer, tls13=True)

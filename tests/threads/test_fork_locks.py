@@ -123,9 +123,9 @@ def in_a_loop() -> None:
     """The first TLS connection of a new event loop."""
 
     async def work() -> None:
-        turns.turns_of(asyncio.get_running_loop())
+        turns.loop_state_of(asyncio.get_running_loop())
 
-    turns = import_module("tlskit.aio._turns")
+    turns = import_module("tlskit.aio._loop_state")
     asyncio.run(work())
 
 
@@ -151,12 +151,12 @@ def client_hello() -> bytes:
 
 MODULES: dict[str, Callable[[], object]] = {
     "inject": injecting,
-    "_late": injecting,
+    "_import_hooks": injecting,
     "aio._install": installing,
-    "aio._turns": in_a_loop,
-    "_core.answering": pausing,
+    "aio._loop_state": in_a_loop,
+    "_core.pause_lock": pausing,
     "_trust": tlskit.create_default_context,
-    "_stdlib.beginning": lambda: tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+    "_stdlib.creation": lambda: tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
 }
 
 

@@ -562,12 +562,14 @@ KEPT: dict[str, object] = {
     "_core.tickets.Ring": KEYRING,
     "_lazy.names": "tests/test_import.py",
     "_resumption.client_cache.ClientCache": SESSIONS,
-    "_resumption.places.PeerMemory": SESSIONS,
+    "_resumption.store_keys.PeerMemory": SESSIONS,
     "_resumption.server.ServerCache": SESSIONS,
     "_resumption.tally.Tally": SESSIONS,
-    "_settings.certified.CertifiedKey": CERTIFIED_KEY,
+    "_settings.certified_key.CertifiedKey": CERTIFIED_KEY,
     "_settings.commands.CommandSettings.configure_openssl": test_questions_about_a_context,
-    "_settings.expected.ExpectedSettings.add_crl": test_revocation_lists_from_several_threads,
+    "_settings.verify_parameters.VerifyParameterSettings.add_crl": (
+        test_revocation_lists_from_several_threads
+    ),
     "_settings.renewal.RenewalSettings.reload": test_questions_about_a_context,
     "_settings.sessions.ContextSessions": SESSIONS,
     "_settings.staples.StapleSettings.set_ocsp_response": "test_settings.py",

@@ -21,15 +21,15 @@ int tk_conn_suites(tk_conn *c, uint16_t *into, int room); /* IANA's numbers, pre
 /* a server: pause at the ClientHello of a client that offers a session */
 void tk_conn_use_external(tk_conn *c);
 /* in that pause, the id of the offered session, up to 32 bytes; 0 in another pause */
-int tk_conn_wanted(tk_conn *c, void *into);
-void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
+int tk_conn_offered_id(tk_conn *c, void *into);
+void tk_conn_resume_from(tk_conn *c, SSL_SESSION *s, int taken); /* ... and its answer */
 /* a client: to be sent with the ClientHello, or after it */
 int tk_conn_set_early(tk_conn *c, const void *data, size_t size);
 int tk_conn_reused(tk_conn *c); /* whether the handshake resumed a session */
 int tk_conn_begun(tk_conn *c); /* whether the handshake has begun */
 /* Would this certificate pass this connection's verification now, with the help of others (DER, end
    to end)? If so, the chain. */
-int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
+int tk_conn_reverify(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain);
 SSL_SESSION *tk_conn_session(tk_conn *c); /* a new reference, or NULL */
 int tk_conn_events(tk_conn *c); /* how many sessions are in the queue */
 /* the oldest in the queue, now the caller's, or NULL */

@@ -5,7 +5,7 @@ enum {
     TK_PAUSE_NONE = 0,
     TK_PAUSE_BEFORE = 1,     /* the handshake has not begun: decide what to resume */
     TK_PAUSE_HELLO = 2,      /* a server has received its ClientHello: tk_conn_hello */
-    TK_PAUSE_LOOKUP = 3,     /* ... which offers a session: tk_conn_wanted */
+    TK_PAUSE_LOOKUP = 3,     /* ... which offers a session: tk_conn_offered_id */
     TK_PAUSE_CERTIFICATE = 4, /* decide which certificate to send */
     TK_PAUSE_VERIFY = 5      /* on a client, decide whether the chain is good */
 };

@@ -1,16 +1,16 @@
 /* The application's data in tickets, and at the beginning of session ids.
 
    A session has one field for such data, inside what a ticket encrypts. It holds the mark of a
-   keyring (tk_mark.c), then the application's data, then the facts about the client's certificate
+   keyring (tk_origin.c), then the application's data, then the facts about the client's certificate
    (tk_ticket_data.c). A resumed connection creates another ticket at once, so the data of the old
    one is copied before. */
 #include <openssl/rand.h>
 
 #include "tk_app_data.h"
 #include "tk_door.h"
-#include "tk_mark.h"
+#include "tk_origin.h"
 #include "tk_records.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 
 static const uint8_t HEAD[3] = { 'T', 'K', 'A' };
 
@@ -24,7 +24,7 @@ struct tk_app_data {
 /* The user's data in a session; NULL: there is none. */
 static const uint8_t *find(SSL_SESSION *s, size_t *size)
 {
-    size_t mark = tk_mark_size(s), all = 0;
+    size_t mark = tk_origin_size(s), all = 0;
     uint8_t *data = NULL;
 
     if (!SSL_SESSION_get0_ticket_appdata(s, (void **)&data, &all) || data == NULL ||
@@ -39,7 +39,7 @@ size_t tk_app_data_end(SSL_SESSION *s)
 {
     size_t size = 0;
 
-    return tk_mark_size(s) + (find(s, &size) != NULL ? BEFORE + size : 0);
+    return tk_origin_size(s) + (find(s, &size) != NULL ? BEFORE + size : 0);
 }
 
 static void put_aside(tk_conn *c, SSL_SESSION *s)
@@ -58,7 +58,7 @@ static void put_aside(tk_conn *c, SSL_SESSION *s)
 /* Replaces the data that is there; what follows it stays. */
 static int replace(SSL_SESSION *s, const uint8_t *data, size_t size)
 {
-    size_t mark = tk_mark_size(s), end = tk_app_data_end(s), all = 0, head = 0;
+    size_t mark = tk_origin_size(s), end = tk_app_data_end(s), all = 0, head = 0;
     void *before = NULL;
     uint8_t *room;
     int ok;
@@ -124,8 +124,8 @@ void tk_conn_app_data(tk_conn *c, tk_records *out)
     SSL_SESSION *s;
 
     tk_conn_lock(c);
-    s = tk_settled_session(c);
-    if (SSL_is_server(c->ssl) && s != NULL && tk_settled_reused(c)) {
+    s = tk_result_session(c);
+    if (SSL_is_server(c->ssl) && s != NULL && tk_result_reused(c)) {
         data = c->app_data != NULL ? c->app_data->bytes : find(s, &size);
         size = c->app_data != NULL ? c->app_data->size : size;
         if (data != NULL && size > 0)

@@ -14,7 +14,7 @@
    create nor look up a session by its id (tickets that contain their session) never take it. Lock
    order: this one, then the SSL_CTX's own inside libssl. */
 #include "tk_cache.h"
-#include "tk_mark.h"
+#include "tk_origin.h"
 #include "tk_removed.h"
 #include "tk_session.h"
 
@@ -84,7 +84,7 @@ static int drop(tk_cache *k, SSL_SESSION *s)
 }
 
 /* A reference of the caller's own, or NULL. libssl looks by version and id. A session from before
-   the certificate's names changed stays unused, as tickets do (tk_mark.c; RFC 6066, 3). */
+   the certificate's names changed stays unused, as tickets do (tk_origin.c; RFC 6066, 3). */
 static SSL_SESSION *find(tk_conn *c, SSL *ssl, const unsigned char *id, size_t size)
 {
     SSL_SESSION *like = c->cache->home != NULL ? SSL_SESSION_new() : NULL, *found = NULL;
@@ -93,7 +93,7 @@ static SSL_SESSION *find(tk_conn *c, SSL *ssl, const unsigned char *id, size_t s
         SSL_SESSION_set1_id(like, id, (unsigned int)size))
         found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home), like);
     SSL_SESSION_free(like);
-    return found != NULL && tk_mark_fits(c, found) && SSL_SESSION_up_ref(found) ? found : NULL;
+    return found != NULL && tk_origin_fits(c, found) && SSL_SESSION_up_ref(found) ? found : NULL;
 }
 
 /* ---- what libssl calls back ---- */
@@ -112,7 +112,7 @@ static int is_kept(const tk_conn *c, const SSL *ssl)
 
 void tk_cache_keep(tk_conn *c, SSL *ssl, SSL_SESSION *s)
 {
-    if (!is_kept(c, ssl) || (SSL_is_server(ssl) && !tk_mark_here(c, s)))
+    if (!is_kept(c, ssl) || (SSL_is_server(ssl) && !tk_origin_here(c, s)))
         return;
     tk_lock(&mutex);
     put(c->cache, s, c->cache_mode);

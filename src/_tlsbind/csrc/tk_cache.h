@@ -10,13 +10,13 @@
 #define TK_CACHE_UPDATE_TIME 0
 #endif
 
-enum { TK_SEEN_MOST = 24 };
+enum { TK_TALLY_MOST = 24 };
 
 typedef struct {
     int32_t kind; /* TK_SEEN_GROUP ... */
     char name[28];
     int64_t count; /* 0: this row is free, and so are those behind it */
-} tk_seen;
+} tk_tally;
 
 struct tk_cache {
     int32_t references;
@@ -29,7 +29,7 @@ struct tk_cache {
     int32_t tells;         /* whether what is removed is to be told */
     tk_event *removed, *last_removed; /* ... and waits for that, the oldest first */
     int32_t removed_count;
-    tk_seen seen[TK_SEEN_MOST]; /* tk_seen.c */
+    tk_tally seen[TK_TALLY_MOST]; /* tk_tally.c */
 };
 
 int tk_cache_init(void);

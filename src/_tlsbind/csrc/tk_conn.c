@@ -4,7 +4,7 @@
 #include "tk_lock.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 
 /* ---- the steps ---- */
 
@@ -135,7 +135,7 @@ static tk_outcome step_shutdown(tk_conn *c, tk_op *op)
             SSL_is_init_finished(c->ssl) && (outcome = discard(c, op)) != TK_STEP_DONE)
             return tk_op_flush(c, op, outcome);
         result = SSL_shutdown(c->ssl);
-        if (result >= 0 && tk_settled_is_cut(c))
+        if (result >= 0 && tk_result_is_cut(c))
             return tk_op_flush(c, op, tk_op_cut(op));
         if (result < 0) {
             outcome = tk_op_classify(c, op, result);

@@ -6,7 +6,7 @@
 #include "tk_info.h"
 #include "tk_mem.h"
 
-typedef struct tk_earlier tk_earlier; /* tk_settled.h */
+typedef struct tk_earlier tk_earlier; /* tk_result.h */
 struct tk_op;
 
 /* A write that ended early: `size` bytes of it are encrypted, which its caller does not know. */
@@ -15,7 +15,7 @@ typedef struct {
     uint8_t print[32]; /* a digest of those bytes */
     uint64_t thread;   /* that made it */
     int32_t torn;      /* more bytes were to follow */
-} tk_owed;
+} tk_partial;
 
 typedef struct {
     /* of the write; 0: nobody has the turn; UINT64_MAX: a write that ended early in its middle */
@@ -77,7 +77,7 @@ struct tk_conn {
     int32_t read_errno, write_errno, at_end;
     int32_t send_failed;    /* the errno of a failed send: nothing more can be sent */
 
-    tk_owed *owed;          /* writes that ended early, see tk_write.c */
+    tk_partial *owed;          /* writes that ended early, see tk_write.c */
     int32_t owed_count;
     uint64_t writes;        /* how many numbers of writes have been given out */
     tk_turn turn;           /* of the write whose bytes go out now */
@@ -95,10 +95,10 @@ struct tk_conn {
     int32_t verdict;        /* the first error that did not end the handshake: tk_verify.c */
     STACK_OF(X509) *judged; /* a chain that waits for Python's answer */
     char *matched;          /* the name in the certificate, of those that are wanted; NULL: none */
-    uint8_t chosen;         /* a server: its certificate was requested (tk_choose.c) */
+    uint8_t chosen;         /* a server: its certificate was requested (tk_cert_cb.c) */
     uint8_t reports;        /* such errors are reported, ... */
     uint8_t reported;       /* and one has been */
-    uint8_t done;           /* a handshake was complete, whatever has come since: tk_settled.c */
+    uint8_t done;           /* a handshake was complete, whatever has come since: tk_result.c */
     uint8_t reused;         /* ... and it resumed a session */
     uint32_t renegotiations; /* handshakes that were complete after it, */
     uint8_t finished;       /* and whether the peer's Finished of the next has come */
@@ -106,10 +106,10 @@ struct tk_conn {
     uint8_t close_notify;   /* one has come */
     uint8_t parted;         /* the peer has sent close_notify */
     tk_info *info;          /* notes of this handshake; NULL: none */
-    X509 *rejected;         /* the certificate that verification failed at (tk_trouble.c) */
+    X509 *rejected;         /* the certificate that verification failed at (tk_explain.c) */
     STACK_OF(X509) *refused, *built; /* its chain as it was sent, and as far as it was built */
     uint8_t first[16];      /* the first bytes that arrived */
-    EVP_PKEY *share;        /* a client's first key share, until then: tk_shares.c */
+    EVP_PKEY *share;        /* a client's first key share, until then: tk_key_shares.c */
     tk_earlier *earlier;    /* of the handshake before this one; NULL: there was none */
     /* a server that verifies: its session id context stands for its policy */
     uint8_t has_id_base;
@@ -137,7 +137,7 @@ struct tk_conn {
     uint8_t found_once;     /* nobody else will find it */
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
-    uint8_t demanding, unwanted; /* tk_want.c */
+    uint8_t demanding, unwanted; /* tk_groups.c */
     uint8_t interrupted;    /* Python, behind a door, has raised: do not wait */
     uint8_t has_read;       /* some application data was read */
     uint8_t ticket;         /* the fate of the last ticket that the client offered: tk_ticket.c */

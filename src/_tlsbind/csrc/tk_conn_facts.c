@@ -2,13 +2,13 @@
 #include <openssl/x509v3.h>
 
 #include "tk_cipher.h"
-#include "tk_demand.h"
+#include "tk_require.h"
 #include "tk_distrust.h"
 #include "tk_facts.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
-#include "tk_settled.h"
-#include "tk_want.h"
+#include "tk_result.h"
+#include "tk_groups.h"
 
 /* ---- before the handshake ---- */
 
@@ -23,7 +23,7 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
     else
         status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
     if (status == TK_DONE)
-        tk_want_begin(c, to);
+        tk_groups_begin(c, to);
     tk_conn_unlock(c);
     return status;
 }
@@ -33,7 +33,7 @@ int tk_conn_reused(tk_conn *c)
     int reused;
 
     tk_conn_lock(c);
-    reused = tk_settled_reused(c);
+    reused = tk_result_reused(c);
     tk_conn_unlock(c);
     return reused;
 }
@@ -66,13 +66,13 @@ static int meets_demands(tk_conn *c, X509 *peer, STACK_OF(X509) *chain)
 {
     const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
     char *matched = NULL;
-    int ok = tk_demand_pins(x, chain) && tk_demand_names(x, c->ssl, peer, &matched) == X509_V_OK;
+    int ok = tk_require_pins(x, chain) && tk_require_names(x, c->ssl, peer, &matched) == X509_V_OK;
 
     OPENSSL_free(matched);
     return ok;
 }
 
-int tk_conn_vouch(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
+int tk_conn_reverify(tk_conn *c, X509 *peer, const void *others, size_t size, tk_records *chain)
 {
     X509_STORE_CTX *v;
     X509_STORE *trust;
@@ -110,7 +110,7 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
 
     memset(out, 0, sizeof *out);
     tk_conn_lock(c);
-    if ((e = tk_settled_earlier(c)) != NULL)
+    if ((e = tk_result_earlier(c)) != NULL)
         *out = e->facts;
     else
         tk_facts_negotiated(c, out);
@@ -119,7 +119,7 @@ void tk_conn_facts_of(tk_conn *c, tk_conn_facts *out)
     out->offered = c->offered;
     out->early = SSL_get_early_data_status(c->ssl);
     out->refused_ticket = c->refused_ticket;
-    out->reused = tk_settled_reused(c);
+    out->reused = tk_result_reused(c);
     out->alert_sent = c->alert_sent;
     out->alert_received = c->alert_received;
     out->shutdown = SSL_get_shutdown(c->ssl);
@@ -133,7 +133,7 @@ X509 *tk_conn_peer(tk_conn *c)
     X509 *x;
 
     tk_conn_lock(c);
-    if ((x = tk_settled_peer(c)) != NULL)
+    if ((x = tk_result_peer(c)) != NULL)
         X509_up_ref(x);
     tk_conn_unlock(c);
     return x;
@@ -166,7 +166,7 @@ void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
     int i;
 
     tk_conn_lock(c);
-    if ((e = tk_settled_earlier(c)) != NULL)
+    if ((e = tk_result_earlier(c)) != NULL)
         chain = noted_chain(e, verified);
     else
         chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
@@ -200,7 +200,7 @@ int tk_conn_finished(tk_conn *c, int peer, void *into, size_t room)
     size_t n;
 
     tk_conn_lock(c);
-    if ((e = tk_settled_earlier(c)) != NULL)
+    if ((e = tk_result_earlier(c)) != NULL)
         memcpy(into, e->finished[peer != 0], n = e->finished_size[peer != 0]);
     else
         n = peer ? SSL_get_peer_finished(c->ssl, into, room)

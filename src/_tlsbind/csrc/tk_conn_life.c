@@ -7,13 +7,13 @@
 #include "tk_hooks.h"
 #include "tk_lock.h"
 #include "tk_notes.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 #include "tk_ticket.h"
 #include "tk_times.h"
 #include "tk_transport.h"
-#include "tk_trouble.h"
+#include "tk_explain.h"
 #include "tk_verify.h"
-#include "tk_want.h"
+#include "tk_groups.h"
 
 /* ---- life ---- */
 
@@ -67,8 +67,8 @@ static void destroy(tk_conn *c)
     tk_queue_clear(&c->early);
     tk_hello_end(c);
     free(c->times);
-    tk_trouble_end(c);
-    tk_settled_free(c);
+    tk_explain_end(c);
+    tk_result_free(c);
     tk_app_data_free(c);
     tk_ring_free(c->ring);
     tk_cache_free(c->cache);
@@ -129,7 +129,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
         SSL_set_accept_state(c->ssl);
     } else
         SSL_set_connect_state(c->ssl);
-    tk_want_begin(c, x);
+    tk_groups_begin(c, x);
     tk_handshake_prepare(c);
     tk_times_prepare(c);
     tk_notes_watch(c);

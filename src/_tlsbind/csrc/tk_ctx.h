@@ -7,14 +7,14 @@
 
 typedef struct tk_cache tk_cache;
 
-enum { TK_SCOPE = 32 }; /* bytes that stand for what a ticket is for: tk_mark.c */
+enum { TK_SCOPE = 32 }; /* bytes that stand for what a ticket is for: tk_origin.c */
 
 struct tk_ctx {
     SSL_CTX *ctx;
     int32_t role;
     tk_keylog *keylog;      /* NULL: none */
-    uint8_t *alpn, *pins, *names_wanted; /* tk_alpn.c, tk_demand.c */
-    char *wanted;           /* groups: tk_want.c; NULL: any will do */
+    uint8_t *alpn, *pins, *names_wanted; /* tk_alpn.c, tk_require.c */
+    char *wanted;           /* groups: tk_groups.c; NULL: any will do */
     size_t alpn_size, pins_size, names_wanted_size;
     int32_t purpose, reports; /* tk_verify.c */
     int32_t has_verify_time;

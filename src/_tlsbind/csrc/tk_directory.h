@@ -30,6 +30,6 @@ struct tk_directory {
 };
 
 int tk_directory_compare(const void *a, const void *b); /* of two entries */
-int tk_search_init(void); /* call it once, first: tk_search.c */
+int tk_by_dir_init(void); /* call it once, first: tk_by_dir.c */
 
 #endif

@@ -1,7 +1,7 @@
 /* Channel bindings and exported keys, which bind other protocols to TLS. */
 #include "tk_lock.h"
 #include "tk_fault.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 
 int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void *context,
                    size_t context_size, void *into, size_t size, tk_fault *fault)
@@ -9,7 +9,7 @@ int tk_conn_export(tk_conn *c, const char *label, size_t label_size, const void 
     int ok;
 
     tk_conn_lock(c);
-    if (tk_settled_earlier(c) != NULL) { /* libssl would mix the keys of two handshakes */
+    if (tk_result_earlier(c) != NULL) { /* libssl would mix the keys of two handshakes */
         tk_conn_unlock(c);
         return TK_WANT_READ;
     }

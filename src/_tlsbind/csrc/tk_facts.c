@@ -1,6 +1,6 @@
 /* What a handshake has negotiated, according to libssl. All under the connection's lock. */
 #include "tk_facts.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 
 static void cipher_facts(const SSL_CIPHER *cipher, tk_conn_facts *out)
 {

@@ -15,7 +15,7 @@
 #include "tk_alpn.h"
 #include "tk_lock.h"
 #include "tk_lookup.h"
-#include "tk_want.h"
+#include "tk_groups.h"
 
 enum { RECORD_MOST = 16384 };
 
@@ -192,7 +192,7 @@ int tk_handshake_first(const tk_conn *c)
     return !SSL_is_server(c->ssl) && c->early_state != EARLY_NONE && c->early_state != EARLY_OVER;
 }
 
-/* The step of an operation on a connection whose context has demands (tk_want.c): the handshake
+/* The step of an operation on a connection whose context has demands (tk_groups.c): the handshake
    comes first. */
 static int demanding_step(tk_conn *c, struct tk_op *op)
 {
@@ -207,7 +207,7 @@ static int demanding_step(tk_conn *c, struct tk_op *op)
         return TK_STEP_UNWANTED;
     outcome = op->step(c, op);
     if (outcome == TK_STEP_DONE && op->done > 0 && !c->done) /* early data, read by a server */
-        tk_want_judge(c);
+        tk_groups_judge(c);
     return c->unwanted ? TK_STEP_UNWANTED : outcome;
 }
 

@@ -5,14 +5,14 @@
 #include "tk_hooks.h"
 #include "tk_alpn.h"
 #include "tk_cache.h"
-#include "tk_choose.h"
+#include "tk_cert_cb.h"
 #include "tk_door.h"
 #include "tk_hello.h"
 #include "tk_keylog.h"
 #include "tk_lookup.h"
 #include "tk_notes.h"
 #include "tk_psk.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 #include "tk_ticket.h"
 #include "tk_times.h"
 #include "tk_verify.h"
@@ -21,7 +21,7 @@
 
 static void note(const SSL *ssl, tk_conn *c, int where, int value)
 {
-    tk_settled_watch(c, where, value);
+    tk_result_watch(c, where, value);
     /* With TLS 1.2, a server's session is in the cache, and so anybody's, before libssl calls the
        handshake done. */
     if (where == SSL_CB_HANDSHAKE_DONE ||
@@ -178,7 +178,7 @@ void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
     SSL_CTX_set_cert_verify_callback(c->ctx, tk_verify_chain, NULL);
-    SSL_CTX_set_cert_cb(c->ctx, c->hooks & TK_HOOK_CERTIFICATE ? tk_choose : NULL, NULL);
+    SSL_CTX_set_cert_cb(c->ctx, c->hooks & TK_HOOK_CERTIFICATE ? tk_cert_cb : NULL, NULL);
     SSL_CTX_set_msg_callback(c->ctx,
                              (c->hooks & (TK_HOOK_MESSAGE | TK_HELLO_HOOKS) ? on_message : NULL));
     SSL_CTX_sess_set_new_cb(c->ctx, on_new_session);

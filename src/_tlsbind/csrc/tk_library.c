@@ -5,7 +5,7 @@
 #include "tk_hash.h"
 #include "tk_records.h"
 #include "tk_ring.h"
-#include "tk_seen.h"
+#include "tk_tally.h"
 #include "tk_stage.h"
 #include "tk_tables.h"
 #include "tk_transport.h"
@@ -18,7 +18,7 @@ int tk_init(void)
         return 1;
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
-        !tk_info_init() || !tk_search_init() || !tk_cache_init() || !tk_seen_init() ||
+        !tk_info_init() || !tk_by_dir_init() || !tk_cache_init() || !tk_tally_init() ||
         !tk_hash_init() ||
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
         !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())

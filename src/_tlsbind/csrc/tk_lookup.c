@@ -5,14 +5,14 @@
    lock. So the handshake pauses at the ClientHello (SSL_CLIENT_HELLO_RETRY), which contains the
    name of the session that the client offers: the session id up to TLS 1.2, and the identity of a
    stateful ticket in TLS 1.3, which is also a session id (RFC 8446, 4.2.11; stateless tickets are
-   longer). Python looks it up, passes the result to the connection (tk_conn_found), and continues
-   the handshake; libssl's own lookup follows, and finds it there. */
+   longer). Python looks it up, passes the result to the connection (tk_conn_resume_from), and
+   continues the handshake; libssl's own lookup follows, and finds it there. */
 #include <openssl/tls1.h>
 
 #include "tk_cache.h"
 #include "tk_lookup.h"
 #include "tk_lock.h"
-#include "tk_mark.h"
+#include "tk_origin.h"
 
 enum { IDENTITY_MOST = sizeof ((tk_conn *)0)->wanted };
 
@@ -85,7 +85,7 @@ int tk_lookup_pause(tk_conn *c, SSL *ssl)
     return 1;
 }
 
-int tk_conn_wanted(tk_conn *c, void *into)
+int tk_conn_offered_id(tk_conn *c, void *into)
 {
     int size;
 
@@ -96,7 +96,7 @@ int tk_conn_wanted(tk_conn *c, void *into)
     return size;
 }
 
-void tk_conn_found(tk_conn *c, SSL_SESSION *s, int taken)
+void tk_conn_resume_from(tk_conn *c, SSL_SESSION *s, int taken)
 {
     SSL_SESSION *copy;
 
@@ -129,7 +129,7 @@ SSL_SESSION *tk_lookup_answer(SSL *ssl, const unsigned char *id, int size, int *
         return NULL;
     own = SSL_SESSION_get_id(c->found, &own_size);
     return own_size == (unsigned int)size && memcmp(own, id, own_size) == 0 &&
-                   tk_mark_fits(c, c->found)
+                   tk_origin_fits(c, c->found)
                ? c->found
                : NULL;
 }

@@ -19,7 +19,7 @@
 #include "tk_op.h"
 #include "tk_fault.h"
 #include "tk_lock.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 #include "tk_transport.h"
 #include "tk_wait.h"
 
@@ -46,7 +46,7 @@ tk_outcome tk_op_classify(tk_conn *c, tk_op *op, int result)
     case SSL_ERROR_WANT_RETRY_VERIFY:
         return c->unanswered ? TK_STEP_PAUSED : TK_STEP_SSL;
     case SSL_ERROR_ZERO_RETURN:
-        if (tk_settled_is_cut(c))
+        if (tk_result_is_cut(c))
             return tk_op_cut(op);
         /* The end of the data to a reader; once both sides have ended, only to one that waits:
            another thread unwraps. */
@@ -162,7 +162,7 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
     tk_fault_begin();
     tk_op_refill(c);
     /* Nothing that is written reaches a peer that has aborted the connection. */
-    if (op->kind != TK_READ && c->send_failed == 0 && tk_settled_is_cut(c))
+    if (op->kind != TK_READ && c->send_failed == 0 && tk_result_is_cut(c))
         outcome = tk_op_cut(op);
     else
         outcome = c->demanding ? (tk_outcome)c->demanding_step(c, op) : op->step(c, op);

@@ -17,7 +17,7 @@ typedef enum {
     TK_STEP_WANT_DOOR,   /* another thread's callback must return first */
     TK_STEP_MORE,        /* more can be done at once, but others come first */
     TK_STEP_PAUSED,
-    TK_STEP_UNWANTED,    /* the handshake does not meet a requirement: tk_want.c */
+    TK_STEP_UNWANTED,    /* the handshake does not meet a requirement: tk_groups.c */
     TK_STEP_SYSCALL,
     TK_STEP_SSL
 } tk_outcome;

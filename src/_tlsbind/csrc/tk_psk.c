@@ -2,7 +2,7 @@
    and 1.3; in 1.3 the key is for SHA-256, and there is no hint. */
 #include "tk_psk.h"
 #include "tk_door.h"
-#include "tk_settled.h"
+#include "tk_result.h"
 
 static unsigned int on_client(SSL *ssl, const char *hint, char *identity,
                               unsigned int identity_room, unsigned char *key, unsigned int key_room)
@@ -57,7 +57,7 @@ int tk_conn_psk_identity(tk_conn *c, char *into, size_t room)
     size_t size = 0;
 
     tk_conn_lock(c);
-    e = tk_settled_earlier(c);
+    e = tk_result_earlier(c);
     identity = e != NULL ? e->psk_identity : SSL_get_psk_identity(c->ssl);
     if (identity != NULL && (size = strlen(identity)) <= room)
         memcpy(into, identity, size);

@@ -10,8 +10,8 @@
    An operation receives once. A level-triggered loop reports if there is more, and other
    connections have their turn before. After an error, uvloop does not: it calls the reader once,
    and no longer watches the socket. There an operation receives a second time, and finds the error.
-   (The rule of tk_ahead.c, to leave bytes in the socket that the caller has not asked for, is for
-   programs that call `select` themselves; a loop's transport calls again when it gets
+   (The rule of tk_read_ahead.c, to leave bytes in the socket that the caller has not asked for, is
+   for programs that call `select` themselves; a loop's transport calls again when it gets
    TK_STREAM_AGAIN.)
 
    The end of the transport is hidden from libssl unless it cuts a record in two: libssl would treat
@@ -21,7 +21,7 @@
    another connection of the same loop, that one works without the stage: it receives and sends
    directly. So do operations outside this file. */
 #include "tk_stage.h"
-#include "tk_ahead.h"
+#include "tk_read_ahead.h"
 #include "tk_lock.h"
 #include "tk_transport.h"
 
@@ -136,7 +136,7 @@ int tk_stage_receives_on(const tk_conn *c)
 
 /* ---- the BIO ---- */
 
-/* As tk_ahead_read. */
+/* As tk_read_ahead_read. */
 static int receive_on_stage(tk_conn *c, tk_stage *s)
 {
     size_t wanted = c->reader_room + RECORD_ROOM, reach = wanted < IN_ROOM ? wanted : IN_ROOM;

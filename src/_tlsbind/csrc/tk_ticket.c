@@ -5,7 +5,7 @@
 
 #include "tk_ticket.h"
 #include "tk_app_data.h"
-#include "tk_mark.h"
+#include "tk_origin.h"
 #include "tk_ring.h"
 #include "tk_ticket_data.h"
 
@@ -161,7 +161,7 @@ static int on_ticket_made(SSL *ssl, void *argument)
     SSL_SESSION *s = SSL_get_session(ssl);
 
     (void)argument;
-    if (c != NULL && s != NULL && (!tk_mark_put(c, s) || !tk_app_data_put(c, s)))
+    if (c != NULL && s != NULL && (!tk_origin_put(c, s) || !tk_app_data_put(c, s)))
         return 0;
     tk_ticket_data_put(ssl);
     return 1;
@@ -178,7 +178,7 @@ static int passes(tk_conn *c, SSL_SESSION *s, SSL_TICKET_STATUS status)
     uint8_t why = TK_TICKET_FINE;
 
     if (was_opened(status))
-        why = tk_mark_objection(c, s);
+        why = tk_origin_objection(c, s);
     else if (c->ring != NULL && status == SSL_TICKET_NO_DECRYPT && c->ticket != TICKET_NO_KEY)
         why = TK_TICKET_TAMPERED; /* we have the key, and yet: or there was no room for a name */
     if (why != TK_TICKET_FINE)

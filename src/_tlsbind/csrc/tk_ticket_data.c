@@ -3,7 +3,7 @@
    A ticket holds the client's own certificate and the result of its verification, but neither the
    chain nor that there was a verification at all; programs decide by these who may do what. So a
    server writes them into the tickets of clients with certificates, behind the mark of a keyring
-   (tk_mark.c), and hangs them onto the session when the ticket comes back, as notes of the
+   (tk_origin.c), and hangs them onto the session when the ticket comes back, as notes of the
    handshake that showed them (tk_info.c). The ticket's key protects them, as it does the session.
 
        "TK1"  verified 1  verify_code 4  made 8  digest of this side's certificate 32

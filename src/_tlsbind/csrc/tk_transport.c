@@ -6,8 +6,8 @@
    in any order. (With its own BIO, libssl answers a KeyUpdate or an alert in the middle of another
    thread's unfinished SSL_write with "bad write retry".) */
 #include "tk_transport.h"
-#include "tk_ahead.h"
-#include "tk_trouble.h"
+#include "tk_read_ahead.h"
+#include "tk_explain.h"
 
 /* libssl 4.0 reads nothing more once its transport has failed, although what the peer sent before
    it closed says why. There a failed write looks like one to repeat, and tk_op_classify reports the
@@ -47,9 +47,9 @@ static int transport_read(BIO *b, char *into, int size)
         BIO_set_retry_read(b);
         return -1;
     }
-    n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_ahead_read(c, into, (size_t)size);
+    n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_read_ahead_read(c, into, (size_t)size);
     if (n > 0) {
-        tk_trouble_came(c, into, (size_t)n);
+        tk_explain_came(c, into, (size_t)n);
         c->received += (uint64_t)n;
         c->budget -= (size_t)n < c->budget ? (size_t)n : c->budget;
     }
@@ -195,7 +195,7 @@ int tk_transport_flush(tk_conn *c)
 int tk_transport_holds_record(tk_conn *c)
 {
     if (c->fd >= 0)
-        return tk_ahead_holds_record(c);
+        return tk_read_ahead_holds_record(c);
     return c->source != NULL && !tk_mem_holds(c->incoming)
              ? tk_mem_is_record(c->source->from, c->source->size)
              : tk_mem_holds_record(c->incoming);

@@ -15,12 +15,12 @@
 #include <openssl/x509v3.h>
 
 #include "tk_verify.h"
-#include "tk_demand.h"
+#include "tk_require.h"
 #include "tk_distrust.h"
 #include "tk_door.h"
 #include "tk_pause.h"
 #include "tk_times.h"
-#include "tk_trouble.h"
+#include "tk_explain.h"
 
 /* ---- settings ---- */
 
@@ -117,7 +117,7 @@ int tk_verify_step(int ok, X509_STORE_CTX *v)
             tk_times_verified(c);
         return 1;
     }
-    tk_trouble_refused(c, v);
+    tk_explain_refused(c, v);
     return 0;
 }
 
@@ -139,14 +139,14 @@ static int meets(tk_conn *c, X509_STORE_CTX *v, const tk_ctx *x)
 
     if (x == NULL)
         return 1;
-    code = tk_demand_names(x, c->ssl, X509_STORE_CTX_get0_cert(v), &matched);
+    code = tk_require_names(x, c->ssl, X509_STORE_CTX_get0_cert(v), &matched);
     if (matched != NULL) {
         OPENSSL_free(c->matched);
         c->matched = matched;
     }
     if (code != X509_V_OK && !lacks(v, code))
         return 0;
-    return tk_demand_pins(x, X509_STORE_CTX_get0_chain(v)) ||
+    return tk_require_pins(x, X509_STORE_CTX_get0_chain(v)) ||
            lacks(v, X509_V_ERR_APPLICATION_VERIFICATION);
 }
 
@@ -184,7 +184,7 @@ static int judged(X509_STORE_CTX *v, tk_conn *c)
 
     if (c->answered != TK_PAUSE_VERIFY &&
         (SSL_is_server(c->ssl) || !has_hook(c, TK_HOOK_VERIFY_LATER)))
-        answer = tk_demand_asked(v, c);
+        answer = tk_require_asked(v, c);
     if (answer != TK_VERIFY_LATER)
         return answer == 1 ? PASSED : REFUSED;
     switch (tk_pause_ask(c, TK_PAUSE_VERIFY)) {
@@ -195,7 +195,7 @@ static int judged(X509_STORE_CTX *v, tk_conn *c)
         c->judged = X509_STORE_CTX_get1_chain(v);
         return SSL_set_retry_verify(c->ssl) == 1 && c->judged != NULL ? PAUSED : REFUSED;
     default:
-        tk_demand_refused(v, c);
+        tk_require_refused(v, c);
         return REFUSED;
     }
 }

@@ -3,8 +3,8 @@
    A write ends early when its timeout expires, when it must not block, or when a signal handler
    raises. What libssl has encrypted by then goes out in any case. The caller cannot learn how much
    that is; like OpenSSL, we require it to repeat the write with the same bytes. The bytes that are
-   encrypted are *owed*, as a size and a digest: tk_owed.c. (A non-blocking caller learns how many
-   bytes are on the wire, as on any socket, and is owed the rest.)
+   encrypted are *owed*, as a size and a digest: tk_partial.c. (A non-blocking caller learns how
+   many bytes are on the wire, as on any socket, and is owed the rest.)
 
    * A write that begins with the owed bytes is the repetition, and continues after them; if several
      owed writes match, after the longest. It does not matter whose they were: when two writers send
@@ -21,7 +21,7 @@
    records for one send. */
 #include "tk_handshake.h"
 #include "tk_lock.h"
-#include "tk_owed.h"
+#include "tk_partial.h"
 #include "tk_transport.h"
 
 enum {
@@ -83,7 +83,7 @@ static tk_outcome wait_for_turn(const tk_conn *c, tk_op *op)
 static tk_outcome come_in(tk_conn *c, tk_op *op)
 {
     uint64_t me = tk_thread();
-    tk_owed *o = tk_owed_by(c, op->data, op->size);
+    tk_partial *o = tk_partial_by(c, op->data, op->size);
     int32_t i;
 
     if (o != NULL) {

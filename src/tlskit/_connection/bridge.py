@@ -28,7 +28,7 @@ from weakref import ref
 
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
-from .._core.directions import Directions
+from .._core.direction_locks import DirectionLocks
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
@@ -65,7 +65,7 @@ class Outgoing(Protocol):
     def write(self, data: bytes, /) -> int | None: ...
 
 
-class Pump(Directions):
+class Pump(DirectionLocks):
     """Moves bytes between the BIOs that were given and those that the connection works on. Does
     nothing if both are the same.
 
@@ -180,7 +180,7 @@ class Pump(Directions):
             self._inner_in.write(data[:cut])
         return min(cut, len(data))
 
-    def give_back(self) -> None:
+    def return_leftover(self) -> None:
         """End TLS, and put the bytes that do not belong to it back where they came from."""
         if self._incoming is self._inner_in:
             return
@@ -244,7 +244,7 @@ class PumpedChannel(Channel):
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         self._pump.run(super().shutdown)
-        self._pump.give_back()
+        self._pump.return_leftover()
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         room = len
@@ -257,7 +257,7 @@ class PumpedChannel(Channel):
         size = got if buffer is not None else got.__len__()
         self._full = size == room
         if size == 0 < room:
-            self._pump.give_back()
+            self._pump.return_leftover()
         return got
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:

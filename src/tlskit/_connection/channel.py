@@ -28,28 +28,39 @@ from .._resumption.reasons import Reason, Resumption
 from .._resumption.server import ServerResumption
 from .._resumption.strategy import UNDECIDED, NoResumption, Strategy
 from .._state import Settings, State
-from .._state.awaiting import is_coroutine_function
+from .._state.coroutines import is_coroutine_function
 from ..errors import SSLError
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
 from . import log
-from .asking import Asking, is_future
-from .checking import CertificateCheck, judge
+from .certificate_check import CertificateCheck, judge
 from .context import ConnectionContext
+from .decision import PendingDecision, is_future
+from .event_callbacks import EventCallbacks
 from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
-from .watching import Watching
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
-class Channel(Pausing, Watching, Connection):
+class Channel(Pausing, EventCallbacks, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
-        "_began", "_chosen_policy", "_context_now", "_name_asked", "_owner", "_port",
-        "_resumption", "_state", "_turned_down", "asking", "server_hostname", "server_side",
-        "to_judge", "verdict_later",
+        "_callback_refused",
+        "_chosen_policy",
+        "_context_now",
+        "_first_state",
+        "_owner",
+        "_port",
+        "_resumption",
+        "_sni_answered",
+        "_state",
+        "chains_to_judge",
+        "pending_decision",
+        "pending_verdict",
+        "server_hostname",
+        "server_side",
     )  # fmt: skip
 
     def __init__(
@@ -67,9 +78,9 @@ class Channel(Pausing, Watching, Connection):
             raise _wrong_role(server_side)
         if fd >= 0 and state.awaited[server_side] and not self.may_await:
             raise cannot_await(state.awaited[server_side])
-        self._state = self._began = state
-        self.asking = None
-        self._name_asked = self._turned_down = False
+        self._state = self._first_state = state
+        self.pending_decision = None
+        self._sni_answered = self._callback_refused = False
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
@@ -85,14 +96,14 @@ class Channel(Pausing, Watching, Connection):
             )  # fmt: skip
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until it is needed
-        self.to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
-        self.verdict_later = None
+        self.chains_to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
+        self.pending_verdict = None
         self.hostname = server_hostname
         self._chosen_policy: ConnectionPolicy | None = None  # until it is needed
         self._resumption: Strategy = UNDECIDED
         if state.keeps_sessions:
             self._strategy().prepare(self)
-            if state.watches_sessions:
+            if state.reports_sessions:
                 self.on_session = self._session_arrived
                 # until the handshake is complete, in any operation
                 self.always_hands_out = True
@@ -100,15 +111,15 @@ class Channel(Pausing, Watching, Connection):
     def _strategy(self) -> Strategy:
         """Return this connection's resumption strategy, which the first call chooses."""
         if self._resumption is UNDECIDED:
-            self._resumption = self._choose_strategy(self._began)
+            self._resumption = self._choose_strategy(self._first_state)
         return self._resumption
 
     def _choose_strategy(self, state: State) -> Strategy:
         if self.server_side:
             return ServerResumption(state.server_cache, self._policy)
-        if state.by_key:
+        if state.uses_psk:
             return NoResumption(Reason.PRE_SHARED_KEY)
-        if state.choice is not None:
+        if state.certificate_choice is not None:
             return NoResumption(Reason.CERTIFICATE_CALLBACK)
         if state.verify_callback is not None or state.verify_each is not None:
             return NoResumption(Reason.VERIFY_CALLBACK)
@@ -120,7 +131,7 @@ class Channel(Pausing, Watching, Connection):
         policy = self._chosen_policy
         if policy is None:
             name = self.server_hostname
-            policy = ConnectionPolicy(self._began, server_name(name).lower if name else None)
+            policy = ConnectionPolicy(self._first_state, server_name(name).lower if name else None)
             self._chosen_policy = policy
         return policy
 
@@ -170,14 +181,14 @@ class Channel(Pausing, Watching, Connection):
 
     def on_servername(self, name: str | None) -> object:
         callback, owner = self._state.sni_callback, self._owner()
-        if callback is None or self._name_asked:
+        if callback is None or self._sni_answered:
             return None
         if owner is None:  # the answer may depend on the connection
             return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
         return callback(owner, name, self._context_now)
 
     def on_verify(self, chain: tuple[bytes, ...]) -> bool:
-        first, now = self._began.verify_callback, self._state.verify_callback
+        first, now = self._first_state.verify_callback, self._state.verify_callback
         owner = self._owner()
         if owner is None:  # the answer may depend on the connection
             raise plain_error("the connection was closed while its peer was being verified")
@@ -185,39 +196,39 @@ class Channel(Pausing, Watching, Connection):
             if is_coroutine_function(callback):  # after the handshake: OpenSSL does not wait here
                 if not self.may_await or self.handshake_done:
                     raise cannot_await(("verify_callback",))
-                self.to_judge = [*self.to_judge, (callback, chain)]
+                self.chains_to_judge = [*self.chains_to_judge, (callback, chain)]
             elif callback is not None:
                 answer = callback(owner, chain)
                 if is_future(answer) and not self.server_side and not self.handshake_done:
-                    self.verdict_later = answer
+                    self.pending_verdict = answer
                 else:
                     accepts("verify_callback", answer)
-        return self.verdict_later is not None
+        return self.pending_verdict is not None
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
         owner = self._owner()
         if owner is None:
             raise plain_error("the connection was closed while its peer was being verified")
         check = CertificateCheck(certificate, depth, code)
-        states = dict.fromkeys((self._began, self._state))
+        states = dict.fromkeys((self._first_state, self._state))
         answers = [judge(state, owner, check) for state in states]
         answer = min(answers, key=_STRICTEST.index)
-        self._turned_down = answer == REFUSED and not code
+        self._callback_refused = answer == REFUSED and not code
         return answer
 
     @property
-    def turned_down(self) -> bool:
-        return self._turned_down
+    def callback_refused(self) -> bool:
+        return self._callback_refused
 
     @property
     def expected_name(self) -> str | None:
-        return " or ".join(self._began.settings["verify_names"]) or self.hostname
+        return " or ".join(self._first_state.settings["verify_names"]) or self.hostname
 
     @property
     def unverified(self) -> bool:
         """Whether the handshake continued although the peer failed verification."""
-        softens = self._state.softens or self._began.softens
-        return softens and self.facts().verify_code != 0
+        allows_unverified = self._state.allows_unverified or self._first_state.allows_unverified
+        return allows_unverified and self.facts().verify_code != 0
 
     def chain(self, *, verified: bool) -> list[bytes]:
         """Return the chain, as Connection does; on a resumed connection, the one from the handshake
@@ -234,7 +245,7 @@ class Channel(Pausing, Watching, Connection):
     def info(self) -> SessionInfo | None:
         """Everything that was negotiated; None before the handshake is complete."""
         session = self.current_session() if self.handshake_done else None
-        return None if session is None else info_of(session, self.notes(), self.vouched)
+        return None if session is None else info_of(session, self.notes(), self.reverified_chain)
 
     def _asks(self, callback: str) -> bool:
         """Return whether the context still has this callback: one that has been removed is no
@@ -311,7 +322,7 @@ class Channel(Pausing, Watching, Connection):
             return None
         if binary_form:
             return peer.der
-        return peer.fields() if self._began.verifies and not self.unverified else {}
+        return peer.fields() if self._first_state.verifies and not self.unverified else {}
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":
@@ -355,7 +366,7 @@ class Channel(Pausing, Watching, Connection):
         return self._resumption.before_handshake(self)
 
     def handshake_complete(self) -> None:
-        if self.to_judge:
+        if self.chains_to_judge:
             self._judge_client()
         if self._resumption is not UNDECIDED:
             self._conclude()
@@ -365,18 +376,19 @@ class Channel(Pausing, Watching, Connection):
         """Ask a server's verify_callback that is a coroutine function: until it answers, nothing is
         read from the client, and its connection is not handed out.
         """
-        asking, self.asking = self.asking or Asking(self.judge(self.to_judge)), None
+        decision = self.pending_decision or PendingDecision(self.judge(self.chains_to_judge))
+        self.pending_decision = None
         try:
-            asking.run(may_await=self.may_await)
+            decision.run(may_await=self.may_await)
         except BaseException as error:
             if isinstance(error, Exception):
                 self.log_failure(error)
             self.close()
             raise
-        if asking.awaited is not None:
-            self.asking = asking
+        if decision.awaited is not None:
+            self.pending_decision = decision
             raise want_read()
-        self.to_judge = ()
+        self.chains_to_judge = ()
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)

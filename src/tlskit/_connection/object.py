@@ -8,7 +8,7 @@ from .._stdlib import classes as stdlib
 from .._stdlib.identity import NoPublicConstructor, initialise
 from ..sessions import SSLSession
 from .channel import Channel
-from .early import EarlyData
+from .early_data import EarlyData
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

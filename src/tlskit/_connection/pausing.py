@@ -6,17 +6,18 @@ a pause (tk_pause.c), no lock is held, and `answer` is called. A decision is a g
 an `async def`, whose result must be awaited.
 
 Waiting needs an event loop. A connection of `tlskit.aio` (`may_await`) keeps the decision in
-`asking` and reports that it wants to read; its transport sees `asking`, has a task wait, and then
-continues the handshake (aio/_suspension.py). Only this handshake is suspended. Any other connection
-refuses a coroutine function: over a socket, when it is created; in memory, in the first pause,
-where the peer still gets an alert, and where the TLS of event loops catches and reports exceptions.
-A coroutine that a plain function returns is refused when it is returned.
+`pending_decision` and reports that it wants to read; its transport sees `pending_decision`, has a
+task wait, and then continues the handshake (aio/_suspension.py). Only this handshake is suspended.
+Any other connection refuses a coroutine function: over a socket, when it is created; in memory, in
+the first pause, where the peer still gets an alert, and where the TLS of event loops catches and
+reports exceptions. A coroutine that a plain function returns is refused when it is returned.
 
-A connection without an event loop can still wait for a future of `concurrent.futures` (asking.py).
+A connection without an event loop can still wait for a future of `concurrent.futures`
+(decision.py).
 
 If a callback raises, the handshake ends: the peer gets an alert, and the operation raises the same
 exception. A new decision needs a reason in `_core/pauses.py`, a generator here, and, if the
-callback may be `async def`, its name in `_state/awaiting.py`.
+callback may be `async def`, its name in `_state/coroutines.py`.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 from .._core import pauses
 from .._core.fault import plain_error, want_read
 from .._core.pauses import Steps
-from .._state.awaiting import is_coroutine_function
-from .asking import Asking, not_here
+from .._state.coroutines import is_coroutine_function
+from .decision import PendingDecision, not_here
 from .requests import CertificateRequest
 
 if TYPE_CHECKING:
@@ -50,14 +51,14 @@ class Pausing:
 
     Attributes:
         may_await: whether an event loop drives the connection.
-        verdict_later: the future that a client's verify_callback has returned, or None.
-        asking: the decision that the handshake waits for, or None.
+        pending_verdict: the future that a client's verify_callback has returned, or None.
+        pending_decision: the decision that the handshake waits for, or None.
     """
 
     __slots__ = _NO_SLOTS
 
     may_await = False
-    asking: Asking | None
+    pending_decision: PendingDecision | None
     before_handshake: Callable[[], Steps | None]
     chain_to_judge: Callable[[], tuple[bytes, ...]]
     facts: Callable[[], Facts]
@@ -67,24 +68,25 @@ class Pausing:
     handshake_done: bool
     late_error: BaseException | None
     patience: Callable[[], float | None]
-    verdict_later: Any
+    pending_verdict: Any
     _context_now: Any
-    _name_asked: bool
+    _sni_answered: bool
     _owner: Any
     _state: State
     server_side: bool
 
     def answer(self, reason: int) -> int | None:
-        asking, self.asking = self.asking, None
+        decision = self.pending_decision
+        self.pending_decision = None
         try:
-            if asking is None:
+            if decision is None:
                 self._refuse_to_wait()
                 steps = self._decision(reason)
                 if steps is None:
                     return None
-                asking = Asking(steps, self._state.callback_timeout)
+                decision = PendingDecision(steps, self._state.callback_timeout)
             patience = 0.0 if self.may_await else self.patience()
-            alert = asking.run(
+            alert = decision.run(
                 may_await=self.may_await and not self.handshake_done, patience=patience
             )
         except BaseException as error:
@@ -93,8 +95,8 @@ class Pausing:
             if self.late_error is None:
                 self.late_error = error
             return _INTERNAL_ERROR
-        if asking.awaited is not None:
-            self.asking = asking
+        if decision.awaited is not None:
+            self.pending_decision = decision
             if patience != 0.0:
                 raise TimeoutError("the operation timed out while it waited for a callback")
             raise want_read()
@@ -110,7 +112,7 @@ class Pausing:
         if reason == pauses.CERTIFICATE:
             return self._choose()
         if reason == pauses.VERIFY:
-            if self.verdict_later is not None:
+            if self.pending_verdict is not None:
                 return self._wait_for_verdict()
             return self.judge([(self._state.verify_callback, self.chain_to_judge())])
         return self.before_handshake()
@@ -119,7 +121,7 @@ class Pausing:
 
     def _choose(self) -> Steps:
         """Decide which certificate to send."""
-        owner, choice = self._owner(), self._state.choice
+        owner, choice = self._owner(), self._state.certificate_choice
         if owner is None or choice is None:  # the answer may depend on the connection
             return _INTERNAL_ERROR
         credentials = choice.read((yield choice.callback(owner, self.certificate_request())))
@@ -138,7 +140,7 @@ class Pausing:
 
     def _wait_for_verdict(self) -> Steps:
         """Wait for the future that a client's plain verify_callback has returned."""
-        future, self.verdict_later = self.verdict_later, None
+        future, self.pending_verdict = self.pending_verdict, None
         accepts("verify_callback", (yield future))
         return None
 
@@ -171,7 +173,7 @@ class Pausing:
                 return refusal
         callback = self._state.sni_callback  # of the context that is now in force
         if callback is not None and is_coroutine_function(callback):
-            self._name_asked = True
+            self._sni_answered = True
             answer = yield callback(owner, hello.server_name, self._context_now)
             return alert_or_none("sni_callback", answer)
         return None

@@ -41,9 +41,9 @@ class ConnectionPolicy:
         return self._state.requires_staple
 
     @property
-    def by_key(self) -> bool:
+    def uses_psk(self) -> bool:
         """Whether a pre-shared key may replace a certificate."""
-        return self._state.by_key
+        return self._state.uses_psk
 
     @property
     def shows_certificate(self) -> bool:

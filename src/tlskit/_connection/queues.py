@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from .._core.bio import MemoryBIO
-from .._core.memory import InMemory
-from .._core.queued import SLOTS, Queued
+from .._core.memory import MemoryConnection
+from .._core.queued import SLOTS, QueuedConnection
 from .channel import Channel
 
 
-class MemoryChannel(InMemory, Channel):
+class MemoryChannel(MemoryConnection, Channel):
     """A Channel between two of tlskit's MemoryBIOs."""
 
     __slots__ = ()
 
 
-class QueueChannel(Queued, Channel):
+class QueueChannel(QueuedConnection, Channel):
     """A Channel between two of the stdlib's MemoryBIOs."""
 
     __slots__ = SLOTS

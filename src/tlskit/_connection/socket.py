@@ -21,7 +21,7 @@ from ..errors import SSLEOFError, SSLError
 from ..sessions import SSLSession
 from .bypassing import BypassingTLS
 from .channel import Channel
-from .early import EarlyData
+from .early_data import EarlyData
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

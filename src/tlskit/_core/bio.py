@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import SSLError
-from .native import ROOM, Spare, ffi, lib, owned, spares
+from .native import ROOM, ReadBuffer, ffi, lib, owned, read_buffers
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_mem_read, lib.tk_mem_write
-_take, _put = spares.pop, spares.append
+_take, _put = read_buffers.pop, read_buffers.append
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
@@ -62,14 +62,14 @@ class MemoryBIO:
         try:
             one = _take()
         except IndexError:
-            one = Spare(ROOM)
+            one = ReadBuffer(ROOM)
         data: bytes = one.view[: _read(self._mem, one.pointer, size)]
         _put(one)
         return data
 
     def _read_much(self, size: int) -> bytes:
         if size < self._state.pending:
-            one = Spare(size)
+            one = ReadBuffer(size)
             return one.view[: _read(self._mem, one.pointer, size)]
         whole = lib.tk_mem_detach(self._mem)  # at once: another thread may also be reading
         if whole == ffi.NULL:

@@ -24,21 +24,30 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from . import hooks, wait, watched
-from .answering import NOBODY, answering_of
-from .asked import Asked
+from . import event_hooks, hooks, wait
 from .bio import MemoryBIO
+from .callbacks import CallbackDefaults
 from .context import Context
+from .diagnosis import explain
 from .exporter import Exporter
 from .fault import from_queue, plain_error, translate, want_read
-from .moments import Moments
+from .lifecycle import LifecycleHooks
 from .names import ServerName
-from .native import ROOM, Spare, ffi, give_back, lib, owned, spare, spares
-from .observed import Observed
+from .native import (
+    ROOM,
+    ReadBuffer,
+    ffi,
+    lib,
+    owned,
+    read_buffers,
+    return_read_buffer,
+    take_read_buffer,
+)
+from .pause_lock import NOBODY, pause_lock_of
 from .peer import Peer
+from .queries import Queries
 from .rekeying import Rekeying
 from .session import Session
-from .trouble import explain
 from .verifying import ConnectionVerifying
 
 if TYPE_CHECKING:
@@ -48,7 +57,7 @@ Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
 _handshake, _open, _free = lib.tk_conn_handshake, lib.tk_conn_open, lib.tk_conn_free
-_take, _put = spares.pop, spares.append  # bound here once, for speed
+_take, _put = read_buffers.pop, read_buffers.append  # bound here once, for speed
 _INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
 _WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
 _WAITS = (_WANT_READ, _WANT_WRITE)
@@ -71,16 +80,18 @@ _DOING = {
 _NULL = ffi.NULL
 _faults: list[Any] = []  # reused: such a large struct costs more than opening one
 
-assert hooks  # importing it connects C to Python; watched adds more functions
-assert watched
+assert hooks  # importing it connects C to Python; event_hooks adds more functions
+assert event_hooks
 
 
-class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying, Moments):
+class Connection(
+    CallbackDefaults, Queries, Exporter, Peer, Rekeying, ConnectionVerifying, LifecycleHooks
+):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Any threads may use it: see
     tk_op.c.
 
     Attributes:
-        vouched: the chain that `vouches_for` has found; empty if none.
+        reverified_chain: the chain that `reverify` has found; empty if none.
         on_session: called with each new Session after the operation in which it arrived. If None,
             sessions are not queued, and an operation skips `late_error`.
         late_error: an exception from a callback for sessions, messages or pre-shared keys. The
@@ -92,19 +103,19 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
 
     __slots__ = (
         "__weakref__",
-        "_answering",
         "_conn",
         "_context",
         "_fd",
         "_handle",
         "_others",
+        "_pause_lock",
         "always_hands_out",
         "hook_error",
         "hostname",
         "late_error",
         "on_session",
         "psk_offered",
-        "vouched",
+        "reverified_chain",
     )  # fmt: skip
 
     def __init__(
@@ -131,7 +142,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             raise _not_opened(fault, name)
         _faults.append(fault)
         self._conn = owned(pointer, _free)
-        self._answering = NOBODY
+        self._pause_lock = NOBODY
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
         self._fd = fd
@@ -141,7 +152,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         self.late_error: BaseException | None = None
         self.psk_offered: bytes | None = None
         self.hostname: str | None = None
-        self.vouched: Sequence[bytes] = ()
+        self.reverified_chain: Sequence[bytes] = ()
 
     # -- before the handshake ----------------------------------------------------------------------
 
@@ -224,7 +235,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
             try:
                 one = _take()
             except IndexError:
-                one = Spare(ROOM)
+                one = ReadBuffer(ROOM)
             n = _read(self._conn, one.pointer, len if len < ROOM else ROOM, ms)
             data = one.view[:n] if n > 0 else b""
             _put(one)
@@ -241,10 +252,10 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         return self._read_bytes(len, timeout) if len else b""
 
     def _read_bytes(self, n: int, timeout: Timeout) -> bytes:
-        one = spare()
+        one = take_read_buffer()
         n = self._operate(_READ, (one.pointer, min(n, ROOM)), timeout)
         data: bytes = one.view[:n]
-        give_back(one)
+        return_read_buffer(one)
         return data
 
     def _read_into(self, n: int, buffer: Any, timeout: Timeout) -> int:
@@ -355,7 +366,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
         seconds = -1.0 if timeout is None else 0.0
         if deadline is not None:
             seconds = max(deadline - monotonic(), 0.0)
-        if not (answering := answering_of(self)).begin(seconds):
+        if not (pause_lock := pause_lock_of(self)).begin(seconds):
             raise self._error(lib.TK_TIMED_OUT if timeout else lib.TK_WANT_READ, kind)
         try:
             if reason := lib.tk_conn_paused(self._conn):
@@ -365,7 +376,7 @@ class Connection(Asked, Observed, Exporter, Peer, Rekeying, ConnectionVerifying,
                 else:
                     lib.tk_conn_refuse(self._conn, alert)
         finally:
-            answering.end()
+            pause_lock.end()
 
     def _error(self, status: int, kind: int) -> Exception:
         """Return the exception to raise; an exception that a hook raised is its cause."""

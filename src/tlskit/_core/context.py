@@ -9,17 +9,17 @@ from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
 from .credential import Credential
+from .diagnosis import explain_loading
 from .fault import from_queue, plain_error
+from .hook_switches import HookSwitches
 from .keylog import KeyLog
 from .library import require
 from .native import CONST, ffi, lib, listed, owned
 from .negotiation import Negotiation
 from .session import Session
 from .tickets import Ring
-from .trouble import explain_loading
 from .trust import NOBODY, TrustStore
 from .verifying import ContextVerifying
-from .wanted import Wanted
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 TUNINGS = {
@@ -39,7 +39,7 @@ STATISTICS = (
 )  # fmt: skip
 
 
-class Context(Wanted, Negotiation, ContextVerifying):
+class Context(HookSwitches, Negotiation, ContextVerifying):
     """An SSL_CTX: one state of a context. Once a connection has been made from it, nothing may be
     set any more; until then, only one thread at a time may set something.
 

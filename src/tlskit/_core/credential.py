@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from .certificate import Certificate
+from .diagnosis import explain_loading
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
-from .trouble import explain_loading
-from .wiped import wipe
+from .wiping import wipe
 
 
 class PasswordWanted(Exception):

@@ -157,7 +157,7 @@ def unexpected_eof() -> SSLEOFError:
 
 def unwanted() -> SSLError:
     """Return the error for a handshake in a group that the context does not allow; see
-    trouble.py.
+    diagnosis.py.
     """
     error = plain_error(f"[SSL: {UNWANTED}] ")
     error.library, error.reason = "SSL", UNWANTED
@@ -177,7 +177,7 @@ def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
 
 
 def _with_fault(error: SSLError, fault: Any) -> SSLError:
-    error.hint = ""  # type: ignore[attr-defined]  # see trouble.py
+    error.hint = ""  # type: ignore[attr-defined]  # see diagnosis.py
     error.errors = tuple(map(_entry, _entries(fault)))  # type: ignore[attr-defined]
     error.alert_sent = alert_of(fault.alert_sent)  # type: ignore[attr-defined]
     error.alert_received = alert_of(fault.alert_received)  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .native import ffi, lib, only
-from .wiped import wipe
+from .wiping import wipe
 
 MOST = 1 << 30  # bytes; a limit for files that are named by mistake
 _SECOND = 10**9

@@ -46,7 +46,7 @@ def about() -> dict[str, str]:
     """Return OpenSSL's data on itself: its version, its file, how it was built, and its
     configuration file. Corresponds to OpenSSL_version(3).
     """
-    texts = [value.decode(errors="replace") for _, value in listed(lib.tk_about_library)]
+    texts = [value.decode(errors="replace") for _, value in listed(lib.tk_openssl_library)]
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
@@ -60,7 +60,7 @@ def providers() -> list[tuple[str, str, str]]:
     """Return the name, version and build of each loaded provider. Corresponds to
     OSSL_PROVIDER_do_all(3).
     """
-    texts = [value.decode(errors="replace") for _, value in listed(lib.tk_about_providers)]
+    texts = [value.decode(errors="replace") for _, value in listed(lib.tk_openssl_providers)]
     return list(zip(texts[::3], texts[1::3], texts[2::3], strict=True))
 
 

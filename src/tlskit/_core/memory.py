@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .connection import Connection, Timeout
 from .direct import usual
 from .fault import want_read
-from .native import ROOM, give_back, lib, spare
+from .native import ROOM, lib, return_read_buffer, take_read_buffer
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -23,7 +23,7 @@ _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
-class InMemory(Connection):
+class MemoryConnection(Connection):
     """A Connection between two MemoryBIOs."""
 
     __slots__ = ()
@@ -35,10 +35,10 @@ class InMemory(Connection):
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         if buffer is not None or len <= 0 or self.on_session is not None:
             return Connection.read(self, len, buffer)
-        one = spare()
+        one = take_read_buffer()
         n = _read(self._conn, one.pointer, min(len, ROOM), 0)
         data = one.view[:n] if n > 0 else b""
-        give_back(one)
+        return_read_buffer(one)
         if n >= 0:
             return data
         if n == _WANT_READ:

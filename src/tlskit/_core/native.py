@@ -16,15 +16,15 @@ __all__ = [
     "CONST",
     "FEATURES",
     "ROOM",
-    "Spare",
+    "ReadBuffer",
     "ffi",
-    "give_back",
     "lib",
     "listed",
     "only",
     "owned",
-    "spare",
-    "spares",
+    "read_buffers",
+    "return_read_buffer",
+    "take_read_buffer",
 ]
 
 
@@ -76,7 +76,7 @@ def only(fill: Callable[[Any], object]) -> bytearray:
         lib.tk_records_free(records)
 
 
-class Spare:
+class ReadBuffer:
     """A buffer for one read, which is often shorter than the buffer: the bytes are copied out of
     it.
 
@@ -99,17 +99,17 @@ ROOM, _POOL = 65536, 16
 
 #: The pool itself: reads take a buffer from it and put it back. Appending to a full pool drops
 #: another member.
-spares: deque[Spare] = deque(maxlen=_POOL)
+read_buffers: deque[ReadBuffer] = deque(maxlen=_POOL)
 
 
-def spare() -> Spare:
+def take_read_buffer() -> ReadBuffer:
     """Take a buffer from the pool, or create one if it is empty."""
     try:
-        return spares.pop()
+        return read_buffers.pop()
     except IndexError:
-        return Spare(ROOM)
+        return ReadBuffer(ROOM)
 
 
-def give_back(one: Spare) -> None:
-    """Put a buffer from `spare` back."""
-    spares.append(one)
+def return_read_buffer(one: ReadBuffer) -> None:
+    """Put a buffer from `take_read_buffer` back."""
+    read_buffers.append(one)

@@ -7,9 +7,9 @@ from struct import unpack
 from typing import Any
 
 from .credential import Credential
+from .diagnosis import explain_loading
 from .fault import from_queue
 from .native import ffi, lib, listed
-from .trouble import explain_loading
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 

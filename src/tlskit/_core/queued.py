@@ -24,10 +24,10 @@ from ..errors import SSLError, SSLWantReadError
 from .bio import MemoryBIO
 from .connection import Connection, Timeout
 from .direct import usual
-from .directions import Directions
+from .direction_locks import DirectionLocks
 from .fault import want_read
 from .memory import is_short
-from .native import ROOM, ffi, give_back, lib, spare
+from .native import ROOM, ffi, lib, return_read_buffer, take_read_buffer
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -43,7 +43,7 @@ SLOTS = (
 )  # fmt: skip
 
 
-class Queued(Directions, Connection):
+class QueuedConnection(DirectionLocks, Connection):
     """A Connection between two MemoryBIOs of the stdlib's."""
 
     __slots__ = _NO_SLOTS
@@ -80,10 +80,10 @@ class Queued(Directions, Connection):
             return self._read_slowly(len, buffer)
         if buffer is not None:
             return self._read_given(len, buffer)
-        one = spare()
+        one = take_read_buffer()
         n = self._decrypt(one.pointer, min(len, ROOM))
         data = one.view[: n & _COUNT] if n > 0 else b""
-        give_back(one)
+        return_read_buffer(one)
         if n <= 0:
             return self._read_on(n, len)
         if n < _DRY:
@@ -127,7 +127,7 @@ class Queued(Directions, Connection):
         if self._out.pending:
             self._send()
         if n == 0:
-            self._give_back()
+            self._return_leftover()
             return b""
         if n == _WANT_READ:
             if self._given_in.pending:  # the bytes that were taken held no data
@@ -152,7 +152,7 @@ class Queued(Directions, Connection):
             finally:
                 self._send()
         if not got and len:
-            self._give_back()
+            self._return_leftover()
         return got
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
@@ -166,12 +166,12 @@ class Queued(Directions, Connection):
             return self._write_slowly(data)
         if len(data) > _SHORT:
             return self._write_long(data)
-        one = spare()
+        one = take_read_buffer()
         with self._sending:
             n = _write(self._conn, data, len(data), one.pointer, ROOM)
             if n > 0:
                 self._given_out.write(one.bytes[:n])
-        give_back(one)
+        return_read_buffer(one)
         if n < 0:
             return self._write_on(n, data)
         if not 0 < n < ROOM:
@@ -190,7 +190,7 @@ class Queued(Directions, Connection):
         pointer: Any = ffi.from_buffer("char[]", data)
         size: int = pointer.__len__()
         at = 0
-        one = spare()
+        one = take_read_buffer()
         with self._sending:
             while at < size:
                 most = min(size - at, _SHORT)
@@ -199,7 +199,7 @@ class Queued(Directions, Connection):
                     break
                 self._given_out.write(one.bytes[:n])
                 at += most
-        give_back(one)
+        return_read_buffer(one)
         if at == size:
             return size
         if not at:
@@ -248,7 +248,7 @@ class Queued(Directions, Connection):
                     raise
             finally:
                 self._send()
-        self._give_back()
+        self._return_leftover()
 
     def request_certificate(self) -> None:
         try:
@@ -288,7 +288,7 @@ class Queued(Directions, Connection):
             with self._sending:
                 self._given_out.write(self._out.read())
 
-    def _give_back(self) -> None:
+    def _return_leftover(self) -> None:
         """End TLS, and put the bytes that do not belong to it back where they came from."""
         with self._receiving:
             self._over = True

@@ -14,10 +14,10 @@ from .session import Session
 class Resumable:
     """Settings before the handshake, and queries after it. None of them waits."""
 
-    __slots__ = ("vouched",)
+    __slots__ = ("reverified_chain",)
 
     _conn: Any
-    vouched: Sequence[bytes]
+    reverified_chain: Sequence[bytes]
 
     def set_session(self, session: Session | None, *, early: bool) -> None:
         """Offer this session, or none, in the next handshake; `early` allows early data with it.
@@ -38,16 +38,16 @@ class Resumable:
         """
         lib.tk_conn_use_external(self._conn)
 
-    def wanted(self) -> bytes:
+    def offered_session_id(self) -> bytes:
         """Return, in that pause, the id of the offered session; b"" in another pause."""
         into = ffi.new("uint8_t[32]")
-        return bytes(ffi.buffer(into, lib.tk_conn_wanted(self._conn, into)))
+        return bytes(ffi.buffer(into, lib.tk_conn_offered_id(self._conn, into)))
 
-    def found(self, session: Session, *, once: bool) -> None:
+    def resume_from(self, session: Session, *, once: bool) -> None:
         """Pass in the session; with `once` nobody else will find it, so it may carry early data.
         Corresponds to SSL_CTX_sess_set_get_cb(3).
         """
-        lib.tk_conn_found(self._conn, session._session, once)
+        lib.tk_conn_resume_from(self._conn, session._session, once)
 
     def suites(self) -> bytes:
         """Return the cipher suites that this connection offers, as IANA's numbers. Corresponds to
@@ -62,22 +62,20 @@ class Resumable:
         """
         return bool(lib.tk_conn_has_cipher_of(self._conn, session._session))
 
-    def vouches_for(
-        self, certificate: Certificate, others: Sequence[bytes] = ()
-    ) -> Sequence[bytes]:
+    def reverify(self, certificate: Certificate, others: Sequence[bytes] = ()) -> Sequence[bytes]:
         """Return the chain by which the peer's certificate passes this connection's verification
         now, including name and dates; empty if it does not pass.
 
         `others` are untrusted certificates in DER that may serve as intermediates.
         """
-        given = b"".join(others)
-        self.vouched = [
+        given, x509 = b"".join(others), certificate._x509
+        self.reverified_chain = [
             der
             for _, der in listed(
-                lambda out: lib.tk_conn_vouch(self._conn, certificate._x509, given, len(given), out)
+                lambda out: lib.tk_conn_reverify(self._conn, x509, given, len(given), out)
             )
         ]
-        return self.vouched
+        return self.reverified_chain
 
     def set_early_data(self, data: bytes) -> None:
         """On a client before its handshake, send this data with the ClientHello if the session

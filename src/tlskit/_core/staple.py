@@ -14,7 +14,7 @@ _NAMES = (
 VERDICTS: dict[int, str] = {getattr(lib, f"TK_STAPLE_{name}"): name.lower() for name in _NAMES}
 
 
-class Judged(NamedTuple):
+class StapleVerdict(NamedTuple):
     """The verdict of a response on a certificate.
 
     Attributes:
@@ -31,7 +31,7 @@ def staple_verdict(number: int) -> str:
     return VERDICTS.get(number, "malformed")
 
 
-def judge(leaf: Certificate, issuer: Certificate | None, response: bytes) -> Judged:
+def judge(leaf: Certificate, issuer: Certificate | None, response: bytes) -> StapleVerdict:
     """Return a response's verdict on `leaf`; without its issuer, the signature is not checked.
 
     Corresponds to OCSP_basic_verify(3), but only the issuer and its delegates are accepted.
@@ -39,4 +39,4 @@ def judge(leaf: Certificate, issuer: Certificate | None, response: bytes) -> Jud
     until = ffi.new("int64_t *")
     above = ffi.NULL if issuer is None else issuer._x509
     found = lib.tk_staple_of(leaf._x509, above, response, len(response), until)
-    return Judged(staple_verdict(found), until[0])
+    return StapleVerdict(staple_verdict(found), until[0])

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from .fault import from_queue
 from .native import ffi, lib, owned
-from .wiped import wipe
+from .wiping import wipe
 
 _T = TypeVar("_T")
 KINDS = {"given": lib.TK_RING_GIVEN, "own": lib.TK_RING_OWN, "shared": lib.TK_RING_SHARED}

@@ -110,7 +110,7 @@ class ConnectionVerifying:
         return self.hostname
 
     @property
-    def turned_down(self) -> bool:
+    def callback_refused(self) -> bool:
         """Return whether a callback refused a certificate without raising."""
         return False
 

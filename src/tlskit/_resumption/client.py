@@ -5,8 +5,8 @@ ClientResumption, which acts at three moments:
 
 1. *Before the handshake* it asks the cache for an `Offer` under its binding: the server's name and
    a digest of everything that verification depends on (binding.py). The binding is the key in the
-   store (places.py), so sessions made under other rules are not even found. A session that is found
-   is checked once more (objection.py): is it complete, in date, and made under exactly this
+   store (store_keys.py), so sessions made under other rules are not even found. A session that is
+   found is checked once more (objection.py): is it complete, in date, and made under exactly this
    binding? If the objection concerns only this connection, such as a cipher suite that it does not
    offer, the session stays in the store.
 2. *When a session arrives* (a TLS 1.3 ticket arrives after the handshake, with a read) it is kept

@@ -1,6 +1,6 @@
 """The sessions that the connections of one context offer and keep, in a store.
 
-client.py explains when it is called, and places.py the keys under which sessions are kept.
+client.py explains when it is called, and store_keys.py the keys under which sessions are kept.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from ..sessions.session import SSLSession
 from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore
 from .objection import objection
-from .places import PeerMemory, common_place, own_place, shared, single
 from .reasons import Reason, Resumption
+from .store_keys import PeerMemory, common_place, own_place, shared, single
 from .strategy import Policy, Resumable
 from .tally import Tally
 

@@ -24,7 +24,7 @@ def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Rea
         policy: the connection's.
     """
     core = session._session
-    connection.vouched = ()
+    connection.reverified_chain = ()
     if not session._sound:
         return Reason.UNSOUND
     if not core.is_resumable:
@@ -60,4 +60,4 @@ def _passes(session: SSLSession, connection: Resumable) -> bool:
     """
     peer = session._session.peer()
     others = session._notes().peers or ()
-    return peer is not None and bool(connection.vouches_for(peer, others[1:]))
+    return peer is not None and bool(connection.reverify(peer, others[1:]))

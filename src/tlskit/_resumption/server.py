@@ -40,7 +40,7 @@ _TICKETS = {
 }  # fmt: skip
 
 
-class Found(NamedTuple):
+class Lookup(NamedTuple):
     """The result of a lookup.
 
     Attributes:
@@ -60,8 +60,8 @@ class NoCache:
     external = False
     on_get: OnGet | None = None
 
-    def find(self, session_id: bytes, *, once: bool = False) -> Found:
-        return Found(None, Reason.UNKNOWN_SESSION)
+    def find(self, session_id: bytes, *, once: bool = False) -> Lookup:
+        return Lookup(None, Reason.UNKNOWN_SESSION)
 
     def keep(self, session: Session) -> bool:
         return False
@@ -104,7 +104,7 @@ class ServerCache:
         twin._names = names
         return twin
 
-    def find(self, session_id: bytes, *, once: bool = False) -> Found:
+    def find(self, session_id: bytes, *, once: bool = False) -> Lookup:
         """Look up a session in the store by its id.
 
         Args:
@@ -112,17 +112,17 @@ class ServerCache:
             once: take it out of the store, because it is for one use.
         """
         if self.store is None:
-            return Found(None, Reason.UNKNOWN_SESSION)
+            return Lookup(None, Reason.UNKNOWN_SESSION)
         answer = (self.store.take if once else self.store.get)(self._key(session_id))
         if answer.bad:
-            return Found(None, Reason.UNREADABLE)
+            return Lookup(None, Reason.UNREADABLE)
         if answer.value is None:
-            return Found(None, Reason.STORE_DOWN if answer.trouble else Reason.UNKNOWN_SESSION)
+            return Lookup(None, Reason.STORE_DOWN if answer.trouble else Reason.UNKNOWN_SESSION)
         session = SSLSession._from_value(answer.value)
         if session is None:
             self.tally.count("bad_entry")
-            return Found(None, Reason.UNREADABLE)
-        return Found(session._session, once=once)
+            return Lookup(None, Reason.UNREADABLE)
+        return Lookup(session._session, once=once)
 
     def keep(self, session: Session) -> bool:
         """Put a new session into the store, and return whether it is there now."""
@@ -167,7 +167,7 @@ class ServerResumption:
 
     def __init__(self, cache: ServerCache | NoCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
-        self._found = Found(None)
+        self._found = Lookup(None)
         self._outcome: Resumption | None = None  # set when it is concluded
 
     def prepare(self, connection: Resumable) -> None:
@@ -175,7 +175,7 @@ class ServerResumption:
             connection.use_external()
 
     def before_handshake(self, connection: Resumable) -> Steps | None:
-        wanted = connection.wanted()
+        wanted = connection.offered_session_id()
         return self._look_up(connection, wanted) if wanted else None
 
     def _look_up(self, connection: Resumable, wanted: bytes) -> Steps:
@@ -188,7 +188,7 @@ class ServerResumption:
             found = _given((yield ask(owner, wanted)), found)
         self._found = _in_date(found)
         if self._found.session is not None:
-            connection.found(self._found.session, once=self._found.once)
+            connection.resume_from(self._found.session, once=self._found.once)
         return None
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None: ...
@@ -205,7 +205,7 @@ class ServerResumption:
     def conclude(self, connection: Resumable) -> None:
         if self._outcome is None and self._cache.external:
             self._outcome = self.outcome(connection)
-            self._found = Found(None)
+            self._found = Lookup(None)
             self._cache.count(self._outcome)
 
     def outcome(self, connection: Resumable) -> Resumption:
@@ -238,16 +238,16 @@ class ServerResumption:
         return max(0, int(now()) - made)
 
 
-def _given(session: object, otherwise: Found) -> Found:
+def _given(session: object, otherwise: Lookup) -> Lookup:
     """Convert the return value of a hook."""
     if session is None:
         return otherwise
     if not isinstance(session, SSLSession):
         raise TypeError(f"on_get must return an SSLSession or None, got {type(session).__name__}")
-    return Found(session._session)
+    return Lookup(session._session)
 
 
-def _in_date(found: Found) -> Found:
+def _in_date(found: Lookup) -> Lookup:
     """Return nothing if the client's certificate has expired: a session never outlives it."""
     ended = found.session is not None and 0 <= found.session.peer_not_after < now()
-    return Found(None, Reason.CERTIFICATE_OUT_OF_DATE) if ended else found
+    return Lookup(None, Reason.CERTIFICATE_OUT_OF_DATE) if ended else found

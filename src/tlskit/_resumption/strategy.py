@@ -45,7 +45,7 @@ class Policy(Protocol):
         """Whether the peer's certificate needs an OCSP response that is in date."""
 
     @property
-    def by_key(self) -> bool:
+    def uses_psk(self) -> bool:
         """Whether a pre-shared key may replace a certificate."""
 
     @property
@@ -67,7 +67,7 @@ class Policy(Protocol):
 class Resumable(Protocol):
     """A connection, as its strategy sees it."""
 
-    vouched: Sequence[bytes]
+    reverified_chain: Sequence[bytes]
 
     @property
     def owner(self) -> Any: ...
@@ -80,12 +80,12 @@ class Resumable(Protocol):
     def set_session(self, session: Session | None, *, early: bool) -> None: ...
     def suites(self) -> bytes: ...
     def offers_cipher_of(self, session: Session) -> bool: ...
-    def vouches_for(
+    def reverify(
         self, certificate: Certificate, others: Sequence[bytes] = ()
     ) -> Sequence[bytes]: ...
     def use_external(self) -> None: ...
-    def wanted(self) -> bytes: ...
-    def found(self, session: Session, *, once: bool) -> None: ...
+    def offered_session_id(self) -> bytes: ...
+    def resume_from(self, session: Session, *, once: bool) -> None: ...
 
 
 class Strategy(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from threading import RLock
 
-from .._counted import Counters
+from .._counters import Counters
 from .._forks import Forked, watch
 from .reasons import Reason, Resumed, Resumption
 

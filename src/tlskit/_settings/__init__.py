@@ -4,36 +4,36 @@ Each checks its arguments and passes them to the context's `_settings` (_state/s
 put them in force, or raise and change nothing. Settings are also read from there.
 """
 
-from .choosing import ChoosingSettings
+from .certificate_callback import CertificateCallbackSettings
 from .commands import CommandSettings
 from .credentials import CredentialSettings
-from .demands import DemandSettings
-from .expected import ExpectedSettings
+from .event_callbacks import EventCallbackSettings
+from .handshake_callbacks import HandshakeCallbackSettings
 from .policies import PolicySettings
 from .protocol import ProtocolSettings
-from .questions import QuestionSettings
 from .renewal import RenewalSettings
+from .requirements import RequirementSettings
 from .staples import StapleSettings
 from .tuning import TuningSettings
-from .verdicts import VerdictSettings
 from .verification import VerificationSettings
-from .watching import WatchingSettings
+from .verify_callbacks import VerifyCallbackSettings
+from .verify_parameters import VerifyParameterSettings
 from .whole import WholeSettings
 
 __all__ = [
-    "ChoosingSettings",
+    "CertificateCallbackSettings",
     "CommandSettings",
     "CredentialSettings",
-    "DemandSettings",
-    "ExpectedSettings",
+    "EventCallbackSettings",
+    "HandshakeCallbackSettings",
     "PolicySettings",
     "ProtocolSettings",
-    "QuestionSettings",
     "RenewalSettings",
+    "RequirementSettings",
     "StapleSettings",
     "TuningSettings",
-    "VerdictSettings",
     "VerificationSettings",
-    "WatchingSettings",
+    "VerifyCallbackSettings",
+    "VerifyParameterSettings",
     "WholeSettings",
 ]

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from .._core import files
 from .._core.paths import named_path
-from .._core.wiped import encoded
-from .._state.awaiting import is_coroutine_function
+from .._core.wiping import encoded
+from .._state.coroutines import is_coroutine_function
 from ..enums import _SSLMethod
 
 _Callback = TypeVar("_Callback")

@@ -10,9 +10,9 @@ from .._core.credential import DER, PEM, Credential, PasswordWanted, Source
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.paths import without_values
-from .._core.wiped import wipe
+from .._core.wiping import wipe
 from .._state import Settings
-from .._state.awaiting import is_coroutine_function
+from .._state.coroutines import is_coroutine_function
 from .._state.values import PreSharedKeys
 from ..enums import _SSLMethod
 from ..errors import SSLError

@@ -13,7 +13,7 @@ from _tlsbind import CONST
 from .._core import files
 from .._core.paths import named_path, without_values
 from .._state import Settings
-from .._stdlib.observed import defaults, negative_options_raise
+from .._stdlib.defaults import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
 from .arguments import integer, listing, unsigned

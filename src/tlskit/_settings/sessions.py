@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from .._core.context import Context
 from .._core.session import Session
-from .._counted import Counters
+from .._counters import Counters
 from .._resumption.client_cache import ClientCache
 from .._resumption.server import OnGet
 from .._state import Settings
@@ -18,8 +18,8 @@ from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
 from ..stores.memory import MemoryStore
 from ..stores.store import SessionStore, check_store
-from .affinity import Affinity
 from .arguments import callback_or_none, whole_number
+from .session_ids import SessionIds
 from .tickets import session_timeout
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
 
 
-class ContextSessions(Affinity):
+class ContextSessions(SessionIds):
     """The sessions of one context: the cache, its settings and counters, and callbacks for new
     sessions.
 
@@ -81,7 +81,7 @@ class ContextSessions(Affinity):
         if whole_number(value, "a cache mode") & ~known or value < 0:
             raise ValueError(f"{int(value):#x} has bits that SessionCacheMode does not have")
         # From now on, the whole mode is the caller's decision.
-        self._settings.change_sessions(mode=int(value), lent=0)
+        self._settings.change_sessions(mode=int(value), store_mode=0)
 
     @property
     def size(self) -> int:

@@ -14,7 +14,7 @@ from ssl import PEM_cert_to_DER_cert
 from typing import Any
 
 from .._core.credential import DER, PEM, PKCS12, URI, Source
-from .._core.wiped import encoded
+from .._core.wiping import encoded
 from .arguments import secret_of
 
 _BEGIN = "-----BEGIN"

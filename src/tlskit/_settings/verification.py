@@ -11,8 +11,8 @@ from .. import _trust
 from .._core.certificate import Certificate
 from .._core.paths import without_values
 from .._state import Settings
+from .._stdlib.defaults import defaults
 from .._stdlib.module import ssl
-from .._stdlib.observed import defaults
 from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned
 

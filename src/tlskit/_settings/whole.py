@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._state import Settings
 from .._state.table import ROWS
-from .._stdlib.beginning import begun
+from .._stdlib.creation import begun
 from ..enums import _SSLMethod
 
 if TYPE_CHECKING:

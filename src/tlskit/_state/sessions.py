@@ -24,11 +24,11 @@ class SessionSettings:
 
     Attributes:
         mode: the cache's mode, without the bits that a store needs.
-        lent: bits that a store needs in addition, and that are cleared when the store is removed.
+        store_mode: bits that a store needs in addition; they are cleared when it is removed.
     """
 
     mode: int = int(SessionCacheMode.SERVER)
-    lent: int = 0
+    store_mode: int = 0
     size: int = 20480  # SSL_SESSION_CACHE_MAX_SIZE_DEFAULT
     timeout: int | None = None  # None for OpenSSL's default for the role
     id_context: bytes = b"Python"  # the stdlib's
@@ -47,7 +47,7 @@ class SessionSettings:
     @property
     def effective_mode(self) -> int:
         """The mode with the bits that a store needs."""
-        return self.mode | self.lent
+        return self.mode | self.store_mode
 
     def resumes_clients(self, role: str) -> bool:
         """Return whether clients offer sessions automatically."""
@@ -57,7 +57,7 @@ class SessionSettings:
         """Return whether a server looks sessions up outside OpenSSL's own cache."""
         return role != "client" and (self.store is not None or self.on_get is not None)
 
-    def watched(self, role: str) -> bool:
+    def reports_new(self, role: str) -> bool:
         """Return whether new sessions must be reported."""
         return self.on_new is not None or self.resumes_clients(role) or self.serves(role)
 
@@ -74,7 +74,7 @@ class SessionSettings:
         if made.store is not None:
             wanted = SessionCacheMode.NO_INTERNAL
             wanted |= SessionCacheMode.SERVER if role != "client" else 0
-        return replace(made, mode=int(mode), lent=int(wanted & ~mode))
+        return replace(made, mode=int(mode), store_mode=int(wanted & ~mode))
 
     def apply(self, core: Context) -> None:
         """Apply all settings; no other code does."""
@@ -83,7 +83,7 @@ class SessionSettings:
         core.cache_mode = self.effective_mode
         if self.timeout is not None:
             core.session_timeout = self.timeout
-        core.want_sessions(self.watched(core.role))
+        core.want_sessions(self.reports_new(core.role))
         self.apply_to_cache(core)
 
     def apply_to_cache(self, core: Context) -> None:

@@ -23,7 +23,7 @@ from .._core.trust import TrustStore
 from .._forks import Forked, watch
 from .._resumption.tally import OUTCOMES, Tally
 from .caches import Caches
-from .failures import FAILURES
+from .failure_reasons import FAILURES
 from .state import State
 from .table import DEFAULTS, TABLE
 
@@ -73,7 +73,7 @@ class Settings(Forked):
         self._lock = RLock()
         if self._drafter != get_ident():
             self._draft, self._drafter = None, 0
-        if self._state.busy:
+        if self._state.changing:
             self._state = self._state.next()
 
     # -- queries -----------------------------------------------------------------------------------
@@ -90,14 +90,16 @@ class Settings(Forked):
     def use(self) -> State:
         """Return the state in force for a connection; from then on the state never changes."""
         state = self._state
-        if state.used and (state.searched is None or state.searched.current() is state.searched):
-            return state
+        if state.used:
+            trust = state.directory_trust
+            if trust is None or trust.current() is trust:
+                return state
         return self._use()
 
     def _use(self) -> State:
         with self._lock:
             state = self._state
-            if state.busy:  # this thread is in the middle of a change
+            if state.changing:  # this thread is in the middle of a change
                 state = state.next()
             trust: TrustStore = state.settings["trust"]
             now = trust.current()
@@ -129,10 +131,10 @@ class Settings(Forked):
         with self._lock:
             self.refuse_if_frozen()
             state = self.now
-            judged = sum(TABLE[name].judged for name in values)
-            in_place = state is self._draft or not (state.used or state.busy or judged > 1)
+            can_fail = sum(TABLE[name].can_fail for name in values)
+            in_place = state is self._draft or not (state.used or state.changing or can_fail > 1)
             if in_place:
-                for name in sorted(values, key=lambda name: not TABLE[name].judged):
+                for name in sorted(values, key=lambda name: not TABLE[name].can_fail):
                     state.apply(name, values[name])
             else:
                 with self.together():

@@ -16,7 +16,7 @@ from .._core.context import Context
 from .._core.trust import DISTRUSTED
 from .._digest import sha256
 from .._resumption import client, server
-from .awaiting import awaited
+from .coroutines import awaited
 from .table import MOVES, ROWS, TABLE
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 #: Callbacks whose exceptions any operation may raise.
-LOOKS_ON = ("message_callback", "keylog_callback", "state_callback", "alert_callback")
+OBSERVERS = ("message_callback", "keylog_callback", "state_callback", "alert_callback")
 
 
 class State:
@@ -48,34 +48,66 @@ class State:
         verifies: whether peers are verified.
         checks_hostname: whether a server's certificate must match its name.
         compares_name: ... and that name is the one that the connection requests.
-        by_key: whether a pre-shared key may authenticate its connections.
+        uses_psk: whether a pre-shared key may authenticate its connections.
         requires_staple: whether a server must staple an OCSP response to its certificate.
         shows_certificate: whether it has a certificate of its own.
         client_cache, server_cache: what its connections resume from automatically.
         awaited: the names of the callbacks that are coroutine functions, for clients and servers.
-        searched: the trust store, if it searches directories; otherwise None.
-        softens: whether a connection may continue although its peer failed verification.
-        watches_sessions: whether new or removed sessions must be reported.
+        directory_trust: the trust store, if it searches directories; otherwise None.
+        allows_unverified: whether a connection may continue although its peer failed verification.
+        reports_sessions: whether new or removed sessions must be reported.
         keeps_sessions: whether its connections look sessions up or keep them, beyond what OpenSSL
             does itself.
     """
 
     __slots__ = (
-        "__weakref__", "_before", "_core", "alert_callback", "alpn_callback", "app_data",
-        "awaited", "busy",
-        "by_key", "caches", "callback_timeout", "checks_hostname", "choice", "client_cache",
-        "client_hello_callback", "compares_name", "core", "id_context", "keeps_sessions",
-        "keylog_callback", "keyring", "max_early_data", "message_callback", "policy", "psk_client",
-        "psk_server", "requires_staple", "role", "searched", "server_cache", "sessions", "settings",
-        "shows_certificate", "sni_callback", "softens", "state_callback", "used", "verifies",
-        "verify_callback", "verify_each",
-        "watches_sessions",
+        "__weakref__",
+        "_before",
+        "_core",
+        "alert_callback",
+        "allows_unverified",
+        "alpn_callback",
+        "app_data",
+        "awaited",
+        "caches",
+        "callback_timeout",
+        "certificate_choice",
+        "changing",
+        "checks_hostname",
+        "client_cache",
+        "client_hello_callback",
+        "compares_name",
+        "core",
+        "directory_trust",
+        "id_context",
+        "keeps_sessions",
+        "keylog_callback",
+        "keyring",
+        "max_early_data",
+        "message_callback",
+        "policy",
+        "psk_client",
+        "psk_server",
+        "reports_sessions",
+        "requires_staple",
+        "role",
+        "server_cache",
+        "sessions",
+        "settings",
+        "shows_certificate",
+        "sni_callback",
+        "state_callback",
+        "used",
+        "uses_psk",
+        "verifies",
+        "verify_callback",
+        "verify_each",
     )  # fmt: skip
 
     sessions: SessionSettings
     client_cache: client.ClientCache | client.NoCache
     server_cache: server.ServerCache | server.NoCache
-    busy: bool
+    changing: bool
     caches: Caches
     id_context: bytes
     psk_client: Any
@@ -89,7 +121,7 @@ class State:
     ) -> None:
         self.role: str = role
         self.settings = settings
-        self.used = self.busy = False
+        self.used = self.changing = False
         self.caches = caches
         self._core: Context | None = None
         self._before = before
@@ -118,9 +150,9 @@ class State:
     def apply(self, name: str, value: Any) -> None:
         """Set something in place. On return it is in force; on an exception nothing has changed."""
         row, settings = TABLE[name], dict(self.settings)
-        self.busy = True
+        self.changing = True
         try:
-            if row.apply is not None and (row.judged or self._core is not None):
+            if row.apply is not None and (row.can_fail or self._core is not None):
                 core = self.build()
                 row.apply(core, value, False)
                 value = value if row.read is None else row.read(core)
@@ -133,7 +165,7 @@ class State:
                 self.caches = self.caches.after(self.settings[name], value)
             self.settings = settings
         finally:
-            self.busy = False
+            self.changing = False
 
     def undo(self) -> None:
         """Undo an abandoned next state's changes to the session cache, which both states share."""
@@ -151,7 +183,7 @@ class State:
         self.app_data: Any = settings["app_data"]
         self.requires_staple: bool = settings["staple"] == "required"
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
-        self.by_key: bool = self.psk_client is not None or self.psk_server is not None
+        self.uses_psk: bool = self.psk_client is not None or self.psk_server is not None
         self.shows_certificate: bool = bool(settings["credentials"])
         self.sni_callback: Any = settings["sni_callback"]
         self.client_hello_callback: Any = settings["client_hello_callback"]
@@ -162,29 +194,32 @@ class State:
         self.callback_timeout: float | None = settings["callback_timeout"]
         self.awaited: tuple[tuple[str, ...], tuple[str, ...]] = awaited(settings)
         self.verify_callback: Any = settings["verify_callback"]
-        self.choice: Any = settings["certificate_callback"]
+        self.certificate_choice: Any = settings["certificate_callback"]
         self.verify_each: Any = settings["verify_each"]
-        self.softens: bool = self.verify_each is not None or settings["verify_errors"] == "report"
+        reports = settings["verify_errors"] == "report"
+        self.allows_unverified: bool = reports or self.verify_each is not None
         self.message_callback: Any = settings["message_callback"]
         self.client_cache, self.server_cache = self.caches.of(
             self.sessions, settings["credentials"]
         )
-        self.searched: Any | None = settings["trust"] if settings["trust"].directories else None
+        trust = settings["trust"]
+        self.directory_trust: Any | None = trust if trust.directories else None
         self.keyring: Any = settings["keyring"]
         self.max_early_data = settings["max_early_data"] or 0
         self.policy: bytes = self._digest(core)
         self.id_context = self.sessions.id_context
-        asks = self.verifies or self.by_key
-        if asks or self.choice is not None or settings["require_group"] or settings["require_pq"]:
+        asks = self.verifies or self.uses_psk
+        requires_group = settings["require_group"] or settings["require_pq"]
+        if asks or requires_group or self.certificate_choice is not None:
             self.id_context = sha256(self.id_context + self.policy).digest()
             core.set_id_context(self.id_context, stands_for_policy=asks)
-        self.watches_sessions: bool = (
-            self.sessions.watched(self.role)
+        self.reports_sessions: bool = (
+            self.sessions.reports_new(self.role)
             or self.sessions.on_remove is not None
-            or any(settings[name] is not None for name in LOOKS_ON)
+            or any(settings[name] is not None for name in OBSERVERS)
         )
         self.keeps_sessions: bool = (
-            self.watches_sessions or self.client_cache.automatic or self.server_cache.external
+            self.reports_sessions or self.client_cache.automatic or self.server_cache.external
         )
         self.used = True
 

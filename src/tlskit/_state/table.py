@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from .._core.context import Context
 from .._core.trust import NOBODY
 from . import show
-from .awaiting import is_coroutine_function
+from .coroutines import is_coroutine_function
 from .sessions import SessionSettings
 
 #: The record sizes that a client may request (RFC 6066, 4), in bytes; 0 for none.
@@ -31,7 +31,7 @@ class Row(NamedTuple):
         apply: applies a value to an SSL_CTX, or raises and changes nothing; called as
             `apply(context, value, again)`, where `again` says that OpenSSL has accepted the value
             before, for another state. None if OpenSSL does not know the setting.
-        judged: whether OpenSSL has to check a value. It accepts any value of other settings.
+        can_fail: whether OpenSSL has to check a value. It accepts any value of other settings.
         read: returns what OpenSSL has made of a value; None if it is kept unchanged.
         policy: returns the value's part in the policy under which sessions are made, as plain
             values that mean the same in every process; None if it has none, or `Context.policy` has
@@ -42,7 +42,7 @@ class Row(NamedTuple):
     name: str
     default: Any = None
     apply: Apply | None = None
-    judged: bool = False
+    can_fail: bool = False
     read: Callable[[Context], Any] | None = None
     policy: Callable[[Any, str], object] | None = None
     show: Callable[[Any], str | None] | None = None
@@ -121,14 +121,14 @@ def _mark(value: Any, role: str) -> object:
 
 ROWS: tuple[Row, ...] = (
     Row("options", None, _set("options"), show=show.options),
-    Row("versions", None, _set("versions"), judged=True, read=lambda c: c.versions),
-    Row("ciphers", None, lambda c, v, again: c.set_ciphers(v), judged=True, show=show.words),
+    Row("versions", None, _set("versions"), can_fail=True, read=lambda c: c.versions),
+    Row("ciphers", None, lambda c, v, again: c.set_ciphers(v), can_fail=True, show=show.words),
     Row(
-        "ciphersuites", None, lambda c, v, again: c.set_ciphersuites(v), judged=True,
+        "ciphersuites", None, lambda c, v, again: c.set_ciphersuites(v), can_fail=True,
         show=show.words,
     ),
     Row(
-        "groups", None, lambda c, v, again: c.set_groups(v), judged=True, policy=_same,
+        "groups", None, lambda c, v, again: c.set_groups(v), can_fail=True, policy=_same,
         show=show.words,
     ),
     Row(
@@ -141,26 +141,26 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "client_sigalgs", None,
-        lambda c, v, again: c.set_signature_algorithms(v, of_clients=True), judged=True,
+        lambda c, v, again: c.set_signature_algorithms(v, of_clients=True), can_fail=True,
         policy=_same, show=show.words,
     ),
     Row(
         "server_sigalgs", None,
-        lambda c, v, again: c.set_signature_algorithms(v, of_clients=False), judged=True,
+        lambda c, v, again: c.set_signature_algorithms(v, of_clients=False), can_fail=True,
         policy=_same, show=show.words,
     ),
     Row(
-        "dh_params", None, lambda c, v, again: c.set_dh(v, accepted=again), judged=True,
+        "dh_params", None, lambda c, v, again: c.set_dh(v, accepted=again), can_fail=True,
         show=show.digest,
     ),
     Row(
-        "alpn_protocols", None, lambda c, v, again: c.set_alpn(v), judged=True, policy=_same,
+        "alpn_protocols", None, lambda c, v, again: c.set_alpn(v), can_fail=True, policy=_same,
         show=show.alpn,
     ),
     Row("verify_mode", None, _set("verify_mode")),
     Row("verify_depth", -1, _set("verify_depth"), show=str),
     Row(
-        "verify_flags", None, _set("verify_flags"), judged=True, read=lambda c: c.verify_flags,
+        "verify_flags", None, _set("verify_flags"), can_fail=True, read=lambda c: c.verify_flags,
         show=show.verify_flags,
     ),
     Row("host_flags", None, lambda c, v, again: c.set_host_flags(v), show=hex),
@@ -173,10 +173,10 @@ ROWS: tuple[Row, ...] = (
     Row("staple", "", _staple, policy=_same, show=lambda v: v or "none"),
     Row("ocsp_responses", (), lambda c, v, again: c.set_staples(v), show=show.staples),
     Row(
-        "client_ca_names", None, lambda c, v, again: c.set_ca_names(v), judged=True,
+        "client_ca_names", None, lambda c, v, again: c.set_ca_names(v), can_fail=True,
         show=lambda v: f"{len(v)} authorities",
     ),
-    Row("credentials", (), _credentials, judged=True, policy=_identities, show=show.credentials),
+    Row("credentials", (), _credentials, can_fail=True, policy=_identities, show=show.credentials),
     Row("security_level", None, _set("security_level"), read=lambda c: c.security_level, show=str),
     Row("post_handshake_auth", False, _set("post_handshake_auth"), policy=_same, show=str),
     _tuned("fallback_scsv"),
@@ -189,11 +189,11 @@ ROWS: tuple[Row, ...] = (
     _tuned("max_cert_list"),
     Row("suppress_ragged_eofs", True, show=str),
     Row("keylog", None, _keylog, show=show.keylog),
-    Row("num_tickets", None, _set("num_tickets"), judged=True, show=str),
+    Row("num_tickets", None, _set("num_tickets"), can_fail=True, show=str),
     Row("max_early_data", None, _set("max_early_data"), show=str),
     Row("keyring", None, _keyring, show=show.keyring),
     Row("app_data", None, _wanted("want_ticket_data"), show=show.secret),
-    Row("ticket_keys", None, _set("ticket_keys"), judged=True, show=show.secret),
+    Row("ticket_keys", None, _set("ticket_keys"), can_fail=True, show=show.secret),
     Row("client_hello_callback", None, _wanted("want_hello"), show=show.call),
     Row("sni_callback", None, _sni, show=show.call),
     Row("callback_timeout", 10.0, show=str),
@@ -229,7 +229,7 @@ ROWS: tuple[Row, ...] = (
     Row("alert_callback", None, _wanted("want_alerts"), show=show.call),
     Row("record_timeline", False, lambda c, v, again: c.want_times(v), show=str),
     Row("psk_client", None, _psk(server=False), policy=_mark, show=show.psk),
-    Row("psk_server", None, _psk(server=True), judged=True, policy=_mark, show=show.psk),
+    Row("psk_server", None, _psk(server=True), can_fail=True, policy=_mark, show=show.psk),
     Row("sessions", SessionSettings(), lambda c, v, again: v.apply(c), show=show.sessions),
 )  # fmt: skip
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .._core.paths import without_values
 from .._core.tickets import Ring
-from .._counted import Counted
+from .._counters import Counted
 from .._forks import Forked, watch
-from .given import MOST_PERIODS, digest_of, keys_of, secrets_of
+from .arguments import MOST_PERIODS, digest_of, keys_of, secrets_of
 from .sources import CallbackSource, FileSource, Source, whole
 from .wiping import wiper
 

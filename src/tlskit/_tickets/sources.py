@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from .._core.paths import named_path
 from .._core.tickets import TicketKey
-from .._core.wiped import wipe
+from .._core.wiping import wipe
 
 _SIZES = (48, 80)
 

@@ -15,8 +15,8 @@ from .._connection.object import SSLObject
 from .._context import SSLContext
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import combined
+from ._happy_eyeballs import staggered
 from ._log import logger
-from ._race import staggered
 from ._transport import SSLTransport
 
 _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)

@@ -16,7 +16,7 @@ from typing import Any
 
 from .._context import SSLContext
 from .._forks import ForkLock
-from .._late import forget, when_imported
+from .._import_hooks import forget, when_imported
 from . import _connect, _sendfile, _server, _upgrade
 from ._connect import takes
 from ._transport import SSLTransport

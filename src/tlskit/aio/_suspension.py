@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from .._connection.asking import Asking
+from .._connection.decision import PendingDecision
 
 
 class Suspension:
@@ -20,25 +20,25 @@ class Suspension:
 
     Args:
         loop: the connection's.
-        asking: the pending decision, which receives the result.
+        decision: the pending decision, which receives the result.
         limit: in seconds; None for no limit.
         then: called at the end, unless it was cancelled.
     """
 
-    __slots__ = ("_asking", "_expired", "_limit", "_task", "_then", "_timer")
+    __slots__ = ("_decision", "_expired", "_limit", "_task", "_then", "_timer")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        asking: Asking,
+        decision: PendingDecision,
         limit: float | None,
         then: Callable[[], None],
     ) -> None:
-        self._asking, self._limit = asking, limit
+        self._decision, self._limit = decision, limit
         self._then: Callable[[], None] | None = then
         self._expired = False
         self._timer = None if limit is None else loop.call_later(limit, self._expire)
-        self._task = loop.create_task(_result_of(asking.awaited))
+        self._task = loop.create_task(_result_of(decision.awaited))
         self._task.add_done_callback(self._done)
 
     def cancel(self) -> None:
@@ -58,18 +58,18 @@ class Suspension:
         if then is None:
             return
         if self._expired:
-            self._asking.fail(
+            self._decision.fail(
                 TimeoutError(
                     f"a callback took longer than callback_timeout allows ({self._limit} seconds): "
                     "the handshake was abandoned"
                 )
             )
         elif task.cancelled():
-            self._asking.fail(ConnectionAbortedError("a callback was cancelled"))
+            self._decision.fail(ConnectionAbortedError("a callback was cancelled"))
         elif error is not None:
-            self._asking.fail(error)
+            self._decision.fail(error)
         else:
-            self._asking.give(task.result())
+            self._decision.give(task.result())
         then()
 
     def _stop_timer(self) -> None:

@@ -10,17 +10,17 @@ descriptor (`add_reader` and `add_writer` are all that a loop must have), and ea
 into C (`tk_stream.c`), which receives, decrypts and delivers, or encrypts and sends.
 
 **The parts.** `_writing.py` and `_reading.py` are the two directions of an open connection. This
-file is its life cycle: the handshake, the queries, the end. `_turns.py` is what the connections of
-one loop share. A connection holds bytes only while they are stuck: plaintext that has not been
-encrypted (`Backlog`), ciphertext that the socket refused, ciphertext for which a protocol has no
-room.
+file is its life cycle: the handshake, the queries, the end. `_loop_state.py` is what the
+connections of one loop share. A connection holds bytes only while they are stuck: plaintext that
+has not been encrypted (`Backlog`), ciphertext that the socket refused, ciphertext for which a
+protocol has no room.
 
 **States.** HANDSHAKE, OPEN, CLOSING, LOST, only in that order. The reader's callback follows the
 state: `_shake`, `_read_ready`, `_drain_ready`.
 
-**The handshake** runs in the loop's turns, bounded by `Turns`. The protocol is not called before it
-is complete. If it fails, the alert has been sent and the socket closed before anything else
-happens, and the code that waits for the connection gets the exception.
+**The handshake** runs in the loop's turns, bounded by `LoopState`. The protocol is not called
+before it is complete. If it fails, the alert has been sent and the socket closed before anything
+else happens, and the code that waits for the connection gets the exception.
 
 **The end.** `close()` sends pending data, then close_notify, and waits for the peer's, up to
 `ssl_shutdown_timeout`. Data that the peer still sends is dropped; if it keeps sending after our
@@ -49,13 +49,13 @@ from asyncio import constants, trsock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._connection.asking import Asking
+from .._connection.decision import PendingDecision
 from .._connection.stream import StreamChannel, Wire
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
+from ._loop_state import loop_state_of
 from ._suspension import Suspension
-from ._turns import turns_of
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
 if TYPE_CHECKING:
@@ -78,8 +78,14 @@ class SSLTransport(ClosingTransport):
     """
 
     __slots__ = (
-        "__weakref__", "_call_connection_made", "_handshake_began",
-        "_handshake_timeout", "_object", "_sslcontext", "_suspension", "_turns",
+        "__weakref__",
+        "_call_connection_made",
+        "_handshake_began",
+        "_handshake_timeout",
+        "_loop_state",
+        "_object",
+        "_sslcontext",
+        "_suspension",
     )  # fmt: skip
 
     _start_tls_compatible = True
@@ -113,13 +119,13 @@ class SSLTransport(ClosingTransport):
         self._suppress_ragged_eofs = suppress_ragged_eofs and context.suppress_ragged_eofs
         self._protocol = None
         super().__init__(loop, dict(extra) if extra else {})
-        self._turns = turns_of(loop)
+        self._loop_state = loop_state_of(loop)
         self._suspension: Suspension | None = None
         self._fd = sock.fileno()
         self._sslcontext = context  # its name in uvloop, which programs use
         name = server_hostname if server_hostname and not server_side else None
         self._name_ends(sock)
-        wire: Any = Wire(self._turns.stage, self._fd, self._extra["peername"])
+        wire: Any = Wire(self._loop_state.stage, self._fd, self._extra["peername"])
         self._object = context.wrap_bio(wire, wire, server_side=server_side, server_hostname=name)
         self._extra["sslcontext"], self._extra["ssl_object"] = context, self._object
         channel: StreamChannel = self._object._sslobj  # type: ignore[assignment]
@@ -196,7 +202,7 @@ class SSLTransport(ClosingTransport):
         """Continue the handshake, if there is time in this turn of the loop."""
         if self._state is not HANDSHAKE:
             return
-        if not self._turns.begin(self._loop):
+        if not self._loop_state.begin(self._loop):
             if not self._reader_on:
                 self._loop.call_soon(self._shake)
             return
@@ -204,8 +210,8 @@ class SSLTransport(ClosingTransport):
             self._object.do_handshake()
         except SSLWantReadError:
             self._stop_writer()
-            if self._channel.asking is not None:
-                self._suspend(self._channel.asking)
+            if self._channel.pending_decision is not None:
+                self._suspend(self._channel.pending_decision)
             elif not self._reader_on:
                 self._start_reader(self._shake)
             return
@@ -224,13 +230,13 @@ class SSLTransport(ClosingTransport):
             self._handshake_failed(error)
             return
         finally:
-            self._turns.end()
+            self._loop_state.end()
         self._handshake_done()
 
-    def _suspend(self, asking: Asking) -> None:
+    def _suspend(self, decision: PendingDecision) -> None:
         """Wait for a callback; of the peer, handle only its end."""
         limit = self._channel.callback_timeout
-        self._suspension = Suspension(self._loop, asking, limit, self._resume)
+        self._suspension = Suspension(self._loop, decision, limit, self._resume)
         self._stop_reader()
         self._start_reader(self._look_for_end)
 

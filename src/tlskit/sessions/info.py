@@ -287,15 +287,15 @@ def notes_of(session: Session) -> Notes:
 
 
 def info_of(
-    session: Session, said: Sequence[Notes] | None = None, vouched: Sequence[bytes] = ()
+    session: Session, said: Sequence[Notes] | None = None, reverified_chain: Sequence[bytes] = ()
 ) -> SessionInfo:
     """Build the SessionInfo of a session.
 
     Args:
         session: the session.
         said: for a connection, the result of `Connection.notes()`.
-        vouched: for a connection, the chain that verified the certificate in a session without
-            notes.
+        reverified_chain: for a connection, the chain that verified the certificate in a session
+            without notes.
     """
     if said is None:
         notes, agreed = notes_of(session), session.alpn
@@ -306,8 +306,8 @@ def info_of(
             notes.alpn if said else session.alpn
         )  # up to TLS 1.2 a resumption negotiates it again
     peers, chain = _chains(session, notes)
-    if vouched and not chain and peers and vouched[0] == peers[0]:
-        chain, notes = tuple(vouched), replace(notes, verified=1, verify_code=0)
+    if reverified_chain and not chain and peers and reverified_chain[0] == peers[0]:
+        chain, notes = tuple(reverified_chain), replace(notes, verified=1, verify_code=0)
     cipher = session.cipher_facts()
     version = VERSIONS.get(session.version, f"{session.version:#06x}")
     curves = (

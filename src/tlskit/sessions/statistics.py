@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .._counted import Counted
+from .._counters import Counted
 
 if TYPE_CHECKING:
     from dataclasses import dataclass

@@ -31,7 +31,7 @@ from collections.abc import Callable
 from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._counted import Counted
+from .._counters import Counted
 from .._forks import Forked, watch
 from .helper import LOOP_PATIENCE, Helper, in_event_loop
 from .memory import MemoryStore

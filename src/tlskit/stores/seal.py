@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .._core.seal import SealKey
-from .._core.wiped import wipe
+from .._core.wiping import wipe
 from .store import Entry, SessionStore, Unpicklable, check_key, check_value, leave_out, lifetime
 
 _VERSION = b"\x01"

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tk_mark.h"
+#include "tk_origin.h"
 #include "tk_test.h"
 #include "tk_ticket_data.h"
 
@@ -68,8 +68,8 @@ static void hello(const uint8_t *data, size_t size)
         tk_conn_use_external(c);
     feed(in, data + 1, size - 1, data[0] & 4);
     while (tk_conn_handshake(c, 0) == TK_PAUSED && pauses++ < 4) {
-        if (tk_conn_wanted(c, into) > 0)
-            tk_conn_found(c, stateful, data[0] & 8);
+        if (tk_conn_offered_id(c, into) > 0)
+            tk_conn_resume_from(c, stateful, data[0] & 8);
         tk_conn_go_on(c);
     }
     tk_conn_read_early(c, into, ROOM, 0);
@@ -161,7 +161,7 @@ static void ticket_data(const uint8_t *data, size_t size)
 
     CHECK(s != NULL && c != NULL);
     CHECK(SSL_SESSION_set1_ticket_appdata(s, data, size));
-    (void)tk_mark_objection(c, s);
+    (void)tk_origin_objection(c, s);
     tk_ticket_data_take(c, s);
     tk_ticket_data_why(c);
     tk_session_info(s, &r);
@@ -318,7 +318,7 @@ static void seed_ticket_data(void)
     size_t size = 0, mark;
 
     CHECK(s != NULL && SSL_SESSION_get0_ticket_appdata(s, &data, &size));
-    mark = tk_mark_size(s);
+    mark = tk_origin_size(s);
     CHECK(mark > 0 && size > mark);
     seed("ticket_data", "marked", -1, data, size);
     seed("ticket_data", "plain", -1, (uint8_t *)data + mark, size - mark);

@@ -21,7 +21,7 @@ class Situation:
         kind: "ssl", "eof", "reset" or "timeout": how the operation failed.
         library, reason: OpenSSL's numbers of the error that names the failure; 0 for none.
         hostname: the name that the certificate is verified against.
-        turned_down: whether a callback refused a certificate without raising.
+        callback_refused: whether a callback refused a certificate without raising.
         server_name: the name in the ClientHello (SNI).
         received: the number of bytes that have arrived from the peer.
         first_bytes: the beginning of the record at which reading stopped.
@@ -45,7 +45,7 @@ class Situation:
     library: int = 0
     reason: int = 0
     hostname: str | None = None
-    turned_down: bool = False
+    callback_refused: bool = False
     server_name: str | None = None
     received: int = 0
     first_bytes: bytes = b""

@@ -211,7 +211,7 @@ def _code(name: str) -> int:
 
 
 def _demanded(s: Situation) -> str:
-    if s.turned_down:
+    if s.callback_refused:
         return f"{_which(s)} passed verification, but verify_each of this context refused it."
     return (
         f"The {s.peer}'s chain passed verification, but holds none of the pinned keys "

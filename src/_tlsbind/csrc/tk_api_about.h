@@ -1,6 +1,0 @@
-/* The data for a bug report: tk_about.c. */
-
-/* pairs of a name (tag 0) and a value (tag 1): OpenSSL's version, its files, how it was built */
-void tk_about_library(tk_records *out);
-/* triples for each loaded provider: name, version, build (tags 0, 1, 2) */
-void tk_about_providers(tk_records *out);

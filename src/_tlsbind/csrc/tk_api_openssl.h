@@ -1,0 +1,6 @@
+/* The data for a bug report: tk_openssl.c. */
+
+/* pairs of a name (tag 0) and a value (tag 1): OpenSSL's version, its files, how it was built */
+void tk_openssl_library(tk_records *out);
+/* triples for each loaded provider: name, version, build (tags 0, 1, 2) */
+void tk_openssl_providers(tk_records *out);

@@ -1,0 +1,62 @@
+"""Shared by the TLS connections of one event loop: buffers for their bytes, and a bound on the time
+that handshakes take from one turn of the loop.
+
+A handshake costs a hundred times as much as a message. When hundreds arrive at once, those that
+exceed the bound wait: their sockets stay readable, so the loop calls again in its next turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import selector_events
+from time import perf_counter
+from weakref import WeakKeyDictionary
+
+from .._core.stream import Stage
+from .._forks import ForkLock
+
+_BOUND = 0.01  # seconds of handshakes in one turn
+
+_lock = ForkLock()
+_all: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionary()
+
+
+class LoopState:
+    """Measures the time of the handshakes in one turn. Only the loop's thread uses it."""
+
+    __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
+
+    def __init__(self, *, forgets: bool) -> None:
+        self.stage = Stage(forgets=forgets)
+        self._spent = self._began = 0.0
+        self._counting = False
+
+    def begin(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether this turn has time for a step of a handshake; if so, `end` must follow."""
+        if self._spent >= _BOUND:
+            return False
+        if not self._counting:
+            self._counting = True
+            loop.call_soon(self._next)
+        self._began = perf_counter()
+        return True
+
+    def end(self) -> None:
+        """End a step of a handshake."""
+        self._spent += perf_counter() - self._began
+
+    def _next(self) -> None:
+        self._counting = False
+        self._spent = 0.0
+
+
+def loop_state_of(loop: asyncio.AbstractEventLoop) -> LoopState:
+    """Return this loop's LoopState."""
+    found = _all.get(loop)
+    if found is None:
+        # libuv stops watching a socket that has an error (uv_poll_start(3)), and uvloop calls the
+        # reader once more.
+        forgets = not isinstance(loop, selector_events.BaseSelectorEventLoop)
+        with _lock:
+            found = _all.setdefault(loop, LoopState(forgets=forgets))
+    return found
