@@ -27,7 +27,7 @@ ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak hostile valgrind sanitize sanitize-python sanitize-threads fuzz stub \
-	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid compile-macos \
+	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid test-valkey compile-macos \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
 
@@ -136,6 +136,9 @@ compile-macos: $(VENV)/.wheel ## compile for macOS, arm64 and x86-64, by ziglang
 
 test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython; in Debian sid: 3.14, 3.15, PyPy
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
+
+test-valkey: $(VENV)/.built $(VENV)/.interop ## the tests of Redis's kinds, with Valkey from Debian sid as well
+	@PATH="$$(tools/platforms/valkey.sh):$$PATH" $(BIN)/python -m pytest -q -p no:cacheprovider $(or $(PYTEST_ARGS),tests/interop/test_redis_kinds.py)
 
 coverage: $(VENV)/.tools ## which lines of tlskit the tests run: a table, and pages in build/coverage (PYTEST_ARGS=...)
 	@$(PIP) install --group coverage && $(MAKE) --no-print-directory setup && mkdir -p build

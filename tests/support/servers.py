@@ -30,6 +30,7 @@ import pytest
 
 from .pki import Identity
 from .processes import PATIENCE, Process
+from .raw import until
 
 _ATTEMPTS = (
     5  # to find a port that nobody takes in the moment between finding it and listening on it
@@ -58,9 +59,11 @@ class Running:
 
 
 @contextlib.contextmanager
-def redis_server(identity: Identity | None = None, *options: str | Path) -> Iterator[Running]:
-    """A `redis-server` that keeps nothing on disk; it knows no password."""
-    program = _program("redis-server", "redis-server")
+def redis_server(
+    identity: Identity | None = None, *options: str | Path, kind: str = "redis"
+) -> Iterator[Running]:
+    """A `redis-server` (or `valkey-server`) that keeps nothing on disk; it knows no password."""
+    program = _program(f"{kind}-server", f"{kind}-server")
     with _folder() as home:
         shown = _shown(identity, home)
 
@@ -96,7 +99,7 @@ def redis_server(identity: Identity | None = None, *options: str | Path) -> Iter
                 *options,
             ]
 
-        with _started("redis-server", command, r"eady to accept connections") as (port, process):
+        with _started(f"{kind}-server", command, r"eady to accept connections") as (port, process):
             yield Running("127.0.0.1", port, home / "socket", process)
 
 
@@ -234,6 +237,60 @@ def postgres_server(
             for user, password in known.items():
                 _run(home, *asked, "-c", f"CREATE ROLE {user} LOGIN PASSWORD '{password}'")
             yield Running("127.0.0.1", port, home, process)
+
+
+@contextlib.contextmanager
+def redis_sentinel(master: Running, name: str, kind: str = "redis") -> Iterator[Running]:
+    """A Sentinel that watches this master, alone, and replaces it when it has been silent for half
+    a second. `path` does not exist.
+    """
+    program = _program(f"{kind}-server", f"{kind}-server")
+    with _folder() as home:
+        settings = home / "sentinel.conf"  # which it rewrites
+
+        def command(port: int) -> Sequence[str | Path]:
+            lines = (
+                f"bind 127.0.0.1\nport {port}\ndir {home}",
+                f"sentinel monitor {name} 127.0.0.1 {master.port} 1",
+                f"sentinel down-after-milliseconds {name} 500",
+                f"sentinel failover-timeout {name} 5000\n",
+            )
+            settings.write_text("\n".join(lines))
+            if user := _nobody():
+                os.chown(settings, user.pw_uid, user.pw_gid)
+            return [program, settings, "--sentinel"]
+
+        with _started(f"{kind}-sentinel", command, r"\+monitor master") as (port, process):
+            yield Running("127.0.0.1", port, home / "socket", process)
+
+
+@contextlib.contextmanager
+def redis_cluster(kind: str = "redis") -> Iterator[list[Running]]:
+    """Three masters and a replica of each, as `redis-cli --cluster create` makes a cluster of
+    them; a master that is silent for a second is replaced.
+    """
+    tool = _program(f"{kind}-cli", f"{kind}-tools")
+    with contextlib.ExitStack() as stack:
+        nodes = []
+        for _ in range(6):
+            with socket.create_server(("127.0.0.1", 0)) as reserved:
+                bus = reserved.getsockname()[1]
+            options = ("--cluster-enabled", "yes", "--cluster-port", str(bus),
+                       "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
+                       "--repl-diskless-sync-delay", "0")  # fmt: skip
+            nodes.append(stack.enter_context(redis_server(None, *options, kind=kind)))
+        addresses = [f"127.0.0.1:{node.port}" for node in nodes]
+        settled = ("--cluster-replicas", "1", "--cluster-yes")
+        _run(Path("/"), tool, "--cluster", "create", *addresses, *settled)
+
+        def ready(node: Running) -> bool:
+            asked = [tool, "-p", str(node.port), "cluster", "info"]
+            return (
+                b"cluster_state:ok" in subprocess.run(asked, check=True, capture_output=True).stdout
+            )
+
+        until(lambda: all(map(ready, nodes)), 3 * PATIENCE)
+        yield nodes
 
 
 def _program(name: str, package: str) -> Path:

@@ -2,8 +2,8 @@
 
 Each key has a list of values, the newest first. A value is its expiry time in 15 digits
 (milliseconds, by the server's own clock) and the sealed value in base64, so that clients that
-decode replies work as well. Each call is one script, which the server runs atomically: so a value
-is taken exactly once, in one round trip.
+decode replies work as well. Each call is one script with one key, which the server runs atomically:
+so a value is taken exactly once, in one round trip, and in a cluster each key may be on any node.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import binascii
 import inspect
 import re
 from collections.abc import Iterator
+from copy import copy
+from functools import partial
+from importlib import import_module
 from itertools import islice
 from typing import Any, Protocol
 
@@ -107,12 +110,15 @@ class RedisClient(Protocol):
 
 
 class RedisStore(Unpicklable):
-    """Keep sessions in Redis 5 or later, or in Valkey, which expires them itself.
+    """Keep sessions in Redis 5 or later, or in Valkey, which expires them itself: one server, one
+    that a Sentinel watches, or a cluster.
 
-    From a plain client the store takes the address and the credentials, and opens its own
-    connections. They time out after `timeout` seconds and never retry, because a session that is
-    put twice could be taken twice. The client of a cluster or a sentinel is used as it is: turn its
-    retries off, and set its timeouts.
+    A command is never repeated, because a session that is put twice could be taken twice. From a
+    plain client, or from a Sentinel's `master_for()`, the store takes the address and the
+    credentials, and opens its own connections, which time out after `timeout` seconds and never
+    retry. With a cluster's client it shares the connections, follows MOVED and ASK, and does not
+    retry after other errors; this client must have a `socket_timeout`. Any other client is used as
+    it is: turn its retries off, and set its timeouts.
 
     Limit the memory of all keys together in the server (`maxmemory`, with the policy
     `volatile-ttl`). Any thread may use the store, and so may a forked child. A call blocks for one
@@ -123,10 +129,14 @@ class RedisStore(Unpicklable):
         secret: one secret or a list of them, each at least 16 random bytes: the first one seals,
             all of them open. All machines need the same secrets.
         prefix: a prefix for the store's keys.
-        timeout: how many seconds to wait for the server.
+        timeout: how many seconds to wait for the server. A cluster's client has its own.
 
     Attributes:
         unreadable: how many values were skipped because they did not open.
+
+    Raises:
+        TypeError: the client is asynchronous.
+        ValueError: the client may wait for ever, or reads from replicas.
     """
 
     unreadable: int
@@ -166,7 +176,7 @@ class RedisStore(Unpicklable):
         self._seal, self._prefix = Seal(secret), prefix
         own = _own_client(client, timeout)
         self._own = own is not None
-        self._client: Any = client if own is None else own
+        self._client: Any = own or _without_retries(client)
         self._closed, self.unreadable = False, 0
         scripts = (
             self._client.register_script(script)
@@ -290,8 +300,8 @@ class RedisStore(Unpicklable):
 
 
 def _own_client(client: RedisClient, timeout: float) -> Any:
-    """Return a client for the same server, without retries and with this timeout; None for a
-    cluster or a sentinel.
+    """Return a client for the same server, or for the same service of a Sentinel, without retries
+    and with this timeout; None for other clients.
     """
     kinds = [
         kind
@@ -300,10 +310,11 @@ def _own_client(client: RedisClient, timeout: float) -> Any:
         and kind.__name__ in ("Redis", "Valkey")
     ]
     pool: Any = getattr(client, "connection_pool", None)
-    if not kinds or type(pool).__name__ not in ("ConnectionPool", "BlockingConnectionPool"):
+    names = [kind.__name__ for kind in type(pool).__mro__]
+    watched = "SentinelConnectionPool" in names
+    if not kinds or not (watched or names[0] in ("ConnectionPool", "BlockingConnectionPool")):
         return None
-    plain = next(kind for kind in type(pool).__mro__ if kind.__name__ == "ConnectionPool")
-    about_the_pool = ("maint_", "oss_", "orig_", "cache", "event_dispatcher")
+    about_the_pool = ("maint_", "oss_", "orig_", "cache", "event_dispatcher", "connection_pool")
     settings = {
         name: value
         for name, value in pool.connection_kwargs.items()
@@ -312,6 +323,38 @@ def _own_client(client: RedisClient, timeout: float) -> Any:
     settings.update(retry=None, retry_on_timeout=False, retry_on_error=[], socket_timeout=timeout)
     if "path" not in settings:
         settings["socket_connect_timeout"] = timeout
-    own = kinds[0](connection_pool=plain(connection_class=pool.connection_class, **settings))
+    settings["connection_class"] = pool.connection_class
+    if watched and not pool.is_master:
+        raise ValueError("the client reads from replicas: use the Sentinel's master_for()")
+    wanted = "SentinelConnectionPool" if watched else "ConnectionPool"
+    plain = next(kind for kind in type(pool).__mro__ if kind.__name__ == wanted)
+    service = (pool.service_name, pool.sentinel_manager) if watched else ()
+    own = kinds[0](connection_pool=plain(*service, **settings))
     own.auto_close_connection_pool = True
     return own
+
+
+def _without_retries(client: Any) -> Any:
+    """Return a cluster's client with the same connections and the same map of the cluster, but
+    without retries; any other client as it is.
+    """
+    manager = getattr(client, "nodes_manager", None)
+    if manager is None:
+        return client
+    if manager.connection_kwargs.get("socket_timeout") is None:
+        raise ValueError(
+            "the cluster's client has no socket_timeout: a node that does not answer would block "
+            "handshakes for ever"
+        )
+    library = import_module(type(manager).__module__.partition(".")[0])
+    own = copy(client)
+    own.cluster_error_retry_attempts = 0  # read by redis-py 5 and valkey-py
+    own.retry = library.retry.Retry(library.backoff.NoBackoff(), 0)
+    # When the copy goes, the connections must stay, for the client that was passed in; and while
+    # there is the copy, the client must not go.
+    own.close = partial(_nothing, client)
+    return own
+
+
+def _nothing(kept: object) -> None:
+    """Do nothing, and keep an object alive until then."""
