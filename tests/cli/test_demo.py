@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +123,28 @@ def test_a_store_that_does_not_resume_is_a_failure(capsys, monkeypatch):
     monkeypatch.setattr(story, "store_context", elsewhere)
     said = complaint(capsys, "demo")
     assert said.startswith("A connection of the second process was to resume from the store")
+
+
+@pytest.mark.parametrize("always", [False, True], ids=["once", "always"])
+def test_another_program_takes_the_server_s_port(capsys, monkeypatch, always):
+    """It is bound again: whoever asks for a free port may get it in between."""
+    original, taken = story.serving, []
+
+    @contextlib.contextmanager
+    def crowded(folder, *, keys=None, port=0):
+        with contextlib.ExitStack() as stack:
+            if port and (always or not taken):
+                taken.append(stack.enter_context(socket.create_server(("127.0.0.1", port))))
+            yield stack.enter_context(original(folder, keys=keys, port=port))
+
+    monkeypatch.setattr(story, "serving", crowded)
+    if always:
+        assert "its port was taken each time" in complaint(capsys, "demo")
+        assert len(taken) == story._TRIES
+    else:
+        outcome = as_json(capsys, "demo")
+        assert [c["resumed"] for c in outcome["automatic"]] == [False, True, True, True]
+        assert len(taken) == 1
 
 
 def test_progress_is_shown_on_a_terminal_and_taken_away_again():

@@ -1,11 +1,13 @@
 """The demo's server: `python -m tlskit.cli.demo._server CERTIFICATE PORT [KEYS]`.
 
 It writes {"port": ...} when it listens, answers one connection after the other, stops when its
-input ends, and then writes its session counters. KEYS is a file with its ticket key.
+input ends, and then writes its session counters. If another program has the port, it writes null in
+its place, and ends. KEYS is a file with its ticket key.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import select
 import socket
@@ -25,7 +27,14 @@ def main() -> None:
     context.load_cert_chain(certificate)
     if keys:
         context.tickets.keyring = TicketKeyring.from_files(*keys)
-    with socket.create_server((HOST, int(port))) as listener:
+    try:
+        listener = socket.create_server((HOST, int(port)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        print(json.dumps({"port": None}))
+        return
+    with listener:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])

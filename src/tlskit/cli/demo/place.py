@@ -40,6 +40,10 @@ def make_place(folder: Path) -> None:
     (folder / KEYS).write_bytes(os.urandom(_KEY_SIZE))
 
 
+class PortTaken(Failure):
+    """Another program has taken the port while the server was away."""
+
+
 class Server:
     """The server's process: it writes its port, stops when its input ends, and then writes its
     counters.
@@ -60,7 +64,10 @@ class Server:
                 f"The demo's server did not start: "
                 f"{last_line(self._errors.read_text(errors='replace'))}"
             )
-        self.port = json.loads(line)["port"]
+        port: int | None = json.loads(line)["port"]
+        if port is None:
+            raise PortTaken("The demo's server did not start: its port is in use.")
+        self.port = port
 
     def stop(self) -> SessionStats:
         """Let it end, and return its counters."""

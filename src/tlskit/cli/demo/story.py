@@ -30,10 +30,12 @@ from .clients import (
     write_session,
 )
 from .other_host import Attempt, attempts
-from .place import HOST, KEYS, ROOT, SERVER, make_place, serving
+from .place import HOST, KEYS, ROOT, SERVER, PortTaken, make_place, serving
 from .timing import Timing, timings
 
 Progress = Callable[[str], None]
+
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,19 @@ def _by_hand(
 
 def _automatically(folder: Path, progress: Progress) -> list[Visit]:
     """Run a server with its ticket keys in a file, and clients in two processes that share a
-    store.
+    store. The server must come back on its port, since sessions belong to one; if another program
+    has taken it meanwhile, all of this is done again.
     """
-    file, root = folder / "sessions.db", folder / ROOT
+    for attempt in range(_TRIES):
+        try:
+            return _over_a_restart(folder, folder / f"sessions-{attempt}.db", progress)
+        except PortTaken:
+            continue
+    raise PortTaken("The demo's server could not be restarted: its port was taken each time.")
+
+
+def _over_a_restart(folder: Path, file: Path, progress: Progress) -> list[Visit]:
+    root = folder / ROOT
     progress("resuming automatically")
     with serving(folder, keys=folder / KEYS) as server:
         port = server.port
