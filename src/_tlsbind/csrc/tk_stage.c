@@ -56,6 +56,7 @@ tk_stage *tk_stage_new(int32_t receives)
 
 void tk_stage_free(tk_stage *s) { free(s); }
 void *tk_stage_plain(tk_stage *s) { return s->plain; }
+int tk_stage_forgets(const tk_stage *s) { return s->receives > 1; }
 
 /* ---- the stage, while an operation runs ---- */
 

@@ -175,6 +175,20 @@ int64_t tk_stream_receive(tk_conn *c)
     return tk_stream_receive_into(c, tk_stage_plain(c->stage), TK_STAGE_ROOM);
 }
 
+/* Whether a receive returns something without the socket. */
+static int waits(const tk_conn *c)
+{
+    return c->ahead.size > 0 || c->parked != TK_STEP_NONE || SSL_has_pending(c->ssl) ||
+           (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
+/* A room that is full says nothing of what is left behind it. */
+static int is_left(const tk_conn *c, const tk_op *op)
+{
+    return op->again || (op->done == op->size && op->done > 0 &&
+                         (waits(c) || c->stage == NULL || tk_stage_forgets(c->stage)));
+}
+
 int64_t tk_stream_receive_into(tk_conn *c, void *into, size_t room)
 {
     tk_op op = { .step = receive, .into = into, .size = room, .kind = TK_READ };
@@ -182,7 +196,7 @@ int64_t tk_stream_receive_into(tk_conn *c, void *into, size_t room)
 
     tk_conn_lock(c);
     result = tk_op_run(c, &op, 0);
-    result = packed(c, result, op.done, op.again || (op.done > 0 && op.done == room));
+    result = packed(c, result, op.done, is_left(c, &op));
     tk_conn_unlock(c);
     return result;
 }
@@ -217,8 +231,7 @@ int tk_stream_waiting(tk_conn *c)
     int waiting;
 
     tk_conn_lock(c);
-    waiting = c->ahead.size > 0 || c->parked != TK_STEP_NONE || SSL_has_pending(c->ssl) ||
-              (SSL_get_shutdown(c->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+    waiting = waits(c);
     tk_conn_unlock(c);
     return waiting;
 }

@@ -14,11 +14,12 @@
 
 /* ---- what is not usual ---- */
 
-static PyObject *otherwise(const tk_direct *d, PyObject *name, PyObject *const *args,
-                           Py_ssize_t nargs, PyObject *kwnames)
+PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
+                              Py_ssize_t nargs, PyObject *kwnames)
 {
-    PyObject *owner = d->channel == NULL ? Py_None : d->channel; /* None has no such method */
-    PyObject *method = PyObject_GetAttr(owner, name), *given = NULL, *named = NULL;
+    /* None has no such method */
+    PyObject *method = PyObject_GetAttr(owner == NULL ? Py_None : owner, name);
+    PyObject *given = NULL, *named = NULL;
     PyObject *result = NULL;
     Py_ssize_t i, more = kwnames == NULL ? 0 : PyTuple_Size(kwnames);
 
@@ -102,7 +103,7 @@ static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t n
         PyErr_Clear();
     }
     if (size <= 0 || !is_plain(d))
-        return otherwise(d, d->names->read, args, nargs, kwnames);
+        return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
     return d->take == NULL ? tk_direct_read_memory(d, args[0], size)
                            : tk_direct_read_queue(d, args[0], size);
 }
@@ -114,7 +115,7 @@ static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t 
 
     if (nargs != 1 || kwnames != NULL || !PyBytes_CheckExact(args[0]) ||
         PyBytes_Size(args[0]) == 0 || !is_plain(d))
-        return otherwise(d, d->names->write, args, nargs, kwnames);
+        return tk_direct_otherwise(d->channel, d->names->write, args, nargs, kwnames);
     return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, args[0]);
 }
 

@@ -27,7 +27,10 @@ typedef struct {
     PyObject *lock;                         /* the type of lock.c */
     /* names of attributes */
     PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
-    PyObject *read, *write, *read_on, *read_slowly, *write_on, *send; /* and of methods */
+    PyObject *read, *write, *read_on, *read_slowly, *write_on, *send; /* and of methods, */
+    /* of a transport and its protocol too */
+    PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
+    PyObject *write_slowly, *pushed;
 } tk_direct_names;
 
 typedef struct {
@@ -43,6 +46,8 @@ typedef struct {
 } tk_direct;
 
 /* direct.c: for what is not usual, the connection's methods in Python */
+PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
+                              Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
 PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given);
 PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
@@ -59,7 +64,7 @@ int tk_direct_send_the_rest(const tk_direct *d);
 int tk_direct_acquire(PyObject *lock); /* 0: a signal's handler has raised */
 int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 
-extern PyType_Spec tk_direct_spec, tk_direct_lock_spec;
+extern PyType_Spec tk_direct_spec, tk_direct_lock_spec, tk_direct_traffic_spec;
 
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 

@@ -1,4 +1,4 @@
-/* The module `_tlsbind._direct`: the types of direct.c and lock.c, and what their methods use. */
+/* The module `_tlsbind._direct`: the types of direct.c, lock.c and traffic.c, and what their methods use. */
 #include "direct.h"
 
 enum { NAMES = sizeof(tk_direct_names) / sizeof(PyObject *) };
@@ -30,7 +30,13 @@ static int fill(tk_direct_names *n)
            intern(&n->library, "library") && intern(&n->reason, "reason") &&
            intern(&n->read, "read") && intern(&n->write, "write") &&
            intern(&n->read_on, "_read_on") && intern(&n->read_slowly, "_read_slowly") &&
-           intern(&n->write_on, "_write_on") && intern(&n->send, "_send");
+           intern(&n->write_on, "_write_on") && intern(&n->send, "_send") &&
+           intern(&n->data_received, "data_received") &&
+           intern(&n->not_delivered, "_not_delivered") &&
+           intern(&n->after_receive, "_after_receive") &&
+           intern(&n->read_into_protocol, "_read_into_protocol") &&
+           intern(&n->pulled, "_pulled") && intern(&n->pushed, "_pushed") &&
+           intern(&n->write_slowly, "_write_slowly");
 }
 
 static PyObject *add(PyObject *module, PyType_Spec *spec, const char *name)
@@ -49,6 +55,9 @@ static int module_exec(PyObject *module)
 
     if (!fill(names) || (names->lock = add(module, &tk_direct_lock_spec, "Lock")) == NULL ||
         (type = add(module, &tk_direct_spec, "Direct")) == NULL)
+        return -1;
+    Py_DECREF(type);
+    if ((type = add(module, &tk_direct_traffic_spec, "Traffic")) == NULL)
         return -1;
     Py_DECREF(type);
     return 0;

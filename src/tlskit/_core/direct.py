@@ -1,7 +1,8 @@
-"""The common read and write of a connection in memory without a Python frame: _tlsbind/direct/.
+"""The common read and write of a connection in memory, and of an event loop's transport, without a
+Python frame: _tlsbind/direct/.
 
-Anything else they leave to the connection's own methods: `read`, `write`, `_read_on`, `_write_on`,
-and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
+In memory they leave anything else to the connection's own methods: `read`, `write`, `_read_on`,
+`_write_on`, and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
 """
 
 from __future__ import annotations
@@ -55,3 +56,13 @@ def usual(
     address = int(ffi.cast("uintptr_t", handle))
     made = _direct.Direct(handle, address, connection, *queues, *locks)
     return made.read, made.write, made.pending
+
+
+def traffic(connection: Connection, owner: Any) -> Any:
+    """Return what carries a transport's bytes in C, as aio/_traffic.py describes it; None without
+    that C module.
+    """
+    if _direct is None:
+        return None
+    address = int(ffi.cast("uintptr_t", connection._conn))
+    return _direct.Traffic(address, connection, owner)

@@ -105,10 +105,13 @@ class Stream(Connection):
         """
         return self.pulled(self.pull())
 
-    def pulled(self, n: int) -> Any:
-        """Return or raise the result of `receive`, after `pull` has returned this number."""
+    def pulled(self, n: int, data: bytes | None = None) -> Any:
+        """Return or raise the result of `receive`, after `pull` has returned this number; `data`
+        are the bytes, if they have been taken from `plain`.
+        """
         if n > 0:
-            data = self.plain[: n & _COUNT]  # before a callback can use the stage
+            if data is None:
+                data = self.plain[: n & _COUNT]  # before a callback can use the stage
             self._received(n)
             return data or NOTHING
         return self._ended(n) if n else NOTHING

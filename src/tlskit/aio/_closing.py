@@ -48,7 +48,7 @@ class ClosingTransport(ReadingTransport):
             )
         if self._state is not OPEN:
             return
-        self._state, self._idle = CLOSING, False
+        self._state, self._traffic.idle = CLOSING, False
         if self._broken is not None or self._loop.is_closed():
             self._force_close(self._broken)
             return
@@ -85,7 +85,7 @@ class ClosingTransport(ReadingTransport):
 
     def _drain_ready(self) -> None:
         """Drop what the peer sends after `close`, and watch for its end."""
-        if self._state is not CLOSING or self._ended or self._again_due:
+        if self._state is not CLOSING or self._ended or self._traffic.again_due:
             return
         channel = self._channel
         channel.again = False
@@ -132,7 +132,7 @@ class ClosingTransport(ReadingTransport):
         """Handle a failed send. The peer's last data, which may explain it, is still to be read."""
         if self._broken is not None or self._state is LOST:
             return
-        self._broken, self._idle = error, False
+        self._broken, self._traffic.idle = error, False
         if self._backlog is not None:
             self._backlog.clear()
         self._channel.unsent = 0
@@ -175,7 +175,7 @@ class ClosingTransport(ReadingTransport):
             )
         if self._state is LOST:
             return
-        self._state, self._idle = LOST, False
+        self._state, self._traffic.idle = LOST, False
         self._unwatch()
         if self._loop.is_closed():
             self._release()
@@ -207,7 +207,8 @@ class ClosingTransport(ReadingTransport):
             return
         self._unwatch()
         server, self._server = self._server, None
-        self._protocol = self._waiter = None
+        self._protocol = self._waiter = self._traffic.protocol = None
+        self._traffic.owner = self._late  # no circle holds what has ended
         try:
             self._channel.close()
         finally:

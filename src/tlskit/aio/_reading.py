@@ -6,7 +6,7 @@ import asyncio
 from asyncio import protocols
 from typing import Any
 
-from .._core.stream import NOTHING, ROOM
+from .._core.stream import NOTHING
 from ._log import logger
 from ._writing import LOST, OPEN, WritingTransport
 
@@ -16,27 +16,25 @@ _CHUNKS = 64  # how often one turn of the loop calls a protocol with a small buf
 class ReadingTransport(WritingTransport):
     """Everything between the socket and `data_received` or `buffer_updated`.
 
-    One event is one call into C: receive, decrypt, deliver. Data that cannot be delivered (the
+    One event is one call into C (`Traffic`): receive, decrypt, deliver. Data that cannot be delivered (the
     protocol has paused, or its buffer was full) stays in the connection until `_read_again` fetches
     it.
     """
 
-    __slots__ = ("_again_due", "_buffered", "_ended", "_paused", "_plain", "_pull", "_reader_on")
+    __slots__ = ("_ended", "_paused", "_reader_on")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
         super().__init__(loop, extra)
         self._paused = False
         self._reader_on = False
         self._ended = False  # the peer will send nothing more
-        self._buffered = False
-        self._again_due = False  # `_read_again` is scheduled, and an event need not read
 
     # -- for the protocol --------------------------------------------------------------------------
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Call `protocol` from the next delivery on."""
-        self._protocol = protocol
-        self._buffered = isinstance(protocol, protocols.BufferedProtocol)
+        self._protocol = self._traffic.protocol = protocol
+        self._traffic.buffered = isinstance(protocol, protocols.BufferedProtocol)
 
     def get_protocol(self) -> asyncio.BaseProtocol:
         """Return the current protocol."""
@@ -69,7 +67,7 @@ class ReadingTransport(WritingTransport):
         """Watch the socket for the protocol, and look for data that has already arrived."""
         if self._paused or self._state is not OPEN or self._ended:
             return
-        self._start_reader(self._read_ready)
+        self._start_reader(self._traffic.read_ready)
         if self._channel.holds_bytes():
             self._read_soon()
 
@@ -84,31 +82,17 @@ class ReadingTransport(WritingTransport):
 
     # -- delivering --------------------------------------------------------------------------------
 
-    def _read_ready(self) -> None:
-        """Receive, decrypt and deliver: the socket is readable."""
-        if self._again_due:  # once per turn, or a flood would get more turns with each event
-            return
-        if self._buffered:
-            self._read_into_protocol()
-            return
-        n = self._pull()
-        if 0 < n <= ROOM:  # plain data
-            try:
-                self._protocol.data_received(self._plain[:n])
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:
-                self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
-            else:
-                if self._stalled:
-                    self._after_receive()
-        elif n or self._stalled:
-            self._pulled(n)
+    def _not_delivered(self, error: BaseException) -> None:
+        self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
 
-    def _pulled(self, n: int) -> None:
-        """Handle the result of a read that is not just its bytes."""
+    def _pulled(self, n: int, data: bytes | None) -> None:
+        """Handle the result of a read that is not just its bytes: `data`, if they have left the
+        stage.
+        """
+        if not n and not self._traffic.stalled:
+            return
         try:
-            data = self._channel.pulled(n)
+            data = self._channel.pulled(n, data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -120,7 +104,7 @@ class ReadingTransport(WritingTransport):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
+                self._not_delivered(error)
                 return
         elif data != NOTHING:
             self._peer_ended(data)
@@ -128,7 +112,7 @@ class ReadingTransport(WritingTransport):
         self._read_on()
 
     def _read_into_protocol(self) -> None:
-        """Read as `_read_ready` does, straight into the buffer of a BufferedProtocol."""
+        """Read straight into the buffer of a BufferedProtocol."""
         channel = self._channel
         for _ in range(_CHUNKS):
             channel.again = False
@@ -162,7 +146,7 @@ class ReadingTransport(WritingTransport):
                     return
             if not channel.again or not self.is_reading() or self._protocol is not protocol:
                 break
-        if channel.again or channel.unsent or self._stalled:
+        if channel.again or channel.unsent or self._traffic.stalled:
             self._read_on()
 
     def _read_on(self) -> None:
@@ -178,16 +162,16 @@ class ReadingTransport(WritingTransport):
         self._after_receive()
 
     def _read_soon(self) -> None:
-        if not self._again_due:
-            self._again_due = True
+        if not self._traffic.again_due:
+            self._traffic.again_due = True
             self._loop.call_soon(self._read_again)
 
     def _read_again(self) -> None:
         """Deliver data that the loop does not know about."""
-        self._again_due = False
+        self._traffic.again_due = False
         if self._state is OPEN and not self._paused and not self._ended:
             self._channel.again = False
-            self._read_ready()
+            self._traffic.read_ready()
 
     # -- the end of the peer's data ----------------------------------------------------------------
 

@@ -10,13 +10,13 @@ descriptor (`add_reader` and `add_writer` are all that a loop must have), and ea
 into C (`tk_stream.c`), which receives, decrypts and delivers, or encrypts and sends.
 
 **The parts.** `_writing.py` and `_reading.py` are the two directions of an open connection. This
-file is its life cycle: the handshake, the queries, the end. `_loop_state.py` is what the
-connections of one loop share. A connection holds bytes only while they are stuck: plaintext that
-has not been encrypted (`Backlog`), ciphertext that the socket refused, ciphertext for which a
-protocol has no room.
+file is its life cycle: the handshake, the queries, the end. `_traffic.py` is the usual read and
+write, and `_loop_state.py` what the connections of one loop share. A connection holds bytes only
+while they are stuck: plaintext that has not been encrypted (`Backlog`), ciphertext that the socket
+refused, ciphertext for which a protocol has no room.
 
 **States.** HANDSHAKE, OPEN, CLOSING, LOST, only in that order. The reader's callback follows the
-state: `_shake`, `_read_ready`, `_drain_ready`.
+state: `_shake`, `Traffic.read_ready`, `_drain_ready`.
 
 **The handshake** runs in the loop's turns, bounded by `LoopState`. The protocol is not called
 before it is complete. If it fails, the alert has been sent and the socket closed before anything
@@ -56,6 +56,7 @@ from ._closing import ClosingTransport
 from ._log import logger
 from ._loop_state import loop_state_of
 from ._suspension import Suspension
+from ._traffic import traffic
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class SSLTransport(ClosingTransport):
         "_object",
         "_sslcontext",
         "_suspension",
+        "write",
     )  # fmt: skip
 
     _start_tls_compatible = True
@@ -131,8 +133,9 @@ class SSLTransport(ClosingTransport):
         channel: StreamChannel = self._object._sslobj  # type: ignore[assignment]
         if leftover:
             channel.feed(leftover)
-        self._channel, self._plain = channel, channel.plain
-        self._pull, self._push = channel.pull, channel.push
+        self._channel = channel
+        self._traffic = traffic(channel, self)
+        self.write = self._traffic.write  # type: ignore[method-assign]
         self._sock = sock
         self._waiter = waiter
         self._call_connection_made = call_connection_made
@@ -266,7 +269,7 @@ class SSLTransport(ClosingTransport):
         if self._handshake_began is not None:
             took = self._loop.time() - self._handshake_began
             logger.debug("%r: SSL handshake took %.1f ms", self, took * 1e3)
-        self._state, self._idle = OPEN, True
+        self._state, self._traffic.idle = OPEN, True
         error: BaseException | None = None
         if self._call_connection_made:
             try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._connection.stream import StreamChannel
 from ._backlog import Backlog, check_data, frozen, joined
-from ._log import logger
+from ._traffic import Late, Traffic
 
 HANDSHAKE: Final = 0
 OPEN: Final = 1
@@ -17,11 +17,10 @@ CLOSING: Final = 2  # close() was called, or the peer has ended: pending data is
 LOST: Final = 3  # connection_lost was called or scheduled, or will never be called
 
 _HIGH_WATER = 512  # KiB, asyncio's own limit for TLS
-_LATE_WRITES = 5  # how many writes after the end are ignored, as in asyncio
 
 _SLOTS: tuple[str, ...] = (  # beside those of asyncio's class
-    "_backlog", "_broken", "_channel", "_fd", "_idle", "_late_writes", "_protocol", "_push",
-    "_stalled", "_state", "_writer_on",
+    "_backlog", "_broken", "_channel", "_fd", "_late", "_protocol", "_state", "_traffic",
+    "_writer_on",
 )  # fmt: skip
 
 
@@ -40,8 +39,8 @@ else:
 class WritingTransport(_Flow):
     """Everything between `write` and the socket.
 
-    While nothing is pending (`_idle`), a write is one call into C: encrypt and send. Otherwise the
-    data joins the backlog, and the loop calls when the socket is writable. The plaintext in the
+    While nothing is pending, a write is one call into C: encrypt and send (`Traffic`). Otherwise
+    the data joins the backlog, and the loop calls when the socket is writable. The plaintext in the
     backlog and the ciphertext that the socket refused are counted together.
     """
 
@@ -49,6 +48,7 @@ class WritingTransport(_Flow):
 
     _loop: asyncio.AbstractEventLoop
     _channel: StreamChannel
+    _traffic: Traffic
     _protocol: Any
     _protocol_paused: bool
     _high_water: int
@@ -58,11 +58,9 @@ class WritingTransport(_Flow):
         super().__init__(extra, loop)
         self._state = HANDSHAKE
         self._backlog: Backlog | None = None
-        self._idle = False
         self._writer_on = False
-        self._stalled = False  # pending data has to wait for bytes from the peer
         self._broken: BaseException | None = None  # why nothing more can be sent
-        self._late_writes = 0
+        self._late = Late()
 
     # -- for the protocol --------------------------------------------------------------------------
 
@@ -72,16 +70,13 @@ class WritingTransport(_Flow):
         Raises:
             TypeError: `data` is not bytes, a bytearray or a memoryview.
         """
-        if self._idle and data.__class__ is bytes:
-            size = len(data)
-            n = self._push(data, size)
-            if n != size:
-                self._pushed(data, n)
-            return
+        self._traffic.write(data)
+
+    def _write_slowly(self, data: Any) -> None:
         check_data(data)
         if not self._may_write() or not memoryview(data).nbytes:
             return
-        if self._idle:
+        if self._traffic.idle:
             try:
                 if not self._channel.send(data):
                     self._wait_with(data)
@@ -134,9 +129,7 @@ class WritingTransport(_Flow):
     def _may_write(self) -> bool:
         if self._state is OPEN and self._broken is None:
             return True
-        if self._late_writes >= _LATE_WRITES:  # asyncio also warns from here on
-            logger.warning("SSL connection is closed")
-        self._late_writes += 1
+        self._late.refuse()
         return False
 
     def _backlog_now(self) -> Backlog:
@@ -144,7 +137,7 @@ class WritingTransport(_Flow):
             self._backlog = Backlog()
         return self._backlog
 
-    def _pushed(self, data: bytes, n: int) -> None:
+    def _pushed(self, n: int, data: bytes) -> None:
         """Handle the result of a write that did not simply send everything."""
         try:
             if not self._channel.pushed(n, len(data)):
@@ -165,7 +158,7 @@ class WritingTransport(_Flow):
             with memoryview(data) as view, view.cast("B") as octets:
                 if taken < octets.nbytes:
                     self._backlog_now().put(bytes(octets[taken:]))
-        self._idle = False
+        self._traffic.idle = False
         self._await_writable()
         self._maybe_pause_protocol()
 
@@ -173,8 +166,8 @@ class WritingTransport(_Flow):
         """Continue when the socket is writable, or when the peer has sent something that libssl
         must process first.
         """
-        self._stalled = self._channel.stalled and not self._channel.unsent
-        if self._stalled:
+        self._traffic.stalled = self._channel.stalled and not self._channel.unsent
+        if self._traffic.stalled:
             self._stop_writer()
         elif not self._writer_on:
             self._writer_on = True
@@ -211,9 +204,9 @@ class WritingTransport(_Flow):
     def _all_sent(self) -> None:
         self._stop_writer()
         self._backlog = None
-        self._stalled = False
+        self._traffic.stalled = False
         if self._state is OPEN:
-            self._idle = True
+            self._traffic.idle = True
         else:
             self._flushed()
 
@@ -221,9 +214,9 @@ class WritingTransport(_Flow):
         """Continue after a read: it may have left a reply of libssl's to send, or unblocked a
         write.
         """
-        channel = self._channel
-        if self._stalled or (channel.unsent and not self._writer_on):
-            self._idle = self._stalled = channel.stalled = False
+        channel, traffic = self._channel, self._traffic
+        if traffic.stalled or (channel.unsent and not self._writer_on):
+            traffic.idle = traffic.stalled = channel.stalled = False
             self._await_writable()
 
     def _flushed(self) -> None:
