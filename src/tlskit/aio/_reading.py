@@ -16,9 +16,9 @@ _CHUNKS = 64  # how often one turn of the loop calls a protocol with a small buf
 class ReadingTransport(WritingTransport):
     """Everything between the socket and `data_received` or `buffer_updated`.
 
-    One event is one call into C (`Traffic`): receive, decrypt, deliver. Data that cannot be delivered (the
-    protocol has paused, or its buffer was full) stays in the connection until `_read_again` fetches
-    it.
+    One event is one call into C (`Traffic`): receive, decrypt, deliver. Data that cannot be
+    delivered (the protocol has paused, or its buffer was full) stays in the connection until
+    `_read_again` fetches it.
     """
 
     __slots__ = ("_ended", "_paused", "_reader_on")
@@ -92,22 +92,22 @@ class ReadingTransport(WritingTransport):
         if not n and not self._traffic.stalled:
             return
         try:
-            data = self._channel.pulled(n, data)
+            result = self._channel.pulled(n, data)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
             self._read_failed(error)
             return
-        if data.__class__ is bytes:
+        if result.__class__ is bytes:
             try:
-                self._protocol.data_received(data)
+                self._protocol.data_received(result)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
                 self._not_delivered(error)
                 return
-        elif data != NOTHING:
-            self._peer_ended(data)
+        elif result != NOTHING:
+            self._peer_ended(result)
             return
         self._read_on()
 

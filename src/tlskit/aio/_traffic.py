@@ -1,4 +1,5 @@
-"""What runs for every message of a transport: the loop's callback for a readable socket, and `write`.
+"""What runs for every message of a transport: the loop's callback for a readable socket, and
+`write`.
 
 On CPython it is in C (_tlsbind/direct/traffic.c). The class here does the same, for where that is
 not compiled in. Both do what is usual, and leave the rest to their owner, the transport.
