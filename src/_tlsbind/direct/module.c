@@ -1,4 +1,5 @@
-/* The module `_tlsbind._direct`: the types of direct.c, lock.c and traffic.c, and what their methods use. */
+/* The module `_tlsbind._direct`: the types of direct.c, lock.c and traffic.c, and what their
+   methods use. */
 #include "direct.h"
 
 enum { NAMES = sizeof(tk_direct_names) / sizeof(PyObject *) };
