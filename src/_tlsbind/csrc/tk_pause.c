@@ -21,6 +21,12 @@ tk_answer tk_pause_ask(tk_conn *c, int reason)
     return c->refusal < 0 ? TK_ANSWER_GO_ON : TK_ANSWER_REFUSE;
 }
 
+void tk_pause_end(tk_conn *c, int reason)
+{
+    if (c->answered == reason)
+        c->answered = TK_PAUSE_NONE;
+}
+
 static void answer(tk_conn *c, int refusal)
 {
     tk_conn_lock(c);

@@ -10,4 +10,7 @@ typedef enum { TK_ANSWER_WAIT, TK_ANSWER_GO_ON, TK_ANSWER_REFUSE } tk_answer;
    yet, so tell libssl to retry. TK_ANSWER_REFUSE: with the alert c->refusal. */
 tk_answer tk_pause_ask(tk_conn *c, int reason);
 
+/* libssl will not call that callback again: drop an answer that nobody has asked for. */
+void tk_pause_end(tk_conn *c, int reason);
+
 #endif

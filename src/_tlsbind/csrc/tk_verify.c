@@ -210,25 +210,36 @@ void tk_conn_judged(tk_conn *c, tk_records *out)
     tk_conn_unlock(c);
 }
 
-int tk_verify_chain(X509_STORE_CTX *v, void *argument)
+static int verify(X509_STORE_CTX *v, tk_conn *c)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
-    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
     const tk_ctx *first, *now;
     int answer;
 
-    (void)argument;
-    if (c == NULL)
-        return X509_verify_cert(v) == 1;
     c->verdict = X509_V_OK;
     c->verdict_depth = -1;
     c->reported = 0;
     first = tk_ctx_of(c->session_ctx);
-    now = tk_ctx_of(SSL_get_SSL_CTX(ssl));
+    now = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
     if (X509_verify_cert(v) != 1 || !meets(c, v, first) || (now != first && !meets(c, v, now)))
         return 0;
     /* a chain that is only reported on has not passed, and Python is asked about those that have */
     if (!c->reported && has_hook(c, TK_HOOK_VERIFY) && (answer = judged(v, c)) != PASSED)
         return answer == PAUSED;
     return conclude(c, v);
+}
+
+int tk_verify_chain(X509_STORE_CTX *v, void *argument)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
+    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
+    int answer;
+
+    (void)argument;
+    if (c == NULL)
+        return X509_verify_cert(v) == 1;
+    answer = verify(v, c);
+    /* The repeated verification may end before it comes to the question, and the answer is about
+       this chain: not about that of a renegotiation. */
+    tk_pause_end(c, TK_PAUSE_VERIFY);
+    return answer;
 }

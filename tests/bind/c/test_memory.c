@@ -456,6 +456,45 @@ static void changes_its_context(void)
     contexts_free(&other);
 }
 
+/* Until the client waits for Python's verdict on its server. */
+static void shake_until_the_verdict(pair *p)
+{
+    int rounds;
+
+    for (rounds = 0; rounds < 20 && tk_conn_paused(p->client) != TK_PAUSE_VERIFY; rounds++) {
+        tk_fault fault;
+        if (tk_conn_handshake(p->client, 0) == TK_PAUSED &&
+            tk_conn_paused(p->client) != TK_PAUSE_VERIFY)
+            tk_conn_go_on(p->client);
+        do_handshake(p->server, 0, &fault);
+    }
+    CHECK_EQUAL(tk_conn_paused(p->client), TK_PAUSE_VERIFY);
+}
+
+/* libssl verifies again after the pause. If the chain passes no longer, which is only reported, no
+   question is left for that answer, and it must not stay for the chain of a renegotiation. */
+static void forgets_an_answer_that_came_too_late(int version, int reported)
+{
+    contexts c = contexts_new(version);
+    tk_fault fault;
+    pair p;
+
+    tk_ctx_set_hooks(c.client, TK_HOOK_VERIFY | TK_HOOK_VERIFY_LATER);
+    tk_ctx_set_verify_report(c.client, reported);
+    p = pair_in_memory(&c, NULL, "localhost");
+    shake_until_the_verdict(&p);
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(p.client->ssl), 4000000000); /* long expired */
+    tk_conn_go_on(p.client);
+    if (reported)
+        pair_shake(&p);
+    else
+        CHECK_EQUAL(do_handshake(p.client, 0, &fault), TK_SSL);
+    CHECK_EQUAL(p.client->reported, reported);
+    CHECK_EQUAL(p.client->answered, TK_PAUSE_NONE);
+    pair_free(&p);
+    contexts_free(&c);
+}
+
 static void agrees_on_a_protocol(void)
 {
     contexts c = contexts_new(0);
@@ -497,5 +536,9 @@ void test_memory(void)
     says_when_it_is_closed();
     asks_about_the_name();
     changes_its_context();
+    forgets_an_answer_that_came_too_late(ONLY_12, 1);
+    forgets_an_answer_that_came_too_late(ONLY_12, 0);
+    forgets_an_answer_that_came_too_late(ONLY_13, 1);
+    forgets_an_answer_that_came_too_late(ONLY_13, 0);
     agrees_on_a_protocol();
 }

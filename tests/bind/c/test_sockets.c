@@ -404,6 +404,35 @@ static void reads_from_a_closed_descriptor(void)
     contexts_free(&c);
 }
 
+/* A reader that has waited has peeked at the socket. What it saw is on its stack: the connection
+   must not remember where, however the operation ends. */
+static void forgets_what_a_reader_saw(int reset)
+{
+    contexts c = contexts_new(ONLY_13);
+    pair p = pair_of_sockets(&c, 0);
+    job j = { .conn = p.client };
+    tk_fault fault;
+    thread t;
+    char byte;
+
+    pair_shake(&p);
+    take_tickets(&p);
+    if (reset) /* a socket pair resets what is closed before it was read */
+        CHECK_EQUAL(do_write(p.client, "unread", 6, 0, &fault), 6);
+    thread_start(&t, read_one, &j);
+    until_waiting(p.client, 1);
+    close(p.fds[1]);
+    p.fds[1] = -1;
+    thread_join(&t);
+    CHECK_EQUAL(j.status, reset ? TK_SYSCALL : TK_SSL);
+    CHECK(p.client->look == NULL);
+    CHECK(do_read(p.client, &byte, 1, 0, &fault) < 0);
+    tk_conn_free(p.server);
+    p.server = NULL;
+    pair_free(&p);
+    contexts_free(&c);
+}
+
 static void ends_with_the_bytes_that_came(void)
 {
     contexts c = contexts_new(ONLY_13);
@@ -445,5 +474,7 @@ void test_sockets(void)
     shuts_down_and_leaves_the_rest("\27\3\3\0\2abmore", 11, 7);
     writes_to_nobody();
     reads_from_a_closed_descriptor();
+    forgets_what_a_reader_saw(0);
+    forgets_what_a_reader_saw(1);
     ends_with_the_bytes_that_came();
 }
