@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
+import os
 import pickle
 import subprocess
 import sys
@@ -67,7 +68,7 @@ LAZY = ["MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"]
 
 def run(program: str) -> str:
     command = [sys.executable, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
 
 
 def brought(program: str) -> set[str]:
@@ -156,6 +157,82 @@ def test_threads_that_name_them_at_once_get_the_same() -> None:
         "print(len(found), len(names) > 30, all(one == found[0] for one in found))\n"
     )
     assert said.split() == ["8", "True", "True"]
+
+
+#: One thread names something whose module needs json, which another thread is importing; at its top
+#: level, json needs a name of tlskit's, too.
+OPPOSITE_ORDERS = """
+import importlib.abc, importlib.util, os, sys, threading
+import tlskit
+
+held, reached, forking = threading.Event(), threading.Event(), threading.Event()
+
+
+class Loader(importlib.abc.Loader):
+    def __init__(self, real):
+        self.real = real
+
+    def create_module(self, spec):
+        return self.real.create_module(spec)
+
+    def exec_module(self, module):
+        held.set()
+        reached.wait()
+        {wait}
+        tlskit.TicketKeyring
+        self.real.exec_module(module)
+
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "tlskit.metrics":  # it has its turn, and will need json
+            reached.set()
+        if name != "json" or held.is_set():
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        sys.meta_path.insert(0, self)
+        spec.loader = Loader(spec.loader)
+        return spec
+
+
+assert "json" not in sys.modules and "tlskit.metrics" not in sys.modules
+sys.meta_path.insert(0, Finder())
+one = threading.Thread(target=lambda: __import__("json"), daemon=True)
+one.start()
+held.wait()
+two = threading.Thread(target=lambda: tlskit.metrics.snapshot, daemon=True)
+two.start()
+reached.wait()
+{meanwhile}
+one.join()
+two.join()
+print(tlskit.TicketKeyring.__name__, tlskit.metrics.__name__)
+"""
+
+
+def test_threads_that_import_in_opposite_orders_end() -> None:
+    program = OPPOSITE_ORDERS.replace("{wait}", "").replace("{meanwhile}", "")
+    assert run(program).split() == ["TicketKeyring", "tlskit.metrics"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_between_them_ends() -> None:
+    meanwhile = (
+        "forking.set()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), tlskit.metrics, tlskit.TicketKeyring\n"
+        "    os._exit(0)\n"
+        "print(os.waitpid(child, 0)[1])"
+    )
+    program = OPPOSITE_ORDERS.replace("{wait}", "forking.wait()").replace("{meanwhile}", meanwhile)
+    assert run(program).split() == ["0", "TicketKeyring", "tlskit.metrics"]
+
+
+def test_what_a_package_has_for_its_own_use_is_not_listed() -> None:
+    for module in (tlskit, sessions, stores):
+        assert not {"TYPE_CHECKING", "annotations", "names"} & set(dir(module))
 
 
 @pytest.mark.parametrize("name", ["SSLContext", "SSLSocket", "SSLSession", "TicketKeyring"])

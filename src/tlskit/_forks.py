@@ -32,6 +32,10 @@ class ForkLock:
         self._lock, self._free = RLock(), True
         _locks.append(self)
 
+    def enter(self, seconds: float) -> bool:
+        """Acquire the lock, and return whether that was possible in time; -1 waits for ever."""
+        return self._lock.acquire(timeout=seconds)
+
     def __enter__(self) -> None:
         self._lock.acquire()
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _shared: dict[str, Any] = {}
+_PATIENCE = 1.0  # seconds
+#: What a package has for its own use, and does not list.
+_OURS = {"TYPE_CHECKING", "annotations", "names"}
 
 
 def names(
@@ -32,7 +35,9 @@ def names(
 
     Thread-safe: one thread imports at a time. The import system has a lock for each module; two
     threads that import modules in opposite orders would wait for each other, and one of them would
-    then get an incomplete module.
+    then get an incomplete module. A thread that is in the middle of another import waits for its
+    turn for a second only: it holds that module's lock, and the thread whose turn it is may need
+    the module.
     """
     homes = {name: place for place, listed in places.items() for name in listed}
 
@@ -42,14 +47,19 @@ def names(
             return otherwise(name)
         if place is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        with _shared.get("lock") or _made_lock():
+        lock = _shared.get("lock") or _made_lock()
+        held = lock.enter(_PATIENCE if _is_importing() else -1)
+        try:
             module = import_module(place, package)
+        finally:
+            if held:
+                lock.__exit__()
         found = module if place == f".{name}" else getattr(module, name)
         setattr(sys.modules[package], name, found)
         return found
 
     def __dir__() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *public, *homes})
+        return sorted({*vars(sys.modules[package]), *public, *homes} - _OURS)
 
     return __getattr__, __dir__
 
@@ -61,3 +71,13 @@ def _made_lock() -> Any:
     from ._forks import ForkLock
 
     return _shared.setdefault("lock", ForkLock())
+
+
+def _is_importing() -> bool:
+    """Return whether this thread is executing a module's top level, however deep."""
+    frame: Any = sys._getframe()
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
