@@ -4,13 +4,20 @@ again is refused.
 
 from __future__ import annotations
 
+import gc
 import socket
 
 import pytest
 
 import tlskit
 
-from ..support.pairs import Background, memory_pair, server_context, socket_pair
+from ..support.pairs import (
+    Background,
+    client_context,
+    memory_pair,
+    server_context,
+    socket_pair,
+)
 
 OPERATIONS = {
     "read": lambda connection: connection.read(5),
@@ -70,6 +77,48 @@ def test_while_messages_are_shown(contexts, name):
     assert far.read() == b"hello"
     assert refused(ours)
     assert refused(theirs)
+
+
+def test_its_context_is_not_changed_where_openssl_uses_it(contexts, pki, version):
+    """SSL_set_SSL_CTX frees what libssl reads while it calls back; only in the questions for a
+    name, for a whole ClientHello and for a certificate it does not.
+    """
+    client, server = contexts
+    client.set_alpn_protocols(["h2"])
+    seen = {}
+
+    def switching(name, answer=None):
+        def callback(connection, *arguments):
+            make = server_context if connection.server_side else client_context
+            try:
+                connection.context = make(pki)
+            except RuntimeError as error:
+                seen.setdefault(name, set()).add(str(error)[:51])
+            else:
+                seen.setdefault(name, set()).add("changed")
+            gc.collect()  # what it had before is freed
+            return answer
+
+        return callback
+
+    for name in ("message_callback", "keylog_callback", "state_callback", "alert_callback"):
+        setattr(client, name, switching(name))
+        setattr(server, name, switching(name))
+    client.verify_callback = switching("verify_callback")
+    client.verify_each = switching("verify_each")
+    server.alpn_callback = switching("alpn_callback", "h2")
+    server.tickets.app_data = switching("app_data", b"")
+    for _ in range(2):
+        near, far = memory_pair(client, server)
+        near.write(b"hello")
+        assert far.read() == b"hello"
+    refusal = "this callback cannot change the context of its conn"
+    expected = {
+        "message_callback", "keylog_callback", "state_callback", "verify_callback", "verify_each",
+        "alpn_callback", "app_data",
+    }  # fmt: skip
+    assert expected <= set(seen)
+    assert {found for each in seen.values() for found in each} == {refusal}
 
 
 def test_another_connection_is_another_matter(contexts, pki):
