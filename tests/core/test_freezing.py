@@ -161,7 +161,7 @@ OTHERS = {
     "handshake_failures", "negotiated", "ocsp_responses", "protocol", "session_stats", "sessions",
     "sessions.add", "sessions.clear", "sessions.counters", "sessions.flush", "sessions.forget",
     "sessions.lookup", "sessions.remove", "sessions.stats", "sessions.store_stats",
-    "sessions.tell_removed", "tickets", "watch", "wrap_bio", "wrap_socket",
+    "tickets", "watch", "wrap_bio", "wrap_socket",
 }  # fmt: skip
 
 #: What is a setting, and is tested with its own subject: it needs files, or is another one's name.
@@ -220,6 +220,37 @@ def test_a_frozen_context_refuses_to_set_an_attribute(name: str, pki: PKI) -> No
         setattr(where, inner, value)
     assert getattr(where, inner) == before
     assert context.describe() == text.replace("frozen: False", "frozen: True")
+
+
+def conflicting() -> dict[str, tuple[Any, str, Any]]:
+    """Contexts on which a setting has another objection, too."""
+    client, demanding = tlskit.SSLContext(CLIENT), tlskit.SSLContext(CLIENT)
+    demanding.check_hostname, demanding.verify_names = False, ["localhost"]
+    careless = tlskit.SSLContext(CLIENT)
+    careless.check_hostname, careless.verify_mode = False, tlskit.CERT_NONE
+    keyless, keyed = tlskit.SSLContext(SERVER), tlskit.SSLContext(SERVER)
+    keyless.tickets.enabled = False
+    keyed.tickets.keyring = tlskit.TicketKeyring()
+    return {
+        "no verification where names are checked": (client, "verify_mode", tlskit.CERT_NONE),
+        "no verification where names are wanted": (demanding, "verify_mode", tlskit.CERT_NONE),
+        "names where nothing is verified": (careless, "verify_names", ["localhost"]),
+        "pins where nothing is verified": (careless, "pins", ["0" * 64]),
+        "a callback where nothing is verified": (careless, "verify_callback", called),
+        "an observer where nothing is verified": (careless, "verify_each", called),
+        "lists that must be there": (careless, "verify_flags", tlskit.VERIFY_CRL_CHECK_LEAF),
+        "a keyring without tickets": (keyless, "tickets.keyring", tlskit.TicketKeyring()),
+        "a lifetime of a keyring's": (keyed, "tickets.lifetime", 60),
+    }
+
+
+@pytest.mark.parametrize("case", conflicting())
+def test_a_frozen_context_says_so_whatever_else_there_is_to_say(case: str) -> None:
+    context, name, value = conflicting()[case]
+    where, inner = place(context, name)
+    context.freeze()
+    with pytest.raises(RuntimeError, match="frozen"):
+        setattr(where, inner, value)
 
 
 @pytest.mark.parametrize("name", VALUES)

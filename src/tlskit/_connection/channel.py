@@ -29,6 +29,7 @@ from .._resumption.server import ServerResumption
 from .._resumption.strategy import UNDECIDED, NoResumption, Strategy
 from .._state import Settings, State
 from .._state.coroutines import is_coroutine_function
+from .._state.removals import tell_removed
 from ..errors import SSLError
 from ..sessions import SessionInfo, SSLSession
 from ..sessions.info import info_of
@@ -56,6 +57,7 @@ class Channel(Pausing, EventCallbacks, Connection):
         "_resumption",
         "_sni_answered",
         "_state",
+        "asked_name",
         "chains_to_judge",
         "pending_decision",
         "pending_verdict",
@@ -413,7 +415,7 @@ class Channel(Pausing, EventCallbacks, Connection):
         super().hand_out()
         if self.handshake_done:
             self._conclude()
-        self._context_now.sessions.tell_removed()
+        tell_removed(self._context_now._settings)
 
     def _session_arrived(self, session: Session) -> None:
         made = self._made(session)

@@ -13,7 +13,6 @@ class ConnectionSessions(Protocol):
 
     @property
     def on_new(self) -> Callable[..., object] | None: ...
-    def tell_removed(self) -> None: ...
 
 
 class ConnectionContext(Protocol):

@@ -93,7 +93,8 @@ def _peer(channel: Channel) -> str:
     """Return a name for the peer: its address, if there is a socket, and the requested server
     name.
     """
-    name = channel.facts().server_name or channel.server_hostname or "-"
+    name = channel.facts().server_name or channel.server_hostname
+    name = name or getattr(channel, "asked_name", None) or "-"
     address = channel.peer_address
     where = f"{address[0]}:{address[1]} " if isinstance(address, tuple) and len(address) > 1 else ""
     return f"{'client' if channel.server_side else 'server'} {where}({name})"

@@ -71,6 +71,7 @@ class Pausing:
     pending_verdict: Any
     _context_now: Any
     _sni_answered: bool
+    asked_name: str | None
     _owner: Any
     _state: State
     server_side: bool
@@ -166,6 +167,7 @@ class Pausing:
         except ValueError as error:
             self.late_error = plain_error(f"the client sent a malformed ClientHello: {error}")
             return _DECODE_ERROR
+        self.asked_name = hello.server_name
         callback = self._state.client_hello_callback
         if callback is not None:
             refusal = alert_or_none("client_hello_callback", (yield callback(owner, hello)))

@@ -12,6 +12,7 @@ from .._counters import Counters
 from .._resumption.client_cache import ClientCache
 from .._resumption.server import OnGet
 from .._state import Settings
+from .._state.removals import tell_removed
 from .._state.sessions import SessionSettings
 from ..enums import SessionCacheMode
 from ..sessions.session import SSLSession
@@ -268,7 +269,7 @@ class ContextSessions(SessionIds):
                 if entry.seconds_left <= ahead:
                     store.remove(entry.key, entry.value)
             store.purge()
-        self.tell_removed()
+        tell_removed(self._settings)
 
     def clear(self) -> None:
         """Remove every session, including those in `store`. Corresponds to
@@ -278,7 +279,7 @@ class ContextSessions(SessionIds):
         store = self.store
         if store is not None:
             store.clear()
-        self.tell_removed()
+        tell_removed(self._settings)
 
     def add(self, session: SSLSession) -> bool:
         """Put a session into the cache, or into `store`. Returns whether it is new there.
@@ -290,7 +291,7 @@ class ContextSessions(SessionIds):
         if isinstance(state.client_cache, ClientCache):
             return state.client_cache.add(session, shows_certificate=state.shows_certificate)
         added = state.core.add_session(core)
-        self.tell_removed()
+        tell_removed(self._settings)
         return added
 
     def remove(self, session: SSLSession) -> bool:
@@ -304,7 +305,7 @@ class ContextSessions(SessionIds):
         removed = state.core.remove_session(core)
         forgotten = state.server_cache.forget(core.id)
         taken_out = state.client_cache.remove(session)
-        self.tell_removed()
+        tell_removed(self._settings)
         return removed or forgotten or taken_out
 
     def forget(self, host: str, port: int | None = None) -> int:
@@ -417,13 +418,6 @@ class ContextSessions(SessionIds):
     @on_remove.setter
     def on_remove(self, callback: OnRemove | None) -> None:
         self._settings.change_sessions(on_remove=callback_or_none(callback, "on_remove"))
-
-    def tell_removed(self) -> None:
-        """Call `on_remove` for the queued removals."""
-        callback = self.on_remove
-        if callback is not None:
-            for session in self._core.removed():
-                callback(SSLSession._make(session))
 
 
 def _session(value: SSLSession) -> Session:

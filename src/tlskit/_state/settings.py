@@ -166,8 +166,13 @@ class Settings(Forked):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep others from setting anything meanwhile: for code that reads first, and then sets."""
+        """Keep others from setting anything meanwhile: for code that reads first, and then sets.
+
+        Raises:
+            RuntimeError: the settings are frozen.
+        """
         with self._lock:
+            self.refuse_if_frozen()
             yield
 
     def change_sessions(self, **values: Any) -> None:
