@@ -102,7 +102,13 @@ def test_names_follow_the_host_flags(client, root, tmp_path):
     expect_refusal(client, far)
 
 
-@pytest.mark.parametrize("name", ["", ".example", "a" * 254, "x\0y", "a..b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", ".example", "a" * 254, "x\0y", "a..b", "a b", "ä ö", "a\nb", "a\x7f", "*.example",
+        "localhost:443", "https://localhost", "a/b", "[::1]", ".",
+    ],
+)  # fmt: skip
 def test_what_is_no_name(client, name):
     with pytest.raises(ValueError, match="is not a host name"):
         client.verify_names = ["localhost", name]
@@ -116,6 +122,11 @@ def test_what_they_cannot_be(client):
     client.verify_mode = tlskit.CERT_NONE
     with pytest.raises(ValueError, match="verify_names need a verify_mode other than CERT_NONE"):
         client.verify_names = ["localhost"]
+
+
+def test_the_dot_of_the_root_is_in_no_certificate(client, server):
+    client.verify_names = ["localhost."]
+    assert client.verify_names == ("localhost",)
 
 
 def test_international_names(client):

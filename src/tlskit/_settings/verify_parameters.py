@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import floor
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from _tlsbind import CONST
 
 from .._core.credential import DER, PEM
-from .._core.names import packed_address
+from .._core.names import in_certificates, packed_address
 from .._core.paths import without_values
 from .._core.trust import TrustStore
 from .._core.verifying import purpose_number
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PURPOSES = {ssl.Purpose.SERVER_AUTH: "sslserver", ssl.Purpose.CLIENT_AUTH: "sslclient"}
 _LATEST = 253402300799  # the last second of the year 9999, in seconds since 1970
 _LONGEST = 253  # characters of a host name
+_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 class VerifyParameterSettings:
@@ -183,8 +185,12 @@ def _name(value: object) -> str:
         name = value.encode("idna").decode("ascii").lower()
     except UnicodeError:
         raise ValueError(f"{value!r} is not a host name") from None
-    if not name or len(name) > _LONGEST or name.startswith(".") or "\0" in name:
-        raise ValueError(f"{value!r} is not a host name of 1 to {_LONGEST} characters")
+    name = in_certificates(name)
+    if len(name) > _LONGEST or not _HOST_NAME.fullmatch(name):
+        raise ValueError(
+            f"{value!r} is not a host name of 1 to {_LONGEST} letters, digits, dots, hyphens and "
+            f"underscores, nor an IP address"
+        )
     return name
 
 
