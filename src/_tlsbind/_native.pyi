@@ -66,6 +66,7 @@ class tk_fault(CData):
     alert_received: int
     count: int
     dropped: int
+    repeated: int
     error: Array[tk_error]
 
 @type_check_only

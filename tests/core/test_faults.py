@@ -14,6 +14,7 @@ import socket
 import ssl as stdlib
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -952,6 +953,48 @@ def test_refusal_by_sni_callback(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
     assert told.reason == "TLSV1_UNRECOGNIZED_NAME"
     assert shown == []
     assert ours.__cause__ is None
+    assert ours.hint == (
+        "A callback of this server's context refused the name 'localhost' with the alert "
+        "unrecognized_name (112)."
+    )
+
+
+@pytest.mark.parametrize("early", [0, 16384], ids=["", "early data"])
+@pytest.mark.parametrize("callback", ["sni_callback", "client_hello_callback"])
+def test_refusal_is_told_again_and_logged_once(
+    stage: Stage, callback: str, early: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """libssl says only once why a handshake has failed. What it says afterwards, that the client
+    went away, or that a function must not be called, is not true.
+    """
+    context = stage.server(tlskit)
+    context.max_early_data = early
+    setattr(context, callback, lambda *args: int(ALERT.UNRECOGNIZED_NAME))
+    with (
+        caplog.at_level("INFO", "tlskit"),
+        stage.meeting(context, stage.client()) as (end, puppet),
+    ):
+        first, _ = shake_against(end, puppet)
+        for again in (end.do_handshake, lambda: end.recv(1), lambda: end.send(b"x")):
+            later = failure(again)
+            assert type(later) is type(first)
+            assert str(later) == str(first)
+            assert later.alert_sent == ALERT.UNRECOGNIZED_NAME
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "(localhost) failed: [SSL: CALLBACK_FAILED]" in line
+    assert line.endswith("with the alert unrecognized_name (112).")
+    assert +Counter(context.handshake_failures) == {"callback_failed": 1}
+
+
+def test_failed_handshake_is_told_again(stage: Stage) -> None:
+    context = stage.client(tlskit)
+    with stage.alone(context) as (end, far):
+        far.sendall(HTTP_ANSWER)
+        first = failure(end.do_handshake)
+        for again in (end.do_handshake, lambda: end.recv(1), lambda: end.send(b"x")):
+            assert str(failure(again)) == str(first)
+    assert first.reason == "WRONG_VERSION_NUMBER"
+    assert +Counter(context.handshake_failures) == {"wrong_version_number": 1}
 
 
 def test_exception_stays_on_its_own_connection(

@@ -51,6 +51,7 @@ typedef struct {
     int32_t alert_received;
     int32_t count;          /* entries in error[], the oldest first */
     int32_t dropped;        /* how many more there were */
+    int32_t repeated;       /* an earlier operation has reported it already */
     tk_error error[8];
 } tk_fault;
 

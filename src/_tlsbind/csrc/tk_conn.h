@@ -83,6 +83,7 @@ struct tk_conn {
     tk_turn turn;           /* of the write whose bytes go out now */
     tk_condition turns;     /* it has changed */
     tk_fault *fault[4];     /* the last one of each kind of operation; NULL: none yet */
+    uint8_t failed;         /* 1 + the kind of operation in which the first handshake failed */
     int32_t parked;         /* the outcome of a read that failed for good, for later reads */
     uint8_t told;           /* a reader was given that, or the peer's end */
     tk_mem_source *source;  /* what a read takes, once `incoming` is empty; NULL: nothing */

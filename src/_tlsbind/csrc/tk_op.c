@@ -141,14 +141,26 @@ static void take_fault(tk_conn *c, const tk_op *op, int sys_errno)
 
 void tk_op_take_fault(tk_conn *c, const tk_op *op) { take_fault(c, op, errno_of(c, op)); }
 
-/* libssl 4.0 reports only once why another thread's read has failed. */
-static tk_outcome repeat_fault(tk_conn *c, const tk_op *op)
+/* Report what an operation of that kind has reported. */
+static tk_outcome repeat_fault(tk_conn *c, const tk_op *op, int kind)
 {
+    const tk_fault *earlier = c->fault[kind];
     tk_fault **slot = &c->fault[op->kind];
 
-    if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL)
-        **slot = *c->fault[TK_READ];
-    return c->fault[TK_READ]->ssl_error == SSL_ERROR_SYSCALL ? TK_STEP_SYSCALL : TK_STEP_SSL;
+    if (*slot != NULL || (*slot = malloc(sizeof **slot)) != NULL) {
+        if (*slot != earlier)
+            **slot = *earlier;
+        (*slot)->repeated = 1;
+    }
+    return earlier->ssl_error == SSL_ERROR_SYSCALL ? TK_STEP_SYSCALL : TK_STEP_SSL;
+}
+
+/* libssl says only once why a handshake has failed, and then that the transport has ended, or that
+   a function must not be called. */
+static int has_failed_before(tk_conn *c, const tk_op *op)
+{
+    return c->failed > 0 && !c->done && c->fault[c->failed - 1] != NULL &&
+           op->kind != TK_SHUTDOWN;
 }
 
 static tk_outcome attempt(tk_conn *c, tk_op *op)
@@ -166,11 +178,16 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
         outcome = tk_op_cut(op);
     else
         outcome = c->demanding ? (tk_outcome)c->demanding_step(c, op) : op->step(c, op);
+    if (tk_is_failure(outcome) && has_failed_before(c, op))
+        return repeat_fault(c, op, c->failed - 1);
+    /* libssl 4.0 reports only once why another thread's read has failed. */
     if (outcome == TK_STEP_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
         c->fault[TK_READ] != NULL)
-        return repeat_fault(c, op);
+        return repeat_fault(c, op, TK_READ);
     if (tk_is_failure(outcome) && (op->kind != TK_READ || c->parked == TK_STEP_NONE))
         tk_op_take_fault(c, op);
+    if (outcome == TK_STEP_SSL && !c->done && op->kind != TK_SHUTDOWN)
+        c->failed = (uint8_t)(1 + op->kind);
     if (op->kind == TK_READ && outcome == TK_STEP_SSL)
         /* libssl would report it only once, and the next reader needs it too */
         c->parked = outcome;

@@ -44,7 +44,7 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
     error.hint = hint  # type: ignore[attr-defined]
     if hint:
         _append(error, hint)
-    if doing == "handshake":
+    if doing == "handshake" and (fault is None or not fault.repeated):
         connection.log_failure(error)
 
 

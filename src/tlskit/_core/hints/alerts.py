@@ -24,6 +24,14 @@ def versions(s: Situation) -> str:
     return f"{first} only" if first == last else f"{first} to {last}"
 
 
+def name(number: int) -> str:
+    """Return an alert's name and number: "unrecognized_name (112)"."""
+    try:
+        return f"{_TLSAlertType(number).name.lower()} ({number})"
+    except ValueError:
+        return str(number)
+
+
 def hint(s: Situation) -> str:
     """Return the hint for the alert that the peer sent."""
     explain = _ALERTS.get(s.alert_received)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ..native import CONST
 from . import alerts, plaintext, staples, verification
+from .certificates import quoted
 from .situation import Situation
 
 
@@ -225,6 +226,14 @@ def _alpn(s: Situation) -> str:
     return "The client offers no application protocol (ALPN) that this server speaks."
 
 
+def _callback(s: Situation) -> str:
+    if not s.server:
+        return ""
+    about = f"the name {quoted(s.server_name)}" if s.server_name else "the client"
+    sent = f" with the alert {alerts.name(s.alert_sent)}" if s.alert_sent >= 0 else ""
+    return f"A callback of this server's context refused {about}{sent}."
+
+
 def _fallback(s: Situation) -> str:
     return alerts.fallback(s)
 
@@ -283,6 +292,7 @@ _NAMES: dict[str, Callable[[Situation], str]] = {
     "PSK_IDENTITY_NOT_FOUND": _psk_identity,
     "BAD_PSK": _psk_client,
     "NO_APPLICATION_PROTOCOL": _alpn,
+    "CALLBACK_FAILED": _callback,
     "INAPPROPRIATE_FALLBACK": _fallback,
     "EXCESSIVE_MESSAGE_SIZE": _too_many_certificates,
     "NO_RENEGOTIATION": _renegotiation,
