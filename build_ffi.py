@@ -318,7 +318,8 @@ def tables(include: Path) -> str:
     of libraries and reasons.
     """
     headers = (
-        "#include <openssl/pem.h>\n#include <openssl/pkcs12.h>\n#include <openssl/store.h>\n"
+        "#include <openssl/pem.h>\n#include <openssl/pkcs12.h>\n#include <openssl/proverr.h>\n"
+        "#include <openssl/store.h>\n"
         "#include <openssl/x509v3.h>\n#include "
         '"tk_base.h"\n#include "tk_doors.h"\n#include "tk_tables.h"\n'
     )

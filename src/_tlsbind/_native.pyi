@@ -319,6 +319,7 @@ class Lib:
     TK_MEMORY: int
     TK_REENTERED: int
     TK_PASSWORD_LONG: int
+    TK_PASSWORD_WRONG: int
     TK_SEEN_GROUP: int
     TK_SEEN_SIGNATURE: int
     TK_SEEN_OTHER: int

@@ -27,7 +27,8 @@ enum {
     TK_UNWANTED = -14,   /* the complete handshake does not meet the context's requirements */
     TK_MEMORY = -13,     /* no memory for the given bytes: nothing was done */
     TK_REENTERED = -12,  /* called from behind a door of the connection's running operation */
-    TK_PASSWORD_LONG = -10 /* the password is longer than OpenSSL takes */
+    TK_PASSWORD_LONG = -10, /* the password is longer than OpenSSL takes */
+    TK_PASSWORD_WRONG = -15 /* the private key does not open with the password: see the fault */
 };
 
 /* ---- the fault record: filled in the call that failed, and only then ---- */

@@ -21,6 +21,7 @@ int tk_question_answer(char *into, int room, int writing, void *argument); /* a 
 int tk_parts_add(tk_parts *parts, X509 *x); /* takes the reference; the first is the leaf */
 int tk_parts_chain(tk_parts *parts, const void *pem, size_t size, tk_question *q);
 int tk_parts_key(tk_parts *parts, const void *pem, size_t size, tk_question *q);
+int tk_parts_order(tk_parts *parts); /* of a source that has none: the key's certificate first */
 void tk_parts_clear(tk_parts *parts);
 /* Takes the parts, if they are whole (`ok`) and belong together: TK_DONE or a status. */
 int tk_credential_make(tk_parts *parts, int ok, tk_question *q, tk_credential **out,

@@ -96,6 +96,58 @@ int tk_parts_key(tk_parts *parts, const void *pem, size_t size, tk_question *q)
     return parts->key != NULL;
 }
 
+/* Make this one the leaf, and what was the leaf one of the others. */
+static void put_first(tk_parts *parts, int i)
+{
+    X509 *x = sk_X509_value(parts->chain, i);
+
+    sk_X509_set(parts->chain, i, parts->leaf);
+    parts->leaf = x;
+}
+
+static void find_leaf(tk_parts *parts)
+{
+    int i;
+
+    ERR_set_mark();
+    if (parts->key != NULL && X509_check_private_key(parts->leaf, parts->key) != 1)
+        for (i = 0; i < sk_X509_num(parts->chain); i++)
+            if (X509_check_private_key(sk_X509_value(parts->chain, i), parts->key) == 1) {
+                put_first(parts, i);
+                break;
+            }
+    ERR_pop_to_mark();
+}
+
+/* Take the issuer of this certificate out of the others; NULL if it is not there. */
+static X509 *take_issuer(STACK_OF(X509) *others, X509 *x)
+{
+    int i;
+
+    if (X509_check_issued(x, x) == X509_V_OK)
+        return NULL;
+    for (i = 0; i < sk_X509_num(others); i++)
+        if (X509_check_issued(sk_X509_value(others, i), x) == X509_V_OK)
+            return sk_X509_delete(others, i);
+    return NULL;
+}
+
+int tk_parts_order(tk_parts *parts)
+{
+    STACK_OF(X509) *others = parts->chain;
+    X509 *x;
+    int ok = 1;
+
+    if (parts->leaf == NULL || others == NULL)
+        return 1;
+    find_leaf(parts);
+    parts->chain = NULL;
+    for (x = parts->leaf; ok && (x = take_issuer(others, x)) != NULL;)
+        ok = tk_parts_add(parts, x);
+    sk_X509_pop_free(others, X509_free);
+    return ok;
+}
+
 void tk_parts_clear(tk_parts *parts)
 {
     sk_X509_pop_free(parts->chain, X509_free);
@@ -192,7 +244,7 @@ int tk_credential_make(tk_parts *parts, int ok, tk_question *q, tk_credential **
                        tk_fault *fault)
 {
     tk_credential *k = ok && belong_together(parts) ? calloc(1, sizeof *k) : NULL;
-    int status = TK_SSL;
+    int status = TK_SSL, unread = !ok && parts->key == NULL;
 
     if (k != NULL) {
         k->references = 1;
@@ -204,8 +256,10 @@ int tk_credential_make(tk_parts *parts, int ok, tk_question *q, tk_credential **
         status = TK_PASSWORD_LONG;
     else if (status != TK_DONE && q->asked && q->size < 0)
         status = TK_PASSWORD;
-    if (status == TK_SSL)
+    if (status == TK_SSL) {
         tk_fail(fault);
+        status = q->asked && unread ? TK_PASSWORD_WRONG : TK_SSL;
+    }
     ERR_clear_error();
     if (status != TK_DONE) {
         tk_credential_free(k);

@@ -64,13 +64,14 @@ static int from_pkcs12(tk_parts *parts, const void *der, size_t size, tk_questio
     OPENSSL_cleanse(password, sizeof password);
     while (ok && (x = sk_X509_shift(above)) != NULL)
         ok = tk_parts_add(parts, x);
+    ok = ok && tk_parts_order(parts);
     sk_X509_pop_free(above, X509_free);
     PKCS12_free(p12);
     BIO_free(b);
     return ok;
 }
 
-/* What a URI leads to: certificates in their order, and the first private key. */
+/* What a URI leads to: the first private key, its certificate, and that certificate's chain. */
 static int from_uri(tk_parts *parts, const char *uri, tk_question *q)
 {
     UI_METHOD *ui = UI_UTIL_wrap_read_pem_callback(tk_question_answer, 0);
@@ -89,6 +90,7 @@ static int from_uri(tk_parts *parts, const char *uri, tk_question *q)
             ok = (parts->key = OSSL_STORE_INFO_get1_PKEY(found)) != NULL;
         OSSL_STORE_INFO_free(found);
     }
+    ok = ok && tk_parts_order(parts);
     OSSL_STORE_close(store);
     UI_destroy_method(ui);
     return ok;

@@ -72,7 +72,8 @@ class Credential:
         if status == lib.TK_PASSWORD_LONG:
             raise ValueError("password cannot be longer than 1024 bytes")
         if status < 0:
-            raise explain_loading(from_queue(fault), fault)
+            encrypted = status == lib.TK_PASSWORD_WRONG
+            raise explain_loading(from_queue(fault), fault, encrypted=encrypted)
         self._credential = owned(out[0], lib.tk_credential_free)
         facts = ffi.new("tk_credential_facts *")
         lib.tk_credential_facts_of(self._credential, facts)

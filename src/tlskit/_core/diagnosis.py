@@ -48,16 +48,19 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
         connection.log_failure(error)
 
 
-def explain_loading(error: SSLError, fault: Any) -> SSLError:
-    """Set the hint of an error from a certificate or a key, and append it to the message."""
+def explain_loading(error: SSLError, fault: Any, *, encrypted: bool = False) -> SSLError:
+    """Set the hint of an error from a certificate or a key, and append it to the message.
+
+    Args:
+        encrypted: whether a key that a password was given for could not be read.
+    """
     from .hints.loading import hint
 
-    for n in reversed(range(fault.count)):
-        found = hint(fault.error[n].library, fault.error[n].reason)
-        if found:
-            error.hint = found  # type: ignore[attr-defined]
-            _append(error, found)
-            break
+    entries = (fault.error[n] for n in reversed(range(fault.count)))
+    found = hint(((one.library, one.reason) for one in entries), encrypted=encrypted)
+    if found:
+        error.hint = found  # type: ignore[attr-defined]
+        _append(error, found)
     return error
 
 

@@ -9,6 +9,16 @@ from typing import Any
 
 from .._core.certificate import Certificate
 
+#: The short names of RFC 4514, which OpenSSL uses for the other certificates of the message.
+_SHORT = {
+    "commonName": "CN",
+    "countryName": "C",
+    "localityName": "L",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "stateOrProvinceName": "ST",
+}
+
 
 def check(certificates: Sequence[Certificate]) -> None:
     """Raise ValueError if a certificate is not followed by its issuer, or has expired.
@@ -33,4 +43,5 @@ def _name(certificate: Certificate) -> str:
 
 
 def _words(name: Any) -> str:
-    return repr(",".join(f"{kind}={value}" for rdn in reversed(name) for kind, value in rdn))
+    parts = (f"{_SHORT.get(kind, kind)}={value}" for rdn in reversed(name) for kind, value in rdn)
+    return repr(",".join(parts))

@@ -90,6 +90,9 @@ class CredentialSettings:
     def load_pkcs12(self, file: Any, password: Any = None) -> None:
         """Use the certificate, key and chain of a PKCS#12 file (.p12, .pfx).
 
+        The certificates in such a file have no order. The chain begins with the certificate of the
+        key; certificates that do not belong to its chain are left out.
+
         Args:
             file: its path, or its bytes.
             password: text, bytes, or a function that returns either; None if there is none.

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..native import CONST
+
+_WRONG = "The password is wrong."
+_WRONG_OR_CHANGED = "The password is wrong, or the file was changed."
+_LEGACY = (
+    "It is encrypted with an old algorithm (RC2, RC4 or DES), which OpenSSL 3 and later have only "
+    "in their legacy provider. Convert it: `openssl pkcs12 -legacy -in old.p12 -out all.pem`."
+)
 
 _NAMES = {
     ("X509", "KEY_VALUES_MISMATCH"): (
@@ -17,10 +26,14 @@ _NAMES = {
         "There is no PEM block of the kind that is needed: a certificate begins with -----BEGIN "
         "CERTIFICATE-----, a key with -----BEGIN PRIVATE KEY----- or the like."
     ),
-    ("PEM", "BAD_DECRYPT"): "The password is wrong.",
-    ("PKCS12", "MAC_VERIFY_FAILURE"): "The password is wrong, or the file was changed.",
+    ("PEM", "BAD_DECRYPT"): _WRONG,
+    ("PROV", "BAD_DECRYPT"): _WRONG,
+    ("PKCS12", "MAC_VERIFY_FAILURE"): _WRONG_OR_CHANGED,
+    ("OSSL_STORE", "ERROR_VERIFYING_PKCS12_MAC"): _WRONG_OR_CHANGED,
     ("SSL", "NO_CERTIFICATE_ASSIGNED"): "No certificate was found there.",
-    ("SSL", "NO_PRIVATE_KEY_ASSIGNED"): "No private key was found there: give it beside.",
+    ("SSL", "NO_PRIVATE_KEY_ASSIGNED"): (
+        "No private key was found there. If it is in another file, pass that file too."
+    ),
     ("SSL", "EE_KEY_TOO_SMALL"): (
         "The certificate's key is too small for this context's security_level. Have it reissued "
         "with at least RSA 2048 or P-256."
@@ -48,8 +61,19 @@ _HINTS = {
     (CONST.ERR_LIB_OSSL_STORE, reason): _NO_LOADER
     for reason in (CONST.ERR_R_UNSUPPORTED, CONST.OSSL_STORE_R_UNREGISTERED_SCHEME)
 }
+_ENCRYPTED = {
+    (CONST.ERR_LIB_EVP, CONST.ERR_R_UNSUPPORTED): _LEGACY,
+    (CONST.ERR_LIB_EVP, CONST.EVP_R_UNKNOWN_CIPHER): _LEGACY,
+}
 
 
-def hint(library: int, reason: int) -> str:
-    """Return what to do about an error with these numbers of OpenSSL's; "" if there is no hint."""
-    return _HINTS.get((library, reason), "")
+def hint(entries: Iterable[tuple[int, int]], *, encrypted: bool) -> str:
+    """Return what to do about an error; "" if there is no hint.
+
+    Args:
+        entries: OpenSSL's numbers of the library and the reason, the telling ones first.
+        encrypted: whether a key that a password was given for could not be read.
+    """
+    known = _HINTS | _ENCRYPTED if encrypted else _HINTS
+    found = (known.get(entry, "") for entry in entries)
+    return next(filter(None, found), _WRONG if encrypted else "")
