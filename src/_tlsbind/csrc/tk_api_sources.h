@@ -8,6 +8,7 @@ typedef struct {
     size_t size;
 } tk_source;
 
-/* A password_size of -1: none is given. TK_DONE, or TK_PASSWORD, TK_PASSWORD_LONG, TK_PASSWORD_WRONG, TK_SSL. */
+/* A password_size of -1: none is given. TK_DONE, or TK_PASSWORD, TK_PASSWORD_LONG,
+   TK_PASSWORD_WRONG, TK_SSL. */
 int tk_credential_from(const tk_source *chain, const tk_source *key, const void *password,
                        int64_t password_size, tk_credential **out, tk_fault *fault);

@@ -1,4 +1,4 @@
-/* The parts of a credential: tk_credentials.c, tk_sources.c. */
+/* A credential and its parts: tk_credentials.c, tk_parts.c, tk_sources.c. */
 #ifndef TK_CREDENTIAL_H
 #define TK_CREDENTIAL_H
 
