@@ -14,6 +14,7 @@ from tlskit import MemoryStore, TicketKeyring, TLSVersion
 
 from ..support.pairs import client_context, memory_pair, server_context
 from ..support.pki import PKI
+from .test_freezing import VALUES, place, prepared
 
 # -- several at once -------------------------------------------------------------------------------
 
@@ -241,6 +242,54 @@ def test_a_text_says_nothing_secret(pki, contexts):
     assert "ticket_keys: set" in text
     for secret in (key.hex(), "BEGIN", "a secret key", pki.server.key.read_text().split("\n")[1]):
         assert secret not in text
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_attribute_that_is_set_is_in_the_text(name, pki):
+    role, value = VALUES[name]
+    context, value = prepared(role, name, value, pki)
+    default = context.describe()
+    where, inner = place(context, name)
+    setattr(where, inner, value)
+    text = context.describe()
+    assert text != default
+    setattr(where, inner, value)
+    assert context.describe() == text == context.copy().describe()
+
+
+def hint(context, pki, number):
+    context.set_psk_server_callback(print, f"hint {number}")
+
+
+def prefix(context, pki, number):
+    context.sessions.id_prefix = bytes([number])
+
+
+def above(context, pki, number):
+    """The same certificate, with other authorities in its chain."""
+    leaf = pki.server.chain.read_text().partition("-----END CERTIFICATE-----\n")
+    root = (pki.root, pki.stranger_root)[number].read_text()
+    context.load_cert_chain("".join(leaf[:2]).encode() + root.encode(), pki.server.key)
+
+
+def authorities(context, pki, number):
+    context.client_ca_names = (pki.root, pki.stranger_root)[number]
+
+
+def classes(context, pki, number):
+    context.sslobject_class = (tlskit.SSLObject, type("Mine", (tlskit.SSLObject,), {}))[number]
+
+
+@pytest.mark.parametrize("change", [hint, prefix, above, authorities, classes])
+def test_what_differs_has_another_text(pki, change):
+    texts = []
+    for number in (0, 1, 0):
+        context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+        change(context, pki, number)
+        texts.append(context.describe())
+    assert texts[0] == texts[2] != texts[1]
+    lines = difflib.ndiff(texts[0].splitlines(), texts[1].splitlines())
+    assert len([line for line in lines if line[0] == "+"]) == 1
 
 
 def test_another_process_says_the_same():

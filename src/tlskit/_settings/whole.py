@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._state import Settings
+from .._state import Settings, show
 from .._state.table import ROWS
 from .._stdlib.creation import begun
 from ..enums import _SSLMethod
@@ -29,8 +29,23 @@ _METHODS = {
     "ocsp_response": "set_ocsp_response",
 }  # fmt: skip
 _SEVERAL = {"cert_chain", "verify_locations", "psk_server_callback"}
-_DEMANDS = ("pins", "verify_callback", "verify_each", "verify_names")
 _FACETS = ("sessions", "tickets")
+_CLASSES = ("sslobject_class", "sslsocket_class")
+
+#: When `configure` applies a setting: each after those that it depends on, or overrides. 0 if it
+#: is not listed.
+_RANKS = {
+    "policy": -3, "trust_store": -2, "security_level": 1, "cert_chain": 2, "ocsp_response": 3,
+    "sessions.resume": 1, "sessions.on_new": 1, "sessions.on_get": 1, "sessions.mode": 2,
+    "tickets.keyring": 4, "sessions.timeout": 5, "tickets.lifetime": 5, "tickets.dangerous_keys": 5,
+    "sslobject_class": 6, "sslsocket_class": 6,
+}  # fmt: skip
+#: The same for those that are applied early if they turn something off, and late if they turn it
+#: on: they need a verify_mode that verifies, and a keyring needs tickets.
+_SWITCHED = {
+    "check_hostname": (-1, 2), "pins": (-1, 1), "verify_callback": (-1, 1), "verify_each": (-1, 1),
+    "verify_names": (-1, 1), "require_staple": (-1, 1), "tickets.enabled": (5, 3),
+}  # fmt: skip
 
 
 class WholeSettings:
@@ -49,14 +64,15 @@ class WholeSettings:
         that is in use, one call also costs less than several separate changes.
 
         Args:
-            settings: attributes of the context by name (`minimum_version`, `verify_mode`,
-                `options`, ...), and what methods set: `ciphers`, `ciphersuites`, `groups`,
-                `client_sigalgs`, `server_sigalgs`, `alpn_protocols`, `ecdh_curve`, `dh_params`,
-                `psk_client_callback`, `policy`, `ocsp_response`; `cert_chain`, `verify_locations`
-                and `psk_server_callback` take one argument of `load_cert_chain`,
-                `load_verify_locations` and `set_psk_server_callback`, a tuple of them, or a
-                dictionary. `sessions` and `tickets` take a dictionary of attributes of
-                `ctx.sessions` and `ctx.tickets`.
+            settings: in any order, attributes of the context by name (`minimum_version`,
+                `verify_mode`, `options`, `sslsocket_class`, ...), and what methods set: `ciphers`,
+                `ciphersuites`, `groups`, `client_sigalgs`, `server_sigalgs`, `alpn_protocols`,
+                `ecdh_curve`, `dh_params`, `psk_client_callback`, `policy`, `ocsp_response`;
+                `cert_chain`, `verify_locations` and `psk_server_callback` take one argument of
+                `load_cert_chain`, `load_verify_locations` and `set_psk_server_callback`, a tuple
+                of them, or a dictionary. `sessions` and `tickets` take a dictionary of attributes
+                of `ctx.sessions` and `ctx.tickets`. Single settings override those of `policy`,
+                and `lifetime` that of a `keyring`.
 
         Raises:
             TypeError: a name is not a setting.
@@ -67,9 +83,13 @@ class WholeSettings:
         """
         for name, value in settings.items():
             self._check_name(name, value)
-        with self._settings.together():
-            for name in sorted(settings, key=lambda name: _order(name, settings[name])):
-                self._set(name, settings[name])
+        with self._settings.held():
+            with self._settings.together():
+                for name, value in _in_order(settings):
+                    if name not in _CLASSES:
+                        self._set(name, value)
+            for name in settings.keys() & _CLASSES:  # not the states': these are for Python
+                setattr(self, name, settings[name])
 
     def _check_name(self, name: str, value: Any) -> None:
         if name in _FACETS:
@@ -78,15 +98,15 @@ class WholeSettings:
             for inner in value:
                 if not _is_settable(type(getattr(self, name)), inner):
                     raise TypeError(f"ctx.{name} has no setting {inner!r}")
-        elif name not in _METHODS and (name.startswith("_") or not _is_settable(type(self), name)):
+        elif name not in (*_METHODS, *_CLASSES) and (
+            name.startswith("_") or not _is_settable(type(self), name)
+        ):
             raise TypeError(f"{name!r} is not a setting of a context")
 
     def _set(self, name: str, value: Any) -> None:
-        if name in _FACETS:
-            for inner, one in value.items():
-                setattr(getattr(self, name), inner, one)
-        elif name not in _METHODS:
-            setattr(self, name, value)
+        facet, _, inner = name.rpartition(".")
+        if name not in _METHODS:
+            setattr(getattr(self, facet) if facet else self, inner, value)
         elif name in _SEVERAL and isinstance(value, Mapping):
             getattr(self, _METHODS[name])(**value)
         elif name in _SEVERAL and isinstance(value, tuple):
@@ -148,6 +168,7 @@ class WholeSettings:
                 if row.show is not None:
                     lines.append(f"{row.name}: {'none' if value is None else row.show(value)}")
             lines.append(f"suites: {' '.join(suite.name for suite in core.ciphers())}")
+            lines += [f"{name}: {show.call(getattr(self, name))}" for name in _CLASSES]
             lines.append(f"frozen: {self.frozen}")
         return "\n".join(lines) + "\n"
 
@@ -157,13 +178,20 @@ def _is_settable(kind: type, name: str) -> bool:
     return isinstance(found, property) and found.fset is not None
 
 
-def _order(name: str, value: Any) -> int:
-    """Sort settings so that each comes after the ones that it depends on."""
-    if name == "check_hostname":
-        return 2 if value else -1
-    if name in _DEMANDS:  # they need a verify_mode
-        return 1 if value else -1
-    return {"security_level": 1, "tickets": 1, "cert_chain": 2}.get(name, 0)
+def _in_order(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return settings, those of facets as `facet.name`, in the order in which they are applied."""
+    flat = []
+    for name, value in settings.items():
+        if name in _FACETS:
+            flat += [(f"{name}.{inner}", one) for inner, one in value.items()]
+        else:
+            flat.append((name, value))
+    return sorted(flat, key=lambda item: (_rank(*item), item[0]))
+
+
+def _rank(name: str, value: Any) -> int:
+    off, on = _SWITCHED.get(name, (0, 0))
+    return _RANKS.get(name, on if value else off)
 
 
 def _version_name(context: Any, which: str) -> str:

@@ -35,8 +35,17 @@ def options(value: int) -> str:
 
 
 def staples(value: tuple[tuple[bytes, int, bytes], ...]) -> str:
-    """Return OCSP responses by the certificates that they are for."""
-    return ", ".join(f"for SHA-256 {digest.hex()}" for digest, _, _ in value) or "none"
+    """Return OCSP responses by the certificates that they are for, and their digests."""
+    shown = (
+        f"SHA-256 {sha256(response).hexdigest()} for SHA-256 {certificate.hex()}"
+        for certificate, _, response in value
+    )
+    return ", ".join(shown) or "none"
+
+
+def authorities(value: tuple[bytes, ...]) -> str:
+    """Return the number of names of authorities, and a digest."""
+    return f"{len(value)} authorities, {digest(b''.join(value))}"
 
 
 def names(value: tuple[str, ...]) -> str:
@@ -89,13 +98,14 @@ def trust(store: TrustStore) -> str:
 
 def credentials(value: Iterable[Credential]) -> str:
     """Return each of the context's certificates by the type of its key and its SHA-256
-    fingerprint.
+    fingerprint, with those of its chain.
     """
     shown = []
     for one in value:
         chain = one.certificates()
-        print_of_leaf = sha256(chain[0].der).hexdigest()
-        shown.append(f"{one.kind} SHA-256 {print_of_leaf}, {len(chain)} in its chain")
+        leaf, *above = (sha256(certificate.der).hexdigest() for certificate in chain)
+        over = f", below {' '.join(above)}" if above else ""
+        shown.append(f"{one.kind} SHA-256 {leaf}{over}")
     return "; ".join(shown) or "none"
 
 
@@ -116,8 +126,11 @@ def call(value: Any) -> str:
 
 
 def psk(value: Any) -> str:
-    """Return the name of a callback that is stored with other values."""
-    return call(value.callback)
+    """Return the name of a callback that is stored with other values, and the hint, which every
+    client may see.
+    """
+    hint = getattr(value, "hint", None)
+    return call(value.callback) + (f", hint {hint!r}" if hint is not None else "")
 
 
 def sessions(value: SessionSettings) -> str:
@@ -126,6 +139,7 @@ def sessions(value: SessionSettings) -> str:
         "mode": _flags(SessionCacheMode(value.effective_mode)), "size": value.size,
         "timeout": "OpenSSL's" if value.timeout is None else value.timeout,
         "id_context": value.id_context.hex() or "none",
+        "id_prefix": value.id_prefix.hex() or "none",
         "store": "none" if value.store is None else type(value.store).__qualname__,
         "resume": value.resume, "per_peer": value.per_peer,
         "single_use": value.single_use, "loop_patience": value.loop_patience,

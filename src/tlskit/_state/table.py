@@ -174,7 +174,7 @@ ROWS: tuple[Row, ...] = (
     Row("ocsp_responses", (), lambda c, v, again: c.set_staples(v), show=show.staples),
     Row(
         "client_ca_names", None, lambda c, v, again: c.set_ca_names(v), can_fail=True,
-        show=lambda v: f"{len(v)} authorities",
+        show=show.authorities,
     ),
     Row("credentials", (), _credentials, can_fail=True, policy=_identities, show=show.credentials),
     Row("security_level", None, _set("security_level"), read=lambda c: c.security_level, show=str),
