@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 name=${1:?usage: source.sh NAME (the names are in sources.txt)}
-read -r _ version sum debian url <<<"$(grep -E "^$name[[:space:]]" sources.txt || true)"
+read -r _ version sum debian url <<<"$(grep -E "^${name}[[:space:]]" sources.txt || true)"
 if [ -z "${url:-}" ]; then
     echo "source.sh: sources.txt has no $name" >&2
     exit 2
@@ -26,7 +26,7 @@ from_origin() { curl -fsSL --retry 3 --connect-timeout 10 -o "$work/$file" "$url
 from_debian() {
     local package=${debian%@*} suite=${debian#*@} mirror
     [ "$debian" != - ] && command -v apt-get >/dev/null || return 1
-    mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | xargs cat |
+    mirror=$(find /etc/apt '(' -name '*.list' -o -name '*.sources' ')' -exec cat {} + |
         grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
     [ -n "$mirror" ] || return 1
     mkdir -p "$work/lists/partial" "$work/parts"

@@ -12,7 +12,7 @@ series=${1:?usage: build_openssl.sh SERIES DIR [TARGET]} target=${3:-}
 mkdir -p "${2:?usage: build_openssl.sh SERIES DIR [TARGET]}"
 dir=$(cd "$2" && pwd)
 top=$(cd "$(dirname "$0")/../.." && pwd)
-read -r _ version sum _ <<<"$(grep -E "^openssl-$series[[:space:]]" "$top/tools/sources.txt" || true)"
+read -r _ version sum _ <<<"$(grep -E "^openssl-${series}[[:space:]]" "$top/tools/sources.txt" || true)"
 if [ -z "${version:-}" ]; then
     echo "build_openssl.sh: tools/sources.txt has no version of the series $series" >&2
     exit 2
@@ -69,7 +69,7 @@ build() {
 }
 build >"$work/log" 2>&1 || { tail -n 50 "$work/log" >&2; exit 1; }
 staged=$(find "$work/staged" -type d -name include -path '*tlskit/include' -prune)
-rm -rf "$dir/include" "$dir/lib"
+rm -rf "${dir:?}/include" "${dir:?}/lib"
 cp -R "$(dirname "$staged")/." "$dir/"
 echo "$stamp" >"$dir/.built"
 echo "$dir has OpenSSL $version"

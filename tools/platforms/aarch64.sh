@@ -19,7 +19,7 @@ root=$dir/root
 unpack_debian() {
     local apt=$dir/apt mirror options
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources" "$dir/debs"
-    mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | xargs cat |
+    mirror=$(find /etc/apt '(' -name '*.list' -o -name '*.sources' ')' -exec cat {} + |
         grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
     printf 'deb [signed-by=%s] %s bookworm main\n' \
         /usr/share/keyrings/debian-archive-keyring.gpg "$mirror" >"$apt/sources.list"

@@ -15,7 +15,7 @@ done
 
 if [ ! -e "$root/opt/ready" ]; then
     command -v debootstrap >/dev/null || { apt-get -qq update && apt-get -qq install -y debootstrap; } >&2
-    mirror=$(find /etc/apt -name '*.list' -o -name '*.sources' | xargs cat |
+    mirror=$(find /etc/apt '(' -name '*.list' -o -name '*.sources' ')' -exec cat {} + |
         grep -oE 'https?://[^ ]+/debian/?( |$)' | sort -u | head -n 1 | tr -d ' ')
     mkdir -p "$root"
     debootstrap --variant=minbase --include="$packages" sid "$root" "$mirror" >&2

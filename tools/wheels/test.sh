@@ -18,7 +18,7 @@ cp -R tests tools bench docs README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md 
     pyproject.toml "$work/tests-only/"
 find "$work/tests-only" -name __pycache__ -type d -prune -exec rm -rf {} +
 # what asks the sources something
-needs_sources=$(grep -rlE '"src"|build_ffi|from \.c(\.\w+)? import' tests --include='test_*.py')
+needs_sources=$(grep -rlE '"(src|\.github)"|build_ffi|from \.c(\.\w+)? import' tests --include='test_*.py')
 
 pip() { "$work/$version/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
 
