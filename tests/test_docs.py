@@ -423,6 +423,18 @@ def test_tickets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert "TicketStats(new=" in capsys.readouterr().out
 
 
+def test_servers(world: World) -> None:
+    run("docs/servers.md", {})
+
+
+def test_ftps(world: World) -> None:
+    """What it defines; test_recipes.py has a server for it."""
+    try:
+        run("docs/ftps.md", {})
+    finally:
+        tlskit.extract_from_ssl()
+
+
 def test_callbacks(world: World) -> None:
     run("docs/callbacks.md", {})
 

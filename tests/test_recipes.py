@@ -1,4 +1,6 @@
-"""The recipes of docs/recipes.md, each run as it is printed there, against real peers."""
+"""The recipes of docs/recipes.md and the programs of docs/ftps.md, each run as it is printed there,
+against real peers.
+"""
 
 from __future__ import annotations
 
@@ -80,6 +82,52 @@ def test_ftps(pki: PKI, files: Path) -> None:
         serving = Background(lambda: serve_ftp(listener, server))
         assert listing("localhost", listener.getsockname()[1], "me", "secret") == ["one", "two"]
     assert serving.result() == [False, True]
+
+
+@pytest.fixture
+def ftps(files: Path) -> Iterator[dict[str, Any]]:
+    """The names that docs/ftps.md defines."""
+    names: dict[str, Any] = {"__name__": "page"}
+    for first, source in examples("docs/ftps.md"):
+        exec(compile("\n" * first + source, "docs/ftps.md", "exec"), names)
+    try:
+        yield names
+    finally:
+        tlskit.extract_from_ssl()
+
+
+@pytest.mark.parametrize("how", ["listing", "listing_as_before", "why"])
+def test_the_page_about_ftps(pki: PKI, ftps: dict[str, Any], how: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        serving = Background(lambda: serve_ftp(listener, server_context(pki)))
+        found = ftps[how]("localhost", listener.getsockname()[1], "me", "secret")
+    assert found == ["one", "two"] or isinstance(found, tlskit.Resumed)
+    assert serving.result() == [False, True]
+
+
+def test_a_server_that_demands_resumption(pki: PKI, ftps: dict[str, Any]) -> None:
+    client, server = client_context(pki), server_context(pki)
+    client.sessions.resume = True
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def visit() -> bool:
+            serving = Background(
+                lambda: ftps["data_connection"](server, listener.accept()[0]).close()
+            )
+            plain = socket.create_connection(listener.getsockname(), PATIENCE)
+            with (
+                client.wrap_socket(plain, server_hostname="localhost") as connection,
+                contextlib.suppress(OSError),
+            ):
+                while connection.recv(1):
+                    pass
+            try:
+                serving.result()
+            except ConnectionRefusedError:
+                return False
+            return True
+
+        assert [visit(), visit()] == [False, True]
 
 
 @pytest.fixture
