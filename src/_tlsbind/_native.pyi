@@ -159,6 +159,11 @@ class tk_policy(CData):
     host_flags: int
 
 @type_check_only
+class tk_ech(CData):
+    status: int
+    outer: CData
+
+@type_check_only
 class tk_explain(CData):
     server: int
     done: int
@@ -270,6 +275,8 @@ class FFI:
     @overload
     def new(self, cdecl: Literal["tk_policy *"], init: Any = ..., /) -> tk_policy: ...
     @overload
+    def new(self, cdecl: Literal["tk_ech *"], init: Any = ..., /) -> tk_ech: ...
+    @overload
     def new(self, cdecl: Literal["tk_explain *"], init: Any = ..., /) -> tk_explain: ...
     @overload
     def new(self, cdecl: Literal["tk_file_state *"], init: Any = ..., /) -> tk_file_state: ...
@@ -356,6 +363,10 @@ class Lib:
     TK_HOOK_ALERT: int
     TK_HOOK_TIMES: int
     TK_HOOK_TICKET: int
+    TK_ECH_NONE: int
+    TK_ECH_GREASE: int
+    TK_ECH_ACCEPTED: int
+    TK_ECH_REJECTED: int
     TK_FILE_NONE: int
     TK_FILE_REGULAR: int
     TK_FILE_DIRECTORY: int
@@ -395,6 +406,7 @@ class Lib:
     TK_INFO_KEY_BITS: int
     TK_INFO_STAPLE_VERDICT: int
     TK_INFO_STAPLE_UNTIL: int
+    TK_INFO_ECH: int
     TK_INFO_GROUP: int
     TK_INFO_ALPN: int
     TK_INFO_SERVER_NAME: int
@@ -402,6 +414,7 @@ class Lib:
     TK_INFO_KEY_TYPE: int
     TK_INFO_SIGNED: int
     TK_INFO_PEER_SIGNED: int
+    TK_INFO_ECH_OUTER: int
     TK_INFO_GROUPS: int
     TK_INFO_SIGALGS: int
     TK_INFO_CIPHERS: int
@@ -597,6 +610,12 @@ class Lib:
     def tk_ctx_remove_session(self, c: tk_ctx, s: SSL_SESSION, /) -> int: ...
     def tk_ctx_tell_removed(self, c: tk_ctx, on: int, /) -> None: ...
     def tk_ctx_next_removed(self, c: tk_ctx, /) -> SSL_SESSION: ...
+    def tk_ech_usable(self, list: bytes | CData, size: int, /) -> int: ...
+    def tk_conn_encrypt_hello(self, c: tk_conn, list: bytes | CData, size: int, outer: bytes | CData, /) -> int: ...
+    def tk_conn_grease_hello(self, c: tk_conn, /) -> None: ...
+    def tk_conn_encrypts_hello(self, c: tk_conn, /) -> int: ...
+    def tk_conn_ech(self, c: tk_conn, out: tk_ech, /) -> None: ...
+    def tk_conn_ech_retry(self, c: tk_conn, out: tk_records, /) -> int: ...
     def tk_conn_glance(self, c: tk_conn, /) -> int: ...
     def tk_conn_explain(self, c: tk_conn, out: tk_explain, /) -> None: ...
     def tk_conn_refused(self, c: tk_conn, built: int, out: tk_records, /) -> None: ...

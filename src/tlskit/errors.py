@@ -10,6 +10,9 @@ Besides `library`, `reason`, `verify_code` and `verify_message`, an SSLError rai
   TimeoutError of a handshake has one as well;
 - `verify_depth`, `certificate`: for a failed verification, the refused certificate's position in
   the chain (0 is the peer's own), and that certificate in DER;
+- `ech_retry_configs`: where the server has rejected an encrypted ClientHello (the reason is
+  "ECH_REQUIRED"), the new ECHConfigList that it sent; b"" if it sent none, None if it has not
+  proved its identity (see `SSLContext.ech_config_list`);
 - `peer_chain`, `verified_so_far`: the certificates that the peer sent, and the part of the chain
   that could be built from them, in DER, the peer's own first.
 """

@@ -164,9 +164,11 @@ OTHERS = {
     "tickets", "watch", "wrap_bio", "wrap_socket",
 }  # fmt: skip
 
-#: What is a setting, and is tested with its own subject: it needs files, or is another one's name.
+#: What is a setting, and is tested with its own subject: it needs files or a newer OpenSSL, or is
+#: another one's name.
 ELSEWHERE = {
-    "_load_windows_store_certs", "add_crl", "load_default_certs", "load_dh_params", "load_pkcs12",
+    "_load_windows_store_certs", "add_crl", "ech_config_list", "ech_grease", "ech_outer_name",
+    "load_default_certs", "load_dh_params", "load_pkcs12",
     "require_pq", "set_default_verify_paths", "set_npn_protocols", "set_ocsp_response",
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 import tlskit
+from _tlsbind import FEATURES
 from tlskit import MemoryStore, TicketKeyring
 from tlskit._core.certificate import Certificate
 from tlskit._state.table import ROWS
@@ -77,6 +78,11 @@ def of_client(name: str, *values: Any) -> Change:
         setattr(contexts[0], name, other(number, *values))
 
     return change
+
+
+def with_ech(name: str, *values: Any) -> list[Change]:
+    """Changes that only some versions of OpenSSL allow."""
+    return [of_client(name, *values)] if FEATURES["ECH"].there else []
 
 
 def facet(which: int, kind: str, name: str, *values: Any) -> Change:
@@ -176,6 +182,9 @@ CHANGES: dict[str, list[Change]] = {
     "client_ca_names": [names_of_authorities],
     "security_level": [both_contexts("security_level", 1, 2)],
     "post_handshake_auth": [both_contexts("post_handshake_auth", True, False)],
+    "ech_config_list": with_ech("ech_config_list", lambda name: None, {}),
+    "ech_outer_name": with_ech("ech_outer_name", "example.org", None),
+    "ech_grease": with_ech("ech_grease", True, False),
     "fallback_scsv": [of_client("fallback_scsv", False, None)],
     "release_buffers": [both_contexts("release_buffers", True, False)],
     "auto_chain": [of_server("auto_chain", True, False)],

@@ -19,6 +19,7 @@
 #include "tk_api_algorithms.h"
 #include "tk_api_conn.h"
 #include "tk_api_context.h"
+#include "tk_api_ech.h"
 #include "tk_api_explain.h"
 #include "tk_api_export.h"
 #include "tk_api_files.h"

@@ -64,6 +64,12 @@
 #define SSL_get_handshake_rtt(ssl, rtt) ((void)(ssl), (void)(rtt), 0)
 #endif
 
+#if !defined(OPENSSL_NO_ECH) && OPENSSL_VERSION_NUMBER >= 0x40000000L
+#define TK_HAS_ECH 1
+#else
+#define TK_HAS_ECH 0
+#endif
+
 #if OPENSSL_VERSION_NUMBER >= 0x30500000L
 #define TK_HAS_SIGALG_NAMES 1
 #else

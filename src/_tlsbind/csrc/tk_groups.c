@@ -9,6 +9,7 @@
    does not offer it, and a server does not choose it. Up to TLS 1.2 no resumption has one; there,
    the group of the session's handshake counts. */
 #include "tk_groups.h"
+#include "tk_ech.h"
 
 int tk_ctx_require_groups(tk_ctx *c, int demanded, const void *names, size_t size)
 {
@@ -73,13 +74,15 @@ static int is_met(const tk_conn *c, const tk_ctx *x)
     return name != NULL && holds(x->wanted, name);
 }
 
-/* A callback for the server name may have changed the context: the demands of both count. */
-static int are_met(const tk_conn *c)
+/* A callback for the server name may have changed the context: the demands of both count. libssl
+   itself fails a handshake whose encrypted ClientHello was rejected; this makes sure of it. */
+static int are_met(tk_conn *c)
 {
     int met;
 
     ERR_set_mark();
-    met = is_met(c, tk_ctx_of(c->session_ctx)) && is_met(c, tk_ctx_of(SSL_get_SSL_CTX(c->ssl)));
+    met = !tk_ech_rejected(c) && is_met(c, tk_ctx_of(c->session_ctx)) &&
+          is_met(c, tk_ctx_of(SSL_get_SSL_CTX(c->ssl)));
     ERR_pop_to_mark();
     return met;
 }

@@ -1,5 +1,6 @@
 /* Take notes of a handshake (see tk_info.c): some while it runs, the rest when it is complete. */
 #include "tk_notes.h"
+#include "tk_ech.h"
 #include "tk_facts.h"
 #include "tk_records.h"
 #include "tk_signature.h"
@@ -226,6 +227,8 @@ static void note_agreement(SSL *ssl, tk_info *f)
     if (!SSL_is_server(ssl))
         tk_records_text(&f->notes, TK_INFO_SERVER_NAME,
                         SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+    if (!SSL_is_server(ssl))
+        tk_ech_note(tk_conn_of(ssl), f);
     tk_info_add_number(f, TK_INFO_ACKNOWLEDGED,
                 SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL
                                    : has_extension(f, TLSEXT_TYPE_server_name));

@@ -74,6 +74,11 @@ FEATURES = [
         "HANDSHAKE_RTT", version(3, 2), "OpenSSL 3.2 or later", ("SSL_get_handshake_rtt(ssl, rtt)",)
     ),
     Feature(
+        "ECH",
+        f"!defined(OPENSSL_NO_ECH) && {version(4, 0)}",
+        "OpenSSL 4.0 or later that was built with Encrypted ClientHello",
+    ),
+    Feature(
         "SIGALG_NAMES",
         version(3, 5),
         "OpenSSL 3.5 or later",

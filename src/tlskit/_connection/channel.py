@@ -38,13 +38,14 @@ from .certificate_check import CertificateCheck, judge
 from .context import ConnectionContext
 from .decision import PendingDecision, is_future
 from .event_callbacks import EventCallbacks
+from .hiding import Hiding
 from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
-class Channel(Pausing, EventCallbacks, Connection):
+class Channel(Pausing, EventCallbacks, Hiding, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
@@ -96,6 +97,8 @@ class Channel(Pausing, EventCallbacks, Connection):
                 self, state.core, server=False, fd=fd, bios=bios, name=name,
                 checked=state.compares_name,
             )  # fmt: skip
+            if state.hidden_names is not None:
+                self.hide_name(state.hidden_names, server_hostname)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until it is needed
         self.chains_to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
@@ -133,7 +136,10 @@ class Channel(Pausing, EventCallbacks, Connection):
         policy = self._chosen_policy
         if policy is None:
             name = self.server_hostname
-            policy = ConnectionPolicy(self._first_state, server_name(name).lower if name else None)
+            policy = ConnectionPolicy(
+                self._first_state, server_name(name).lower if name else None,
+                encrypts_hello=self._first_state.hidden_names is not None and self.encrypts_hello,
+            )  # fmt: skip
             self._chosen_policy = policy
         return policy
 
@@ -224,6 +230,10 @@ class Channel(Pausing, EventCallbacks, Connection):
 
     @property
     def expected_name(self) -> str | None:
+        if self._first_state.hidden_names is not None and self.encrypts_hello:
+            status, outer = self.ech()
+            if status == "rejected":  # the certificate must be for the outer name
+                return outer
         return " or ".join(self._first_state.settings["verify_names"]) or self.hostname
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._digest import sha256
 from .._state import State
 from ..sessions.binding import Binding
 
@@ -13,17 +14,22 @@ class ConnectionPolicy:
     Args:
         state: the state of its context that the connection began with.
         hostname: the name of the server in lower case, on a client; None if none was given.
+        encrypts_hello: whether the ClientHello is encrypted. A session that was made so
+            is not offered in the clear, where it would show which server it comes from.
 
     Attributes:
+        encrypts_hello: the argument.
         binding: the name and a digest of the rules.
     """
 
-    __slots__ = ("_state", "_switched", "binding")
+    __slots__ = ("_state", "_switched", "binding", "encrypts_hello")
 
-    def __init__(self, state: State, hostname: str | None) -> None:
+    def __init__(self, state: State, hostname: str | None, *, encrypts_hello: bool = False) -> None:
         self._state = state
         self._switched = False
-        self.binding = Binding(hostname, state.policy)
+        self.encrypts_hello = encrypts_hello
+        rules = sha256(state.policy + b"ech").digest() if encrypts_hello else state.policy
+        self.binding = Binding(hostname, rules)
 
     @property
     def verifies(self) -> bool:

@@ -29,6 +29,7 @@ from .bio import MemoryBIO
 from .callbacks import CallbackDefaults
 from .context import Context
 from .diagnosis import explain
+from .encrypted_hello import EncryptedHello
 from .exporter import Exporter
 from .fault import from_queue, plain_error, translate, want_read
 from .lifecycle import LifecycleHooks
@@ -85,7 +86,14 @@ assert event_hooks
 
 
 class Connection(
-    CallbackDefaults, Queries, Exporter, Peer, Rekeying, ConnectionVerifying, LifecycleHooks
+    CallbackDefaults,
+    Queries,
+    Exporter,
+    Peer,
+    Rekeying,
+    ConnectionVerifying,
+    EncryptedHello,
+    LifecycleHooks,
 ):
     """An SSL over a socket's descriptor or over two MemoryBIOs. Any threads may use it: see
     tk_op.c.

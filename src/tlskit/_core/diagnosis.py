@@ -41,6 +41,8 @@ def explain(connection: Connection, error: Exception, fault: Any, doing: str) ->
         error.args = (error.args[0], f"{error.args[1]}{said}")
     else:
         hint = _hint(connection, error, fault, doing, kind)
+    if getattr(error, "reason", None) == "ECH_REQUIRED" and doing == "handshake":
+        error.ech_retry_configs = connection.ech_retry_configs()  # type: ignore[attr-defined]
     error.hint = hint  # type: ignore[attr-defined]
     if hint:
         _append(error, hint)

@@ -16,6 +16,8 @@ _BEFORE = {
 
 def group_mismatch(connection: Connection) -> tuple[str, str]:
     """Return what was negotiated and what is required, and what to do about it."""
+    if connection.encrypts_hello and connection.ech()[0] == "rejected":
+        return "the server did not accept the encrypted ClientHello", ""
     facts = connection.facts()
     peer = "client" if facts.server else "server"
     contexts = (connection._context, *connection._others)

@@ -42,6 +42,8 @@ class Notes:
     peer_signed: str | None = None
     staple_verdict: int | None = None
     staple_until: int | None = None
+    ech: int | None = None
+    ech_outer: str | None = None
     staple: bytes | None = None
     groups: tuple[int, ...] | None = None
     signature_algorithms: tuple[int, ...] | None = None
@@ -95,6 +97,8 @@ _FIELDS: dict[int, tuple[str, Any]] = {
     lib.TK_INFO_PEER_SIGNED: ("peer_signed", _text),
     lib.TK_INFO_STAPLE_VERDICT: ("staple_verdict", _number),
     lib.TK_INFO_STAPLE_UNTIL: ("staple_until", _number),
+    lib.TK_INFO_ECH: ("ech", _number),
+    lib.TK_INFO_ECH_OUTER: ("ech_outer", _text),
     lib.TK_INFO_STAPLE: ("staple", bytes),
     lib.TK_INFO_GROUPS: ("groups", _pairs),
     lib.TK_INFO_SIGALGS: ("signature_algorithms", _pairs),

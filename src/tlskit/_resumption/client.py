@@ -95,6 +95,7 @@ class ClientResumption:
             session.max_early_data > 0
             and not self._offer.shared
             and session._port == connection.port
+            and not self._policy.encrypts_hello
         )
         connection.set_session(session._session, early=early)
 

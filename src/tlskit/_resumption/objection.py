@@ -37,6 +37,8 @@ def objection(session: SSLSession, connection: Resumable, policy: Policy) -> Rea
         return Reason.STAPLE_OUT_OF_DATE
     if not connection.offers_cipher_of(core):
         return Reason.CIPHER_NOT_OFFERED
+    if session._binding is None and policy.encrypts_hello:
+        return Reason.OTHER_POLICY  # nobody knows whether it was made with ECH
     if session._binding is not None:
         reason = _difference(session._binding, policy.binding)
         if reason is not None or not (policy.verifies and policy.reverifies):

@@ -53,6 +53,10 @@ class Policy(Protocol):
         """Whether this side has a certificate of its own."""
 
     @property
+    def encrypts_hello(self) -> bool:
+        """Whether the ClientHello is encrypted (ECH)."""
+
+    @property
     def takes_early_data(self) -> bool:
         """Whether a server accepts early data."""
 

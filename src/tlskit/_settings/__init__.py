@@ -9,6 +9,7 @@ from .commands import CommandSettings
 from .credentials import CredentialSettings
 from .event_callbacks import EventCallbackSettings
 from .handshake_callbacks import HandshakeCallbackSettings
+from .hiding import HidingSettings
 from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .renewal import RenewalSettings
@@ -26,6 +27,7 @@ __all__ = [
     "CredentialSettings",
     "EventCallbackSettings",
     "HandshakeCallbackSettings",
+    "HidingSettings",
     "PolicySettings",
     "ProtocolSettings",
     "RenewalSettings",

@@ -8,7 +8,7 @@ from __future__ import annotations
 _REASONS = (
     "bad_extension", "bad_psk", "binder_does_not_verify", "ca_md_too_weak", "callback_failed",
     "cert_cb_error", "certificate_verify_failed", "decryption_failed_or_bad_record_mac",
-    "dh_key_too_small", "ee_key_too_small", "http_request", "https_proxy_request",
+    "dh_key_too_small", "ech_required", "ee_key_too_small", "http_request", "https_proxy_request",
     "inappropriate_fallback", "length_mismatch", "no_application_protocol",
     "no_protocols_available", "no_shared_cipher", "no_shared_groups",
     "no_shared_signature_algorithms",

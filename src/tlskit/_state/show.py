@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._core.verifying import error_name
@@ -80,6 +80,13 @@ def alpn(value: bytes) -> str:
 def digest(value: bytes) -> str:
     """Return the digest of something long that is not secret."""
     return f"SHA-256 {sha256(value).hexdigest()}"
+
+
+def hidden_names(value: Any) -> str:
+    """Return what the keys for Encrypted ClientHello are for."""
+    if isinstance(value, Mapping):
+        return f"for {names(tuple(sorted(value)))}"
+    return digest(value) if isinstance(value, bytes) else call(value)
 
 
 def secret(value: bytes) -> str:

@@ -18,6 +18,7 @@ from .._digest import sha256
 from .._resumption import client, server
 from .coroutines import awaited
 from .table import MOVES, ROWS, TABLE
+from .values import HiddenNames
 
 if TYPE_CHECKING:
     from .caches import Caches
@@ -48,6 +49,7 @@ class State:
         verifies: whether peers are verified.
         checks_hostname: whether a server's certificate must match its name.
         compares_name: ... and that name is the one that the connection requests.
+        hidden_names: how clients hide the names of servers; None if they do not.
         uses_psk: whether a pre-shared key may authenticate its connections.
         requires_staple: whether a server must staple an OCSP response to its certificate.
         shows_certificate: whether it has a certificate of its own.
@@ -79,6 +81,7 @@ class State:
         "compares_name",
         "core",
         "directory_trust",
+        "hidden_names",
         "id_context",
         "keeps_sessions",
         "keylog_callback",
@@ -181,6 +184,11 @@ class State:
         self.compares_name: bool = bool(self.checks_hostname) and not settings["verify_names"]
         self.verifies = settings["verify_mode"] != CONST.SSL_VERIFY_NONE
         self.app_data: Any = settings["app_data"]
+        hidden = HiddenNames(
+            settings["ech_config_list"], settings["ech_outer_name"], settings["ech_grease"]
+        )
+        used = hidden.lists is not None or hidden.grease
+        self.hidden_names: HiddenNames | None = hidden if used else None
         self.requires_staple: bool = settings["staple"] == "required"
         self.psk_client, self.psk_server = settings["psk_client"], settings["psk_server"]
         self.uses_psk: bool = self.psk_client is not None or self.psk_server is not None

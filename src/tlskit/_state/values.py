@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .._core.credential import Credential
@@ -49,3 +49,17 @@ class CertificateChoice(NamedTuple):
     callback: Callable[..., Any]
     mark: bytes
     read: Callable[[Any], Sequence[Credential] | None]
+
+
+class HiddenNames(NamedTuple):
+    """How the names of servers are hidden (Encrypted ClientHello).
+
+    Attributes:
+        lists: an ECHConfigList, or such lists by name, or a function that returns one for a name.
+        outer_name: the name to send in the clear, or None for the one in the list.
+        grease: whether a ClientHello without it looks as if it had it.
+    """
+
+    lists: bytes | Mapping[str, bytes] | Callable[[str], bytes | None] | None
+    outer_name: str | None
+    grease: bool

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._core.certificate import Certificate
+from .._core.encrypted_hello import ech_status
 from .._core.fault import verify_text
 from .._core.notes import Notes
 from .._core.session import Session
@@ -82,6 +83,12 @@ class SessionInfo:
     """The server name that the client asked for (SNI)."""
     server_name_acknowledged: bool | None
     """Whether the server acknowledged it."""
+    ech: str | None
+    """Whether the client's ClientHello was encrypted (ECH, RFC 9849): "accepted", "grease" (it only
+    looked so), or "not used"; None on a server. A handshake whose ECH is rejected fails.
+    """
+    ech_outer_name: str | None
+    """The name that was sent in the clear instead of `server_name`; None without ECH."""
     extended_master_secret: bool | None
     """Whether the secret is bound to the handshake (RFC 7627); always True with TLS 1.3."""
     encrypt_then_mac: bool | None
@@ -332,6 +339,8 @@ def info_of(
         alpn=agreed,
         server_name=notes.server_name if notes.server_name is not None else session.hostname,
         server_name_acknowledged=True if session.hostname else _yes(notes.acknowledged),
+        ech=None if notes.server != 0 else ech_status(notes.ech or 0),
+        ech_outer_name=notes.ech_outer,
         extended_master_secret=True if version == "TLSv1.3" else _yes(notes.extended_master_secret),
         encrypt_then_mac=False
         if version == "TLSv1.3" or (cipher is not None and cipher.aead)

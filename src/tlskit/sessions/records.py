@@ -59,9 +59,11 @@ _NUMBERS = {
     "made": 1, "used": 2, "server": 3, "extended_master_secret": 4, "encrypt_then_mac": 5,
     "fragment": 6, "compression": 7,
     "verified": 8, "verify_code": 9, "acknowledged": 10,
-    "staple_verdict": 11, "staple_until": 12,
+    "staple_verdict": 11, "staple_until": 12, "ech": 13,
 }  # fmt: skip
-_TEXTS = {"group": 20, "server_name": 21, "matched": 22, "signed": 23, "peer_signed": 24}
+_TEXTS = {
+    "group": 20, "server_name": 21, "matched": 22, "signed": 23, "peer_signed": 24, "ech_outer": 25,
+}  # fmt: skip
 _PAIRS = {
     "groups": 30,
     "signature_algorithms": 31,

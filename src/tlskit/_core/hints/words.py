@@ -234,6 +234,14 @@ def _callback(s: Situation) -> str:
     return f"A callback of this server's context refused {about}{sent}."
 
 
+def _ech(s: Situation) -> str:
+    return (
+        "The server did not decrypt the encrypted ClientHello: its keys have changed, or it no "
+        "longer has any. If the error's ech_retry_configs are not empty, connect again with them; "
+        'if they are b"", connect without ECH.'
+    )
+
+
 def _fallback(s: Situation) -> str:
     return alerts.fallback(s)
 
@@ -293,6 +301,7 @@ _NAMES: dict[str, Callable[[Situation], str]] = {
     "BAD_PSK": _psk_client,
     "NO_APPLICATION_PROTOCOL": _alpn,
     "CALLBACK_FAILED": _callback,
+    "ECH_REQUIRED": _ech,
     "INAPPROPRIATE_FALLBACK": _fallback,
     "EXCESSIVE_MESSAGE_SIZE": _too_many_certificates,
     "NO_RENEGOTIATION": _renegotiation,
