@@ -1,5 +1,5 @@
 /* Encrypted ClientHello (ECH, RFC 9849) on clients: the real ClientHello, with the server's name in
-   it, is encrypted inside an outer one with the name of whoever serves many names.
+   it, is encrypted inside an outer one, with the name of a provider that serves many names.
 
    A server that rejects it answers the outer one. libssl then verifies the certificate against the
    outer name, and fails the handshake in any case: its only use is to learn the server's new

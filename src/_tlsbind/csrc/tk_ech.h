@@ -7,6 +7,6 @@
 /* The server has rejected it: its certificate is for the outer name, and the handshake will
    fail. */
 int tk_ech_rejected(tk_conn *c);
-void tk_ech_note(tk_conn *c, tk_info *f); /* what became of it, when the handshake is complete */
+void tk_ech_note(tk_conn *c, tk_info *f); /* the outcome, when the handshake is complete */
 
 #endif

@@ -112,7 +112,7 @@ def checked_list(value: bytes) -> bytes:
     """Return an ECHConfigList that this OpenSSL can use.
 
     Raises:
-        ValueError: it can use none of its configurations, or it is no such list.
+        ValueError: it can use none of its configurations, or it is malformed.
     """
     if len(value) < 2 or int.from_bytes(value[:2], "big") != len(value) - 2:
         raise ValueError(
