@@ -5,6 +5,7 @@ modules are small.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def ring(name):
     return "leaf" if name in LEAVES else ROOMS.get(name.split(".")[0], "surfaces")
 
 
+@functools.cache
 def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
@@ -395,20 +397,142 @@ def test_nothing_else_has_hooks_at_forks():
 
 # -- tests -----------------------------------------------------------------------------------------
 
-#: What tests have reached for: the insides of connections, contexts and stores.
-REACHES = re.compile(
-    r"\._sslobj\._|\._policy\b|\._resumption\.(offered|_)|\._health\b"
-    r"|\b(client|server|context|automatic)\._settings\b|\bstore\._(lock|bytes)\b"
-)
+#: What tests may reach for in tlskit's objects, outside support/inside.py: add nothing here that
+#: could be there.
+REACHES: dict[tuple[str, str], str] = {
+    ("aio/transport/test_reading.py", "_in"): "a peer of tests/support",
+    ("cli/test_connect.py", "_head_request"): "the bytes that a command sends",
+    ("cli/test_sessions.py", "_span"): "the words for a time",
+    ("sessions/stores/test_contract.py", "_kept"): "a broken store of the test's",
+    ("tickets/test_fleet.py", "_process"): "a server of the test's",
+    ("core/test_largest_peers.py", "_core"): "the parser, timed without a connection",
+    ("core/test_trust.py", "_usual_places"): "where OpenSSL was built to look",
+    ("interop/test_redis_kinds.py", "_entries_under"): "one entry among many",
+    ("sessions/stores/test_memcached.py", "_name"): "a name that another client can ask for",
+    ("sessions/stores/test_sqlite.py", "_current"): "the store's own connection, made to fail",
+    ("sessions/stores/test_sqlite.py", "_drop_all"): "the removal of what other secrets sealed",
+    ("sessions/stores/test_sqlite.py", "_entries_under"): "one entry among many",
+    ("sessions/stores/test_sqlite.py", "_now"): "the time that rows are written with",
+    ("sessions/stores/test_sqlite.py", "_seal"): "rows that the store did not write",
+}
+
+#: Names that begin with an underscore and that programs use: the stdlib's own, and those of
+#: libraries.
+IN_USE = {
+    "_context", "_create", "_create_default_https_context", "_create_stdlib_context",
+    "_create_unverified_context", "_fields", "_msg_callback", "_preloaded_ssl_context", "_replace",
+    "_ssl", "_sslobj", "_transport", "_windows_cert_stores", "_wrap_bio", "_wrap_socket",
+}  # fmt: skip
+
+#: The private modules that tests import: parsers and tables, and what a test takes the place of.
+PRIVATE_MODULES: dict[str, set[str]] = {
+    "bind/test_features.py": {"_core.library"},
+    "core/test_certificates.py": {"_core.certificate"},
+    "core/test_credentials.py": {"_core.credential"},
+    "core/test_direct.py": {"_core.direct"},
+    "core/test_hints.py": {"_core.diagnosis"},
+    "core/test_trust.py": {"_core.files", "_trust"},
+    "fuzz/parsers.py": {"_core.certificate"},
+    "aio/transport/test_traffic.py": {"_core.direct"},
+    "interop/libraries/stage.py": {"_connection.channel"},
+    "sessions/test_attacks.py": {"_core.connection", "_core.trust", "_resumption.server"},
+    "sessions/test_automatic.py": {"_resumption.store_keys"},
+    "sessions/test_directories.py": {"_state.state"},
+    "sessions/test_safety.py": {"_core.connection", "_resumption.objection"},
+    "stdlib/test_identity.py": {"_stdlib.dormant"},
+    "stdlib/test_inject.py": {"_stdlib.classes"},
+    "stdlib/test_names.py": {"_stdlib.dormant"},
+    "test_coming_from.py": {"_settings.sessions"},
+    "test_compared.py": {"_settings.sessions", "_settings.tickets"},
+    "test_import.py": {"_frozen"},
+    "test_metrics.py": {"_state.failure_reasons"},
+    "threads/test_promises.py": {
+        "_connection.exporting", "_connection.negotiated", "_connection.observing",
+        "_connection.rekeying", "_core.certificate", "_settings.sessions", "_settings.tickets",
+    },
+    "threads/test_settings.py": {"_core.certificate", "_state.table"},
+    "tickets/test_secrets.py": {"_tickets.wiping"},
+}  # fmt: skip
+
+
+def all_tests():
+    """The tests, by their names, but for this file and the one that may reach inside."""
+    folder = Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        if path.name not in ("inside.py", Path(__file__).name):
+            yield path.relative_to(folder).as_posix(), parsed(path)
+
+
+def private_names():
+    """The names that the package's own objects have for themselves."""
+    names = set()
+    for path in ALL_MODULES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                names.add(node.name)
+            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                names.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)  # in __slots__
+    return {name for name in names if re.fullmatch(r"_[a-z]\w*", name)}
+
+
+def reached(tree, private):
+    """What a test asks of other objects than its own."""
+    wanted = private - IN_USE
+    made = set()  # in the test's own classes
+
+    def mine(node):
+        return isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            made.add(node.name)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and mine(node):
+            made.add(node.attr)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in wanted - made and not mine(node):
+            yield node.attr
+
+
+def private_modules(tree):
+    """The private modules of the package that a test imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tlskit":
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}".partition(".")[2]
+                parts = name.split(".")
+                if not PACKAGE.joinpath(*parts).with_suffix(".py").exists():
+                    parts.pop()
+                if any(part.startswith("_") for part in parts):
+                    yield ".".join(parts)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                name = alias.name.partition("tlskit.")[2]
+                if alias.name.startswith("tlskit.") and name.startswith("_"):
+                    yield name
 
 
 def test_tests_reach_inside_in_one_place():
     """support/inside.py: else they assert what users see."""
-    folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.py")):
-        if path.name not in ("inside.py", Path(__file__).name):
-            found = REACHES.search(path.read_text(encoding="utf-8"))
-            assert found is None, f"{path}: {found and found[0]}"
+    private = private_names()
+    assert {"_settings", "_session", "_keys"} <= private
+    found = {(name, attr) for name, tree in all_tests() for attr in reached(tree, private)}
+    assert found - set(REACHES) == set(), "use or add a function of tests/support/inside.py"
+    assert set(REACHES) - found == set(), "take it out of the list"
+
+
+def test_a_reach_inside_would_be_found():
+    tree = ast.parse("a._session\nself._keys\nb._own\nclass A:\n def f(self): self._own = 1\n")
+    assert set(reached(tree, {"_session", "_keys", "_own"})) == {"_session"}
+
+
+def test_tests_import_what_users_import():
+    found: dict[str, set[str]] = {}
+    for name, tree in all_tests():
+        if modules_found := set(private_modules(tree)):
+            found[name] = modules_found
+    assert found == PRIVATE_MODULES
 
 
 # -- public names ----------------------------------------------------------------------------------

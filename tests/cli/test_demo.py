@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import tlskit
 from tlskit.cli import main, output
 from tlskit.cli.demo import other_host, story
 
@@ -246,7 +245,7 @@ def test_a_session_that_is_not_resumed_is_a_failure(capsys, monkeypatch):
 
 def stale(session):
     """The same session, made a month ago."""
-    return tlskit.SSLSession._make(session._session.with_times(time=session.time - 30 * 86400))
+    return session.with_times(time=session.time - 30 * 86400)
 
 
 # -- the second process ----------------------------------------------------------------------------

@@ -133,8 +133,7 @@ def hello(end: Any, outgoing: Any) -> bytes:
 
 def aged(session: tlskit.SSLSession, seconds: int) -> tlskit.SSLSession:
     """The same session, made so much earlier, bound and belonging as before."""
-    older = session._session.with_times(time=session.time - seconds)
-    return tlskit.SSLSession._make(older, session._binding, session._scope)
+    return session.with_times(time=session.time - seconds)
 
 
 def outcome(work: Any) -> tuple[str, Any]:

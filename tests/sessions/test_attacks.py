@@ -178,8 +178,7 @@ class Interrupting(Counter[str]):
 def test_a_connection_that_ends_in_the_middle_of_anothers_count(pki: PKI) -> None:
     client, server = client_context(pki), server_context(pki)
     client.sessions.resume = True
-    tally = inside.settings_of(client).tally
-    tally._counts = Interrupting(lambda: memory_pair(client, server))
+    inside.count_with(client, Interrupting(lambda: memory_pair(client, server)))
     Background(lambda: memory_pair(client, server)).result(10)
     assert client.sessions.counters["nothing_stored"] >= 1
 

@@ -231,8 +231,7 @@ def test_a_ticket_is_used_once(pki: PKI, memory: Link, store: Any) -> None:
             near.do_handshake()
         in_flight.append((near, to_server.read()))
     offers = [
-        b"".join(s._session.ticket for s in [inside.offer_of(near).session] if s)
-        for near, _ in in_flight
+        b"".join(s.ticket for s in [inside.offer_of(near).session] if s) for near, _ in in_flight
     ]
     assert offers[0] != offers[1]
     assert all(offers[:2])
@@ -621,7 +620,7 @@ def test_eight_threads_on_one_store(kind: Kind, pki: PKI, store: Any, server: An
             if session is not None:
                 reused += 1
                 with lock:
-                    offered.append(session._session.ticket or session.id)
+                    offered.append(session.ticket or session.id)
         return reused
 
     workers = [Background(visit) for _ in range(8)]
@@ -668,9 +667,7 @@ def test_a_session_of_another_binding_is_not_kept(kind: Kind, pki: PKI) -> None:
     session = Link("memory").earn(client, server_for(kind, pki))
     client.sessions.store = MemoryStore()
     unbound = tlskit.SSLSession.from_der(session.to_der())
-    nameless = tlskit.SSLSession._make(
-        session._session, session._binding._replace(hostname=None), session._scope
-    )
+    nameless = inside.rebuilt(session, hostname=None)
     for other in (unbound, nameless):
         assert not client.sessions.add(other)
     assert not list(client.sessions)

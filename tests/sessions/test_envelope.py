@@ -15,6 +15,7 @@ import tlskit
 from tlskit import SSLSession
 from tlskit.sessions import records
 
+from ..support import inside
 from ..support.pairs import client_context, only, server_context, shake
 from .helpers import KINDS, Link, aged, alone, client_for, greet, server_for
 from .test_info import ders
@@ -78,7 +79,7 @@ def test_there_and_back(session):
     assert facts(again) == facts(session)
     assert again == session
     assert hash(again) == hash(session)
-    assert again._binding == session._binding
+    assert inside.binding_of(again) == inside.binding_of(session)
     assert again.to_der() == session.to_der()
     assert again.to_bytes() == data
 
@@ -217,7 +218,7 @@ def test_it_belongs_to_no_context(kind, memory, client, server, pki):
 def test_what_may_not_be_offered_stays_so(kind, memory, client, server):
     """A session of a context that was changed under it."""
     session = memory.earn(client, server)
-    doubtful = SSLSession._make(session._session, session._binding, session._scope, sound=False)
+    doubtful = inside.rebuilt(session, sound=False)
     again = SSLSession.from_bytes(doubtful.to_bytes())
     assert not again.is_resumable
     near, _ = memory.connect(client, server, session=again)
@@ -255,7 +256,7 @@ def test_without_a_binding(pki, link):
     server = server_for(STATELESS, pki, identity=pki.direct)
     session = SSLSession.from_der(link.earn(client_for(STATELESS, pki), server).to_der())
     again = SSLSession.from_bytes(session.to_bytes())
-    assert again._binding is None
+    assert inside.binding_of(again) is None
     near, _ = link.connect(client_for(STATELESS, pki), server, session=again)
     assert near.session_reused
     strict = client_context(pki)
@@ -276,7 +277,7 @@ def test_without_a_binding_and_with_the_chain(pki, link, one, written):
     found = parts(near.session.to_bytes())
     del found[2]
     session = SSLSession.from_bytes(joined(found))
-    assert session._binding is None
+    assert inside.binding_of(session) is None
     again, _ = link.connect(client_for(STATELESS, pki), server, session=session)
     assert again.session_reused
     assert len(again.get_verified_chain()) == 3

@@ -156,7 +156,7 @@ def test_timeout_is_what_sessions_get(kind, memory, client, server):
 def test_id_context_is_what_sessions_get(kind, memory, client, server):
     server.sessions.id_context = b"application 1"
     _, far = memory.connect(client, server)
-    assert far.session._session.id_context == b"application 1"
+    assert far.session.info.id_context == b"application 1"
 
 
 def test_mode_off_keeps_nothing(memory, pki):

@@ -8,8 +8,7 @@ import subprocess
 import pytest
 
 import tlskit
-from tlskit import SSLSession
-from tlskit._resumption.reasons import Reason
+from tlskit import Reason, SSLSession
 from tlskit.sessions import records
 
 from ..support import peers

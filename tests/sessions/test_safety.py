@@ -141,7 +141,7 @@ def test_another_name_without_any_verification(kind, link, client, server):
 def test_it_is_not_even_offered(kind, client, server, memory):
     """What says which session it is does not leave the machine."""
     session = memory.earn(client, server)
-    name = session._session.ticket if session.has_ticket else session.id
+    name = session.ticket if session.has_ticket else session.id
     assert len(name) >= 32
     for hostname, there in (("localhost", True), ("other.example", False)):
         incoming, outgoing = tlskit.MemoryBIO(), tlskit.MemoryBIO()
@@ -395,7 +395,7 @@ def ending(kind, client, authority):
 def test_a_certificate_that_ended_meanwhile(kind, link, client, ending, monkeypatch):
     server, end = ending
     session = link.earn(client, server)
-    assert session._session.peer_not_after == end > time.time()
+    assert inside.core_session(session).peer_not_after == end > time.time()
     young = aged(
         session, int(session.time - end) + 60
     )  # so that the session's own end lies after the certificate's
@@ -445,7 +445,7 @@ def test_bytes_for_another_name_than_the_server_acknowledged(kind, link, client,
     """The certificate has both names, but the session says which one it is for."""
     server.sni_callback = lambda connection, name, context: None
     session = read_again(link.earn(client, server))
-    assert session._session.hostname == "localhost"
+    assert inside.core_session(session).hostname == "localhost"
     near, _ = link.connect(client, server, hostname="other.example", session=session)
     assert refused(near)
     near, _ = link.connect(client, server, hostname="LOCALHOST", session=session)

@@ -266,7 +266,7 @@ def test_an_expired_session(kind: Kind, pki: PKI, client: Any, memory: Link) -> 
     server = serving(kind, pki, store)
     session = memory.earn(client, server)
     found = next(s for s in server.sessions)
-    old = found._session.with_times(time=found.time - found.timeout - 10).der()
+    old = found.with_times(time=found.time - found.timeout - 10).to_der()
     store.answer = lambda key: old
     near, _ = memory.connect(client, server, session=session)
     assert not near.session_reused

@@ -403,7 +403,7 @@ def secrets(session):
     found = re.findall(r"(?:Master-Key|Resumption PSK):\s*([0-9A-F]+)", done.stdout)
     assert len(found) == 1, done.stdout
     assert len(found[0]) >= 64
-    return found[0], session._session.ticket.hex()
+    return found[0], session.ticket.hex()
 
 
 def test_repr_shows_no_secret(kind, link, client, server):
@@ -412,7 +412,13 @@ def test_repr_shows_no_secret(kind, link, client, server):
     shown = "".join(
         f(x)
         for f in (repr, str, ascii)
-        for x in (session, [session], {session: session}, session._session, session._binding)
+        for x in (
+            session,
+            [session],
+            {session: session},
+            inside.core_session(session),
+            inside.binding_of(session),
+        )
     )
     shown += f"{session}{session!r:>10}" + repr(vars(type(session)))
     for secret in filter(None, (master, ticket)):

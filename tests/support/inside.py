@@ -58,6 +58,47 @@ def bytes_in(store: tlskit.MemoryStore) -> int:
     return int(store._bytes)
 
 
+def core_session(session: tlskit.SSLSession) -> Any:
+    """What a session holds of OpenSSL's."""
+    return session._session
+
+
+def binding_of(session: tlskit.SSLSession) -> Any:
+    """The name and the policy that a session is for; None for nobody's."""
+    return session._binding
+
+
+def rebuilt(session: tlskit.SSLSession, **changed: Any) -> tlskit.SSLSession:
+    """The session as its own context would have made it, but for what is changed: its `der`, the
+    `hostname` that it is for, whether it is `sound`.
+    """
+    core, binding = session._session, session._binding
+    if "der" in changed:
+        core = tlskit.SSLSession.from_der(changed["der"])._session
+    if "hostname" in changed:
+        assert binding is not None
+        binding = binding._replace(hostname=changed["hostname"])
+    sound = changed.get("sound", True)
+    return tlskit.SSLSession._make(core, binding, session._scope, sound=sound)
+
+
+def keys_of(keyring: tlskit.TicketKeyring) -> Any:
+    """The keys that C makes tickets with: `held`, `in_force()`, `shift(seconds)`."""
+    return keyring._keys
+
+
+@contextlib.contextmanager
+def direction_locks_of(connection: Any) -> Iterator[None]:
+    """Hold what keeps the bytes of a connection over two of the stdlib's MemoryBIOs in order."""
+    with connection._sslobj._receiving, connection._sslobj._sending:
+        yield
+
+
+def count_with(context: tlskit.SSLContext, counts: Any) -> None:
+    """Let the context count the outcomes of resumption with this object."""
+    context._settings.tally._counts = counts
+
+
 def fork_locks() -> list[Any]:
     """The locks of modules, which forks wait for."""
     return _forks._locks.copy()

@@ -17,7 +17,7 @@ import pytest
 
 import tlskit
 
-from ..support import raw
+from ..support import inside, raw
 from ..support.pairs import Background, client_context, memory_pair, server_context
 from ..support.pki import PKI
 from ..support.raw import Stage, until, waits_in_kernel
@@ -247,11 +247,10 @@ def test_exception_gets_out_of_the_wait_for_another_thread(pki: PKI, call: str) 
     the connection's lock for longer than any call does.
     """
     near, far = memory_pair(client_context(pki), server_context(pki), module=ssl)
-    locks: Any = near._sslobj
     held, leaving = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with locks._receiving, locks._sending:
+        with inside.direction_locks_of(near):
             held.set()
             leaving.wait(20)
 

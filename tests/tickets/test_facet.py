@@ -40,7 +40,7 @@ def test_enabled_is_the_option(server):
 def test_disabled_tickets_hold_nothing(client, server, version):
     server.tickets.enabled = False
     near, _ = pairs.memory_pair(client, server)
-    ticket = near.session._session.ticket
+    ticket = near.session.ticket
     assert len(ticket) == (
         32 if version is tlskit.TLSVersion.TLSv1_3 else 0
     )  # there it is a name in the cache

@@ -14,6 +14,7 @@ import pytest
 import tlskit
 from tlskit import TicketKeyring
 
+from ..support import inside
 from .conftest import LIFETIME, PERIOD, random_key, shift
 
 HOUR = 3600
@@ -333,9 +334,8 @@ def rings():
 
 @pytest.mark.parametrize("ring", rings(), ids=["own", "fleet", "given"])
 def test_no_secret_is_shown(ring):
-    shown = (
-        repr(ring) + str(ring) + repr(ring.stats()) + repr(ring._keys) + repr(ring._keys.in_force())
-    )
+    keys = inside.keys_of(ring)
+    shown = repr(ring) + str(ring) + repr(ring.stats()) + repr(keys) + repr(keys.in_force())
     for key in ring.dangerous_keys():
         for start in range(16, 80, 16):
             part = key[start : start + 16]

@@ -70,12 +70,11 @@ def opened(ticket, key):
 def test_each_reads_the_other_s_tickets(client, make_server, nginx, key, key_file):
     reused, session = ask(client, nginx.address)
     assert not reused
-    inside = tlskit.SSLSession.from_der(opened(session._session.ticket, key))
+    inside = tlskit.SSLSession.from_der(opened(session.ticket, key))
     ring = TicketKeyring.from_files(key_file)
     server = make_server(ring)
-    server.sessions.id_context = (
-        inside._session.id_context
-    )  # each server has its own: who resumes has to agree on that too
+    # each server has its own: who resumes has to agree on that too
+    server.sessions.id_context = inside.info.id_context
     near, _ = pairs.memory_pair(client, server, session=session)
     assert near.session_reused
     assert ring.stats().resumed == 1
@@ -123,5 +122,5 @@ def test_under_another_id_context_nothing_is_resumed(client, make_server, nginx,
 
 def test_our_tickets_are_written_as_the_key_says(client, make_server, key):
     near, _ = pairs.memory_pair(client, make_server(TicketKeyring.from_keys([key])))
-    inside = tlskit.SSLSession.from_der(opened(near.session._session.ticket, key))
+    inside = tlskit.SSLSession.from_der(opened(near.session.ticket, key))
     assert inside.cipher == near.cipher()[0]

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 import tlskit
-from tlskit import TicketKeyring
-from tlskit._resumption.reasons import Reason, Refused
+from tlskit import Reason, Refused, TicketKeyring
 
 from ..sessions.helpers import Authority
-from ..support import pairs
+from ..support import inside, pairs
 from .conftest import LIFETIME, PERIOD, earned, random_key, resumes, shift
 
 RINGS = {
@@ -47,7 +46,7 @@ def test_two_contexts_share_a_ring(client, make_server, ring, version):
 
 def test_ticket_begins_with_the_name_of_the_first_key(client, make_server, ring):
     session = earned(client, make_server(ring))
-    assert session._session.ticket[:16].hex() == ring.names[0]
+    assert session.ticket[:16].hex() == ring.names[0]
 
 
 def test_older_key_is_renewed(client, make_server, ring, version):
@@ -56,8 +55,8 @@ def test_older_key_is_renewed(client, make_server, ring, version):
     shift(ring, PERIOD)
     near, _ = pairs.memory_pair(client, server, session=session)
     assert near.session_reused
-    assert near.session._session.ticket != session._session.ticket
-    assert near.session._session.ticket[:16].hex() == ring.names[0]
+    assert near.session.ticket != session.ticket
+    assert near.session.ticket[:16].hex() == ring.names[0]
     assert (ring.stats().resumed, ring.stats().renewed) == (1, 1)
     assert resumes(client, server, near.session)
     assert (ring.stats().resumed, ring.stats().renewed) == (2, 1)
@@ -68,7 +67,7 @@ def test_newest_key_is_not_renewed_in_tls12(client, make_server, ring, version):
     session = earned(client, server)
     near, _ = pairs.memory_pair(client, server, session=session)
     assert near.session_reused
-    assert (near.session._session.ticket != session._session.ticket) is modern(
+    assert (near.session.ticket != session.ticket) is modern(
         version
     )  # there tickets are for one use
 
@@ -79,9 +78,7 @@ def test_retired_key_refuses(client, make_server, ring):
     shift(ring, 4 * PERIOD)
     near, _ = pairs.memory_pair(client, server, session=session)
     assert not near.session_reused
-    assert (
-        near.session._session.ticket[:16].hex() == ring.names[0]
-    )  # the full handshake brings another
+    assert near.session.ticket[:16].hex() == ring.names[0]  # the full handshake brings another
     assert (ring.stats().retired, ring.stats().unknown, ring.stats().resumed) == (1, 0, 0)
 
 
@@ -162,15 +159,13 @@ def test_tampered_tickets(client, make_server, ring):
     """
     server = make_server(ring)
     session = earned(client, server)
-    der, ticket = session.to_der(), session._session.ticket
+    der, ticket = session.to_der(), session.ticket
     at = der.index(ticket)
     places = [*range(0, 16, 5), *range(16, len(ticket), 37), len(ticket) - 1]
     for place in places:
         changed = bytearray(der)
         changed[at + place] ^= 1
-        bad = tlskit.SSLSession._make(
-            tlskit.SSLSession.from_der(bytes(changed))._session, session._binding, session._scope
-        )
+        bad = inside.rebuilt(session, der=bytes(changed))
         assert not resumes(client, server, bad)
     stats = ring.stats()
     assert stats.unknown == 4
@@ -288,7 +283,7 @@ def test_no_longer_than_a_week_after_the_full_handshake(client, make_server):
         ring.rotate()
         near, _ = pairs.memory_pair(client, server, session=session)
         assert near.session_reused
-        assert near.session._session.ticket != session._session.ticket
+        assert near.session.ticket != session.ticket
         session = near.session
     shift(ring, 86400 - 300)
     assert resumes(client, server, session)

@@ -9,8 +9,7 @@ import ssl
 
 import pytest
 
-from tlskit import TicketKeyring
-from tlskit._resumption.reasons import Reason, Refused
+from tlskit import Reason, Refused, TicketKeyring
 
 from ..sessions.helpers import Authority
 from ..support import pairs

@@ -12,17 +12,18 @@ from tlskit import TicketKeyring
 from tlskit._tickets.wiping import wiper
 from tlskit.stores import Entry
 
+from ..support import inside
 from ..support.raw import until
 from ..threads.test_fork import in_child
 
 
 def held(keyring):
-    return keyring._keys.held
+    return inside.keys_of(keyring).held
 
 
 def later(keyring, seconds):
     """Let time pass for an idle process: nobody asks the keyring."""
-    keyring._keys.shift(seconds)
+    inside.keys_of(keyring).shift(seconds)
     wiper.look()
 
 
@@ -58,7 +59,7 @@ def test_in_a_forked_child():
 
 
 def test_nothing_is_pickled():
-    key = TicketKeyring()._keys.in_force()[0]
+    key = inside.keys_of(TicketKeyring()).in_force()[0]
     for secret in (key, Entry(b"key", b"value", 1.0)):
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             with pytest.raises(TypeError, match="cannot be pickled"):
@@ -72,7 +73,7 @@ def test_equality_of_sessions_needs_no_secret(monkeypatch, contexts):
     near, _ = memory_pair(*contexts)
     session = near.session
     again = tlskit.SSLSession.from_bytes(session.to_bytes())
-    monkeypatch.setattr(type(session._session), "secret", None)
+    monkeypatch.setattr(type(inside.core_session(session)), "secret", None)
     assert session == again
     assert hash(session) == hash(again)
     assert session != memory_pair(*contexts)[0].session
