@@ -317,7 +317,7 @@ def test_on_get_that_returns_no_session(
     server = server_for(kind, pki, identity=pki.direct)
     server.sessions.on_get = lambda connection, session_id: answer
     session = memory.earn(client, server)
-    with pytest.raises(TypeError, match="on_get returns an SSLSession or None"):
+    with pytest.raises(TypeError, match="on_get must return an SSLSession or None"):
         memory.connect(client, server, session=session)
 
 
