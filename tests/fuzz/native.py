@@ -13,6 +13,7 @@ from ..bind.c import program
 HERE = Path(__file__).resolve().parent / "c"
 TARGETS = (
     "hello", "reply", "session", "certificate", "transport", "ticket_data", "sealed", "key_files",
+    "response",
 )  # fmt: skip
 FLAGS = ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
 
@@ -28,7 +29,7 @@ def make(folder: Path) -> Path:
     tables, harness = folder / "tables.c", folder / "fuzz"
     tables.write_text(build.tables(openssl.include), encoding="utf-8")
     csrc = program.ROOT / build.CSRC
-    sources = [HERE / "fuzz.c", *program.HERE.glob("*.c"), *csrc.glob("tk_*.c"), tables]
+    sources = [*HERE.glob("*.c"), *program.HERE.glob("*.c"), *csrc.glob("tk_*.c"), tables]
     warnings = [flag for flag in build.compile_args() if flag != "-Werror"]
     subprocess.run(
         [

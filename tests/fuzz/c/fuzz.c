@@ -5,17 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "tk_origin.h"
-#include "tk_test.h"
+#include "tk_response.h"
 #include "tk_ticket_data.h"
 
-enum { ROOM = 16384 };
-
-static contexts with_ring, with_store;
-static SSL_SESSION *ticket, *stateful;
-static tk_records clients; /* DER of the session of a client that has shown a certificate */
-static tk_seal *seal_of_tests;
-static uint8_t into[ROOM];
+contexts with_ring, with_store, with_eyes;
+SSL_SESSION *ticket, *stateful;
+tk_records clients;
+tk_seal *seal_of_tests;
+uint8_t into[ROOM];
 
 /* ---- records ---- */
 
@@ -55,10 +54,20 @@ static void look_at(tk_conn *c)
 
 /* ---- targets ---- */
 
+/* Python is shown the whole message, once. */
+static void show_hello(tk_conn *c)
+{
+    tk_records r = { 0 };
+
+    tk_conn_hello(c, &r);
+    CHECK(!r.failed && r.size > 8 && r.data[8] == SSL3_MT_CLIENT_HELLO);
+    tk_records_free(&r);
+}
+
 /* A server reads what a client might say first, or in answer to a HelloRetryRequest. */
 static void hello(const uint8_t *data, size_t size)
 {
-    contexts *from = data[0] & 1 ? &with_store : &with_ring;
+    contexts *from = data[0] & 16 ? &with_eyes : data[0] & 1 ? &with_store : &with_ring;
     tk_mem *in = tk_mem_new(), *out = tk_mem_new();
     tk_fault fault;
     tk_conn *c = tk_conn_open(from->server, 1, -1, in, out, NULL, NULL, &fault);
@@ -67,10 +76,15 @@ static void hello(const uint8_t *data, size_t size)
     if (data[0] & 1)
         tk_conn_use_external(c);
     feed(in, data + 1, size - 1, data[0] & 4);
-    while (tk_conn_handshake(c, 0) == TK_PAUSED && pauses++ < 4) {
-        if (tk_conn_offered_id(c, into) > 0)
+    while (tk_conn_handshake(c, 0) == TK_PAUSED && pauses++ < 6) {
+        if (tk_conn_paused(c) == TK_PAUSE_HELLO)
+            show_hello(c);
+        else if (tk_conn_offered_id(c, into) > 0)
             tk_conn_resume_from(c, stateful, data[0] & 8);
-        tk_conn_go_on(c);
+        if (data[0] & 32)
+            tk_conn_refuse(c, data[0]);
+        else
+            tk_conn_go_on(c);
     }
     tk_conn_read_early(c, into, ROOM, 0);
     tk_conn_read(c, into, ROOM, 0);
@@ -212,6 +226,17 @@ static void key_files(const uint8_t *data, size_t size)
     tk_credential_free(k);
 }
 
+/* An OCSP response that a server has stapled to its certificate: the issuer is known, or it is
+   not, or it is another one. */
+static void response(const uint8_t *data, size_t size)
+{
+    int64_t until;
+
+    tk_response_judge(data, size, server_identity.x509, root.x509, &until);
+    tk_response_judge(data, size, server_identity.x509, NULL, &until);
+    tk_response_judge(data, size, full.x509, stranger.x509, &until);
+}
+
 static void send_raw(int fd, const uint8_t *data, size_t size)
 {
     ssize_t ignored = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -260,7 +285,7 @@ static void transport(const uint8_t *data, size_t size)
     pair_free(&p);
 }
 
-/* ---- the first corpus ---- */
+/* ---- which target ---- */
 
 static const struct {
     const char *name;
@@ -269,96 +294,8 @@ static const struct {
     { "hello", hello },     { "reply", reply },   { "certificate", certificate },
     { "session", session }, { "transport", transport },
     { "ticket_data", ticket_data }, { "sealed", sealed }, { "key_files", key_files },
+    { "response", response },
 };
-
-static void seed(const char *target, const char *name, int how, const void *data, size_t size)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s/%s", getenv("FUZZ_SEEDS"), target, name);
-    CHECK((file = fopen(path, "wb")) != NULL);
-    if (how >= 0)
-        fputc(how, file);
-    CHECK(fwrite(data, 1, size, file) == size);
-    fclose(file);
-}
-
-static void seed_flights(contexts *c, SSL_SESSION *s, const char *name, int how)
-{
-    pair p = pair_in_memory(c, s, "localhost");
-    tk_fault fault;
-    int64_t n;
-
-    do_handshake(p.client, 0, &fault);
-    n = tk_mem_read(p.to_server, into, ROOM);
-    seed("hello", name, how, into, (size_t)n);
-    tk_mem_write(p.to_server, into, (size_t)n);
-    do_handshake(p.server, 0, &fault);
-    n = tk_mem_read(p.to_client, into, ROOM);
-    seed("reply", name, s != NULL, into, (size_t)n);
-    pair_free(&p);
-}
-
-static void seed_session(SSL_SESSION *s, const char *name)
-{
-    tk_records r = { 0 };
-
-    CHECK(tk_session_der(s, &r));
-    seed("session", name, -1, r.data + 8, r.size - 8);
-    tk_records_free(&r);
-}
-
-/* What the library itself puts into tickets: with the mark of a keyring before it, and without. */
-static void seed_ticket_data(void)
-{
-    tk_fault fault;
-    SSL_SESSION *s = tk_session_from_der(clients.data + 8, clients.size - 8, &fault);
-    void *data = NULL;
-    size_t size = 0, mark;
-
-    CHECK(s != NULL && SSL_SESSION_get0_ticket_appdata(s, &data, &size));
-    mark = tk_origin_size(s);
-    CHECK(mark > 0 && size > mark);
-    seed("ticket_data", "marked", -1, data, size);
-    seed("ticket_data", "plain", -1, (uint8_t *)data + mark, size - mark);
-    tk_session_free(s);
-}
-
-static void seed_sealed(void)
-{
-    tk_fault fault;
-
-    CHECK_DONE(tk_seal_close(seal_of_tests, "about", 5, "plain", 5, into + 5, &fault), &fault);
-    memcpy(into, "about", 5);
-    seed("sealed", "one", 5, into, 5 + 5 + TK_SEAL_OVERHEAD);
-}
-
-static void seed_key_files(void)
-{
-    seed("key_files", "chain", 2, server_identity.pem, server_identity.pem_size);
-    seed("key_files", "der", 3, server_identity.der, server_identity.der_size);
-    seed("key_files", "key", 0, server_identity.key_pem, server_identity.key_pem_size);
-    seed("key_files", "encrypted", 0, encrypted_key_pem, strlen(encrypted_key_pem));
-    seed("key_files", "crl", 2, crl_pem, strlen(crl_pem));
-}
-
-static void seeds(void)
-{
-    static const uint8_t acts[] = { 0, 9, 2, 4, 0, 200, 2, 255, 7, 9, 4, 3, 2, 50, 5, 0, 2, 9 };
-
-    seed_flights(&with_ring, NULL, "full", 0);
-    seed_flights(&with_ring, ticket, "ticket", 2);
-    seed_flights(&with_store, stateful, "stateful", 9);
-    seed_session(ticket, "ticket");
-    seed_session(stateful, "stateful");
-    seed("certificate", "full", -1, full.der, full.der_size);
-    seed("certificate", "pem", -1, full.pem, full.pem_size);
-    seed("transport", "acts", -1, acts, sizeof acts);
-    seed_ticket_data();
-    seed_sealed();
-    seed_key_files();
-}
 
 /* ---- libFuzzer's two functions ---- */
 
@@ -404,6 +341,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     CHECK_DONE(tk_ring_set_keys(ring, key, 1, &fault), &fault);
     with_ring = contexts_new(0);
     with_store = contexts_new(0);
+    with_eyes = contexts_new(0);
     servername_answer = TK_ACKNOWLEDGED;
     tk_ctx_set_options(with_store.server, tk_ctx_options(with_store.server) | SSL_OP_NO_TICKET);
     tk_ctx_set_ring(with_ring.server, ring);
@@ -411,6 +349,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     tk_ctx_set_hooks(with_ring.client, TK_HOOK_SESSION);
     tk_ctx_set_hooks(with_store.client, TK_HOOK_SESSION);
     tk_ctx_set_hooks(with_store.server, TK_HOOK_SESSION | TK_HOOK_SERVERNAME);
+    tk_ctx_set_hooks(with_eyes.server, TK_HOOK_HELLO);
     tk_ctx_set_max_early_data(with_store.server, ROOM);
     tk_ctx_set_alpn(with_store.server, "\2h2\10http/1.1", 12);
     ticket = earned(&with_ring);
