@@ -30,6 +30,7 @@ LEAVES = {
     "_digest",
     "_forks",
     "_frozen",
+    "_shown",
     "_stdlib.classes",
     "_stdlib.module",
 }  # everybody may import them

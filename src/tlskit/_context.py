@@ -36,6 +36,7 @@ from ._settings.arguments import integer
 from ._settings.protocol import FIXED
 from ._settings.sessions import ContextSessions
 from ._settings.tickets import ContextTickets, num_tickets
+from ._shown import may_be_key, shown
 from ._state import Settings
 from ._stdlib import classes as stdlib
 from ._stdlib import defaults, dormant
@@ -386,11 +387,18 @@ dormant.cover_inherited(SSLContext)
 
 @lru_cache(maxsize=256)  # programs talk to few servers, and often
 def _encoded(hostname: str | bytes) -> str:
-    name = (
-        hostname.encode("idna").decode("ascii")
-        if isinstance(hostname, str)
-        else hostname.decode("ascii")
-    )
+    try:
+        name = (
+            hostname.encode("idna").decode("ascii")
+            if isinstance(hostname, str)
+            else hostname.decode("ascii")
+        )
+    except UnicodeError:
+        if not may_be_key(hostname):
+            raise
+        name = None  # that error holds the whole value
+    if name is None:
+        raise ValueError(f"server_hostname must be a host name, got {shown(hostname)}")
     if not name or name.startswith("."):
         raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
     if "\0" in name:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ._context import SSLContext
 from ._core.library import signature_algorithms
 from ._core.paths import without_values
+from ._shown import shown
 from ._stdlib.defaults import flags_of_default_context
 from ._stdlib.module import ssl
 from .enums import VerifyMode, _SSLMethod
@@ -152,7 +153,7 @@ _create_stdlib_context = _create_unverified_context
 
 def _protocol_for(purpose: Any) -> _SSLMethod:
     if not isinstance(purpose, ssl._ASN1Object):
-        raise TypeError(purpose)
+        raise TypeError(shown(purpose))
     if purpose == Purpose.SERVER_AUTH:
         return _SSLMethod.PROTOCOL_TLS_CLIENT
     if purpose == Purpose.CLIENT_AUTH:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from typing import Any
 
 from . import _trust
 from ._core import trust as core
-from ._core.paths import without_values
+from ._core.files import kind_of
+from ._core.paths import named_path, without_values
 from ._stdlib.module import ssl
 
 
@@ -113,7 +113,7 @@ def _load(holder: _Holder, source: Any) -> None:
         return _trust.load(holder, None, None, source)
     if isinstance(source, str) and "-----BEGIN" in source:
         return _trust.load(holder, None, None, source)
-    path = os.fspath(source)
-    if isinstance(path, str) and os.path.isdir(path):
+    path = named_path("source", source, wanted="PEM, or the path of a file or a directory")
+    if kind_of(path) == "directory":
         return _trust.load(holder, None, path, None)
     return _trust.load(holder, path, None, None)

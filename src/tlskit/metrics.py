@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
+from ._core.paths import named_path
+
 if TYPE_CHECKING:
     from ._context import SSLContext
 
@@ -77,10 +79,14 @@ def publish(directory: str | os.PathLike[str], **contexts: SSLContext) -> None:
         contexts: by their names in the samples.
     """
     counts = {name: snapshot(context) for name, context in contexts.items()}
-    path = Path(directory, f"{os.getpid()}.json")
+    path = Path(_checked(directory), f"{os.getpid()}.json")
     draft = path.with_suffix(".new")
     draft.write_text(json.dumps(counts), encoding="ascii")
     draft.replace(path)
+
+
+def _checked(directory: str | os.PathLike[str]) -> str:
+    return named_path("directory", directory, wanted="the path of a directory")
 
 
 def gather(directory: str | os.PathLike[str]) -> dict[str, dict[str, int]]:
@@ -90,7 +96,7 @@ def gather(directory: str | os.PathLike[str]) -> dict[str, dict[str, int]]:
     counted, as far as the system can tell that it has ended.
     """
     found: dict[str, dict[str, int]] = {}
-    for path in sorted(Path(directory).glob("*.json")):
+    for path in sorted(Path(_checked(directory)).glob("*.json")):
         rows: list[tuple[str, str, int]] = []
         with suppress(OSError, ValueError, TypeError, AttributeError):
             counts = json.loads(path.read_text(encoding="ascii"))

@@ -5,12 +5,12 @@ no local variable of tlskit's that a traceback shows.
 from __future__ import annotations
 
 import base64
-import contextlib
 import inspect
-import io
 import os
+import socket
 import sys
 import traceback
+import warnings
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import tlskit
-from tlskit import SQLiteStore, TicketKeyring
+from tlskit import SQLiteStore, TicketKeyring, metrics
 
 KEYS = {
     "P-256": ec.generate_private_key(ec.SECP256R1()),
@@ -108,6 +108,131 @@ def test_a_key_where_a_path_belongs(pki, place, case):
     assert type(value).__name__ in str(caught.value)
 
 
+def told(call):
+    """All that a call says: in its exception and those before it, without their frames."""
+    parts = []
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            call()
+        except Exception as error:
+            while error is not None:
+                parts += [str(error), repr(error), repr(vars(error))]
+                error = error.__context__
+    return "\n".join([*parts, *(str(one.message) for one in warned)]).replace("\\n", "\n")
+
+
+def leaks(value, said):
+    """The pieces of the key that were told."""
+    return [piece for piece in secrets(value) if piece[:40] in said]
+
+
+#: Pieces of them are found by `secrets`.
+ANYWHERE = [CASES[f"P-256: {form}"] for form in ("PEM as text", "PEM as bytes", "DER in base64")]
+FACETS = ("", "sessions", "tickets")
+SETTINGS = [
+    f"{facet}.{name}" if facet else name
+    for facet in FACETS
+    for kind in [getattr(context(), facet) if facet else context()]
+    for name in dir(type(kind))
+    if getattr(inspect.getattr_static(type(kind), name), "fset", None) is not None
+    or hasattr(inspect.getattr_static(type(kind), name), "__set__")
+]
+
+
+def test_there_is_something_to_try():
+    assert {"keylog_filename", "verify_purpose", "sessions.store", "tickets.keyring"} <= {*SETTINGS}
+    assert "MIGHAgEAMBMG" in told(lambda: float(CASES["P-256: PEM as text"]))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_key_as_a_setting(pki, name):
+    for role in (tlskit.PROTOCOL_TLS_CLIENT, tlskit.PROTOCOL_TLS_SERVER):
+        for value in ANYWHERE:
+            for given in (value, [value], {value: value}):
+                made = tlskit.SSLContext(role)
+                facet, _, inner = name.rpartition(".")
+                where = getattr(made, facet) if facet else made
+                assert not leaks(value, told(lambda: setattr(where, inner, given)))  # noqa: B023
+                assert not leaks(value, told(lambda: made.configure(**{name: given})))  # noqa: B023
+
+
+def parameters_of(name):
+    """Those of a context's method, without self."""
+    return list(inspect.signature(getattr(tlskit.SSLContext, name)).parameters.values())[1:]
+
+
+CALLS = {
+    f"{name}({parameter.name})": (name, parameter)
+    for name in dir(tlskit.SSLContext)
+    if not name.startswith("_") and callable(getattr(tlskit.SSLContext, name))
+    for parameter in list(inspect.signature(getattr(tlskit.SSLContext, name)).parameters.values())[
+        1:
+    ]
+    if parameter.kind is not parameter.VAR_KEYWORD
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_key_as_an_argument(pki, call):
+    """The others are what they should be, or the key too."""
+    name, parameter = CALLS[call]
+    fitting = {
+        "certfile": pki.server.chain, "keyfile": pki.server.key, "certificate": pki.server.chain,
+        "key": pki.server.key, "incoming": tlskit.MemoryBIO(), "outgoing": tlskit.MemoryBIO(),
+        "sock": socket.socket(),
+    }  # fmt: skip
+    for value in ANYWHERE:
+        given, named = [], {}
+        for one in parameters_of(name):
+            if one is not parameter and one.default is not one.empty:
+                continue
+            chosen = value if one.name == parameter.name else fitting.get(one.name, value)
+            if one.kind is one.KEYWORD_ONLY or one.default is not one.empty:
+                named[one.name] = chosen
+            elif one.kind is not one.VAR_KEYWORD:
+                given.append(chosen)
+        said = told(lambda: getattr(context(), name)(*given, **named))  # noqa: B023
+        assert not leaks(value, said)
+    fitting["sock"].close()
+
+
+OTHERS = {
+    "a trust store": tlskit.TrustStore,
+    "a policy": lambda value: context().set_policy(value),
+    "an unknown setting": lambda value: context().configure(**{os.fsdecode(value): 1}),
+    "an unknown setting of the sessions": lambda value: context().configure(sessions={value: 1}),
+    "a command of OpenSSL": lambda value: context().configure_openssl({os.fsdecode(value): "x"}),
+    "a value of such a command": lambda value: context().configure_openssl({"VerifyMode": value}),
+    "a purpose": lambda value: tlskit.create_default_context(value),
+    "a directory of counters": lambda value: metrics.publish(value),
+    "a directory to gather from": lambda value: metrics.gather(value),
+    "a module of nginx": lambda value: tlskit.nginx_id_context(value, module=value),
+    "the secret of a sealed store": lambda value: tlskit.SealedStore(tlskit.MemoryStore(), value),
+    "the secret of a fleet": lambda value: TicketKeyring.fleet(value),
+    "the keys of a keyring": lambda value: TicketKeyring.from_keys([value]),
+    "a session in PEM": lambda value: tlskit.SSLSession.from_pem(value),
+    "a session in DER": lambda value: tlskit.SSLSession.from_der(value),
+    "a session in bytes": lambda value: tlskit.SSLSession.from_bytes(value),
+    "the address of Redis": lambda value: tlskit.RedisStore.from_url(value),
+    "a certified key": lambda value: tlskit.CertifiedKey(value, value),
+}
+
+
+@pytest.mark.parametrize("place", OTHERS)
+def test_a_key_in_other_places(place):
+    for value in ANYWHERE:
+        assert not leaks(value, told(lambda: OTHERS[place](value)))  # noqa: B023
+
+
+def test_a_pin_in_a_uri(pki):
+    """OpenSSL repeats a URI that it cannot open."""
+    uri = "pkcs11:token=none;object=none;type=private?pin-value=hunter22"
+    said = told(lambda: context().load_cert_chain(pki.server.chain, uri))
+    assert said
+    assert "hunter22" not in said
+
+
 @pytest.mark.parametrize("place", [place for place in PLACES if place not in TAKEN])
 @pytest.mark.parametrize("case", [case for case in CASES if case.endswith("DER")])
 def test_a_key_where_paths_must_be_utf8(pki, monkeypatch, place, case):
@@ -189,11 +314,26 @@ def test_a_key_log_has_one_beginning(monkeypatch, tmp_path):
     assert path.read_text().count("# TLS secrets log file") == 1
 
 
-def test_the_command_line_repeats_no_key(capsys):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["connect", "localhost:1", "--cafile"], ["connect", "localhost:1", "--store"],
+        ["connect", "localhost:1", "--groups"], ["connect", "localhost:1", "--ciphers"],
+        ["connect", "localhost:1", "--alpn"], ["connect", "localhost:1", "--starttls"],
+        ["connect", "localhost:1", "--key"], ["connect"], ["doctor"], ["demo"], ["info"], [],
+        ["sessions", "list"], ["sessions", "list", "there.db", "--secret-file"],
+        ["sessions", "show", "there.db"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+@pytest.mark.parametrize("form", ["PEM as text", "PEM without line breaks", "DER in base64"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_command_line_repeats_no_key(capsys, words, form, joined):
     from tlskit.cli import main
 
-    pem = CASES["P-256: PEM as text"]
-    with contextlib.suppress(SystemExit), contextlib.redirect_stderr(io.StringIO()) as errors:
-        main(["connect", "localhost:1", "--cafile", pem])
-    text = errors.getvalue() + "".join(capsys.readouterr())
-    assert not [piece for piece in secrets(pem) if piece[:40] in text]
+    key = CASES[f"P-256: {form}"]
+    given = [*words[:-1], f"{words[-1]}={key}"] if joined and words else [*words, key]
+    assert main(given) == 2
+    said = "".join(capsys.readouterr())
+    assert "may be a private key" in said
+    assert not leaks(key, said)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
+from ..errors import SSLError
 from .certificate import Certificate
 from .diagnosis import explain_loading
 from .fault import from_queue
@@ -28,6 +30,8 @@ class Source(NamedTuple):
         """Overwrite the bytes, if they are tlskit's own copy."""
         wipe(self.data)
 
+
+_PIN = re.compile(r"(pin-value=)[^;&?]*")
 
 PEM, DER, PKCS12, URI = lib.TK_FORM_PEM, lib.TK_FORM_DER, lib.TK_FORM_PKCS12, lib.TK_FORM_URI
 
@@ -73,7 +77,10 @@ class Credential:
             raise ValueError("password cannot be longer than 1024 bytes")
         if status < 0:
             encrypted = status == lib.TK_PASSWORD_WRONG
-            raise explain_loading(from_queue(fault), fault, encrypted=encrypted)
+            error = explain_loading(from_queue(fault), fault, encrypted=encrypted)
+            if any(one is not None and one.form == URI for one in (chain, key)):
+                _hide_pins(error)
+            raise error
         self._credential = owned(out[0], lib.tk_credential_free)
         facts = ffi.new("tk_credential_facts *")
         lib.tk_credential_facts_of(self._credential, facts)
@@ -92,3 +99,11 @@ class Credential:
         """Return the certificate and its chain."""
         found = listed(lambda out: lib.tk_credential_chain(self._credential, out))
         return [Certificate.from_der(der) for _, der in found]
+
+
+def _hide_pins(error: SSLError) -> None:
+    """OpenSSL repeats a URI that it cannot open, and the PIN of a token may be in it (RFC 7512)."""
+    error.errors = tuple(  # type: ignore[attr-defined]
+        entry._replace(data=_PIN.sub(r"\1...", entry.data))
+        for entry in error.errors  # type: ignore[attr-defined]
+    )

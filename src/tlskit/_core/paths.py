@@ -4,8 +4,6 @@ value that is probably not a path is never repeated in a message, an attribute o
 
 from __future__ import annotations
 
-import base64
-import binascii
 import errno
 import os
 import re
@@ -13,15 +11,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+from .._shown import has_der, has_pem, is_coded_key
 from .files import kind_of
 
 _LONGEST = 4096  # PATH_MAX; no system allows more
 _LONGEST_NAME = 255
-_PEM = re.compile(rb"-----BEGIN ")
 _CONTROL = re.compile(rb"[\x01-\x1f\x7f]")
-#: Text that could be a secret, and is unlikely to be a file's name.
-_DIGITS = re.compile(rb"[0-9A-Fa-f]{64,}")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}[A-Za-z0-9+/=]*")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -66,29 +61,18 @@ def named_path(
 
 def _objection(raw: bytes, bounded: bool) -> tuple[int, str]:
     """Return an errno and why this cannot be a path; 0 if it may be one."""
-    if _PEM.search(raw):
+    if has_pem(raw):
         return errno.ENOENT, " with PEM in it"
-    if raw[:1] == b"\x30" and raw[1:2] >= b"\x80":
+    if has_der(raw):
         return errno.ENOENT, " that looks like DER"
     if _CONTROL.search(raw):
         return errno.ENOENT, " with line breaks or control characters in it"
     parts = re.split(rb"[/\\]", raw)
     if bounded and (len(raw) > _LONGEST or any(len(part) > _LONGEST_NAME for part in parts)):
         return errno.ENAMETOOLONG, ", which is longer than a path can be"
-    if _looks_secret(raw) and kind_of(os.fsdecode(raw)) is None:
+    if is_coded_key(raw) and kind_of(os.fsdecode(raw)) is None:
         return errno.ENOENT, " that looks like a key in hexadecimal digits or base64"
     return 0, ""
-
-
-def _looks_secret(raw: bytes) -> bool:
-    if _DIGITS.fullmatch(raw):
-        return True
-    if not _BASE64.fullmatch(raw):
-        return False
-    try:
-        return base64.b64decode(raw[:4])[:1] == b"\x30"
-    except binascii.Error:
-        return False
 
 
 def without_values(function: Function) -> Function:

@@ -7,6 +7,7 @@ from typing import Any
 
 from _tlsbind import CONST
 
+from .._shown import shown
 from ..enums import VerifyMode
 
 _OPTIONS = {  # a word of the Options command: its bit, and whether the word sets the bit
@@ -68,7 +69,7 @@ class CommandSettings:
         for name, value in pairs:
             setting = _COMMANDS.get(name.lower())
             if setting is None:
-                raise ValueError(f"tlskit has no setting for the OpenSSL command {name!r}")
+                raise ValueError(f"tlskit has no setting for the OpenSSL command {shown(name)}")
             self._translate(setting, value, settings)
         if "private_key" in settings:
             if "cert_chain" not in settings:
@@ -110,7 +111,7 @@ def _options(bits: int, words: str) -> int:
         on = not plain.startswith("-")
         row = names.get(plain.lstrip("+-").lower())
         if row is None:
-            raise ValueError(f"tlskit does not know {plain!r} in the OpenSSL command Options")
+            raise ValueError(f"tlskit does not know {shown(plain)} in the OpenSSL command Options")
         bit = getattr(CONST, f"SSL_OP_{row[0]}", 0)
         bits = bits | bit if on is row[1] else bits & ~bit
     return bits
@@ -121,6 +122,8 @@ def _verify_mode(words: str) -> VerifyMode:
     for word in words.split(","):
         plain = word.strip().capitalize()
         if plain not in _MODES:
-            raise ValueError(f"VerifyMode must be Peer, Request or Require, got {word.strip()!r}")
+            raise ValueError(
+                f"VerifyMode must be Peer, Request or Require, got {shown(word.strip())}"
+            )
         mode = max(mode, _MODES[plain])
     return mode

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ssl import _TLSAlertType  # type: ignore[attr-defined]
 from typing import Any
 
+from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
 from .arguments import callback_or_none, check_serves
@@ -122,7 +123,7 @@ class EventCallbackSettings:
     @_msg_callback.setter
     def _msg_callback(self, callback: MessageCallback | None) -> None:
         if callback is not None and not callable(callback):
-            raise TypeError(f"{callback} is not callable.")
+            raise TypeError(f"{shown(callback)} is not callable.")
         self.message_callback = callback
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._core import files
 from .._core.keylog import KeyLog
 from .._core.paths import without_values
+from .._shown import shown
 from .._state import Settings
 from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
@@ -77,7 +78,8 @@ class HandshakeCallbackSettings:
             isinstance(seconds, (int, float)) and 0 < seconds < float("inf")
         ):
             raise ValueError(
-                f"callback_timeout must be a positive number of seconds, or None, got {seconds!r}"
+                f"callback_timeout must be a positive number of seconds, or None, "
+                f"got {shown(seconds)}"
             )
         self._settings.change(callback_timeout=seconds)
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from .._core.context import Context
 from .._core.library import version_text
 from .._core.negotiation import POST_QUANTUM
+from .._shown import shown
 from .._state import Settings
 from ..enums import TLSVersion
 from ..errors import SSLError
@@ -129,12 +130,9 @@ class PolicySettings:
                 OpenSSL 3.5.
             RuntimeError: the context is frozen.
         """
-        try:
-            policy = POLICIES[name]
-        except KeyError:
-            raise ValueError(
-                f"policy must be {', '.join(map(repr, POLICIES))}, got {name!r}"
-            ) from None
+        policy = POLICIES.get(name)
+        if policy is None:
+            raise ValueError(f"policy must be {', '.join(map(repr, POLICIES))}, got {shown(name)}")
         groups = [group for group in policy.groups if has_group(group)]
         missing = [g for g in policy.groups if g not in groups and g not in policy.optional]
         if missing:
@@ -167,7 +165,7 @@ def _canonical(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"require_group must hold names, got {type(name).__name__}")
     if not name or ":" in name or "\0" in name or not has_group(name):
-        raise ValueError(f"require_group: this OpenSSL has no group {name!r}")
+        raise ValueError(f"require_group: this OpenSSL has no group {shown(name)}")
     lower = name.lower()
     lower = _ALIASES.get(lower, lower)
     return _KNOWN.get(lower, name)

@@ -12,6 +12,7 @@ from _tlsbind import CONST
 
 from .._core import files
 from .._core.paths import named_path, without_values
+from .._shown import shown
 from .._state import Settings
 from .._stdlib.defaults import defaults, negative_options_raise
 from ..enums import Options, TLSVersion, _SSLMethod
@@ -255,11 +256,11 @@ class ProtocolSettings:
             raise TypeError(f"a curve's name must be str or bytes, got {type(name).__name__}")
         raw = os.fsencode(name)
         if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
-            raise ValueError(f"unknown elliptic curve name {name!r}")
+            raise ValueError(f"unknown elliptic curve name {shown(name)}")
         try:
             self._settings.change(groups=raw)
         except SSLError as error:
-            raise ValueError(f"unknown elliptic curve name {name!r}") from error
+            raise ValueError(f"unknown elliptic curve name {shown(name)}") from error
 
     @without_values
     def load_dh_params(self, path: Any, /) -> None:
@@ -352,6 +353,6 @@ def _named(name: str) -> int:
     names = {"ssl3": 0, "tls1": 1, "tls1.0": 1, "tls1.1": 2, "tls1.2": 3, "tls1.3": 4}
     if plain not in names:
         raise ValueError(
-            f"a protocol version must be TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3, got {name!r}"
+            f"a protocol version must be TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3, got {shown(name)}"
         )
     return int(_VERSIONS[names[plain]])

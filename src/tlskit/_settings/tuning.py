@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._shown import shown
 from .._state import Settings
 from .._state.table import FRAGMENTS
 from .arguments import whole_number
@@ -87,7 +88,7 @@ class TuningSettings:
     def max_fragment_length(self, value: int) -> None:
         if value not in FRAGMENTS:
             raise ValueError(
-                f"max_fragment_length must be 0, 512, 1024, 2048 or 4096, got {value!r}"
+                f"max_fragment_length must be 0, 512, 1024, 2048 or 4096, got {shown(value)}"
             )
         self._settings.change(max_fragment_length=int(value))
 

@@ -10,6 +10,7 @@ from _tlsbind import CONST
 from .. import _trust
 from .._core.certificate import Certificate
 from .._core.paths import without_values
+from .._shown import shown
 from .._state import Settings
 from .._stdlib.defaults import defaults
 from .._stdlib.module import ssl
@@ -159,7 +160,7 @@ class VerificationSettings:
     def load_default_certs(self, purpose: ssl.Purpose = ssl.Purpose.SERVER_AUTH) -> None:
         """Trust the authorities of the operating system, if it has any."""
         if not isinstance(purpose, ssl._ASN1Object):
-            raise TypeError(purpose)
+            raise TypeError(shown(purpose))
         if sys.platform == "win32":
             with self._settings.held():
                 _trust.load_windows(self._settings, self._windows_cert_stores, purpose.oid)

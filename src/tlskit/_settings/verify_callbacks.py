@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .._core.verifying import ERRORS
+from .._shown import shown
 from .._state import Settings
 from .arguments import callback_or_none
 from .requirements import check_verifies
@@ -109,7 +110,7 @@ class VerifyCallbackSettings:
     @verify_errors.setter
     def verify_errors(self, value: str) -> None:
         if value not in _EFFECTS:
-            raise ValueError(f"verify_errors must be 'abort' or 'report', got {value!r}")
+            raise ValueError(f"verify_errors must be 'abort' or 'report', got {shown(value)}")
         self._settings.change(verify_errors=str(value))
 
 
@@ -124,7 +125,8 @@ def _code(given: Any) -> int:
         )
     if name not in _CODES:
         raise ValueError(
-            f"{given!r} is not a verification error: use OpenSSL's names, such as CERT_HAS_EXPIRED"
+            f"{shown(given)} is not a verification error: use OpenSSL's names, such as "
+            f"CERT_HAS_EXPIRED"
         )
     if name in _FINAL:
         raise ValueError(f"{name} cannot be accepted: such a chain proves nothing")

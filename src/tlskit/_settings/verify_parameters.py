@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from math import floor
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from .._core.names import in_certificates, packed_address
 from .._core.paths import without_values
 from .._core.trust import TrustStore
 from .._core.verifying import purpose_number
+from .._shown import shown
 from .._state import Settings
 from .._stdlib.module import ssl
 from . import sources
@@ -88,7 +90,7 @@ class VerifyParameterSettings:
         if name is not None and purpose_number(name) is None:
             raise ValueError(
                 f"verify_purpose must be one of OpenSSL's purposes (sslserver, sslclient, any ...),"
-                f" got {name!r}"
+                f" got {shown(name)}"
             )
         self._settings.change(verify_purpose=name)
 
@@ -181,15 +183,13 @@ def _name(value: object) -> str:
         raise TypeError(f"a name in verify_names must be text, got {type(value).__name__}")
     if packed_address(value) is not None:
         return value
-    try:
-        name = value.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        raise ValueError(f"{value!r} is not a host name") from None
-    name = in_certificates(name)
+    name = ""
+    with suppress(UnicodeError):  # its own error would hold the whole value
+        name = in_certificates(value.encode("idna").decode("ascii").lower())
     if len(name) > _LONGEST or not _HOST_NAME.fullmatch(name):
         raise ValueError(
-            f"{value!r} is not a host name of 1 to {_LONGEST} letters, digits, dots, hyphens and "
-            f"underscores, nor an IP address"
+            f"{shown(value)} is not a host name of 1 to {_LONGEST} letters, digits, dots, hyphens "
+            f"and underscores, nor an IP address"
         )
     return name
 

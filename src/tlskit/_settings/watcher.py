@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._core import files
 from .._forks import Forked, watch
+from .._shown import shown
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,7 +44,7 @@ class Watcher(Forked):
         if not paths:
             raise ValueError("watch needs a file: certfile, cafile or crl")
         if not interval >= 1.0:
-            raise ValueError(f"interval must be at least 1 second, got {interval!r}")
+            raise ValueError(f"interval must be at least 1 second, got {shown(interval)}")
         self.interval: float = interval
         self.reloads: int = 0
         self.failures: int = 0

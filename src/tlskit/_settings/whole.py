@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._shown import shown
 from .._state import Settings, show
 from .._state.table import ROWS
 from .._stdlib.creation import begun
@@ -97,11 +98,11 @@ class WholeSettings:
                 raise TypeError(f"{name} must be a dictionary, got {type(value).__name__}")
             for inner in value:
                 if not _is_settable(type(getattr(self, name)), inner):
-                    raise TypeError(f"ctx.{name} has no setting {inner!r}")
+                    raise TypeError(f"ctx.{name} has no setting {shown(inner)}")
         elif name not in (*_METHODS, *_CLASSES) and (
             name.startswith("_") or not _is_settable(type(self), name)
         ):
-            raise TypeError(f"{name!r} is not a setting of a context")
+            raise TypeError(f"{shown(name)} is not a setting of a context")
 
     def _set(self, name: str, value: Any) -> None:
         facet, _, inner = name.rpartition(".")

@@ -8,6 +8,7 @@ from typing import Any
 from .._core import files
 from .._core.certificate import Certificate
 from .._core.paths import named_path
+from .._shown import shown
 
 _MODULES = {"http": b"HTTP", "stream": b"STREAM", "mail": b"MAIL"}
 
@@ -31,7 +32,7 @@ def nginx_id_context(*certificates: Any, module: str = "http") -> bytes:
         ValueError: no certificate was given, or `module` is not one of these.
     """
     if module not in _MODULES:
-        raise ValueError(f"module must be one of {', '.join(_MODULES)}, got {module!r}")
+        raise ValueError(f"module must be one of {', '.join(_MODULES)}, got {shown(module)}")
     if not certificates:
         raise ValueError("nginx_id_context() needs the certificates of nginx")
     digest = sha1(_MODULES[module], usedforsecurity=False)

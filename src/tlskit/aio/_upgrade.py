@@ -15,6 +15,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._shown import shown
 from .._stdlib import classes as stdlib
 from ._connect import locals_of
 from ._transport import SSLTransport
@@ -88,7 +89,7 @@ async def start_tls(
     }
     if not isinstance(sslcontext, stdlib.SSLContext):
         raise TypeError(
-            f"sslcontext is expected to be an instance of ssl.SSLContext, got {sslcontext!r}"
+            f"sslcontext is expected to be an instance of ssl.SSLContext, got {shown(sslcontext)}"
         )
     old: Any = transport
     if not getattr(old, "_start_tls_compatible", False) and not _is_uvloops(old):

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import OPENSSL_VERSION, __version__
+from .._shown import may_be_key
 from ..enums import TLSVersion
 from . import (
     checkup,
@@ -28,10 +29,12 @@ from . import (
     starttls,
 )
 from .blocks import printable
-from .failure import FAILED, Failure
+from .failure import FAILED, MISUSED, Failure
 from .target import Target, target
 
 __all__ = ["main"]
+
+_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: argparse ended the program: a usage error, `--help`, `--version`.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if (number := _key_among(given)) is not None:
+        return _complain(Failure(
+            f"Argument {number} may be a private key: give the path of its file instead.",
+            status=MISUSED,
+        ))  # fmt: skip
     asked = _parser().parse_args(arguments)
     try:
         try:
@@ -160,6 +169,15 @@ def _complain(failure: Failure) -> int:
 
 
 # -- arguments -------------------------------------------------------------------------------------
+
+
+def _key_among(arguments: Sequence[str]) -> int | None:
+    """Return the number of an argument that must not be repeated in a message, counting from 1."""
+    for number, argument in enumerate(arguments, 1):
+        is_stored = "show" in arguments and not set(argument) - _DIGITS  # an entry, and no secret
+        if not is_stored and any(map(may_be_key, (argument, argument.partition("=")[2]))):
+            return number
+    return None
 
 
 def _parser() -> argparse.ArgumentParser:
