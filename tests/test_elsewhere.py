@@ -12,6 +12,11 @@ import sys
 sys.modules["cryptography"] = sys.modules["trustme"] = None
 import tests.support.elsewhere
 import tests.conftest
+import tests.core.conftest
+import tests.core.test_context
+import tests.core.test_trust
+import tests.sessions.conftest
+import tests.tickets.conftest
 import trustme
 
 assert trustme is tests.support.elsewhere.stand_in

@@ -18,13 +18,10 @@ import sys
 import weakref
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 import tlskit
 from tlskit import TLSVersion
 
-from ..sessions.helpers import Authority
 from ..stdlib.compare import MODULES, compared, outcome, quiet, same_openssl
 from ..support import peers
 from ..support.pairs import client_context, memory_pair, only, server_context, shake, take_tickets
@@ -356,6 +353,8 @@ def test_a_level_out_of_range(context, bad, error):
 @pytest.fixture(scope="module")
 def weak(tmp_path_factory):
     """Certificates with RSA keys of 1024 and 2048 bits, and whom to trust for them."""
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path_factory.mktemp("weak"))
     return (
         authority,
@@ -834,6 +833,8 @@ def test_common_names_take_effect(tmp_path, version):
     """A certificate without alternative names: its common name is good for something only when that
     is wanted.
     """
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, _ = authority.issue(common_name="localhost")
     server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
@@ -965,6 +966,8 @@ def locked(pki, tmp_path_factory):
     """The server's certificate with an encrypted key, beside it and in one file; the password is
     "pässword".
     """
+    from cryptography.hazmat.primitives import serialization
+
     key = serialization.load_pem_private_key(pki.server.key.read_bytes(), None)
     secret = serialization.BestAvailableEncryption("pässword".encode())
     text = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
@@ -1065,6 +1068,8 @@ def test_passwords_that_do_not_fit(pki, locked, which, server):
 
 
 def test_a_password_of_the_longest_length(pki, tmp_path):
+    from cryptography.hazmat.primitives import serialization
+
     key = serialization.load_pem_private_key(pki.server.key.read_bytes(), None)
     longest = b"x" * 1023  # cryptography's limit; OpenSSL's is one more
     path = tmp_path / "longest.pem"
@@ -1314,6 +1319,11 @@ def test_a_server_without_a_certificate(pki):
 
 def test_other_kinds_of_keys(tmp_path, pki):
     """Keys in the older forms, and of other curves."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     for bits in (0, 2048):
         identity, _ = authority.issue("localhost", bits=bits)

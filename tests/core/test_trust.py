@@ -19,7 +19,6 @@ import tlskit
 from tlskit import _trust
 from tlskit._core import files
 
-from ..sessions.helpers import Authority
 from ..stdlib.compare import MODULES, compared, outcome, same_openssl
 from ..support import inside, peers
 from ..support.pairs import memory_pair, server_context
@@ -200,6 +199,8 @@ def test_what_is_no_authority(pki):
 
 
 def test_revocation_lists(tmp_path):
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     _, certificate = authority.issue("localhost")
     crl = authority.revoke(certificate)
@@ -218,6 +219,8 @@ def test_revocation_lists(tmp_path):
 
 
 def test_revocation_lists_take_effect(tmp_path):
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     good, _ = authority.issue("localhost")
     bad, certificate = authority.issue("localhost")
@@ -232,6 +235,8 @@ def test_revocation_lists_take_effect(tmp_path):
 
 
 def test_a_revocation_list_in_a_directory(tmp_path):
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     bad, certificate = authority.issue("localhost")
     folder = tmp_path / "hashed"
@@ -867,6 +872,8 @@ def test_a_context_that_a_connection_has_used_gets_a_copy(pki, context, server, 
 @pytest.mark.parametrize("used", [True, False], ids=["between connections", "at once"])
 def test_newer_revocation_lists_replace_older_ones(tmp_path, used):
     """Whoever loads the newest list every hour holds one of them, or a few."""
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, _ = authority.issue("localhost")
     others = [authority.issue("localhost")[1] for _ in range(20)]
@@ -890,6 +897,8 @@ def test_lists_of_others_stay(tmp_path):
     """Another issuer's, or another key's of the same name, says nothing of these certificates."""
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
+    from ..sessions.authority import Authority
+
     authorities = [Authority(tmp_path / folder, "A name") for folder in ("a", "b")]
     authorities.append(Authority(tmp_path, "Another name"))
     context = make()
@@ -924,6 +933,8 @@ def test_comments_in_any_language(pki, tmp_path, server, form):
 
 @pytest.mark.parametrize("form", ["text", "bytes", "DER"])
 def test_revocation_lists_in_data(tmp_path, form):
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, certificate = authority.issue("localhost")
     server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)

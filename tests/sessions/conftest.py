@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ..support.pki import PKI
-from .helpers import KINDS, Authority, Kind, Link, client_for, server_for
+from .helpers import KINDS, Kind, Link, client_for, server_for
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
@@ -48,7 +48,9 @@ def server(kind: Kind, pki: PKI) -> Any:
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """One more root, that can revoke."""
+    from .authority import Authority  # late: where cryptography is not, other tests run
+
     folder: Path = tmp_path_factory.mktemp("authority")
     return Authority(folder)

@@ -26,7 +26,7 @@ from tlskit._resumption import server as server_module
 from ..support import inside
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI
-from .helpers import Authority
+from .authority import Authority
 from .test_automatic import BytesStore
 from .test_early_data import EARLY, Wire, replay, serving, warm
 

@@ -17,7 +17,7 @@ from tlskit import MemoryStore, SQLiteStore, SSLSession, TicketKeyring
 
 from ..support import peers
 from ..support.pairs import memory_pair, only, server_context
-from .helpers import Authority
+from .authority import Authority
 
 PEM = Encoding.PEM
 

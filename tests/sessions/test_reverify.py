@@ -13,7 +13,8 @@ from tlskit.sessions import records
 
 from ..support import peers
 from ..support.pairs import only, server_context
-from .helpers import KINDS, Authority, Link, client_for, server_for
+from .authority import Authority
+from .helpers import KINDS, Link, client_for, server_for
 from .test_envelope import joined, parts
 
 

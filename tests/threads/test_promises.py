@@ -31,7 +31,6 @@ from tlskit._core.certificate import Certificate
 from tlskit._settings.sessions import ContextSessions
 from tlskit._settings.tickets import ContextTickets
 
-from ..sessions.helpers import Authority
 from ..support import raw
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
 from ..support.pki import PKI
@@ -499,6 +498,8 @@ def read(context: Any, name: str) -> None:
 
 
 def test_revocation_lists_from_several_threads(pki: PKI, tmp_path: Path) -> None:
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, _ = authority.issue("localhost")
     lists = [authority.revoke(), authority.revoke()]

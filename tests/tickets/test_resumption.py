@@ -11,7 +11,6 @@ import pytest
 import tlskit
 from tlskit import Reason, Refused, TicketKeyring
 
-from ..sessions.helpers import Authority
 from ..support import inside, pairs
 from .conftest import LIFETIME, PERIOD, earned, random_key, resumes, shift
 
@@ -226,6 +225,8 @@ def test_id_context(client, make_server, ring):
 
 def test_no_longer_than_the_client_s_certificate(client, make_server, tmp_path):
     """From ticket to ticket a TLS 1.3 session would outlive what it was made with."""
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, _ = authority.issue(
         "client.example", not_after=datetime.now(timezone.utc) + timedelta(days=2)
@@ -245,6 +246,8 @@ def test_own_key_and_a_client_s_certificate_that_has_ended(client, make_server, 
     """The same without a keyring. That the verification overlooks dates makes the full handshake
     possible.
     """
+    from ..sessions.authority import Authority
+
     authority = Authority(tmp_path)
     identity, _ = authority.issue(
         "client.example", not_after=datetime.now(timezone.utc) - timedelta(hours=1)

@@ -11,13 +11,14 @@ import pytest
 
 from tlskit import Reason, Refused, TicketKeyring
 
-from ..sessions.helpers import Authority
 from ..support import pairs
 from .conftest import random_key
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
+    from ..sessions.authority import Authority
+
     return Authority(tmp_path_factory.mktemp("scope"))
 
 
