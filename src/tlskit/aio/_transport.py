@@ -135,7 +135,7 @@ class SSLTransport(ClosingTransport):
             channel.feed(leftover)
         self._channel = channel
         self._traffic = traffic(channel, self)
-        self.write = self._traffic.write  # type: ignore[method-assign]
+        object.__setattr__(self, "write", self._traffic.write)  # its declared type stays
         self._sock = sock
         self._waiter = waiter
         self._call_connection_made = call_connection_made
