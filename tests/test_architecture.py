@@ -39,6 +39,8 @@ LEAVES = {
 UPWARDS: dict[tuple[str, str], str] = {
     (f"_connection.{room}", "_context"): "the public type of `conn.context`, in annotations alone"
     for room in ("negotiated", "object", "socket")
+} | {
+    ("_settings.handshake_callbacks", "_context"): "the public type of what `sni_callback` gets",
 }
 
 #: Longer than the plan allows, each with its own bound and its reason.
@@ -155,6 +157,37 @@ def test_imports_go_downwards(path):
         assert RINGS.index(there) >= RINGS.index(ring(here)), (
             f"{path}:{line}: {here} ({ring(here)}) imports {target or 'tlskit'} ({there})"
         )
+
+
+def circles(edges):
+    """The modules that need each other, directly or not, and whatever is between two circles."""
+    while True:
+        needed = set().union(*edges.values(), set())
+        kept = {
+            name: targets & set(edges) - {name}
+            for name, targets in edges.items()
+            if name in needed and targets & set(edges) - {name}
+        }
+        if kept == edges:
+            return set(kept)
+        edges = kept
+
+
+def test_no_modules_need_each_other():
+    """Not for types alone either, nor late, inside a function."""
+    edges = {
+        dotted(path): {target for target, _, _ in inner_edges(path, typing=True)}
+        for path in ALL_MODULES
+    }
+    for here, target in UPWARDS:
+        edges[here].discard(target)
+    assert circles(edges) == set()
+
+
+def test_a_circle_would_be_found():
+    edges = {"a": {"b"}, "b": {"c"}, "c": {"b", "e"}, "d": {"a"}, "e": set()}
+    assert circles(edges) == {"b", "c"}
+    assert circles({"a": {"b"}, "b": {"c"}, "c": set()}) == set()
 
 
 def test_no_exception_has_outlived_its_use():

@@ -3,6 +3,7 @@
 #include "tk_directory.h"
 #include "tk_fork.h"
 #include "tk_hash.h"
+#include "tk_owner.h"
 #include "tk_records.h"
 #include "tk_ring.h"
 #include "tk_tally.h"
@@ -10,11 +11,11 @@
 #include "tk_tables.h"
 #include "tk_transport.h"
 
-int tk_ctx_index = -1, tk_conn_index = -1;
-
 int tk_init(void)
 {
-    if (tk_conn_index >= 0)
+    static int done;
+
+    if (done)
         return 1;
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
@@ -23,9 +24,8 @@ int tk_init(void)
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
         !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())
         return 0;
-    tk_ctx_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    tk_conn_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    return tk_ctx_index >= 0 && tk_conn_index >= 0;
+    done = tk_owner_init();
+    return done;
 }
 
 unsigned long tk_version_number(void) { return OpenSSL_version_num(); }
@@ -52,6 +52,3 @@ void tk_features(tk_records *out)
         tk_records_text(out, 2, f->since);
     }
 }
-
-tk_conn *tk_conn_of(const SSL *ssl) { return SSL_get_ex_data(ssl, tk_conn_index); }
-tk_ctx *tk_ctx_of(const SSL_CTX *ctx) { return SSL_CTX_get_ex_data(ctx, tk_ctx_index); }

@@ -7,7 +7,6 @@
    thread's unfinished SSL_write with "bad write retry".) */
 #include "tk_transport.h"
 #include "tk_read_ahead.h"
-#include "tk_explain.h"
 
 /* libssl 4.0 reads nothing more once its transport has failed, although what the peer sent before
    it closed says why. There a failed write looks like one to repeat, and tk_op_classify reports the
@@ -35,6 +34,15 @@ static int read_memory(tk_conn *c, char *into, size_t size)
     return n;
 }
 
+/* The first bytes that came: when a handshake fails, they say what it is that is no TLS. */
+static void note_first(tk_conn *c, const void *data, size_t size)
+{
+    size_t room = c->received < sizeof c->first ? sizeof c->first - (size_t)c->received : 0;
+
+    if (room > 0)
+        memcpy(c->first + c->received, data, size < room ? size : room);
+}
+
 static int transport_read(BIO *b, char *into, int size)
 {
     tk_conn *c = BIO_get_data(b);
@@ -49,7 +57,7 @@ static int transport_read(BIO *b, char *into, int size)
     }
     n = c->fd < 0 ? read_memory(c, into, (size_t)size) : tk_read_ahead_read(c, into, (size_t)size);
     if (n > 0) {
-        tk_explain_came(c, into, (size_t)n);
+        note_first(c, into, (size_t)n);
         c->received += (uint64_t)n;
         c->budget -= (size_t)n < c->budget ? (size_t)n : c->budget;
     }

@@ -11,18 +11,31 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._core.facts import Facts
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from .channel import Channel
 
 _PATIENCE = 0.25  # seconds that a handshake waits for a handler; after that the line is dropped
 _log: Any = None
 
 
-def complete(channel: Channel) -> None:
+class Logged(Protocol):
+    """What a line tells of a connection."""
+
+    server_side: bool
+    server_hostname: str | None
+
+    @property
+    def peer_address(self) -> Any: ...
+    @property
+    def resumption(self) -> object: ...
+    def facts(self) -> Facts: ...
+
+
+def complete(channel: Logged) -> None:
     """Log the result of a handshake."""
     if "logging" not in sys.modules or not _wanted("DEBUG"):
         return
@@ -40,7 +53,7 @@ def complete(channel: Channel) -> None:
     )
 
 
-def failure(channel: Channel, error: Exception) -> None:
+def failure(channel: Logged, error: Exception) -> None:
     """Log why a handshake failed."""
     if _wanted("INFO"):
         _say("INFO", "handshake with %s failed: %s", _peer(channel), error)
@@ -89,7 +102,7 @@ def _handler_locks() -> list[Any]:
     return locks
 
 
-def _peer(channel: Channel) -> str:
+def _peer(channel: Logged) -> str:
     """Return a name for the peer: its address, if there is a socket, and the requested server
     name.
     """

@@ -5,21 +5,31 @@ It runs when something has failed for good, never for an operation that merely h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..errors import SSLCertVerificationError, SSLEOFError, SSLError, SSLZeroReturnError
 from .fault import UNWANTED, alert_of, last_entry
-from .group_mismatch import group_mismatch
+from .group_mismatch import Negotiated, group_mismatch
 from .native import CONST, ffi, lib, listed
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 _HAS_NO_ISSUER = ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_VERIFY_LEAF_SIGNATURE")
 _NO_ISSUER = {getattr(CONST, f"X509_V_ERR_{name}", -1) for name in _HAS_NO_ISSUER}
 
 
-def explain(connection: Connection, error: Exception, fault: Any, doing: str) -> None:
+class Failed(Negotiated, Protocol):
+    """What is asked of a connection that has failed."""
+
+    _conn: Any
+
+    @property
+    def expected_name(self) -> str | None: ...
+    @property
+    def callback_refused(self) -> bool: ...
+    def ech_retry_configs(self) -> Any: ...
+    def log_failure(self, error: Exception) -> None: ...
+
+
+def explain(connection: Failed, error: Exception, fault: Any, doing: str) -> None:
     """Set an exception's hint, and append the hint to its message.
 
     Args:
@@ -66,7 +76,7 @@ def explain_loading(error: SSLError, fault: Any, *, encrypted: bool = False) -> 
     return error
 
 
-def _alert_before(connection: Connection, error: Exception, fault: Any) -> Any:
+def _alert_before(connection: Failed, error: Exception, fault: Any) -> Any:
     """Return the fault with a server's last alert, if the server closed the connection before it
     was read.
     """
@@ -93,7 +103,7 @@ def _kind(error: Exception) -> str | None:
     return "reset" if isinstance(error, ConnectionError) else None
 
 
-def _refused(connection: Connection, *, built: bool) -> list[bytes]:
+def _refused(connection: Failed, *, built: bool) -> list[bytes]:
     return [der for _, der in listed(lambda out: lib.tk_conn_refused(connection._conn, built, out))]
 
 
@@ -108,7 +118,7 @@ def _telling_entry(fault: Any) -> Any:
     return last
 
 
-def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind: str) -> str:
+def _hint(connection: Failed, error: Exception, fault: Any, doing: str, kind: str) -> str:
     from .hints import Situation, hint_for  # late: so much text is loaded only when needed
 
     t = ffi.new("tk_explain *")
@@ -146,7 +156,7 @@ def _hint(connection: Connection, error: Exception, fault: Any, doing: str, kind
     )
 
 
-def _authorities(connection: Connection) -> int | None:
+def _authorities(connection: Failed) -> int | None:
     """Return how many CA certificates are trusted; None if a directory may hold any number."""
     trust = connection._context.trust
     return None if trust.directories else trust.count()["x509_ca"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .connection import Connection
+from .facts import Facts
 
 #: Groups that TLS 1.2 also has.
 _BEFORE = {
@@ -14,7 +13,19 @@ _BEFORE = {
 }  # fmt: skip
 
 
-def group_mismatch(connection: Connection) -> tuple[str, str]:
+class Negotiated(Protocol):
+    """What is asked of a connection whose handshake is complete."""
+
+    _context: Any
+    _others: Any
+
+    @property
+    def encrypts_hello(self) -> bool: ...
+    def ech(self) -> Any: ...
+    def facts(self) -> Facts: ...
+
+
+def group_mismatch(connection: Negotiated) -> tuple[str, str]:
     """Return what was negotiated and what is required, and what to do about it."""
     if connection.encrypts_hello and connection.ech()[0] == "rejected":
         return "the server did not accept the encrypted ClientHello", ""

@@ -8,12 +8,9 @@ descriptions. Both leave GREASE (RFC 8701) out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import md5, sha256
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .message import ClientHello
+from typing import Protocol
 
 _SERVER_NAME, _ALPN, _SIGNATURES = 0, 16, 13
 _NOTHING = "000000000000"  # used for the hash of an empty list
@@ -21,6 +18,34 @@ _VERSIONS = {
     0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3", 0x0002: "s2",
     0xFEFF: "d1", 0xFEFD: "d2", 0xFEFC: "d3",
 }  # fmt: skip
+
+
+class Extension(Protocol):
+    """What is asked of an extension."""
+
+    @property
+    def type(self) -> int: ...
+
+
+class Hello(Protocol):
+    """What is asked of a ClientHello."""
+
+    @property
+    def legacy_version(self) -> int: ...
+    @property
+    def cipher_suites(self) -> Sequence[int]: ...
+    @property
+    def extensions(self) -> Sequence[Extension]: ...
+    @property
+    def supported_versions(self) -> Sequence[int]: ...
+    @property
+    def groups(self) -> Sequence[int]: ...
+    @property
+    def point_formats(self) -> Sequence[int]: ...
+    @property
+    def signature_algorithms(self) -> Sequence[int]: ...
+    @property
+    def alpn_names(self) -> Sequence[bytes]: ...
 
 
 def is_grease(number: int) -> bool:
@@ -33,7 +58,7 @@ def sown(numbers: Iterable[int]) -> list[int]:
     return [number for number in numbers if not is_grease(number)]
 
 
-def ja3_text(hello: ClientHello) -> str:
+def ja3_text(hello: Hello) -> str:
     """Return the five fields of JA3, before they are hashed."""
     lists = (
         sown(hello.cipher_suites),
@@ -46,25 +71,25 @@ def ja3_text(hello: ClientHello) -> str:
     )
 
 
-def ja3(hello: ClientHello) -> str:
+def ja3(hello: Hello) -> str:
     """Return the MD5 of `ja3_text`."""
     return md5(ja3_text(hello).encode(), usedforsecurity=False).hexdigest()
 
 
-def ja4_text(hello: ClientHello) -> str:
+def ja4_text(hello: Hello) -> str:
     """Return JA4 with its lists instead of their hashes ("JA4_r")."""
     begin, suites, extensions, signatures = _ja4_parts(hello)
     return "_".join([begin, suites, extensions, *([signatures] if signatures else [])])
 
 
-def ja4(hello: ClientHello) -> str:
+def ja4(hello: Hello) -> str:
     """Return JA4 for a connection over TCP."""
     begin, suites, extensions, signatures = _ja4_parts(hello)
     shown = f"{extensions}_{signatures}" if signatures else extensions
     return f"{begin}_{_hash(suites)}_{_hash(shown) if extensions else _NOTHING}"
 
 
-def _ja4_parts(hello: ClientHello) -> tuple[str, str, str, str]:
+def _ja4_parts(hello: Hello) -> tuple[str, str, str, str]:
     suites = sown(hello.cipher_suites)
     extensions = sown(extension.type for extension in hello.extensions)
     versions = sown(hello.supported_versions) or [hello.legacy_version]
@@ -78,7 +103,7 @@ def _ja4_parts(hello: ClientHello) -> tuple[str, str, str, str]:
     )  # fmt: skip
 
 
-def _ends(hello: ClientHello) -> str:
+def _ends(hello: Hello) -> str:
     """Return the first and the last character of the client's preferred protocol, or of its bytes
     in hexadecimal if these are not letters and digits.
     """

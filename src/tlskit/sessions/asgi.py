@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ssl import DER_cert_to_PEM_cert
-from typing import Any
+from typing import Any, Protocol
 
 from .._core.certificate import Certificate
-from .info import VERSIONS, SessionInfo
+from .registry import VERSIONS
 
 _NUMBERS = {name: number for number, name in VERSIONS.items()}
 
 
-def scope(info: SessionInfo) -> dict[str, Any]:
+class Negotiated(Protocol):
+    """What is asked of a SessionInfo."""
+
+    @property
+    def certificate_chain(self) -> Sequence[bytes] | None: ...
+    @property
+    def peer_certificate_chain(self) -> Sequence[bytes]: ...
+    @property
+    def verify_code(self) -> int | None: ...
+    @property
+    def verify_message(self) -> str | None: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def cipher_suite(self) -> int | None: ...
+
+
+def scope(info: Negotiated) -> dict[str, Any]:
     """What a server puts into `scope["extensions"]["tls"]`."""
     own, peers = info.certificate_chain or (), info.peer_certificate_chain
     error = info.verify_message if peers and info.verify_code else None

@@ -27,6 +27,7 @@ from .registry import (
     HEARTBEAT,
     SIGNATURE_ALGORITHMS,
     TRUNCATED_HMAC,
+    VERSIONS,
     name_of,
 )
 
@@ -37,13 +38,6 @@ else:
 
 
 LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1
-VERSIONS = {
-    0x0300: "SSLv3",
-    0x0301: "TLSv1",
-    0x0302: "TLSv1.1",
-    0x0303: "TLSv1.2",
-    0x0304: "TLSv1.3",
-}
 
 
 @dataclass(frozen=True, kw_only=True)

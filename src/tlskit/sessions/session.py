@@ -11,7 +11,8 @@ from .._core.session import Session
 from ..errors import SSLError
 from . import envelope
 from .binding import Binding
-from .info import VERSIONS, SessionInfo, expiry, info_of, notes_of
+from .info import SessionInfo, expiry, info_of, notes_of
+from .registry import VERSIONS
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
