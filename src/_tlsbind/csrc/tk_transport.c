@@ -34,7 +34,7 @@ static int read_memory(tk_conn *c, char *into, size_t size)
     return n;
 }
 
-/* The first bytes that came: when a handshake fails, they say what it is that is no TLS. */
+/* The first bytes that came: if they are not TLS, they say what the peer speaks instead. */
 static void note_first(tk_conn *c, const void *data, size_t size)
 {
     size_t room = c->received < sizeof c->first ? sizeof c->first - (size_t)c->received : 0;
