@@ -136,6 +136,13 @@ class tk_session_stats(CData):
     cb_hits: int
 
 @type_check_only
+class tk_psk_room(CData):
+    identity: int
+    key: int
+    hash: int
+    modern: int
+
+@type_check_only
 class tk_credential(CData): ...
 
 @type_check_only
@@ -271,6 +278,8 @@ class FFI:
     @overload
     def new(self, cdecl: Literal["tk_session_stats *"], init: Any = ..., /) -> tk_session_stats: ...
     @overload
+    def new(self, cdecl: Literal["tk_psk_room *"], init: Any = ..., /) -> tk_psk_room: ...
+    @overload
     def new(self, cdecl: Literal["tk_credential_facts *"], init: Any = ..., /) -> tk_credential_facts: ...
     @overload
     def new(self, cdecl: Literal["tk_policy *"], init: Any = ..., /) -> tk_policy: ...
@@ -363,6 +372,8 @@ class Lib:
     TK_HOOK_ALERT: int
     TK_HOOK_TIMES: int
     TK_HOOK_TICKET: int
+    TK_PSK_SHA256: int
+    TK_PSK_SHA384: int
     TK_ECH_NONE: int
     TK_ECH_GREASE: int
     TK_ECH_ACCEPTED: int

@@ -182,6 +182,7 @@ if TYPE_CHECKING:
     from ._connection.certificate_check import CertificateCheck
     from ._connection.observing import HandshakeTimeline, VerifyResult
     from ._connection.requests import CertificateRequest
+    from ._core.psk import PreSharedKey
     from ._settings.certified_key import CertifiedKey
     from ._connection.socket import SSLSocket
     from ._stdlib.defaults import (
@@ -351,6 +352,7 @@ __all__ = [
     "PROTOCOL_TLSv1",
     "PROTOCOL_TLSv1_1",
     "PROTOCOL_TLSv1_2",
+    "PreSharedKey",
     "Purpose",
     "RAND_add",
     "RAND_bytes",
@@ -437,6 +439,7 @@ if not TYPE_CHECKING:
             ],
             "._resumption.reasons": ["NotOffered", "Reason", "Refused", "Resumed"],
             "._settings.certified_key": ["CertifiedKey"],
+            "._core.psk": ["PreSharedKey"],
             "._settings.event_callbacks": ["NO_APPLICATION_PROTOCOL"],
             "._stdlib.defaults": ["_DEFAULT_CIPHERS", "_RESTRICTED_SERVER_CIPHERS"],
             "._tickets": ["TicketKeyring", "TicketStats", "nginx_id_context"],

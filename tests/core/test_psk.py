@@ -243,9 +243,10 @@ def test_too_long(keyed, unraisable, side):
     server.set_psk_server_callback(asking(b"k" * (513 if side == "server" else 512)))
     (error,) = (e for e in failed(client, server) if isinstance(e, ValueError))
     assert "513 bytes is too long: 512" in str(error)
-    client.set_psk_client_callback(lambda hint: ("é" * 128, KEY))
+    older = client.maximum_version is tlskit.TLSVersion.TLSv1_2
+    client.set_psk_client_callback(lambda hint: ("é" * (128 if older else 2049), KEY))
     (error,) = (e for e in failed(client, server) if isinstance(e, ValueError))
-    assert "256 bytes in UTF-8" in str(error)
+    assert f"{256 if older else 4098} bytes in UTF-8" in str(error)
     assert unraisable == []
 
 
@@ -473,3 +474,153 @@ def test_openssl_cannot_wait_for_a_key(side):
     context = tlskit.SSLContext(getattr(tlskit, f"PROTOCOL_TLS_{side.upper()}"))
     with pytest.raises(TypeError, match="cannot be a coroutine function"):
         getattr(context, f"set_psk_{side}_callback")(_later)
+
+
+# -- identities that are not text, and other hashes ------------------------------------------------
+
+SHA384 = "TLS_AES_256_GCM_SHA384"
+
+
+@pytest.fixture
+def modern():
+    """Contexts for TLS 1.3, without a certificate."""
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
+    only(tlskit.TLSVersion.TLSv1_3, client, server)
+    return client, server
+
+
+@pytest.mark.parametrize(
+    "identity", [b"\x00\xff\x00", b"\xfe" * 300, b"\x01" * 4096], ids=["nul", "long", "longest"]
+)
+def test_an_identity_of_any_bytes(modern, identity):
+    client, server = modern
+    seen = []
+    client.set_psk_client_callback(lambda hint: (identity, KEY))
+    server.set_psk_server_callback(asking(seen=seen), raw_identity=True)
+    near, far = memory_pair(client, server)
+    assert set(seen) == {identity}
+    assert near.psk_identity_bytes == far.psk_identity_bytes == identity
+    assert isinstance(far.psk_identity, str)
+
+
+@pytest.mark.parametrize("identity", [b"\xff", b"i" * 257], ids=["not text", "long"])
+def test_a_server_that_expects_text_does_not_know_others(modern, identity):
+    client, server = modern
+    seen = []
+    client.set_psk_client_callback(lambda hint: (identity, KEY))
+    server.set_psk_server_callback(asking(seen=seen))
+    assert all(isinstance(error, tlskit.SSLError) for error in failed(client, server))
+    assert seen == []
+
+
+def test_a_raw_identity_in_older_tls(keyed, version):
+    client, server = keyed
+    seen = []
+    client.set_psk_client_callback(lambda hint: (b"\xff\xfe", KEY))
+    server.set_psk_server_callback(asking(seen=seen), raw_identity=True)
+    _, far = memory_pair(client, server)
+    assert set(seen) == {b"\xff\xfe"}
+    assert far.psk_identity_bytes == b"\xff\xfe"
+
+
+def test_a_raw_callback_sees_tickets_and_they_are_still_resumed(pki):
+    """In TLS 1.3, a ticket is where an identity would be."""
+    client, server = client_context(pki), server_context(pki)
+    only(tlskit.TLSVersion.TLSv1_3, client, server)
+    seen = []
+    server.set_psk_server_callback(
+        lambda identity: (seen.append(identity), None)[1], raw_identity=True
+    )
+    near, _ = memory_pair(client, server)
+    assert seen == []
+    again, _ = memory_pair(client, server, session=near.session)
+    assert again.session_reused
+    assert all(len(ticket) > 32 for ticket in seen)
+    assert seen
+
+
+@pytest.mark.parametrize("which", ["client", "server", "both"])
+def test_a_key_for_sha384(modern, which):
+    """The suite that is agreed on has the hash of the key."""
+    client, server = modern
+    client.set_psk_client_callback(lambda hint: ("who", tlskit.PreSharedKey(KEY, hash="sha384")))
+    server.set_psk_server_callback(asking(tlskit.PreSharedKey(KEY, hash="sha384")))
+    if which in ("client", "both"):
+        client.set_ciphersuites(SHA384)
+    if which in ("server", "both"):
+        server.set_ciphersuites(SHA384)
+    near, far = memory_pair(client, server)
+    assert near.cipher()[0] == far.cipher()[0] == SHA384
+    assert near.psk_identity == far.psk_identity == "who"
+    near.write(b"hello")
+    assert far.read() == b"hello"
+
+
+def test_a_key_for_sha384_and_a_retried_hello(modern):
+    """After a HelloRetryRequest the hash is known: a key for another one is not offered again."""
+    client, server = modern
+    client.set_groups("X25519:P-256")
+    server.set_groups("P-256")
+    for context in modern:
+        context.set_ciphersuites(SHA384)
+    client.set_psk_client_callback(lambda hint: ("who", tlskit.PreSharedKey(KEY, hash="sha384")))
+    server.set_psk_server_callback(asking(tlskit.PreSharedKey(KEY, hash="sha384")))
+    near, _ = memory_pair(client, server)
+    assert near.psk_identity == "who"
+    client.set_psk_client_callback(lambda hint: ("who", KEY))
+    assert all(isinstance(error, tlskit.SSLError) for error in failed(client, server))
+
+
+def test_a_key_for_another_hash_than_the_peer_has(modern):
+    client, server = modern
+    for context in modern:
+        context.set_ciphersuites(SHA384)
+    client.set_psk_client_callback(lambda hint: ("who", KEY))
+    server.set_psk_server_callback(asking(tlskit.PreSharedKey(KEY, hash="sha384")))
+    assert failed(client, server)
+
+
+def test_a_server_whose_suites_do_not_go_with_its_key_says_so(modern):
+    client, server = modern
+    client.set_psk_client_callback(lambda hint: ("who", tlskit.PreSharedKey(KEY, hash="sha384")))
+    server.set_psk_server_callback(asking(tlskit.PreSharedKey(KEY, hash="sha384")))
+    (error,) = (e for e in failed(client, server) if isinstance(e, ValueError))
+    assert f'set_ciphersuites("{SHA384}")' in str(error)
+    assert KEY.decode() not in str(error)
+
+
+def test_the_hash_does_not_matter_in_older_tls(keyed, version):
+    if version is tlskit.TLSVersion.TLSv1_3:
+        pytest.skip("about TLS 1.2")
+    client, server = keyed
+    client.set_psk_client_callback(lambda hint: ("who", tlskit.PreSharedKey(KEY, hash="sha384")))
+    server.set_psk_server_callback(asking())
+    memory_pair(client, server)
+
+
+def test_a_pre_shared_key_hides_itself():
+    made = tlskit.PreSharedKey(KEY, hash="sha384")
+    assert repr(made) == "<PreSharedKey: sha384>"
+    assert made.hash == "sha384"
+    assert not tlskit.PreSharedKey(b"")
+    with pytest.raises(ValueError, match='must be "sha256" or "sha384", got \'md5\''):
+        tlskit.PreSharedKey(KEY, hash="md5")
+    with pytest.raises(TypeError, match="must be bytes, got str"):
+        tlskit.PreSharedKey("key")
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_each_hello_asks_once(side):
+    """Not once for TLS 1.3 and once for what came before."""
+    client, server = (
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
+        tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER),
+    )
+    asked = []
+    client.set_psk_client_callback(lambda hint: (asked.append("client"), ("who", KEY))[1])
+    server.set_psk_server_callback(lambda name: (asked.append("server"), KEY)[1])
+    memory_pair(client, server)
+    assert asked.count(side) == 1

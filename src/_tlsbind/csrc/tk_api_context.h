@@ -56,6 +56,15 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out);
 int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, int accepted, tk_fault *fault);
 int tk_ctx_set_alpn(tk_ctx *c, const void *list, size_t size);
 
+enum { TK_PSK_SHA256 = 1, TK_PSK_SHA384 = 2 };
+
+typedef struct { /* between C and Python's answer about a pre-shared key */
+    int32_t identity; /* the bytes of it that there are, or that there is room for */
+    int32_t key;      /* the bytes that there is room for */
+    int32_t hash;     /* TK_PSK_...: of the key; before, of the suite that a server has chosen */
+    int32_t modern;   /* TLS 1.3; otherwise the identity ends with a NUL, for which there is room */
+} tk_psk_room;
+
 typedef struct tk_credential tk_credential; /* a certificate, its chain and its key: immutable */
 typedef struct { /* each is the SHA-256 of it */
     uint8_t names[32];   /* the names in the certificate */

@@ -127,6 +127,7 @@ struct tk_conn {
     SSL_SESSION *found;     /* it, from elsewhere */
     /* early data: a client's to send; a server's that has come and was not read */
     tk_queue early;
+    unsigned char *psk_identity; /* a client: room for one, and for libssl to read it: tk_psk.c */
     struct tk_app_data *app_data; /* of the ticket that was resumed: tk_app_data.c */
     /* of an operation, where the context has demands: tk_handshake.c, which needs tk_op.c */
     int (*demanding_step)(tk_conn *c, struct tk_op *op);

@@ -70,6 +70,7 @@ static void destroy(tk_conn *c)
     tk_explain_end(c);
     tk_result_free(c);
     tk_app_data_free(c);
+    free(c->psk_identity);
     tk_ring_free(c->ring);
     tk_cache_free(c->cache);
     tk_mem_part(c->incoming);

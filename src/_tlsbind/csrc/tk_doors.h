@@ -5,11 +5,10 @@
 /* the alert to refuse with, or one of the two TK_ values */
 int tk_py_servername(void *handle, const char *name);
 
-/* Each fills in a key and returns its length; 0 refuses; -1: something was raised. The identity
-   ends with a NUL, for which there is room. */
-int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room,
-                     unsigned char *key, int key_room);
-int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int key_room);
+/* Each fills in a key and returns its length; 0 refuses; -1: something was raised. */
+int tk_py_psk_client(void *handle, const char *hint, void *identity, tk_psk_room *room,
+                     unsigned char *key);
+int tk_py_psk_server(void *handle, const void *identity, tk_psk_room *room, unsigned char *key);
 
 /* A peer's chain that has passed verification, in DER and end to end, the leaf first. 1: go on;
    TK_VERIFY_LATER: a client pauses; everything else refuses it. */

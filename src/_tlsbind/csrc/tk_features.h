@@ -38,6 +38,9 @@
 #define TK_HAS_PSK 0
 #define SSL_CTX_set_psk_client_callback(ctx, callback) ((void)(ctx), (void)(callback), (void)0)
 #define SSL_CTX_set_psk_server_callback(ctx, callback) ((void)(ctx), (void)(callback), (void)0)
+#define SSL_CTX_set_psk_use_session_callback(ctx, callback) ((void)(ctx), (void)(callback), (void)0)
+#define SSL_CTX_set_psk_find_session_callback(ctx, callback) \
+    ((void)(ctx), (void)(callback), (void)0)
 #define SSL_CTX_use_psk_identity_hint(ctx, hint) ((void)(ctx), (void)(hint), 0)
 #define SSL_get_psk_identity(ssl) ((void)(ssl), NULL)
 #endif

@@ -54,6 +54,8 @@ FEATURES = [
         (
             "SSL_CTX_set_psk_client_callback(ctx, callback) -> (void)0",
             "SSL_CTX_set_psk_server_callback(ctx, callback) -> (void)0",
+            "SSL_CTX_set_psk_use_session_callback(ctx, callback) -> (void)0",
+            "SSL_CTX_set_psk_find_session_callback(ctx, callback) -> (void)0",
             "SSL_CTX_use_psk_identity_hint(ctx, hint)",
             "SSL_get_psk_identity(ssl) -> NULL",
         ),

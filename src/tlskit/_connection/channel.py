@@ -269,9 +269,9 @@ class Channel(Pausing, EventCallbacks, Hiding, Connection):
         keys = self._state.psk_client if self._asks("psk_client") else None
         return (None, b"") if keys is None else keys.callback(hint)
 
-    def on_psk_server(self, identity: str | None) -> object:
+    def on_psk_server(self, identity: bytes) -> object:
         keys = self._state.psk_server if self._asks("psk_server") else None
-        key: object = b"" if keys is None else keys.callback(identity)
+        key: object = b"" if keys is None else keys.ask(identity)
         if key:
             self._strategy().key_given()
         return key

@@ -117,6 +117,12 @@ class Negotiated(Exporting, Observing, Rekeying):
         certificates did, and before the handshake is complete. Corresponds to
         SSL_get_psk_identity(3).
         """
+        found = self.psk_identity_bytes
+        return None if found is None else found.decode("utf-8", "replace")
+
+    @property
+    def psk_identity_bytes(self) -> bytes | None:
+        """`psk_identity` as it was sent: in TLS 1.3 an identity need not be text."""
         return None if self._sslobj is None else self._sslobj.psk_identity()
 
     def client_sigalg(self) -> str | None:

@@ -18,7 +18,7 @@ class CallbackDefaults:
         """Called in a client's handshake; returns a tuple of its identity (or None) and its key."""
         return None, b""
 
-    def on_psk_server(self, identity: str | None) -> object:
+    def on_psk_server(self, identity: bytes) -> object:
         """Called in a server's handshake; returns the key of that identity, or b"" to refuse."""
         return b""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .der import split
 from .native import ffi, lib
+from .psk import key_and_hash
 from .verifying import REFUSED
 
 
@@ -39,9 +40,7 @@ def tk_py_servername(handle: Any, name: Any) -> int:
 
 
 @ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
-def tk_py_psk_client(
-    handle: Any, hint: Any, identity: Any, identity_room: int, key: Any, key_room: int
-) -> int:
+def tk_py_psk_client(handle: Any, hint: Any, identity: Any, room: Any, key: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
         return 0
@@ -55,15 +54,17 @@ def tk_py_psk_client(
                 f"a PSK client callback must return a tuple of an identity and a key, or None, "
                 f"got {type(answer).__name__}"
             )
-        name, secret = answer
+        name, (secret, room.hash) = answer[0], key_and_hash(answer[1])
         raw = _identity(name)
-        if len(raw) + 1 > identity_room:
+        most = room.identity if room.modern else room.identity - 1
+        if len(raw) > most:
             raise ValueError(
-                f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {identity_room - 1} "
-                f"is the limit"
+                f"a PSK identity of {len(raw)} bytes in UTF-8 is too long: {most} is the limit"
             )
-        size = _fill(key, key_room, _read_only(secret, "key"))
-        ffi.buffer(identity, len(raw) + 1)[:] = raw + b"\0"
+        size = _fill(key, room.key, _read_only(secret, "key"))
+        ended = raw if room.modern else raw + b"\0"
+        ffi.buffer(identity, len(ended))[:] = ended
+        room.identity = len(raw)
         connection.psk_offered = raw
         return size
     except BaseException as error:
@@ -71,18 +72,14 @@ def tk_py_psk_client(
 
 
 @ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
-def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int:
+def tk_py_psk_server(handle: Any, identity: Any, room: Any, key: Any) -> int:
     connection = ffi.from_handle(handle)()
     if connection is None:
         return 0
     connection.psk_offered = None
-    raw = ffi.string(identity) if identity else b""
+    raw = bytes(ffi.buffer(identity, room.identity)) if identity else b""
     try:
-        name = raw.decode() or None
-    except UnicodeDecodeError:  # in TLS 1.3 this may be a ticket
-        return 0
-    try:
-        secret = connection.on_psk_server(name)
+        secret, kind = key_and_hash(connection.on_psk_server(raw))
         if secret is None:
             return 0
         if not isinstance(secret, bytes):
@@ -90,7 +87,13 @@ def tk_py_psk_server(handle: Any, identity: Any, key: Any, key_room: int) -> int
                 f"a PSK server callback must return the key as bytes, or None, got "
                 f"{type(secret).__name__}"
             )
-        size = _fill(key, key_room, secret)
+        if kind == lib.TK_PSK_SHA384 and room.hash == lib.TK_PSK_SHA256:
+            raise ValueError(
+                "the pre-shared key is for SHA-384, and OpenSSL has chosen a cipher suite with "
+                "SHA-256 before it asked for the key: allow this context only suites with "
+                'SHA-384, with set_ciphersuites("TLS_AES_256_GCM_SHA384")'
+            )
+        size, room.hash = _fill(key, room.key, secret), kind
         connection.psk_offered = raw
         return size
     except BaseException as error:

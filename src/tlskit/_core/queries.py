@@ -144,7 +144,7 @@ class Queries(Resumable):
         """
         return text_of(lib.tk_conn_signature(self._conn, peer))
 
-    def psk_identity(self) -> str | None:
+    def psk_identity(self) -> bytes | None:
         """Return the identity whose pre-shared key the handshake used. Corresponds to
         SSL_get_psk_identity(3), which does not support TLS 1.3.
         """
@@ -154,4 +154,4 @@ class Queries(Resumable):
             facts = self.facts()
             if facts.done and facts.reused and facts.version >= CONST.TLS1_3_VERSION:
                 found = self.psk_offered
-        return found.decode("utf-8", "replace") or None
+        return found or None

@@ -10,6 +10,7 @@ from .._core.credential import DER, PEM, Credential, PasswordWanted, Source
 from .._core.fault import plain_error
 from .._core.library import require
 from .._core.paths import without_values
+from .._core.psk import PreSharedKey
 from .._core.wiping import wipe
 from .._state import Settings
 from .._state.coroutines import is_coroutine_function
@@ -124,7 +125,9 @@ class CredentialSettings:
         return None if keys is None else keys.callback
 
     def set_psk_client_callback(
-        self, callback: Callable[[str | None], tuple[str | None, bytes]] | None
+        self,
+        callback: Callable[[str | None], tuple[str | bytes | None, bytes | PreSharedKey] | None]
+        | None,
     ) -> None:
         """Authenticate a client's connections by a pre-shared key, beside or instead of
         certificates (RFC 4279, RFC 8446 4.2.11).
@@ -135,9 +138,11 @@ class CredentialSettings:
 
         Args:
             callback: called in the handshake as `callback(hint)`, with the server's identity hint
-                or None (always None in TLS 1.3). It returns the identity (str, up to 255 bytes in
-                UTF-8, or None) and the key (bytes, up to 512). None or an empty key means to use no
-                key. Passing None instead of a callback removes it.
+                or None (always None in TLS 1.3). It returns the identity and the key. The identity
+                is str, bytes, or None for an empty one: up to 4096 bytes of any kind in TLS 1.3,
+                and up to 255 bytes without a zero byte in TLS 1.2. The key is bytes, up to 512, for
+                SHA-256; or a `PreSharedKey`, which names the hash. None or an empty key means to
+                use no key. Passing None instead of a callback removes it.
 
         Raises:
             SSLError: the context is a server's.
@@ -155,7 +160,11 @@ class CredentialSettings:
         self._settings.change(psk_client=_keys(callback, None))
 
     def set_psk_server_callback(
-        self, callback: Callable[[str | None], bytes] | None, identity_hint: str | None = None
+        self,
+        callback: Callable[[Any], bytes | PreSharedKey | None] | None,
+        identity_hint: str | None = None,
+        *,
+        raw_identity: bool = False,
     ) -> None:
         """Authenticate a server's clients by pre-shared keys. See `set_psk_client_callback`.
 
@@ -163,11 +172,18 @@ class CredentialSettings:
 
         Args:
             callback: called in the handshake as `callback(identity)`, with the client's identity
-                (None for an empty one). It returns that identity's key (bytes, up to 512); None or
-                an empty key refuses the client. Passing None instead of a callback removes it.
-                Afterwards, the connection's `psk_identity` is the client's identity.
+                (None for an empty one). It returns that identity's key: bytes, up to 512, or a
+                `PreSharedKey`; None or an empty key refuses the client. Passing None instead of a
+                callback removes it. Afterwards, the connection's `psk_identity` is the client's
+                identity. OpenSSL chooses the cipher suite before it asks, and prefers one with
+                SHA-256: a server whose keys are for SHA-384 also needs
+                `set_ciphersuites("TLS_AES_256_GCM_SHA384")`.
             identity_hint: tells a TLS 1.2 client which identity is wanted: up to 256 bytes in
                 UTF-8.
+            raw_identity: pass identities as bytes, of any length and content. In TLS 1.3 a client
+                sends tickets in the same place, so the callback is called with tickets too, and
+                must return None for whatever it does not know. Without it, identities that are not
+                UTF-8, or have more than 256 bytes, are unknown.
 
         Raises:
             SSLError: the context is a client's.
@@ -181,7 +197,7 @@ class CredentialSettings:
         if self._protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
             raise plain_error("Cannot add PSK server callback to a PROTOCOL_TLS_CLIENT context")
         _check_callable(callback)
-        self._settings.change(psk_server=_keys(callback, hint))
+        self._settings.change(psk_server=_keys(callback, hint, raw_identity=raw_identity))
 
 
 def read_checked(certificate: Any, key: Any, chain: Any, password: Any) -> Credential:
@@ -234,9 +250,11 @@ def _opened(chain: Source, key: Source | None, password: bytearray) -> Credentia
 
 
 def _keys(
-    callback: Callable[[str | None], object] | None, hint: bytes | None
+    callback: Callable[[Any], object] | None, hint: bytes | None, *, raw_identity: bool = False
 ) -> PreSharedKeys | None:
-    return None if callback is None else PreSharedKeys(callback, token_bytes(16), hint)
+    if callback is None:
+        return None
+    return PreSharedKeys(callback, token_bytes(16), hint, raw_identity)
 
 
 def _check_callable(callback: object) -> None:

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 from .._core.credential import Credential
 from .._core.keylog import KeyLog
 
+#: Bytes of an identity that is text: OpenSSL's PSK_MAX_IDENTITY_LEN, as in the stdlib.
+LONGEST_TEXT = 256
+
 
 class KeyLogFile(NamedTuple):
     """A file for the secrets of connections.
@@ -29,11 +32,25 @@ class PreSharedKeys(NamedTuple):
         mark: 16 random bytes that identify this setting, because authentication by one key must not
             count as authentication by another.
         hint: tells a TLS 1.2 client which identity to use, or None.
+        raw: whether a server's callback gets identities as bytes.
     """
 
-    callback: Callable[[str | None], object]
+    callback: Callable[[Any], object]
     mark: bytes
     hint: bytes | None = None
+    raw: bool = False
+
+    def ask(self, identity: bytes) -> object:
+        """Call a server's callback. In TLS 1.3 the identity may be a ticket."""
+        if self.raw:
+            return self.callback(identity)
+        if len(identity) > LONGEST_TEXT:
+            return b""
+        try:
+            text = identity.decode()
+        except UnicodeDecodeError:
+            return b""
+        return self.callback(text or None)
 
 
 class CertificateChoice(NamedTuple):

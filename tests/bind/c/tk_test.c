@@ -23,17 +23,16 @@ int tk_py_servername(void *handle, const char *name)
 }
 
 /* No test asks for these yet. */
-int tk_py_psk_client(void *handle, const char *hint, char *identity, int identity_room,
-                     unsigned char *key, int key_room)
+int tk_py_psk_client(void *handle, const char *hint, void *identity, tk_psk_room *room,
+                     unsigned char *key)
 {
-    CHECK(handle == NULL && hint == NULL && identity == NULL && identity_room == 0 && key == NULL &&
-          key_room == 0);
+    CHECK(handle == NULL && hint == NULL && identity == NULL && room == NULL && key == NULL);
     return 0;
 }
 
-int tk_py_psk_server(void *handle, const char *identity, unsigned char *key, int key_room)
+int tk_py_psk_server(void *handle, const void *identity, tk_psk_room *room, unsigned char *key)
 {
-    CHECK(handle == NULL && identity == NULL && key == NULL && key_room == 0);
+    CHECK(handle == NULL && identity == NULL && room == NULL && key == NULL);
     return 0;
 }
 
