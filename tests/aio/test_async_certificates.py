@@ -345,5 +345,5 @@ def test_a_plain_function_that_returns_an_awaitable(contexts: Any) -> None:
     async def judge() -> None: ...
 
     client.verify_callback = lambda connection, chain: judge()
-    with pytest.raises(TypeError, match="has returned an awaitable"):
+    with pytest.raises(TypeError, match="returned an awaitable"):
         memory_pair(client, server)

@@ -185,13 +185,114 @@ def test_a_socket_with_a_time_out_waits_no_longer(client, server):
         client.wrap_socket(one, server_hostname="localhost")
 
 
-def test_a_server_cannot_wait_for_a_verdict(client, server, leaf):
+def accept(client, server):
+    """Both ends over blocking sockets: what the server raised, and what the client did."""
+    one, other = socket.socketpair()
+    accepting = Background(lambda: server.wrap_socket(other, server_side=True))
+    error = None
+    try:
+        with client.wrap_socket(one, server_hostname="localhost") as near:
+            near.recv(1)
+    except OSError as caught:
+        error = caught
+    return accepting, error
+
+
+def test_a_blocking_server_waits_for_a_verdict(client, server, leaf):
+    client.load_cert_chain(leaf.chain, leaf.key)
+    with ThreadPoolExecutor(1) as pool:
+        chains = []
+
+        def judge(connection, chain):
+            return pool.submit(chains.append, chain)
+
+        server.verify_callback = judge
+        one, other = socket.socketpair()
+        accepting = Background(lambda: server.wrap_socket(other, server_side=True))
+        with client.wrap_socket(one, server_hostname="localhost"), accepting.result() as far:
+            assert far.verify_result
+    assert [chain[0] for chain in chains] == [leaf.der]
+
+
+def test_a_server_refuses_by_a_future(client, server, leaf):
+    client.load_cert_chain(leaf.chain, leaf.key)
+    future = Future()
+    future.set_exception(Refusal("no"))
+    verdict(server, future)
+    accepting, error = accept(client, server)
+    assert isinstance(accepting.error, Refusal)
+    assert error.alert_received is not None
+
+
+def test_a_server_reads_nothing_before_the_verdict(client, server, leaf):
+    """Reading makes the handshake too."""
+    client.load_cert_chain(leaf.chain, leaf.key)
+    verdict(server, Future())
+    server.callback_timeout = 0.01
+    one, other = socket.socketpair()
+
+    def read():
+        with server.wrap_socket(other, server_side=True, do_handshake_on_connect=False) as far:
+            return far.recv(6)
+
+    accepting = Background(read)
+    near = client.wrap_socket(one, server_hostname="localhost", do_handshake_on_connect=False)
+    with near, contextlib.suppress(OSError):
+        near.sendall(b"secret")
+        near.recv(1)
+    assert isinstance(accepting.error, TimeoutError)
+
+
+def test_a_server_in_memory_cannot_wait_for_a_verdict(client, server, leaf):
+    client.load_cert_chain(leaf.chain, leaf.key)
+    future = Future()
+    verdict(server, future)
+    with pytest.raises(TypeError, match="OpenSSL cannot pause a server's verification"):
+        memory_pair(client, server)
+    assert future.cancelled()
+
+
+def test_a_server_takes_a_verdict_that_is_there(client, server, leaf):
     client.load_cert_chain(leaf.chain, leaf.key)
     future = Future()
     future.set_result(None)
     verdict(server, future)
-    with pytest.raises(TypeError, match="must return None, or raise to refuse the chain, got Fut"):
-        memory_pair(client, server)
+    assert memory_pair(client, server)[1].verify_result
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_an_event_loop_waits_for_a_servers_verdict(client, server, leaf, refused):
+    client.load_cert_chain(leaf.chain, leaf.key)
+    server.verify_mode = tlskit.CERT_REQUIRED
+    handed_out = []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+
+        def judge(connection, chain):
+            future = Future()
+            answer = (future.set_exception, Refusal("no")) if refused else (future.set_result, None)
+            loop.call_later(0.01, *answer)
+            return future
+
+        async def greet(reader, writer):
+            handed_out.append(writer)
+            writer.write(b"hello")
+            writer.close()
+
+        server.verify_callback = judge
+        listening = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=server)
+        async with listening:
+            reader, writer = await asyncio.open_connection(
+                *listening.sockets[0].getsockname(), ssl=client, server_hostname="localhost"
+            )
+            with contextlib.suppress(OSError):
+                assert await reader.read() == (b"" if refused else b"hello")
+            writer.close()
+
+    with aio.install():
+        asyncio.run(main())
+    assert len(handed_out) == (0 if refused else 1)
 
 
 def test_a_server_waits_for_a_certificate(client, server, leaf):

@@ -36,7 +36,7 @@ from ..sessions.info import info_of
 from . import log
 from .certificate_check import CertificateCheck, judge
 from .context import ConnectionContext
-from .decision import PendingDecision, is_future
+from .decision import PendingDecision, given, is_future, wait_here
 from .event_callbacks import EventCallbacks
 from .hiding import Hiding
 from .pausing import Pausing, accepts, cannot_await
@@ -207,10 +207,15 @@ class Channel(Pausing, EventCallbacks, Hiding, Connection):
                 self.chains_to_judge = [*self.chains_to_judge, (callback, chain)]
             elif callback is not None:
                 answer = callback(owner, chain)
-                if is_future(answer) and not self.server_side and not self.handshake_done:
-                    self.pending_verdict = answer
-                else:
+                if not is_future(answer):
                     accepts("verify_callback", answer)
+                elif self.handshake_done or (self.server_side and not self.may_await):
+                    limit, patience = self._state.callback_timeout, self.patience()
+                    accepts("verify_callback", wait_here(answer, limit, patience))
+                elif self.server_side:
+                    self.chains_to_judge = [*self.chains_to_judge, (given(answer), chain)]
+                else:
+                    self.pending_verdict = answer
         return self.pending_verdict is not None
 
     def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:

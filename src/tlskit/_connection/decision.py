@@ -3,11 +3,13 @@
 A decision is a generator (_core/pauses.py). A callback may return the answer itself; an awaitable,
 for an event loop; or a future of `concurrent.futures`, which other code completes. A connection
 over a blocking socket waits for a future itself. One in memory, or over a non-blocking socket,
-raises SSLWantReadError, and checks the future again on each call.
+raises SSLWantReadError, and checks the future again on each call. Where OpenSSL cannot pause, as in
+a server's verification, only a blocking socket waits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 from time import monotonic
 from typing import Any
@@ -108,6 +110,41 @@ def is_future(value: object) -> bool:
     """Return whether a value is a future of `concurrent.futures` or has the same methods."""
     kind = type(value)
     return hasattr(kind, "add_done_callback") and not hasattr(kind, "__await__")
+
+
+def given(future: Any) -> Callable[..., Any]:
+    """Return a callback that returns this future."""
+    return lambda *_: future
+
+
+def wait_here(future: Any, limit: float | None, patience: float | None) -> Any:
+    """Wait for a future where OpenSSL cannot pause, and return its result.
+
+    Args:
+        limit: the callback's, in seconds; None for none.
+        patience: how many seconds this thread may wait; None for no limit.
+
+    Raises:
+        TypeError: the thread may not wait, and the future is not done.
+        TimeoutError: the time is over.
+    """
+    found: list[Any] = []
+
+    def steps() -> Steps:
+        found.append((yield future))
+        return None
+
+    decision = PendingDecision(steps(), limit)
+    decision.run(may_await=False, patience=patience)
+    if found:
+        return found[0]
+    future.cancel()
+    if patience != 0.0:
+        raise TimeoutError("the operation timed out while it waited for a callback")
+    raise TypeError(
+        "verify_callback returned a future that is not done, and OpenSSL cannot pause a server's "
+        "verification. A blocking socket waits, and so does a connection of tlskit.aio"
+    )
 
 
 def _awaitable(future: Any) -> Any:

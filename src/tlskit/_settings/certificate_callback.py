@@ -38,7 +38,7 @@ class CertificateCallbackSettings:
         a `CertifiedKey`, which is parsed only once.
 
         It may be `async def` on connections of `tlskit.aio`, as `client_hello_callback` may, or
-        return a future of `concurrent.futures`, as `verify_callback` may on a client. If it raises,
+        return a future of `concurrent.futures`, as `verify_callback` may. If it raises,
         the operation on this connection raises that exception, and the peer gets an alert. If a
         server's `sni_callback` sets another context, that context's callback is called.
 

@@ -94,10 +94,12 @@ class RequirementSettings:
         alert; nothing that it sent is read before that. Any other connection refuses such a
         callback when it is created.
 
-        On a client's connection it may also return a future of `concurrent.futures`, which is
-        completed with None, or with an exception to refuse the chain. A blocking socket waits for
-        it. A connection in memory or over a non-blocking socket raises SSLWantReadError until the
-        future is done: call the operation again then. `callback_timeout` limits this, too.
+        It may also return a future of `concurrent.futures`, which is completed with None, or with
+        an exception to refuse the chain. A blocking socket waits for it. A client's connection in
+        memory or over a non-blocking socket raises SSLWantReadError until the future is done: call
+        the operation again then. A server's refuses a future that is not done, except on
+        connections of `tlskit.aio`, because OpenSSL cannot pause there. `callback_timeout` limits
+        this, too.
 
         Raises (when it is set):
             ValueError: verify_mode is CERT_NONE, where nothing is verified.
