@@ -211,7 +211,10 @@ def test_a_forged_record(ends: Any) -> None:
     for _ in range(2):
         with pytest.raises(tlskit.SSLError) as caught:
             second.read(100)
-        assert caught.value.reason == "DECRYPTION_FAILED_OR_BAD_RECORD_MAC"
+        assert caught.value.reason in (
+            "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+            "RECORD_LAYER_FAILURE",  # since OpenSSL 3.2
+        )
     assert down.pending > 0  # the alert
     with pytest.raises(tlskit.SSLError):
         first.read(100)

@@ -163,9 +163,25 @@ static int has_failed_before(tk_conn *c, const tk_op *op)
            op->kind != TK_SHUTDOWN;
 }
 
+/* libssl 4.0 reports only once why an operation has failed, whichever thread has called it. Return
+   the kind of operation that has reported it; -1 if there is none. */
+static int reported_before(const tk_conn *c, const tk_op *op)
+{
+    const int kinds[] = { TK_READ, op->kind, TK_HANDSHAKE };
+    size_t i;
+
+    if (op->kind == TK_READ && c->parked != TK_STEP_NONE) /* libssl was not called */
+        return -1;
+    for (i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (c->fault[kinds[i]] != NULL)
+            return kinds[i];
+    return -1;
+}
+
 static tk_outcome attempt(tk_conn *c, tk_op *op)
 {
     tk_outcome outcome;
+    int kind;
 
     c->read_errno = c->write_errno = c->interrupted = 0;
     c->reader_room = 0;
@@ -180,10 +196,8 @@ static tk_outcome attempt(tk_conn *c, tk_op *op)
         outcome = c->demanding ? (tk_outcome)c->demanding_step(c, op) : op->step(c, op);
     if (tk_is_failure(outcome) && has_failed_before(c, op))
         return repeat_fault(c, op, c->failed - 1);
-    /* libssl 4.0 reports only once why another thread's read has failed. */
-    if (outcome == TK_STEP_SSL && op->kind != TK_READ && ERR_peek_error() == 0 &&
-        c->fault[TK_READ] != NULL)
-        return repeat_fault(c, op, TK_READ);
+    if (outcome == TK_STEP_SSL && ERR_peek_error() == 0 && (kind = reported_before(c, op)) >= 0)
+        return repeat_fault(c, op, kind);
     if (tk_is_failure(outcome) && (op->kind != TK_READ || c->parked == TK_STEP_NONE))
         tk_op_take_fault(c, op);
     if (outcome == TK_STEP_SSL && !c->done && op->kind != TK_SHUTDOWN)
