@@ -349,7 +349,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="draw the ratios, as SVG (a complete run: bench/chart.svg)",
     )
     parser.add_argument(
-        "--list", action="store_true", help="tell the names of the work, and do nothing"
+        "--list", action="store_true", help="list the names of the benchmarks, and run none"
     )
     return parser.parse_args(arguments)
 

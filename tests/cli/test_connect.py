@@ -202,7 +202,7 @@ def test_the_server_has_forgotten(pki, version, server, capsys):
     with serving(Answering(server, before_end=server.sessions.clear)) as port:
         told = as_json(capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root))
     assert told["connections"][0]["tickets"] > 0
-    assert told["reason"] == "the server did not accept the session, and does not say why"
+    assert told["reason"] == "the server did not accept the session, and did not say why"
 
 
 def test_why_is_said_in_text_and_is_no_failure(pki, capsys, impatient):
@@ -374,10 +374,11 @@ def test_closed_in_the_handshake(capsys):
         plain.recv(4096)
 
     with serving(close) as port:
-        assert (
-            complaint(capsys, "connect", f"127.0.0.1:{port}")
-            == f"127.0.0.1:{port} closed the connection in the middle of the handshake."
-        )
+        said = complaint(capsys, "connect", f"127.0.0.1:{port}")
+    assert said.startswith(
+        f"The handshake with 127.0.0.1:{port} failed: the connection was closed. The server closed "
+        "the connection without any answer to the ClientHello. It may not speak TLS on this port"
+    )
 
 
 def test_silent(capsys):
@@ -387,8 +388,9 @@ def test_silent(capsys):
 
     with serving(say_nothing) as port:
         said = complaint(capsys, "connect", f"127.0.0.1:{port}", "--timeout", "0.2")
-    assert (
-        said == f"127.0.0.1:{port} took the connection, but the handshake did not end within 0.2 s."
+    assert said.startswith(
+        f"The handshake with 127.0.0.1:{port} did not end within 0.2 s. The server accepted the "
+        "connection, but did not answer the ClientHello in time."
     )
 
 
@@ -399,7 +401,10 @@ def test_no_version_in_common(pki, capsys):
         said = complaint(
             capsys, "connect", f"localhost:{port}", "--cafile", str(pki.root), "--min", "1.3"
         )
-    assert said == f"localhost:{port} refused the handshake with the alert PROTOCOL_VERSION."
+    assert said.startswith(
+        f"localhost:{port} refused the handshake with the alert PROTOCOL_VERSION. The server "
+        "supports none of the protocol versions that this client allows (TLS 1.3 only)."
+    )
 
 
 def test_a_client_without_the_certificate_that_is_wanted(pki, version, capsys):

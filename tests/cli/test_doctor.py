@@ -72,7 +72,7 @@ def test_in_words(tmp_path, root):
     with serving(Answering(served(shown))) as port:
         done = as_process("doctor", f"https://localhost:{port}", "--cafile", str(root.chain))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Nothing to complain of." in done.stdout
+    assert "No problems found." in done.stdout
     assert "certificate  Trusted, and valid for localhost." in done.stdout
 
 

@@ -181,7 +181,9 @@ def _key_among(arguments: Sequence[str]) -> int | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tlskit", description="See TLS sessions at work.")
+    parser = argparse.ArgumentParser(
+        prog="tlskit", description="Examine TLS servers, sessions and this installation."
+    )
     parser.add_argument(
         "--version", action="version", version=f"tlskit {__version__} ({OPENSSL_VERSION})"
     )
@@ -189,37 +191,37 @@ def _parser() -> argparse.ArgumentParser:
 
     showing = commands.add_parser(
         "demo",
-        help="resume sessions on this machine, in two processes",
+        help="show sessions being resumed on this machine, by two processes",
         description="Start a TLS server on the loopback interface, with certificates made for "
-        "this run; connect to it in full, "
-        "resume, write the session to a file and resume from it in a second process, with TLS "
-        "1.3 and with TLS 1.2.",
+        "this run. Make a full handshake, resume its session, write the session to a file, and "
+        "resume it in a second process; with TLS 1.3 and with TLS 1.2.",
     )
     showing.add_argument("--json", action="store_true", help="write one JSON document")
 
     asking = commands.add_parser(
         "connect",
-        help="describe a TLS server, and whether it resumes",
-        description="Connect to a TLS server, say what was negotiated, connect again with the "
-        "session of the first connection, "
-        "and say whether it was resumed, and if not, why.",
+        help="describe a connection to a TLS server, and whether it can be resumed",
+        description="Connect to a TLS server and show what was negotiated. Then connect again with "
+        "the session of the first connection, and show whether it was resumed or why not.",
     )
     _place(asking)
     trust = asking.add_mutually_exclusive_group()
     trust.add_argument(
-        "--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's"
+        "--cafile", metavar="FILE", help="trust these authorities (PEM) instead of the machine's"
     )
     trust.add_argument(
-        "--insecure", action="store_true", help="verify neither certificate nor name"
+        "--insecure", action="store_true", help="verify neither the certificate nor the name"
     )
-    asking.add_argument("--groups", metavar="LIST", help="offer these groups: X25519,P-256")
-    asking.add_argument("--ciphers", metavar="LIST", help="offer these cipher suites alone")
+    asking.add_argument(
+        "--groups", metavar="LIST", help="offer only these groups, for example X25519,P-256"
+    )
+    asking.add_argument("--ciphers", metavar="LIST", help="offer only these cipher suites")
     asking.add_argument(
         "--alpn",
         type=_words,
         default=(),
         metavar="LIST",
-        help="offer application protocols: h2,http/1.1",
+        help="offer these application protocols, for example h2,http/1.1",
     )
     versions = ", ".join(connect.VERSIONS)
     asking.add_argument(
@@ -230,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
         "--store",
         metavar="STORE",
         help=(
-            "resume from this store, and keep there what comes: a file, redis://HOST, "
+            "resume sessions from this store and keep new ones in it: a file, redis://HOST, "
             "memcached://HOST"
         ),
     )
@@ -238,20 +240,20 @@ def _parser() -> argparse.ArgumentParser:
 
     examining = commands.add_parser(
         "doctor",
-        help="say what is wrong with a TLS server, and what to do about it",
-        description="Examine a TLS server with a dozen or two of connections: its chain as it is "
+        help="report what is wrong with a TLS server, and what to do about it",
+        description="Examine a TLS server with one or two dozen connections: its chain as it is "
         "sent and as it should be, dates, names, protocol versions, groups, resumption, and what a "
-        "stricter client refuses. The exit status is 1 when there is a problem.",
+        "stricter Python would refuse. The exit status is 1 if there is a problem.",
     )
     _place(examining)
     examining.add_argument(
-        "--cafile", metavar="FILE", help="trust these authorities (PEM) in place of the machine's"
+        "--cafile", metavar="FILE", help="trust these authorities (PEM) instead of the machine's"
     )
 
     keeping = commands.add_parser(
         "sessions",
-        help="look into a store of sessions",
-        description="Look into a store of sessions. STORE is an SQLite file, or "
+        help="list, show or remove the sessions in a store",
+        description="List, show or remove the sessions in a store. STORE is an SQLite file, or "
         "redis://HOST:PORT/DB, rediss:// (the same with TLS), "
         f"unix:///PATH. The secret that it is sealed with is read from --secret-file, from the "
         f"variable {places.ENVIRONMENT}, or from "
@@ -262,16 +264,18 @@ def _parser() -> argparse.ArgumentParser:
     actions = keeping.add_subparsers(dest="action", required=True, metavar="ACTION")
     lists = actions.add_parser(
         "list",
-        help="one line for each entry",
-        description="List what is in a store, without any secret.",
+        help="list the entries, one on each line",
+        description="List the entries of a store. No secrets are shown.",
     )
     shows = actions.add_parser(
         "show",
-        help="all about one entry",
-        description="Show all that was negotiated, without any secret.",
+        help="show everything about one entry",
+        description="Show everything that was negotiated. No secrets are shown.",
     )
     drops = actions.add_parser(
-        "purge", help="drop what has expired", description="Drop what has expired, or everything."
+        "purge",
+        help="remove what has expired",
+        description="Remove what has expired, or everything.",
     )
     for action in (lists, shows, drops):
         action.add_argument("store", metavar="STORE", help="a file, or a URL")
@@ -288,29 +292,29 @@ def _parser() -> argparse.ArgumentParser:
                 type=_positive,
                 default=1000,
                 metavar="N",
-                help="list at most N entries (1000)",
+                help="list at most N entries (default: 1000)",
             )
         if action is drops:
             action.add_argument(
                 "--all",
                 action="store_true",
-                help="also drop sessions that have not expired; asks first",
+                help="also remove sessions that have not expired; asks first",
             )
             action.add_argument("--yes", action="store_true", help="do not ask")
         _secret_file(action)
         action.add_argument(
             "--prefix",
             default=places.PREFIX,
-            help=f"what the keys in Redis begin with ({places.PREFIX})",
+            help=f"the prefix of the keys in Redis (default: {places.PREFIX})",
         )
         action.add_argument("--json", action="store_true", help="write one JSON document")
 
     telling = commands.add_parser(
         "info",
-        help="say which OpenSSL this is, what it has, and what it finds on this machine",
-        description="Say which OpenSSL runs and where it comes from, what it has and lacks, which "
-        "providers are loaded, where authorities were looked for and found, and which stores and "
-        "extras can be used. A bug report begins with it.",
+        help="show which OpenSSL is in use, its features, and what it finds on this machine",
+        description="Show which OpenSSL is in use, where it comes from, its features, the loaded "
+        "providers, where trusted authorities were looked for and found, and which stores and "
+        "extras can be used. Include this in a bug report.",
     )
     telling.add_argument("--json", action="store_true", help="write one JSON document")
     return parser
@@ -325,20 +329,20 @@ def _place(parser: argparse.ArgumentParser) -> None:
         help="a name, an address (IPv6 as [::1]:443), or a URL; port 443 by default",
     )
     parser.add_argument(
-        "--server-name", metavar="NAME", help="send and verify this name in place of HOST"
+        "--server-name", metavar="NAME", help="send and verify this name instead of HOST"
     )
     parser.add_argument(
         "--starttls",
         choices=starttls.PROTOCOLS,
         metavar="PROTOCOL",
-        help=f"begin TLS in this protocol: {', '.join(starttls.PROTOCOLS)}",
+        help=f"start TLS within this protocol: {', '.join(starttls.PROTOCOLS)}",
     )
     parser.add_argument(
         "--timeout",
         type=_seconds,
         default=10.0,
         metavar="S",
-        help="seconds for a connection, and for a handshake (10)",
+        help="seconds for each connection and each handshake (default: 10)",
     )
     parser.add_argument("--json", action="store_true", help="write one JSON document")
 
@@ -347,7 +351,7 @@ def _secret_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret-file",
         metavar="FILE",
-        help=f"the store's secret; or in the variable {places.ENVIRONMENT}",
+        help=f"the store's secret; by default in the variable {places.ENVIRONMENT}",
     )
 
 

@@ -35,7 +35,7 @@ def _verdict(problems: int, warnings: int) -> str:
         for n, word in ((problems, "problem"), (warnings, "warning"))
         if n
     ]
-    return " and ".join(counts) + "." if counts else "Nothing to complain of."
+    return " and ".join(counts) + "." if counts else "No problems found."
 
 
 def _chain(title: str, chain: list[Shown]) -> Table:

@@ -178,12 +178,12 @@ def _visit(
         )
     except Failure as error:
         if isinstance(error.__cause__, SSLCertVerificationError):
-            hint = (
-                "--cafile trusts another authority, --server-name expects another name, "
-                "--insecure verifies nothing"
+            options = (
+                "To trust another authority use --cafile, to expect another name --server-name, to "
+                "verify nothing --insecure."
             )
             raise Failure(
-                f"{error.sentence[:-1]} ({hint}).", status=error.status, details=error.details
+                f"{error.sentence} {options}", status=error.status, details=error.details
             ) from error
         raise
 

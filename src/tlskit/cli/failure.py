@@ -52,8 +52,12 @@ def connecting(error: OSError, where: str, timeout: float) -> Failure:
 def handshaking(error: OSError, where: str, timeout: float) -> Failure:
     """Return the failure of a handshake."""
     failed = _handshaking(error, where, timeout)
-    failed.details = details(error)
-    return failed
+    hint = getattr(error, "hint", "")
+    return Failure(
+        f"{failed.sentence} {hint}" if hint else failed.sentence,
+        status=failed.status,
+        details=details(error),
+    )
 
 
 def details(error: OSError) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def _handshaking(error: OSError, where: str, timeout: float) -> Failure:
             f"The certificate of {where} was not accepted: {spoken(error.verify_message)}."
         )
     if isinstance(error, SSLEOFError):
-        return Failure(f"{where} closed the connection in the middle of the handshake.")
+        return Failure(f"The handshake with {where} failed: the connection was closed.")
     if isinstance(error, SSLError):
         if error.reason in _NOT_TLS:
             return Failure(
@@ -93,12 +97,17 @@ def _handshaking(error: OSError, where: str, timeout: float) -> Failure:
         if alert is not None:
             name = getattr(alert, "name", str(alert)).removeprefix("ALERT_DESCRIPTION_")
             return Failure(f"{where} refused the handshake with the alert {name}.")
-        return Failure(f"The handshake with {where} failed: {spoken(str(error.args[-1]))}.")
+        return Failure(f"The handshake with {where} failed: {_bare(error)}.")
     if isinstance(error, TimeoutError):
-        return Failure(
-            f"{where} took the connection, but the handshake did not end within {timeout:g} s."
-        )
-    return Failure(f"The handshake with {where} failed: {spoken(error.strerror or str(error))}.")
+        return Failure(f"The handshake with {where} did not end within {timeout:g} s.")
+    return Failure(f"The handshake with {where} failed: {_bare(error, error.strerror)}.")
+
+
+def _bare(error: OSError, text: str | None = None) -> str:
+    """Return an error's own words, without the hint at their end."""
+    said = text or str(error.args[-1] if error.args else error)
+    hint = getattr(error, "hint", "")
+    return spoken(said.removesuffix(hint).rstrip() if hint else said)
 
 
 def reading(error: OSError, what: str, path: str) -> Failure:
