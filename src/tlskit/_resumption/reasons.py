@@ -16,23 +16,25 @@ class Reason(str, Enum):
 
     # A client offered nothing.
     NOT_ENABLED = "no session was set, and automatic resumption is off"
-    NO_NAME = "the connection has no server name that a session could be looked up by"
+    NO_NAME = "the connection has no server name to look up a session by"
     NOTHING_STORED = "nothing is stored for this server name and verification policy"
-    ALREADY_TAKEN = "each ticket of this peer has been taken already, and a ticket is used once"
+    ALREADY_TAKEN = "every ticket of this peer has been used, and a ticket is used only once"
     STORE_DOWN = "the store did not answer"
-    UNREADABLE = "what the store held could not be read"
+    UNREADABLE = "the stored session could not be read"
     EXPIRED = "the session has expired"
     OTHER_HOST = "the session was made with another server name"
     OTHER_POLICY = "the session was made under another verification policy"
     CONTEXT_CHANGED = "the context was changed after the connection was made"
-    NOT_RESUMABLE = "the session is not resumable: no ticket came, or it was withdrawn"
-    UNSOUND = (
-        "the session's handshake was not complete when it was taken, or its context had "
-        "been changed meanwhile"
+    NOT_RESUMABLE = (
+        "the session cannot be resumed: the server sent no ticket, or OpenSSL has invalidated it"
     )
-    CERTIFICATE_OUT_OF_DATE = "the peer's certificate is no longer in date"
+    UNSOUND = (
+        "the session was taken before its handshake was complete, or its context was changed in "
+        "between"
+    )
+    CERTIFICATE_OUT_OF_DATE = "the peer's certificate is no longer valid"
     STAPLE_OUT_OF_DATE = (
-        "the context requires a staple, and that of the session's handshake is no longer in date"
+        "the context requires a staple, and the one from the session's handshake is out of date"
     )
     NO_CERTIFICATE = "the session holds no certificate"
     CERTIFICATE_REFUSED = (
@@ -47,25 +49,25 @@ class Reason(str, Enum):
         "to ask it about"
     )
     CERTIFICATE_CALLBACK = (
-        "the context has a certificate_callback, and a resumed handshake stands for whatever "
-        "certificate was shown before"
+        "the context has a certificate_callback, and a resumed handshake would keep the "
+        "certificate that was shown before"
     )
-    TOO_LATE = "the session was set when the handshake had already begun"
+    TOO_LATE = "the session was set after the handshake had begun"
 
     # A session was offered, and not accepted.
-    OTHER_VERSION = "the session is of another protocol version than the one that was agreed on"
-    OTHER_CIPHER = "the session's cipher suite does not go with the one that was agreed on"
-    NOT_ACCEPTED = "the server did not accept the session, and does not say why"
+    OTHER_VERSION = "the session is for another protocol version than the negotiated one"
+    OTHER_CIPHER = "the session's cipher suite does not match the negotiated one"
+    NOT_ACCEPTED = "the server did not accept the session, and did not say why"
 
     # A server's client offered nothing, or something that was not accepted.
     CLIENT_OFFERED_NOTHING = "the client offered no session"
-    UNKNOWN_SESSION = "the client offered a session that is not known here"
+    UNKNOWN_SESSION = "the client offered a session that this server does not know"
     OTHER_ID_CONTEXT = (
         "the session was made under another session id context, or another verification policy"
     )
-    TICKET_KEY_UNKNOWN = "the client's ticket is not under one of this server's keys"
-    TICKET_KEY_RETIRED = "the client's ticket is under a key that is no longer in use"
-    TICKET_DAMAGED = "the client's ticket is damaged, or was changed"
+    TICKET_KEY_UNKNOWN = "the client's ticket was not encrypted with any of this server's keys"
+    TICKET_KEY_RETIRED = "the client's ticket was encrypted with a key that is no longer in use"
+    TICKET_DAMAGED = "the client's ticket is damaged or was changed"
     TICKET_ELSEWHERE = (
         "the client's ticket was made for another server name, or by a server "
         "whose certificate has other names"
