@@ -79,23 +79,17 @@ class Server(Peer):
 
 
 @contextlib.contextmanager
-def s_server(identity: Identity, *options: str | Path) -> Iterator[Server]:
+def s_server(identity: Identity | None, *options: str | Path) -> Iterator[Server]:
     """`openssl s_server` that listens on a free loopback port.
 
     The process binds port 0 itself and says which port that has become, as it does since OpenSSL
     1.1.1, so nobody can take the port in between. It serves one connection after the other. Of the
     identity's chain it sends the first certificate only, unless `-cert_chain` says more.
     """
-    server = Server(
-        "s_server",
-        "-accept",
-        "127.0.0.1:0",
-        "-cert",
-        identity.chain,
-        "-key",
-        identity.key,
-        *options,
-    )
+    shown: tuple[str | Path, ...] = ("-nocert",)
+    if identity is not None:
+        shown = ("-cert", identity.chain, "-key", identity.key)
+    server = Server("s_server", "-accept", "127.0.0.1:0", *shown, *options)
     try:
         server.address = ("127.0.0.1", int(server.expect(r"^ACCEPT 127\.0\.0\.1:(\d+)$")[1]))
         yield server

@@ -18,7 +18,7 @@ _STARTTLS = (
 
 _FROM_SERVERS = [
     _Greeting(
-        rb"HTTP/",
+        rb"HTTP/|<(?i:!doctype html|html)",
         "The server answered in plain HTTP: this port does not speak TLS. Use http:// here, or "
         "connect to the server's TLS port (443 for https).",
     ),
