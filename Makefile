@@ -22,6 +22,7 @@ VENV := .venv/$(TAG)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 SOURCES := $(shell find src/*/ build_ffi.py setup.py pyproject.toml README.md -not -path '*/__pycache__*' -not -path '*.egg-info*' -not -name '*.so' 2>/dev/null)
+NOGIL := $(or $(TLSKIT_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tlskit)/nogil
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(LDFLAGS) $(TLSKIT_CFLAGS)
 
@@ -71,12 +72,12 @@ docs: $(VENV)/.built $(VENV)/.docs ## the documentation's site, in build/docs
 	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 	@echo "the site is in build/docs/index.html"
 
-bench: $(VENV)/.built ## the benchmarks: writes the README's table and chart
-	@$(PIP) install --only-binary :all: uvloop aiofastnet || echo "uvloop and aiofastnet are left out: no wheels"
-	@$(BIN)/python -m bench --json $(VENV)/bench.json $(BENCH_ARGS)
-	@$(BIN)/python -m bench.eventloops --json $(VENV)/loops.json $(BENCH_ARGS)
-	@$(BIN)/python -m bench.readme $(VENV)/bench.json $(VENV)/loops.json README.md
-	@$(BIN)/python -m bench.resumption
+# Where there is no wheel or no free-threaded Python, their columns are left out.
+bench: $(VENV)/.built $(VENV)/.bench ## the benchmarks, in half an hour: writes the tables and the chart of README and docs
+	@$(MAKE) --no-print-directory wheel TARGETS=manylinux-$$(uname -m) || echo "the wheel is left out"
+	@test ! -e $(NOGIL)/ready || PYTHON=$(BIN)/python tools/platforms/nogil-venv.sh >/dev/null
+	@$(BIN)/python -m bench.everything $(VENV)/bench $$(PYTHON=$(BIN)/python sh tools/wheels/install.sh $(VENV)-wheel) \
+	    $$(test ! -e $(NOGIL)/venv/ready || echo --free $(NOGIL)/venv/bin/python) $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench --quick
@@ -170,6 +171,10 @@ $(VENV)/.interop: $(VENV)/.tools pyproject.toml
 	@$(PIP) install --prefer-binary --group interop
 	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiohttp, asyncpg and uvloop are left out: no wheels"
 	@$(PIP) install --only-binary :all: --group interop-green || echo "tests of gevent and eventlet are left out: no wheels"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.tools pyproject.toml
+	@$(PIP) install --only-binary :all: --group bench || echo "other libraries are left out: no wheels"
 	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.tools pyproject.toml

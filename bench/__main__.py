@@ -1,9 +1,10 @@
-"""Measure tlskit, the stdlib's ssl and a C program at the same work, in turns.
+"""Measure tlskit, the stdlib's ssl, pyOpenSSL and a C program at the same work, in turns.
 
-    python -m bench                      everything, in about ten minutes; draws bench/chart.svg
-    python -m bench --quick              in about twenty seconds, to see that it works
+    python -m bench                      everything, in about ten minutes
+    python -m bench --quick              in half a minute, to see that it works
     python -m bench receive send         some of it (--list shows the names)
-    python -m bench --markdown --json results.json --chart other.svg
+    python -m bench --wheel PYTHON       also tlskit as it is installed in that Python
+    python -m bench --json results.json --chart chart.svg
 
 Every measurement runs in a separate process. A round goes once through all the work, and through
 the columns for each piece, so that anything that slows the machine down for a while slows every
@@ -34,18 +35,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from .catalog import CATALOG, LIMIT, OURS, STDLIB, Work
+from .catalog import CATALOG, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL, Work
 from .chart import draw
 from .report import Outcome, Report
 
 ROOT = Path(__file__).resolve().parent.parent
-CHART = ROOT / "bench" / "chart.svg"
 BUNDLES = (  # of authorities, for machines whose OpenSSL has no default file
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+HAS_PYOPENSSL = importlib.util.find_spec("OpenSSL") is not None
 IMPORT = """
 import json, sys, time
 start, used = time.perf_counter(), time.process_time()
@@ -77,24 +78,30 @@ class Bench:
     limit: Path | None
     report: Report
     cores: list[int]
+    wheel: Path | None = None  # the Python that has it
     ports: dict[str | None, int] = field(default_factory=dict)
 
     def columns(self, work: Work) -> list[str]:
         """Return the columns of a piece of work, and its variants."""
         in_c = [LIMIT, *work.variants] if work.in_c and self.limit is not None else []
-        return [STDLIB, OURS, *in_c]
+        in_pyopenssl = [PYOPENSSL] if work.in_pyopenssl and HAS_PYOPENSSL else []
+        return [STDLIB, OURS, *in_c, *in_pyopenssl, *([WHEEL] if self.wheel else [])]
 
     def command(self, work: Work, column: str) -> list[str]:
+        python = str(self.wheel) if column == WHEEL else sys.executable
+        module = OURS if column == WHEEL else column
         if work.name == "import_time":
-            return [sys.executable, "-c", IMPORT, column]
+            return [python, "-c", IMPORT, module]
         rest = [
             str(self.plan.seconds),
             str(self.plan.pairs),
-            str(self.folder),
+            str(self.folder / work.key),
             str(self.ports.get(work.peer, 0)),
         ]
-        if column in (STDLIB, OURS):
-            return [sys.executable, "-m", "bench.work", column, work.function, *rest]
+        if column == PYOPENSSL:
+            return [python, "-m", "bench.pyopenssl", work.function, *rest]
+        if column in (STDLIB, OURS, WHEEL):
+            return [python, "-m", "bench.work", module, work.function, *rest]
         return [str(self.limit), work.function if column == LIMIT else column, *rest]
 
     def measure(self, outcome: Outcome, column: str) -> None:
@@ -139,7 +146,7 @@ class Bench:
             if self.limit is not None
             else [sys.executable, "-m", "bench.work", "peer"]
         )
-        command = [*program, kind, str(self.folder)]
+        command = [*program, kind, str(self.folder / "ecdsa")]
         core = self.cores[1 if cores == "two" else 0] if self.cores else None
         with pinned(core):
             process = subprocess.Popen(
@@ -214,17 +221,18 @@ def two_cores(notes: list[str]) -> list[int]:
     return []
 
 
-def make_certificates(folder: Path) -> None:
-    """Write ca.pem and server.pem."""
+def make_certificates(folder: Path, key: str = "ecdsa") -> None:
+    """Write ca.pem and server.pem, with keys of this kind."""
     try:
         import trustme
     except ImportError:
         raise SystemExit(
             "bench: the certificates are made by trustme: pip install trustme"
         ) from None
-    authority = trustme.CA()
+    kind = trustme.KeyType[key.upper()]
+    authority = trustme.CA(key_type=kind)
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+    authority.issue_cert("localhost", key_type=kind).private_key_and_cert_chain_pem.write_to_path(
         str(folder / "server.pem")
     )
 
@@ -329,7 +337,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="in about twenty seconds, to see that it works; no figures to quote",
+        help="in half a minute, to see that it works; no figures to quote",
     )
     parser.add_argument(
         "--rounds", type=int, metavar="N", help=f"how often to measure each (default {FULL.rounds})"
@@ -340,13 +348,18 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         metavar="S",
         help=f"how long to measure once (default {FULL.seconds})",
     )
-    parser.add_argument("--markdown", action="store_true", help="print the table as Markdown")
+    parser.add_argument(
+        "--wheel",
+        type=Path,
+        metavar="PYTHON",
+        help="a Python of the same version, in an environment with a wheel of tlskit",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
     parser.add_argument(
         "--chart",
         type=Path,
         metavar="FILE",
-        help="draw the ratios, as SVG (a complete run: bench/chart.svg)",
+        help="draw the ratios, as SVG",
     )
     parser.add_argument(
         "--list", action="store_true", help="list the names of the benchmarks, and run none"
@@ -365,15 +378,20 @@ def main(arguments: list[str] | None = None) -> int:
         rounds=options.rounds or plan.rounds, seconds=options.seconds or plan.seconds
     )
     report = Report([])
+    if not HAS_PYOPENSSL:
+        report.notes.append("No pyOpenSSL: it is not installed.")
     environment = environment_of_children()
     report.outcomes = [Outcome(work) for work in chosen(options.names, environment, report.notes)]
     if options.quick:
         report.notes.append("A quick run: it shows that everything works; its figures are rough.")
     with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
         folder = Path(name)
-        make_certificates(folder)
+        for key in {work.key for work in CATALOG}:
+            (folder / key).mkdir()
+            make_certificates(folder / key, key)
         limit = compile_limit(folder, report.notes)
-        bench = Bench(folder, plan, environment, limit, report, two_cores(report.notes))
+        cores = two_cores(report.notes)
+        bench = Bench(folder, plan, environment, limit, report, cores, options.wheel)
         for module in (STDLIB, OURS):  # so that the bytecode exists
             subprocess.run(
                 [sys.executable, "-c", f"import {module}"],
@@ -383,13 +401,11 @@ def main(arguments: list[str] | None = None) -> int:
                 capture_output=True,
             )
         bench.run()
-    print(report.markdown() if options.markdown else report.text())
+    print(report.text())
     if options.json:
         options.json.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
-    complete = not options.names and not options.quick and not report.failures
-    chart = options.chart or (CHART if complete else None)
-    if chart:
-        chart.write_text(draw(report.as_dict()), encoding="utf-8")
+    if options.chart:
+        options.chart.write_text(draw(report.as_dict()), encoding="utf-8")
     return 1 if report.failures else 0
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from .catalog import LIMIT, OURS, STDLIB
+from .catalog import LIMIT, OURS, STDLIB, WHEEL
 from .report import number, times
 
-WIDTH, LEFT, RIGHT = 900, 280, 220  # of the picture, of the titles, of the numbers
+WIDTH, LEFT, RIGHT = 900, 300, 230  # of the picture, of the titles, of the numbers
 TOP, ROW, BAR, BOTTOM = 84, 28, 14, 44
 MOST = 2.5  # times the stdlib; longer bars are cut off
 
@@ -33,6 +34,7 @@ text {
 .good { fill: #2da44e }
 .poor { fill: #bf8700 }
 .limit { stroke: #1f2328; stroke-width: 2.5 }
+.wheel { fill: #ffffff; stroke: #8250df; stroke-width: 2 }
 .tear { stroke: #ffffff; stroke-width: 3; fill: none }
 @media (prefers-color-scheme: dark) {
   .back { fill: #0d1117; stroke: #30363d }
@@ -43,6 +45,7 @@ text {
   .good { fill: #3fb950 }
   .poor { fill: #d29922 }
   .limit { stroke: #e6edf3 }
+  .wheel { fill: #0d1117; stroke: #ab7df8 }
   .tear { stroke: #0d1117 }
 }
 """.strip()
@@ -50,39 +53,33 @@ text {
 
 @dataclass(frozen=True)
 class Bar:
-    """A row: the gain of tlskit over the stdlib, and that of the C program."""
+    """A row: the gain of tlskit over the stdlib, and those of the C program and of the wheel."""
 
     title: str
     gain: float
     limit: float | None
+    wheel: float | None
     values: str
 
 
 def bars(results: dict[str, Any]) -> list[Bar]:
-    """Return the rows of results (of `Report.as_dict`) that have both columns."""
+    """Return the rows of results (of `Report.as_dict`) that have both columns, by CPU time."""
     rows = []
     for work in results["work"]:
-        ratios, medians, less = work["ratio"], work["median"], work["better"] == "less"
-        if not ratios.get(OURS):
+        gain, limit, wheel = (
+            work["cpu"].get(column, {}).get("gain") for column in (OURS, LIMIT, WHEEL)
+        )
+        if not gain:
             continue
-        gain, limit = (
-            (1 / r if less else r) if r else None for r in (ratios[OURS], ratios.get(LIMIT))
-        )
-        unit = work["unit"] if work["unit"].startswith("/") else " " + work["unit"]
-        rows.append(
-            Bar(
-                work["title"],
-                gain or 0.0,
-                limit,
-                f"{number(medians[STDLIB])} → {number(medians[OURS])}{unit}",
-            )
-        )
+        theirs, ours = (number(work["cost"][column]) for column in (STDLIB, OURS))
+        unit = "us" if work["unit"] == "/s" else work["unit"]
+        rows.append(Bar(work["title"], gain, limit, wheel, f"{theirs} → {ours} {unit}"))
     return rows
 
 
-def draw(results: dict[str, Any]) -> str:
-    """Return the chart as SVG."""
-    rows = bars(results)
+def draw(results: dict[str, Any], more: Sequence[Bar] = ()) -> str:
+    """Return the chart as SVG, with more rows at its end."""
+    rows = [*bars(results), *more]
     height = TOP + ROW * len(rows) + BOTTOM
     end = TOP + ROW * len(rows)
     has_limit = any(row.limit for row in rows)
@@ -95,15 +92,12 @@ def draw(results: dict[str, Any]) -> str:
         f'<desc id="description">{escape(described)}</desc>',
         f"<style>\n{STYLE}\n</style>",
         f'<rect class="back" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="6"/>',
-        text(20, 30, "tlskit, in times the stdlib's ssl", "head"),
+        text(20, 30, "tlskit, in times the stdlib's ssl, by CPU time", "head"),
         text(
             20,
             50,
-            (
-                "Longer is better; where less is better (memory, milliseconds), the ratio is "
-                "turned "
-                "over."
-            ),
+            "Longer is better. The numbers are the stdlib's and tlskit's CPU time, or what their "
+            "unit says.",
             "soft",
         ),
     ]
@@ -118,15 +112,18 @@ def draw(results: dict[str, Any]) -> str:
     if has_limit:
         parts.append(line(20, end + 14, 20, end + 30, "limit"))
         parts.append(
-            text(
-                30,
-                end + 26,
-                "the same work in C on the same libssl (\u203a: beyond the scale)",
-                "soft",
-            )
+            text(30, end + 26, "plain C, the same OpenSSL (\u203a: off the scale)", "soft")
         )
+    if any(row.wheel for row in rows):
+        parts.append(circle(330, end + 22))
+        said = results["openssl"].get(WHEEL, "").rsplit(" ", 3)[0]
+        parts.append(text(342, end + 26, f"tlskit's wheel, with {said}", "soft"))
     versions = " / ".join(
-        dict.fromkeys(version.rsplit(" ", 3)[0] for version in results["openssl"].values())
+        dict.fromkeys(
+            results["openssl"][column].rsplit(" ", 3)[0]
+            for column in (STDLIB, OURS)
+            if column in results["openssl"]
+        )
     )
     origin = f"Python {results['python'].split()[0]}, {versions}"
     parts.append(text(WIDTH - 20, end + 26, origin, "soft", "end"))
@@ -153,6 +150,8 @@ def drawn(row: Bar, middle: int) -> list[str]:
         parts.append(line(x(row.limit), top - 4, x(row.limit), top + BAR + 4, "limit"))
     elif row.limit is not None:
         parts.append(text(x(MOST) + 4, middle + 4, "›", "soft"))  # noqa: RUF001
+    if row.wheel is not None and row.wheel <= MOST:
+        parts.append(circle(x(row.wheel), middle))
     parts.append(text(x(MOST) + 58, middle + 4, times(row.gain), "gain", "end"))
     parts.append(text(x(MOST) + 66, middle + 4, row.values, "soft"))
     return parts
@@ -164,6 +163,10 @@ def x(ratio: float) -> float:
 
 def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<line class="{kind}" x1="{x1:.1f}" y1="{y1}" x2="{x2:.1f}" y2="{y2}"/>'
+
+
+def circle(at: float, middle: float) -> str:
+    return f'<circle class="wheel" cx="{at:.1f}" cy="{middle}" r="4.5"/>'
 
 
 def text(at: float, y: float, words: str, kind: str = "", anchor: str = "start") -> str:

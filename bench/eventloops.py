@@ -21,6 +21,7 @@ from typing import Any
 
 from .__main__ import ROOT, environment_of_children, make_certificates
 from .loops import WORKS
+from .report import number
 
 BASE = "ssl@asyncio"
 WAYS = {
@@ -101,39 +102,45 @@ def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | Non
     return middle, (max(ratios) - min(ratios)) / 2
 
 
-def markdown(results: dict[str, Any]) -> str:
-    """Return the tables: one for each version, CPU time before wall time."""
-    parts = []
-    for version, title in VERSIONS.items():
-        rows = results["rows"].get(version, {})
-        if not rows:
-            continue
-        works = list(rows)
-        heads = [
-            f"{TITLES[work]} ({median(rows[work][BASE]['cpu']) * 1e6:,.0f} us)".replace(",", " ")
-            if BASE in rows[work]
-            else TITLES[work]
-            for work in works
-        ]
-        parts.append(f"| {title} | " + " | ".join(heads) + " |")
-        parts.append("| --- |" + " ---: |" * len(works))
-        for way, name in WAYS.items():
-            cells = []
-            for work in works:
-                cpu, wall = (ratio(rows[work], way, kind) for kind in ("cpu", "wall"))
-                cells.append(
-                    f"{cpu[0]:.2f}x ±{cpu[1]:.2f} ({wall[0]:.2f}x)" if cpu and wall else "-"
-                )
-            if any(cell != "-" for cell in cells):
-                parts.append(f"| {name} | " + " | ".join(cells) + " |")
-        parts.append("")
-    parts += [
+def table(results: dict[str, Any], version: str) -> list[str]:
+    """Return the table of one version, CPU time before wall time."""
+    rows = results["rows"].get(version, {})
+    works = list(rows)
+    heads = [
+        f"{TITLES[work]} ({number(median(rows[work][BASE]['cpu']) * 1e6)} us)"
+        if BASE in rows[work]
+        else TITLES[work]
+        for work in works
+    ]
+    lines = [f"| {VERSIONS[version]} | " + " | ".join(heads) + " |"]
+    lines.append("| --- |" + " ---: |" * len(works))
+    for way, name in WAYS.items():
+        cells = []
+        for work in works:
+            cpu, wall = (ratio(rows[work], way, kind) for kind in ("cpu", "wall"))
+            cells.append(f"{cpu[0]:.2f}x ±{cpu[1]:.2f} ({wall[0]:.2f}x)" if cpu and wall else "-")
+        if any(cell != "-" for cell in cells):
+            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def caption(results: dict[str, Any]) -> str:
+    """Return what the tables show."""
+    return (
         f"Both ends in one process, Python {results['python']}, {results.get('openssl', '?')}. How "
         "many times as fast as the stdlib's ssl on asyncio, whose CPU time for an operation is in "
-        "the heading: by CPU time, with its spread, and by wall time in brackets.",
-        *(f"FAILED: {failure}" for failure in dict.fromkeys(results["failures"])),
-    ]
-    return "\n".join(parts)
+        "the heading: by CPU time, with its spread, and by wall time in brackets."
+    )
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Return the tables, one for each version."""
+    parts = []
+    for version in VERSIONS:
+        if results["rows"].get(version):
+            parts += [*table(results, version), ""]
+    failures = (f"FAILED: {failure}" for failure in dict.fromkeys(results["failures"]))
+    return "\n".join([*parts, caption(results), *failures])
 
 
 def main(arguments: list[str] | None = None) -> int:

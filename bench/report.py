@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from .catalog import COLUMNS, LIMIT, OURS, STDLIB, Work
+from .catalog import COLUMNS, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL, Work
 
-HEADINGS = {STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit"}
+HEADINGS = {
+    STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit", PYOPENSSL: "pyOpenSSL", WHEEL: "wheel",
+}  # fmt: skip
 
 
 @dataclass
@@ -33,48 +35,46 @@ class Outcome:
         got = [value for value in self.values.get(column, []) if value is not None]
         return median(got) if got else None
 
-    def per_processor_second(self, column: str) -> float | None:
-        """Return the median of the work done per second of the measured process's CPU time."""
-        got = [value for value in self.values.get(column, []) if value is not None]
-        return (
-            median(
-                value / max(busy, 0.001) for value, busy in zip(got, self.busy[column], strict=True)
-            )
-            if got
-            else None
-        )
+    def cost(self, column: str) -> float | None:
+        """Return the median by CPU time: microseconds for an operation, MB for each second of the
+        measured process's CPU time, or the value itself if it is not a rate.
+        """
+        got = [one for one in self.by_round(column, cpu=True) if one is not None]
+        if not got:
+            return None
+        return 1e6 / median(got) if self.work.unit == "/s" else median(got)
 
-    def ratio(self, column: str) -> float | None:
-        """Return the ratio of the column's median to the stdlib's."""
-        mine, base = self.median(column), self.median(STDLIB)
-        return mine / base if mine is not None and base else None
-
-    def cpu_ratio(self, column: str) -> float | None:
-        """Return the ratio by CPU time, for rows in operations per second or milliseconds."""
-        if not self.work.unit.endswith(("/s", "ms")):
-            return self.ratio(column)
+    def by_round(self, column: str, *, cpu: bool) -> list[float | None]:
+        """Return the values of the rounds; `cpu` relates them to the CPU time used."""
+        if not cpu or not self.work.unit.endswith(("/s", "ms")):
+            return self.values.get(column, [])
+        shares = iter(self.busy.get(column, []))
         less = self.work.better == "less"
-        mine, base = (self._by_cpu(name, less=less) for name in (column, STDLIB))
-        return mine / base if mine is not None and base else None
+        return [
+            None if value is None
+            else value * max(next(shares), 0.001) if less
+            else value / max(next(shares), 0.001)
+            for value in self.values.get(column, [])
+        ]  # fmt: skip
 
-    def _by_cpu(self, column: str, *, less: bool) -> float | None:
-        got = [value for value in self.values.get(column, []) if value is not None]
-        pairs = zip(got, self.busy.get(column, []), strict=True)
-        shares = [
-            value * max(busy, 0.001) if less else value / max(busy, 0.001) for value, busy in pairs
-        ]
-        return median(shares) if shares else None
+    def ratio(self, column: str, *, cpu: bool = False) -> float | None:
+        """Return the ratio of the column's median to the stdlib's."""
+        mine, base = (
+            [value for value in self.by_round(one, cpu=cpu) if value is not None]
+            for one in (column, STDLIB)
+        )
+        return median(mine) / median(base) if mine and base and median(base) else None
 
-    def gain(self, column: str) -> float | None:
+    def gain(self, column: str, *, cpu: bool = False) -> float | None:
         """Return how many times as good as the stdlib: the ratio, inverted where less is better."""
-        ratio = self.ratio(column)
+        ratio = self.ratio(column, cpu=cpu)
         return 1 / ratio if ratio and self.work.better == "less" else ratio
 
-    def spread(self) -> float | None:
+    def spread(self, column: str = OURS, *, cpu: bool = False) -> float | None:
         """Return half the distance between the largest and the smallest ratio of a round, relative
         to the median: the accuracy of a ratio.
         """
-        pairs = zip(self.values.get(OURS, []), self.values.get(STDLIB, []), strict=False)
+        pairs = zip(self.by_round(column, cpu=cpu), self.by_round(STDLIB, cpu=cpu), strict=False)
         ratios = [ours / base for ours, base in pairs if ours is not None and base]
         return (max(ratios) - min(ratios)) / 2 / median(ratios) if ratios else None
 
@@ -134,14 +134,6 @@ class Report:
         lines.insert(1, "-" * max(map(len, lines)))
         return "\n".join([*(line.rstrip() for line in lines), "", *self.remarks()])
 
-    def markdown(self) -> str:
-        """Return a table for the README."""
-        heading = self._heading()
-        numbers = len(heading) - 1
-        lines = ["| " + " | ".join(heading) + " |", "| --- |" + " ---: |" * numbers]
-        lines += ["| " + " | ".join(self._row(outcome)) + " |" for outcome in self.outcomes]
-        return "\n".join([*lines, "", *(f"* {remark}" for remark in self.remarks())])
-
     def remarks(self) -> list[str]:
         """Return the remarks that belong to the table."""
         lines = []
@@ -155,9 +147,9 @@ class Report:
                 f"{HEADINGS[column]}: {version}" for column, version in self.openssl.items()
             )
         )
-        if len(set(self.openssl.values())) > 1:
+        if len({self.openssl.get(column) for column in (STDLIB, OURS, LIMIT)} - {None}) > 1:
             lines.append(
-                "WARNING: the columns do not have the same OpenSSL, so the ratios compare "
+                "WARNING: ssl, tlskit and C do not have the same OpenSSL, so the ratios compare "
                 "libraries of C as well."
             )
         lines.append(
@@ -185,13 +177,22 @@ class Report:
                     "values": outcome.values,
                     "busy": outcome.busy,
                     "median": {column: outcome.median(column) for column in outcome.values},
-                    "ratio": {column: outcome.ratio(column) for column in outcome.values},
-                    "cpu_ratio": {column: outcome.cpu_ratio(column) for column in outcome.values},
-                    "spread": outcome.spread(),
+                    "cost": {column: outcome.cost(column) for column in outcome.values},
+                    "wall": self._gains(outcome, cpu=False),
+                    "cpu": self._gains(outcome, cpu=True),
                     "meets_aim": outcome.meets_aim(),
                 }
                 for outcome in self.outcomes
             ],
+        }
+
+    def _gains(self, outcome: Outcome, *, cpu: bool) -> dict[str, Any]:
+        return {
+            column: {
+                "gain": outcome.gain(column, cpu=cpu),
+                "spread": outcome.spread(column, cpu=cpu),
+            }
+            for column in outcome.values
         }
 
     def _ratios(self) -> list[str]:
@@ -216,7 +217,7 @@ class Report:
             *values,
             unit,
             *(times(outcome.ratio(column)) for column in self._ratios()),
-            times(outcome.cpu_ratio(OURS)),
+            times(outcome.ratio(OURS, cpu=True)),
         ]
 
     def _remarks_of(self, outcome: Outcome) -> list[str]:
@@ -226,7 +227,7 @@ class Report:
             if value is not None:
                 lines.append(f"{work.title}: {name}: {number(value)} {work.unit}.")
         if work.cores == "two":
-            rates = {HEADINGS[c]: outcome.per_processor_second(c) for c in self.columns()}
+            rates = {HEADINGS[c]: outcome.cost(c) for c in self.columns()}
             said = ", ".join(
                 f"{name} {number(rate)}" for name, rate in rates.items() if rate is not None
             )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import multiprocessing
 import socket
 import statistics
@@ -236,7 +237,9 @@ def main() -> int:
     parser.add_argument(
         "--quick", action="store_true", help="see that it works; the figures are rough"
     )
-    quick = parser.parse_args().quick
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rates of each round")
+    options = parser.parse_args()
+    quick = options.quick
     rounds, seconds = (3, 0.1) if quick else (5, 0.4)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -251,6 +254,9 @@ def main() -> int:
             for _ in range(rounds):
                 for row in rows:
                     seen[row.name].append(rate(row, seconds))
+    if options.json:
+        against = {row.name: row.against for row in rows}
+        options.json.write_text(json.dumps({"rates": seen, "against": against}, indent=1) + "\n")
     middle = {name: statistics.median(values) for name, values in seen.items()}
     print(f"{'connection':<36}{'per second':>12}{'ratio':>8}  of")
     for row in rows:

@@ -1,7 +1,7 @@
 """Measure how stores and handshakes scale.
 
 python -m bench.scale stores [--sessions N ...]    puts, lookups and takes a second, and space
-python -m bench.scale threads [--most N]           handshakes a second by number of threads
+python -m bench.scale threads [--free PYTHON]      handshakes a second by number of threads
 python -m bench.scale idle [WAY] [--connections N] memory of idle asyncio connections, each end
 """
 
@@ -11,25 +11,29 @@ import argparse
 import asyncio
 import contextlib
 import gc
-import importlib
+import importlib.util
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any, NamedTuple
 
-from . import loops
+from . import loops, threads
 from .__main__ import ROOT, make_certificates
-from .work import Task, memory_pair
 
 SESSIONS = [1_000, 10_000, 100_000, 1_000_000]
 SAMPLE = 1000  # takes and lookups of a measurement
-IDLE = "ssl@asyncio", "tlskit@tlskit.aio", "tlskit@tlskit.aio/uvloop", "ssl@aiofastnet"
+NAMES = {
+    "ssl@asyncio": "ssl, asyncio",
+    "ssl@aiofastnet": "ssl, aiofastnet",
+    "tlskit@tlskit.aio": "tlskit.aio",
+    "tlskit@tlskit.aio/uvloop": "tlskit.aio, uvloop",
+}
 VALUE = 1500  # bytes: a session with a small chain
 
 
@@ -136,37 +140,6 @@ def key(number: int) -> bytes:
     return (number * 0x9E3779B97F4A7C15 % (1 << 64)).to_bytes(8, "big") * 4
 
 
-def threads(most: int) -> None:
-    """Measure full handshakes in memory, from 1 to `most` threads at once, with shared contexts."""
-    import tlskit
-
-    print("| threads | handshakes /s | CPU us each |")
-    print("| ---: | ---: | ---: |")
-    with tempfile.TemporaryDirectory(prefix="tlskit-scale-") as name:
-        make_certificates(Path(name))
-        task = Task(tlskit, 1.0, 0, name, 0)
-        client, server = task.client_context(), task.server_context()
-        count = 1
-        while count <= most:
-            made = [0] * count
-            end = perf_counter() + 2.0
-
-            def run(mine: int, made: list[int] = made, end: float = end) -> None:
-                while perf_counter() < end:
-                    memory_pair(tlskit, client, server)
-                    made[mine] += 1
-
-            begun, used = perf_counter(), process_time()
-            workers = [threading.Thread(target=run, args=(mine,)) for mine in range(count)]
-            for worker in workers:
-                worker.start()
-            for worker in workers:
-                worker.join()
-            took, used = perf_counter() - begun, process_time() - used
-            print(f"| {count} | {sum(made) / took:,.0f} | {used / sum(made) * 1e6:,.0f} |")
-            count *= 2
-
-
 def idle(count: int, ways: list[str]) -> None:
     """Measure connections of asyncio that have sent a word, to a server in a separate process."""
     allow_descriptors(count)
@@ -192,7 +165,14 @@ def idle(count: int, ways: list[str]) -> None:
                     theirs = (int(server.stdout.readline()) - before) / count / 1024
                     client.stdin.close()
                 server.stdin.close()
-            print(f"| {way} | {theirs:.1f} | {mine:.1f} |", flush=True)
+            print(f"| {NAMES.get(way, way)} | {theirs:.1f} | {mine:.1f} |", flush=True)
+
+
+def possible() -> list[str]:
+    """Return the ways whose libraries are installed."""
+    libraries = ("uvloop", "aiofastnet")
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    return [way for way in NAMES if not any(name in way for name in missing)]
 
 
 def allow_descriptors(count: int) -> None:
@@ -260,16 +240,51 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=10_000)
     parser.add_argument("--sessions", type=int, nargs="+", default=SESSIONS, metavar="N")
     parser.add_argument("--store", choices=list(STORES), help="one of them, for stores")
-    parser.add_argument("--most", type=int, default=8)
+    parser.add_argument("--free", type=Path, metavar="PYTHON", help="free-threaded, for threads")
+    parser.add_argument("--rounds", type=int, default=5, help="for threads")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table here too")
     options = parser.parse_args(arguments)
+    with copied(options.markdown):
+        return measure(parser, options)
+
+
+@contextlib.contextmanager
+def copied(file: Path | None) -> Iterator[None]:
+    """Print to the standard output, and copy that to a file at the end of the block."""
+    if file is None:
+        yield
+        return
+    lines = Lines()
+    with contextlib.redirect_stdout(lines):
+        yield
+    file.write_text("".join(lines.said), encoding="utf-8")
+
+
+class Lines(io.TextIOBase):
+    """Keeps what is written, and passes it on."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.out = sys.stdout
+
+    def write(self, text: str) -> int:
+        self.said.append(text)
+        return self.out.write(text)
+
+    def flush(self) -> None:
+        self.out.flush()
+
+
+def measure(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Do what the arguments ask for."""
     if options.what == "stores":
         if min(options.sessions) < SAMPLE:
             parser.error(f"--sessions must be at least {SAMPLE}")
         stores(sorted(options.sessions), [options.store] if options.store else list(STORES))
     elif options.what == "threads":
-        threads(options.most)
+        threads.run(options.rounds, options.free)
     elif options.what == "idle":
-        idle(options.connections, [options.way] if options.way else list(IDLE))
+        idle(options.connections, [options.way] if options.way else possible())
     else:
         way = loops.parse_way(options.way)
         work = (

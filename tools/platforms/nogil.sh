@@ -1,38 +1,13 @@
 #!/usr/bin/env bash
 # nogil.sh [PYTEST_ARGS...]: the tests in a free-threaded CPython 3.13, with the GIL off (by default
 # tests/core and tests/threads; those of sessions need cryptography). `make test-nogil` calls it.
-# The interpreter is built from its tarball, and kept in the cache. cffi says that it supports
-# free-threaded Pythons from 3.14 on, whose tarball this does not need: that check is taken out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 host=$(command -v "${PYTHON:-python3}")
-python=$(tools/platforms/cpython-nogil.sh)
-home=$(dirname "$(dirname "$python")")/venv
-pip() { "$home/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
-
-if [ ! -e "$home/ready" ]; then
-    rm -rf "$home"
-    "$python" -m venv "$home"
-    pip install --prefer-binary --upgrade 'pip>=25.1'
-    pip install --prefer-binary 'setuptools>=77' pytest pytest-timeout prometheus-client \
-        'redis>=5.2' pymemcache rich pycparser
-    source=$(mktemp -d)
-    "$host" -m pip download -q --no-deps --no-binary :all: --no-build-isolation -d "$source" 'cffi>=2'
-    tar xzf "$source"/cffi-*.tar.gz -C "$source"
-    (cd "$source"/cffi-*/ && grep -v 'RuntimeError\|raise' setup.py >/dev/null &&
-        sed -i 's/^\( *\)raise RuntimeError(/\1print(/' setup.py && pip install --no-build-isolation .)
-    rm -rf "$source"
-    touch "$home/ready"
-fi
-build=$(mktemp -d)
-printf '[build]\nbuild_base = %s\n[egg_info]\negg_base = %s\n' "$build" "$build" >"$build/build.cfg"
-DIST_EXTRA_CONFIG=$build/build.cfg TLSKIT_CFLAGS=-Werror \
-    pip install --no-build-isolation --no-deps --force-reinstall .
-rm -rf "$build"
-
+python=$(tools/platforms/nogil-venv.sh)
 export PYTHON_GIL=0 TRUSTME_PYTHON=$host
-"$home/bin/python" -m tests.support.smoke
+"$python" -m tests.support.smoke
 if [ $# = 0 ]; then set -- tests/core tests/threads; fi
-exec "$home/bin/python" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout=120 \
+exec "$python" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout=120 \
     -m 'not slow and not conformance' "$@"
