@@ -21,7 +21,7 @@ from .chart import Bar, draw
 from .report import number, times
 from .work import MEASURES
 
-PAGES = ROOT / "README.md", ROOT / "docs" / "performance.md"
+PAGES = tuple(ROOT / name for name in ("README.md", "docs/asyncio.md", "docs/performance.md"))
 CHART = ROOT / "bench" / "chart.svg"
 BEGIN, END = "<!-- bench: {} -->", "<!-- bench: end -->"
 NAMES = {LIMIT: "plain C", PYOPENSSL: "pyOpenSSL", WHEEL: "the wheel"}
@@ -123,7 +123,7 @@ def idle_memory(folder: Path) -> str:
     if count is None or ours is None or theirs is None:
         raise ValueError("idle.md lacks the rows that the README needs")
     return (
-        f"A server with\n  {count[1]} idle connections needs {float(ours[1]):.0f} KiB for each; "
+        f"A server with {count[1]} idle connections needs {float(ours[1]):.0f} KiB for each; "
         f"over asyncio's own transport it needs {float(theirs[1]):.0f} KiB."
     )
 
@@ -169,7 +169,7 @@ def written(page: str, folder: Path) -> str:
             text = SECTIONS[match[1]](folder)
         except FileNotFoundError:
             return match[0]
-        gap = "\n\n" if "\n\n" in match[2] or "\n" in text.strip("\n").replace("\n  ", " ") else ""
+        gap = "\n\n" if "\n" in text else ""  # a table, or a sentence in a paragraph
         return f"{BEGIN.format(match[1])}{gap}{text}{gap}{END}"
 
     pattern = BEGIN.format("([^>]*?)") + "(.*?)" + re.escape(END)

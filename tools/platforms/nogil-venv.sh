@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# nogil-venv.sh: the path of a free-threaded CPython 3.13 in an environment with tlskit, installed from
-# here anew. The interpreter is built from its tarball, and kept in the cache. cffi says that it
-# supports free-threaded Pythons from 3.14 on, whose tarball this does not need: that check is taken
-# out.
+# nogil-venv.sh: the path of a free-threaded CPython 3.13 in an environment with tlskit, which is
+# installed from here each time. The interpreter is built from its tarball, and kept in the cache.
+# cffi says that it supports free-threaded Pythons from 3.14 on, whose tarball this does not need:
+# that check is taken out.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
