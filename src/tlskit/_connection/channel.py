@@ -15,10 +15,8 @@ from typing import Any
 from weakref import ref
 
 from .._core.bio import MemoryBIO
-from .._core.certificate import Certificate
 from .._core.connection import Connection
 from .._core.fault import plain_error, want_read
-from .._core.library import require
 from .._core.names import server_name
 from .._core.pauses import Steps
 from .._core.session import Session
@@ -41,11 +39,12 @@ from .event_callbacks import EventCallbacks
 from .hiding import Hiding
 from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
+from .stdlib_names import StdlibNames
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
-class Channel(Pausing, EventCallbacks, Hiding, Connection):
+class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
     """A Connection that knows its SSLContext, its owner and its session."""
 
     __slots__ = (
@@ -258,6 +257,16 @@ class Channel(Pausing, EventCallbacks, Hiding, Connection):
         noted = info.verified_chain if verified else info.peer_certificate_chain
         return list(noted) if len(noted) > len(found) else found
 
+    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
+        if not self.handshake_done:
+            raise ValueError("handshake not done yet")
+        peer = self.peer()
+        if peer is None:
+            return None
+        if binary_form:
+            return peer.der
+        return peer.fields() if self._first_state.verifies and not self.unverified else {}
+
     @property
     def info(self) -> SessionInfo | None:
         """Everything that was negotiated; None before the handshake is complete."""
@@ -289,66 +298,9 @@ class Channel(Pausing, EventCallbacks, Hiding, Connection):
         found: bytes | None = None if owner is None else data(owner)
         return found
 
-    def get_verified_chain(self) -> list[Certificate] | None:
-        """Return the verified chain as objects, as code that uses `_sslobj` expects."""
-        return [Certificate.from_der(der) for der in self.chain(verified=True)] or None
-
-    def get_unverified_chain(self) -> list[Certificate] | None:
-        """Return the peer's chain as objects."""
-        return [Certificate.from_der(der) for der in self.chain(verified=False)] or None
-
     def usual(self) -> tuple[Any, Any, Any]:
         """Return its `read`, `write` and `pending`, for callers that call them often."""
         return self.read, self.write, self.pending
-
-    # -- under the names of the stdlib's inner object, which libraries use -------------------------
-
-    def version(self) -> str | None:
-        facts = self.facts()
-        return facts.version_name if facts.done else None
-
-    def group(self) -> str | None:
-        return self.facts().group
-
-    def client_sigalg(self) -> str | None:
-        require("SIGALG_NAMES", "client_sigalg()")
-        return self.signature_algorithm(peer=self.server_side)
-
-    def server_sigalg(self) -> str | None:
-        require("SIGALG_NAMES", "server_sigalg()")
-        return self.signature_algorithm(peer=not self.server_side)
-
-    def uses_ktls_for_send(self) -> bool:
-        return False  # the transport is tlskit's own, and kernel TLS needs OpenSSL's
-
-    def uses_ktls_for_recv(self) -> bool:
-        return False
-
-    def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
-        self.write(b"")  # raises if the connection has ended
-        raise plain_error("sendfile() needs kernel TLS, which this connection does not use")
-
-    def selected_alpn_protocol(self) -> str | None:
-        return self.facts().alpn
-
-    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        if not self.handshake_done:
-            raise ValueError("handshake not done yet")
-        peer = self.peer()
-        if peer is None:
-            return None
-        if binary_form:
-            return peer.der
-        return peer.fields() if self._first_state.verifies and not self.unverified else {}
-
-    def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
-        if cb_type != "tls-unique":
-            raise ValueError(f"{cb_type} channel binding type not implemented")
-        facts = self.facts()
-        return self.finished(peer=facts.reused_last == (not facts.server)) or None
-
-    def verify_client_post_handshake(self) -> None:
-        self.request_certificate()
 
     # -- session -----------------------------------------------------------------------------------
 
