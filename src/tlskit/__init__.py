@@ -174,7 +174,7 @@ if TYPE_CHECKING:
         get_sigalgs,
     )
     from ._context import SSLContext
-    from ._counters import Counters
+    from ._counters import Counters, NegotiatedCounters
     from ._hello import ClientHello
     from ._core.bio import MemoryBIO
     from ._connection.negotiated import CHANNEL_BINDING_TYPES
@@ -339,6 +339,7 @@ __all__ = [
     "MemcachedStore",
     "MemoryBIO",
     "MemoryStore",
+    "NegotiatedCounters",
     "NotOffered",
     "OP_NO_SSLv2",
     "OP_NO_SSLv3",
@@ -425,7 +426,7 @@ if not TYPE_CHECKING:
             "._connection.requests": ["CertificateRequest"],
             "._connection.socket": ["SSLSocket"],
             "._context": ["SSLContext"],
-            "._counters": ["Counters"],
+            "._counters": ["Counters", "NegotiatedCounters"],
             "._hello": ["ClientHello"],
             "._core.bio": ["MemoryBIO"],
             "._functions": [

@@ -13,7 +13,7 @@ from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
 from ._core.paths import without_values
-from ._counters import Counters
+from ._counters import Counters, NegotiatedCounters
 from ._settings import (
     CertificateCallbackSettings,
     CommandSettings,
@@ -361,16 +361,18 @@ class SSLContext(  # type: ignore[misc]
         """
         return self._settings.failures.snapshot()
 
-    def negotiated(self) -> dict[str, dict[str, int]]:
+    def negotiated(self) -> NegotiatedCounters:
         """Return how often this context has negotiated each group and each signature algorithm.
 
-        "group" counts key exchanges by the group's name; a TLS 1.2 resumption has none.
-        "signature" counts full handshakes by what the server signed with, by IANA's name. "other"
+        `group` counts key exchanges by the group's name; a TLS 1.2 resumption has none.
+        `signature` counts full handshakes by what the server signed with, by IANA's name. "other"
         has what exceeds two dozen names. Any thread may ask. Its name in the stdlib: none.
         """
         with self._settings.built() as state:
             found = state.build().negotiated()
-        return {kind: names for kind, names in found.items() if names or kind != "other"}
+        return NegotiatedCounters(
+            {kind: names for kind, names in found.items() if names or kind != "other"}
+        )
 
     def session_stats(self) -> dict[str, int]:
         """Return the stdlib's eleven counters; `sessions.stats()` has twelve. Corresponds to

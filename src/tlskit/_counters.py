@@ -74,3 +74,36 @@ class Counters(Mapping[str, int]):
 
     def _occurred(self) -> dict[str, int]:
         return {name: number for name, number in self._counts.items() if number}
+
+
+class NegotiatedCounters(Mapping[str, Counters]):
+    """What a context has negotiated, counted: `counted.group["x25519"]`, or
+    `counted["group"]["x25519"]`.
+    """
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self, kinds: Mapping[str, Mapping[str, int]]) -> None:
+        self._kinds = {kind: Counters(counts) for kind, counts in kinds.items()}
+
+    @property
+    def group(self) -> Counters:
+        """Key exchanges, by the group's name."""
+        return self._kinds["group"]
+
+    @property
+    def signature(self) -> Counters:
+        """Full handshakes, by the algorithm that the server signed with."""
+        return self._kinds["signature"]
+
+    def __getitem__(self, kind: str) -> Counters:
+        return self._kinds[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kinds)
+
+    def __len__(self) -> int:
+        return len(self._kinds)
+
+    def __repr__(self) -> str:
+        return f"NegotiatedCounters({self._kinds})"

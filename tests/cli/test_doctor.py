@@ -143,6 +143,29 @@ def test_what_a_stricter_python_refuses(capsys, tmp_path, root):
     assert "has no authority key identifier (RFC 5280, 4.2.1.1)" in text
 
 
+@pytest.mark.parametrize(
+    ("of", "how", "words"),
+    [
+        ("middle", {"critical": {x509.BasicConstraints: False}}, "basic constraints as critical"),
+        (
+            "leaf",
+            {"subject": "", "critical": {x509.SubjectAlternativeName: False}},
+            "has an empty subject, and does not mark its subjectAltName as critical",
+        ),
+    ],
+    ids=["basic constraints", "subject"],
+)
+def test_what_a_python_with_an_older_openssl_refuses(capsys, tmp_path, root, of, how, words):
+    """OpenSSL 4.0 has dropped these rules, and most Pythons have an older one."""
+    middle = authority(tmp_path, "middle", issuer=root, **(how if of == "middle" else {}))
+    shown = issue(tmp_path, "leaf", issuer=middle, **(how if of == "leaf" else {}))
+    told = examine(capsys, served(shown), root)
+    level, text = findings(told, "strictness")[0]
+    assert level == "warning"
+    assert text.startswith("Clients with the defaults of Python 3.13 and later fail")
+    assert words in text
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_versions(capsys, tmp_path, root):
     shown = issue(tmp_path, "leaf", issuer=root)

@@ -166,6 +166,25 @@ def test_not_yet_valid(root, tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("days", "words", "hint"),
+    [
+        (-30, "certificate is not yet valid", "is not valid before ... UTC (... ago). It is "
+         "verified as of context.verify_time, which is earlier."),
+        (30, "certificate has expired", "expires on ... UTC (... from now). It is verified as of "
+         "context.verify_time, which is later."),
+    ],
+)  # fmt: skip
+def test_another_time(tmp_path, days, words, hint):
+    """The clock is right, and the program has asked for another time."""
+    authority_ = authority(tmp_path, "Example Root", begins=-5 * DAY, ends=9 * DAY)
+    shown = issue(tmp_path, "leaf", issuer=authority_)
+    near = client(authority_, verify_time=NOW + days * DAY)
+    refused(
+        near, serving(shown), words, f"The ... certificate '...' {hint}".replace("'...'", "...")
+    )
+
+
 def test_self_signed(root, tmp_path):
     shown = issue(tmp_path, "homemade")
     error = refused(

@@ -372,6 +372,8 @@ def test_metrics(client, server):
     exchanges = 3 if client.minimum_version == TLS13 else 1
     counted = {"group": {"secp384r1": exchanges}, "signature": {"ecdsa_secp256r1_sha256": 1}}
     assert client.negotiated() == server.negotiated() == counted
+    assert client.negotiated().group == counted["group"]
+    assert dict(client.negotiated().signature) == counted["signature"]
     server.set_alpn_protocols(["h2"])  # another state
     assert server.negotiated() == counted
     taken = metrics.snapshot(server)

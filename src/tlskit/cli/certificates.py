@@ -9,6 +9,10 @@ from ssl import cert_time_to_seconds
 from typing import Any
 
 from .._core.certificate import Certificate
+from .._core.der import split
+
+_BASIC_CONSTRAINTS, _ALTERNATIVE_NAMES = b"\x55\x1d\x13", b"\x55\x1d\x11"  # their OIDs
+_BOOLEAN, _EXTENSIONS = 0x01, 0xA3  # tags
 
 _SHORT = {
     "commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU",
@@ -82,6 +86,20 @@ class Shown:
     def ends(self) -> datetime:
         return _date(self.fields["notAfter"])
 
+    @property
+    def leniencies(self) -> list[str]:
+        """What OpenSSL before 4.0 refuses in it under VERIFY_X509_STRICT, and 4.0 no longer."""
+        critical = _criticality(self.der)
+        found = []
+        if self.authority and not critical.get(_BASIC_CONSTRAINTS, True):
+            found.append("does not mark its basic constraints as critical (RFC 5280, 4.2.1.9)")
+        if not self.has_subject and not critical.get(_ALTERNATIVE_NAMES, True):
+            found.append(
+                "has an empty subject, and does not mark its subjectAltName as critical (RFC 5280, "
+                "4.2.1.6)"
+            )
+        return found
+
     def as_json(self) -> dict[str, Any]:
         return {
             "subject": self.subject,
@@ -111,6 +129,23 @@ def _shown(certificate: Certificate) -> Shown:
         certificate.der, certificate.fields(), key, summary.bits, summary.signature,
         summary.authority,
     )  # fmt: skip
+
+
+def _criticality(der: bytes) -> dict[bytes, bool]:
+    """Return whether each extension of a certificate is critical, by the bytes of its OID."""
+    body = next(split(_inside(der)))
+    found = {}
+    for part in split(_inside(body)):
+        if part[0] == _EXTENSIONS:
+            for extension in split(_inside(_inside(part))):
+                oid, second, *_ = split(_inside(extension))
+                found[_inside(oid)] = second[0] == _BOOLEAN and second[-1] != 0
+    return found
+
+
+def _inside(encoded: bytes) -> bytes:
+    """Return the contents of a value in DER."""
+    return encoded[2 + (encoded[1] & 0x7F if encoded[1] & 0x80 else 0) :]
 
 
 def _date(text: str) -> datetime:

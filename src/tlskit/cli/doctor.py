@@ -262,14 +262,24 @@ def _strictness(checkup: Checkup, trusting: _Probe) -> None:
     if trusting.error is not None:
         return
     strict = _probe(checkup.order, _context(checkup.order, strict=True))
-    if strict.error is None:
-        checkup.add("ok", "strictness", "Passes VERIFY_X509_STRICT, the default of Python 3.13.")
-    else:
+    if strict.error is not None:
         checkup.add(
             "warning",
             "strictness",
             f"Clients with the defaults of Python 3.13 and later fail. {hint_of(strict.error)}",
         )
+        return
+    chain = certificates.shown(strict.verified)
+    odd = [f"{one.subject} {what}" for one in chain for what in one.leniencies]
+    if odd:  # this OpenSSL is a 4.0 or later
+        checkup.add(
+            "warning",
+            "strictness",
+            "Clients with the defaults of Python 3.13 and later fail if their OpenSSL is older "
+            f"than 4.0. {'. '.join(odd)}.",
+        )
+    else:
+        checkup.add("ok", "strictness", "Passes VERIFY_X509_STRICT, the default of Python 3.13.")
 
 
 def _versions(checkup: Checkup) -> None:

@@ -69,6 +69,18 @@ class Described:
         return _when(self._fields.get("notAfter"))
 
     @property
+    def has_begun(self) -> bool:
+        """Whether notBefore has passed."""
+        begins = self._fields.get("notBefore")
+        return begins is not None and cert_time_to_seconds(begins) <= time()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether notAfter has passed."""
+        ends = self._fields.get("notAfter")
+        return ends is None or cert_time_to_seconds(ends) <= time()
+
+    @property
     def names(self) -> str:
         """The names that it is valid for, as a list in a sentence."""
         found = [

@@ -42,18 +42,24 @@ def _operator(s: Situation) -> str:
 
 
 def _expired(s: Situation) -> str:
-    ended = Described(s.certificate).ends
+    described = Described(s.certificate)
+    if not described.has_ended:
+        return (
+            f"{_which(s)} expires on {described.ends}. It is verified as of context.verify_time, "
+            "which is later."
+        )
     return (
-        f"{_which(s)} expired on {ended}. It has to be renewed by {_operator(s)}. If the date is "
-        f"wrong, set this machine's clock: it says {_now()}."
+        f"{_which(s)} expired on {described.ends}. It has to be renewed by {_operator(s)}. If the "
+        f"date is wrong, set this machine's clock: it says {_now()}."
     )
 
 
 def _not_yet_valid(s: Situation) -> str:
-    begins = Described(s.certificate).begins
-    return (
-        f"{_which(s)} is not valid before {begins}. Check this machine's clock: it says {_now()}."
-    )
+    described = Described(s.certificate)
+    said = f"{_which(s)} is not valid before {described.begins}."
+    if described.has_begun:
+        return f"{said} It is verified as of context.verify_time, which is earlier."
+    return f"{said} Check this machine's clock: it says {_now()}."
 
 
 def _now() -> str:
