@@ -62,7 +62,7 @@ def refused_by_name(error):
     if isinstance(error, tlskit.SSLCertVerificationError):
         assert error.verify_code in (62, 64)  # hostname, or address
     elif not isinstance(error, UnicodeError):
-        assert "as the name of a host to verify" in str(error)
+        assert "as a host name to verify" in str(error)
 
 
 @pytest.mark.parametrize("hostname", ["localhost.example.", "localhost..", "ocalhost.", "l."])
