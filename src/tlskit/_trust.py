@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections import OrderedDict
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -168,7 +169,11 @@ def load_windows(context: HasTrust, names: tuple[str, ...], purpose: str) -> Non
     for name in names:
         for certificate, encoding, trust in ssl.enum_certificates(name):
             if encoding == "x509_asn" and (trust is True or purpose in trust):
-                more.add_data(certificate, pem=False)
+                try:
+                    more.add_data(certificate, pem=False)
+                except ssl.SSLError as error:  # one bad certificate must not take all trust away
+                    what = f"bad certificate in the Windows certificate store {name}: {error}"
+                    warnings.warn(what, stacklevel=2)
     context.trust = context.trust.joined(more)
 
 

@@ -11,6 +11,7 @@ import ssl as stdlib
 import subprocess
 import sys
 import threading
+import types
 from collections import OrderedDict
 
 import pytest
@@ -774,6 +775,24 @@ def test_purposes(purpose):
 
     assert compared(work).raised is None
     assert compared(lambda module: make(module).load_default_certs(purpose)).raised is None
+
+
+def test_a_bad_certificate_in_the_store_of_windows(monkeypatch, pki, context, server):
+    """It is left out with a warning, as the stdlib does, and the others are trusted."""
+    purpose = stdlib.Purpose.SERVER_AUTH.oid
+    store = [
+        (b"0\x03no", "x509_asn", True),
+        (der(pki.stranger_root), "x509_asn", {"1.3.6.1.5.5.7.3.4"}),  # for mail alone
+        (der(pki.stranger_root), "pkcs_7_asn", True),
+        (der(pki.root), "x509_asn", {purpose}),
+    ]
+    monkeypatch.setattr(_trust, "sys", types.SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(_trust.ssl, "enum_certificates", lambda name: store, raising=False)
+    settings = inside.settings_of(context)
+    with settings.held(), pytest.warns(UserWarning, match="bad certificate in the Windows .* ROOT"):
+        _trust.load_windows(settings, ("ROOT",), purpose)
+    assert context.get_ca_certs(True) == [der(pki.root)]
+    assert trusts(context, server)
 
 
 @pytest.mark.parametrize("bad", [None, 5, "SERVER_AUTH", stdlib.Purpose, object()], ids=repr)
