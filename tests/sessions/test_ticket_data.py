@@ -129,7 +129,7 @@ def test_the_setting(server, client):
     for wrong, kind in ((bytes(4097), ValueError), ("text", TypeError), (7, TypeError)):
         with pytest.raises(kind, match="app_data must"):
             server.tickets.app_data = wrong
-    with pytest.raises(ValueError, match="only a server makes tickets"):
+    with pytest.raises(ValueError, match="only servers issue tickets"):
         client.tickets.app_data = b"x"
     server.tickets.app_data = b"secret"
     assert "app_data: set\n" in server.describe()

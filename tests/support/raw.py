@@ -410,6 +410,7 @@ class Relay:
         alter: Callable[[bytes], bytes] = lambda data: data,
     ) -> None:
         self._socks = (near, far)
+        self._over = threading.Event()
         self._open = {"to_far": threading.Event(), "to_near": threading.Event()}
         for gate in self._open.values():
             gate.set()
@@ -418,8 +419,8 @@ class Relay:
             Background(lambda: self._carry(far, near, self._open["to_near"], alter)),
         )
 
-    @staticmethod
     def _carry(
+        self,
         source: socket.socket,
         sink: socket.socket,
         gate: threading.Event,
@@ -428,6 +429,9 @@ class Relay:
         with contextlib.suppress(OSError):
             while True:
                 gate.wait()
+                while sys.platform == "win32" and not select.select([source], [], [], 0.1)[0]:
+                    if self._over.is_set():  # shutdown wakes nobody under wine
+                        return
                 data = source.recv(65536)
                 gate.wait()
                 if not data:
@@ -445,6 +449,7 @@ class Relay:
         return self
 
     def __exit__(self, *args: object) -> None:
+        self._over.set()
         for gate in self._open.values():
             gate.set()
         for sock in self._socks:

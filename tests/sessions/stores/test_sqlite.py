@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from tlskit.stores.guard import Guard
 from ...support import inside
 from ...support.pairs import Background
 from .test_memory import Clock
+
+sqlite3 = pytest.importorskip("sqlite3")
 
 ONE, TWO = b"1" * 32, b"2" * 32
 KEY = b"k" * 32
