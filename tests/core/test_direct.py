@@ -405,3 +405,103 @@ def test_a_callback_that_reads_while_more_comes(late: Any) -> None:
     calls.append(read_too_early)
     near.write(b"sooner" * 1000)
     assert drained(far) == b"sooner" * 1000 + b"later" * 1000
+
+
+# -- handshakes ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh(pki: PKI, version: Any, way: str) -> tuple[Any, Any]:
+    """The contexts of a client and of a server."""
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    return client, server
+
+
+def joined(client: Any, server: Any) -> tuple[Any, Any]:
+    """A client and a server before their handshake."""
+    up, down = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    return near, server.wrap_bio(up, down, server_side=True)
+
+
+def test_a_handshake_has_no_frame(fresh: Any, way: str) -> None:
+    for end in joined(*fresh):
+        kind = type(end.do_handshake).__name__
+        assert kind == ("builtin_function_or_method" if way == "c" else "method")
+
+
+def test_a_handshake_that_waits(fresh: Any) -> None:
+    near, far = joined(*fresh)
+    for end in (far, near, near):
+        with pytest.raises(tlskit.SSLWantReadError) as caught:
+            end.do_handshake()
+        assert caught.value.args == (2, "The operation did not complete (read)")
+        assert caught.value.library is None
+    with pytest.raises(TypeError):
+        near.do_handshake(1, 2)
+    pairs.shake(near, far)
+    assert near.do_handshake() is None
+    assert near.version() == far.version()
+
+
+def test_a_handshake_that_fails(fresh: Any, pki: PKI) -> None:
+    _, server = fresh
+    stranger = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    near, far = joined(stranger, server)
+    with pytest.raises(tlskit.SSLCertVerificationError):
+        pairs.shake(near, far)
+    assert stranger.handshake_failures["certificate_verify_failed"] == 1
+    with pytest.raises(tlskit.SSLError) as caught:
+        far.do_handshake()
+    assert caught.value.reason == "TLSV1_ALERT_UNKNOWN_CA"
+
+
+def test_a_handshake_that_is_logged(fresh: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG", "tlskit"):
+        pairs.shake(*joined(*fresh))
+    assert sum("complete" in line for line in caplog.messages) == 2
+
+
+def test_a_handshake_that_is_concluded(fresh: Any) -> None:
+    client, server = fresh
+    client.sessions.store = tlskit.MemoryStore()
+    for reused in (False, True):
+        near, far = joined(client, server)
+        pairs.shake(near, far)
+        pairs.take_tickets(near)
+        assert near.session_reused is reused
+        assert bool(near.resumption) is reused
+
+
+@pytest.mark.parametrize("error", [KeyError("mine"), KeyboardInterrupt()])
+def test_a_handshake_whose_callback_raises(fresh: Any, error: BaseException) -> None:
+    client, server = fresh
+
+    def refuse(*_: Any) -> None:
+        raise error
+
+    client.verify_callback = refuse
+    near, far = joined(client, server)
+    with pytest.raises(type(error)) as caught:
+        pairs.shake(near, far)
+    assert caught.value is error
+
+
+def test_a_handshake_with_callbacks(fresh: Any) -> None:
+    client, server = fresh
+    names: list[Any] = []
+    server.client_hello_callback = lambda end, hello: names.append(hello.server_name)
+    server.sni_callback = lambda end, name, context: names.append(name)
+    client.verify_callback = lambda end, chain: names.append(len(chain))
+    near, far = joined(client, server)
+    pairs.shake(near, far)
+    assert names[:2] == ["localhost"] * 2
+    assert len(names) == 3
+
+
+def test_a_handshake_after_a_fork_or_close(fresh: Any) -> None:
+    near, far = joined(*fresh)
+    near._sslobj.close()
+    with pytest.raises(OSError):
+        near.do_handshake()

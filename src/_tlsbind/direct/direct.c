@@ -1,4 +1,4 @@
-/* The common read and write of a connection in memory, as methods of CPython.
+/* The common handshake, read and write of a connection in memory, as methods of CPython.
 
    A call through cffi converts its arguments and its result, and needs a frame of Python around it
    that makes bytes of the data: for a message of 64 bytes that is a third of all the work. These
@@ -119,6 +119,16 @@ static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t 
     return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, args[0]);
 }
 
+static PyObject *direct_do_handshake(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                                     PyObject *kwnames)
+{
+    const tk_direct *d = (const tk_direct *)self;
+
+    if (nargs != 0 || kwnames != NULL || d->take != NULL || !is_plain(d))
+        return tk_direct_otherwise(d->channel, d->names->do_handshake, args, nargs, kwnames);
+    return tk_direct_handshake_memory(d);
+}
+
 static PyObject *direct_pending(PyObject *self, PyObject *nothing)
 {
     const tk_direct *d = (const tk_direct *)self;
@@ -216,6 +226,8 @@ static PyMethodDef direct_methods[] = {
       "As the connection's own." },
     { "write", (PyCFunction)(void (*)(void))direct_write, METH_FASTCALL | METH_KEYWORDS,
       "As the connection's own." },
+    { "do_handshake", (PyCFunction)(void (*)(void))direct_do_handshake,
+      METH_FASTCALL | METH_KEYWORDS, "As the connection's own." },
     { "pending", direct_pending, METH_NOARGS, "As the connection's own." },
     { NULL, NULL, 0, NULL }
 };

@@ -1,4 +1,4 @@
-/* The common read and write of a connection in memory, as methods of CPython: direct.c. */
+/* The common operations of a connection in memory, as methods of CPython: direct.c. */
 #ifndef TK_DIRECT_H
 #define TK_DIRECT_H
 
@@ -27,7 +27,9 @@ typedef struct {
     PyObject *lock;                         /* the type of lock.c */
     /* names of attributes */
     PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
-    PyObject *read, *write, *read_on, *read_slowly, *write_on, *send; /* and of methods, */
+    PyObject *late_error, *concludes, *logging;
+    PyObject *read, *write, *do_handshake; /* and of methods, */
+    PyObject *read_on, *read_slowly, *write_on, *handshake_on, *send;
     /* of a transport and its protocol too */
     PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
     PyObject *write_slowly, *pushed;
@@ -45,16 +47,18 @@ typedef struct {
     int32_t overhead;                /* bytes that the last record was longer than what was in it */
 } tk_direct;
 
-/* direct.c: for what is not usual, the connection's methods in Python */
+/* direct.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
                               Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
 PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given);
 PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
 
-/* memory.c, incoming.c, outgoing.c: `wanted` is `size` as an object, `given` is bytes */
+/* memory.c, handshake.c, incoming.c, outgoing.c: `wanted` is `size` as an object, `given` is
+   bytes */
 PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t size);
 PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given);
+PyObject *tk_direct_handshake_memory(const tk_direct *d);
 PyObject *tk_direct_read_queue(tk_direct *d, PyObject *wanted, Py_ssize_t size);
 PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given);
 

@@ -29,6 +29,9 @@ static int fill(tk_direct_names *n)
            intern(&n->dry, "_dry") &&
            intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
            intern(&n->library, "library") && intern(&n->reason, "reason") &&
+           intern(&n->late_error, "late_error") && intern(&n->concludes, "concludes") &&
+           intern(&n->logging, "logging") && intern(&n->do_handshake, "do_handshake") &&
+           intern(&n->handshake_on, "_handshake_on") &&
            intern(&n->read, "read") && intern(&n->write, "write") &&
            intern(&n->read_on, "_read_on") && intern(&n->read_slowly, "_read_slowly") &&
            intern(&n->write_on, "_write_on") && intern(&n->send, "_send") &&

@@ -45,7 +45,9 @@ _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
 class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
-    """A Connection that knows its SSLContext, its owner and its session."""
+    """A Connection that knows its SSLContext, its owner and its session. Unless it `concludes`, the
+    end of its handshake is only logged.
+    """
 
     __slots__ = (
         "_callback_refused",
@@ -59,6 +61,7 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
         "_state",
         "asked_name",
         "chains_to_judge",
+        "concludes",
         "pending_decision",
         "pending_verdict",
         "server_hostname",
@@ -82,7 +85,7 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
             raise cannot_await(state.awaited[server_side])
         self._state = self._first_state = state
         self.pending_decision = None
-        self._sni_answered = self._callback_refused = False
+        self._sni_answered = self._callback_refused = self.concludes = False
         self._context_now = context
         self.server_side = server_side
         self.server_hostname = server_hostname
@@ -116,6 +119,7 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
         """Return this connection's resumption strategy, which the first call chooses."""
         if self._resumption is UNDECIDED:
             self._resumption = self._choose_strategy(self._first_state)
+            self.concludes = True
         return self._resumption
 
     def _choose_strategy(self, state: State) -> Strategy:
@@ -204,6 +208,7 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
                 if not self.may_await or self.handshake_done:
                     raise cannot_await(("verify_callback",))
                 self.chains_to_judge = [*self.chains_to_judge, (callback, chain)]
+                self.concludes = True
             elif callback is not None:
                 answer = callback(owner, chain)
                 if not is_future(answer):
@@ -298,9 +303,9 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
         found: bytes | None = None if owner is None else data(owner)
         return found
 
-    def usual(self) -> tuple[Any, Any, Any]:
-        """Return its `read`, `write` and `pending`, for callers that call them often."""
-        return self.read, self.write, self.pending
+    def usual(self) -> tuple[Any, Any, Any, Any]:
+        """Return its `read`, `write`, `pending` and `do_handshake`, to be called often."""
+        return self.read, self.write, self.pending, self.do_handshake
 
     # -- session -----------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):
                 server_hostname=server_hostname, session=session, context=context,
             )  # fmt: skip
         channel = self._sslobj
-        read, write, pending = channel.usual()
+        read, write, pending, do_handshake = channel.usual()
         # Methods that no subclass has overridden are taken from the channel: that saves a call, and
         # a frame for an SSLWantReadError to pass.
         if cls is SSLObject or (cls.read is SSLObject.read and cls.write is SSLObject.write):
@@ -59,7 +59,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):
         if cls is SSLObject or cls.pending is SSLObject.pending:
             self.pending = pending  # type: ignore[method-assign]
         if cls is SSLObject or cls.do_handshake is SSLObject.do_handshake:
-            self.do_handshake = channel.do_handshake  # type: ignore[method-assign]
+            self.do_handshake = do_handshake  # type: ignore[method-assign]
         return self
 
     def __repr__(self) -> str:

@@ -1,8 +1,9 @@
-"""The common read and write of a connection in memory, and of an event loop's transport, without a
+"""The common operations of a connection in memory, and of an event loop's transport, without a
 Python frame: _tlsbind/direct/.
 
-In memory they leave anything else to the connection's own methods: `read`, `write`, `_read_on`,
-`_write_on`, and between the stdlib's MemoryBIOs `_read_slowly` and `_send`.
+In memory they leave anything else to the connection's own methods: `read`, `write`, `do_handshake`,
+`_read_on`, `_write_on`, `_handshake_on`, and between the stdlib's MemoryBIOs `_read_slowly` and
+`_send`.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ def usual(
     connection: Connection,
     queues: tuple[Any, Any] = (None, None),
     locks: tuple[Any, Any] = (None, None),
-) -> tuple[Any, Any, Any] | None:
-    """Return `read`, `write` and `pending` in C for a connection; None without that C module.
+) -> tuple[Any, Any, Any, Any] | None:
+    """Return `read`, `write`, `pending` and `do_handshake` in C for a connection; None without that
+    C module.
 
     Args:
         queues: the incoming and the outgoing MemoryBIO, if they are the stdlib's.
@@ -55,7 +57,7 @@ def usual(
     handle = connection._conn
     address = int(ffi.cast("uintptr_t", handle))
     made = _direct.Direct(handle, address, connection, *queues, *locks)
-    return made.read, made.write, made.pending
+    return made.read, made.write, made.pending, made.do_handshake
 
 
 def traffic(connection: Connection, owner: Any) -> Any:

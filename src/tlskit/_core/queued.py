@@ -61,13 +61,14 @@ class QueuedConnection(DirectionLocks, Connection):
         self._over = self._dry = False
         self._renew_locks()
 
-    def usual(self) -> tuple[Any, Any, Any]:
-        """Its `read`, `write` and `pending`, for callers that call them often."""
+    def usual(self) -> tuple[Any, Any, Any, Any]:
+        """Its `read`, `write`, `pending` and `do_handshake`, for callers that call them often."""
         locks = self._receiving, self._sending
         return usual(self, (self._given_in, self._given_out), locks) or (
             self.read,
             self.write,
             self.pending,
+            self.do_handshake,
         )
 
     # -- reading and writing -----------------------------------------------------------------------
