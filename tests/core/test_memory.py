@@ -18,6 +18,7 @@ import pytest
 import tlskit
 
 from ..support import raw
+from ..support.inside import queue_in_python
 from ..support.names import alert_reason
 from ..support.pairs import shake
 from ..support.pki import PKI
@@ -38,11 +39,17 @@ def module(request: pytest.FixtureRequest) -> ModuleType:
     return chosen
 
 
+@pytest.fixture(params=[tlskit.MemoryBIO, stdlib.MemoryBIO, queue_in_python()])
+def kind(request: pytest.FixtureRequest) -> Any:
+    """Classes of byte queues; the last is what tlskit's is without C of CPython's own."""
+    return request.param
+
+
 # -- MemoryBIO -------------------------------------------------------------------------------------
 
 
-def test_bytes_come_out_as_they_went_in(module: ModuleType) -> None:
-    bio = module.MemoryBIO()
+def test_bytes_come_out_as_they_went_in(kind: Any) -> None:
+    bio = kind()
     assert bio.read() == b""
     assert bio.write(b"foo") == 3
     assert bio.write(b"bar") == 3
@@ -57,15 +64,15 @@ def test_bytes_come_out_as_they_went_in(module: ModuleType) -> None:
     assert bio.read(5) == b""
 
 
-def test_reads_at_most_what_there_is(module: ModuleType) -> None:
-    bio = module.MemoryBIO()
+def test_reads_at_most_what_there_is(kind: Any) -> None:
+    bio = kind()
     bio.write(b"abc")
     assert bio.read(2**31 - 1) == b"abc"
 
 
-def test_end(module: ModuleType) -> None:
+def test_end(kind: Any) -> None:
     """`eof` is true when the end was marked and everything before it has been read."""
-    bio = module.MemoryBIO()
+    bio = kind()
     assert bio.eof is False
     bio.write(b"last")
     bio.write_eof()
@@ -78,8 +85,8 @@ def test_end(module: ModuleType) -> None:
     assert bio.eof is True
 
 
-def test_nothing_is_written_after_the_end(module: ModuleType) -> None:
-    bio = module.MemoryBIO()
+def test_nothing_is_written_after_the_end(kind: Any) -> None:
+    bio = kind()
     bio.write_eof()
     bio.write_eof()
     assert bio.eof is True
@@ -88,8 +95,8 @@ def test_nothing_is_written_after_the_end(module: ModuleType) -> None:
     assert bio.pending == 0
 
 
-def test_writes_any_buffer(module: ModuleType) -> None:
-    bio = module.MemoryBIO()
+def test_writes_any_buffer(kind: Any) -> None:
+    bio = kind()
     for data in (
         b"bytes",
         bytearray(b"bytearray"),
@@ -103,36 +110,62 @@ def test_writes_any_buffer(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("bad", ["text", None, True, 1, [1]])
-def test_writes_no_more_than_buffers(module: ModuleType, bad: Any) -> None:
+def test_writes_no_more_than_buffers(kind: Any, bad: Any) -> None:
     with pytest.raises(TypeError):
-        module.MemoryBIO().write(bad)
+        kind().write(bad)
 
 
-def test_writes_no_buffer_with_gaps(module: ModuleType) -> None:
+def test_writes_no_buffer_with_gaps(kind: Any) -> None:
     with pytest.raises(BufferError):
-        module.MemoryBIO().write(memoryview(b"abcdef")[::2])
+        kind().write(memoryview(b"abcdef")[::2])
 
 
 @pytest.mark.parametrize("bad", ["1", 1.5, b"1"])
-def test_size_is_a_number(module: ModuleType, bad: Any) -> None:
+def test_size_is_a_number(kind: Any, bad: Any) -> None:
     with pytest.raises(TypeError):
-        module.MemoryBIO().read(bad)
+        kind().read(bad)
 
 
-def test_is_made_from_nothing(module: ModuleType) -> None:
+def test_is_made_from_nothing(kind: Any) -> None:
     with pytest.raises(TypeError):
-        module.MemoryBIO(5)
+        kind(5)
+
+
+def test_derived_classes_have_arguments_of_their_own() -> None:
+    class Named(tlskit.MemoryBIO):
+        def __init__(self, name: str, *, size: int) -> None:
+            self.name = name, size
+
+    bio = Named("one", size=2)
+    bio.write(memoryview(b"abc"))
+    assert bio.read() == b"abc"
+    assert bio.name == ("one", 2)
+    with pytest.raises(TypeError):
+        tlskit.MemoryBIO(size=2)  # type: ignore[call-arg]
+    assert repr(bio) == "<Named with 0 bytes>"
+    bio.write_eof()
+    assert repr(bio) == "<Named with 0 bytes, then the end>"
+    for data in (b"x", bytearray(b"x")):
+        with pytest.raises(tlskit.SSLError):
+            bio.write(data)
+
+
+@pytest.mark.parametrize("kind", [tlskit.MemoryBIO, queue_in_python()])
+def test_sizes_beyond_all_bounds(kind: Any) -> None:
+    bio = kind()
+    bio.write(b"abc")
+    assert bio.read(1 << 80) == b"abc"
 
 
 @pytest.mark.parametrize("name", ["pending", "eof"])
-def test_state_is_read_only(module: ModuleType, name: str) -> None:
+def test_state_is_read_only(kind: Any, name: str) -> None:
     with pytest.raises(AttributeError):
-        setattr(module.MemoryBIO(), name, 1)
+        setattr(kind(), name, 1)
 
 
-def test_much(module: ModuleType) -> None:
+def test_much(kind: Any) -> None:
     """In and out in pieces that do not fit each other."""
-    bio, got, at = module.MemoryBIO(), bytearray(), 0
+    bio, got, at = kind(), bytearray(), 0
     for step in range(1, 4000):
         at += bio.write(EVERYTHING[at : at + step % 613])
         got += bio.read(step % 607)
@@ -142,8 +175,8 @@ def test_much(module: ModuleType) -> None:
     assert len(got) == at == len(EVERYTHING)
 
 
-def test_written_in_one_thread_and_read_in_another(module: ModuleType) -> None:
-    bio, got = module.MemoryBIO(), bytearray()
+def test_written_in_one_thread_and_read_in_another(kind: Any) -> None:
+    bio, got = kind(), bytearray()
 
     def write() -> None:
         for i in range(0, len(EVERYTHING), 100):

@@ -12,6 +12,7 @@ from typing import Any
 
 import tlskit
 from tlskit import _forks
+from tlskit._core.bio import PythonQueue
 
 
 def lock_of(thing: Any) -> Any:
@@ -132,3 +133,8 @@ def held_elsewhere(lock: Any) -> Iterator[Callable[[], None]]:
     finally:
         let_go.set()
         thread.join(20)
+
+
+def queue_in_python() -> type[Any]:
+    """What a MemoryBIO derives from where its C is not compiled in, as on PyPy."""
+    return PythonQueue

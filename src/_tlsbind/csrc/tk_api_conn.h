@@ -12,7 +12,7 @@ tk_conn *tk_conn_open(tk_ctx *c, int server, int64_t fd, tk_mem *incoming, tk_me
                       void *handle, const tk_server_name *name, tk_fault *fault);
 void tk_conn_free(tk_conn *c);
 void tk_conn_close(tk_conn *c); /* wakes every thread inside, and waits for it to leave */
-int tk_conn_set_context(tk_conn *c, tk_ctx *to);
+int tk_conn_set_context(tk_conn *c, tk_ctx *to, void *handle);
 /* NULL: none; early: whether early data may go with it */
 int tk_conn_set_session(tk_conn *c, SSL_SESSION *s, int early, tk_fault *fault);
 /* whether this connection offers the session's cipher */

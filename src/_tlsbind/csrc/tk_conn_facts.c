@@ -12,7 +12,7 @@
 
 /* ---- before the handshake ---- */
 
-int tk_conn_set_context(tk_conn *c, tk_ctx *to)
+int tk_conn_set_context(tk_conn *c, tk_ctx *to, void *handle)
 {
     int status;
 
@@ -22,8 +22,11 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to)
         status = TK_REENTERED;
     else
         status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
-    if (status == TK_DONE)
+    if (status == TK_DONE) {
         tk_groups_begin(c, to);
+        if (c->handle == NULL) /* it did not need one so far */
+            c->handle = handle;
+    }
     tk_conn_unlock(c);
     return status;
 }

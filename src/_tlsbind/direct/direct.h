@@ -24,7 +24,7 @@ enum { TK_DIRECT_SMALL = 4096, /* bytes: what is no more than that goes through 
 typedef struct {
     PyObject *want_read, *number, *text;    /* an SSLWantReadError, and what it is made with */
     PyObject *at_once;                      /* how much a read takes from the program's queue */
-    PyObject *lock;                         /* the type of lock.c */
+    PyObject *lock, *queue, *conn;          /* the types of lock.c, queue.c and opening.c */
     /* names of attributes */
     PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
     PyObject *late_error, *concludes, *logging;
@@ -40,12 +40,22 @@ typedef struct {
     const tk_direct_names *names;
     tk_conn *conn;
     int32_t generation;
-    PyObject *handle;                /* cffi's: it owns `conn` */
+    PyObject *handle;                /* the owner of `conn` */
     PyObject *channel;               /* the Connection, in Python; NULL: collected as garbage */
     PyObject *incoming, *take, *put; /* of the stdlib's MemoryBIOs; NULL: they are tlskit's */
     PyObject *receives, *sends;      /* their locks: lock.c */
     int32_t overhead;                /* bytes that the last record was longer than what was in it */
 } tk_direct;
+
+typedef struct {
+    PyObject_HEAD
+    tk_mem *mem;
+} tk_direct_mem;
+
+typedef struct {
+    PyObject_HEAD
+    tk_conn *conn;
+} tk_direct_conn;
 
 /* direct.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
@@ -68,7 +78,10 @@ int tk_direct_send_the_rest(const tk_direct *d);
 int tk_direct_acquire(PyObject *lock); /* 0: a signal's handler has raised */
 int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 
+PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
 extern PyType_Spec tk_direct_spec, tk_direct_lock_spec, tk_direct_traffic_spec;
+extern PyType_Spec tk_direct_queue_spec, tk_direct_conn_spec;
 
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 

@@ -1,5 +1,4 @@
-/* The module `_tlsbind._direct`: the types of direct.c, lock.c and traffic.c, and what their
-   methods use. */
+/* The module `_tlsbind._direct`: its types, and what their methods use. */
 #include "direct.h"
 
 enum { NAMES = sizeof(tk_direct_names) / sizeof(PyObject *) };
@@ -58,6 +57,8 @@ static int module_exec(PyObject *module)
     PyObject *type;
 
     if (!fill(names) || (names->lock = add(module, &tk_direct_lock_spec, "Lock")) == NULL ||
+        (names->queue = add(module, &tk_direct_queue_spec, "Queue")) == NULL ||
+        (names->conn = add(module, &tk_direct_conn_spec, "Conn")) == NULL ||
         (type = add(module, &tk_direct_spec, "Direct")) == NULL)
         return -1;
     Py_DECREF(type);
@@ -97,9 +98,16 @@ static PyModuleDef_Slot module_slots[] = {
     { 0, NULL }
 };
 
+static PyMethodDef module_methods[] = {
+    { "open", (PyCFunction)(void (*)(void))tk_direct_open, METH_FASTCALL,
+      "Open a connection in memory." },
+    { NULL, NULL, 0, NULL }
+};
+
 static struct PyModuleDef definition = { .m_base = PyModuleDef_HEAD_INIT,
                                          .m_name = "_tlsbind._direct",
                                          .m_size = sizeof(tk_direct_names),
+                                         .m_methods = module_methods,
                                          .m_slots = module_slots,
                                          .m_traverse = module_traverse,
                                          .m_clear = module_clear,

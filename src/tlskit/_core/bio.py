@@ -1,10 +1,13 @@
-"""MemoryBIO: the byte queue of the memory transport."""
+"""MemoryBIO: the byte queue of the memory transport. On CPython it is written in C
+(_tlsbind/direct/queue.c), and elsewhere in Python.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError
+from . import direct
 from .native import ROOM, ReadBuffer, ffi, lib, owned, read_buffers
 
 if TYPE_CHECKING:
@@ -15,15 +18,10 @@ _take, _put = read_buffers.pop, read_buffers.append
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
-class MemoryBIO:
-    """A byte queue between a connection and the code that carries its bytes: `wrap_bio` reads from
-    one and writes to another.
+class PythonQueue:
+    """The byte queue without C of CPython's own."""
 
-    Two connections may share one, each as the other's outgoing side. Any thread may use it. While
-    it is empty it holds no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.
-    """
-
-    __slots__ = ("__weakref__", "_mem", "_state")
+    __slots__ = ("_mem", "_state")
 
     def __init__(self) -> None:
         self._mem = owned(lib.tk_mem_new(), lib.tk_mem_free)
@@ -94,19 +92,54 @@ class MemoryBIO:
             return n
         if type(data) is memoryview and data.nbytes <= _COPIED and data.c_contiguous:
             return self.write(bytes(data))
-        pointer = ffi.from_buffer("char[]", data)
-        try:
-            size = len(pointer)
-            if _write(self._mem, pointer, size) < 0:
-                raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
-        finally:
-            ffi.release(pointer)
-        return size
-
-    def __repr__(self) -> str:
-        ended = ", then the end" if self._state.ended else ""
-        return f"<{type(self).__name__} with {self.pending} bytes{ended}>"
+        return _write_from(self._mem, data)
 
     def write_eof(self) -> None:
         """Mark the end: `eof` becomes true once all bytes have been read."""
         lib.tk_mem_write_eof(self._mem)
+
+
+def _write_from(mem: Any, data: Buffer) -> int:
+    pointer = ffi.from_buffer("char[]", data)
+    try:
+        size = len(pointer)
+        if _write(mem, pointer, size) < 0:
+            raise MemoryError(f"no memory for {size} bytes in a MemoryBIO")
+    finally:
+        ffi.release(pointer)
+    return size
+
+
+if TYPE_CHECKING:
+    Queue = PythonQueue
+else:
+    Queue = direct.Queue or PythonQueue
+
+
+class MemoryBIO(Queue):
+    """A byte queue between a connection and the code that carries its bytes: `wrap_bio` reads from
+    one and writes to another.
+
+    Two connections may share one, each as the other's outgoing side. Any thread may use it. While
+    it is empty it holds no memory. Corresponds to BIO_s_mem(3), but is tlskit's own.
+    """
+
+    __slots__ = ("__weakref__",)
+
+    def _write_slowly(self, data: Buffer) -> int:
+        """Write what is not bytes, for the queue in C."""
+        if self.ended:
+            raise SSLError("cannot write() after write_eof()")
+        if type(data) is memoryview and data.nbytes <= _COPIED and data.c_contiguous:
+            return self.write(bytes(data))
+        return _write_from(self._at(), data)
+
+    def _at(self) -> Any:
+        """Return the tk_mem, which lives as long as this."""
+        if isinstance(self, PythonQueue):
+            return self._mem
+        return ffi.cast("tk_mem *", self._address)
+
+    def __repr__(self) -> str:
+        ended = ", then the end" if self.ended else ""
+        return f"<{type(self).__name__} with {self.pending} bytes{ended}>"

@@ -24,22 +24,22 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from . import event_hooks, hooks, wait
+from . import direct, event_hooks, hooks, opening, wait
 from .bio import MemoryBIO
 from .callbacks import CallbackDefaults
 from .context import Context
 from .diagnosis import explain
 from .encrypted_hello import EncryptedHello
 from .exporter import Exporter
-from .fault import from_queue, plain_error, translate, want_read
+from .fault import from_queue, translate, want_read
 from .lifecycle import LifecycleHooks
 from .names import ServerName
 from .native import (
     ROOM,
     ReadBuffer,
+    address_of,
     ffi,
     lib,
-    owned,
     read_buffers,
     return_read_buffer,
     take_read_buffer,
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
-_handshake, _open, _free = lib.tk_conn_handshake, lib.tk_conn_open, lib.tk_conn_free
+_handshake = lib.tk_conn_handshake
 _take, _put = read_buffers.pop, read_buffers.append  # bound here once, for speed
 _INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
 _WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
@@ -70,16 +70,17 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
-_CLIENTS_HOOKS = (
-    lib.TK_HOOK_MESSAGE | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_VERIFY | lib.TK_HOOK_VERIFY_EACH
-    | lib.TK_HOOK_KEYLOG | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT
+_CALLING_HOOKS = (
+    lib.TK_HOOK_SERVERNAME | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER | lib.TK_HOOK_VERIFY
+    | lib.TK_HOOK_MESSAGE | lib.TK_HOOK_ALPN | lib.TK_HOOK_VERIFY_EACH | lib.TK_HOOK_KEYLOG
+    | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT | lib.TK_HOOK_TICKET
 )  # fmt: skip
 _DOING = {
     _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
 }  # fmt: skip
 
 _NULL = ffi.NULL
-_faults: list[Any] = []  # reused: such a large struct costs more than opening one
+_TK_CONN = ffi.typeof("tk_conn *")
 
 assert hooks  # importing it connects C to Python; event_hooks adds more functions
 assert event_hooks
@@ -115,6 +116,7 @@ class Connection(
         "_context",
         "_fd",
         "_handle",
+        "_native",
         "_others",
         "_pause_lock",
         "always_hands_out",
@@ -136,20 +138,16 @@ class Connection(
         name: ServerName | None = None,
         checked: bool = False,
     ) -> None:
-        incoming, outgoing = (_NULL, _NULL) if bios is None else (bios[0]._mem, bios[1]._mem)
-        self._handle = (
-            ffi.new_handle(ref(self)) if server or context.hooks & _CLIENTS_HOOKS else _NULL
-        )
-        named = _NULL if name is None else name.checked if checked else name.unchecked
-        try:
-            fault = _faults.pop()
-        except IndexError:
-            fault = ffi.new("tk_fault *")
-        pointer = _open(context._ctx, server, fd, incoming, outgoing, self._handle, named, fault)
-        if not pointer:
-            raise _not_opened(fault, name)
-        _faults.append(fault)
-        self._conn = owned(pointer, _free)
+        called = context.hooks & _CALLING_HOOKS
+        self._handle = ffi.new_handle(ref(self)) if called else _NULL
+        self._native = None if bios is None else direct.opened(
+            context.address, server, bios[0], bios[1], address_of(self._handle) if called else 0,
+            0 if name is None else name.addresses[checked],
+        )  # fmt: skip
+        if self._native is not None:
+            self._conn = ffi.cast(_TK_CONN, self._native.address)
+        else:
+            self._conn = opening.opened(context, server, fd, bios, self._handle, name, checked)
         self._pause_lock = NOBODY
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
@@ -168,7 +166,9 @@ class Connection(
         """Use the certificate and the hooks of another context. Corresponds to
         SSL_set_SSL_CTX(3).
         """
-        status = lib.tk_conn_set_context(self._conn, context._ctx)
+        if not self._handle:
+            self._handle = ffi.new_handle(ref(self))
+        status = lib.tk_conn_set_context(self._conn, context._ctx, self._handle)
         if status == lib.TK_REENTERED:
             raise RuntimeError(
                 "this callback cannot change the context of its connection, because OpenSSL is in "
@@ -437,9 +437,3 @@ class Connection(
         lib.tk_conn_close(self._conn)
         if self.on_session is not None:
             self._hand_out_sessions()
-
-
-def _not_opened(fault: Any, name: ServerName | None) -> Exception:
-    if fault.count == 0 and name is not None:  # OpenSSL 4.0 does not record why
-        return plain_error(f"OpenSSL does not accept {name.text!r} as a host name to verify")
-    return from_queue(fault)

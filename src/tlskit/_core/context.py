@@ -14,7 +14,7 @@ from .fault import from_queue, plain_error
 from .hook_switches import HookSwitches
 from .keylog import KeyLog
 from .library import require
-from .native import CONST, ffi, lib, listed, owned
+from .native import CONST, address_of, ffi, lib, listed, owned
 from .negotiation import Negotiation
 from .session import Session
 from .tickets import Ring
@@ -52,7 +52,7 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         trust: the certificates that it trusts.
     """
 
-    __slots__ = ("hooks", "role", "trust")
+    __slots__ = ("address", "hooks", "role", "trust")
 
     hooks: int
     trust: TrustStore
@@ -66,6 +66,7 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._ctx = owned(pointer, lib.tk_ctx_free)
+        self.address = address_of(pointer)
         self.role: str = role
         self.hooks = 0
         self.trust = NOBODY

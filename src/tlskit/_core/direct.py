@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from _tlsbind import _native
 
-from .native import ffi
+from .native import address_of
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -39,6 +39,17 @@ _direct = _load()
 #: A lock that the same thread may acquire again.
 Lock: Any = RLock if _direct is None else _direct.Lock
 
+#: The class under MemoryBIO; None if there is no such module.
+Queue: Any = None if _direct is None else _direct.Queue
+
+
+def _unopened(*_: object) -> None: ...
+
+
+#: Open a connection between two MemoryBIOs, and return an object that owns it. None if it fails, or
+#: there is no such module: the same through cffi then tells why, or does it.
+opened: Any = _unopened if _direct is None else _direct.open
+
 
 def usual(
     connection: Connection,
@@ -54,9 +65,13 @@ def usual(
     """
     if _direct is None:
         return None
-    handle = connection._conn
-    address = int(ffi.cast("uintptr_t", handle))
-    made = _direct.Direct(handle, address, connection, *queues, *locks)
+    owner = connection._native
+    if owner is None:
+        owner = connection._conn
+        address = address_of(owner)
+    else:
+        address = owner.address
+    made = _direct.Direct(owner, address, connection, *queues, *locks)
     return made.read, made.write, made.pending, made.do_handshake
 
 
@@ -66,5 +81,4 @@ def traffic(connection: Connection, owner: Any) -> Any:
     """
     if _direct is None:
         return None
-    address = int(ffi.cast("uintptr_t", connection._conn))
-    return _direct.Traffic(address, connection, owner)
+    return _direct.Traffic(address_of(connection._conn), connection, owner)

@@ -37,10 +37,11 @@ class MemoryConnection(Connection):
         if self.late_error is not None:
             self._raise_late_error()
         if status in _AGAIN:
-            return Connection.do_handshake(self)
-        if status <= 0:
+            Connection.do_handshake(self)
+        elif status <= 0:
             raise self._error(status, _HANDSHAKE)
-        self.handshake_complete()
+        else:
+            self.handshake_complete()
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         if buffer is not None or len <= 0 or self.on_session is not None:

@@ -6,7 +6,7 @@ import socket
 from functools import lru_cache
 from typing import Any
 
-from .native import ffi
+from .native import address_of, ffi
 
 
 class ServerName:
@@ -21,7 +21,7 @@ class ServerName:
         lower: in lower case, as in certificates.
     """
 
-    __slots__ = ("_kept", "checked", "lower", "text", "unchecked")
+    __slots__ = ("_kept", "addresses", "checked", "lower", "text", "unchecked")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -31,6 +31,8 @@ class ServerName:
         #: For C: with the name compared to the certificate, and without.
         self.checked = self._struct(packed, checked=True)
         self.unchecked = self._struct(packed, checked=False)
+        #: Of `unchecked` and of `checked`, as numbers.
+        self.addresses = address_of(self.unchecked), address_of(self.checked)
 
     def _struct(self, packed: bytes | None, *, checked: bool) -> Any:
         made = ffi.new("tk_server_name *")

@@ -17,6 +17,7 @@ __all__ = [
     "FEATURES",
     "ROOM",
     "ReadBuffer",
+    "address_of",
     "ffi",
     "lib",
     "listed",
@@ -40,6 +41,11 @@ def owned(pointer: Any, free: Any) -> Any:
     if not pointer:
         raise MemoryError("OpenSSL had no memory for a new object")
     return ffi.gc(pointer, free)
+
+
+def address_of(pointer: Any) -> int:
+    """Return a pointer as a number; 0 for NULL."""
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def listed(fill: Callable[[Any], object]) -> Iterator[tuple[int, bytes]]:

@@ -7,7 +7,7 @@ from typing import Any
 from .certificate import Certificate
 from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue
-from .native import ffi, lib, listed, owned
+from .native import address_of, ffi, lib, listed, owned
 from .notes import Notes, read_notes
 
 
@@ -98,7 +98,7 @@ class Session:
     @property
     def address(self) -> int:
         """Return a number that no other SSL_SESSION has while this one exists."""
-        return int(ffi.cast("uintptr_t", self._session))
+        return address_of(self._session)
 
     def size(self) -> int:
         """Return roughly how many bytes of memory it takes."""

@@ -449,7 +449,7 @@ static void changes_its_context(void)
     contexts c = contexts_new(ONLY_13), other = contexts_new(ONLY_13);
     pair p = pair_in_memory(&c, NULL, "localhost");
 
-    CHECK_DONE(tk_conn_set_context(p.server, other.server), NULL);
+    CHECK_DONE(tk_conn_set_context(p.server, other.server, NULL), NULL);
     pair_shake(&p);
     pair_free(&p);
     contexts_free(&c);
