@@ -16,6 +16,7 @@ from ..support.pairs import (
     memory_pair,
     only,
     server_context,
+    shake,
     socket_pair,
 )
 
@@ -136,6 +137,52 @@ def test_chains_by_themselves(tmp_path, version):
     server.auto_chain = False
     with pytest.raises(tlskit.SSLCertVerificationError):
         memory_pair(client, server)
+
+
+@pytest.mark.parametrize("when", ["before", "in sni_callback"])
+def test_chains_of_another_context(tmp_path, version, when):
+    """The context that a server's connection changes to trusts something, and the first does not,
+    or the other way round.
+    """
+    root = authority(tmp_path, "Root")
+    middle = authority(tmp_path, "Middle", issuer=root)
+    leaf = issue(tmp_path, "leaf", issuer=middle)
+    client = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(cadata=root.der)
+    whole, alone = (tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER) for _ in range(2))
+    for server in (whole, alone):
+        server.add_certificate(leaf.certificate, leaf.key)
+    whole.load_verify_locations(cadata=middle.der)
+    only(version, client, whole, alone)
+    for first, then in ((alone, whole), (whole, alone), (alone, alone), (whole, whole)):
+        up, down = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+        near = client.wrap_bio(down, up, server_hostname="localhost")
+        if when == "before":
+            far = first.wrap_bio(up, down, server_side=True)
+            far.context = then
+        else:
+            first.sni_callback = lambda end, name, now, then=then: setattr(end, "context", then)
+            far = first.wrap_bio(up, down, server_side=True)
+        if then is whole:
+            shake(near, far)
+        else:
+            with pytest.raises(tlskit.SSLCertVerificationError):
+                shake(near, far)
+
+
+def test_a_context_without_callbacks_becomes_one_with(contexts):
+    """A connection that calls nothing is opened without what C needs to call Python."""
+    client, server = contexts
+    called = []
+    other = server.copy()
+    other.alpn_callback = lambda end, offered, name: called.append("alpn")
+    client.set_alpn_protocols(["a"])
+    up, down = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    far = server.wrap_bio(up, down, server_side=True)
+    far.context = other
+    shake(near, far)
+    assert "alpn" in called
 
 
 def test_buffers(contexts):

@@ -79,7 +79,7 @@ void tk_credential_chain(tk_credential *k, tk_records *out); /* in DER, the leaf
 int32_t tk_credential_unsigned(tk_credential *k);
 /* accepted: it has passed the security level before, when it was another one */
 int tk_ctx_use(tk_ctx *c, tk_credential *k, int accepted, tk_fault *fault);
-void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s);
+void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s, int empty);
 
 typedef struct tk_keylog tk_keylog; /* a file of secrets, for any number of contexts */
 tk_keylog *tk_keylog_new(const char *path, tk_fault *fault);

@@ -162,6 +162,9 @@ struct tk_conn {
 extern int tk_conn_index;
 tk_conn *tk_conn_of(const SSL *ssl);
 
+/* Whether libssl searches what `x` trusts for the rest of this side's chain: tk_conn_facts.c. */
+void tk_conn_seek_chain(tk_conn *c, const tk_ctx *x);
+
 /* In memory: a read would find nothing, and nothing is to be sent. */
 int tk_conn_is_dry(tk_conn *c);
 

@@ -12,6 +12,18 @@
 
 /* ---- before the handshake ---- */
 
+/* libssl searches in every handshake, and that takes as long as a verification without signatures.
+   Where nothing is trusted, it would find nothing. */
+void tk_conn_seek_chain(tk_conn *c, const tk_ctx *x)
+{
+    long never = SSL_CTX_get_mode(c->session_ctx) & SSL_MODE_NO_AUTO_CHAIN;
+
+    if (x->trusts_none || never)
+        SSL_set_mode(c->ssl, SSL_MODE_NO_AUTO_CHAIN);
+    else
+        SSL_clear_mode(c->ssl, SSL_MODE_NO_AUTO_CHAIN);
+}
+
 int tk_conn_set_context(tk_conn *c, tk_ctx *to, void *handle)
 {
     int status;
@@ -24,6 +36,7 @@ int tk_conn_set_context(tk_conn *c, tk_ctx *to, void *handle)
         status = SSL_set_SSL_CTX(c->ssl, to->ctx) != NULL ? TK_DONE : TK_SSL;
     if (status == TK_DONE) {
         tk_groups_begin(c, to);
+        tk_conn_seek_chain(c, to);
         if (c->handle == NULL) /* it did not need one so far */
             c->handle = handle;
     }

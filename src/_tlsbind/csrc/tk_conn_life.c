@@ -116,6 +116,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     }
     SSL_set_mode(c->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_clear_mode(c->ssl, SSL_MODE_AUTO_RETRY); /* it would keep reading until there is data */
+    tk_conn_seek_chain(c, x);
     tk_hooks_watch(c);
     tk_verify_prepare(c, x);
     /* an id context is the server's; a client that has one refuses sessions from elsewhere, after

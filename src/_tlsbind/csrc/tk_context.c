@@ -35,6 +35,7 @@ static tk_ctx *state_new(int role, tk_cache *cache, tk_fault *fault)
     }
     c->role = role;
     c->cache = cache;
+    c->trusts_none = 1;
     tk_counters_join(cache, c);
     tk_ctx_set_cache_mode(c, SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_mode(c->ctx, SSL_MODE_RELEASE_BUFFERS);
@@ -179,7 +180,11 @@ void tk_ctx_ciphers(tk_ctx *c, tk_records *out)
     SSL_free(ssl);
 }
 
-void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s) { SSL_CTX_set1_cert_store(c->ctx, s); }
+void tk_ctx_set_trust(tk_ctx *c, X509_STORE *s, int empty)
+{
+    SSL_CTX_set1_cert_store(c->ctx, s);
+    c->trusts_none = (uint8_t)(empty != 0);
+}
 
 void tk_ctx_set_keylog(tk_ctx *c, tk_keylog *k)
 {

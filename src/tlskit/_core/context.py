@@ -309,7 +309,8 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
 
     def set_trust(self, store: TrustStore) -> None:
         """Set the trusted certificates. Corresponds to SSL_CTX_set1_cert_store(3)."""
-        lib.tk_ctx_set_trust(self._ctx, store._store)
+        empty = store.empty and not store.directories
+        lib.tk_ctx_set_trust(self._ctx, store._store, empty)
         self.trust = store
 
     def set_keylog(self, file: KeyLog | None) -> None:

@@ -12,14 +12,18 @@ import sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from _tlsbind import _native
 
 from .native import address_of
 
-if TYPE_CHECKING:
-    from .connection import Connection
+
+class Connection(Protocol):
+    """A Connection (connection.py), as it is seen from here."""
+
+    _conn: Any
+    _native: Any
 
 
 def _load() -> Any:
