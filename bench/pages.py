@@ -96,14 +96,18 @@ def all_loops(folder: Path) -> str:
 def resumption(folder: Path) -> str:
     """Return how much faster a client is when it resumes by itself."""
     results = read(folder / "resumption.json")
-    lines = ["| client | connections per second, full | resumed | ratio |",
-             "| --- | ---: | ---: | ---: |"]  # fmt: skip
+    lines = ["| client | CPU time of a full connection | of one that resumes | by CPU | by wall |",
+             "| --- | ---: | ---: | ---: | ---: |"]  # fmt: skip
     for name, against in results["against"].items():
         if against is None or not against.startswith("full, ") or "by itself, " not in name:
             continue
-        mine, base = (median(results["rates"][one]) for one in (name, against))
         client = name.removeprefix("by itself, ").replace("over sockets", "plain sockets")
-        lines.append(f"| {client} | {number(base)} | {number(mine)} | {times(mine / base)} |")
+        mine, base = (median(results["cpu"][one]) for one in (name, against))
+        wall = median(results["wall"][name]) / median(results["wall"][against])
+        lines.append(
+            f"| {client} | {number(1e6 / base)} us | {number(1e6 / mine)} us "
+            f"| {times(mine / base)} | {times(wall)} |"
+        )
     return "\n".join(lines)
 
 

@@ -217,16 +217,16 @@ def pair(library: str, get: Callable[[Any], None], contexts: dict[str, Any]) -> 
 # -- measuring -------------------------------------------------------------------------------------
 
 
-def rate(row: Row, seconds: float) -> float:
-    """Return the number of connections per second."""
+def rate(row: Row, seconds: float) -> tuple[float, float]:
+    """Return the number of connections per second, and of this process's CPU seconds."""
     expected = None if row.against is None else True
-    done, start = 0, time.perf_counter()
+    done, start, used = 0, time.perf_counter(), time.process_time()
     while (took := time.perf_counter() - start) < seconds:
         resumed = row.visit()
         if expected and resumed is False:
             raise SystemExit(f"{row.name}: a connection was not resumed")
         done += 1
-    return done / took
+    return done / took, done / (time.process_time() - used)
 
 
 def main() -> int:
@@ -251,24 +251,31 @@ def main() -> int:
                 *by_libraries(folder, address),
             ]
             seen: dict[str, list[float]] = {row.name: [] for row in rows}
+            by_cpu: dict[str, list[float]] = {row.name: [] for row in rows}
             for _ in range(rounds):
                 for row in rows:
-                    seen[row.name].append(rate(row, seconds))
+                    wall, cpu = rate(row, seconds)
+                    seen[row.name].append(wall)
+                    by_cpu[row.name].append(cpu)
     if options.json:
         against = {row.name: row.against for row in rows}
-        options.json.write_text(json.dumps({"rates": seen, "against": against}, indent=1) + "\n")
-    middle = {name: statistics.median(values) for name, values in seen.items()}
-    print(f"{'connection':<36}{'per second':>12}{'ratio':>8}  of")
+        options.json.write_text(
+            json.dumps({"wall": seen, "cpu": by_cpu, "against": against}) + "\n"
+        )
+    middle, cpu = (
+        {name: statistics.median(values) for name, values in one.items()} for one in (seen, by_cpu)
+    )
+    print(f"{'connection':<36}{'per second':>12}{'by wall':>9}{'by CPU':>8}  of")
     for row in rows:
         line = f"{row.name:<36}{middle[row.name]:>12,.0f}"
         if row.against is not None:
-            ratio = middle[row.name] / middle[row.against]
+            wall, ratio = (one[row.name] / one[row.against] for one in (middle, cpu))
             aim = (
                 ""
                 if row.aim is None
                 else f" (aim {row.aim:.2f}{'' if ratio >= row.aim else ', MISSED'})"
             )
-            line += f"{ratio:>7.2f}x  {row.against}{aim}"
+            line += f"{wall:>8.2f}x{ratio:>7.2f}x  {row.against}{aim}"
         print(line)
     print(
         f"Python {sys.version.split()[0]}, "
