@@ -41,9 +41,9 @@ class HidingSettings:
         Raises (when it is set):
             NotImplementedError: OpenSSL is older than 4.0.
             TypeError: a list is not bytes.
-            ValueError: a list is malformed, or this OpenSSL can use none of its configurations (in
-                which case a function's list raises it when the connection is made); or this is a
-                server's context.
+            ValueError: the context is a server's, or a list is malformed or of no use to OpenSSL.
+
+        A function's list is checked when the connection is made, which then raises ValueError.
         """
         value: ConfigLists | None = self._settings["ech_config_list"]
         return value
