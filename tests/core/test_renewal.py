@@ -502,3 +502,86 @@ def test_not_faster_than_a_second(files, contexts, interval):
         contexts[1].watch(files.chain, files.key, interval=interval)
     with pytest.raises(ValueError, match="needs a file"):
         contexts[1].watch()
+
+
+# -- a client whose certificates live for an hour --------------------------------------------------
+
+
+def lists(client: Any) -> int:
+    count: int = client.cert_store_stats()["crl"]
+    return count
+
+
+def test_a_client_whose_files_are_rotated(files, contexts, tmp_path, pki):
+    """Its certificate, the authorities that it trusts, and their revocations, as an agent writes
+    them: each step is taken whole or not at all, and said.
+    """
+    client, server = contexts
+    server.verify_mode = tlskit.CERT_REQUIRED
+    server.load_verify_locations(files.ca)
+    bundle, crl = tmp_path / "bundle.pem", tmp_path / "crl.pem"
+    mine, key = tmp_path / "client.pem", tmp_path / "client.key"
+
+    def rotate() -> None:
+        leaf = files.root.issue_cert("client.example", not_after=NOW + datetime.timedelta(hours=1))
+        mine.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+        leaf.private_key_pem.write_to_path(str(key))
+
+    rotate()
+    bundle.write_bytes(files.ca.read_bytes())
+    crl.write_bytes(revocations(files, NOW - YEAR, NOW + YEAR))
+    client.load_cert_chain(mine, key)
+    errors: list[Exception] = []
+    watcher = client.watch(mine, key, cafile=bundle, crl=crl, on_error=errors.append)
+    client.sessions.resume = True
+    seen = [serial(memory_pair(client, server)[1])]
+
+    rotate()
+    assert watcher.check()
+    assert lists(client) == 1
+    near, far = memory_pair(client, server)
+    seen.append(serial(far))
+    assert len(set(seen)) == 2
+
+    bundle.write_bytes(files.ca.read_bytes() + pki.root.read_bytes())  # before the old one goes
+    assert watcher.check()
+    assert client.cert_store_stats()["x509_ca"] == 2
+    near, far = memory_pair(client, server)
+
+    before = client.describe()
+    for path, wrong in (
+        (key, pki.client.key.read_bytes()),
+        (mine, mine.read_bytes()[:200]),
+        (bundle, b"not yet"),
+        (crl, revocations(files, NOW - 2 * YEAR, NOW - YEAR)),
+    ):
+        good = path.read_bytes()
+        path.write_bytes(wrong)
+        errors.clear()
+        assert not watcher.check()
+        assert len(errors) == 1, path
+        assert client.describe() == before
+        memory_pair(client, server)
+        path.write_bytes(good)
+        assert watcher.check()
+        assert watcher.last_error is None
+        assert client.describe() == before
+    near.write(b"and the connection from before goes on"[:3])
+    assert far.read(3) == b"and"
+
+
+@pytest.mark.parametrize("certified", [True, False], ids=["mutual", "plain"])
+def test_sessions_under_a_keyring_outlive_the_renewal(files, contexts, pki, certified):
+    client, server = contexts
+    server.tickets.keyring = keyring = tlskit.TicketKeyring()
+    if certified:
+        server.verify_mode = tlskit.CERT_REQUIRED
+        server.load_verify_locations(pki.root)
+        client.load_cert_chain(pki.client.chain, pki.client.key)
+    earned = session(client, server)
+    files.renew()
+    server.reload(files.chain, files.key)
+    keyring.rotate()
+    near, far = memory_pair(client, server, session=earned)
+    assert near.session_reused
+    assert far.session_reused

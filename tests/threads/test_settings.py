@@ -25,7 +25,7 @@ from tlskit._core.certificate import Certificate
 from tlskit._state.table import ROWS
 
 from ..support import inside
-from ..support.pairs import Background, client_context, memory_pair, server_context
+from ..support.pairs import Background, client_context, memory_pair, only, server_context
 from ..support.pki import PKI
 
 Contexts = tuple[Any, Any]
@@ -343,6 +343,63 @@ def test_a_callback_changes_its_own_context(pki: PKI) -> None:
     assert len(near.getpeercert()["subjectAltName"]) > 1  # it has the state that it began with
     near, _ = memory_pair(client, server)
     assert len(near.getpeercert()["subjectAltName"]) == 1
+
+
+def called_by(name: str) -> tuple[int, Any]:
+    """Which of the two contexts calls it, and what it returns."""
+    answers: dict[str, tuple[int, Any]] = {
+        "sni_callback": (1, None),
+        "client_hello_callback": (1, None),
+        "alpn_callback": (1, "h2"),
+        "certificate_callback": (1, None),
+        "message_callback": (1, None),
+        "keylog_callback": (1, None),
+        "state_callback": (1, None),
+        "alert_callback": (1, None),
+        "verify_callback": (0, None),
+        "verify_each": (0, None),
+    }
+    return answers[name]
+
+
+@pytest.mark.parametrize("version", [tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(
+    "name",
+    ["sni_callback", "client_hello_callback", "alpn_callback", "certificate_callback",
+     "message_callback", "keylog_callback", "state_callback", "verify_callback", "verify_each"],
+)  # fmt: skip
+def test_any_callback_of_a_handshake_changes_its_own_context(
+    pki: PKI, name: str, version: Any
+) -> None:
+    """Whatever it changes holds for later connections, and never disturbs this one."""
+    contexts = client_context(pki), server_context(pki)
+    only(version, *contexts)
+    contexts[0].set_alpn_protocols(["h2"])
+    which, answer = called_by(name)
+    own, calls = contexts[which], []
+
+    def change(*anything: Any) -> Any:
+        calls.append(1)
+        own.configure(
+            verify_depth=10 + len(calls) % 5, sessions={"timeout": 1000 + len(calls)},
+            options=own.options ^ tlskit.OP_CIPHER_SERVER_PREFERENCE,
+        )  # fmt: skip
+        own.load_verify_locations(pki.stranger_root)
+        if which == 1:
+            own.load_cert_chain(pki.narrow.chain, pki.narrow.key)
+        return answer
+
+    setattr(own, name, change)
+    for number in range(3):
+        near, far = memory_pair(*contexts)
+        if number == 0 and which == 1 and name != "certificate_callback":
+            assert len(near.getpeercert()["subjectAltName"]) > 1
+        near.write(b"ping")
+        assert far.read(4) == b"ping"
+    assert calls
+    assert own.sessions.timeout == 1000 + len(calls)
+    if which == 1:
+        assert len(near.getpeercert()["subjectAltName"]) == 1
 
 
 def test_a_callback_hands_its_connection_to_the_context_as_it_is_now(pki: PKI) -> None:
