@@ -223,7 +223,8 @@ class SSLContext(  # type: ignore[misc]
             sock=sock,
             server_side=server_side,
             do_handshake_on_connect=do_handshake_on_connect and early is None,
-            suppress_ragged_eofs=suppress_ragged_eofs and self.suppress_ragged_eofs,
+            suppress_ragged_eofs=suppress_ragged_eofs
+            and bool(self._settings["suppress_ragged_eofs"]),
             server_hostname=server_hostname,
             context=self,
             session=session,

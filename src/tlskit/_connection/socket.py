@@ -8,6 +8,7 @@ or after `unwrap`), it acts as a plain socket, as in the stdlib.
 from __future__ import annotations
 
 import errno
+from _socket import socket as _PlainSocket
 from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, overload
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._context import SSLContext
+
+# As numbers: their enums, which a socket's own attributes make of them, take longer than a socket.
+_family, _type = _PlainSocket.family.__get__, _PlainSocket.type.__get__
 
 #: Past what OwnChannel does for others: the timeout is known here.
 _read, _write = Channel.read, Channel.write
@@ -70,12 +74,13 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             raise ValueError("server_hostname can only be specified in client mode")
         if server_side and session is not None:
             raise ValueError("session can only be specified in client mode")
-        if context.check_hostname and not server_hostname:
+        if not server_hostname and context.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
-        place = {
-            "family": sock.family, "type": sock.type, "proto": sock.proto, "fileno": sock.fileno(),
-        }  # fmt: skip
+        family, kind = (_family(sock), _type(sock)) if type(sock) is socket else (
+            sock.family, sock.type
+        )  # fmt: skip
+        place = {"family": family, "type": kind, "proto": sock.proto, "fileno": sock.fileno()}
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
         leftover = getattr(sock, "_leftover", b"")  # of an SSLSocket that was unwrapped
