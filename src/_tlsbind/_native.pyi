@@ -373,6 +373,7 @@ class Lib:
     TK_HOOK_ALERT: int
     TK_HOOK_TIMES: int
     TK_HOOK_TICKET: int
+    TK_HOOK_SESSION_ID: int
     TK_PSK_SHA256: int
     TK_PSK_SHA384: int
     TK_ECH_NONE: int

@@ -17,7 +17,7 @@ from decl import gates  # noqa: E402  (build-only, beside the package)
 #: They hand a function that counts itself to libssl, which calls it within an operation.
 HAND_OVER = {
     "tk_ctx_new", "tk_ctx_next", "tk_ctx_free", "tk_ctx_set_alpn", "tk_ctx_set_keylog",
-    "tk_ctx_set_hooks",
+    "tk_ctx_set_hooks", "tk_ctx_set_id_prefix",
 }  # fmt: skip
 
 _FUNCTION = re.compile(

@@ -54,6 +54,7 @@ REFUSED: dict[str, Any] = {
     "require_group": "none-of-that-name",
     "security_level": 9,
     "server_sigalgs": "none-of-that-name",
+    "sessions.generate_id": 5,
     "sessions.id_context": b"x" * 33,
     "sessions.id_prefix": b"x" * 33,
     "sessions.loop_patience": -1,
@@ -86,9 +87,10 @@ REFUSED: dict[str, Any] = {
     "verify_time": "words",
 }
 
-#: What takes any value, as true or false; and a feature that not every OpenSSL has.
+#: What takes any value, as true or false; and features that not every OpenSSL has.
 ANY = {
-    "auto_chain", "check_hostname", "dh_auto", "fallback_scsv", "hostname_checks_common_name",
+    "auto_chain", "check_hostname", "dh_auto", "ech_config_list", "ech_grease", "ech_outer_name",
+    "fallback_scsv", "hostname_checks_common_name",
     "hostname_checks_partial_wildcards", "hostname_checks_wildcards", "post_handshake_auth",
     "record_timeline", "release_buffers", "request_staple", "require_pq", "require_staple",
     "sessions.client_certificates", "sessions.resume", "sessions.reverify", "sessions.single_use",

@@ -95,6 +95,7 @@ VALUES: dict[str, tuple[int, Any]] = {
     "security_level": (SERVER, 3),
     "sessions.client_certificates": (SERVER, True),
     "sessions.id_context": (SERVER, b"an id"),
+    "sessions.generate_id": (SERVER, called),
     "sessions.id_prefix": (SERVER, b"a"),
     "sessions.loop_patience": (CLIENT, 1.0),
     "sessions.mode": (SERVER, tlskit.SessionCacheMode.OFF),

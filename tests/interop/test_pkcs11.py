@@ -1,8 +1,8 @@
 """A private key in a PKCS#11 token, by its URI: SoftHSM, through the provider pkcs11-provider.
 
 OpenSSL loads the provider by its configuration file, so each program here is a process of its own.
-Debian has both from trixie on (`softhsm2`, `pkcs11-provider`); TLSKIT_TEST_PKCS11_PROVIDER names the
-provider's pkcs11.so where it is not in OpenSSL's directory for modules.
+Debian has both from trixie on (`softhsm2`, `pkcs11-provider`); TLSKIT_TEST_PKCS11_PROVIDER names
+the provider's pkcs11.so where it is not in OpenSSL's directory for modules.
 """
 
 from __future__ import annotations

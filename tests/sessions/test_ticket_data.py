@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import pytest
@@ -192,3 +193,96 @@ def test_prefixes_that_do_not_do(pki):
     with pytest.raises(TypeError):
         server.sessions.id_prefix = "text"
     assert server.sessions.id_prefix == b""
+
+
+@pytest.fixture
+def ends(pki):
+    """Contexts for TLS 1.2 without tickets."""
+    client, server = client_context(pki), server_context(pki)
+    only(TLS12, client, server)
+    server.tickets.enabled = False
+    return client, server
+
+
+@pytest.mark.parametrize("size", [1, 16, 32])
+def test_a_function_makes_ids(ends, size):
+    client, server = ends
+    made, asked = [], []
+
+    def generate(connection):
+        asked.append(connection)
+        made.append(os.urandom(size))
+        return made[-1]
+
+    server.sessions.id_prefix = b"not used"
+    server.sessions.generate_id = generate
+    near, far = memory_pair(client, server)
+    assert near.session.id == made[0]
+    assert asked == [far]
+    again, _ = memory_pair(client, server, session=near.session)
+    assert again.session_reused
+    assert len(made) == 1
+    server.sessions.generate_id = None
+    assert memory_pair(client, server)[0].session.id.startswith(b"not used")
+
+
+@pytest.mark.parametrize("how", ["raises", "wrong type", "empty", "long"])
+def test_what_a_function_does_wrong_is_raised_by_its_own_connection(ends, how):
+    client, server = ends
+    good = True
+
+    def generate(connection):
+        if good:
+            return os.urandom(32)
+        if how == "raises":
+            raise LookupError("no ids")
+        return {"wrong type": "text", "empty": b"", "long": bytes(33)}[how]
+
+    server.sessions.generate_id = generate
+    first, _ = memory_pair(client, server)
+    good = False
+    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.do_handshake()
+    expected = {"raises": LookupError, "wrong type": TypeError}.get(how, ValueError)
+    with pytest.raises(expected, match=r"no ids|must return (bytes|between 1 and 32 bytes)"):
+        far.do_handshake()
+    again, _ = memory_pair(client, server, session=first.session)
+    assert again.session_reused
+
+
+def test_an_id_is_used_once(ends):
+    client, server = ends
+    server.sessions.generate_id = lambda connection: b"the same for everybody"
+    first, _ = memory_pair(client, server)
+    with pytest.raises(tlskit.SSLError) as caught:
+        memory_pair(client, server)
+    assert "SSL_SESSION_ID_CONFLICT" in {entry.reason for entry in caught.value.errors}
+    again, _ = memory_pair(client, server, session=first.session)
+    assert again.session_reused
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_newer_tls_asks_for_no_id(pki, enabled):
+    client, server = client_context(pki), server_context(pki)
+    only(tlskit.TLSVersion.TLSv1_3, client, server)
+    asked = []
+    server.sessions.generate_id = asked.append
+    server.tickets.enabled = enabled
+    near, _ = memory_pair(client, server)
+    assert memory_pair(client, server, session=near.session)[0].session_reused
+    assert asked == []
+
+
+async def _later(connection):
+    return bytes(32)
+
+
+@pytest.mark.parametrize("value", [_later, b"an id", 5])
+def test_a_function_that_cannot_make_ids(value):
+    server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    with pytest.raises(TypeError, match="generate_id"):
+        server.sessions.generate_id = value
+    assert server.sessions.generate_id is None

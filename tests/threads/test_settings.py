@@ -224,6 +224,9 @@ CHANGES: dict[str, list[Change]] = {
         facet(0, "sessions", "resume", True, False),
         facet(1, "sessions", "id_context", b"one", b"another"),
         facet(1, "sessions", "id_prefix", b"a", b""),
+        lambda contexts, pki, n: setattr(
+            contexts[1].sessions, "generate_id", other(n, lambda connection: os.urandom(32), None)
+        ),
         facet(1, "sessions", "size", 3, 4),
         facet(1, "sessions", "timeout", 100, 200),
         facet(0, "sessions", "per_peer", 1, 8),

@@ -20,7 +20,8 @@ enum { /* hooks, as bits: which notifications and queries reach Python */
     TK_HOOK_STATE = 16384,  /* report the steps of a handshake, */
     TK_HOOK_ALERT = 32768,  /* and of every alert */
     TK_HOOK_TIMES = 65536,  /* record the time of each step */
-    TK_HOOK_TICKET = 131072 /* ask for the application's ticket data */
+    TK_HOOK_TICKET = 131072, /* ask for the application's ticket data */
+    TK_HOOK_SESSION_ID = 262144 /* ask a server for the id of a new session */
 };
 
 typedef struct {

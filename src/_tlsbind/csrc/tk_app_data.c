@@ -1,11 +1,9 @@
-/* The application's data in tickets, and at the beginning of session ids.
+/* The application's data in tickets.
 
    A session has one field for such data, inside what a ticket encrypts. It holds the mark of a
    keyring (tk_origin.c), then the application's data, then the facts about the client's certificate
    (tk_ticket_data.c). A resumed connection creates another ticket at once, so the data of the old
    one is copied before. */
-#include <openssl/rand.h>
-
 #include "tk_app_data.h"
 #include "tk_door.h"
 #include "tk_origin.h"
@@ -132,24 +130,4 @@ void tk_conn_app_data(tk_conn *c, tk_records *out)
             tk_records_add(out, 0, data, size);
     }
     tk_conn_unlock(c);
-}
-
-/* ---- session ids ---- */
-
-static int on_id(SSL *ssl, unsigned char *id, unsigned int *size)
-{
-    const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(ssl));
-
-    if (*size < 2 * TK_ID_PREFIX_MOST || RAND_bytes(id, (int)*size) != 1)
-        return 0;
-    if (x != NULL)
-        memcpy(id, x->id_prefix, x->id_prefix_size);
-    return 1;
-}
-
-void tk_ctx_set_id_prefix(tk_ctx *c, const void *prefix, size_t size)
-{
-    c->id_prefix_size = (uint8_t)(size < TK_ID_PREFIX_MOST ? size : TK_ID_PREFIX_MOST);
-    memcpy(c->id_prefix, prefix, c->id_prefix_size);
-    SSL_CTX_set_generate_session_id(c->ctx, size > 0 ? on_id : NULL);
 }

@@ -34,7 +34,8 @@ typedef struct {
 
 /* tk_conn.door */
 enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY,
-       TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE, TK_DOOR_TICKET };
+       TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE, TK_DOOR_TICKET,
+       TK_DOOR_SESSION_ID };
 
 struct tk_conn {
     SSL *ssl;

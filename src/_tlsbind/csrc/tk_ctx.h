@@ -22,7 +22,7 @@ struct tk_ctx {
     uint8_t *staples;       /* tk_staple.c */
     size_t staples_size;
     uint8_t staple_wanted, staple_required;
-    uint8_t id_prefix[TK_ID_PREFIX_MOST], id_prefix_size; /* tk_app_data.c */
+    uint8_t id_prefix[TK_ID_PREFIX_MOST], id_prefix_size; /* tk_session_id.c */
     int32_t hooks, post_handshake_auth;
     uint8_t trusts_none;    /* no certificates, and none will be found */
     int32_t has_id_base;    /* the id context of its servers stands for its policy */

@@ -22,6 +22,9 @@ int tk_py_verify_each(void *handle, const void *der, size_t size, int depth, int
    raised. */
 int tk_py_ticket(void *handle, void *into, int room);
 
+/* Fills in the id of a new session, and returns its size; -1: something was raised. */
+int tk_py_session_id(void *handle, void *into, int room);
+
 /* A protocol message that was sent or received; the bytes are libssl's. Not 0: something was
    raised, so wait no more. */
 int tk_py_message(void *handle, int sent, int version, int content_type, const void *data,

@@ -12,6 +12,7 @@
 #include "tk_lookup.h"
 #include "tk_notes.h"
 #include "tk_psk.h"
+#include "tk_session_id.h"
 #include "tk_result.h"
 #include "tk_ticket.h"
 #include "tk_times.h"
@@ -177,6 +178,7 @@ static void on_message(int sent, int version, int content_type, const void *data
 void tk_hooks_install(tk_ctx *c)
 {
     tk_psk_install(c);
+    tk_session_id_install(c);
     SSL_CTX_set_cert_verify_callback(c->ctx, tk_verify_chain, NULL);
     SSL_CTX_set_cert_cb(c->ctx, c->hooks & TK_HOOK_CERTIFICATE ? tk_cert_cb : NULL, NULL);
     SSL_CTX_set_msg_callback(c->ctx,

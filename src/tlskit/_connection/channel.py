@@ -295,6 +295,12 @@ class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
             self._strategy().key_given()
         return key
 
+    def on_session_id(self) -> object:
+        generate, owner = self._state.sessions.generate_id, self._owner()
+        if generate is None or owner is None:
+            raise plain_error("the connection was given up before its session had an id")
+        return generate(owner)
+
     def on_ticket(self) -> bytes | None:
         """Return the application's own data for a ticket; called on a server for each one."""
         data, owner = self._state.app_data, self._owner()

@@ -22,6 +22,10 @@ class CallbackDefaults:
         """Called in a server's handshake; returns the key of that identity, or b"" to refuse."""
         return b""
 
+    def on_session_id(self) -> object:
+        """Called in a server's handshake up to TLS 1.2; returns the id of the new session."""
+        return b""
+
     def on_message(self, *message: Any) -> None:
         """Called with a protocol message: "read" or "write", version, content type, message type,
         bytes.

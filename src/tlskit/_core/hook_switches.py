@@ -79,6 +79,12 @@ class HookSwitches:
         """
         self._switch(lib.TK_HOOK_PSK_SERVER if server else lib.TK_HOOK_PSK_CLIENT, on)
 
+    def want_session_ids(self, on: bool) -> None:
+        """Set whether a server's connections ask for the ids of new sessions. Corresponds to
+        SSL_CTX_set_generate_session_id(3).
+        """
+        self._switch(lib.TK_HOOK_SESSION_ID, on)
+
     def _switch(self, hook: int, on: bool) -> None:
         self.hooks = self.hooks | hook if on else self.hooks & ~hook
         lib.tk_ctx_set_hooks(self._ctx, self.hooks)

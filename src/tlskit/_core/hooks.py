@@ -116,6 +116,25 @@ def tk_py_ticket(handle: Any, into: Any, room: int) -> int:
         return _refused(connection, error)
 
 
+@ffi.def_extern(error=-1)  # type: ignore[untyped-decorator,unused-ignore]
+def tk_py_session_id(handle: Any, into: Any, room: int) -> int:
+    connection = ffi.from_handle(handle)()
+    if connection is None:
+        return 0
+    try:
+        answer = connection.on_session_id()
+        if not isinstance(answer, bytes):
+            raise TypeError(f"sessions.generate_id must return bytes, got {type(answer).__name__}")
+        if not 1 <= len(answer) <= room:
+            raise ValueError(
+                f"sessions.generate_id must return between 1 and {room} bytes, got {len(answer)}"
+            )
+        ffi.buffer(into, len(answer))[:] = answer
+        return len(answer)
+    except BaseException as error:
+        return _refused(connection, error)
+
+
 @ffi.def_extern(error=0)  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
     connection = ffi.from_handle(handle)()

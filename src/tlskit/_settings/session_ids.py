@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from _tlsbind import CONST
 
 from .._state import Settings
+from .arguments import callback_or_none
+
+if TYPE_CHECKING:
+    from .._connection.object import SSLObject
+    from .._connection.socket import SSLSocket
 
 _MOST = 16  # bytes of 32: the others are random, so that ids cannot be guessed
 
@@ -53,3 +61,23 @@ class SessionIds:
         if len(raw) > _MOST:
             raise ValueError(f"id_prefix must have at most {_MOST} bytes, got {len(raw)}")
         self._settings.change_sessions(id_prefix=raw)
+
+    @property
+    def generate_id(self) -> Callable[[SSLSocket | SSLObject], bytes] | None:
+        """Called on a server for the id of each new session, as `generate_id(connection)`, instead
+        of OpenSSL's random ids and of `id_prefix`. None, the default, does not call anything.
+
+        It returns 1 to 32 bytes. Ids must be unique, and nobody may be able to guess the next one:
+        let most of the bytes be random. An id that the context's cache holds already fails the
+        handshake, as does an exception, which the handshake raises. It is called up to
+        TLS 1.2, if a client has no ticket. Corresponds to SSL_CTX_set_generate_session_id(3).
+
+        Raises (when it is set):
+            TypeError: the value is not callable, or is a coroutine function.
+        """
+        callback: Callable[[Any], bytes] | None = self._settings["sessions"].generate_id
+        return callback
+
+    @generate_id.setter
+    def generate_id(self, value: Callable[[SSLSocket | SSLObject], bytes] | None) -> None:
+        self._settings.change_sessions(generate_id=callback_or_none(value, "generate_id"))

@@ -33,6 +33,7 @@ class SessionSettings:
     timeout: int | None = None  # None for OpenSSL's default for the role
     id_context: bytes = b"Python"  # the stdlib's
     id_prefix: bytes = b""
+    generate_id: Callable[[Any], bytes] | None = None
     store: SessionStore | None = None
     resume: bool = False
     per_peer: int = MANY
@@ -80,6 +81,7 @@ class SessionSettings:
         """Apply all settings; no other code does."""
         core.set_id_context(self.id_context)
         core.set_id_prefix(self.id_prefix)
+        core.want_session_ids(self.generate_id is not None)
         core.cache_mode = self.effective_mode
         if self.timeout is not None:
             core.session_timeout = self.timeout

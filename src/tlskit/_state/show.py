@@ -152,7 +152,7 @@ def sessions(value: SessionSettings) -> str:
         "single_use": value.single_use, "loop_patience": value.loop_patience,
         "client_certificates": value.client_certificates, "reverify": value.reverify,
     }  # fmt: skip
-    for name in ("on_new", "on_get", "on_remove"):
+    for name in ("generate_id", "on_new", "on_get", "on_remove"):
         callback = getattr(value, name)
         shown[name] = "none" if callback is None else call(callback)
     return ", ".join(f"{name}={text}" for name, text in shown.items())

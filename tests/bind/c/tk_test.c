@@ -36,6 +36,12 @@ int tk_py_psk_server(void *handle, const void *identity, tk_psk_room *room, unsi
     return 0;
 }
 
+int tk_py_session_id(void *handle, void *into, int room)
+{
+    CHECK(handle == NULL && into == NULL && room == 0);
+    return 0;
+}
+
 int tk_py_ticket(void *handle, void *into, int room)
 {
     CHECK(handle == NULL && into == NULL && room == 0);
