@@ -9,14 +9,16 @@
 static int is_taken(tk_conn *c, SSL *ssl, const unsigned char *id, unsigned int size)
 {
     SSL_SESSION *like = SSL_SESSION_new();
+    OPENSSL_LHASH *there;
     int found = 1;
 
     tk_cache_lock();
-    if (c->cache->home == NULL)
+    there = c->cache->home != NULL ? (OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home) : NULL;
+    if (there == NULL)
         found = 0;
     else if (like != NULL && SSL_SESSION_set_protocol_version(like, SSL_version(ssl)) &&
              SSL_SESSION_set1_id(like, id, size))
-        found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home), like) != NULL;
+        found = OPENSSL_LH_retrieve(there, like) != NULL;
     tk_cache_unlock();
     SSL_SESSION_free(like);
     return found;
