@@ -73,7 +73,7 @@ _RECORD = 16384  # bytes, the most that a record holds
 _CALLING_HOOKS = (
     lib.TK_HOOK_SERVERNAME | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER | lib.TK_HOOK_VERIFY
     | lib.TK_HOOK_MESSAGE | lib.TK_HOOK_ALPN | lib.TK_HOOK_VERIFY_EACH | lib.TK_HOOK_KEYLOG
-    | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT | lib.TK_HOOK_TICKET
+    | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT | lib.TK_HOOK_TICKET | lib.TK_HOOK_SESSION_ID
 )  # fmt: skip
 _DOING = {
     _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
