@@ -6,7 +6,8 @@ import pytest
 
 import tlskit
 
-from ..support.pairs import client_context, memory_pair, only, server_context
+from ..support.certificates import authority, issue
+from ..support.pairs import client_context, memory_pair, only, server_context, serving
 
 TLS12, TLS13 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
 NEW = tlskit.OPENSSL_VERSION_INFO >= (3, 5)
@@ -91,3 +92,45 @@ def test_by_configure(pki):
     client = client_context(pki)
     client.configure(policy="modern", alpn_protocols=["h2"])
     assert client.minimum_version == TLS13
+
+
+@pytest.mark.skipif(not NEW, reason="needs OpenSSL 3.5")
+@pytest.mark.parametrize("name", ["intermediate", "modern"])
+def test_they_prefer_post_quantum_groups(pki, name):
+    client, server = client_context(pki), server_context(pki)
+    for context in (client, server):
+        context.set_policy(name)
+    near, far = memory_pair(client, server)
+    assert near.group() == far.group() == "X25519MLKEM768"
+    server.set_groups("X25519")
+    assert memory_pair(client, server)[0].group().lower() == "x25519"
+
+
+@pytest.mark.skipif(not NEW, reason="needs OpenSSL 3.5")
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("modern", "mldsa44"), ("modern", "mldsa65"), ("intermediate", "mldsa87"),
+     ("post-quantum", "mldsa65")],
+)  # fmt: skip
+def test_which_post_quantum_certificates_they_accept(tmp_path, name, kind):
+    """Those that OpenSSL accepts by default: these policies say nothing about signatures."""
+    pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")
+    root = authority(tmp_path, "root", key=kind)
+    leaf = issue(tmp_path, "leaf", issuer=root, key=kind)
+    client, server = tlskit.create_default_context(cafile=root.chain), serving(leaf)
+    client.set_policy(name)
+    near, _ = memory_pair(client, server)
+    assert near.info.peer_signature_algorithm == kind
+    assert near.info.verified
+
+
+@pytest.mark.skipif(not NEW, reason="needs OpenSSL 3.5")
+@pytest.mark.parametrize("kind", ["mldsa44", "mldsa65"])
+def test_cnsa2_refuses_smaller_certificates(tmp_path, kind):
+    pytest.importorskip("cryptography.hazmat.primitives.asymmetric.mldsa")
+    root = authority(tmp_path, "root", key=kind)
+    leaf = issue(tmp_path, "leaf", issuer=root, key=kind)
+    client, server = tlskit.create_default_context(cafile=root.chain), serving(leaf)
+    client.set_policy("cnsa2")
+    with pytest.raises(tlskit.SSLError):
+        memory_pair(client, server)
