@@ -28,6 +28,6 @@ PyObject *tk_direct_handshake_memory(const tk_direct *d)
     if (fine && status == TK_WANT_READ)
         return tk_direct_nothing(d);
     if (fine && status > 0 && !is_awaited(d))
-        Py_RETURN_NONE;
+        return Py_NewRef(Py_None);
     return tk_direct_go_on(d, d->names->handshake_on, status, NULL);
 }

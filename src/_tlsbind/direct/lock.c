@@ -53,7 +53,7 @@ static PyObject *lock_acquire(PyObject *self, PyObject *nothing)
     (void)nothing;
     if (!tk_direct_acquire(self))
         return NULL;
-    Py_RETURN_TRUE;
+    return Py_NewRef(Py_True);
 }
 
 static PyObject *lock_release(PyObject *self, PyObject *ignored)
@@ -63,7 +63,7 @@ static PyObject *lock_release(PyObject *self, PyObject *ignored)
         PyErr_SetString(PyExc_RuntimeError, "cannot release a lock that another thread holds");
         return NULL;
     }
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *lock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)

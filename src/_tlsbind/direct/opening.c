@@ -40,7 +40,7 @@ PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nar
     if (made->conn != NULL)
         return (PyObject *)made;
     Py_DECREF(made);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *conn_address(PyObject *self, void *nothing)

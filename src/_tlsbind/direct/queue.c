@@ -98,7 +98,7 @@ static PyObject *queue_write_eof(PyObject *self, PyObject *nothing)
     Py_BEGIN_ALLOW_THREADS
     tk_mem_write_eof(mem_of(self));
     Py_END_ALLOW_THREADS
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 static PyObject *queue_pending(PyObject *self, void *nothing)

@@ -135,7 +135,7 @@ static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
 
     (void)nothing;
     if (t->again_due)
-        Py_RETURN_NONE;
+        return Py_NewRef(Py_None);
     if (t->buffered)
         return ask_owner(t, t->names->read_into_protocol, NULL, NULL);
     if ((data = receive(t, &status)) == NULL)
@@ -166,7 +166,7 @@ static PyObject *traffic_write(PyObject *self, PyObject *const *args, Py_ssize_t
     Py_END_ALLOW_THREADS
     if (status != size)
         return with_status(t, t->names->pushed, status, args[0]);
-    Py_RETURN_NONE;
+    return Py_NewRef(Py_None);
 }
 
 /* ---- the type ---- */
