@@ -209,7 +209,7 @@ static void credentials_load_whole_or_not_at_all(void)
     CHECK_EQUAL(use(c, client_identity.pem, server_identity.key_pem, NULL, &fault), TK_SSL);
     CHECK(has_error(&fault, "X509", "KEY_VALUES_MISMATCH"));
     CHECK_EQUAL(use(c, chain, encrypted_key_pem, NULL, &fault), TK_PASSWORD);
-    CHECK_EQUAL(use(c, chain, encrypted_key_pem, "wrong", &fault), TK_SSL);
+    CHECK_EQUAL(use(c, chain, encrypted_key_pem, "wrong", &fault), TK_PASSWORD_WRONG);
     CHECK_EQUAL(use(c, chain, encrypted_key_pem, password, &fault), TK_PASSWORD_LONG);
     CHECK_EQUAL(use(c, NOT_PEM, server_identity.key_pem, NULL, &fault), TK_SSL);
     CHECK_EQUAL(use(c, "", "", NULL, &fault), TK_SSL);
