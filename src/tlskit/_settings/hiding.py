@@ -38,7 +38,7 @@ class HidingSettings:
         relied on. A session made with ECH is not offered without, and early data is not sent.
         `info.ech` has the outcome. Corresponds to SSL_set1_ech_config_list(3).
 
-        Raises (when it is set):
+        Raises:
             NotImplementedError: OpenSSL is older than 4.0.
             TypeError: a list is not bytes.
             ValueError: the context is a server's, or a list is malformed or of no use to OpenSSL.
