@@ -347,3 +347,25 @@ def test_copies_and_pickles() -> None:
 def test_wrong_arguments(values: tuple[object, ...], named: dict[str, object]) -> None:
     with pytest.raises(TypeError, match="Light"):
         Light(*values, **named)  # type: ignore[arg-type]
+
+
+def test_results_are_remembered_without_the_gil_too():
+    """What a free-threaded Python uses in place of functools.lru_cache."""
+    from tlskit import _memo
+
+    calls = []
+
+    @_memo._in_dictionary(2)
+    def double(number):
+        """Twice."""
+        calls.append(number)
+        return 2 * number
+
+    assert [double(n) for n in (1, 1, 2, 2)] == [2, 2, 4, 4]
+    assert calls == [1, 2]
+    assert (double(3), double(1)) == (6, 2)  # the third makes room
+    assert calls == [1, 2, 3, 1]
+    assert (double.__name__, double.__doc__) == ("double", "Twice.")
+    with pytest.raises(TypeError):
+        double(None)
+    assert double(1) == 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ._connection.bridge import OwnChannel, SocketChannel, transport
@@ -32,11 +31,10 @@ from ._settings import (
     VerifyParameterSettings,
     WholeSettings,
 )
-from ._settings.arguments import integer
+from ._settings.arguments import ascii_name, integer, new_ascii_name
 from ._settings.protocol import FIXED
 from ._settings.sessions import ContextSessions
 from ._settings.tickets import ContextTickets, num_tickets
-from ._shown import may_be_key, shown
 from ._state import Settings
 from ._stdlib import classes as stdlib
 from ._stdlib import defaults, dormant
@@ -271,7 +269,7 @@ class SSLContext(  # type: ignore[misc]
         if hostname is None:
             return None
         plain = type(hostname) is str or type(hostname) is bytes  # others may not be hashable
-        return _encoded(hostname) if plain else _encoded.__wrapped__(hostname)
+        return ascii_name(hostname) if plain else new_ascii_name(hostname)
 
     def _wrap_bio(
         self,
@@ -386,27 +384,6 @@ class SSLContext(  # type: ignore[misc]
 
 
 dormant.cover_inherited(SSLContext)
-
-
-@lru_cache(maxsize=256)  # programs talk to few servers, and often
-def _encoded(hostname: str | bytes) -> str:
-    try:
-        name = (
-            hostname.encode("idna").decode("ascii")
-            if isinstance(hostname, str)
-            else hostname.decode("ascii")
-        )
-    except UnicodeError:
-        if not may_be_key(hostname):
-            raise
-        name = None  # that error holds the whole value
-    if name is None:
-        raise ValueError(f"server_hostname must be a host name, got {shown(hostname)}")
-    if not name or name.startswith("."):
-        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
-    if "\0" in name:
-        raise TypeError("server_hostname has a null character in it")
-    return name
 
 
 def _check_bio(

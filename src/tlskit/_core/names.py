@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-from functools import lru_cache
 from typing import Any
 
+from .._memo import remembered
 from .native import address_of, ffi
 
 
@@ -49,7 +49,7 @@ class ServerName:
         return pointer
 
 
-@lru_cache(maxsize=256)  # programs connect to few servers, but often
+@remembered(256)  # programs connect to few servers, but often
 def server_name(text: str) -> ServerName:
     """Return the ServerName of a text, usually from the cache."""
     return ServerName(text)

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from .._core import files
 from .._core.paths import named_path
 from .._core.wiping import encoded
+from .._memo import remembered
+from .._shown import may_be_key, shown
 from .._state.coroutines import is_coroutine_function
 from ..enums import _SSLMethod
 
@@ -108,3 +110,28 @@ def check_serves(protocol: _SSLMethod, name: str) -> None:
     """Refuse a setting that only servers have, on a client's context (ValueError)."""
     if protocol is _SSLMethod.PROTOCOL_TLS_CLIENT:
         raise ValueError(f"{name} cannot be set on TLS_CLIENT context")
+
+
+def new_ascii_name(hostname: str | bytes) -> str:
+    """Return a server's name as `wrap_socket` takes it, in ASCII (IDNA 2003)."""
+    try:
+        name = (
+            hostname.encode("idna").decode("ascii")
+            if isinstance(hostname, str)
+            else hostname.decode("ascii")
+        )
+    except UnicodeError:
+        if not may_be_key(hostname):
+            raise
+        name = None  # that error holds the whole value
+    if name is None:
+        raise ValueError(f"server_hostname must be a host name, got {shown(hostname)}")
+    if not name or name.startswith("."):
+        raise ValueError("server_hostname cannot be an empty string or start with a leading dot.")
+    if "\0" in name:
+        raise TypeError("server_hostname has a null character in it")
+    return name
+
+
+#: The same, remembered.
+ascii_name = remembered(256)(new_ascii_name)  # programs talk to few servers, and often

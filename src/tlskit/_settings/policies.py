@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 from .._core.context import Context
 from .._core.library import version_text
 from .._core.negotiation import POST_QUANTUM
+from .._memo import remembered
 from .._shown import shown
 from .._state import Settings
 from ..enums import TLSVersion
@@ -171,7 +171,7 @@ def _canonical(name: object) -> str:
     return _KNOWN.get(lower, name)
 
 
-@cache
+@remembered(256)
 def has_group(name: str) -> bool:
     """Return whether this OpenSSL supports a key exchange group of this name."""
     try:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from functools import cache
 from typing import Any, NamedTuple
 
 from _tlsbind import CONST
 
 from .._core.context import Context
+from .._memo import remembered
 from ..errors import SSLError
 from . import classes as stdlib
 from .creation import begun
@@ -50,7 +50,7 @@ class Defaults(NamedTuple):
     ciphersuites: bytes
 
 
-@cache
+@remembered(256)
 def defaults(protocol: int) -> Defaults:
     """Inspect a context of the stdlib's own for this protocol."""
     seen = _made(protocol)
@@ -68,7 +68,7 @@ def defaults(protocol: int) -> Defaults:
     )
 
 
-@cache
+@remembered(256)
 def flags_of_default_context() -> int:
     """Return the X509_V_FLAG_ bits that `ssl.create_default_context` adds to a new context's."""
     plain = _made(ssl.PROTOCOL_TLS_SERVER)
@@ -80,7 +80,7 @@ def flags_of_default_context() -> int:
         return ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT if newer else 0
 
 
-@cache
+@remembered(256)
 def negative_options_raise() -> type[Exception]:
     """Return the exception that a context raises for options below 0."""
     beneath: Any = super(stdlib.SSLContext, stdlib.SSLContext)
@@ -92,13 +92,13 @@ def negative_options_raise() -> type[Exception]:
     return OverflowError
 
 
-@cache
+@remembered(256)
 def refuses_for_server() -> bool:
     """Return whether `wrap_bio` refuses a name and a session for a server."""
     return isinstance(_tried(ssl.PROTOCOL_TLS_SERVER, True, "localhost"), ValueError)
 
 
-@cache
+@remembered(256)
 def without_name() -> type[Exception] | None:
     """Return what `wrap_bio` raises or warns for a client that checks names and has none; None if
     it does neither.
