@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help="work, loops, ...; all if omitted")
     parser.add_argument("--wheel", type=Path, metavar="PYTHON", help="with a wheel of tlskit")
     parser.add_argument("--free", type=Path, metavar="PYTHON", help="free-threaded, with tlskit")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)  # parts may follow the options
     options.folder = options.folder.absolute()
     options.folder.mkdir(parents=True, exist_ok=True)
     known = commands(options)
