@@ -32,19 +32,17 @@ def work(folder: Path) -> str:
     results = read(folder / "work.json")
     others = [column for column in NAMES if column in results["openssl"]]
     lines = [
-        "| | ssl | tlskit | by CPU | ± | by wall | "
+        "| | ssl | tlskit | by CPU | by wall | "
         + " | ".join(NAMES[column] for column in others)
         + " |",
-        "| --- |" + " ---: |" * (5 + len(others)),
+        "| --- |" + " ---: |" * (4 + len(others)),
     ]
     for row in results["work"]:
         by_cpu, by_wall = row["cpu"].get(OURS, {}), row["wall"].get(OURS, {})
         if not by_cpu.get("gain"):
             continue
-        spread = "-" if by_cpu["spread"] is None else f"{by_cpu['spread']:.0%}"
         rest = (times(row["cpu"].get(column, {}).get("gain")) for column in others)
-        cells = (cost(row, STDLIB), cost(row, OURS), times(by_cpu["gain"]), spread,
-                 times(by_wall["gain"]), *rest)  # fmt: skip
+        cells = (cost(row, STDLIB), cost(row, OURS), spread(by_cpu), spread(by_wall), *rest)
         lines.append(f"| {row['title']} | " + " | ".join(cells) + " |")
     said = "; ".join(
         f"{NAMES.get(column, column)}: {version.rsplit(' ', 3)[0]}"
@@ -59,6 +57,12 @@ def work(folder: Path) -> str:
         "stdlib's OpenSSL; pyOpenSSL and the wheel of tlskit as they are installed, with theirs. "
         f"{said}. Python {results['python'].split()[0]}, {results['processors']} processors.",
     ])  # fmt: skip
+
+
+def spread(found: dict[str, Any]) -> str:
+    """Return a ratio with its accuracy."""
+    within = "" if found["spread"] is None else f" ±{found['spread']:.0%}"
+    return times(found["gain"]) + within
 
 
 def cost(row: dict[str, Any], column: str) -> str:
