@@ -66,7 +66,7 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         if pointer == ffi.NULL:
             raise from_queue(fault)
         self._ctx = owned(pointer, lib.tk_ctx_free)
-        self.address = address_of(pointer)
+        self.address: int = address_of(pointer)
         self.role: str = role
         self.hooks = 0
         self.trust = NOBODY
