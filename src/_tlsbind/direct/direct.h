@@ -33,6 +33,8 @@ typedef struct {
     /* of a transport and its protocol too */
     PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
     PyObject *write_slowly, *pushed;
+    PyObject *select, *select_name, *native_select; /* the module, and its own function */
+    PyObject *read_after, *write_after;
 } tk_direct_names;
 
 typedef struct {
@@ -81,7 +83,7 @@ int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
 extern PyType_Spec tk_direct_spec, tk_direct_lock_spec, tk_direct_traffic_spec;
-extern PyType_Spec tk_direct_queue_spec, tk_direct_conn_spec;
+extern PyType_Spec tk_direct_queue_spec, tk_direct_conn_spec, tk_direct_blocking_spec;
 
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 

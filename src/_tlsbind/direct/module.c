@@ -10,6 +10,28 @@ static int intern(PyObject **place, const char *text)
     return (*place = PyUnicode_InternFromString(text)) != NULL;
 }
 
+/* What a wait in C may replace: as in _core/wait.py. */
+static int find_select(tk_direct_names *n)
+{
+    PyObject *select = PyImport_ImportModule("select"), *home = NULL;
+    int native = 0;
+
+    n->select = select;
+    n->native_select = select == NULL ? NULL : PyObject_GetAttrString(select, "select");
+    if (n->native_select != NULL)
+        home = PyObject_GetAttrString(n->native_select, "__module__");
+    if (home != NULL && PyUnicode_Check(home))
+        native = PyUnicode_CompareWithASCIIString(home, "select") == 0;
+    Py_XDECREF(home);
+    if (n->native_select == NULL || PyErr_Occurred())
+        return 0;
+    if (!native) {
+        Py_CLEAR(n->native_select);
+        n->native_select = PyTuple_New(1); /* which nothing is */
+    }
+    return n->native_select != NULL;
+}
+
 static int fill(tk_direct_names *n)
 {
     PyObject *ssl = PyImport_ImportModule("ssl"), *number = NULL;
@@ -22,7 +44,7 @@ static int fill(tk_direct_names *n)
     n->number = number == NULL ? NULL : PyNumber_Long(number);
     Py_XDECREF(number);
     n->at_once = PyLong_FromLong(65536);
-    return n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
+    return find_select(n) && n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
            intern(&n->text, "The operation did not complete (read)") &&
            intern(&n->on_session, "on_session") && intern(&n->over, "_over") &&
            intern(&n->dry, "_dry") &&
@@ -39,7 +61,8 @@ static int fill(tk_direct_names *n)
            intern(&n->after_receive, "_after_receive") &&
            intern(&n->read_into_protocol, "_read_into_protocol") &&
            intern(&n->pulled, "_pulled") && intern(&n->pushed, "_pushed") &&
-           intern(&n->write_slowly, "_write_slowly");
+           intern(&n->write_slowly, "_write_slowly") && intern(&n->select_name, "select") &&
+           intern(&n->read_after, "_read_after") && intern(&n->write_after, "_write_after");
 }
 
 static PyObject *add(PyObject *module, PyType_Spec *spec, const char *name)
@@ -63,6 +86,9 @@ static int module_exec(PyObject *module)
         return -1;
     Py_DECREF(type);
     if ((type = add(module, &tk_direct_traffic_spec, "Traffic")) == NULL)
+        return -1;
+    Py_DECREF(type);
+    if ((type = add(module, &tk_direct_blocking_spec, "Blocking")) == NULL)
         return -1;
     Py_DECREF(type);
     return 0;

@@ -13,7 +13,7 @@ from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, overload
 
-from .._core import wait
+from .._core import direct, wait
 from .._core.fault import system_text
 from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
@@ -50,6 +50,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     server_hostname: str | None
     _leftover = b""
     _early_data: bytes | None = None
+    _direct: Any = direct.UNDIRECTED
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
@@ -150,6 +151,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             fd=self.fileno(),
             session=self._session,
         )
+        self._direct = direct.over_socket(self._sslobj)
         if self._early_data is not None:
             self._sslobj.set_early_data(self._early_data)
             self._early_data = None
@@ -318,6 +320,8 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if channel is None:
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
+            if buffer is None:
+                return self._direct.read(channel, len, self.gettimeout())
             return _read(channel, len, buffer, self.gettimeout())
         except SSLEOFError:
             if not self.suppress_ragged_eofs:
@@ -389,7 +393,8 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
-        return _write(channel, data, self.gettimeout())
+        n: int = self._direct.write(channel, data, self.gettimeout())
+        return n
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send `data`. See `write`."""
@@ -398,7 +403,8 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return socket.send(self, data, flags)
         if flags:
             raise self._no_flags("send")
-        return _write(channel, data, self.gettimeout())
+        n: int = self._direct.write(channel, data, self.gettimeout())
+        return n
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all of `data`. See `write`. After an error on a non-blocking socket, it is not known
@@ -410,7 +416,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if flags:
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
-        done = _write(channel, data, timeout)
+        done = self._direct.write(channel, data, timeout)
         if type(data) is bytes and done == len(data):
             return None
         with memoryview(data) as view:

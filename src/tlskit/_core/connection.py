@@ -249,15 +249,18 @@ class Connection(
             _put(one)
             if n >= 0:
                 return data
-            if n != _PAUSED and n != _INTERRUPTED:
-                raise want_read() if n == _WANT_READ else self._error(n, _READ)
-            if timeout:
-                timeout = max(timeout - (monotonic() - began), 1e-3)
+            return self._read_after(n, len, timeout, monotonic() - began if timeout else 0.0)
         if buffer is not None:
             return self._read_into(len, buffer, timeout)
         if len < 0:
             raise ValueError("size should not be negative")
         return self._read_bytes(len, timeout) if len else b""
+
+    def _read_after(self, n: int, size: int, timeout: Timeout, passed: float) -> bytes:
+        """Continue or end a read that C has left with this status after so many seconds."""
+        if n != _PAUSED and n != _INTERRUPTED:
+            raise want_read() if n == _WANT_READ else self._error(n, _READ)
+        return self._read_bytes(size, max(timeout - passed, 1e-3) if timeout else timeout)
 
     def _read_bytes(self, n: int, timeout: Timeout) -> bytes:
         one = take_read_buffer()
@@ -302,11 +305,15 @@ class Connection(
             n: int = _write(self._conn, data, len(data), ms)
             if n >= 0:
                 return n
-            if n != _PAUSED and n != _INTERRUPTED:
-                raise self._error(n, _WRITE)
-            if timeout:
-                timeout = max(timeout - (monotonic() - began), 1e-3)
+            return self._write_after(n, data, timeout, monotonic() - began if timeout else 0.0)
         return self._write_all(data, len(data), timeout)
+
+    def _write_after(self, n: int, data: bytes, timeout: Timeout, passed: float) -> int:
+        """Continue or end a write that C has left with this status after so many seconds."""
+        if n != _PAUSED and n != _INTERRUPTED:
+            raise self._error(n, _WRITE)
+        left = max(timeout - passed, 1e-3) if timeout else timeout
+        return self._write_all(data, len(data), left)
 
     def _write_from(self, data: Any, timeout: Timeout) -> int:
         pointer = ffi.from_buffer("char[]", data)

@@ -1,5 +1,5 @@
-"""The common operations of a connection in memory, and of an event loop's transport, without a
-Python frame: _tlsbind/direct/.
+"""The common operations of a connection in memory and over a socket, and of an event loop's
+transport, without a Python frame: _tlsbind/direct/.
 
 In memory they leave anything else to the connection's own methods: `read`, `write`, `do_handshake`,
 `_read_on`, `_write_on`, `_handshake_on`, and between the stdlib's MemoryBIOs `_read_slowly` and
@@ -86,3 +86,32 @@ def traffic(connection: Connection, owner: Any) -> Any:
     if _direct is None:
         return None
     return _direct.Traffic(address_of(connection._conn), connection, owner)
+
+
+class Undirected:
+    """The read and write of a connection over a socket, by its own methods."""
+
+    __slots__ = ()
+
+    def read(self, connection: Any, size: int, timeout: float | None, /) -> bytes:
+        """Return up to `size` bytes."""
+        data: bytes = connection.read(size, None, timeout)
+        return data
+
+    def write(self, connection: Any, data: Any, timeout: float | None, /) -> int:
+        """Write `data`, and return how many bytes were written."""
+        n: int = connection.write(data, timeout)
+        return n
+
+
+UNDIRECTED = Undirected()
+
+
+def over_socket(connection: Connection) -> Any:
+    """Return the read and write of a connection over a socket, in C if possible. Any unusual status
+    goes to `_read_after` or `_write_after`.
+    """
+    if _direct is None:
+        return UNDIRECTED
+    handle = connection._conn
+    return _direct.Blocking(handle, address_of(handle))
