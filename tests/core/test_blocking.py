@@ -98,8 +98,7 @@ def test_nothing_has_come(ends: Any) -> None:
     for end in (first, second):
         end.setblocking(False)
         with pytest.raises(tlskit.SSLWantReadError):
-            while True:  # the tickets
-                end.recv(100)
+            end.recv(100)
         end.settimeout(0.01)
         with pytest.raises(TimeoutError):
             end.recv(100)
@@ -116,7 +115,7 @@ def test_the_end(ends: Any) -> None:
     assert second.recv(100) == b""
     assert second.recv(100) == b""
     second.close()
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="[Bb]ad file descriptor|not a socket"):
         second.recv(1)
 
 
@@ -151,8 +150,8 @@ def test_a_signal_in_a_read(ends: Any, timeout: float | None) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 def test_signals_do_not_prolong_a_timeout(ends: Any) -> None:
     _, second = ends
-    with pytest.raises(TimeoutError):  # take the tickets
-        second.settimeout(0.001)
+    second.settimeout(0.001)
+    with pytest.raises(TimeoutError):  # whatever came with the handshake is done with
         second.recv(1)
     old = signal.signal(signal.SIGALRM, lambda *_: None)
     try:
