@@ -115,7 +115,7 @@ def test_the_end(ends: Any) -> None:
     assert second.recv(100) == b""
     assert second.recv(100) == b""
     second.close()
-    with pytest.raises(OSError, match="[Bb]ad file descriptor|not a socket"):
+    with pytest.raises(OSError, match=r"[Bb]ad file descriptor|not a socket"):
         second.recv(1)
 
 
