@@ -465,6 +465,7 @@ PRIVATE_MODULES: dict[str, set[str]] = {
     "bind/test_features.py": {"_core.library"},
     "core/test_certificates.py": {"_core.certificate"},
     "core/test_credentials.py": {"_core.credential"},
+    "core/test_blocking.py": {"_core.direct"},
     "core/test_direct.py": {"_core.direct"},
     "core/test_hints.py": {"_core.diagnosis"},
     "core/test_trust.py": {"_core.files", "_trust"},

@@ -50,7 +50,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     server_hostname: str | None
     _leftover = b""
     _early_data: bytes | None = None
-    _direct: Any = direct.UNDIRECTED
+    _carrier: Any = direct.UNDIRECTED
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
@@ -151,7 +151,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             fd=self.fileno(),
             session=self._session,
         )
-        self._direct = direct.over_socket(self._sslobj)
+        self._carrier = direct.over_socket(self._sslobj)
         if self._early_data is not None:
             self._sslobj.set_early_data(self._early_data)
             self._early_data = None
@@ -321,7 +321,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
             if buffer is None:
-                return self._direct.read(channel, len, self.gettimeout())
+                return self._carrier.read(channel, len, self.gettimeout())
             return _read(channel, len, buffer, self.gettimeout())
         except SSLEOFError:
             if not self.suppress_ragged_eofs:
@@ -393,7 +393,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
-        n: int = self._direct.write(channel, data, self.gettimeout())
+        n: int = self._carrier.write(channel, data, self.gettimeout())
         return n
 
     def send(self, data: Buffer, flags: int = 0) -> int:
@@ -403,7 +403,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return socket.send(self, data, flags)
         if flags:
             raise self._no_flags("send")
-        n: int = self._direct.write(channel, data, self.gettimeout())
+        n: int = self._carrier.write(channel, data, self.gettimeout())
         return n
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
@@ -416,7 +416,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if flags:
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
-        done = self._direct.write(channel, data, timeout)
+        done = self._carrier.write(channel, data, timeout)
         if type(data) is bytes and done == len(data):
             return None
         with memoryview(data) as view:
