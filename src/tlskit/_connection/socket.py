@@ -50,7 +50,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     server_hostname: str | None
     _leftover = b""
     _early_data: bytes | None = None
-    _carrier: Any = direct.UNDIRECTED
+    _carrier: direct.Undirected = direct.UNDIRECTED
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
@@ -338,8 +338,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             )
         if flags:
             raise self._no_flags("recv")
-        data: bytes = self.read(buflen)
-        return data
+        return self.read(buflen)
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
         """Receive into a buffer, at most `nbytes` if that is not 0. Returns the byte count. See
@@ -357,8 +356,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return len(data)
         if flags:
             raise self._no_flags("recv_into")
-        n: int = self.read(nbytes, buffer)
-        return n
+        return self.read(nbytes, buffer)
 
     def pending(self) -> int:
         """Return how many decrypted bytes are ready to be read. Corresponds to SSL_pending(3).
@@ -393,8 +391,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
-        n: int = self._carrier.write(channel, data, self.gettimeout())
-        return n
+        return self._carrier.write(channel, data, self.gettimeout())
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send `data`. See `write`."""
@@ -403,8 +400,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return socket.send(self, data, flags)
         if flags:
             raise self._no_flags("send")
-        n: int = self._carrier.write(channel, data, self.gettimeout())
-        return n
+        return self._carrier.write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all of `data`. See `write`. After an error on a non-blocking socket, it is not known
@@ -417,11 +413,10 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
         done = self._carrier.write(channel, data, timeout)
-        if type(data) is bytes and done == len(data):
-            return None
-        with memoryview(data) as view:
-            while done < view.nbytes:
-                done += _write(channel, view.cast("B")[done:], timeout)
+        if type(data) is not bytes or done < len(data):
+            with memoryview(data) as view:
+                while done < view.nbytes:
+                    done += _write(channel, view.cast("B")[done:], timeout)
         return None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
