@@ -471,7 +471,6 @@ PRIVATE_MODULES: dict[str, set[str]] = {
     "core/test_trust.py": {"_core.files", "_trust"},
     "fuzz/parsers.py": {"_core.certificate"},
     "aio/transport/test_traffic.py": {"_core.direct"},
-    "interop/libraries/stage.py": {"_connection.channel"},
     "sessions/test_attacks.py": {"_core.connection", "_core.trust", "_resumption.server"},
     "sessions/test_automatic.py": {"_resumption.store_keys"},
     "sessions/test_directories.py": {"_state.state"},

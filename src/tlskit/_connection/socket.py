@@ -78,9 +78,8 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if not server_hostname and context.check_hostname:
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
-        family, kind = (_family(sock), _type(sock)) if type(sock) is socket else (
-            sock.family, sock.type
-        )  # fmt: skip
+        plain = type(sock) is socket and isinstance(sock, _PlainSocket)  # not gevent's
+        family, kind = (_family(sock), _type(sock)) if plain else (sock.family, sock.type)
         place = {"family": family, "type": kind, "proto": sock.proto, "fileno": sock.fileno()}
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
