@@ -210,7 +210,7 @@ SIGNATURES = {
     "SSLObject.write": "(self, data)",
     "MemoryBIO.read": "(self, size=-1, /)",
     "MemoryBIO.write": "(self, b, /)",
-    "MemoryBIO.write_eof": "(self)",
+    "MemoryBIO.write_eof": "(self, /)",
 }
 
 

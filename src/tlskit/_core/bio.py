@@ -94,7 +94,7 @@ class PythonQueue:
             return self.write(bytes(data))
         return _write_from(self._mem, data)
 
-    def write_eof(self) -> None:
+    def write_eof(self, /) -> None:
         """Mark the end: `eof` becomes true once all bytes have been read."""
         lib.tk_mem_write_eof(self._mem)
 
