@@ -140,7 +140,8 @@ static PyMethodDef queue_methods[] = {
       "write($self, data, /)\n--\n\nAppend all of `data`, and return the number of bytes.\n\n"
       "Raises:\n    SSLError: after write_eof()." },
     { "write_eof", queue_write_eof, METH_NOARGS,
-      "write_eof($self, /)\n--\n\nMark the end: `eof` becomes true once all bytes have been read." },
+      "write_eof($self, /)\n--\n\nMark the end: `eof` becomes true once all bytes have been "
+      "read." },
     { NULL, NULL, 0, NULL }
 };
 
