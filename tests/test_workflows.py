@@ -52,6 +52,12 @@ def values(text: str, key: str) -> list[str]:
     return [value.strip(' "') for value in listed[1].split(",")]
 
 
+def claimed() -> list[str]:
+    """The Python versions of the classifiers."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
+
+
 def wanting(command: str) -> list[str]:
     """What a command names that is not there."""
     words = command.split()
@@ -104,11 +110,42 @@ def test_what_a_matrix_names_exists():
 
 
 def test_every_supported_python_is_tested():
+    assert claimed()
+    assert set(claimed()) <= set(values(jobs(TEXTS["ci.yml"])["test"], "python"))
+
+
+def test_every_python_meets_the_oldest_the_embedded_and_the_newest_openssl():
+    cross = jobs(TEXTS["ci.yml"])["cross"]
+    pythons, series = values(cross, "python"), values(cross, "openssl")
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    claimed = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', project)
-    tested = values(jobs(TEXTS["ci.yml"])["test"], "python")
-    assert claimed
-    assert set(claimed) <= set(tested)
+    free = re.findall(r"\bcp(3)(\d+t)-", project)
+    assert free
+    assert set(pythons) >= {*claimed(), *(".".join(version) for version in free)}
+    pins = (ROOT / "tools" / "sources.txt").read_text(encoding="utf-8")
+    pinned = re.findall(r"^openssl-(\S+)", pins, re.MULTILINE)
+    embedded = re.findall(r"build_openssl\S* (\S+)", project)
+    assert embedded
+    assert set(series) >= {pinned[0], pinned[-1], *embedded}
+    assert "exclude:" not in cross
+
+
+def test_what_a_change_has_to_pass_here_is_a_step_there():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    wanted = set(re.findall(r"make --no-print-directory ([a-z-]+)", script))
+    assert {"lint", "types", "docs", "test-stdlib"} <= wanted
+    assert wanted <= {w for s in STEPS if s.workflow == "ci.yml" for w in s.command.split()}
+
+
+def test_nobody_can_put_commands_into_a_step():
+    """An expression in a command is text of the shell's; a variable is a value."""
+    assert [step for step in STEPS if "${{" in step.command] == []
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_checkout_leaves_no_credentials_behind(name):
+    checkouts = re.findall(r"uses: actions/checkout@.+\n(.+\n.+\n)", TEXTS[name])
+    assert len(checkouts) == TEXTS[name].count("uses: actions/checkout@")
+    assert all("persist-credentials: false" in following for following in checkouts)
 
 
 def test_the_gate_waits_for_all_jobs():
