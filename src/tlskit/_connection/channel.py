@@ -35,8 +35,8 @@ from . import log
 from .certificate_check import CertificateCheck, judge
 from .context import ConnectionContext
 from .decision import PendingDecision, given, is_future, wait_here
+from .encrypted_hello import HelloEncryption
 from .event_callbacks import EventCallbacks
-from .hiding import Hiding
 from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
 from .stdlib_names import StdlibNames
@@ -44,7 +44,7 @@ from .stdlib_names import StdlibNames
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
 
-class Channel(Pausing, EventCallbacks, Hiding, StdlibNames, Connection):
+class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection):
     """A Connection that knows its SSLContext, its owner and its session. Unless it `concludes`, the
     end of its handshake is only logged.
     """

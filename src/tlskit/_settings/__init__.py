@@ -7,9 +7,9 @@ put them in force, or raise and change nothing. Settings are also read from ther
 from .certificate_callback import CertificateCallbackSettings
 from .commands import CommandSettings
 from .credentials import CredentialSettings
+from .encrypted_hello import EncryptedHelloSettings
 from .event_callbacks import EventCallbackSettings
 from .handshake_callbacks import HandshakeCallbackSettings
-from .hiding import HidingSettings
 from .policies import PolicySettings
 from .protocol import ProtocolSettings
 from .renewal import RenewalSettings
@@ -25,9 +25,9 @@ __all__ = [
     "CertificateCallbackSettings",
     "CommandSettings",
     "CredentialSettings",
+    "EncryptedHelloSettings",
     "EventCallbackSettings",
     "HandshakeCallbackSettings",
-    "HidingSettings",
     "PolicySettings",
     "ProtocolSettings",
     "RenewalSettings",

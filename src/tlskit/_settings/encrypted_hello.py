@@ -14,7 +14,7 @@ from ..enums import _SSLMethod
 ConfigLists: TypeAlias = "bytes | Mapping[str, bytes] | Callable[[str], bytes | None]"
 
 
-class HidingSettings:
+class EncryptedHelloSettings:
     """What a client needs to encrypt its ClientHellos."""
 
     _settings: Settings

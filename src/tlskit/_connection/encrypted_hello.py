@@ -13,7 +13,7 @@ from .._state.values import HiddenNames
 _NO_SLOTS: tuple[str, ...] = ()  # the Channel has them
 
 
-class Hiding(Connection):
+class HelloEncryption(Connection):
     """A connection that may hide the name of its server."""
 
     __slots__ = _NO_SLOTS
