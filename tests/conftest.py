@@ -9,7 +9,7 @@ import pytest
 
 import tlskit
 
-from .support import pairs, servers
+from .support import inside, pairs, servers
 from .support import pki as _pki
 
 
@@ -37,6 +37,17 @@ def contexts(
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
     return client, server
+
+
+@pytest.fixture(params=["c", "python"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the usual case is done: in C without cffi, or in Python."""
+    if request.param == "python":
+        inside.without_direct(monkeypatch)
+    elif not inside.has_direct():
+        pytest.skip("there is no C for it here")
+    chosen: str = request.param
+    return chosen
 
 
 @pytest.fixture(scope="session")

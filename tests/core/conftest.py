@@ -1,4 +1,4 @@
-"""A chain of three certificates, made once for each file of tests, and contexts that use it."""
+"""A chain of three certificates, made once for each file of tests, and contexts, new and used."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ import pytest
 
 import tlskit
 
-from ..support.pairs import serving
+from ..support.pairs import client_context, memory_pair, server_context, serving
 
 if TYPE_CHECKING:
     from ..support.certificates import Made
+    from ..support.pki import PKI
+
+
+@pytest.fixture(params=["new", "used"])
+def new_or_used(pki: PKI, request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    """A client's and a server's context; a connection has used them, or not."""
+    pair = client_context(pki), server_context(pki)
+    if request.param == "used":
+        memory_pair(*pair)
+    return pair
 
 
 @pytest.fixture(scope="module")

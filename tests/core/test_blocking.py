@@ -20,18 +20,9 @@ from tlskit._core import direct
 from ..support import pairs
 from ..support.pki import PKI
 
+pytestmark = pytest.mark.usefixtures("way")
+
 SIZES = [1, 64, 4096, 4097, 16384, 16385, 65536, 262144, 300001]
-
-
-@pytest.fixture(params=["c", "python"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where it is done."""
-    if request.param == "python":
-        monkeypatch.setattr(direct, "_direct", None)
-    elif direct._direct is None:
-        pytest.skip("there is no C for it here")
-    chosen: str = request.param
-    return chosen
 
 
 @pytest.fixture

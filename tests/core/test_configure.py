@@ -12,7 +12,7 @@ import pytest
 import tlskit
 from tlskit import TicketKeyring
 
-from ..support.pairs import client_context, memory_pair, server_context
+from ..support.pairs import memory_pair, server_context
 from ..support.pki import PKI
 from .test_freezing import CLIENT, SERVER, VALUES, Socket, called, place
 
@@ -187,21 +187,12 @@ def seen(context: Any) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(params=["new", "used"])
-def contexts(pki: PKI, request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    """A client and a server; a connection has used them, or not."""
-    pair = client_context(pki), server_context(pki)
-    if request.param == "used":
-        memory_pair(*pair)
-    return pair
-
-
 @pytest.mark.parametrize("at", ["first", "in the middle", "last"])
 @pytest.mark.parametrize("name", REFUSED)
 def test_none_holds_if_one_is_refused(
-    name: str, at: str, contexts: tuple[Any, Any], pki: PKI
+    name: str, at: str, new_or_used: tuple[Any, Any], pki: PKI
 ) -> None:
-    for context, role in zip(contexts, (CLIENT, SERVER), strict=True):
+    for context, role in zip(new_or_used, (CLIENT, SERVER), strict=True):
         flat = good(role, pki)
         flat.pop(name, None)
         if role == SERVER and name == "tickets.dangerous_keys":
@@ -213,7 +204,7 @@ def test_none_holds_if_one_is_refused(
         with pytest.raises((OSError, TypeError, ValueError)):
             context.configure(**nested(dict(items)))
         assert seen(context) == before
-    near, far = memory_pair(*contexts)
+    near, far = memory_pair(*new_or_used)
     near.write(b"goes on")
     assert far.read(7) == b"goes on"
 

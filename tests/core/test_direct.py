@@ -25,18 +25,6 @@ from ..support.pki import PKI
 SIZES = [1, 64, 2047, 2048, 2049, 4074, 4096, 4097, 16384, 16385, 49152, 65536, 262144, 300001]
 
 
-@pytest.fixture(params=["c", "python"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where the usual case is done."""
-    if request.param == "python":
-        monkeypatch.setattr(direct, "_direct", None)
-        monkeypatch.setattr(direct, "opened", lambda *arguments: None)
-    elif direct._direct is None:
-        pytest.skip("there is no C for it here")
-    chosen: str = request.param
-    return chosen
-
-
 @pytest.fixture(params=[tlskit, stdlib], ids=["own", "stdlibs"])
 def queue(request: pytest.FixtureRequest) -> Any:
     """The kind of MemoryBIO."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
@@ -13,23 +12,13 @@ import tlskit
 from tlskit import MemoryStore, TicketKeyring, TLSVersion
 
 from ..support.pairs import client_context, memory_pair, server_context
-from ..support.pki import PKI
 from .test_freezing import VALUES, place, prepared
 
 # -- several at once -------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["unused", "used"])
-def contexts(pki: PKI, request: pytest.FixtureRequest) -> tuple[Any, Any]:
-    """A client and a server; a connection has used them, or not."""
-    pair = client_context(pki), server_context(pki)
-    if request.param == "used":
-        memory_pair(*pair)
-    return pair
-
-
-def test_all_of_it_holds(pki, contexts):
-    client, server = contexts
+def test_all_of_it_holds(pki, new_or_used):
+    client, server = new_or_used
     keyring = TicketKeyring()
     server.configure(
         cert_chain=(pki.narrow.chain, pki.narrow.key),
@@ -68,8 +57,8 @@ def test_all_of_it_holds(pki, contexts):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else value.__name__,
 )  # fmt: skip
-def test_nothing_of_it_holds_when_one_is_refused(pki, contexts, wrong, error):
-    client, server = contexts
+def test_nothing_of_it_holds_when_one_is_refused(pki, new_or_used, wrong, error):
+    client, server = new_or_used
     before = server.describe()
     session = memory_pair(client, server)[0].session
     with pytest.raises(error):
@@ -84,24 +73,24 @@ def test_nothing_of_it_holds_when_one_is_refused(pki, contexts, wrong, error):
 
 
 @pytest.mark.parametrize("version", [TLSVersion.TLSv1_2, TLSVersion.TLSv1_3])
-def test_versions_go_up_and_down_together(contexts, version):
-    client, _ = contexts
+def test_versions_go_up_and_down_together(new_or_used, version):
+    client, _ = new_or_used
     for one in (version, TLSVersion.TLSv1_3, TLSVersion.TLSv1_2, version):
         client.configure(minimum_version=one, maximum_version=one)
     assert (client.minimum_version, client.maximum_version) == (version, version)
 
 
-def test_what_depends_on_something_comes_after_it(contexts):
-    client, _ = contexts
+def test_what_depends_on_something_comes_after_it(new_or_used):
+    client, _ = new_or_used
     client.configure(verify_mode=tlskit.CERT_NONE, check_hostname=False)
     assert client.verify_mode is tlskit.CERT_NONE
     client.configure(check_hostname=True, verify_mode=tlskit.CERT_REQUIRED)
     assert client.check_hostname
 
 
-def test_what_a_failure_has_done_to_the_session_cache_is_undone(pki, contexts):
+def test_what_a_failure_has_done_to_the_session_cache_is_undone(pki, new_or_used):
     """The cache is one for all states of a context."""
-    client, server = contexts
+    client, server = new_or_used
     server.options |= tlskit.OP_NO_TICKET
     with pytest.raises(tlskit.SSLError):
         server.configure(sessions={"size": 1}, groups="no-such-group")
@@ -113,8 +102,8 @@ def test_what_a_failure_has_done_to_the_session_cache_is_undone(pki, contexts):
 # -- copies ----------------------------------------------------------------------------------------
 
 
-def test_a_copy_connects_as_its_original(pki, contexts):
-    client, server = contexts
+def test_a_copy_connects_as_its_original(pki, new_or_used):
+    client, server = new_or_used
     server.set_alpn_protocols(["h2"])
     client.set_alpn_protocols(["h2"])
     near, _ = memory_pair(client.copy(), server.copy())
@@ -122,8 +111,8 @@ def test_a_copy_connects_as_its_original(pki, contexts):
     assert near.getpeercert()["subjectAltName"]
 
 
-def test_a_copy_and_its_original_go_their_own_ways(pki, contexts):
-    client, server = contexts
+def test_a_copy_and_its_original_go_their_own_ways(pki, new_or_used):
+    client, server = new_or_used
     copy = server.copy()
     copy.load_cert_chain(pki.narrow.chain, pki.narrow.key)
     copy.sessions.timeout = 55
@@ -135,8 +124,8 @@ def test_a_copy_and_its_original_go_their_own_ways(pki, contexts):
     assert copy.protocol is server.protocol
 
 
-def test_a_copy_has_sessions_and_ticket_keys_of_its_own(pki, contexts):
-    client, server = contexts
+def test_a_copy_has_sessions_and_ticket_keys_of_its_own(pki, new_or_used):
+    client, server = new_or_used
     session = memory_pair(client, server)[0].session
     copy = server.copy()
     assert not memory_pair(client, copy, session=session)[0].session_reused
@@ -145,8 +134,8 @@ def test_a_copy_has_sessions_and_ticket_keys_of_its_own(pki, contexts):
     assert copy.sessions.stats().accept == 1
 
 
-def test_a_copy_shares_what_is_shared_by_reference(pki, contexts):
-    client, server = contexts
+def test_a_copy_shares_what_is_shared_by_reference(pki, new_or_used):
+    client, server = new_or_used
     client.sessions.store = MemoryStore()
     server.tickets.keyring = TicketKeyring()
     assert client.copy().sessions.store is client.sessions.store
@@ -173,8 +162,8 @@ def test_a_copy_of_a_subclass(pki):
 # -- frozen ----------------------------------------------------------------------------------------
 
 
-def test_a_frozen_context_refuses_settings(pki, contexts):
-    _, server = contexts
+def test_a_frozen_context_refuses_settings(pki, new_or_used):
+    _, server = new_or_used
     assert not server.frozen
     server.freeze()
     assert server.frozen
@@ -199,8 +188,8 @@ def test_a_frozen_context_refuses_settings(pki, contexts):
     assert server.describe() == before
 
 
-def test_a_frozen_context_goes_on(pki, contexts):
-    client, server = contexts
+def test_a_frozen_context_goes_on(pki, new_or_used):
+    client, server = new_or_used
     server.tickets.keyring = keyring = TicketKeyring()
     client.freeze()
     server.freeze()
@@ -224,8 +213,8 @@ def test_equal_contexts_have_equal_texts(pki):
     assert server_context(pki, identity=pki.direct).describe() not in texts
 
 
-def test_a_change_is_one_line_of_a_diff(pki, contexts):
-    client, _ = contexts
+def test_a_change_is_one_line_of_a_diff(pki, new_or_used):
+    client, _ = new_or_used
     before = client.describe().splitlines()
     client.security_level = 3
     after = client.describe().splitlines()
@@ -234,8 +223,8 @@ def test_a_change_is_one_line_of_a_diff(pki, contexts):
     assert "+ security_level: 3" in lines
 
 
-def test_a_text_says_nothing_secret(pki, contexts):
-    _, server = contexts
+def test_a_text_says_nothing_secret(pki, new_or_used):
+    _, server = new_or_used
     server.tickets.dangerous_keys = key = bytes(range(80))
     server.set_psk_server_callback(lambda identity: b"a secret key")
     text = server.describe()
@@ -302,8 +291,8 @@ def test_another_process_says_the_same():
     assert made.stdout == tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER).describe()
 
 
-def test_what_openssl_makes_of_words_is_shown(contexts):
-    client, _ = contexts
+def test_what_openssl_makes_of_words_is_shown(new_or_used):
+    client, _ = new_or_used
     client.set_ciphers("ECDHE+AESGCM:@SECLEVEL=1")
     text = client.describe()
     assert "security_level: 1\n" in text

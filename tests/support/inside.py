@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 import tlskit
 from tlskit import _forks
+from tlskit._core import direct
 from tlskit._core.bio import PythonQueue
 
 
@@ -32,6 +35,17 @@ def all_locks_of(context: tlskit.SSLContext) -> Iterator[None]:
     cache = settings.use().client_cache
     with settings.tally._lock, cache._peers._lock, cache.store._health._lock:
         yield
+
+
+def has_direct() -> bool:
+    """Whether the usual operations are in C, without cffi."""
+    return direct._direct is not None
+
+
+def without_direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do them in Python from here on, as on PyPy."""
+    monkeypatch.setattr(direct, "_direct", None)
+    monkeypatch.setattr(direct, "opened", lambda *arguments: None)
 
 
 def settings_of(context: tlskit.SSLContext) -> Any:

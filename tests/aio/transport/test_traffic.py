@@ -20,22 +20,13 @@ from ..conftest import Runner
 from ..helpers import Accepted, Echo, Recorder
 from .test_reading import Contexts, Setting, turns
 
+pytestmark = pytest.mark.usefixtures("way")
+
 STEADY = [65536, 65536, 65536, 65536]
 SIZES = [
     *[1, 64, 64], *[4096] * 3, *[4097] * 3, 4096, *[16384] * 3, 16385, *STEADY, 1, *STEADY, 300000,
     *[262144] * 3, 262145, 262143, 5000, 5000, 5000, 400000, *[700000] * 3,
 ]  # fmt: skip
-
-
-@pytest.fixture(params=["c", "python"], autouse=True)
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where it is done."""
-    if request.param == "python":
-        monkeypatch.setattr(direct, "_direct", None)
-    elif direct._direct is None:
-        pytest.skip("there is no C for it here")
-    chosen: str = request.param
-    return chosen
 
 
 def test_messages_of_all_sizes(run: Runner, contexts: Contexts) -> None:
