@@ -188,6 +188,13 @@ def test_a_frozen_context_refuses_settings(pki, new_or_used):
     assert server.describe() == before
 
 
+def test_a_frozen_context_may_be_frozen_again(new_or_used):
+    client, _ = new_or_used
+    client.freeze()
+    client.freeze()
+    assert client.frozen
+
+
 def test_a_frozen_context_goes_on(pki, new_or_used):
     client, server = new_or_used
     server.tickets.keyring = keyring = TicketKeyring()

@@ -39,7 +39,6 @@ _RANKS = {
     "policy": -3, "trust_store": -2, "security_level": 1, "cert_chain": 2, "ocsp_response": 3,
     "sessions.resume": 1, "sessions.on_new": 1, "sessions.on_get": 1, "sessions.mode": 2,
     "tickets.keyring": 4, "sessions.timeout": 5, "tickets.lifetime": 5, "tickets.dangerous_keys": 5,
-    "sslobject_class": 6, "sslsocket_class": 6,
 }  # fmt: skip
 #: The same for those that are applied early if they turn something off, and late if they turn it
 #: on: they need a verify_mode that verifies, and a keyring needs tickets.
@@ -139,8 +138,7 @@ class WholeSettings:
         checked for each connection. This cannot be undone, but `copy()` returns a context that can
         be changed. Safe from any thread.
         """
-        with self._settings.held():
-            self._settings.frozen = True
+        self._settings.freeze()
 
     @property
     def frozen(self) -> bool:

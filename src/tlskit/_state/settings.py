@@ -190,6 +190,11 @@ class Settings(Forked):
     def trust(self, store: TrustStore) -> None:
         self.change(trust=store)
 
+    def freeze(self) -> None:
+        """Refuse all changes from now on."""
+        with self._lock:
+            self.frozen = True
+
     def refuse_if_frozen(self) -> None:
         """Raise RuntimeError if the settings are frozen."""
         if self.frozen:
