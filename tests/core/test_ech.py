@@ -26,7 +26,7 @@ from _tlsbind import FEATURES
 
 from ..support import inside, peers
 from ..support.certificates import Made, issue
-from ..support.pairs import memory_pair, serving, shake
+from ..support.pairs import memory_pair, serving
 from ..support.peers import PATIENCE, Server, s_server
 from ..support.pki import Identity
 
@@ -522,6 +522,26 @@ def test_copies_and_descriptions_have_it(client, keys):
 
 
 @needs_server
+def test_contexts_with_other_keys_have_other_descriptions(client, keys, other_keys):
+    client.ech_config_list = {HIDDEN: keys.configs}
+    other = client.copy()
+    assert other.describe() == client.describe()
+    other.ech_config_list = {HIDDEN: other_keys.configs}
+    assert other.describe() != client.describe()
+
+
+@needs_ech
+def test_a_key_in_place_of_a_name_is_not_repeated(client):
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MC4CAQAwBQYDK2Vw" * 20
+    with pytest.raises(ValueError, match="1 to 255 characters") as caught:
+        client.ech_outer_name = key
+    assert "MC4CAQAw" not in str(caught.value)
+    with pytest.raises(ValueError, match="1 to 255 characters") as caught:
+        client.ech_config_list = {key: b"\0\0"}
+    assert "MC4CAQAw" not in str(caught.value)
+
+
+@needs_server
 def test_a_change_is_for_later_connections(client, keys):
     out = tlskit.MemoryBIO()
     client.ech_config_list = keys.configs
@@ -542,10 +562,4 @@ def test_the_policy_of_other_connections_is_the_same(client, leaf):
     client.ech_grease = True
     greased = client.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname="localhost")
     assert inside.store_key(greased) == before
-    near, far = tlskit.MemoryBIO(), tlskit.MemoryBIO()
-    ends = (
-        client.wrap_bio(near, far, server_hostname="localhost"),
-        serving(leaf).wrap_bio(far, near, server_side=True),
-    )
-    shake(*ends)
-    assert ends[0].info.ech == "grease"
+    assert memory_pair(client, serving(leaf))[0].info.ech == "grease"

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from .._core.encrypted_hello import usable_configs
 from .._core.library import require, version_text
 from .._core.names import in_certificates
+from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
 
@@ -23,19 +24,19 @@ class EncryptedHelloSettings:
     @property
     def ech_config_list(self) -> ConfigLists | None:
         """The keys for Encrypted ClientHello (ECH, RFC 9849), with which a client hides the
-        server's name and all else in its ClientHello. None, the default, does not encrypt it.
+        server's name and the rest of its real ClientHello. None, the default, encrypts nothing.
 
         The keys of a server are an ECHConfigList: the value of `ech` in its DNS record of type
         HTTPS, decoded from base64. Set it to the list itself, for all servers; to a mapping of
         server names to lists; or to a function that is called with the name, in lower case, for
-        each connection that has one, and returns the list. It must not wait. Without a list, or
+        each connection that has one, and returns the list. It must not block. Without a list, or
         without a server name to hide, the ClientHello is not encrypted (see `ech_grease`).
 
         An encrypted ClientHello needs TLS 1.3, and a rejected one fails the handshake with an
         SSLError whose `reason` is "ECH_REQUIRED". Its `ech_retry_configs` is a list to try again
         with; b"" if the server has turned ECH off, and may be reached without it; None if the
-        server has not proved to be the one that its keys name, so that nothing it says may be
-        relied on. A session made with ECH is not offered without, and early data is not sent.
+        server did not prove that it is the one its keys name: trust nothing that it says. A session
+        made with ECH is not offered without ECH, and early data is never sent with ECH.
         `info.ech` has the outcome. Corresponds to SSL_set1_ech_config_list(3).
 
         Raises:
@@ -77,7 +78,7 @@ class EncryptedHelloSettings:
     @property
     def ech_grease(self) -> bool:
         """Whether a ClientHello that is not encrypted looks as if it were (GREASE, RFC 9849, 6.2),
-        so that those that are do not stand out. Off by default. Corresponds to SSL_OP_ECH_GREASE
+        so that encrypted ones do not stand out. Off by default. Corresponds to SSL_OP_ECH_GREASE
         of SSL_CTX_set_options(3).
         """
         return bool(self._settings["ech_grease"])
@@ -97,7 +98,7 @@ def _name_of(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"a server name must be str, got {type(value).__name__}")
     if not value or "\0" in value or len(value) > 255:
-        raise ValueError(f"a server name has 1 to 255 characters, got {value!r}")
+        raise ValueError(f"a server name has 1 to 255 characters, got {shown(value)}")
     name = value if value.isascii() else value.encode("idna").decode("ascii")
     return in_certificates(name).lower()
 

@@ -83,9 +83,9 @@ def digest(value: bytes) -> str:
 
 
 def hidden_names(value: Any) -> str:
-    """Return what the keys for Encrypted ClientHello are for."""
+    """Return what the keys for Encrypted ClientHello are for, and their digests."""
     if isinstance(value, Mapping):
-        return f"for {names(tuple(sorted(value)))}"
+        return ", ".join(f"for {name} {digest(value[name])}" for name in sorted(value)) or "none"
     return digest(value) if isinstance(value, bytes) else call(value)
 
 
