@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .catalog import LIMIT, OURS, STDLIB, WHEEL
-from .report import number, times
+from .report import cost_unit, number, short_version, times
 
 WIDTH, LEFT, RIGHT = 900, 300, 230  # of the picture, of the titles, of the numbers
 TOP, ROW, BAR, BOTTOM = 84, 28, 14, 44
@@ -72,8 +72,8 @@ def bars(results: dict[str, Any]) -> list[Bar]:
         if not gain:
             continue
         theirs, ours = (number(work["cost"][column]) for column in (STDLIB, OURS))
-        unit = "us" if work["unit"] == "/s" else work["unit"]
-        rows.append(Bar(work["title"], gain, limit, wheel, f"{theirs} → {ours} {unit}"))
+        told = f"{theirs} → {ours} {cost_unit(work)}"
+        rows.append(Bar(work["title"], gain, limit, wheel, told))
     return rows
 
 
@@ -116,11 +116,11 @@ def draw(results: dict[str, Any], more: Sequence[Bar] = ()) -> str:
         )
     if any(row.wheel for row in rows):
         parts.append(circle(330, end + 22))
-        said = results["openssl"].get(WHEEL, "").rsplit(" ", 3)[0]
+        said = short_version(results["openssl"].get(WHEEL, ""))
         parts.append(text(342, end + 26, f"tlskit's wheel, with {said}", "soft"))
     versions = " / ".join(
         dict.fromkeys(
-            results["openssl"][column].rsplit(" ", 3)[0]
+            short_version(results["openssl"][column])
             for column in (STDLIB, OURS)
             if column in results["openssl"]
         )

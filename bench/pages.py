@@ -18,7 +18,7 @@ from . import eventloops
 from .__main__ import ROOT
 from .catalog import CATALOG, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL
 from .chart import Bar, draw
-from .report import number, times
+from .report import cost_unit, number, short_version, times
 from .work import MEASURES
 
 PAGES = tuple(ROOT / name for name in ("README.md", "docs/asyncio.md", "docs/performance.md"))
@@ -45,7 +45,7 @@ def work(folder: Path) -> str:
         cells = (cost(row, STDLIB), cost(row, OURS), spread(by_cpu), spread(by_wall), *rest)
         lines.append(f"| {row['title']} | " + " | ".join(cells) + " |")
     said = "; ".join(
-        f"{NAMES.get(column, column)}: {version.rsplit(' ', 3)[0]}"
+        f"{NAMES.get(column, column)}: {short_version(version)}"
         for column, version in results["openssl"].items()
     )
     return "\n".join([
@@ -67,8 +67,7 @@ def spread(found: dict[str, Any]) -> str:
 
 def cost(row: dict[str, Any], column: str) -> str:
     value = row["cost"].get(column)
-    unit = "us" if row["unit"] == "/s" else row["unit"]
-    return "-" if value is None else f"{number(value)} {unit}"
+    return "-" if value is None else f"{number(value)} {cost_unit(row)}"
 
 
 def meanings(folder: Path) -> str:

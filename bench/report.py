@@ -16,6 +16,16 @@ HEADINGS = {
 }  # fmt: skip
 
 
+def cost_unit(row: dict[str, Any]) -> str:
+    """Return the unit of a row's costs (of `Report.as_dict`)."""
+    return "us" if row["unit"] == "/s" else str(row["unit"])
+
+
+def short_version(text: str) -> str:
+    """Return OpenSSL's version without its date."""
+    return text.rsplit(" ", 3)[0]
+
+
 @dataclass
 class Outcome:
     """The values of one piece of work, per column (or variant) and round; None if a process

@@ -142,13 +142,10 @@ def test_each_setting_has_a_value_that_it_refuses() -> None:
 def good(role: int, pki: PKI) -> dict[str, Any]:
     """Values that hold together, and that a new context does not have."""
     values = {
-        name: value(pki) if callable(value) and value is not called and name[0] != "s" else value
+        name: value(pki) if callable(value) and value is not called else value
         for name, (of, value) in VALUES.items()
         if of == role and name not in ALONE and not name.startswith("ssl")
     }
-    for name in ("sessions.store", "tickets.keyring", "trust_store"):
-        if callable(values.get(name)):
-            values[name] = values[name](pki)
     if role == SERVER:
         values |= OF_METHODS | {
             "cert_chain": (pki.narrow.chain, pki.narrow.key),

@@ -22,8 +22,6 @@ from ..support.pairs import memory_pair, only
 TLS12 = tlskit.TLSVersion.TLSv1_2
 PASSWORD = b"correct horse"
 
-needs_openssl = pytest.mark.skipif(peers.version() is None, reason="there is no openssl command")
-
 
 @pytest.fixture
 def server() -> Any:
@@ -251,11 +249,10 @@ def test_a_wrong_password_for_a_uri(leaf, server, tmp_path):
         assert caught.value.hint == hint
 
 
-@needs_openssl
 def test_old_encryption(leaf, server, tmp_path):
     """OpenSSL has RC2 in its legacy provider only, which is not loaded."""
     subprocess.run(
-        ["openssl", "pkcs12", "-export", "-legacy", "-inkey", leaf.key, "-in", leaf.chain,
+        [peers.command(), "pkcs12", "-export", "-legacy", "-inkey", leaf.key, "-in", leaf.chain,
          "-out", tmp_path / "old.p12", "-passout", "pass:secret"],
         check=True, capture_output=True,
     )  # fmt: skip

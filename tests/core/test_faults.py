@@ -12,7 +12,6 @@ import errno
 import re
 import socket
 import ssl as stdlib
-import struct
 import sys
 import threading
 from collections import Counter
@@ -1085,16 +1084,14 @@ def test_classes_are_the_stdlib_s() -> None:
         assert getattr(tlskit, name) is getattr(stdlib, name)
 
 
+@raw.needs_resets
 def test_a_reset_in_the_handshake_is_reported_again() -> None:
     """Each operation after it says something. OpenSSL 4.0 itself does so only once."""
     server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        peer = socket.create_connection(listening.getsockname())
-        plain, _ = listening.accept()
+    peer, plain = raw.tcp_pair()
     with server.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as end:
         peer.sendall(b"\x16\x03\x01")
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        peer.close()
+        raw.reset(peer)
         with pytest.raises(ConnectionResetError):
             end.do_handshake()
         for _ in range(2):

@@ -166,9 +166,7 @@ CALLS = {
     f"{name}({parameter.name})": (name, parameter)
     for name in dir(tlskit.SSLContext)
     if not name.startswith("_") and callable(getattr(tlskit.SSLContext, name))
-    for parameter in list(inspect.signature(getattr(tlskit.SSLContext, name)).parameters.values())[
-        1:
-    ]
+    for parameter in parameters_of(name)
     if parameter.kind is not parameter.VAR_KEYWORD
 }
 

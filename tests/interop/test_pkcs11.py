@@ -128,8 +128,7 @@ def kept(environment: dict[str, str], folder: Path, root: Made) -> Made:
 
 
 def said(environment: dict[str, str], made: Made, uri: str, root: Made, version: str) -> str:
-    (made.chain.parent / "root.pem").write_bytes(root.pem)
-    given = [str(made.chain), uri, str(made.chain.parent / "root.pem"), version]
+    given = [str(made.chain), uri, str(root.chain), version]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *given],
         env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False,

@@ -31,7 +31,8 @@ _ORDER = (
     "OCSP", "caIssuers", "crlDistributionPoints"
 )  # fmt: skip
 
-_SHORT = {  # RFC 4514, 3
+#: The short names of attributes (RFC 4514, 3).
+SHORT_NAMES = {
     "commonName": "CN", "countryName": "C", "localityName": "L", "organizationName": "O",
     "organizationalUnitName": "OU",
     "stateOrProvinceName": "ST",
@@ -137,7 +138,7 @@ class Certificate:
 
     def __repr__(self) -> str:
         subject = ", ".join(
-            f"{_SHORT.get(kind, kind)}={value}"
+            f"{SHORT_NAMES.get(kind, kind)}={value}"
             for part in self.fields().get("subject", ())
             for kind, value in part
         )

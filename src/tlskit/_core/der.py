@@ -1,4 +1,4 @@
-"""Split concatenated certificates in DER."""
+"""Split concatenated values in DER."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def split(joined: bytes) -> Iterator[bytes]:
-    """Yield concatenated certificates in DER one by one."""
+    """Yield concatenated values in DER one by one."""
     at = 0
     while at + 2 <= len(joined):
         count = joined[at + 1] & 0x7F if joined[at + 1] & 0x80 else 0

@@ -7,19 +7,10 @@ from ssl import cert_time_to_seconds
 from time import time
 from typing import Any
 
-from .._core.certificate import Certificate
+from .._core.certificate import SHORT_NAMES, Certificate
+
 
 #: The short names of RFC 4514, which OpenSSL uses for the other certificates of the message.
-_SHORT = {
-    "commonName": "CN",
-    "countryName": "C",
-    "localityName": "L",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "stateOrProvinceName": "ST",
-}
-
-
 def check(certificates: Sequence[Certificate]) -> None:
     """Raise ValueError if a certificate is not followed by its issuer, or has expired.
 
@@ -43,5 +34,7 @@ def _name(certificate: Certificate) -> str:
 
 
 def _words(name: Any) -> str:
-    parts = (f"{_SHORT.get(kind, kind)}={value}" for rdn in reversed(name) for kind, value in rdn)
+    parts = (
+        f"{SHORT_NAMES.get(kind, kind)}={value}" for rdn in reversed(name) for kind, value in rdn
+    )
     return repr(",".join(parts))

@@ -68,9 +68,9 @@ class SessionIds:
         of OpenSSL's random ids and of `id_prefix`. None, the default, does not call anything.
 
         It returns 1 to 32 bytes. Ids must be unique, and nobody may be able to guess the next one:
-        let most of the bytes be random. An id that the context's cache holds already fails the
-        handshake, as does an exception, which the handshake raises. It is called up to
-        TLS 1.2, if a client has no ticket. Corresponds to SSL_CTX_set_generate_session_id(3).
+        let most of the bytes be random. The handshake fails if the context's cache already
+        holds the id. If the function raises, so does the handshake. It is called up to TLS 1.2, if
+        a client has no ticket. Corresponds to SSL_CTX_set_generate_session_id(3).
 
         Raises (when it is set):
             TypeError: the value is not callable, or is a coroutine function.

@@ -100,11 +100,11 @@ class Late:
 
     __slots__ = ("_writes",)
 
-    def __init__(self, writes: int = 0) -> None:
-        self._writes = writes
+    def __init__(self) -> None:
+        self._writes = 0
 
     def _write_slowly(self, data: Any) -> None:
-        """Drop the data. asyncio warns from the fifth time on."""
+        """Drop the data. From the sixth write on, log a warning."""
         check_data(data)
         self.refuse()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import string
 import sys
 from collections.abc import Sequence
 
@@ -34,7 +35,7 @@ from .target import Target, target
 
 __all__ = ["main"]
 
-_DIGITS = frozenset("0123456789abcdefABCDEF")
+_DIGITS = frozenset(string.hexdigits)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -356,7 +357,7 @@ def _secret_file(parser: argparse.ArgumentParser) -> None:
 
 
 def _digits(text: str) -> str:
-    if not text or not set(text.lower()) <= set("0123456789abcdef"):
+    if not text or not set(text) <= _DIGITS:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not the beginning of a key, in hexadecimal digits"
         )

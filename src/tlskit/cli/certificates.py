@@ -8,21 +8,16 @@ from datetime import datetime, timezone
 from ssl import cert_time_to_seconds
 from typing import Any
 
-from .._core.certificate import Certificate
+from .._core.certificate import SHORT_NAMES, Certificate
 from .._core.der import split
 
 _BASIC_CONSTRAINTS, _ALTERNATIVE_NAMES = b"\x55\x1d\x13", b"\x55\x1d\x11"  # their OIDs
 _BOOLEAN, _EXTENSIONS = 0x01, 0xA3  # tags
 
-_SHORT = {
-    "commonName": "CN", "organizationName": "O", "organizationalUnitName": "OU",
-    "localityName": "L", "stateOrProvinceName": "ST", "countryName": "C",
-}  # fmt: skip
-
 
 def distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
     """Return a subject or an issuer on one line; "-" for an empty one."""
-    parts = [f"{_SHORT.get(kind, kind)}={value}" for rdn in name for kind, value in rdn]
+    parts = [f"{SHORT_NAMES.get(kind, kind)}={value}" for rdn in name for kind, value in rdn]
     return ", ".join(parts) or "-"
 
 
@@ -88,7 +83,7 @@ class Shown:
 
     @property
     def leniencies(self) -> list[str]:
-        """What OpenSSL before 4.0 refuses in it under VERIFY_X509_STRICT, and 4.0 no longer."""
+        """Why OpenSSL before 4.0 rejects it under VERIFY_X509_STRICT, although 4.0 accepts it."""
         critical = _criticality(self.der)
         found = []
         if self.authority and not critical.get(_BASIC_CONSTRAINTS, True):

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import OPENSSL_VERSION, __version__
+from .._core.certificate import SHORT_NAMES
 from ..sessions import SessionInfo, SessionStats, SSLSession
 from . import connect, demo, sessions
 from .blocks import Bars, Block, Facts, Paragraph, Table, Verdict
@@ -32,16 +33,6 @@ MEANINGS = {
 
 _NOTHING = "-"
 _MOST_NAMES = 4
-_SHORT = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-    "countryName": "C",
-}
-
-
 # -- the outcomes ----------------------------------------------------------------------------------
 
 
@@ -251,7 +242,7 @@ def _sessions(first: Visit) -> str:
 
 def _distinguished(name: Iterable[Iterable[tuple[str, str]]]) -> str:
     return (
-        ", ".join(f"{_SHORT.get(key, key)}={value}" for rdn in name for key, value in rdn)
+        ", ".join(f"{SHORT_NAMES.get(key, key)}={value}" for rdn in name for key, value in rdn)
         or _NOTHING
     )
 

@@ -357,4 +357,4 @@ def _without_retries(client: Any) -> Any:
 
 
 def _nothing(kept: object) -> None:
-    """Do nothing, and keep an object alive until then."""
+    """Do nothing. The partial that calls this keeps `kept` alive."""

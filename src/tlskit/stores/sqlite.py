@@ -11,9 +11,9 @@ Design decisions:
   could delete a row that it has not seen.
 - Each process has one connection, and its threads take turns. A fork waits until the parent's
   connection is idle; the child leaves its copy alone and opens its own.
-- No call takes noticeably longer in a large store. The number of entries is kept in a row of its
-  own, by triggers; each put evicts a few rows by an index; and whatever goes through all rows
-  (`purge`, `entries`) does so in batches, between which others have their turn.
+- No put, take or lookup takes noticeably longer in a large store. The number of entries is kept in
+  a row of its own, by triggers, and each put evicts a few rows by an index. `entries` reads and
+  `purge` deletes in batches, between which others get their turn.
 - Times come from the system's clock, which may be changed. An entry from the future is not used, so
   no change of the clock lets a value live more than a minute too long.
 """
@@ -211,8 +211,8 @@ class SQLiteStore(Unpicklable, Forked):
         """Drop what has expired. Returns the number of values dropped."""
         return sum(
             dropped
-            for unusable in ("deadline <= ?", "put > ?")
-            for dropped in iter(partial(self._use, partial(self._drop_unusable, unusable)), 0)
+            for unusable, skew in (("deadline <= ?", 0.0), ("put > ?", _SKEW))
+            for dropped in iter(partial(self._use, partial(self._drop_unusable, unusable, skew)), 0)
         )
 
     def clear(self) -> None:
@@ -291,11 +291,10 @@ class SQLiteStore(Unpicklable, Forked):
     def _drop_oldest(self, connection: sqlite3.Connection, number: int) -> None:
         connection.execute(f"{_DROP} ORDER BY id LIMIT ?)", (number,))
 
-    def _drop_unusable(self, which: str, connection: sqlite3.Connection) -> int:
+    def _drop_unusable(self, which: str, skew: float, connection: sqlite3.Connection) -> int:
         """Drop a batch of what has expired, or of what comes from the future."""
-        limit = self._now() + (_SKEW if which.startswith("put") else 0.0)
         return connection.execute(
-            f"{_DROP} WHERE {which} ORDER BY deadline LIMIT {_BATCH})", (limit,)
+            f"{_DROP} WHERE {which} ORDER BY deadline LIMIT {_BATCH})", (self._now() + skew,)
         ).rowcount
 
     def _drop_all(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import itertools
 import logging
 import traceback
 import weakref
@@ -210,7 +209,7 @@ def test_reading_pauses_between_messages(run: Runner, pki: PKI, contexts: Contex
 
     async def main() -> None:
         async with Setting(pki, contexts, factory=Pauses) as s:
-            for _ in itertools.repeat(None, 4):
+            for _ in range(4):
                 await s.peer.write(bytes(10000))
                 await s.peer.write(bytes(10000))
                 await turns(5)
