@@ -11,6 +11,7 @@ from ._connection.object import SSLObject
 from ._connection.queues import MemoryChannel
 from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
+from ._core.direct import over_socket
 from ._core.paths import without_values
 from ._counters import Counters, NegotiatedCounters
 from ._settings import (
@@ -323,12 +324,13 @@ class SSLContext(  # type: ignore[misc]
         server_hostname: str | None,
         fd: int,
         session: SSLSession | None,
-    ) -> Channel:
+    ) -> OwnChannel:
         """Make the channel of an SSLSocket."""
         channel = OwnChannel.__new__(OwnChannel)
         Channel.__init__(  # as in _wrap_bio
             channel, self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
         )
+        channel.carrier = over_socket(channel)
         if session is not None:
             channel.session = session
         return channel

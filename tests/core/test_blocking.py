@@ -17,7 +17,7 @@ import pytest
 import tlskit
 from tlskit._core import direct
 
-from ..support import pairs
+from ..support import inside, pairs
 from ..support.pki import PKI
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -183,9 +183,10 @@ def test_a_closed_socket_is_gone(ends: Any) -> None:
     first, second = ends
     first.sendall(b"x")
     assert second.recv(1) == b"x"
-    channel = weakref.ref(second._sslobj)
+    channel, handle = weakref.ref(second._sslobj), weakref.ref(inside.handle_of(second))
     second.close()
     assert channel() is None
+    assert handle() is None, "what OpenSSL holds of a closed connection is freed with it"
 
 
 @pytest.mark.skipif(direct._direct is None, reason="there is no C for it here")

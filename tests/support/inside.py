@@ -53,6 +53,11 @@ def settings_of(context: tlskit.SSLContext) -> Any:
     return context._settings
 
 
+def handle_of(connection: Any) -> Any:
+    """What owns the SSL of a connection."""
+    return connection._sslobj._conn
+
+
 def offer_of(connection: Any) -> Any:
     """What a client's connection offers to resume, or why nothing: `session`, `reason`."""
     return connection._sslobj._resumption.offered

@@ -28,6 +28,7 @@ from weakref import ref
 
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
+from .._core.direct import Undirected
 from .._core.direction_locks import DirectionLocks
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
@@ -312,9 +313,14 @@ class SocketChannel(Channel):
 class OwnChannel(Channel):
     """A Channel under tlskit's SSLSocket, which passes the timeout. Called by any other code, it
     asks the socket.
+
+    Attributes:
+        carrier: its read and write for the socket, which knows the timeout: in C if possible.
     """
 
-    __slots__ = ()
+    __slots__ = ("carrier",)
+
+    carrier: Undirected
 
     def _timeout(self, given: Timeout) -> Timeout:
         timeout: Timeout = self.owner.gettimeout() if given == _AS_THE_SOCKET else given

@@ -13,13 +13,14 @@ from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, overload
 
-from .._core import direct, wait
+from .._core import wait
 from .._core.fault import system_text
 from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
 from ..errors import SSLEOFError, SSLError
 from ..sessions import SSLSession
+from .bridge import OwnChannel
 from .bypassing import BypassingTLS
 from .channel import Channel
 from .early_data import EarlyData
@@ -39,7 +40,7 @@ _read, _write = Channel.read, Channel.write
 class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     """A socket with TLS, made by `SSLContext.wrap_socket`."""
 
-    _sslobj: Channel | None
+    _sslobj: OwnChannel | None
     _context: SSLContext
     _session: SSLSession | None
     _connected: bool
@@ -50,7 +51,6 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
     server_hostname: str | None
     _leftover = b""
     _early_data: bytes | None = None
-    _carrier: direct.Undirected = direct.UNDIRECTED
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "_sslobj" in vars(self):  # a subclass hands on what `_create` has called it with
@@ -150,7 +150,6 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             fd=self.fileno(),
             session=self._session,
         )
-        self._carrier = direct.over_socket(self._sslobj)
         if self._early_data is not None:
             self._sslobj.set_early_data(self._early_data)
             self._early_data = None
@@ -320,7 +319,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             raise ValueError("Read on closed or unwrapped SSL socket.")
         try:
             if buffer is None:
-                return self._carrier.read(channel, len, self.gettimeout())
+                return channel.carrier.read(channel, len, self.gettimeout())
             return _read(channel, len, buffer, self.gettimeout())
         except SSLEOFError:
             if not self.suppress_ragged_eofs:
@@ -390,7 +389,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             raise ValueError("Write on closed or unwrapped SSL socket.")
-        return self._carrier.write(channel, data, self.gettimeout())
+        return channel.carrier.write(channel, data, self.gettimeout())
 
     def send(self, data: Buffer, flags: int = 0) -> int:
         """Send `data`. See `write`."""
@@ -399,7 +398,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return socket.send(self, data, flags)
         if flags:
             raise self._no_flags("send")
-        return self._carrier.write(channel, data, self.gettimeout())
+        return channel.carrier.write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
         """Send all of `data`. See `write`. After an error on a non-blocking socket, it is not known
@@ -411,7 +410,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if flags:
             raise self._no_flags("sendall")
         timeout = self.gettimeout()
-        done = self._carrier.write(channel, data, timeout)
+        done = channel.carrier.write(channel, data, timeout)
         if type(data) is not bytes or done < len(data):
             with memoryview(data) as view:
                 while done < view.nbytes:
