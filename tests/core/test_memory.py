@@ -109,7 +109,7 @@ def test_writes_any_buffer(kind: Any) -> None:
         assert bio.read() == bytes(data)
 
 
-@pytest.mark.parametrize("bad", ["text", None, True, 1, [1]])
+@pytest.mark.parametrize("bad", ["text", None, True, 1, [1], (b"abc",), ()])
 def test_writes_no_more_than_buffers(kind: Any, bad: Any) -> None:
     with pytest.raises(TypeError):
         kind().write(bad)

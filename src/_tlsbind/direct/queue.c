@@ -83,7 +83,7 @@ static PyObject *queue_write(PyObject *self, PyObject *data)
     int64_t n;
 
     if (!PyBytes_CheckExact(data) || tk_atomic_load(&mem->state.ended))
-        return PyObject_CallMethod(self, "_write_slowly", "O", data);
+        return PyObject_CallMethod(self, "_write_slowly", "(O)", data);
     from = PyBytes_AsString(data);
     size = PyBytes_Size(data);
     Py_BEGIN_ALLOW_THREADS
