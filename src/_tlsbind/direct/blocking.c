@@ -14,7 +14,7 @@ typedef struct {
     const tk_direct_names *names;
     tk_conn *conn;
     PyObject *handle;  /* cffi's: it owns `conn` */
-    Py_ssize_t filled; /* a read has returned that many bytes, and had no room for more */
+    int64_t filled;    /* a read has returned that many bytes, and had no room for more */
 } blocking;
 
 /* A timeout as C takes it, in milliseconds; 0: it is not one. */
@@ -89,16 +89,12 @@ static PyObject *read_little(const blocking *b, Py_ssize_t room, int64_t ms, int
 /* A stream's reader, which gets as much as it asks for: straight into the object. */
 static PyObject *read_full(const blocking *b, Py_ssize_t room, int64_t ms, int64_t *status)
 {
-    PyObject *data = PyBytes_FromStringAndSize(NULL, room), *part;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, room);
 
     if (data == NULL)
         return NULL;
     *status = read_into(b, PyBytes_AsString(data), room, ms);
-    if (*status == room)
-        return data;
-    part = bytes_of(PyBytes_AsString(data), *status);
-    Py_DECREF(data);
-    return part;
+    return tk_direct_first(data, *status > 0 ? (Py_ssize_t)*status : 0);
 }
 
 static PyObject *read_much(const blocking *b, Py_ssize_t room, int64_t ms, int64_t *status)
@@ -133,9 +129,9 @@ static PyObject *blocking_read(PyObject *self, PyObject *const *args, Py_ssize_t
     began = ms > 0 ? tk_clock_ms() : 0;
     room = tk_least(size, TK_DIRECT_MOST);
     data = room <= TK_DIRECT_SMALL  ? read_little(b, room, ms, &status)
-           : room == b->filled      ? read_full(b, room, ms, &status)
+           : room == tk_atomic_load(&b->filled) ? read_full(b, room, ms, &status)
                                     : read_much(b, room, ms, &status);
-    b->filled = status == room ? room : 0;
+    tk_atomic_store(&b->filled, status == room ? room : 0);
     if (data == NULL || status >= 0)
         return data;
     Py_DECREF(data);

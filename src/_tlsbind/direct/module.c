@@ -25,9 +25,9 @@ static int find_select(tk_direct_names *n)
     Py_XDECREF(home);
     if (n->native_select == NULL || PyErr_Occurred())
         return 0;
-    if (!native) {
+    if (!native) { /* an object that nothing else is */
         Py_CLEAR(n->native_select);
-        n->native_select = PyTuple_New(1); /* which nothing is */
+        n->native_select = PyObject_CallNoArgs((PyObject *)&PyBaseObject_Type);
     }
     return n->native_select != NULL;
 }
