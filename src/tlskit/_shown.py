@@ -24,8 +24,8 @@ def shown(value: object) -> str:
         raw = plain.encode("utf-8", "surrogatepass")
         harmless, unit = raw.isascii() or plain.isprintable(), "characters"
     elif isinstance(plain, (bytes, bytearray)):
-        raw, unit = bytes(plain), "bytes"
-        harmless = not has_der(raw)
+        raw = plain = bytes(plain)
+        harmless, unit = True, "bytes"
     elif plain is None or isinstance(plain, (int, float)):
         text = repr(plain)
         return text if len(text) <= _LONGEST else type(plain).__name__
@@ -33,7 +33,7 @@ def shown(value: object) -> str:
         size = f" of {len(plain)}" if isinstance(plain, (list, tuple, set, dict)) else ""
         return f"{type(plain).__name__}{size}"
     harmless = harmless and len(raw) <= _LONGEST and not _CONTROL.search(raw)
-    if harmless and not has_pem(raw) and not is_coded_key(raw):
+    if harmless and not may_be_key(plain):
         return repr(value)
     return f"{type(value).__name__} of {len(plain)} {unit}"
 

@@ -86,16 +86,12 @@ static int replace(SSL_SESSION *s, const uint8_t *data, size_t size)
 
 static int ask(tk_conn *c, uint8_t *into)
 {
-    int error, size;
+    int error;
 
     if (c->handle == NULL)
         return 0;
     error = tk_door_open(c, TK_DOOR_TICKET);
-    size = tk_py_ticket(c->handle, into, TK_APP_DATA_MOST);
-    tk_door_close(c, error);
-    if (size < 0)
-        c->interrupted = 1;
-    return size;
+    return tk_door_answer(c, error, tk_py_ticket(c->handle, into, TK_APP_DATA_MOST));
 }
 
 int tk_app_data_put(tk_conn *c, SSL_SESSION *s)

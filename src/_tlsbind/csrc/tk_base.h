@@ -41,6 +41,12 @@
 #include "tk_api_verify.h"
 #include "tk_api_x509.h"
 
+/* NULL, too, if that is more than a BIO takes. */
+static inline BIO *tk_bio_over(const void *data, size_t size)
+{
+    return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size);
+}
+
 /* ---- what later OpenSSL versions call otherwise ---- */
 
 #if OPENSSL_VERSION_NUMBER < 0x30400000L

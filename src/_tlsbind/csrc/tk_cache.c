@@ -83,16 +83,43 @@ static int drop(tk_cache *k, SSL_SESSION *s)
     return removed;
 }
 
-/* A reference of the caller's own, or NULL. libssl looks by version and id. A session from before
-   the certificate's names changed stays unused, as tickets do (tk_origin.c; RFC 6066, 3). */
-static SSL_SESSION *find(tk_conn *c, SSL *ssl, const unsigned char *id, size_t size)
+/* libssl looks by version and id. 0: there was no memory to look. */
+static int look_up(tk_cache *k, const SSL *ssl, const unsigned char *id, size_t size,
+                   SSL_SESSION **found)
 {
-    SSL_SESSION *like = c->cache->home != NULL ? SSL_SESSION_new() : NULL, *found = NULL;
+    SSL_SESSION *like;
+    int ok;
 
-    if (like != NULL && SSL_SESSION_set_protocol_version(like, SSL_version(ssl)) &&
-        SSL_SESSION_set1_id(like, id, (unsigned int)size))
-        found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home), like);
+    *found = NULL;
+    if (k->home == NULL)
+        return 1;
+    like = SSL_SESSION_new();
+    ok = like != NULL && SSL_SESSION_set_protocol_version(like, SSL_version(ssl)) &&
+         SSL_SESSION_set1_id(like, id, (unsigned int)size);
+    if (ok)
+        *found = OPENSSL_LH_retrieve((OPENSSL_LHASH *)SSL_CTX_sessions(k->home), like);
     SSL_SESSION_free(like);
+    return ok;
+}
+
+int tk_cache_has(tk_cache *k, const SSL *ssl, const unsigned char *id, size_t size)
+{
+    SSL_SESSION *found;
+    int ok;
+
+    tk_lock(&mutex);
+    ok = look_up(k, ssl, id, size, &found);
+    tk_unlock(&mutex);
+    return !ok || found != NULL;
+}
+
+/* A reference of the caller's own, or NULL. A session from before
+   the certificate's names changed stays unused, as tickets do (tk_origin.c; RFC 6066, 3). */
+static SSL_SESSION *find(tk_conn *c, const SSL *ssl, const unsigned char *id, size_t size)
+{
+    SSL_SESSION *found = NULL;
+
+    (void)look_up(c->cache, ssl, id, size, &found);
     return found != NULL && tk_origin_fits(c, found) && SSL_SESSION_up_ref(found) ? found : NULL;
 }
 
@@ -217,16 +244,6 @@ void tk_ctx_flush_sessions(tk_ctx *x, int64_t at)
     tk_unlock(&mutex);
 }
 
-int64_t tk_ctx_cache_mode(tk_ctx *x) { return x->cache_mode; }
-
-/* A state has no cache of its own, and says so to libssl. */
-void tk_ctx_set_cache_mode(tk_ctx *x, int64_t mode)
-{
-    x->cache_mode = mode;
-    SSL_CTX_set_session_cache_mode(x->ctx, (long)((mode & SSL_SESS_CACHE_BOTH) |
-                                                  SSL_SESS_CACHE_NO_INTERNAL));
-}
-
 int64_t tk_ctx_cache_size(tk_ctx *x)
 {
     int64_t size;
@@ -243,23 +260,6 @@ void tk_ctx_set_cache_size(tk_ctx *x, int64_t size)
     x->cache->size = size;
     if (x->cache->home != NULL)
         SSL_CTX_sess_set_cache_size(x->cache->home, (long)size);
-    tk_unlock(&mutex);
-}
-
-SSL_SESSION *tk_ctx_next_removed(tk_ctx *x)
-{
-    SSL_SESSION *s;
-
-    tk_lock(&mutex);
-    s = tk_removed_pop(x->cache);
-    tk_unlock(&mutex);
-    return s;
-}
-
-void tk_ctx_tell_removed(tk_ctx *x, int on)
-{
-    tk_lock(&mutex);
-    tk_atomic_store32(&x->cache->tells, on);
     tk_unlock(&mutex);
 }
 

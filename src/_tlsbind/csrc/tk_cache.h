@@ -40,6 +40,8 @@ tk_cache *tk_cache_new(void);
 tk_cache *tk_cache_up_ref(tk_cache *k);
 void tk_cache_free(tk_cache *k);
 
+/* Whether there is a session of this id; yes, if there is no memory to look. */
+int tk_cache_has(tk_cache *k, const SSL *ssl, const unsigned char *id, size_t size);
 /* What libssl calls back. */
 void tk_cache_keep(tk_conn *c, SSL *ssl, SSL_SESSION *s);
 SSL_SESSION *tk_cache_answer(tk_conn *c, SSL *ssl, const unsigned char *id, size_t size);

@@ -78,7 +78,7 @@ struct tk_conn {
     int32_t read_errno, write_errno, at_end;
     int32_t send_failed;    /* the errno of a failed send: nothing more can be sent */
 
-    tk_partial *owed;          /* writes that ended early, see tk_write.c */
+    tk_partial *owed;       /* writes that ended early, see tk_write.c */
     int32_t owed_count;
     uint64_t writes;        /* how many numbers of writes have been given out */
     tk_turn turn;           /* of the write whose bytes go out now */

@@ -5,6 +5,7 @@
 #include "tk_fault.h"
 #include "tk_hooks.h"
 #include "tk_keylog.h"
+#include "tk_removed.h"
 #include "tk_ring.h"
 
 static const SSL_METHOD *method_of(int role)
@@ -235,4 +236,31 @@ int tk_ctx_set_id_context(tk_ctx *c, const void *id, size_t size, int stands_for
 {
     c->has_id_base = stands_for_policy;
     return SSL_CTX_set_session_id_context(c->ctx, id, (unsigned int)size) ? TK_DONE : TK_SSL;
+}
+
+int64_t tk_ctx_cache_mode(tk_ctx *x) { return x->cache_mode; }
+
+/* A state has no cache of its own (tk_cache.c), and says so to libssl. */
+void tk_ctx_set_cache_mode(tk_ctx *x, int64_t mode)
+{
+    x->cache_mode = mode;
+    SSL_CTX_set_session_cache_mode(x->ctx, (long)((mode & SSL_SESS_CACHE_BOTH) |
+                                                  SSL_SESS_CACHE_NO_INTERNAL));
+}
+
+SSL_SESSION *tk_ctx_next_removed(tk_ctx *x)
+{
+    SSL_SESSION *s;
+
+    tk_cache_lock();
+    s = tk_removed_pop(x->cache);
+    tk_cache_unlock();
+    return s;
+}
+
+void tk_ctx_tell_removed(tk_ctx *x, int on)
+{
+    tk_cache_lock();
+    tk_atomic_store32(&x->cache->tells, on);
+    tk_cache_unlock();
 }

@@ -11,7 +11,7 @@ int tk_ctx_set_dh(tk_ctx *c, const void *pem, size_t size, int accepted, tk_faul
     BIO *b;
 
     tk_fault_begin();
-    b = size > INT_MAX ? NULL : BIO_new_mem_buf(pem, (int)size);
+    b = tk_bio_over(pem, size);
     parameters = b != NULL ? PEM_read_bio_Parameters(b, NULL) : NULL;
     BIO_free(b);
     if (parameters == NULL) /* the decoders' own words are of no help */

@@ -32,4 +32,13 @@ static inline void tk_door_close(tk_conn *c, int error)
     errno = error;
 }
 
+/* The same, after a question: a negative answer means that Python has raised. */
+static inline int tk_door_answer(tk_conn *c, int error, int answer)
+{
+    tk_door_close(c, error);
+    if (answer < 0)
+        c->interrupted = 1;
+    return answer;
+}
+
 #endif

@@ -17,7 +17,7 @@
 int tk_ech_usable(const void *list, size_t size)
 {
     OSSL_ECHSTORE *store = OSSL_ECHSTORE_new(NULL, NULL);
-    BIO *in = size <= INT_MAX ? BIO_new_mem_buf(list, (int)size) : NULL;
+    BIO *in = tk_bio_over(list, size);
     int count = 0;
 
     ERR_set_mark();
@@ -30,9 +30,9 @@ int tk_ech_usable(const void *list, size_t size)
     return count;
 }
 
-static int has_modern(const SSL *ssl)
+static int has_modern(SSL *ssl)
 {
-    long most = SSL_get_max_proto_version((SSL *)ssl);
+    long most = SSL_get_max_proto_version(ssl);
 
     return (most == 0 || most >= TLS1_3_VERSION) && !(SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3);
 }

@@ -224,11 +224,11 @@ static void note_agreement(SSL *ssl, tk_info *f)
     alpn_size = tk_facts_protocol(tk_conn_of(ssl), &alpn);
     if (alpn_size > 0)
         tk_records_add(&f->notes, TK_INFO_ALPN, alpn, alpn_size);
-    if (!SSL_is_server(ssl))
+    if (!SSL_is_server(ssl)) {
         tk_records_text(&f->notes, TK_INFO_SERVER_NAME,
                         SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    if (!SSL_is_server(ssl))
         tk_ech_note(tk_conn_of(ssl), f);
+    }
     tk_info_add_number(f, TK_INFO_ACKNOWLEDGED,
                 SSL_is_server(ssl) ? SSL_SESSION_get0_hostname(s) != NULL
                                    : has_extension(f, TLSEXT_TYPE_server_name));

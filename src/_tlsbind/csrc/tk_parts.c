@@ -21,11 +21,6 @@ int tk_question_answer(char *into, int room, int writing, void *argument)
     return (int)q->size;
 }
 
-static BIO *over(const void *data, size_t size)
-{
-    return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size);
-}
-
 static X509 *read_chain(const void *pem, size_t size, tk_question *q, STACK_OF(X509) *chain)
 {
     BIO *b = tk_pem_without_keys(pem, size);
@@ -58,7 +53,7 @@ static EVP_PKEY *read_key(const void *pem, size_t size, tk_question *q)
 
     if (key != NULL)
         return key;
-    b = over(pem, size);
+    b = tk_bio_over(pem, size);
     key = b != NULL ? PEM_read_bio_PrivateKey(b, NULL, tk_question_answer, q) : NULL;
     if (key == NULL && !q->too_long && !(q->asked && q->size < 0))
         ERR_raise(ERR_LIB_SSL, ERR_R_PEM_LIB);

@@ -12,23 +12,17 @@ enum { IDENTITY_MOST = 4096, KEY_MOST = 512 };
 static int ask_client(tk_conn *c, const char *hint, void *identity, tk_psk_room *room,
                       unsigned char *key)
 {
-    int size, error = tk_door_open(c, TK_DOOR_PSK);
+    int error = tk_door_open(c, TK_DOOR_PSK);
+    int size = tk_door_answer(c, error, tk_py_psk_client(c->handle, hint, identity, room, key));
 
-    size = tk_py_psk_client(c->handle, hint, identity, room, key);
-    tk_door_close(c, error);
-    if (size < 0)
-        c->interrupted = 1;
     return size > 0 ? size : 0;
 }
 
 static int ask_server(tk_conn *c, const void *identity, tk_psk_room *room, unsigned char *key)
 {
-    int size, error = tk_door_open(c, TK_DOOR_PSK);
+    int error = tk_door_open(c, TK_DOOR_PSK);
+    int size = tk_door_answer(c, error, tk_py_psk_server(c->handle, identity, room, key));
 
-    size = tk_py_psk_server(c->handle, identity, room, key);
-    tk_door_close(c, error);
-    if (size < 0)
-        c->interrupted = 1;
     return size > 0 ? size : 0;
 }
 
@@ -61,11 +55,9 @@ static unsigned int on_server(SSL *ssl, const char *identity, unsigned char *key
 
 /* ---- TLS 1.3 ---- */
 
-/* The hash of a suite, as the hash of keys is told to Python. */
-static int hash_of(const SSL_CIPHER *cipher)
+/* A hash, as Python knows it; 0: none. */
+static int hash_of(const EVP_MD *md)
 {
-    const EVP_MD *md = cipher != NULL ? SSL_CIPHER_get_handshake_digest(cipher) : NULL;
-
     return md == NULL ? 0 : EVP_MD_get_type(md) == NID_sha384 ? TK_PSK_SHA384 : TK_PSK_SHA256;
 }
 
@@ -97,7 +89,7 @@ static int on_use_session(SSL *ssl, const EVP_MD *md, const unsigned char **id, 
     if (c->psk_identity == NULL && (c->psk_identity = malloc(IDENTITY_MOST)) == NULL)
         return 0;
     size = ask_client(c, NULL, c->psk_identity, &room, key);
-    fits = md == NULL || (EVP_MD_get_type(md) == NID_sha384) == (room.hash == TK_PSK_SHA384);
+    fits = md == NULL || hash_of(md) == room.hash;
     if (size > 0 && fits)
         *session = session_of(ssl, key, size, room.hash);
     OPENSSL_cleanse(key, sizeof key);
@@ -112,12 +104,14 @@ static int on_find_session(SSL *ssl, const unsigned char *identity, size_t size,
     tk_conn *c = tk_conn_of(ssl);
     tk_psk_room room = { .identity = (int32_t)size, .key = KEY_MOST, .modern = 1 };
     unsigned char key[KEY_MOST];
+    const SSL_CIPHER *suite;
     int key_size;
 
     *session = NULL;
     if (c == NULL || c->handle == NULL || size > UINT16_MAX)
         return 1;
-    room.hash = hash_of(SSL_get_pending_cipher(ssl));
+    suite = SSL_get_pending_cipher(ssl);
+    room.hash = hash_of(suite != NULL ? SSL_CIPHER_get_handshake_digest(suite) : NULL);
     key_size = ask_server(c, identity, &room, key);
     if (key_size > 0)
         *session = session_of(ssl, key, key_size, room.hash);

@@ -5,38 +5,16 @@
 #include "tk_cache.h"
 #include "tk_door.h"
 
-/* libssl would look for it in the connection's own SSL_CTX, and sessions are not there. */
-static int is_taken(tk_conn *c, SSL *ssl, const unsigned char *id, unsigned int size)
-{
-    SSL_SESSION *like = SSL_SESSION_new();
-    OPENSSL_LHASH *there;
-    int found = 1;
-
-    tk_cache_lock();
-    there = c->cache->home != NULL ? (OPENSSL_LHASH *)SSL_CTX_sessions(c->cache->home) : NULL;
-    if (there == NULL)
-        found = 0;
-    else if (like != NULL && SSL_SESSION_set_protocol_version(like, SSL_version(ssl)) &&
-             SSL_SESSION_set1_id(like, id, size))
-        found = OPENSSL_LH_retrieve(there, like) != NULL;
-    tk_cache_unlock();
-    SSL_SESSION_free(like);
-    return found;
-}
-
 static int ask_id(tk_conn *c, SSL *ssl, unsigned char *id, unsigned int *size)
 {
-    int error, made;
+    int error = tk_door_open(c, TK_DOOR_SESSION_ID);
+    int made = tk_door_answer(c, error, tk_py_session_id(c->handle, id, (int)*size));
 
-    error = tk_door_open(c, TK_DOOR_SESSION_ID);
-    made = tk_py_session_id(c->handle, id, (int)*size);
-    tk_door_close(c, error);
-    if (made < 0)
-        c->interrupted = 1;
     if (made <= 0)
         return 0;
     *size = (unsigned int)made;
-    if (!is_taken(c, ssl, id, *size))
+    /* libssl would look for it in the connection's own SSL_CTX, and sessions are not there */
+    if (!tk_cache_has(c->cache, ssl, id, *size))
         return 1;
     ERR_raise(ERR_LIB_SSL, SSL_R_SSL_SESSION_ID_CONFLICT);
     return 0;

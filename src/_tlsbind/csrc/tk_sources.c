@@ -8,11 +8,6 @@
 #include "tk_credential.h"
 #include "tk_fault.h"
 
-static BIO *over(const void *data, size_t size)
-{
-    return size > INT_MAX ? NULL : BIO_new_mem_buf(data, (int)size);
-}
-
 /* Certificates end to end. */
 static int chain_from_der(tk_parts *parts, const void *der, size_t size)
 {
@@ -34,7 +29,7 @@ static int key_from_der(tk_parts *parts, const void *der, size_t size, tk_questi
 
     ERR_set_mark();
     parts->key = size > LONG_MAX ? NULL : d2i_AutoPrivateKey(NULL, &p, (long)size);
-    if (parts->key != NULL || (b = over(der, size)) == NULL) {
+    if (parts->key != NULL || (b = tk_bio_over(der, size)) == NULL) {
         ERR_pop_to_mark();
         return parts->key != NULL;
     }
@@ -50,7 +45,7 @@ static int from_pkcs12(tk_parts *parts, const void *der, size_t size, tk_questio
     STACK_OF(X509) *above = NULL;
     PKCS12 *p12 = NULL;
     X509 *x;
-    BIO *b = over(der, size);
+    BIO *b = tk_bio_over(der, size);
     int ok;
 
     ok = b != NULL && (p12 = d2i_PKCS12_bio(b, NULL)) != NULL;

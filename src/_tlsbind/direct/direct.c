@@ -43,14 +43,28 @@ out:
 }
 
 /* What is to be done about a status: the connection's own method knows. */
-PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given)
+PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given)
 {
     PyObject *number = PyLong_FromLongLong(status), *result = NULL;
 
+    owner = owner == NULL ? Py_None : owner; /* None has no such method */
+    Py_INCREF(owner);                        /* it may be replaced meanwhile */
     if (number != NULL)
-        result = PyObject_CallMethodObjArgs(d->channel, name, number, given, NULL);
+        result = PyObject_CallMethodObjArgs(owner, name, number, given, NULL);
+    Py_DECREF(owner);
     Py_XDECREF(number);
     return result;
+}
+
+PyObject *tk_direct_first(PyObject *data, Py_ssize_t size)
+{
+    PyObject *first;
+
+    if (PyBytes_Size(data) == size)
+        return data;
+    first = PyBytes_FromStringAndSize(PyBytes_AsString(data), size);
+    Py_DECREF(data);
+    return first;
 }
 
 PyObject *tk_direct_nothing(const tk_direct *d)

@@ -62,7 +62,8 @@ typedef struct {
 /* direct.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
                               Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
-PyObject *tk_direct_go_on(const tk_direct *d, PyObject *name, int64_t status, PyObject *given);
+PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given);
+PyObject *tk_direct_first(PyObject *data, Py_ssize_t size); /* of new bytes: or a copy of so many */
 PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
 

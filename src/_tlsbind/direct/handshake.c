@@ -29,5 +29,5 @@ PyObject *tk_direct_handshake_memory(const tk_direct *d)
         return tk_direct_nothing(d);
     if (fine && status > 0 && !is_awaited(d))
         return Py_NewRef(Py_None);
-    return tk_direct_go_on(d, d->names->handshake_on, status, NULL);
+    return tk_direct_go_on(d->channel, d->names->handshake_on, status, NULL);
 }

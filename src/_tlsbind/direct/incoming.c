@@ -99,16 +99,14 @@ static void learn(tk_direct *d, PyObject *given, const reading *r, int records)
 /* Into an object of that size, or what came in a copy. */
 static PyObject *read_guessed(const tk_direct *d, PyObject *given, reading *r)
 {
-    PyObject *data = PyBytes_FromStringAndSize(NULL, r->room), *less;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, r->room);
 
-    if (data == NULL || !read_pieces(d, given, PyBytes_AsString(data), r) || r->done == r->room) {
+    if (data == NULL || !read_pieces(d, given, PyBytes_AsString(data), r)) {
         if (PyErr_Occurred())
             Py_CLEAR(data);
         return data;
     }
-    less = PyBytes_FromStringAndSize(PyBytes_AsString(data), r->done);
-    Py_DECREF(data);
-    return less;
+    return tk_direct_first(data, r->done);
 }
 
 static PyObject *read_unknown(const tk_direct *d, PyObject *given, reading *r)
@@ -183,7 +181,7 @@ static PyObject *read_little(const tk_direct *d, PyObject *given, Py_ssize_t siz
 static PyObject *read_nothing(const tk_direct *d, PyObject *wanted, int64_t status)
 {
     if (status != TK_WANT_READ)
-        return tk_direct_go_on(d, d->names->read_on, status, wanted);
+        return tk_direct_go_on(d->channel, d->names->read_on, status, wanted);
     if (waiting(d) == 0 && tk_direct_attribute_is(d->incoming, d->names->eof, Py_False) == 1 &&
         !tk_mem_holds(d->conn->outgoing))
         return tk_direct_nothing(d);

@@ -64,7 +64,7 @@ PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t
     if (status >= 0)
         return data;
     return status == TK_WANT_READ ? tk_direct_nothing(d)
-                                  : tk_direct_go_on(d, d->names->read_on, status, wanted);
+                                  : tk_direct_go_on(d->channel, d->names->read_on, status, wanted);
 }
 
 PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given)
@@ -77,5 +77,5 @@ PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given)
     status = tk_conn_write(d->conn, data, size, 0);
     Py_END_ALLOW_THREADS
     return status >= 0 ? PyLong_FromLongLong(status)
-                       : tk_direct_go_on(d, d->names->write_on, status, given);
+                       : tk_direct_go_on(d->channel, d->names->write_on, status, given);
 }

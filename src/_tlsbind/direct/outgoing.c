@@ -87,6 +87,6 @@ PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given)
     if (!fine)
         return NULL;
     if (at == 0)
-        return tk_direct_go_on(d, d->names->write_on, status, given);
+        return tk_direct_go_on(d->channel, d->names->write_on, status, given);
     return at == size || tk_direct_send_the_rest(d) ? PyLong_FromSsize_t(at) : NULL;
 }

@@ -46,7 +46,7 @@ static void queue_dealloc(PyObject *self)
 
 static PyObject *take(tk_mem *mem, Py_ssize_t size)
 {
-    PyObject *data = PyBytes_FromStringAndSize(NULL, size), *shorter;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, size);
     char *into = data == NULL ? NULL : PyBytes_AsString(data);
     int64_t n;
 
@@ -55,11 +55,7 @@ static PyObject *take(tk_mem *mem, Py_ssize_t size)
     Py_BEGIN_ALLOW_THREADS
     n = tk_mem_read(mem, into, (size_t)size);
     Py_END_ALLOW_THREADS
-    if (n == size)
-        return data;
-    shorter = PyBytes_FromStringAndSize(into, (Py_ssize_t)n); /* another thread has read, too */
-    Py_DECREF(data);
-    return shorter;
+    return tk_direct_first(data, (Py_ssize_t)n); /* another thread may have read, too */
 }
 
 static PyObject *queue_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs)

@@ -32,16 +32,6 @@ static PyObject *ask_owner(const traffic *t, PyObject *name, PyObject *first, Py
     return result;
 }
 
-static PyObject *with_status(const traffic *t, PyObject *name, int64_t status, PyObject *data)
-{
-    PyObject *number = PyLong_FromLongLong(status), *result = NULL;
-
-    if (number != NULL)
-        result = ask_owner(t, name, number, data);
-    Py_XDECREF(number);
-    return result;
-}
-
 /* ---- reading ---- */
 
 /* The protocol has raised: what must not be caught goes on, and the transport gets the rest. */
@@ -104,16 +94,12 @@ static PyObject *receive_any(const traffic *t, int64_t *status)
    wait for the next turn of the loop. */
 static PyObject *receive_expected(const traffic *t, int64_t *status)
 {
-    PyObject *data = PyBytes_FromStringAndSize(NULL, t->last), *part;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, t->last);
 
     if (data == NULL)
         return NULL;
     *status = receive_into(t, PyBytes_AsString(data), t->last);
-    if (count_in(*status) == t->last)
-        return data;
-    part = PyBytes_FromStringAndSize(PyBytes_AsString(data), count_in(*status));
-    Py_DECREF(data);
-    return part;
+    return tk_direct_first(data, count_in(*status));
 }
 
 /* Who sends a large message or a stream sends more of the same. */
@@ -142,7 +128,7 @@ static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
         return NULL;
     result = status > 0 && status <= TK_STAGE_ROOM
                  ? deliver(t, data)
-                 : with_status(t, t->names->pulled, status, data);
+                 : tk_direct_go_on(t->owner, t->names->pulled, status, data);
     Py_DECREF(data);
     return result;
 }
@@ -165,7 +151,7 @@ static PyObject *traffic_write(PyObject *self, PyObject *const *args, Py_ssize_t
     status = tk_stream_send(t->conn, data, (size_t)size);
     Py_END_ALLOW_THREADS
     if (status != size)
-        return with_status(t, t->names->pushed, status, args[0]);
+        return tk_direct_go_on(t->owner, t->names->pushed, status, args[0]);
     return Py_NewRef(Py_None);
 }
 

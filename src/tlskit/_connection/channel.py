@@ -239,7 +239,7 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
 
     @property
     def expected_name(self) -> str | None:
-        if self._first_state.hidden_names is not None and self.encrypts_hello:
+        if self.encrypts_hello:
             status, outer = self.ech()
             if status == "rejected":  # the certificate must be for the outer name
                 return outer
@@ -298,7 +298,7 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
     def on_session_id(self) -> object:
         generate, owner = self._state.sessions.generate_id, self._owner()
         if generate is None or owner is None:
-            raise plain_error("the connection was given up before its session had an id")
+            raise plain_error("the connection was closed before its session had an id")
         return generate(owner)
 
     def on_ticket(self) -> bytes | None:

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError
 from . import direct
-from .native import ROOM, ReadBuffer, ffi, lib, owned, read_buffers
+from .native import ROOM, ReadBuffer, ffi, lib, owned, return_read_buffer, take_read_buffer
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_mem_read, lib.tk_mem_write
-_take, _put = read_buffers.pop, read_buffers.append
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
 class PythonQueue:
-    """The byte queue without C of CPython's own."""
+    """The byte queue in Python, for where direct/queue.c is not compiled in."""
 
     __slots__ = ("_mem", "_state")
 
@@ -57,12 +56,9 @@ class PythonQueue:
             return b""
         if size > ROOM:
             return self._read_much(size)
-        try:
-            one = _take()
-        except IndexError:
-            one = ReadBuffer(ROOM)
+        one = take_read_buffer()
         data: bytes = one.view[: _read(self._mem, one.pointer, size)]
-        _put(one)
+        return_read_buffer(one)
         return data
 
     def _read_much(self, size: int) -> bytes:

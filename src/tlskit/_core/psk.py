@@ -10,7 +10,7 @@ _HASHES = {"sha256": lib.TK_PSK_SHA256, "sha384": lib.TK_PSK_SHA384}
 
 
 class PreSharedKey:
-    """A pre-shared key for a hash other than SHA-256, as a PSK callback may return it.
+    """A pre-shared key with its hash, as a PSK callback may return it. Plain bytes are for SHA-256.
 
     In TLS 1.3 a key belongs to the hash of a cipher suite (RFC 8446, 4.2.11): one for SHA-384 is
     used with TLS_AES_256_GCM_SHA384 only. Up to TLS 1.2 the hash does not matter. Immutable; the
