@@ -33,7 +33,7 @@ def run(*command: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "group", ["blocks", "objects", "memory", "sockets", "tickets", "seal", "states"]
+    "group", ["blocks", "objects", "memory", "sockets", "tickets", "seal", "states", "chains"]
 )
 def test_passes(made, group):
     assert run(str(made), group).startswith(f"ok {group}\ndone, with OpenSSL")

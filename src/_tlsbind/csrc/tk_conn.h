@@ -95,6 +95,7 @@ struct tk_conn {
     int16_t alert_sent, alert_received;
     int16_t verify_depth, verdict_depth;
     int32_t verdict;        /* the first error that did not end the handshake: tk_verify.c */
+    int (*signatures)(X509_STORE_CTX *); /* libcrypto's check of them, while a chain is verified */
     STACK_OF(X509) *judged; /* a chain that waits for Python's answer */
     char *matched;          /* the name in the certificate, of those that are wanted; NULL: none */
     uint8_t chosen;         /* a server: its certificate was requested (tk_cert_cb.c) */

@@ -80,6 +80,7 @@ void tk_ctx_free(tk_ctx *c)
     free(c->names_wanted);
     free(c->wanted);
     free(c->staples);
+    tk_chains_free(c->chains);
     free(c);
 }
 

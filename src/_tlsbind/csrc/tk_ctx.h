@@ -3,6 +3,7 @@
 #ifndef TK_CTX_H
 #define TK_CTX_H
 
+#include "tk_chains.h"
 #include "tk_events.h"
 
 typedef struct tk_cache tk_cache;
@@ -30,6 +31,7 @@ struct tk_ctx {
     uint8_t names[TK_SCOPE]; /* stands for the names in its certificate */
     tk_cache *cache;        /* with the other states of its context: tk_cache.c */
     int64_t cache_mode;     /* SSL_SESS_CACHE_ bits */
+    tk_chains *chains;      /* that have passed here; NULL: none yet */
     tk_ctx *next_state;     /* in the list of the cache */
 };
 

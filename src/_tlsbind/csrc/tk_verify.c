@@ -53,6 +53,13 @@ void tk_verify_prepare(tk_conn *c, const tk_ctx *x)
 
 /* ---- each certificate, and each error ---- */
 
+static tk_conn *conn_of(X509_STORE_CTX *v)
+{
+    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
+
+    return ssl != NULL ? tk_conn_of(ssl) : NULL;
+}
+
 static int has_hook(const tk_conn *c, int hook)
 {
     const tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
@@ -95,8 +102,7 @@ static int ask(tk_conn *c, int ok, X509_STORE_CTX *v)
 
 int tk_verify_step(int ok, X509_STORE_CTX *v)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
-    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
+    tk_conn *c = conn_of(v);
     int trusted = tk_distrust(ok, v), answer = TK_VERIFY_AS_IT_IS;
 
     if (c == NULL || ok > 1) /* 2: of policies (X509_V_FLAG_NOTIFY_POLICY), not of a certificate */
@@ -176,6 +182,36 @@ static int conclude(tk_conn *c, X509_STORE_CTX *v)
     return withhold_session(c->ssl);
 }
 
+/* ---- the chain ---- */
+
+/* In place of libcrypto's check of signatures and dates, which it calls unless they are known.
+   Where errors do not end the verification, a chain may pass that has some: none is known there. */
+static int check_signatures(X509_STORE_CTX *v)
+{
+    tk_conn *c = conn_of(v);
+    tk_ctx *x = tk_ctx_of(SSL_get_SSL_CTX(c->ssl));
+    int strict = x != NULL && !reports(c) && !has_hook(c, TK_HOOK_VERIFY_EACH) &&
+                 X509_STORE_CTX_get_error(v) == X509_V_OK;
+
+    if (strict && tk_chains_know(&x->chains, v)) {
+        if (c->times != NULL)
+            tk_times_verified(c);
+        return 1;
+    }
+    if (c->signatures(v) != 1)
+        return 0;
+    if (strict && X509_STORE_CTX_get_error(v) == X509_V_OK)
+        tk_chains_keep(&x->chains, v);
+    return 1;
+}
+
+static int passes(tk_conn *c, X509_STORE_CTX *v)
+{
+    if ((c->signatures = X509_STORE_CTX_get_verify(v)) != NULL)
+        X509_STORE_CTX_set_verify(v, check_signatures);
+    return X509_verify_cert(v) == 1;
+}
+
 enum { REFUSED, PASSED, PAUSED };
 
 /* A client can wait for Python's answer outside: libssl repeats the whole verification then. */
@@ -224,8 +260,8 @@ static int verify(X509_STORE_CTX *v, tk_conn *c)
     /* The certificate is the outer name's, and its only use is to authenticate new configurations:
        the handshake fails, and nobody need be asked about what was demanded of the inner name. */
     if (tk_ech_rejected(c))
-        return X509_verify_cert(v) == 1 && conclude(c, v);
-    if (X509_verify_cert(v) != 1 || !meets(c, v, first) || (now != first && !meets(c, v, now)))
+        return passes(c, v) && conclude(c, v);
+    if (!passes(c, v) || !meets(c, v, first) || (now != first && !meets(c, v, now)))
         return 0;
     /* a chain that is only reported on has not passed, and Python is asked about those that have */
     if (!c->reported && has_hook(c, TK_HOOK_VERIFY) && (answer = judged(v, c)) != PASSED)
@@ -235,8 +271,7 @@ static int verify(X509_STORE_CTX *v, tk_conn *c)
 
 int tk_verify_chain(X509_STORE_CTX *v, void *argument)
 {
-    SSL *ssl = X509_STORE_CTX_get_ex_data(v, SSL_get_ex_data_X509_STORE_CTX_idx());
-    tk_conn *c = ssl != NULL ? tk_conn_of(ssl) : NULL;
+    tk_conn *c = conn_of(v);
     int answer;
 
     (void)argument;

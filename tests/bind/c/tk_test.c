@@ -139,7 +139,7 @@ static const struct {
 } groups[] = {
     { "blocks", test_blocks },   { "objects", test_objects }, { "memory", test_memory },
     { "sockets", test_sockets }, { "tickets", test_tickets }, { "seal", test_seal },
-    { "states", test_states },
+    { "states", test_states },   { "chains", test_chains },
 };
 
 static int chosen(const char *name, int argc, char **argv)

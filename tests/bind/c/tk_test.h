@@ -96,5 +96,6 @@ void test_sockets(void); /* connections over socket pairs */
 void test_tickets(void); /* rings of ticket keys */
 void test_seal(void);    /* what leaves the process */
 void test_states(void);  /* contexts that change while others connect */
+void test_chains(void);  /* chains whose signatures are known */
 
 #endif
