@@ -4,7 +4,7 @@
 
 #include "tk_base.h"
 
-int tk_hash_init(void);
-int tk_sha256(const void *data, size_t size, uint8_t *out); /* 32 bytes; 0: no memory */
+void tk_hash_init(void);
+int tk_sha256(const void *data, size_t size, uint8_t *out); /* 32 bytes; 0: failed */
 
 #endif

@@ -21,10 +21,11 @@ int tk_init(void)
     tk_ring_init();
     if (OPENSSL_init_ssl(0, NULL) != 1 || !tk_transport_init() || !tk_stage_init() ||
         !tk_info_init() || !tk_by_dir_init() || !tk_cache_init() || !tk_tally_init() ||
-        !tk_hash_init() || !tk_chains_init() ||
+        !tk_chains_init() ||
         !tk_at_fork(tk_ring_lock, tk_ring_unlock, tk_ring_unlock) ||
         !tk_at_fork(tk_cache_lock, tk_cache_unlock, tk_cache_unlock) || !tk_fork_init())
         return 0;
+    tk_hash_init();
     done = tk_owner_init();
     return done;
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
 from .credential import Credential
-from .diagnosis import explain_loading
+from .diagnosis import explain_loading, explain_no_context
 from .fault import from_queue, plain_error
 from .hook_switches import HookSwitches
 from .keylog import KeyLog
@@ -64,7 +64,7 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         else:
             pointer = lib.tk_ctx_next(before._ctx, fault)
         if pointer == ffi.NULL:
-            raise from_queue(fault)
+            raise explain_no_context(from_queue(fault))
         self._ctx = owned(pointer, lib.tk_ctx_free)
         self.address: int = address_of(pointer)
         self.role: str = role

@@ -76,6 +76,19 @@ def explain_loading(error: SSLError, fault: Any, *, encrypted: bool = False) -> 
     return error
 
 
+def explain_no_context(error: SSLError) -> SSLError:
+    """Set the hint of an error from SSL_CTX_new(3), and append it to the message. It may be an
+    error of the stdlib's OpenSSL.
+    """
+    from .library import explain_no_algorithms
+
+    if error.reason == "LIBRARY_HAS_NO_CIPHERS":
+        hint = explain_no_algorithms()
+        error.hint = hint  # type: ignore[attr-defined]
+        _append(error, hint)
+    return error
+
+
 def _alert_before(connection: Failed, error: Exception, fault: Any) -> Any:
     """Return the fault with a server's last alert, if the server closed the connection before it
     was read.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 
 from .native import FEATURES, ffi, lib, listed
+
+_SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 
 
 def version_number() -> int:
@@ -62,6 +65,49 @@ def providers() -> list[tuple[str, str, str]]:
     """
     texts = [value.decode(errors="replace") for _, value in listed(lib.tk_openssl_providers)]
     return list(zip(texts[::3], texts[1::3], texts[2::3], strict=True))
+
+
+def missing_providers() -> list[tuple[str, str]]:
+    """Return each provider that OpenSSL's configuration file activates and that is not loaded: its
+    name, and what is wrong.
+    """
+    texts = [value.decode(errors="replace") for _, value in listed(lib.tk_openssl_wanted)]
+    rows = zip(texts[::3], texts[1::3], texts[2::3], strict=True)
+    return [(name, _why_not_loaded(name, module)) for name, module, loaded in rows if not loaded]
+
+
+def _why_not_loaded(name: str, module: str) -> str:
+    """Look where OpenSSL looks for a provider that is a file."""
+    folder = os.environ.get("OPENSSL_MODULES") or about().get("modules", "")
+    path = os.path.join(folder, module or name + _SUFFIXES.get(sys.platform, ".so"))
+    if not os.path.exists(path):
+        return f"{path} is not there"
+    if name != "fips":
+        return f"{path} is there, but OpenSSL could not load it"
+    return (
+        f"{path} is there, but OpenSSL could not load it: the configuration may lack what `openssl "
+        f"fipsinstall` writes, or another OpenSSL in this process has loaded this file, which can "
+        f"serve only one"
+    )
+
+
+def explain_no_algorithms() -> str:
+    """Return why an OpenSSL of this process has too few algorithms to make any context."""
+    missing = [
+        f"the provider {name}, which is not loaded: {why}" for name, why in missing_providers()
+    ]
+    read = about().get("configuration", "")
+    if missing:
+        said = f"OpenSSL's configuration, {read}, activates {', and '.join(missing)}."
+    elif is_inside():
+        said = (
+            "Every context needs the stdlib's OpenSSL too, and one of the two has no usable "
+            "algorithm. If that is because a configuration asks for a FIPS provider: the file of "
+            "such a provider serves one OpenSSL in a process, so give each of them its own copy."
+        )
+    else:
+        said = f"OpenSSL's configuration, {read}, allows only algorithms that no provider has."
+    return f"{said} `tlskit info` shows which providers are loaded."
 
 
 def features() -> list[tuple[str, bool, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from weakref import ref
 
 from .._digest import sha256
+from ..errors import SSLError
 from .certificate import dated
 from .directory import Directory
 from .fault import from_queue, plain_error
@@ -47,7 +49,7 @@ class TrustStore:
         if self._identity is None:
             into = ffi.new("uint8_t[32]")
             if not lib.tk_trust_digest(self._base, into):
-                raise MemoryError("there was no memory for the digest of a trust store")
+                raise plain_error("OpenSSL could not hash the certificates of a trust store.")
             parts = [bytes(ffi.buffer(into)), *(d.digest for d in self.directories)]
             self._identity = sha256(b"".join(parts)).digest()
         return self._identity
@@ -205,4 +207,5 @@ DISTRUSTED = _distrusted()
 
 #: Shared, like the store of every context, and settled.
 NOBODY = TrustStore()
-_ = NOBODY.identity
+with suppress(SSLError):  # without SHA-256; then no context can be made either, which says why
+    _ = NOBODY.identity

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from .._core.diagnosis import explain_no_context
 from .._forks import ForkLock
+from ..errors import SSLError
 from . import classes as stdlib
 from .module import ssl
 
@@ -18,5 +20,8 @@ _lock = ForkLock()
 
 def begun(kind: type[_Kind], protocol: int) -> _Kind:
     """Return a new context of that class, as the stdlib creates it."""
-    with _lock:
-        return stdlib.SSLContext.__new__(kind, protocol)
+    try:
+        with _lock:
+            return stdlib.SSLContext.__new__(kind, protocol)
+    except SSLError as error:
+        raise explain_no_context(error) from None

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import Any
 
-from .. import _trust, create_default_context
+from .. import SSLError, _trust, create_default_context
 from .._core import library
 from . import places, report
 from .blocks import Block, Facts, Paragraph, Table
@@ -79,14 +79,21 @@ class Place:
 
 @dataclass(frozen=True)
 class Info:
-    """The output of `tlskit info`."""
+    """The output of `tlskit info`.
+
+    Attributes:
+        authorities: how many a default context trusts.
+        context_error: why no context can be made; "" if one can.
+    """
 
     python: dict[str, str]
     openssl: dict[str, str]
     providers: list[tuple[str, str, str]]
+    missing_providers: list[tuple[str, str]]
     features: list[Feature]
     trust: list[Place]
     authorities: int
+    context_error: str
     environment: dict[str, str]
     stores: dict[str, str]
     extras: dict[str, str]
@@ -94,13 +101,16 @@ class Info:
 
 def gather() -> Info:
     """Collect everything. It reads the authorities, and writes nothing."""
+    authorities, context_error = _authorities()
     return Info(
         python=_python(),
         openssl=_openssl(),
         providers=library.providers(),
+        missing_providers=library.missing_providers(),
         features=[Feature(*row) for row in library.features()],
         trust=_places(),
-        authorities=create_default_context().cert_store_stats()["x509_ca"],
+        authorities=authorities,
+        context_error=context_error,
         environment=_environment(),
         stores={name: _usable(needs) for name, needs in _STORES.items()},
         extras={name: _missing(needs) for name, needs in _EXTRAS.items()},
@@ -132,6 +142,14 @@ def _openssl() -> dict[str, str]:
         **{name: value.removeprefix(_PREFIXES.get(name, "")) for name, value in said.items()},
         "configuration": f"{read} ({there})",
     }
+
+
+def _authorities() -> tuple[int, str]:
+    """Return how many authorities a default context trusts, or why there can be no context."""
+    try:
+        return create_default_context().cert_store_stats()["x509_ca"], ""
+    except SSLError as error:
+        return 0, str(error.args[-1])
 
 
 def _places() -> list[Place]:
@@ -194,10 +212,17 @@ def layout(info: Info) -> Iterator[Block]:
     yield Facts(list(info.python.items()))
     yield Facts([(f"OpenSSL {name}", value) for name, value in info.openssl.items()])
     yield _table("Providers", ("name", "version", "build"), info.providers)
+    if info.missing_providers:
+        title = "Providers that the configuration activates, and that are not loaded"
+        yield _table(title, ("name", "why"), info.missing_providers)
     had = [(f.name, "yes" if f.there else "no", f.since) for f in info.features]
     yield _table("What not every OpenSSL has", ("feature", "there", "what has it"), had)
     rows = [(p.whose, p.path, p.found, "yes" if p.used else "") for p in info.trust]
-    note = f"A default context trusts {info.authorities} authorities."
+    note = (
+        f"No context can be made: {info.context_error}"
+        if info.context_error
+        else f"A default context trusts {info.authorities} authorities."
+    )
     yield _table("Trust", ("place", "path", "found", "used"), rows, note)
     yield _table("Stores", ("store", "usable"), list(info.stores.items()))
     yield _table("Extras", ("extra", "installed"), list(info.extras.items()))
@@ -218,6 +243,9 @@ def as_json(info: Info) -> dict[str, Any]:
         "openssl": info.openssl,
         "providers": [
             dict(zip(("name", "version", "build"), p, strict=True)) for p in info.providers
+        ],
+        "missing_providers": [
+            dict(zip(("name", "why"), p, strict=True)) for p in info.missing_providers
         ],
         "error": None,
     }
