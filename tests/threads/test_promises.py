@@ -555,6 +555,7 @@ KEPT: dict[str, object] = {
     "_core.bio.MemoryBIO": BIO,
     "_core.certificate.Certificate": CERTIFICATE,
     "_core.connection.Connection": CONNECTION,
+    "_core.directory.Bundle": "tests/core/test_bundles.py",
     "_core.directory.Directory": "tests/sessions/test_directories.py",
     "_core.keylog.KeyLog": "test_settings.py",
     "_core.native.owned": CERTIFICATE,

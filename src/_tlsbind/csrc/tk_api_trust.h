@@ -12,6 +12,8 @@ int tk_trust_add_pem(X509_STORE *s, const void *pem, size_t size, tk_fault *faul
 /* the same, in concatenated DER */
 int tk_trust_add_der(X509_STORE *s, const void *der, size_t size, tk_fault *fault);
 int tk_trust_add_directory(X509_STORE *s, tk_directory *d, tk_fault *fault);
+/* and all the certificates in it, not only those that are searched for */
+int tk_trust_complete(X509_STORE *s, tk_directory *d, tk_fault *fault);
 void tk_trust_count(X509_STORE *s, int32_t *certificates, int32_t *crls, int32_t *authorities);
 /* the first CRL in it that is not in force: its dates, as in tk_x509_fields, and its issuer */
 void tk_trust_stale_crl(X509_STORE *s, tk_records *out);
@@ -20,6 +22,9 @@ int tk_trust_digest(X509_STORE *s, void *into); /* 32 bytes for its content, in 
 void tk_distrust_digest(void *into);            /* 32 bytes for the distrusted keys */
 
 tk_directory *tk_directory_read(const char *path, tk_fault *fault); /* NULL: no memory */
+/* The many certificates of a file in PEM, which are parsed when they are searched for. NULL: it has
+   few, or anything else in it, or a mistake: add it as a whole. */
+tk_directory *tk_bundle_read(const void *pem, size_t size);
 void tk_directory_free(tk_directory *d); /* drops one reference */
 void tk_directory_digest(tk_directory *d, void *into); /* 32 bytes for what it holds */
 int tk_directory_doubtful(tk_directory *d); /* it may have changed: read it again */

@@ -1,5 +1,5 @@
-/* How a handshake finds certificates and CRLs in the directories that its context trusts: by the
-   hash of a name, in the content that tk_directory.c has read. */
+/* How a handshake finds certificates and CRLs in the directories and bundles that its context
+   trusts: by the hash of a name, in the content that tk_directory.c or tk_bundle.c has read. */
 #include <openssl/pem.h>
 #include <openssl/x509_vfy.h>
 
@@ -14,17 +14,37 @@ typedef struct {
 
 static X509_LOOKUP_METHOD *method;
 
+static STACK_OF(X509_INFO) *parse_pem(const tk_content *pem)
+{
+    BIO *b = tk_pem_without_keys(pem->data, pem->size);
+    STACK_OF(X509_INFO) *found = b != NULL ? PEM_X509_INFO_read_bio(b, NULL, NULL, NULL) : NULL;
+
+    BIO_free(b);
+    return found;
+}
+
+static STACK_OF(X509_INFO) *parse_der(const tk_content *der)
+{
+    STACK_OF(X509_INFO) *found = sk_X509_INFO_new_null();
+    X509_INFO *one = X509_INFO_new();
+    const unsigned char *p = der->data;
+
+    if (found != NULL && one != NULL && (one->x509 = d2i_X509(NULL, &p, (long)der->size)) != NULL &&
+        sk_X509_INFO_push(found, one) > 0)
+        return found;
+    X509_INFO_free(one);
+    sk_X509_INFO_free(found);
+    return NULL;
+}
+
 static STACK_OF(X509_INFO) *parsed(tk_directory_entry *e)
 {
     STACK_OF(X509_INFO) *found = tk_atomic_pointer(&e->parsed);
     void *before;
-    BIO *b;
 
     if (found != NULL || e->content.size == 0)
         return found;
-    b = tk_pem_without_keys(e->content.data, e->content.size);
-    found = b != NULL ? PEM_X509_INFO_read_bio(b, NULL, NULL, NULL) : NULL;
-    BIO_free(b);
+    found = e->der ? parse_der(&e->content) : parse_pem(&e->content);
     if (found != NULL && (before = tk_atomic_once(&e->parsed, found)) != NULL) {
         sk_X509_INFO_pop_free(found, X509_INFO_free); /* another thread was faster */
         found = before;
@@ -132,5 +152,18 @@ int tk_trust_add_directory(X509_STORE *s, tk_directory *d, tk_fault *fault)
     }
     tk_atomic_add(&d->references, 1);
     all->directory[all->count++] = d;
+    return TK_DONE;
+}
+
+int tk_trust_complete(X509_STORE *s, tk_directory *d, tk_fault *fault)
+{
+    size_t i;
+
+    tk_fault_begin();
+    for (i = 0; i < d->count; i++) {
+        STACK_OF(X509_INFO) *found = parsed(&d->entries[i]);
+        if (found == NULL || !X509_STORE_add_cert(s, sk_X509_INFO_value(found, 0)->x509))
+            return tk_fail(fault);
+    }
     return TK_DONE;
 }

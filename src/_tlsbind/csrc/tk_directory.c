@@ -81,7 +81,7 @@ static char *joined(const char *directory, const char *name)
     return path;
 }
 
-static tk_directory_entry *new_entry(tk_directory *d)
+tk_directory_entry *tk_directory_new_entry(tk_directory *d)
 {
     if (d->count == d->room) {
         size_t room = d->room ? 2 * d->room : 64;
@@ -105,7 +105,7 @@ static int on_name(void *argument, const char *name)
         d->whole = 0;
         return 0;
     }
-    if ((e = new_entry(d)) == NULL || (e->path = joined(d->path, name)) == NULL) {
+    if ((e = tk_directory_new_entry(d)) == NULL || (e->path = joined(d->path, name)) == NULL) {
         d->failed = 1;
         return 0;
     }

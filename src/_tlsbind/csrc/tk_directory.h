@@ -12,7 +12,8 @@ typedef struct {
     char *path;
     tk_file_state state;
     tk_content content;
-    void *parsed; /* STACK_OF(X509_INFO) *, once it was searched for */
+    int der;       /* the content is one certificate in DER; otherwise it is PEM */
+    void *parsed;  /* STACK_OF(X509_INFO) *, once it was searched for */
 } tk_directory_entry;
 
 struct tk_directory {
@@ -29,7 +30,12 @@ struct tk_directory {
     int failed;
 };
 
+tk_directory_entry *tk_directory_new_entry(tk_directory *d); /* it is there once `count` grows */
 int tk_directory_compare(const void *a, const void *b); /* of two entries */
+/* The digest of a store: each of its objects has a key, which is whether it is a CRL, and a hash of
+   its DER. They get sorted, and those that occur twice count once. tk_trust.c */
+enum { TK_TRUST_KEY = 1 + 32 };
+int tk_trust_keys_digest(uint8_t *keys, size_t n, void *into);
 int tk_by_dir_init(void); /* call it once, first: tk_by_dir.c */
 
 #endif

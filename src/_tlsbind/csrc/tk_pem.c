@@ -5,12 +5,7 @@
    libcrypto's reader. */
 #include "tk_pem.h"
 
-typedef struct {
-    const char *begin, *end;       /* the whole of it, from line to line */
-    const char *body, *body_end;   /* what is between its first line and its last */
-    const char *label;
-    size_t label_size;
-} block;
+typedef tk_pem_block block;
 
 /* Step over a line, and give it without the white space at its end. */
 static size_t next_line(const char **at, const char *end, const char **line)
@@ -104,6 +99,20 @@ static long decode(const char *from, const char *to, uint8_t *out)
         size++;
     }
     return (digits + padding) % 4 == 0 && padding <= 2 ? size : -1;
+}
+
+int tk_pem_next(const char **at, const char *end, tk_pem_block *b)
+{
+    while (*at < end) {
+        size_t size = next_line(at, end, &b->begin);
+        if (!labels(b->begin, size, "-----BEGIN ", b))
+            continue;
+        if (!ends(*at, end, b))
+            return -1;
+        *at = b->end;
+        return 1;
+    }
+    return 0;
 }
 
 /* The next private key that can be read. What cannot, or is encrypted in the old way, with headers,

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 
 #include "tk_crl.h"
+#include "tk_directory.h"
 #include "tk_fault.h"
 #include "tk_pem.h"
 
@@ -193,8 +194,6 @@ void tk_trust_authorities(X509_STORE *s, tk_records *out)
 
 /* ---- what stands for a store: the same for the same objects, in whatever order ---- */
 
-enum { DIGEST = 32, KEY = 1 + DIGEST };
-
 static int object_digest(X509_OBJECT *o, uint8_t *out)
 {
     int crl = X509_OBJECT_get_type(o) == X509_LU_CRL, size, ok;
@@ -208,22 +207,32 @@ static int object_digest(X509_OBJECT *o, uint8_t *out)
     return ok;
 }
 
-static int by_bytes(const void *a, const void *b) { return memcmp(a, b, KEY); }
+static int by_bytes(const void *a, const void *b) { return memcmp(a, b, TK_TRUST_KEY); }
+
+int tk_trust_keys_digest(uint8_t *keys, size_t n, void *into)
+{
+    size_t i, unique = 0;
+
+    if (n > 0)
+        qsort(keys, n, TK_TRUST_KEY, by_bytes);
+    for (i = 0; i < n; i++)
+        if (unique == 0 || by_bytes(keys + i * TK_TRUST_KEY, keys + (unique - 1) * TK_TRUST_KEY))
+            memmove(keys + unique++ * TK_TRUST_KEY, keys + i * TK_TRUST_KEY, TK_TRUST_KEY);
+    return EVP_Digest(keys, unique * TK_TRUST_KEY, into, NULL, EVP_sha256(), NULL);
+}
 
 int tk_trust_digest(X509_STORE *s, void *into)
 {
     STACK_OF(X509_OBJECT) *objects = open_objects(s);
     int i, n = sk_X509_OBJECT_num(objects), ok;
-    uint8_t *all = malloc((size_t)(n > 0 ? n : 1) * KEY);
+    uint8_t *all = malloc((size_t)(n > 0 ? n : 1) * TK_TRUST_KEY);
 
     ERR_set_mark();
     ok = all != NULL;
     for (i = 0; ok && i < n; i++)
-        ok = object_digest(sk_X509_OBJECT_value(objects, i), all + i * KEY);
+        ok = object_digest(sk_X509_OBJECT_value(objects, i), all + i * TK_TRUST_KEY);
     close_objects(s, objects);
-    if (ok && n > 0)
-        qsort(all, (size_t)n, KEY, by_bytes);
-    ok = ok && EVP_Digest(all, (size_t)(n > 0 ? n : 0) * KEY, into, NULL, EVP_sha256(), NULL);
+    ok = ok && tk_trust_keys_digest(all, n > 0 ? (size_t)n : 0, into);
     free(all);
     ERR_pop_to_mark();
     return ok;

@@ -1,4 +1,4 @@
-"""The owner of a hashed directory's content at the time it was read."""
+"""The owners of a hashed directory's content at the time it was read, and of a bundle's."""
 
 from __future__ import annotations
 
@@ -38,6 +38,26 @@ class Directory:
             return True
         self._seen = seen  # the same content, at a later time
         return False
+
+
+class Bundle:
+    """The many certificates of a file, parsed when they are needed. Safe from any thread.
+
+    Attributes:
+        digest: the digest of an X509_STORE with these certificates.
+    """
+
+    __slots__ = ("_content", "digest")
+
+    def __init__(self, content: Any) -> None:
+        self._content = owned(content, lib.tk_directory_free)
+        self.digest: bytes = _digest(content)
+
+    @classmethod
+    def of(cls, pem: bytes | bytearray) -> Bundle | None:
+        """Return the bundle, or None if this has few certificates, or anything else in it."""
+        content = lib.tk_bundle_read(ffi.from_buffer(pem), len(pem))
+        return None if content == ffi.NULL else cls(content)
 
 
 def _read(path: str) -> Any:

@@ -9,7 +9,7 @@ from weakref import ref
 from .._digest import sha256
 from ..errors import SSLError
 from .certificate import dated
-from .directory import Directory
+from .directory import Bundle, Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
 
@@ -27,13 +27,14 @@ class TrustStore:
     """
 
     __slots__ = (
-        "__weakref__", "_base", "_identity", "_loaded", "_next", "_replaced", "_searching",
-        "directories", "empty",
+        "__weakref__", "_base", "_bundle", "_identity", "_loaded", "_next", "_replaced",
+        "_searching", "directories", "empty",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._base = owned(lib.tk_trust_new(), lib.tk_trust_free)  # certificates that were loaded
-        self._searching: Any = None  # those, and the ones found in the directories
+        self._bundle: Bundle | None = None  # those that are parsed when needed; then no others are
+        self._searching: Any = None  # those, and the ones found in the bundle and the directories
         self._identity: bytes | None = None
         self._loaded: dict[bytes, None] = {}  # digests of the latest sources
         self._replaced = 0
@@ -47,27 +48,47 @@ class TrustStore:
         the store.
         """
         if self._identity is None:
-            into = ffi.new("uint8_t[32]")
-            if not lib.tk_trust_digest(self._base, into):
-                raise plain_error("OpenSSL could not hash the certificates of a trust store.")
-            parts = [bytes(ffi.buffer(into)), *(d.digest for d in self.directories)]
+            own = _digest(self._base) if self._bundle is None else self._bundle.digest
+            parts = [own, *(d.digest for d in self.directories)]
             self._identity = sha256(b"".join(parts)).digest()
         return self._identity
 
     @property
     def _store(self) -> Any:
         """Return the X509_STORE for connections."""
-        if not self.directories:
+        bundle = self._bundle
+        if not self.directories and bundle is None:
             return self._base
         if self._searching is None:
             made = owned(lib.tk_trust_new(), lib.tk_trust_free)
             _merge(made, self._base)
             fault = ffi.new("tk_fault *")
-            for directory in self.directories:
-                if lib.tk_trust_add_directory(made, directory._content, fault) < 0:
+            for one in (*(() if bundle is None else (bundle,)), *self.directories):
+                if lib.tk_trust_add_directory(made, one._content, fault) < 0:
                     raise from_queue(fault)
             self._searching = made
         return self._searching
+
+    def _complete(self, store: Any) -> Any:
+        """Parse what is left of a bundle into an X509_STORE, and return the latter."""
+        bundle = self._bundle
+        if bundle is not None:
+            fault = ffi.new("tk_fault *")
+            if lib.tk_trust_complete(store, bundle._content, fault) < 0:
+                raise from_queue(fault)
+        return store
+
+    def _loaded_ones(self) -> Any:
+        """Return an X509_STORE of all the certificates that were loaded."""
+        if self._bundle is None:
+            return self._base
+        return self._complete(owned(lib.tk_trust_new(), lib.tk_trust_free))
+
+    def _parse_all(self) -> None:
+        """Parse a bundle, because certificates from elsewhere are about to be added: a handshake
+        would not search in it for a name that is among those.
+        """
+        self._base, self._bundle, self._searching = self._loaded_ones(), None, None
 
     # -- made from another store -------------------------------------------------------------------
 
@@ -81,7 +102,11 @@ class TrustStore:
         to = self
         if self._identity is not None or self._replaced > _REPLACED_MOST:
             to = self._copy()
-        to._replaced = _merge(to._base, more._base)
+        if to.empty and not to.directories and more._bundle is not None:
+            to._bundle = more._bundle
+        else:
+            to._parse_all()
+            to._replaced = _merge(to._base, more._loaded_ones())
         known = {d.path for d in to.directories}
         to.directories += tuple(d for d in more.directories if d.path not in known)
         to._searching = None
@@ -109,27 +134,30 @@ class TrustStore:
         copy = TrustStore()
         _merge(copy._base, self._base)
         copy._loaded, copy.empty = dict(self._loaded), self.empty
-        copy.directories = self.directories
+        copy._bundle, copy.directories = self._bundle, self.directories
         return copy
 
     # -- loading -----------------------------------------------------------------------------------
 
-    def add_pem(self, pem: bytes | bytearray) -> int:
-        """Load PEM certificates and CRLs, and return their number; raise SSLError if there are
-        none, or one cannot be parsed.
+    def add_pem(self, pem: bytes | bytearray) -> None:
+        """Load PEM certificates and CRLs; raise SSLError if there are none, or one cannot be
+        parsed.
         """
-        fault = ffi.new("tk_fault *")
-        count: int = lib.tk_trust_add_pem(self._base, ffi.from_buffer(pem), len(pem), fault)
-        if count <= 0:
-            raise from_queue(fault)
+        if self.empty and (bundle := Bundle.of(pem)) is not None:
+            self._bundle = bundle
+        else:
+            fault = ffi.new("tk_fault *")
+            self._parse_all()
+            if lib.tk_trust_add_pem(self._base, ffi.from_buffer(pem), len(pem), fault) <= 0:
+                raise from_queue(fault)
         self._add(source("pem", pem))
-        return count
 
     def add_data(self, data: bytes, *, pem: bool) -> None:
         """Load the data of `load_verify_locations(cadata=)`: PEM, or concatenated DER."""
         if not data:
             raise ValueError("Empty certificate data")
         fault = ffi.new("tk_fault *")
+        self._parse_all()
         load = lib.tk_trust_add_pem if pem else lib.tk_trust_add_der
         count = load(self._base, data, len(data), fault)
         nothing = from_queue(fault) if count <= 0 else None
@@ -165,7 +193,7 @@ class TrustStore:
     def count(self) -> dict[str, int]:
         """Return the counts of `cert_store_stats()`."""
         x509, crl, ca = ffi.new("int32_t *"), ffi.new("int32_t *"), ffi.new("int32_t *")
-        lib.tk_trust_count(self._store, x509, crl, ca)
+        lib.tk_trust_count(self._complete(self._store), x509, crl, ca)
         return {"x509": x509[0], "crl": crl[0], "x509_ca": ca[0]}
 
     def stale_list(self) -> dict[str, Any] | None:
@@ -176,7 +204,7 @@ class TrustStore:
 
     def authorities(self) -> list[bytes]:
         """Return the CA certificates in DER."""
-        store = self._store
+        store = self._complete(self._store)
         return [der for _, der in listed(lambda out: lib.tk_trust_authorities(store, out))]
 
 
@@ -194,6 +222,13 @@ def _merge(to: Any, of: Any) -> int:
     if replaced < 0:
         raise from_queue(fault)
     return replaced
+
+
+def _digest(store: Any) -> bytes:
+    into = ffi.new("uint8_t[32]")
+    if not lib.tk_trust_digest(store, into):
+        raise plain_error("OpenSSL could not hash the certificates of a trust store.")
+    return bytes(ffi.buffer(into))
 
 
 def _distrusted() -> bytes:

@@ -41,6 +41,61 @@ static void trust_loads_pem(void)
     free(both);
 }
 
+/* As many certificates as a bundle needs: the same few, again and again. */
+static char *many(int n, const char *more)
+{
+    size_t each = root.pem_size + server_identity.pem_size;
+    char *all = malloc((size_t)n * each + strlen(more) + 1), *end = all;
+
+    for (; n > 0; n--)
+        end += sprintf(end, "%s%s", root.pem, server_identity.pem);
+    strcpy(end, more);
+    return all;
+}
+
+static void bundles_are_like_stores(void)
+{
+    X509_STORE *parsed = tk_trust_new(), *searching = tk_trust_new();
+    char *pem = many(10, "");
+    tk_directory *bundle = tk_bundle_read(pem, strlen(pem));
+    int32_t certificates, crls, authorities;
+    uint8_t digest[32], again[32];
+    tk_fault fault;
+
+    CHECK(bundle != NULL);
+    CHECK(tk_trust_add_pem(parsed, pem, strlen(pem), &fault) == 20);
+    CHECK(tk_trust_digest(parsed, digest));
+    tk_directory_digest(bundle, again);
+    CHECK(memcmp(digest, again, sizeof digest) == 0);
+    CHECK_DONE(tk_trust_add_directory(searching, bundle, &fault), &fault);
+    tk_trust_count(searching, &certificates, &crls, &authorities);
+    CHECK_EQUAL(certificates, 0);
+    CHECK_DONE(tk_trust_complete(searching, bundle, &fault), &fault);
+    tk_trust_count(searching, &certificates, &crls, &authorities);
+    CHECK(certificates == 2 && crls == 0 && authorities == 1);
+    CHECK(tk_trust_digest(searching, again) && memcmp(digest, again, sizeof digest) == 0);
+    tk_directory_free(bundle);
+    tk_trust_free(searching);
+    tk_trust_free(parsed);
+    free(pem);
+}
+
+static void bundles_are_certificates_alone(void)
+{
+    const char *const others[] = { GARBAGE, crl_pem, "-----BEGIN CERTIFICATE-----\nMII" };
+    char *few = many(1, "");
+    size_t i;
+
+    CHECK(tk_bundle_read("", 0) == NULL && tk_bundle_read(NOT_PEM, sizeof NOT_PEM - 1) == NULL);
+    CHECK(tk_bundle_read(few, strlen(few)) == NULL);
+    free(few);
+    for (i = 0; i < sizeof others / sizeof *others; i++) {
+        char *pem = many(10, others[i]);
+        CHECK(tk_bundle_read(pem, strlen(pem)) == NULL);
+        free(pem);
+    }
+}
+
 static void trust_refuses_what_it_cannot_read(void)
 {
     X509_STORE *store = tk_trust_new();
@@ -407,6 +462,8 @@ static void session_without_anything_in_it(void)
 void test_objects(void)
 {
     trust_loads_pem();
+    bundles_are_like_stores();
+    bundles_are_certificates_alone();
     trust_refuses_what_it_cannot_read();
     trust_ends_at_a_distrusted_key();
     certificate_shows_every_field();

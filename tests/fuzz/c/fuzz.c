@@ -203,10 +203,13 @@ static void key_files(const uint8_t *data, size_t size)
     X509_STORE *store = tk_trust_new();
     tk_source file = { data[0] & 1 ? TK_FORM_DER : TK_FORM_PEM, data + 1, size - 1 };
     tk_source key = { TK_FORM_PEM, server_identity.key_pem, server_identity.key_pem_size };
+    tk_directory *bundle = data[0] & 1 ? NULL : tk_bundle_read(data + 1, size - 1);
     tk_credential *k;
     tk_fault fault;
 
     CHECK(store != NULL);
+    CHECK(bundle == NULL || tk_trust_complete(store, bundle, &fault) > 0);
+    tk_directory_free(bundle);
     if (data[0] & 1)
         tk_trust_add_der(store, data + 1, size - 1, &fault);
     else
