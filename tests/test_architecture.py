@@ -315,6 +315,31 @@ def test_gc_is_called_once():
     assert calls == ["tlskit/_core/native.py"]
 
 
+TAKE_TYPES = {f"ffi.{name}" for name in ("cast", "from_buffer", "new", "sizeof", "typeof")} | {
+    "_uncleared"
+}
+
+
+def types_named_to_cffi():
+    """The C types that `_core` gives to cffi as text."""
+    for path in modules(PACKAGE / "_core"):
+        for node in ast.walk(parsed(path)):
+            if not (isinstance(node, ast.Call) and node.args):
+                continue
+            if ast.unparse(node.func) in TAKE_TYPES and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value
+
+
+def test_types_are_realized_before_a_fork():
+    """Else a child without the GIL may wait for cffi's lock."""
+    node = next(
+        node
+        for node in parsed(PACKAGE / "_core" / "native.py").body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_TYPES"
+    )
+    assert list(ast.literal_eval(node.value)) == sorted(set(types_named_to_cffi()))
+
+
 def test_no_openssl_number_is_written_out():
     """Constants come from the compiler: OpenSSL's names are read from CONST, and from nowhere
     else.

@@ -15,19 +15,20 @@ from typing import Any, TypeVar
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+def has_gil() -> bool:
+    """Return whether this Python runs one thread at a time; before 3.13 all do."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is None or bool(enabled())
+
+
 def remembered(most: int) -> Callable[[_Function], _Function]:
     """Decorate a function of positional arguments whose last `most` results are kept.
 
     It may be called more than once for the same arguments, by several threads.
     """
-    if getattr(sys, "_is_gil_enabled", _has_gil)():
+    if has_gil():
         return lru_cache(maxsize=most)  # type: ignore[return-value]
     return _in_dictionary(most)
-
-
-def _has_gil() -> bool:
-    """Return True: a Python that cannot be asked has the GIL."""
-    return True
 
 
 def _in_dictionary(most: int) -> Callable[[_Function], _Function]:

@@ -14,7 +14,7 @@ import pytest
 
 import tlskit
 from tlskit import _forks
-from tlskit._core import direct
+from tlskit._core import direct, native
 from tlskit._core.bio import PythonQueue
 
 
@@ -46,6 +46,11 @@ def without_direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do them in Python from here on, as on PyPy."""
     monkeypatch.setattr(direct, "_direct", None)
     monkeypatch.setattr(direct, "opened", lambda *arguments: None)
+
+
+def realize() -> None:
+    """Build every function and type of cffi's, as the first fork does without the GIL."""
+    native._Realizing()._before_fork()
 
 
 def settings_of(context: tlskit.SSLContext) -> Any:

@@ -31,6 +31,7 @@ def in_child(work: Callable[[], Any]) -> int:
     if pid == 0:
         status = 1
         try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # Python's would wait with the child
             signal.alarm(10)
             work()
             status = 0

@@ -210,3 +210,12 @@ def test_locks_that_are_taken_in_any_order() -> None:
         with one:  # it is free, although the fork waits for `other`
             let_other_go()
         assert forking.result() == 0
+
+
+# -- what cffi builds lazily -----------------------------------------------------------------------
+
+
+def test_every_function_and_type_can_be_built_at_once() -> None:
+    """Which the first fork does without the GIL: a name that cffi does not know would raise."""
+    inside.realize()
+    assert in_child(inside.realize) == 0

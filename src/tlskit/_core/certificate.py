@@ -150,8 +150,9 @@ class Certificate:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields in the format of `ssl.SSLSocket.getpeercert`."""
-        known = _known_fields.get(self.der)
-        if known is None:
+        try:
+            known = _known_fields[self.der]  # not `get`, which takes a lock without the GIL
+        except KeyError:
             fault = ffi.new("tk_fault *")
             known = _fields(list(listed(lambda out: lib.tk_x509_fields(self._x509, out, fault))))
             while len(_known_fields) >= _KNOWN_MOST:

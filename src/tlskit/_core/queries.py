@@ -67,10 +67,13 @@ class Queries(Resumable):
         """
         f = self._look()
         number = f.cipher_id if f.cipher_name else 0
-        found = _ciphers.get(number)
-        if found is None and number:
-            name, protocol = text_of(f.cipher_name) or "", text_of(f.cipher_protocol) or ""
-            found = _ciphers[number] = name, protocol, f.cipher_bits
+        found = None
+        if number:
+            try:
+                found = _ciphers[number]  # not `get`, which takes a lock without the GIL
+            except KeyError:
+                name, protocol = text_of(f.cipher_name) or "", text_of(f.cipher_protocol) or ""
+                found = _ciphers[number] = name, protocol, f.cipher_bits
         _facts_pool.append(f)
         return found
 
