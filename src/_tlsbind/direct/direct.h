@@ -32,6 +32,7 @@ typedef struct {
     PyObject *read_on, *read_slowly, *write_on, *handshake_on, *send;
     /* of a transport and its protocol too */
     PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
+    PyObject *get_buffer, *buffer_updated, *any_size, *filled, *left_over, *unwanted;
     PyObject *write_slowly, *pushed;
     PyObject *select, *select_name, *native_select; /* the module, and its own function */
     PyObject *read_after, *write_after;
@@ -58,6 +59,27 @@ typedef struct {
     PyObject_HEAD
     tk_conn *conn;
 } tk_direct_conn;
+
+/* A view of an object's bytes: view.c. */
+struct tk_buffer { /* the interpreter's Py_buffer */
+    void *buf;
+    PyObject *obj;
+    Py_ssize_t len, itemsize;
+    int readonly, ndim;
+    char *format;
+    Py_ssize_t *shape, *strides, *suboffsets;
+    void *internal;
+};
+
+typedef struct {
+    void *data;
+    Py_ssize_t size;
+    struct tk_buffer buffer;
+} tk_view;
+
+/* 0: it has no bytes that lie together, or none to write to; nothing is raised */
+int tk_view_of(PyObject *object, int writable, tk_view *v);
+void tk_view_release(tk_view *v);
 
 /* direct.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,

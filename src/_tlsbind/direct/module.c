@@ -44,7 +44,9 @@ static int fill(tk_direct_names *n)
     n->number = number == NULL ? NULL : PyNumber_Long(number);
     Py_XDECREF(number);
     n->at_once = PyLong_FromLong(65536);
+    n->any_size = PyLong_FromLong(-1);
     return find_select(n) && n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
+           n->any_size != NULL &&
            intern(&n->text, "The operation did not complete (read)") &&
            intern(&n->on_session, "on_session") && intern(&n->over, "_over") &&
            intern(&n->dry, "_dry") &&
@@ -60,6 +62,10 @@ static int fill(tk_direct_names *n)
            intern(&n->not_delivered, "_not_delivered") &&
            intern(&n->after_receive, "_after_receive") &&
            intern(&n->read_into_protocol, "_read_into_protocol") &&
+           intern(&n->get_buffer, "get_buffer") &&
+           intern(&n->buffer_updated, "buffer_updated") &&
+           intern(&n->filled, "_filled") && intern(&n->left_over, "_left_over") &&
+           intern(&n->unwanted, "_unwanted") &&
            intern(&n->pulled, "_pulled") && intern(&n->pushed, "_pushed") &&
            intern(&n->write_slowly, "_write_slowly") && intern(&n->select_name, "select") &&
            intern(&n->read_after, "_read_after") && intern(&n->write_after, "_write_after");

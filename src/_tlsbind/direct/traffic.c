@@ -5,24 +5,13 @@
    the transport costs. These methods receive, decrypt and call the protocol, or encrypt and send,
    and leave everything that is not usual to the transport's own methods (the names are in
    module.c). aio/_traffic.py has the same in Python, for where this is not compiled in. */
-#include "direct.h"
+#include "traffic.h"
 #include "tk_stage.h"
 
 #include <stddef.h>
 #include <structmember.h>
 
-typedef struct {
-    PyObject_HEAD
-    const tk_direct_names *names;
-    tk_conn *conn;
-    PyObject *channel;  /* keeps `conn` and its stage alive */
-    PyObject *owner;    /* the transport; after its end, what answers a late call */
-    PyObject *protocol;
-    Py_ssize_t last, before; /* how many bytes have come the last two times */
-    char idle, stalled, again_due, buffered; /* see aio/_traffic.py */
-} traffic;
-
-static PyObject *ask_owner(const traffic *t, PyObject *name, PyObject *first, PyObject *second)
+PyObject *tk_traffic_ask(const tk_traffic *t, PyObject *name, PyObject *first, PyObject *second)
 {
     PyObject *owner = t->owner != NULL ? t->owner : Py_None, *result;
 
@@ -34,8 +23,7 @@ static PyObject *ask_owner(const traffic *t, PyObject *name, PyObject *first, Py
 
 /* ---- reading ---- */
 
-/* The protocol has raised: what must not be caught goes on, and the transport gets the rest. */
-static PyObject *not_delivered(const traffic *t)
+PyObject *tk_traffic_not_delivered(const tk_traffic *t, PyObject *method)
 {
     PyObject *type, *error, *where, *result = NULL;
 
@@ -44,14 +32,14 @@ static PyObject *not_delivered(const traffic *t)
     PyErr_Fetch(&type, &error, &where);
     PyErr_NormalizeException(&type, &error, &where);
     if (where == NULL || PyException_SetTraceback(error, where) == 0)
-        result = ask_owner(t, t->names->not_delivered, error, NULL);
+        result = tk_traffic_ask(t, t->names->not_delivered, error, method);
     Py_XDECREF(type);
     Py_XDECREF(error);
     Py_XDECREF(where);
     return result;
 }
 
-static PyObject *deliver(const traffic *t, PyObject *data)
+static PyObject *deliver(const tk_traffic *t, PyObject *data)
 {
     PyObject *protocol = t->protocol != NULL ? t->protocol : Py_None, *result;
 
@@ -59,14 +47,14 @@ static PyObject *deliver(const traffic *t, PyObject *data)
     result = PyObject_CallMethodObjArgs(protocol, t->names->data_received, data, NULL);
     Py_DECREF(protocol);
     if (result == NULL)
-        return not_delivered(t);
+        return tk_traffic_not_delivered(t, t->names->data_received);
     if (!t->stalled)
         return result;
     Py_DECREF(result);
-    return ask_owner(t, t->names->after_receive, NULL, NULL);
+    return tk_traffic_ask(t, t->names->after_receive, NULL, NULL);
 }
 
-static int64_t receive_into(const traffic *t, void *into, Py_ssize_t room)
+int64_t tk_traffic_receive(const tk_traffic *t, void *into, Py_ssize_t room)
 {
     int64_t status;
 
@@ -82,28 +70,28 @@ static Py_ssize_t count_in(int64_t status)
 }
 
 /* Into the stage, and a copy of it. */
-static PyObject *receive_any(const traffic *t, int64_t *status)
+static PyObject *receive_any(const tk_traffic *t, int64_t *status)
 {
     char *plain = tk_stage_plain(t->conn->stage);
 
-    *status = receive_into(t, plain, TK_STAGE_ROOM);
+    *status = tk_traffic_receive(t, plain, TK_STAGE_ROOM);
     return PyBytes_FromStringAndSize(plain, count_in(*status));
 }
 
 /* Straight into an object of the size that is expected: that saves the copy. More than that has to
    wait for the next turn of the loop. */
-static PyObject *receive_expected(const traffic *t, int64_t *status)
+static PyObject *receive_expected(const tk_traffic *t, int64_t *status)
 {
     PyObject *data = PyBytes_FromStringAndSize(NULL, t->last);
 
     if (data == NULL)
         return NULL;
-    *status = receive_into(t, PyBytes_AsString(data), t->last);
+    *status = tk_traffic_receive(t, PyBytes_AsString(data), t->last);
     return tk_direct_first(data, count_in(*status));
 }
 
 /* Who sends a large message or a stream sends more of the same. */
-static PyObject *receive(traffic *t, int64_t *status)
+static PyObject *receive(tk_traffic *t, int64_t *status)
 {
     int steady = t->last > TK_DIRECT_SMALL && t->last == t->before;
     PyObject *data = (steady ? receive_expected : receive_any)(t, status);
@@ -115,15 +103,17 @@ static PyObject *receive(traffic *t, int64_t *status)
 
 static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
 {
-    traffic *t = (traffic *)self;
+    tk_traffic *t = (tk_traffic *)self;
     PyObject *data, *result;
     int64_t status = 0;
 
     (void)nothing;
     if (t->again_due)
         return Py_NewRef(Py_None);
+    if (t->paused)
+        return tk_traffic_ask(t, t->names->unwanted, NULL, NULL);
     if (t->buffered)
-        return ask_owner(t, t->names->read_into_protocol, NULL, NULL);
+        return tk_traffic_fill(t);
     if ((data = receive(t, &status)) == NULL)
         return NULL;
     result = status > 0 && status <= TK_STAGE_ROOM
@@ -135,24 +125,36 @@ static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
 
 /* ---- writing ---- */
 
-static PyObject *traffic_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
-                               PyObject *kwnames)
+static PyObject *transmit(const tk_traffic *t, PyObject *given, const void *data, Py_ssize_t size)
 {
-    const traffic *t = (const traffic *)self;
-    const char *data;
-    Py_ssize_t size;
     int64_t status;
 
-    if (!t->idle || nargs != 1 || kwnames != NULL || !PyBytes_CheckExact(args[0]))
-        return tk_direct_otherwise(t->owner, t->names->write_slowly, args, nargs, kwnames);
-    data = PyBytes_AsString(args[0]);
-    size = PyBytes_Size(args[0]);
     Py_BEGIN_ALLOW_THREADS
     status = tk_stream_send(t->conn, data, (size_t)size);
     Py_END_ALLOW_THREADS
     if (status != size)
-        return tk_direct_go_on(t->owner, t->names->pushed, status, args[0]);
+        return tk_direct_go_on(t->owner, t->names->pushed, status, given);
     return Py_NewRef(Py_None);
+}
+
+static PyObject *traffic_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
+                               PyObject *kwnames)
+{
+    const tk_traffic *t = (const tk_traffic *)self;
+    PyObject *result;
+    tk_view view;
+
+    if (t->idle && nargs == 1 && kwnames == NULL) {
+        if (PyBytes_CheckExact(args[0]))
+            return transmit(t, args[0], PyBytes_AsString(args[0]), PyBytes_Size(args[0]));
+        if ((PyByteArray_CheckExact(args[0]) || PyMemoryView_Check(args[0])) &&
+            tk_view_of(args[0], 0, &view)) {
+            result = transmit(t, args[0], view.data, view.size);
+            tk_view_release(&view);
+            return result;
+        }
+    }
+    return tk_direct_otherwise(t->owner, t->names->write_slowly, args, nargs, kwnames);
 }
 
 /* ---- the type ---- */
@@ -160,14 +162,14 @@ static PyObject *traffic_write(PyObject *self, PyObject *const *args, Py_ssize_t
 static PyObject *traffic_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     PyObject *address, *channel, *owner;
-    traffic *t;
+    tk_traffic *t;
 
     if (kwargs != NULL && PyDict_Size(kwargs) > 0) {
         PyErr_SetString(PyExc_TypeError, "Traffic() takes no keyword arguments");
         return NULL;
     }
     if (!PyArg_UnpackTuple(args, "Traffic", 3, 3, &address, &channel, &owner) ||
-        (t = (traffic *)PyType_GenericAlloc(type, 0)) == NULL)
+        (t = (tk_traffic *)PyType_GenericAlloc(type, 0)) == NULL)
         return NULL;
     t->names = PyType_GetModuleState(type);
     t->conn = PyLong_AsVoidPtr(address);
@@ -182,7 +184,7 @@ static PyObject *traffic_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 
 static int traffic_traverse(PyObject *self, visitproc visit, void *arg)
 {
-    traffic *t = (traffic *)self;
+    tk_traffic *t = (tk_traffic *)self;
 
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(t->channel);
@@ -194,14 +196,14 @@ static int traffic_traverse(PyObject *self, visitproc visit, void *arg)
 /* What could be part of a circle. The connection stays, for a call that comes after all. */
 static int traffic_clear(PyObject *self)
 {
-    Py_CLEAR(((traffic *)self)->owner);
-    Py_CLEAR(((traffic *)self)->protocol);
+    Py_CLEAR(((tk_traffic *)self)->owner);
+    Py_CLEAR(((tk_traffic *)self)->protocol);
     return 0;
 }
 
 static void traffic_dealloc(PyObject *self)
 {
-    traffic *t = (traffic *)self;
+    tk_traffic *t = (tk_traffic *)self;
     PyTypeObject *type = Py_TYPE(self);
     freefunc free_it = (freefunc)PyType_GetSlot(type, Py_tp_free);
 
@@ -213,12 +215,13 @@ static void traffic_dealloc(PyObject *self)
 }
 
 static PyMemberDef traffic_members[] = {
-    { "owner", T_OBJECT, offsetof(traffic, owner), 0, NULL },
-    { "protocol", T_OBJECT, offsetof(traffic, protocol), 0, NULL },
-    { "idle", T_BOOL, offsetof(traffic, idle), 0, NULL },
-    { "stalled", T_BOOL, offsetof(traffic, stalled), 0, NULL },
-    { "again_due", T_BOOL, offsetof(traffic, again_due), 0, NULL },
-    { "buffered", T_BOOL, offsetof(traffic, buffered), 0, NULL },
+    { "owner", T_OBJECT, offsetof(tk_traffic, owner), 0, NULL },
+    { "protocol", T_OBJECT, offsetof(tk_traffic, protocol), 0, NULL },
+    { "idle", T_BOOL, offsetof(tk_traffic, idle), 0, NULL },
+    { "stalled", T_BOOL, offsetof(tk_traffic, stalled), 0, NULL },
+    { "again_due", T_BOOL, offsetof(tk_traffic, again_due), 0, NULL },
+    { "paused", T_BOOL, offsetof(tk_traffic, paused), 0, NULL },
+    { "buffered", T_BOOL, offsetof(tk_traffic, buffered), 0, NULL },
     { NULL, 0, 0, 0, NULL }
 };
 
@@ -238,5 +241,5 @@ static PyType_Slot traffic_slots[] = {
     { 0, NULL }
 };
 
-PyType_Spec tk_direct_traffic_spec = { "_tlsbind._direct.Traffic", sizeof(traffic), 0,
+PyType_Spec tk_direct_traffic_spec = { "_tlsbind._direct.Traffic", sizeof(tk_traffic), 0,
                                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, traffic_slots };

@@ -126,9 +126,13 @@ class Stream(Connection):
             n: int = _receive_into(self._conn, pointer, room)
         finally:
             ffi.release(pointer)
-        if 0 <= n < room:
-            return n
-        return self._received(n) if n > 0 else self._ended(n)
+        return n if 0 <= n < room else self.filled(n)
+
+    def filled(self, n: int) -> int:
+        """Return or raise the result of `receive_into`, after the call into C has returned `n`."""
+        if n > 0:
+            return self._received(n)
+        return self._ended(n) if n else NOTHING
 
     def send(self, buffer: Any) -> bool:
         """Encrypt all or a first part of a buffer, and send it. Return whether everything was sent;

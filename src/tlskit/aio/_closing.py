@@ -48,7 +48,7 @@ class ClosingTransport(ReadingTransport):
             )
         if self._state is not OPEN:
             return
-        self._state, self._traffic.idle = CLOSING, False
+        self._state, self._traffic.idle, self._traffic.paused = CLOSING, False, True
         if self._broken is not None or self._loop.is_closed():
             self._force_close(self._broken)
             return
@@ -175,7 +175,7 @@ class ClosingTransport(ReadingTransport):
             )
         if self._state is LOST:
             return
-        self._state, self._traffic.idle = LOST, False
+        self._state, self._traffic.idle, self._traffic.paused = LOST, False, True
         self._unwatch()
         if self._loop.is_closed():
             self._release()

@@ -19,6 +19,9 @@ class ReadingTransport(WritingTransport):
     One event is one call into C (`Traffic`): receive, decrypt, deliver. Data that cannot be
     delivered (the protocol has paused, or its buffer was full) stays in the connection until
     `_read_again` fetches it.
+
+    A StreamReader pauses and resumes with every large message. So a pause leaves the socket to the
+    loop, and only an event during the pause removes it: usually there is none.
     """
 
     __slots__ = ("_ended", "_paused", "_reader_on")
@@ -48,14 +51,16 @@ class ReadingTransport(WritingTransport):
     def pause_reading(self) -> None:
         """Deliver nothing until `resume_reading` is called, not even the peer's end."""
         if self._state is OPEN and not self._paused:
-            self._paused = True
-            self._stop_reader()
+            self._paused = self._traffic.paused = True
 
     def resume_reading(self) -> None:
         """Resume delivery, starting with data that has already arrived."""
         if self._state is OPEN and self._paused:
-            self._paused = False
-            self._start_reading()
+            self._paused = self._traffic.paused = False
+            if self._reader_on:
+                self._look_for_more()
+            else:
+                self._start_reading()
 
     def get_read_buffer_size(self) -> int:
         """Return 0: tlskit's transports hold no data that they could deliver."""
@@ -65,9 +70,15 @@ class ReadingTransport(WritingTransport):
 
     def _start_reading(self) -> None:
         """Watch the socket for the protocol, and look for data that has already arrived."""
-        if self._paused or self._state is not OPEN or self._ended:
+        if self._state is not OPEN or self._ended:
+            return
+        if self._paused:  # in connection_made
+            self._stop_reader()
             return
         self._start_reader(self._traffic.read_ready)
+        self._look_for_more()
+
+    def _look_for_more(self) -> None:
         if self._channel.holds_bytes():
             self._read_soon()
 
@@ -80,10 +91,14 @@ class ReadingTransport(WritingTransport):
             self._reader_on = False
             self._loop.remove_reader(self._fd)
 
+    def _unwanted(self) -> None:
+        """Stop watching a socket that is readable while the protocol has paused."""
+        self._stop_reader()
+
     # -- delivering --------------------------------------------------------------------------------
 
-    def _not_delivered(self, error: BaseException) -> None:
-        self._fatal_error(error, "Fatal error: protocol.data_received() call failed.")
+    def _not_delivered(self, error: BaseException, method: str) -> None:
+        self._fatal_error(error, f"Fatal error: protocol.{method}() call failed.")
 
     def _pulled(self, n: int, data: bytes | None) -> None:
         """Handle the result of a read that is not just its bytes: `data`, if they have left the
@@ -104,27 +119,29 @@ class ReadingTransport(WritingTransport):
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                self._not_delivered(error)
+                self._not_delivered(error, "data_received")
                 return
         elif result != NOTHING:
             self._peer_ended(result)
             return
         self._read_on()
 
-    def _read_into_protocol(self) -> None:
-        """Read straight into the buffer of a BufferedProtocol."""
+    def _read_into_protocol(self, buffer: Any = None) -> None:
+        """Read straight into the buffer of a BufferedProtocol; `buffer` is one that it has given
+        already.
+        """
         channel = self._channel
         for _ in range(_CHUNKS):
-            channel.again = False
-            protocol = self._protocol
+            protocol, channel.again = self._protocol, False
             try:
-                buffer = protocol.get_buffer(-1)
+                if buffer is None:
+                    buffer = protocol.get_buffer(-1)
                 if not len(buffer):
                     raise RuntimeError("get_buffer() returned an empty buffer")
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                self._fatal_error(error, "Fatal error: protocol.get_buffer() call failed.")
+                self._not_delivered(error, "get_buffer")
                 return
             try:
                 n = channel.receive_into(buffer)
@@ -133,21 +150,47 @@ class ReadingTransport(WritingTransport):
             except BaseException as error:
                 self._read_failed(error)
                 return
-            if n < 0:
-                self._peer_ended(n)
+            if not self._updated(n):
                 return
-            if n:
-                try:
-                    protocol.buffer_updated(n)
-                except (SystemExit, KeyboardInterrupt):
-                    raise
-                except BaseException as error:
-                    self._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
-                    return
             if not channel.again or not self.is_reading() or self._protocol is not protocol:
                 break
+            buffer = None
         if channel.again or channel.unsent or self._traffic.stalled:
             self._read_on()
+
+    def _filled(self, n: int) -> None:
+        """Handle the result of a read into a protocol's buffer that is not just a number of
+        bytes.
+        """
+        try:
+            result = self._channel.filled(n)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self._read_failed(error)
+            return
+        if self._updated(result):
+            self._read_on()
+
+    def _updated(self, n: int) -> bool:
+        """Tell the protocol what a read has returned, and return whether reading may go on."""
+        if n < 0:
+            self._peer_ended(n)
+            return False
+        if n:
+            try:
+                self._protocol.buffer_updated(n)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self._not_delivered(error, "buffer_updated")
+                return False
+        return True
+
+    def _left_over(self) -> None:
+        """Continue in the next turn: a read has left something."""
+        self._channel.again = True
+        self._read_on()
 
     def _read_on(self) -> None:
         """Check what else a read has left to do."""
@@ -177,7 +220,7 @@ class ReadingTransport(WritingTransport):
 
     def _peer_ended(self, how: int) -> None:
         """Handle the end of the peer's data: notify the protocol, then close."""
-        self._ended = True
+        self._ended = self._traffic.paused = True
         self._stop_reader()
         if self._loop.get_debug():
             logger.debug("%r received EOF", self)

@@ -27,6 +27,7 @@ class Traffic(Protocol):
         idle: nothing is pending, so a write is sent at once.
         stalled: pending data has to wait for bytes from the peer.
         again_due: `_read_again` is scheduled, and an event need not read.
+        paused: the protocol gets nothing now, and an event is `_unwanted`.
         buffered: the protocol is a BufferedProtocol.
     """
 
@@ -35,6 +36,7 @@ class Traffic(Protocol):
     idle: bool
     stalled: bool
     again_due: bool
+    paused: bool
     buffered: bool
 
     def read_ready(self) -> None:
@@ -54,18 +56,22 @@ class PythonTraffic:
     """A Traffic in Python."""
 
     __slots__ = (
-        "_plain", "_pull", "_push", "again_due", "buffered", "idle", "owner", "protocol", "stalled",
+        "_plain", "_pull", "_push", "again_due", "buffered", "idle", "owner", "paused", "protocol",
+        "stalled",
     )  # fmt: skip
 
     def __init__(self, channel: StreamChannel, owner: Any) -> None:
         self._plain, self._pull, self._push = channel.plain, channel.pull, channel.push
         self.owner: Any = owner
         self.protocol: Any = None
-        self.idle = self.stalled = self.again_due = self.buffered = False
+        self.idle = self.stalled = self.again_due = self.paused = self.buffered = False
 
     def read_ready(self) -> None:
         """Receive, decrypt and deliver: the socket is readable."""
         if self.again_due:  # once per turn, or a flood would get more turns with each event
+            return
+        if self.paused:
+            self.owner._unwanted()
             return
         if self.buffered:
             self.owner._read_into_protocol()
@@ -77,7 +83,7 @@ class PythonTraffic:
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:
-                self.owner._not_delivered(error)
+                self.owner._not_delivered(error, "data_received")
             else:
                 if self.stalled:
                     self.owner._after_receive()
@@ -119,3 +125,6 @@ class Late:
 
     def _read_into_protocol(self) -> None:
         """Do nothing: there is nobody to deliver to."""
+
+    def _unwanted(self) -> None:
+        """Do nothing: the loop no longer watches the socket."""

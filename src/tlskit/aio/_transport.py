@@ -183,7 +183,8 @@ class SSLTransport(ClosingTransport):
         state = {HANDSHAKE: "handshake", OPEN: "open", CLOSING: "closing"}.get(self._state)
         info = [type(self).__name__, state or "closed", f"fd={self._fd}"]
         if state:
-            info.append(f"read={'polling' if self._reader_on else 'idle'}")
+            reads = "polling" if self._reader_on and not self._paused else "idle"
+            info.append(f"read={reads}")
             writes = "polling" if self._writer_on else "idle"
             info.append(f"write=<{writes}, bufsize={self.get_write_buffer_size()}>")
         return f"<tlskit.aio.{' '.join(info)}>"

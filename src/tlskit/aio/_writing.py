@@ -74,8 +74,11 @@ class WritingTransport(_Flow):
 
     def _write_slowly(self, data: Any) -> None:
         check_data(data)
-        if not self._may_write() or not memoryview(data).nbytes:
+        view = memoryview(data)
+        if not self._may_write() or not view.nbytes:
             return
+        if not view.c_contiguous:
+            data = view.tobytes()
         if self._traffic.idle:
             try:
                 if not self._channel.send(data):
@@ -137,10 +140,10 @@ class WritingTransport(_Flow):
             self._backlog = Backlog()
         return self._backlog
 
-    def _pushed(self, n: int, data: bytes) -> None:
+    def _pushed(self, n: int, data: Any) -> None:
         """Handle the result of a write that did not simply send everything."""
         try:
-            if not self._channel.pushed(n, len(data)):
+            if not self._channel.pushed(n, memoryview(data).nbytes):
                 self._wait_with(data)
         except OSError as error:
             self._write_failed(error)

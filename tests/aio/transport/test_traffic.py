@@ -227,6 +227,48 @@ def test_reading_pauses_between_messages(run: Runner, pki: PKI, contexts: Contex
     run(main())
 
 
+def test_a_pause_leaves_the_socket_to_the_loop(
+    run: Runner, pki: PKI, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only data that arrives during the pause removes it, so that the loop does not turn idly."""
+
+    async def main() -> None:
+        async with Setting(pki, contexts) as s:
+            await s.peer.write(b"one")
+            await s.protocol.take(3)
+            await turns()
+            changes: list[str] = []
+            loop: Any = asyncio.get_running_loop()
+            kind = type(loop)
+
+            def noted(name: str) -> Any:
+                method = getattr(kind, name)
+
+                def note(self: Any, fd: Any, *args: Any) -> Any:
+                    changes.append(name)
+                    return method(self, fd, *args)
+
+                return note
+
+            if kind.__module__.startswith("asyncio"):
+                for name in ("_add_reader", "_remove_reader"):
+                    monkeypatch.setattr(kind, name, noted(name))
+            for _ in range(3):
+                s.transport.pause_reading()
+                s.transport.resume_reading()
+            assert changes == []
+            s.transport.pause_reading()
+            await s.peer.write(b"two")
+            await turns()
+            assert bytes(s.protocol.data) == b"one"
+            if kind.__module__.startswith("asyncio"):
+                assert changes == ["_remove_reader"]
+            s.transport.resume_reading()
+            assert await s.protocol.take(6) == b"onetwo"
+
+    run(main())
+
+
 @pytest.mark.skipif(direct._direct is None, reason="there is no C for it here")
 def test_it_is_not_made_by_others() -> None:
     make: Any = direct._direct
