@@ -186,8 +186,12 @@ def _realize(kind: Any) -> None:
     """Build the fields of a struct, and of what they contain and point to."""
     while kind.kind in ("pointer", "array"):
         kind = kind.item
+    try:
+        ffi.sizeof(kind)
+    except ffi.error:  # opaque: cffi 2.1 ends the process if it is asked for the fields
+        return
     if kind.kind == "struct":
-        for _, field in kind.fields or ():
+        for _, field in kind.fields:
             _realize(field.type)
 
 
