@@ -9,8 +9,12 @@ import pytest
 
 import tlskit
 
-from .support import inside, pairs, servers
+from .support import inside, pairs, pypy, servers
 from .support import pki as _pki
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    pypy.skip(items)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from ._connection.socket import SSLSocket
 from ._core.bio import MemoryBIO
 from ._core.direct import over_socket
 from ._core.paths import without_values
+from ._core.unpickled import Unpickled
 from ._counters import Counters, NegotiatedCounters
 from ._settings import (
     CertificateCallbackSettings,
@@ -74,6 +75,7 @@ class SSLContext(  # type: ignore[misc]
     TuningSettings,
     VerifyCallbackSettings,
     WholeSettings,
+    Unpickled,
     dormant.Dormant,
 ):
     """Settings, certificates, trust and sessions for any number of connections.

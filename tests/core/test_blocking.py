@@ -19,6 +19,7 @@ from tlskit._core import direct
 
 from ..support import inside, pairs
 from ..support.pki import PKI
+from ..support.pypy import collected
 
 pytestmark = pytest.mark.usefixtures("way")
 
@@ -185,6 +186,7 @@ def test_a_closed_socket_is_gone(ends: Any) -> None:
     assert second.recv(1) == b"x"
     channel, handle = weakref.ref(second._sslobj), weakref.ref(inside.handle_of(second))
     second.close()
+    collected()
     assert channel() is None
     assert handle() is None, "what OpenSSL holds of a closed connection is freed with it"
 

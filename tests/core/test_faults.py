@@ -28,6 +28,7 @@ from ..support import raw
 from ..support.names import alert_reason
 from ..support.pairs import Background, only
 from ..support.pki import PKI, Identity
+from ..support.pypy import PYPY
 from ..support.raw import Stage, readable
 
 TLS12, TLS13 = stdlib.TLSVersion.TLSv1_2, stdlib.TLSVersion.TLSv1_3
@@ -97,6 +98,8 @@ def said(error: BaseException) -> dict[str, Any]:
         kind, facts["errno"] = stdlib.SSLEOFError, stdlib.SSL_ERROR_EOF
         text = "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol"
         args = [facts["errno"], text]
+    if PYPY:  # its own module has OpenSSL's words alone, and a class for fewer of the failures
+        return {"errno": facts["errno"], "library": facts["library"]}
     return {"class": kind, "args": args, "str": text, **facts}
 
 
@@ -578,7 +581,7 @@ def test_bad_mac(stage: Stage, server: bool) -> None:
             error = failure(end.recv, 100)
             told = failure(puppet.read)
             assert isinstance(told, stdlib.SSLError)
-            assert told.reason == alert_reason("BAD_RECORD_MAC")
+            assert PYPY or told.reason == alert_reason("BAD_RECORD_MAC")  # PyPy has no name for it
             return error
 
     error = both(scenario)
@@ -1038,7 +1041,7 @@ def test_fault_of_one_connection_is_not_another_s(stage: Stage) -> None:
         puppet.send(puppet.seal(b"x") + puppet.farewell())
         raw.until(lambda: readable(end))
         assert end.recv(1) == b"x"
-        with pytest.raises(OSError, match="No such file"):
+        with pytest.raises(FileNotFoundError):
             stage.client(stdlib).load_verify_locations("/nonexistent")
         assert end.recv(1) == b""
 
@@ -1071,7 +1074,7 @@ def test_looks_like_the_stdlib_s(stage: Stage) -> None:
             return failure(end.do_handshake)
 
     ours, theirs = scenario(tlskit), scenario(stdlib)
-    begins = re.sub(r" \(_ssl\.c:\d+\)'\)$", "", repr(theirs))
+    begins = re.sub(r"( \(_ssl\.c:\d+\))?'\)$", "", repr(theirs))  # PyPy names no line of C
     assert repr(ours).replace('"', "'").startswith(f"{begins}. The server answered in plain HTTP")
 
 

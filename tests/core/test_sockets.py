@@ -29,6 +29,7 @@ import tlskit
 from ..support import raw
 from ..support.pairs import Background
 from ..support.pki import PKI
+from ..support.pypy import freed
 from ..support.raw import Stage, readable, until, writable
 
 TLS12, TLS13 = stdlib.TLSVersion.TLSv1_2, stdlib.TLSVersion.TLSv1_3
@@ -1011,7 +1012,7 @@ def test_forgotten_socket_warns(stage: Stage, module: ModuleType) -> None:
         holding = [end]
         del end
         with pytest.warns(ResourceWarning, match="unclosed"):
-            holding.clear()
+            freed(holding)
         assert far.recv(1) == b""
         far.close()
 

@@ -21,7 +21,8 @@ import tlskit
 
 from ..support import peers
 from ..support.pairs import Background, client_context, memory_pair, server_context, shake
-from .compare import MODULES, Outcome, compared, knows_shared_ciphers, outcome, quiet
+from ..support.pypy import PYPY
+from .compare import MODULES, Outcome, agree, compared, knows_shared_ciphers, outcome, quiet
 
 VALUES = [
     None, True, False, 0, 1, -1, 2, 7, 2**31 - 1, 2**31, 2**32, 2**63, 2**64, -(2**63), 1.5,
@@ -105,6 +106,9 @@ def better_setting(name, value):
             name in ("minimum_version", "maximum_version")
             and (value in (None, -(2**63)) or isinstance(value, str))
         )  # None: any version; a text: its name
+        or (PYPY and name == "keylog_filename" and value in (b"x", "\udcff"))  # no such paths there
+        or (PYPY and name == "_msg_callback" and value is None)  # it wants a function
+        or (PYPY and name == "sni_callback" and callable(value))  # it gives back another object
         or (
             name == "options" and number and sys.version_info < (3, 12) and not 0 <= value < 2**63
         )  # it was signed there
@@ -208,7 +212,8 @@ def test_parameters(files, value):
         outcome(lambda module=module: context(module).load_dh_params(at(files, value)))
         for module in MODULES
     )
-    assert ours.raised is theirs.raised is not None
+    assert theirs.raised is not None
+    assert ours.raised is theirs.raised or (PYPY and agree(theirs, ours))
 
 
 def raising(*args):
@@ -290,6 +295,9 @@ def test_data(pki, form, change):
         return
     if change == "accent":  # ... and any language in front of it, on a line of its own
         assert ours.raised is stdlib.SSLError
+        return
+    if PYPY and ours.raised is not None:
+        assert agree(theirs, ours)
         return
     assert (ours.raised, ours.value if ours.raised is None else None) == (
         theirs.raised,

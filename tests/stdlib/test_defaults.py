@@ -10,7 +10,7 @@ import pytest
 
 import tlskit
 
-from .compare import compared, quiet, same_defaults, same_openssl
+from .compare import compared, quiet, same_defaults, same_openssl, suites
 
 PROTOCOLS = [
     "PROTOCOL_TLS",
@@ -63,7 +63,7 @@ def test_options(protocol, name):
 @same_openssl
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_ciphers(protocol):
-    result = compared(lambda module: fresh(module, protocol).get_ciphers())
+    result = compared(lambda module: suites(fresh(module, protocol)))
     assert len(result.value) > 3
 
 

@@ -5,8 +5,12 @@ nobody trusts.
 from __future__ import annotations
 
 import datetime
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+if "TRUSTME_PYTHON" in os.environ:  # in programs that tests start, which have no pytest's plugins
+    from . import elsewhere  # noqa: F401
 
 import trustme
 

@@ -9,27 +9,36 @@ from typing import TYPE_CHECKING, Any
 from ..errors import SSLError
 from . import direct
 from .native import ROOM, ReadBuffer, ffi, lib, owned, return_read_buffer, take_read_buffer
+from .unpickled import Unpickled
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    from typing_extensions import Buffer, Self
 
 _read, _write = lib.tk_mem_read, lib.tk_mem_write
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
 
-class PythonQueue:
+class PythonQueue(Unpickled):
     """The byte queue in Python, for where direct/queue.c is not compiled in."""
 
     __slots__ = ("_mem", "_state")
+    _mem: Any
+    _state: Any
 
-    def __init__(self) -> None:
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        if (args or kwargs) and cls.__init__ is object.__init__:
+            raise TypeError("MemoryBIO() takes no arguments")
+        self = super().__new__(cls)
+        # Not in __init__, which a derived class may define without calling ours.
         self._mem = owned(lib.tk_mem_new(), lib.tk_mem_free)
         self._state = lib.tk_mem_look(self._mem)
+        return self
 
     @property
     def pending(self) -> int:
         """The number of bytes that can be read."""
-        return self._state.pending
+        n: int = self._state.pending
+        return n
 
     @property
     def eof(self) -> bool:

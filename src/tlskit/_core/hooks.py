@@ -7,7 +7,9 @@ becomes the cause of the SSLError.
 
 from __future__ import annotations
 
+import sys
 from ssl import AlertDescription, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
+from types import SimpleNamespace
 from typing import Any
 
 from .der import split
@@ -242,10 +244,24 @@ def _refused(connection: Any, error: BaseException) -> int:
 
 
 def show_unraisable(error: BaseException) -> None:
-    """Pass an exception to sys.unraisablehook, which only the interpreter itself can call with the
-    right argument.
+    """Pass an exception to sys.unraisablehook.
+
+    On CPython, only the interpreter itself can call it with the right argument. PyPy would run
+    `__del__` at some later garbage collection, but lets anybody call the hook.
     """
-    _Messenger(error)
+    if sys.implementation.name == "cpython":
+        _Messenger(error)
+        return
+    sys.unraisablehook(
+        SimpleNamespace(
+            exc_type=type(error),
+            exc_value=error,
+            exc_traceback=error.__traceback__,
+            err_msg="Exception ignored in a callback of tlskit",
+            object=None,
+            extra_line="",
+        )
+    )
 
 
 class _Messenger:

@@ -20,6 +20,7 @@ from threading import RLock, get_ident
 from typing import Any
 
 from .._core.trust import TrustStore
+from .._core.unpickled import Unpickled
 from .._forks import Forked, watch
 from .._resumption.tally import OUTCOMES, Tally
 from .caches import Caches
@@ -28,7 +29,7 @@ from .state import State
 from .table import DEFAULTS, TABLE
 
 
-class Settings(Forked):
+class Settings(Unpickled, Forked):
     """The settings of one context. Safe from any thread.
 
     Args:

@@ -25,7 +25,8 @@ def found_in_ssl(name: str) -> Any:
             without tlskit is not presented as tlskit's.
     """
     value = None if name.startswith("__") else getattr(ssl, name, None)
-    theirs = getattr(value, "__module__", None) in ("ssl", "_ssl")
+    home = str(getattr(value, "__module__", None)).partition(".")[0]
+    theirs = home in ("ssl", "_ssl", "_cffi_ssl")  # the last is PyPy's
     if value is None or (theirs and not isinstance(value, ModuleType)):
         raise AttributeError(f"module 'tlskit' has no attribute {name!r}")
     return value
