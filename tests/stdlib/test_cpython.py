@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from ..support.pypy import PYPY
+
 PATH = Path(__file__).parents[2] / "tools" / "stdlib_tests.py"
 #: A package `test` whose tests pass with the stdlib, and come to every other end with tlskit.
 FAKE = """
@@ -81,7 +83,7 @@ def fake(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> M
     environment = tool.environment()
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
     monkeypatch.setattr(tool, "environment", lambda: environment)
-    monkeypatch.setattr(tool, "SILENCE", 3)
+    monkeypatch.setattr(tool, "SILENCE", 20 if PYPY else 3)  # PyPy takes seconds to start
     return tool
 
 

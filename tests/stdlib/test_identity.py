@@ -465,7 +465,7 @@ def test_past_tlskit_there_are_no_servers(pki):
         to_client, to_server = stdlib.MemoryBIO(), stdlib.MemoryBIO()
         client = client_context(pki, module=stdlib)
         near = client.wrap_bio(to_client, to_server, server_hostname="localhost")
-        far = stdlib._ssl._SSLContext._wrap_bio(context, to_server, to_client, True)
+        far = stdlib._ssl._SSLContext._wrap_bio(context, to_server, to_client, True, None)
         with pytest.raises(stdlib.SSLError):
             shake(near, far)
         return
