@@ -38,8 +38,56 @@ ALLOWED = {
     "tlskit._stdlib.module",
     "warnings",
 }
+#: All of tlskit that a client loads for its first context and connection, by package. Each module
+#: costs a command-line tool a quarter of a millisecond: one more needs a reason.
+FIRST = {
+    "_connection": (
+        "bridge bypassing certificate_check channel context decision early_data "
+        "encrypted_hello event_callbacks exporting log negotiated object observing "
+        "pausing policy queues rekeying requests socket stdlib_names stream"
+    ),
+    "_context": "",
+    "_core": (
+        "bio callbacks certificate cipher connection context credential der direct "
+        "direction_locks directory encrypted_hello event_hooks exporter facts fault files "
+        "hook_switches hooks keylog lifecycle memory names negotiation notes opening "
+        "paths pause_lock pauses peer psk queries queued rekeying resumable session "
+        "stream tickets trust verifying wait wiping"
+    ),
+    "_counters": "",
+    "_digest": "",
+    "_forks": "",
+    "_frozen": "",
+    "_functions": "",
+    "_memo": "",
+    "_resumption": "client client_cache objection reasons server store_keys strategy tally",
+    "_settings": (
+        "arguments certificate_callback chains commands credentials encrypted_hello "
+        "event_callbacks handshake_callbacks policies protocol renewal requirements "
+        "session_ids sessions sources staples tickets tuning verification "
+        "verify_callbacks verify_parameters whole"
+    ),
+    "_shown": "",
+    "_state": (
+        "caches coroutines failure_reasons removals sessions settings show state table values"
+    ),
+    "_stdlib": "classes creation defaults dormant identity",
+    "_trust": "",
+    "_trust_store": "",
+    "enums": "",
+    "errors": "",
+    "sessions": "binding info parts records registry session statistics",
+    "stores": "memory store",
+}
 #: What no context and no connection needs.
 HEAVY = {
+    "tlskit._core.diagnosis",
+    "tlskit._core.hints",
+    "tlskit._core.staple",
+    "tlskit._tickets",
+    "tlskit.sessions.envelope",
+    "tlskit.stores.guard",
+    "tlskit.stores.helper",
     "argparse",
     "asyncio",
     "dataclasses",
@@ -104,6 +152,22 @@ def test_a_context_brings_nothing_heavy() -> None:
     said = brought("import tlskit; tlskit.create_default_context().wrap_bio")
     assert "tlskit._context" in said
     assert not HEAVY & said
+
+
+def test_a_first_connection_brings_no_more_than_these() -> None:
+    said = brought(
+        "import socket, tlskit\n"
+        "context = tlskit.create_default_context()\n"
+        "one, other = socket.socketpair()\n"
+        "options = {'server_hostname': 'localhost'}\n"
+        "context.wrap_socket(one, do_handshake_on_connect=False, **options)\n"
+        "context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), **options)\n"
+    )
+    known = {f"tlskit.{package}" for package in FIRST}
+    known |= {f"tlskit.{package}.{name}" for package in FIRST for name in FIRST[package].split()}
+    own = {name for name in said if name.startswith("tlskit.")}
+    assert own - known - ALLOWED == set()
+    assert "tlskit._connection.socket" in own
 
 
 def laid_out() -> tuple[dict[str, set[str]], dict[str, set[str]]]:

@@ -5,14 +5,13 @@ another argument's place, so a value that could be one is described, and not rep
 from __future__ import annotations
 
 import os
-import re
 from base64 import b64decode
 
 _LONGEST = 80  # characters; what is wrong in a longer one is not seen from it anyway
-_PEM = re.compile(rb"-----BEGIN ")
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_DIGITS = re.compile(rb"[0-9A-Fa-f]{64,}")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}[A-Za-z0-9+/=]*")
+_CONTROL = bytes(range(0x20)) + b"\x7f"
+_DIGITS = b"0123456789abcdefABCDEF"
+_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_DIGITS_LEAST, _BASE64_LEAST = 64, 40  # of a key of 256 bits
 
 
 def shown(value: object) -> str:
@@ -32,7 +31,7 @@ def shown(value: object) -> str:
     else:
         size = f" of {len(plain)}" if isinstance(plain, (list, tuple, set, dict)) else ""
         return f"{type(plain).__name__}{size}"
-    harmless = harmless and len(raw) <= _LONGEST and not _CONTROL.search(raw)
+    harmless = harmless and len(raw) <= _LONGEST and raw.translate(None, _CONTROL) == raw
     if harmless and not may_be_key(plain):
         return repr(value)
     return f"{type(value).__name__} of {len(plain)} {unit}"
@@ -40,7 +39,7 @@ def shown(value: object) -> str:
 
 def has_pem(raw: bytes) -> bool:
     """Return whether there is the first line of PEM in it."""
-    return _PEM.search(raw) is not None
+    return b"-----BEGIN " in raw
 
 
 def has_der(raw: bytes) -> bool:
@@ -50,9 +49,11 @@ def has_der(raw: bytes) -> bool:
 
 def is_coded_key(raw: bytes) -> bool:
     """Return whether it could be a key in hexadecimal digits, or in base64."""
-    if _DIGITS.fullmatch(raw):
+    if len(raw) >= _DIGITS_LEAST and not raw.strip(_DIGITS):
         return True
-    return _BASE64.fullmatch(raw) is not None and b64decode(raw[:4])[:1] == b"\x30"
+    if len(raw) < _BASE64_LEAST or raw[:_BASE64_LEAST].strip(_BASE64) or raw.strip(_BASE64 + b"="):
+        return False
+    return b64decode(raw[:4])[:1] == b"\x30"
 
 
 def may_be_key(value: str | bytes) -> bool:

@@ -28,7 +28,6 @@ from . import direct, event_hooks, hooks, opening, wait
 from .bio import MemoryBIO
 from .callbacks import CallbackDefaults
 from .context import Context
-from .diagnosis import explain
 from .encrypted_hello import EncryptedHello
 from .exporter import Exporter
 from .fault import from_queue, translate, want_read
@@ -408,6 +407,8 @@ class Connection(
             status, fault, doing=_DOING[kind], hostname=self.expected_name, certificate=rejected
         )
         if status not in _WAITS:
+            from .diagnosis import explain
+
             explain(self, error, fault, _DOING[kind])
         if self.hook_error is not None and status == lib.TK_SSL:
             error.__cause__, self.hook_error = self.hook_error, None

@@ -9,7 +9,6 @@ from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
 from .credential import Credential
-from .diagnosis import explain_loading, explain_no_context
 from .fault import from_queue, plain_error
 from .hook_switches import HookSwitches
 from .keylog import KeyLog
@@ -64,6 +63,8 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         else:
             pointer = lib.tk_ctx_next(before._ctx, fault)
         if pointer == ffi.NULL:
+            from .diagnosis import explain_no_context
+
             raise explain_no_context(from_queue(fault))
         self._ctx = owned(pointer, lib.tk_ctx_free)
         self.address: int = address_of(pointer)
@@ -300,6 +301,8 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_use(self._ctx, credential._credential, accepted, fault) < 0:
+            from .diagnosis import explain_loading
+
             raise explain_loading(from_queue(fault), fault)
 
     def set_ca_names(self, ders: tuple[bytes, ...]) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from ..errors import SSLError
 from .certificate import Certificate
-from .diagnosis import explain_loading
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
 from .wiping import wipe
@@ -31,7 +29,7 @@ class Source(NamedTuple):
         wipe(self.data)
 
 
-_PIN = re.compile(r"(pin-value=)[^;&?]*")
+_PIN = r"(pin-value=)[^;&?]*"
 
 PEM, DER, PKCS12, URI = lib.TK_FORM_PEM, lib.TK_FORM_DER, lib.TK_FORM_PKCS12, lib.TK_FORM_URI
 
@@ -77,6 +75,8 @@ class Credential:
             raise ValueError("password cannot be longer than 1024 bytes")
         if status < 0:
             encrypted = status == lib.TK_PASSWORD_WRONG
+            from .diagnosis import explain_loading
+
             error = explain_loading(from_queue(fault), fault, encrypted=encrypted)
             if any(one is not None and one.form == URI for one in (chain, key)):
                 _hide_pins(error)
@@ -103,7 +103,9 @@ class Credential:
 
 def _hide_pins(error: SSLError) -> None:
     """OpenSSL repeats a URI that it cannot open, and the PIN of a token may be in it (RFC 7512)."""
+    import re
+
     error.errors = tuple(  # type: ignore[attr-defined]
-        entry._replace(data=_PIN.sub(r"\1...", entry.data))
+        entry._replace(data=re.sub(_PIN, r"\1...", entry.data))
         for entry in error.errors  # type: ignore[attr-defined]
     )

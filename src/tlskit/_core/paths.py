@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from .files import kind_of
 
 _LONGEST = 4096  # PATH_MAX; no system allows more
 _LONGEST_NAME = 255
-_CONTROL = re.compile(rb"[\x01-\x1f\x7f]")
+_CONTROL = bytes(range(1, 0x20)) + b"\x7f"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -65,9 +64,9 @@ def _objection(raw: bytes, bounded: bool) -> tuple[int, str]:
         return errno.ENOENT, " with PEM in it"
     if has_der(raw):
         return errno.ENOENT, " that looks like DER"
-    if _CONTROL.search(raw):
+    if raw.translate(None, _CONTROL) != raw:
         return errno.ENOENT, " with line breaks or control characters in it"
-    parts = re.split(rb"[/\\]", raw)
+    parts = raw.replace(b"\\", b"/").split(b"/")
     if bounded and (len(raw) > _LONGEST or any(len(part) > _LONGEST_NAME for part in parts)):
         return errno.ENAMETOOLONG, ", which is longer than a path can be"
     if is_coded_key(raw) and kind_of(os.fsdecode(raw)) is None:

@@ -7,7 +7,6 @@ from struct import unpack
 from typing import Any
 
 from .credential import Credential
-from .diagnosis import explain_loading
 from .fault import from_queue
 from .native import ffi, lib, listed
 
@@ -46,6 +45,8 @@ class Peer:
         fault, handles = ffi.new("tk_fault *"), [one._credential for one in credentials]
         pointers = ffi.new("tk_credential *[]", handles)
         if lib.tk_conn_show(self._conn, pointers, len(handles), fault) < 0:
+            from .diagnosis import explain_loading
+
             raise explain_loading(from_queue(fault), fault)
 
     def round_trip(self) -> int | None:

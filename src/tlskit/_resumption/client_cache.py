@@ -6,15 +6,17 @@ client.py explains when it is called, and store_keys.py the keys under which ses
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
-from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore
 from .objection import objection
 from .reasons import Reason, Resumption
 from .store_keys import PeerMemory, common_place, own_place, shared, single
+
+if TYPE_CHECKING:
+    from ..stores.guard import Guard
 from .strategy import Policy, Resumable
 from .tally import Tally
 
@@ -97,6 +99,8 @@ class ClientCache:
     automatic = True
 
     def __init__(self, store: SessionStore, tally: Tally) -> None:
+        from ..stores.guard import guarded
+
         self.store: Guard = guarded(store)
         self._in_process = store.in_process
         self.tally = tally

@@ -15,20 +15,21 @@ date. So must the client's certificate. An entry that cannot be parsed counts as
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from copy import copy
 from time import time as now
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._core.facts import Facts
 from .._core.pauses import Steps
 from .._core.session import Session
 from .._digest import sha256
 from ..sessions.session import SSLSession
-from ..stores.guard import Guard, guarded
 from ..stores.store import SessionStore
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import Policy, Resumable
 from .tally import Tally
+
+if TYPE_CHECKING:
+    from ..stores.guard import Guard
 
 OnGet = Callable[[Any, bytes], "SSLSession | Awaitable[SSLSession | None] | None"]
 
@@ -89,7 +90,11 @@ class ServerCache:
 
     def __init__(self, names: bytes, store: SessionStore | None, tally: Tally) -> None:
         self._names = names
-        self.store: Guard | None = None if store is None else guarded(store)
+        self.store: Guard | None = None
+        if store is not None:
+            from ..stores.guard import guarded
+
+            self.store = guarded(store)
         self._in_process = store is not None and store.in_process
         self.tally = tally
         self.on_get: OnGet | None = None
@@ -100,6 +105,8 @@ class ServerCache:
         """Return a copy for a certificate with other names; both share what is known of the
         store.
         """
+        from copy import copy
+
         twin = copy(self)
         twin._names = names
         return twin

@@ -8,7 +8,6 @@ caller's to delete, and so is the output of `cryptography` for its own keys.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from ssl import PEM_cert_to_DER_cert
 from typing import Any
@@ -18,7 +17,7 @@ from .._core.wiping import encoded
 from .arguments import secret_of
 
 _BEGIN = "-----BEGIN"
-_CERTIFICATE = re.compile(b"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_CERTIFICATE = b"(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----"
 _SCHEMES = ("pkcs11:", "file:", "handle:", "org.openssl.")
 
 
@@ -75,7 +74,9 @@ def in_der(name: str, source: Source) -> bytes:
         return bytes(source.data)
     if source.form != PEM:
         raise ValueError(f"{name} must be certificates in PEM or DER, not a URI")
-    blocks = [bytes(found[0]).decode("latin-1") for found in _CERTIFICATE.finditer(source.data)]
+    import re
+
+    blocks = [bytes(found[0]).decode("latin-1") for found in re.finditer(_CERTIFICATE, source.data)]
     if not blocks:  # nothing else is copied out of it, because it may contain a key
         raise ValueError(f"{name} holds no certificate in PEM or DER")
     return b"".join(map(PEM_cert_to_DER_cert, blocks))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
-from .._core.staple import judge
 from .._digest import sha256
 from .._state import Settings
 
@@ -123,6 +122,8 @@ class StapleSettings:
         """Return the SHA-256 of the certificate that a response is for, and when it expires."""
         verdict, until = "other", -1
         for leaf, *above in self._chains():
+            from .._core.staple import judge
+
             verdict, until = judge(leaf, above[0] if above else None, response)
             if verdict in ("good", "revoked", "unknown"):
                 return _print(leaf), until

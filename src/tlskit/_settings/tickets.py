@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from _tlsbind import CONST
 
 from .._state import Settings
-from .._tickets.keyring import WEEK, TicketKeyring
-from .._tickets.sources import key_from, whole
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+    from .._tickets.keyring import TicketKeyring
 
 
 _DATA_MOST = 4096  # bytes: with a client's chain beside it, a ClientHello still fits
@@ -67,6 +67,8 @@ class ContextTickets:
     @count.setter
     def count(self, value: int) -> None:
         self._servers_only()
+        from .._tickets.sources import whole
+
         number = whole(value, "the number of tickets", 0, 2**31 - 1)
         self._settings.change(num_tickets=number)
 
@@ -128,6 +130,8 @@ class ContextTickets:
     @keyring.setter
     def keyring(self, value: TicketKeyring | None) -> None:
         if value is not None:
+            from .._tickets.keyring import TicketKeyring
+
             if not isinstance(value, TicketKeyring):
                 raise TypeError(
                     f"keyring must be a TicketKeyring or None, got {type(value).__name__}"
@@ -155,11 +159,16 @@ class ContextTickets:
         Raises:
             ValueError: longer than 7 days, or longer than the keyring keeps its keys.
         """
+        from .._tickets.keyring import WEEK
+
         most = WEEK if self.keyring is None else self.keyring.lifetime
         return min(session_timeout(self._settings), most)
 
     @lifetime.setter
     def lifetime(self, seconds: int) -> None:
+        from .._tickets.keyring import WEEK
+        from .._tickets.sources import whole
+
         number = whole(seconds, "the lifetime of tickets", 1, WEEK, "seconds")
         with self._settings.held():
             if self.keyring is not None and number > self.keyring.lifetime:
@@ -197,6 +206,8 @@ class ContextTickets:
         raw = bytes(memoryview(value))
         if len(raw) != 80:
             raise ValueError(f"dangerous_keys must have 80 bytes, got {len(raw)}")
+        from .._tickets.sources import key_from
+
         key_from(raw)
         self._settings.change(ticket_keys=raw)
 

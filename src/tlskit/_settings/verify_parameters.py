@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from math import floor
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _PURPOSES = {ssl.Purpose.SERVER_AUTH: "sslserver", ssl.Purpose.CLIENT_AUTH: "sslclient"}
 _LATEST = 253402300799  # the last second of the year 9999, in seconds since 1970
 _LONGEST = 253  # characters of a host name
-_HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+_HOST_NAME = r"[a-z0-9_-]+(\.[a-z0-9_-]+)*"
 
 
 class VerifyParameterSettings:
@@ -183,10 +182,12 @@ def _name(value: object) -> str:
         raise TypeError(f"a name in verify_names must be text, got {type(value).__name__}")
     if packed_address(value) is not None:
         return value
+    import re
+
     name = ""
     with suppress(UnicodeError):  # its own error would hold the whole value
         name = in_certificates(value.encode("idna").decode("ascii").lower())
-    if len(name) > _LONGEST or not _HOST_NAME.fullmatch(name):
+    if len(name) > _LONGEST or not re.fullmatch(_HOST_NAME, name):
         raise ValueError(
             f"{shown(value)} is not a host name of 1 to {_LONGEST} letters, digits, dots, hyphens "
             f"and underscores, nor an IP address"

@@ -9,8 +9,7 @@ from .._core.context import Context
 from .._resumption.client_cache import MANY
 from .._resumption.server import OnGet
 from ..enums import SessionCacheMode
-from ..stores.helper import LOOP_PATIENCE
-from ..stores.store import SessionStore
+from ..stores.store import LOOP_PATIENCE, SessionStore
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, replace

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from .._core.diagnosis import explain_no_context
 from .._forks import ForkLock
 from ..errors import SSLError
 from . import classes as stdlib
@@ -24,4 +23,6 @@ def begun(kind: type[_Kind], protocol: int) -> _Kind:
         with _lock:
             return stdlib.SSLContext.__new__(kind, protocol)
     except SSLError as error:
+        from .._core.diagnosis import explain_no_context
+
         raise explain_no_context(error) from None

@@ -16,7 +16,6 @@ from .._core.encrypted_hello import ech_status
 from .._core.fault import verify_text
 from .._core.notes import Notes
 from .._core.session import Session
-from .._core.staple import staple_verdict
 from .parts import CipherInfo as CipherInfo
 from .parts import KeyInfo as KeyInfo
 from .records import Malformed, read, read_notes
@@ -361,9 +360,15 @@ def info_of(
         verify_code=notes.verify_code,
         matched_name=notes.matched,
         ocsp_response=notes.staple,
-        staple=None if notes.staple_verdict is None else staple_verdict(notes.staple_verdict),
+        staple=None if notes.staple_verdict is None else _staple(notes.staple_verdict),
         staple_until=notes.staple_until,
     )  # fmt: skip
+
+
+def _staple(verdict: int) -> str:
+    from .._core.staple import staple_verdict
+
+    return staple_verdict(verdict)
 
 
 def expiry(session: Session) -> int:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, final
 from .._core.notes import Notes
 from .._core.session import Session
 from ..errors import SSLError
-from . import envelope
 from .binding import Binding
 from .info import SessionInfo, expiry, info_of, notes_of
 from .registry import VERSIONS
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+
+    from . import envelope
 
 _BEGINS, _ENDS = (b"-----%s SSL SESSION PARAMETERS-----" % word for word in (b"BEGIN", b"END"))
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554
@@ -235,6 +236,8 @@ class SSLSession:
         Raises:
             ValueError: no cipher has been negotiated yet.
         """
+        from . import envelope
+
         contents = envelope.Contents(self._session, self._binding, self._sound, self._port)
         return envelope.encode(contents, self._notes())
 
@@ -251,6 +254,8 @@ class SSLSession:
             SSLError: `data` is not one complete session, is damaged, or is from a later version.
             TypeError: `data` is not bytes-like.
         """
+        from . import envelope
+
         return cls._of(envelope.decode(bytes(memoryview(data))))
 
     def to_text(self) -> str:

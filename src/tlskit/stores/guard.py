@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._counters import Counted
 from .._forks import Forked, watch
-from .helper import LOOP_PATIENCE, Helper, in_event_loop
+from .helper import Helper, in_event_loop
 from .memory import MemoryStore
-from .store import SessionStore, UnreadableEntry, unreadable
+from .store import LOOP_PATIENCE, SessionStore, UnreadableEntry, unreadable
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, replace

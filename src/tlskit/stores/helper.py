@@ -8,8 +8,6 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-LOOP_PATIENCE = 0.05  # seconds
-
 
 class Helper:
     """A thread that makes one call at a time. If a call does not return in time, the thread is
