@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from importlib.metadata import metadata
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
+
 import tlskit  # what is documented is the installed package
 
 project = "tlskit"
 author = "the tlskit authors"
 copyright = "the tlskit authors"
 version = release = tlskit.__version__
+
+SOURCES = next(
+    f"{url}/blob/{version}"
+    for name, _, url in (
+        line.partition(", ") for line in metadata("tlskit").get_all("Project-URL", [])
+    )
+    if name == "Source"
+)
 
 extensions = [
     "myst_parser",
@@ -19,7 +36,7 @@ extensions = [
 exclude_patterns = ["_build"]
 root_doc = "index"
 source_suffix = {".md": "markdown"}
-smartquotes = False  # b"" in a docstring is code
+smartquotes_action = "D"  # dashes, and no quotes: b"" in a docstring is code
 default_role = "literal"  # `x` in a docstring is code, as in Markdown
 nitpicky = False
 
@@ -27,6 +44,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4
 myst_url_schemes = ("http", "https", "mailto")
 
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
@@ -44,3 +62,41 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#0b6e4f", "color-brand-content": "#0b6e4f"},
     "dark_css_variables": {"color-brand-primary": "#5fd3a6", "color-brand-content": "#5fd3a6"},
 }
+
+
+class Translator(HTML5Translator):
+    """Keeps tables narrow: long names may break, and the name of a test becomes a link to it."""
+
+    def visit_literal(self, node: nodes.literal) -> None:
+        text = node.astext()
+        if len(text) <= 14 or not any(isinstance(above, nodes.entry) for above in _above(node)):
+            return super().visit_literal(node)
+        if text.startswith("tests/"):
+            where, name = f"{SOURCES}/{text.partition('::')[0]}", self.attval(text)
+            self.body.append(
+                f'<a class="reference external" href="{where}" title="{name}">test</a>'
+            )
+        else:
+            pieces = map(self.encode, re.split(r"(?<=[._/:=,])(?=\w)", text))
+            self.body.append(f'<code class="docutils literal">{"<wbr>".join(pieces)}</code>')
+        raise nodes.SkipNode
+
+
+def _above(node: nodes.Node) -> Iterator[nodes.Node]:
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
+def no_type(
+    _app: Sphinx, what: str, _name: str, _object: Any, _options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from reading what stands before a colon as an attribute's type."""
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.set_translator("html", Translator)
+    app.connect("autodoc-process-docstring", no_type, priority=400)  # before napoleon
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -50,6 +50,16 @@ def examples(page: str) -> list[tuple[int, str]]:
     ]
 
 
+def code(text: str) -> Iterator[str]:
+    """The lines of the code blocks of a page, as they are shown."""
+    for fenced, indented in re.findall(
+        r"^```\w+\n(.*?)^```$|(?<=\n\n)((?:^    [^\n]*\n|^\n(?=    ))+)",
+        text,
+        re.DOTALL | re.MULTILINE,
+    ):
+        yield from (fenced or indented.replace("\n    ", "\n")[4:]).splitlines()
+
+
 def nothing(source: str, names: dict[str, Any]) -> None:
     """No hook."""
 
@@ -247,6 +257,27 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 # -- the pages -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_code_fits_the_page(page: str) -> None:
+    """The site shows 95 columns beside the contents."""
+    lines = list(code((ROOT / page).read_text(encoding="utf-8")))
+    assert [line for line in lines if len(line) > 95] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_tables_have_headers(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    headers = re.findall(r"^(\|.*\|)\n\|(?: -+:? \|)+$", text, re.MULTILINE)
+    for header in headers:
+        _, *others = (cell.strip() for cell in header.strip("|").split("|"))
+        assert all(others), header
+
+
+def test_code_is_found_on_a_page() -> None:
+    page = "a\n\n    $ one\n\n    $ two\n\n```python\nthree\n```\n- item\n\n  of it\n"
+    assert list(code(page)) == ["$ one", "", "$ two", "three"]
+
+
 def test_readme(world: World) -> None:
     run("README.md", {})
     world.open.close()
@@ -400,7 +431,7 @@ def test_stores(world: World) -> None:
             'host="cache.internal", port=6379': f'host="{redis.host}", port={redis.port}',
             '("cache.internal", 11211)': repr(memcached.address),
         }
-        run("docs/stores.md", {"secret": SECRET}, replaced=replaced, after=use)["client"].close()
+        run("docs/stores.md", {}, replaced=replaced, after=use)["client"].close()
 
 
 def test_tickets(world: World, capsys: pytest.CaptureFixture[str]) -> None:
