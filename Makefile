@@ -148,7 +148,7 @@ downstream: $(VENV)/.built ## another project's tests with tlskit in place of ss
 	@$(BIN)/python tools/downstream.py $(PROJECT)
 
 watch-openssl: ## pin newer OpenSSL releases in tools/sources.txt
-	@$(PYTHON) tools/watch_openssl.py --write; git --no-pager diff tools/sources.txt
+	@$(PYTHON) tools/watch_openssl.py --write; status=$$?; git --no-pager diff tools/sources.txt; exit $$status
 
 clean: ## remove all that this file made
 	@rm -rf .venv build dist __pycache__ src/*.egg-info .mypy_cache .pytest_cache .ruff_cache

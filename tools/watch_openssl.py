@@ -1,11 +1,13 @@
 """Look for OpenSSL releases newer than those that tools/sources.txt pins.
 
-    python3 tools/watch_openssl.py           report newer releases; exit status 1 if there are any
+    python3 tools/watch_openssl.py           report newer releases
     python3 tools/watch_openssl.py --write   and pin them in tools/sources.txt
 
-The releases come from GitHub's API. A new version's SHA-256 is taken from the file that OpenSSL
-publishes beside the tarball, and compared with the tarball itself. RELEASES names a file to read
-instead of the API: a JSON list of objects with `tag_name`.
+The exit status is 0 if there are none, 1 if there are, and 2 if it cannot tell.
+
+The releases come from GitHub's API, with the token GITHUB_TOKEN if there is one: without a token,
+GitHub answers few requests from one address. A new version's SHA-256 is taken from the file that
+OpenSSL publishes beside the tarball, and compared with the tarball itself.
 """
 
 from __future__ import annotations
@@ -23,18 +25,31 @@ API = "https://api.github.com/repos/openssl/openssl/releases?per_page=100"
 TARBALL = "https://github.com/openssl/openssl/releases/download/openssl-{version}/openssl-{version}.tar.gz"
 
 
+class Unknown(Exception):
+    """It cannot be said which releases there are, or what is in one."""
+
+
 def read(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=120) as answer:
-        content: bytes = answer.read()
+    request = urllib.request.Request(url)
+    token = os.environ.get("GITHUB_TOKEN")
+    if token and url == API:
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            content: bytes = answer.read()
+    except OSError as error:
+        raise Unknown(f"{url} cannot be read: {error}") from error
     return content
 
 
 def released() -> list[str]:
     """Return the versions of all releases, without alphas, betas and the like."""
-    named = os.environ.get("RELEASES")
-    tags = json.loads(Path(named).read_text(encoding="utf-8") if named else read(API))
+    tags = json.loads(read(API))
     found = (re.fullmatch(r"openssl-(\d+\.\d+\.\d+)", tag["tag_name"]) for tag in tags)
-    return [match.group(1) for match in found if match]
+    versions = [match.group(1) for match in found if match]
+    if not versions:
+        raise Unknown(f"{API} names no release of OpenSSL")
+    return versions
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -63,7 +78,7 @@ def digest_of(version: str) -> str:
     url = TARBALL.format(version=version)
     said = read(url + ".sha256").decode().split()[0]
     if hashlib.sha256(read(url)).hexdigest() != said:
-        raise SystemExit(f"openssl-{version}.tar.gz is not what its published SHA-256 says")
+        raise Unknown(f"openssl-{version}.tar.gz is not what its published SHA-256 says")
     return said
 
 
@@ -77,18 +92,28 @@ def pinned(text: str, series: str, version: str, digest: str) -> str:
     )
 
 
-def main() -> int:
+def watch(*, write: bool) -> bool:
+    """Report what is newer than what is pinned; return whether anything is."""
     text, versions = SOURCES.read_text(encoding="utf-8"), released()
     found = newer(text, versions)
     for series, (version, newest) in found.items():
         print(f"OpenSSL {series}: {newest} is released, {version} is pinned")
-        if "--write" in sys.argv[1:]:
+        if write:
             text = pinned(text, series, newest, digest_of(newest))
-    for series in unknown_series(text, versions):
+    unknown = unknown_series(text, versions)
+    for series in unknown:
         print(f"OpenSSL {series} is a new series: give it a line in tools/sources.txt")
-    if "--write" in sys.argv[1:]:
+    if write:
         SOURCES.write_text(text, encoding="utf-8")
-    return 1 if found else 0
+    return bool(found or unknown)
+
+
+def main() -> int:
+    try:
+        return int(watch(write="--write" in sys.argv[1:]))
+    except Unknown as error:
+        print(f"watch_openssl.py: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
