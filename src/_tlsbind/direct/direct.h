@@ -81,7 +81,7 @@ typedef struct {
 int tk_view_of(PyObject *object, int writable, tk_view *v);
 void tk_view_release(tk_view *v);
 
-/* direct.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
+/* fallback.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
                               Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
 PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given);

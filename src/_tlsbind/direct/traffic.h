@@ -15,7 +15,7 @@ typedef struct {
     char idle, stalled, again_due, paused, buffered; /* see aio/_traffic.py */
 } tk_traffic;
 
-/* traffic.c: call a method of the owner; `first` and `second` may be NULL */
+/* delivery.c: call a method of the owner; `first` and `second` may be NULL */
 PyObject *tk_traffic_ask(const tk_traffic *t, PyObject *name, PyObject *first, PyObject *second);
 /* The protocol has raised in this method: what must not be caught goes on, and the owner gets the
    rest. */
