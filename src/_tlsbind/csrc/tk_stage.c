@@ -30,6 +30,7 @@ enum {
     RECORD_ROOM = RECORD_MOST + 512,   /* a record with all that may be added to it */
     IN_ROOM = TK_STAGE_ROOM + 2048,    /* what one recv brings: records that fill the room */
     OUT_ROOM = 17 * RECORD_ROOM,       /* what one send takes */
+    KEPT = 4 << 20
 };
 
 struct tk_stage {
@@ -43,10 +44,23 @@ struct tk_stage {
 
 static BIO_METHOD *method;
 
+/* Let the process keep what it frees between two large messages. Memory at the end of the heap goes
+   back to the system when more than 128 KiB of it is free, and the next message of 256 KiB faults
+   it in again, page by page: that took half the time of an echo. glibc raises its limits to the
+   largest block that was freed, up to 32 MiB, and twice as much. So do that once, with one that is
+   never touched. (Limits that a program or MALLOC_TRIM_THRESHOLD_ has set stay as they are.) */
+static void keep_freed_memory(void)
+{
+    void *volatile block = malloc(KEPT);
+
+    free(block);
+}
+
 tk_stage *tk_stage_new(int32_t receives)
 {
     tk_stage *s = malloc(sizeof *s); /* a page of it that nobody touches costs nothing */
 
+    keep_freed_memory();
     if (s != NULL) {
         s->busy = 0;
         s->receives = receives;
