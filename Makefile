@@ -28,7 +28,7 @@ ENVIRONMENT := $(OPENSSL_DIR) $(OPENSSL_STATIC) $(PKG_CONFIG) $(CC) $(CFLAGS) $(
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test conformance test-all test-stdlib lint types docs bench bench-quick leak hostile valgrind sanitize sanitize-python sanitize-threads fuzz stub \
-	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid test-valkey compile-macos \
+	wheel wheel-test sdist-test lint-workflows coverage test-windows test-musl test-aarch64 test-nogil test-sid test-pypy test-valkey compile-macos \
 	downstream watch-openssl clean FORCE
 .DELETE_ON_ERROR:
 
@@ -132,6 +132,9 @@ test-windows test-musl test-aarch64: $(VENV)/.tools ## core tests for Windows un
 
 compile-macos: $(VENV)/.wheel ## compile for macOS, arm64 and x86-64, by ziglang: nothing is linked or run
 	@PYTHON=$(BIN)/python tools/platforms/macos.sh
+
+test-pypy: ## ... in PyPy 3.11, of Debian sid, as root
+	@PYTHONS=pypy3 tools/platforms/sid.sh $(PYTEST_ARGS)
 
 test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython; in Debian sid: 3.14, 3.15, PyPy
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)

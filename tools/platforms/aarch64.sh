@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # aarch64.sh [PYTEST_ARGS...]: tlskit for aarch64 by Debian's cross gcc, and its tests under qemu-user
-# (tests/core by default). `make test-aarch64` calls it. CPython 3.11 and a static OpenSSL 3.0 come
-# from Debian 12's packages for arm64, unpacked into the cache and never installed; what tests need
-# comes from PyPI's wheels. A minute the first time. PYTHON: one with pip, cffi and setuptools.
+# (tests/core by default). `make test-aarch64` calls it. Needs apt, and root where qemu-user-static and
+# the cross gcc are missing: it installs them. CPython 3.11 and a static OpenSSL 3.0 come from Debian
+# 12's packages for arm64, which apt checks with Debian's keys, unpacked into the cache and never
+# installed; what tests need comes from PyPI's wheels. A minute the first time. PYTHON: one with pip,
+# cffi and setuptools. TIMEOUT: seconds for each test, 600 by default, for qemu is slow.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -71,5 +73,5 @@ printf '#!/bin/sh\nexec qemu-aarch64-static -L %s -0 "$0" %s/usr/bin/python3.11 
 chmod +x "$dir/python3"
 export PYTHONPATH=$dir/site PYTHONDONTWRITEBYTECODE=1 PYTHONHOME=$root/usr
 "$dir/python3" -m tests.support.smoke
-exec "$dir/python3" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout=300 \
+exec "$dir/python3" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout="${TIMEOUT:-600}" \
     -m 'not slow' "${@:-tests/core}"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # musl.sh [PYTEST_ARGS...]: the musllinux wheel in a CPython 3.13 that is made for musl here, and the
-# tests in it (tests/core by default). `make test-musl` calls it. Debian's
-# musl-tools bring the compiler, CPython comes from its tarball, and what tests need from PyPI's
-# musllinux wheels. Some minutes the first time; kept in the cache.
+# tests in it (tests/core by default). `make test-musl` calls it. Needs gcc and make; as root it
+# installs Debian's musl-tools where they are missing. CPython and OpenSSL come from the tarballs that
+# sources.txt pins, what tests need from PyPI's musllinux wheels. Some minutes the first time; kept in
+# the cache. PYTHON: one with the dependency group `wheel`, and trustme.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
