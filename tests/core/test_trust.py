@@ -410,6 +410,20 @@ def test_the_same_store_by_reference(pki):
     assert len({id(inside.settings_of(context).trust) for context in contexts}) == 1
 
 
+def test_two_authorities_of_one_name(context):
+    """Such as a root that has been renewed: loaded again, each of them is there once."""
+    trustme = pytest.importorskip("trustme")
+    names = {"organization_name": "Renewed", "organization_unit_name": "Root"}
+    roots = [trustme.CA(**names).cert_pem.bytes().decode() for _ in range(3)]
+    others = [trustme.CA().cert_pem.bytes().decode() for _ in range(3)]
+    apart = [pem for both in zip(roots, others) for pem in both]
+    context.load_verify_locations(cadata="".join(apart))
+    for comment, pem in enumerate([*roots, *others, *roots]):  # each one a source of its own
+        context.load_verify_locations(cadata=f"{comment}\n{pem}")
+    assert context.cert_store_stats() == {"x509": 6, "x509_ca": 6, "crl": 0}
+    assert len(context.get_ca_certs()) == 6
+
+
 def test_the_same_content_under_other_names(pki, tmp_path, monkeypatch):
     shutil.copy(pki.root, tmp_path / "copy.pem")
     monkeypatch.chdir(pki.root.parent)

@@ -18,6 +18,21 @@ static void close_objects(X509_STORE *s, STACK_OF(X509_OBJECT) *objects)
     (void)s;
     sk_X509_OBJECT_pop_free(objects, X509_OBJECT_free);
 }
+
+/* X509_STORE_add_cert looks for a duplicate among the neighbours of the first certificate with the
+ * same subject, but since 3.3 nothing sorts them: a second root of one name would be added each
+ * time. */
+static STACK_OF(X509_OBJECT) *sorted_objects(X509_STORE *s)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get1_objects(s);
+
+    sk_X509_OBJECT_sort(objects);
+    return objects;
+}
+static int holds(STACK_OF(X509_OBJECT) *sorted, X509_OBJECT *o)
+{
+    return X509_OBJECT_retrieve_match(sorted, o) != NULL;
+}
 #else
 static STACK_OF(X509_OBJECT) *open_objects(X509_STORE *s)
 {
@@ -28,6 +43,19 @@ static void close_objects(X509_STORE *s, STACK_OF(X509_OBJECT) *objects)
 {
     (void)objects;
     X509_STORE_unlock(s);
+}
+
+/* Here X509_STORE_add_cert finds duplicates by itself. */
+static STACK_OF(X509_OBJECT) *sorted_objects(X509_STORE *s)
+{
+    (void)s;
+    return NULL;
+}
+static int holds(STACK_OF(X509_OBJECT) *sorted, X509_OBJECT *o)
+{
+    (void)sorted;
+    (void)o;
+    return 0;
 }
 #endif
 
@@ -49,12 +77,14 @@ int tk_trust_merge(X509_STORE *to, X509_STORE *more, tk_fault *fault)
     int i, ok = 1, replaced = 0;
 
     tk_fault_begin();
+    there = sorted_objects(to);
     objects = open_objects(more);
     for (i = 0; ok && i < sk_X509_OBJECT_num(objects); i++) {
         X509_OBJECT *o = sk_X509_OBJECT_value(objects, i);
-        if (!tk_crl_is_replaced(o, objects))
+        if (!holds(there, o) && !tk_crl_is_replaced(o, objects))
             ok = add_object(to, o);
     }
+    sk_X509_OBJECT_pop_free(there, X509_OBJECT_free);
     if (ok && tk_crl_count(objects) > 0) {
         there = open_objects(to);
         for (i = 0; i < sk_X509_OBJECT_num(there); i++)
