@@ -16,6 +16,8 @@ import pytest
 
 from tlskit import aio
 
+from ..support.system import WINDOWS, selector_loop
+
 PATIENCE = 20.0  # seconds: only a test that fails waits as long
 
 
@@ -42,7 +44,7 @@ needs_uvloop = pytest.mark.skipif(
     importlib.util.find_spec("uvloop") is None, reason="there is no uvloop for this Python"
 )
 LOOPS = [
-    pytest.param(asyncio.new_event_loop, id="asyncio"),
+    pytest.param(selector_loop, id="asyncio"),
     pytest.param(_uvloop, id="uvloop", marks=needs_uvloop),
 ]
 
@@ -90,7 +92,12 @@ def installed(request: pytest.FixtureRequest) -> Any:
         yield True
 
 
-@pytest.fixture(params=LOOPS)
+@pytest.fixture(
+    params=[
+        *LOOPS,
+        *([pytest.param(asyncio.ProactorEventLoop, id="proactor")] if WINDOWS else []),
+    ]
+)
 def run(request: pytest.FixtureRequest, installed: bool) -> Any:
     """Run a coroutine to its end, with either loop and either transport; return its result."""
     runner = Runner(request.param())

@@ -19,6 +19,7 @@ import tlskit
 
 from ..support.pairs import client_context, only, server_context
 from ..support.pki import PKI
+from ..support.system import needs_unix_sockets
 from .conftest import Runner
 from .helpers import (
     Accepted,
@@ -111,6 +112,7 @@ def test_extra_info_says_what_was_negotiated(run: Runner, pki: PKI, contexts: Co
     run(main())
 
 
+@needs_unix_sockets
 def test_unix_sockets(run: Runner, contexts: Contexts, tmp_path: Path) -> None:
     client, server = contexts
     path = str(tmp_path / "s")

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import socket
-import struct
 import sys
 from typing import Any
 from weakref import ref
@@ -18,6 +17,7 @@ import tlskit
 from ..support import peers
 from ..support.pairs import Background, server_context
 from ..support.pki import PKI
+from ..support.raw import reset
 from .conftest import Runner
 from .helpers import Accepted, Echo, Recorder, assert_ours, connect, listening
 
@@ -32,12 +32,6 @@ def silent() -> Any:
     """The address of a listener that accepts into its backlog, and says nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()
-
-
-def reset(sock: socket.socket) -> None:
-    """Close a socket so that its peer gets a reset."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    sock.close()
 
 
 # -- timeouts --------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import tlskit
 from tlskit import aio
 
 from ..support.pairs import Background, memory_pair, only
+from ..support.system import run_selecting
 
 
 class Refusal(Exception):
@@ -291,7 +292,7 @@ def test_an_event_loop_waits_for_a_servers_verdict(client, server, leaf, refused
             writer.close()
 
     with aio.install():
-        asyncio.run(main())
+        run_selecting(main())
     assert len(handed_out) == (0 if refused else 1)
 
 
@@ -328,5 +329,5 @@ def test_an_event_loop_waits_for_it(client, server, leaf, version):
             writer.close()
 
     with aio.install():
-        asyncio.run(main())
+        run_selecting(main())
     assert len(pools) == 1

@@ -155,7 +155,7 @@ def alone(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
             env={**os.environ, "PYTHONPATH": paths},
             capture_output=True,
             text=True,
-            timeout=15,
+            timeout=60,
             check=False,
         )
     except subprocess.TimeoutExpired as error:

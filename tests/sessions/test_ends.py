@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 
 import tlskit
 
+from ..support import raw
 from ..support.pairs import Background, shake, take_tickets
 from ..support.pki import PKI
 from .helpers import KINDS, Kind, client_for, server_for
@@ -59,8 +59,7 @@ def fin(ender: Any, other: Any) -> None:
 @way
 def reset(ender: Any, other: Any) -> None:
     below = plain(ender)
-    below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    below.close()
+    raw.reset(below)
     hear(other)
 
 

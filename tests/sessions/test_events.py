@@ -400,6 +400,6 @@ def test_close_releases_everything_whatever_on_remove_raises(pki):
         with pytest.raises(Trouble):
             other.close()
         assert other.fileno() == -1
-        with pytest.raises(OSError, match="Bad file"):
+        with pytest.raises(OSError, match=r"Bad file|Invalid handle|handle is invalid"):
             os.fstat(fd)
     server.sessions.on_remove = None

@@ -24,6 +24,7 @@ import tlskit
 from ..support.pairs import Background, client_context, only, server_context
 from ..support.pki import PKI
 from ..support.processes import Process
+from ..support.system import stop_listening
 
 TLS12, TLS13 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
 
@@ -93,8 +94,7 @@ class Visited:
                     pass
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        stop_listening(self._listener)
         self._serving.result()
 
 

@@ -18,6 +18,7 @@ from tlskit import MemoryStore, NotOffered, Reason
 from ..support import inside
 from ..support.pairs import Background, memory_pair
 from ..support.pki import PKI
+from ..support.system import stop_listening
 from .helpers import Kind, Link, client_for, server_for
 
 KIND12 = Kind("tls12-ticket", tlskit.TLSVersion.TLSv1_2, True)
@@ -184,8 +185,7 @@ def service(context: Any) -> Iterator[tuple[str, int]]:
         try:
             yield listener.getsockname()
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
+            stop_listening(listener)
             serving.result()
 
 

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import socket
 import ssl as stdlib
-import struct
 from collections.abc import AsyncIterator
 from typing import Any
+
+from ...support import raw
 
 
 class Calls(asyncio.Protocol):
@@ -138,8 +139,7 @@ class Peer:
 
     def reset(self) -> None:
         """Close so that the other end gets a reset."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
+        raw.reset(self.sock)
 
     async def silence(self) -> str:
         """What comes of the transport in the end: "eof" or the name of an error."""

@@ -13,6 +13,7 @@ import pytest
 from tlskit import aio
 
 from ...support.pki import PKI
+from ...support.system import run_selecting
 from ..conftest import Runner
 from .peer import Calls, Peer, accepting
 from .test_handshake import peers_contexts
@@ -179,7 +180,7 @@ def test_a_loop_that_closes_over_an_open_connection(pki: PKI, contexts: Contexts
             kept.append(await task)
             kept[0][0].pause_reading()  # it does not hear that the peer goes
 
-    asyncio.run(main())
+    run_selecting(main())
     transport, protocol = kept.pop()
     socket = transport.get_extra_info("socket")
     protocol.transport = None

@@ -15,6 +15,7 @@ import tlskit
 from tlskit import SSLError, aio
 
 from ...support.pki import PKI
+from ...support.system import needs_unix_sockets
 from ..conftest import Runner
 from .peer import Calls, Peer, accepting, reach
 from .test_handshake import peers_contexts
@@ -77,6 +78,7 @@ def test_serve_forever(run: Runner, contexts: Contexts) -> None:
     run(main())
 
 
+@needs_unix_sockets
 def test_unix_sockets(run: Runner, contexts: Contexts, tmp_path: Path) -> None:
     path = tmp_path / "socket"
 
@@ -325,7 +327,7 @@ assert not hasattr(uvloop.Loop.create_connection, "__wrapped__")
 def test_contexts_of_the_stdlib_go_asyncios_way_during_an_injection(pki: PKI) -> None:
     """Injection makes them instances of tlskit's class: what counts is what they are."""
     program = f"""
-import asyncio, ssl, tlskit
+import asyncio, ssl, sys, tlskit
 theirs = ssl.create_default_context(cafile={str(pki.root)!r})
 tlskit.inject_into_ssl()
 server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -345,6 +347,9 @@ async def main():
         await writer.wait_closed()
     assert kinds == ["asyncio", "tlskit"], kinds
 
-asyncio.run(main())
+# the default loop on Windows cannot watch descriptors
+loop = asyncio.SelectorEventLoop() if sys.platform == "win32" else asyncio.new_event_loop()
+loop.run_until_complete(main())
+loop.close()
 """
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True, timeout=60)

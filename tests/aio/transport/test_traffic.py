@@ -15,6 +15,7 @@ from tlskit import aio
 from tlskit._core import direct
 
 from ...support.pki import PKI
+from ...support.system import run_selecting
 from ..conftest import Runner
 from ..helpers import Accepted, Echo, Recorder
 from .test_reading import Contexts, Setting, turns
@@ -133,7 +134,7 @@ def test_what_ends_the_program_is_not_caught(
             await s.protocol.lost
 
     with pytest.raises(kind):
-        asyncio.run(main())
+        run_selecting(main())
 
 
 def test_another_protocol_gets_what_comes_next(run: Runner, pki: PKI, contexts: Contexts) -> None:
