@@ -416,7 +416,7 @@ def test_two_authorities_of_one_name(context):
     names = {"organization_name": "Renewed", "organization_unit_name": "Root"}
     roots = [trustme.CA(**names).cert_pem.bytes().decode() for _ in range(3)]
     others = [trustme.CA().cert_pem.bytes().decode() for _ in range(3)]
-    apart = [pem for both in zip(roots, others) for pem in both]
+    apart = [pem for both in zip(roots, others, strict=True) for pem in both]
     context.load_verify_locations(cadata="".join(apart))
     for comment, pem in enumerate([*roots, *others, *roots]):  # each one a source of its own
         context.load_verify_locations(cadata=f"{comment}\n{pem}")
