@@ -362,9 +362,10 @@ class TestOpenSSL:
     def test_its_server(self, client, leaf, middle, tmp_path, version):
         file = tmp_path / "staple.der"
         file.write_bytes(response(leaf, middle))
-        options = ("-cert_chain", leaf.chain, "-status_file", file, *peers.speaking(version))
+        # in OpenSSL 3.6, -status_file alone no longer makes it send anything
+        options = ("-cert_chain", leaf.chain, "-status_verbose", "-status_file", file)
         client.require_staple = True
-        with peers.s_server(leaf.identity, *options) as peer:
+        with peers.s_server(leaf.identity, *options, *peers.speaking(version)) as peer:
             sock = socket.create_connection(peer.address, PATIENCE)
             with client.wrap_socket(sock, server_hostname="localhost") as wrapped:
                 assert wrapped.info.staple == "good"
