@@ -16,7 +16,7 @@ import pytest
 
 from tlskit import aio
 
-from ..support.system import WINDOWS, selector_loop
+from ..support.system import selector_loop
 
 PATIENCE = 20.0  # seconds: only a test that fails waits as long
 
@@ -92,12 +92,7 @@ def installed(request: pytest.FixtureRequest) -> Any:
         yield True
 
 
-@pytest.fixture(
-    params=[
-        *LOOPS,
-        *([pytest.param(asyncio.ProactorEventLoop, id="proactor")] if WINDOWS else []),
-    ]
-)
+@pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest, installed: bool) -> Any:
     """Run a coroutine to its end, with either loop and either transport; return its result."""
     runner = Runner(request.param())

@@ -72,11 +72,11 @@ mkdir -p "$proj"
 cp -r "$dir/site" "$proj/site"
 cp -r src/tlskit src/_tlsbind "$proj/site/"
 cp "$dir/out/_native.pyd" "$proj/site/_tlsbind/"
-cp -r tests tools docs pyproject.toml README.md CONTRIBUTING.md Makefile "$proj/"
+cp -r src tests tools docs *.py pyproject.toml README.md CONTRIBUTING.md Makefile "$proj/"
 
 # Output through a pipe: wine gives Python no handle of a file here.
 run() { (cd "$proj" && wine "$dir/embed/cp313/python.exe" "$@" 2>&1 </dev/null | cat); }
 run -m tests.support.smoke
-run -m pytest -q -p no:cacheprovider -p no:faulthandler --timeout=60 -m 'not slow' \
+run -m pytest -q -p no:cacheprovider -p no:faulthandler --timeout=200 -m 'not slow' \
     "${@:-tests/core}" | tee "$dir/log"
 grep -qE '^[0-9]+ passed' "$dir/log" # wine hands on no exit status through a pipe
