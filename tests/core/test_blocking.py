@@ -4,7 +4,6 @@ same.
 
 from __future__ import annotations
 
-import errno
 import select
 import signal
 import sys
@@ -108,9 +107,8 @@ def test_the_end(ends: Any) -> None:
     assert second.recv(100) == b""
     assert second.recv(100) == b""
     second.close()
-    with pytest.raises(OSError) as raised:
+    with pytest.raises(OSError, match=r"[Bb]ad file descriptor|not a socket|10038"):
         second.recv(1)
-    assert raised.value.errno in (errno.EBADF, errno.ENOTSOCK)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
