@@ -185,7 +185,7 @@ def test_certificates_in_pkcs12_have_no_order(root, middle, server, tmp_path, ur
     content = p12(deep, PASSWORD, [stray.certificate, middle.certificate, low.certificate])
     if uri:
         (tmp_path / "deep.p12").write_bytes(content)
-        server.add_certificate(f"file:{tmp_path}/deep.p12", password=PASSWORD)
+        server.add_certificate((tmp_path / "deep.p12").as_uri(), password=PASSWORD)
     else:
         server.load_pkcs12(content, PASSWORD)
     assert shown(root, server) == [deep.der, low.der, middle.der]
@@ -241,8 +241,8 @@ def test_a_wrong_password_for_a_uri(leaf, server, tmp_path):
     (tmp_path / "key.pem").write_bytes(pkcs8(leaf, ser.Encoding.PEM, PASSWORD))
     (tmp_path / "all.p12").write_bytes(p12(leaf, PASSWORD))
     for uri, hint in (
-        (f"file:{tmp_path}/key.pem", "The password is wrong."),
-        (f"file:{tmp_path}/all.p12", "The password is wrong, or the file was changed."),
+        ((tmp_path / "key.pem").as_uri(), "The password is wrong."),
+        ((tmp_path / "all.p12").as_uri(), "The password is wrong, or the file was changed."),
     ):
         with pytest.raises(tlskit.SSLError) as caught:
             server.add_certificate(leaf.chain, uri, password="wrong")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Coroutine
@@ -59,3 +60,10 @@ def stop_listening(listener: socket.socket) -> None:
     if not WINDOWS:
         listener.shutdown(socket.SHUT_RDWR)
     listener.close()
+
+
+def assert_descriptor_closed(fd: int) -> None:
+    """Fail if a socket's descriptor is still open. On Windows it is a handle, not a file's."""
+    look = (lambda fd: socket.socket(fileno=fd).detach()) if WINDOWS else os.fstat
+    with pytest.raises(OSError, match=r"Bad file descriptor|10038"):
+        look(fd)
