@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import io
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -184,7 +183,7 @@ def attempts(end: Any) -> list[str]:
 WAYS_OUT: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "close": ("_real_close", lambda end: end.close()),
     "shutdown": ("shutdown", lambda end: end.shutdown(socket.SHUT_RDWR)),
-    "detach": ("detach", lambda end: os.close(end.detach())),
+    "detach": ("detach", lambda end: socket.close(end.detach())),
 }
 
 
