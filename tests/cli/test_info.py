@@ -48,7 +48,7 @@ def test_counts_what_is_trusted(told, pki):
     found = told(SSL_CERT_FILE=str(pki.root), SSL_CERT_DIR="")
     first = found["trust"][0]
     assert (first["whose"], first["path"]) == ("SSL_CERT_FILE", str(pki.root))
-    assert (first["found"], first["used"]) == ("1 certificates", True)
+    assert (first["found"], first["used"]) == ("1 certificate", True)
     assert found["authorities"] == 1
     assert [place for place in found["trust"][1:] if place["used"]] == []
 

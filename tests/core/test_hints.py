@@ -1191,7 +1191,7 @@ def test_truncated(pki, version):
             tls.recv(1)
     assert caught.value.hint == (
         "The server ended the connection without a close_notify: what came before may be cut "
-        "short. Where the application's protocol tells the end of its data, suppress_ragged_eofs "
+        "short. If the application protocol marks the end of its data, suppress_ragged_eofs "
         "or OP_IGNORE_UNEXPECTED_EOF makes this the end of the stream."
     )
 

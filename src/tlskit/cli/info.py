@@ -171,12 +171,16 @@ def _found(paths: str) -> str:
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 count = file.read().count(b"-----BEGIN ")
-            parts.append(f"{count} certificates")
+            parts.append(_counted(count, "certificate", "certificates"))
         elif os.path.isdir(path):
-            parts.append(f"{len(os.listdir(path))} files")
+            parts.append(_counted(len(os.listdir(path)), "file", "files"))
         else:
             parts.append("not there")
     return ", ".join(parts)
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"{count} {one if count == 1 else several}"
 
 
 def _environment() -> dict[str, str]:
@@ -221,7 +225,7 @@ def layout(info: Info) -> Iterator[Block]:
     note = (
         f"No context can be made: {info.context_error}"
         if info.context_error
-        else f"A default context trusts {info.authorities} authorities."
+        else f"A default context trusts {_counted(info.authorities, 'authority', 'authorities')}."
     )
     yield _table("Trust", ("place", "path", "found", "used"), rows, note)
     yield _table("Stores", ("store", "usable"), list(info.stores.items()))

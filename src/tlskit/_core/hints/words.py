@@ -33,7 +33,7 @@ def _eof(s: Situation) -> str:
     if s.done:
         return (
             f"The {s.peer} ended the connection without a close_notify: what came before may be "
-            "cut short. Where the application's protocol tells the end of its data, "
+            "cut short. If the application protocol marks the end of its data, "
             "suppress_ragged_eofs or OP_IGNORE_UNEXPECTED_EOF makes this the end of the stream."
         )
     if s.server:
