@@ -26,10 +26,10 @@ class ForkLock:
     child.
     """
 
-    __slots__ = ("_free", "_lock")
+    __slots__ = ("_held", "_lock")
 
     def __init__(self) -> None:
-        self._lock, self._free = RLock(), True
+        self._lock, self._held = RLock(), False
         _locks.append(self)
 
     def enter(self, seconds: float) -> bool:
@@ -44,8 +44,8 @@ class ForkLock:
 
     def _before_fork(self) -> bool:
         """Hold the lock for the fork, if it is free."""
-        self._free = self._lock.acquire(blocking=False)
-        return self._free
+        self._held = self._lock.acquire(blocking=False)
+        return self._held
 
     def _wait(self, seconds: float) -> bool:
         if self._lock.acquire(timeout=max(0.0, seconds)):
@@ -54,12 +54,13 @@ class ForkLock:
         return False
 
     def _after_fork_in_parent(self) -> None:
-        if self._free:
+        if self._held:
+            self._held = False
             self._lock.release()
 
     def _after_fork(self) -> None:
-        if self._free:
-            self._lock.release()
+        if self._held:
+            self._after_fork_in_parent()
         else:
             self._lock = RLock()
 
@@ -97,6 +98,7 @@ def watch(thing: Forked) -> None:
 
 def _before() -> None:
     locks = _locks.copy()
+    _forking[:] = locks
     _hold(locks)
     found = (reference() for reference in _watched.valuerefs())
     things = [thing for thing in found if thing is not None]
@@ -123,15 +125,23 @@ def _hold(locks: list[ForkLock]) -> None:
 
 
 def _in_parent() -> None:
-    while _forking:
-        _forking.pop()._after_fork_in_parent()
+    try:
+        while _forking:
+            _forking.pop()._after_fork_in_parent()
+    finally:
+        if _forking:  # a signal's handler has raised; Python goes on after the fork
+            _in_parent()
 
 
 def _in_child() -> None:
     global process
     process = object()
-    while _forking:
-        _forking.pop()._after_fork()
+    try:
+        while _forking:
+            _forking.pop()._after_fork()
+    finally:
+        if _forking:
+            _in_child()
 
 
 if hasattr(os, "register_at_fork"):

@@ -552,7 +552,6 @@ def test_failure_lets_go_of_the_buffer(small_pair: Any, failing: str) -> None:
 
 _COLLECTED = """
 import gc, socket, ssl
-from tests.support import raw
 near, far = socket.socketpair()
 near.settimeout(0.01)
 context = {module}.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -139,6 +139,27 @@ def short_patience(seconds: float) -> Iterator[None]:
         _forks._PATIENCE = before
 
 
+class _Interrupting(_forks.Forked):
+    __slots__ = ("__weakref__",)
+
+    def _after_fork_in_parent(self) -> None:
+        raise KeyboardInterrupt
+
+    def _after_fork(self) -> None:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interrupted_forks() -> Iterator[None]:
+    """A signal's handler raises in the middle of what is done after each fork."""
+    interrupting = _Interrupting()
+    _forks.watch(interrupting)
+    try:
+        yield
+    finally:
+        del _forks._watched[id(interrupting)]
+
+
 @contextlib.contextmanager
 def held_elsewhere(lock: Any) -> Iterator[Callable[[], None]]:
     """Another thread holds the lock, until the block ends or what this yields is called."""

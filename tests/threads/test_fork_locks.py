@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable
 from importlib import import_module
@@ -210,6 +211,24 @@ def test_locks_that_are_taken_in_any_order() -> None:
         with one:  # it is free, although the fork waits for `other`
             let_other_go()
         assert forking.result() == 0
+
+
+def test_an_interrupt_in_the_middle_of_a_fork_leaves_no_lock_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python reports what a hook raises, and goes on after the fork."""
+    reported: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda raised: reported.append(raised.exc_type))
+
+    def use() -> None:
+        assert reported == [KeyboardInterrupt]
+        for lock in inside.fork_locks():
+            with inside.held_elsewhere(lock):
+                pass
+
+    with inside.interrupted_forks():
+        assert in_child(use) == 0
+    use()
 
 
 # -- what cffi builds lazily -----------------------------------------------------------------------
