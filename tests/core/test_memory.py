@@ -20,7 +20,7 @@ import tlskit
 from ..support import raw
 from ..support.inside import queue_in_python
 from ..support.names import alert_reason
-from ..support.pairs import shake
+from ..support.pairs import client_context, memory_pair, only, server_context, shake
 from ..support.pki import PKI
 from ..support.raw import Stage
 
@@ -328,6 +328,22 @@ def test_byte_by_byte(stage: Stage, bios: Any) -> None:
             ends.end.read(100)
         ends.incoming.write(sealed[i : i + 1])
     assert ends.end.read(100) == b"slow"
+
+
+@pytest.mark.parametrize("part", [1, 7, 16383])
+def test_a_record_is_read_in_parts(pki: PKI, version: Any, part: int) -> None:
+    """Nothing frees the buffer that holds the rest of it."""
+    server = server_context(pki)
+    only(version, server)
+    near, far = memory_pair(client_context(pki), server)
+    data = EVERYTHING[:16384]
+    far.write(data)
+    found = b""
+    while len(found) < len(data):
+        found += near.read(part if len(found) < 64 else len(data))
+        with contextlib.suppress(tlskit.SSLWantReadError):
+            near.read(0)
+    assert found == data
 
 
 def test_handshake_byte_by_byte(stage: Stage, bios: Any) -> None:

@@ -87,7 +87,7 @@ static tk_outcome step_read(tk_conn *c, tk_op *op)
         c->told = 1;
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
         /* after a ticket libssl holds a write buffer, which only the next write would free */
-        (void)SSL_free_buffers(c->ssl);
+        tk_transport_free_buffers(c);
     if (c->behind.size == 0)
         return outcome;
     /* What waits to be sent is a writer's, who is waiting too or will come back, or an answer of

@@ -59,6 +59,7 @@ struct tk_conn {
     uint64_t taken;         /* how often something was taken from the socket */
     uint8_t header[5];      /* of the record that libssl has begun: the first header_size bytes */
     uint8_t header_size;
+    uint8_t astray;         /* ... or of what was no record: where one begins is unknown */
     size_t missing;         /* of its body, what libssl has not been given yet */
     size_t stride;          /* how much one recv asks for */
     /* how many bytes the reader in charge can still take; 0: read no further than libssl asks */
@@ -142,6 +143,7 @@ struct tk_conn {
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
     uint8_t demanding, unwanted; /* tk_groups.c */
+    uint8_t holds_buffers;  /* libssl keeps its buffers from one record to the next */
     uint8_t ech;            /* a client: its ClientHello is encrypted (tk_ech.c) */
     uint8_t interrupted;    /* Python, behind a door, has raised: do not wait */
     uint8_t has_read;       /* some application data was read */

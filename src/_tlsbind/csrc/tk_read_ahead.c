@@ -59,20 +59,24 @@ static int look(tk_conn *c, void *into, size_t size)
     return (int)size;
 }
 
-/* Note where libssl is: how much of the record that it has begun is missing. */
-static void follow(tk_conn *c, const uint8_t *p, size_t size)
+void tk_read_ahead_follow(tk_conn *c, const void *data, size_t size)
 {
+    const uint8_t *p = data;
+
     while (size > 0) {
-        size_t part = c->missing < size ? c->missing : size;
-        if (part == 0) {
-            part = 1;
-            c->header[c->header_size++] = *p;
+        size_t part = c->missing > 0 ? c->missing : (size_t)(HEADER - c->header_size);
+        if (part > size)
+            part = size;
+        if (c->missing > 0) {
+            c->missing -= part;
+        } else {
+            memcpy(c->header + c->header_size, p, part);
+            c->header_size = (uint8_t)(c->header_size + part);
             if (c->header_size == HEADER) {
                 c->header_size = 0;
                 c->missing = record_size(c->header) - HEADER;
+                c->astray |= !is_record(c->header);
             }
-        } else {
-            c->missing -= part;
         }
         p += part;
         size -= part;
@@ -138,8 +142,6 @@ int tk_read_ahead_read(tk_conn *c, char *into, size_t size)
         if (n > 0)
             n = (int)tk_queue_take(&c->ahead, into, size);
     }
-    if (n > 0)
-        follow(c, (const uint8_t *)into, (size_t)n);
     return n;
 }
 

@@ -10,6 +10,8 @@ enum { TK_STRIDE_LEAST = 16384 + 512 }; /* a whole record */
    is empty. */
 int tk_received(tk_conn *c, int n);
 int tk_read_ahead_read(tk_conn *c, char *into, size_t size); /* as tk_received */
+/* libssl gets these bytes: note how much of the record that it has begun is missing. */
+void tk_read_ahead_follow(tk_conn *c, const void *data, size_t size);
 int tk_read_ahead_holds_record(const tk_conn *c);
 
 #endif

@@ -211,8 +211,10 @@ static int stream_read(BIO *b, char *into, int size)
     if (into == NULL || size <= 0 || c->closed)
         return 0;
     n = take(c, into, (size_t)size);
-    if (n > 0)
+    if (n > 0) {
         c->received += (uint64_t)n;
+        tk_read_ahead_follow(c, into, (size_t)n);
+    }
     if (n == -2 || (n == 0 && c->end_hidden)) {
         c->starved = 1;
         BIO_set_retry_read(b);

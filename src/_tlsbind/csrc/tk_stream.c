@@ -90,7 +90,7 @@ static tk_outcome receive(tk_conn *c, tk_op *op)
     outcome = tk_stage_end(c, op, outcome);
     c->has_read |= op->done > 0;
     if ((first || op->done == 0) && SSL_is_init_finished(c->ssl))
-        (void)SSL_free_buffers(c->ssl); /* as in tk_conn.c */
+        tk_transport_free_buffers(c); /* as in tk_conn.c */
     if (op->done == 0 || outcome == TK_STEP_DONE)
         return outcome;
     if (tk_is_failure(outcome)) { /* the bytes come first */
