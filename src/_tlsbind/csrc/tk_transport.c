@@ -148,8 +148,8 @@ void tk_transport_hold_buffers(tk_conn *c)
     c->holds_buffers = 1;
 }
 
-/* Before 3.0.14, libssl frees a buffer that holds part of a record, or a record that was not read to
-   its end, and goes on to use it (CVE-2024-4741). */
+/* Before 3.0.14, libssl frees a buffer that holds part of a record, or a record that was not read
+   to its end, and goes on to use it (CVE-2024-4741). */
 void tk_transport_free_buffers(tk_conn *c)
 {
     if (c->holds_buffers)

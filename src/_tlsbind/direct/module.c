@@ -132,7 +132,7 @@ static PyModuleDef_Slot module_slots[] = {
 
 static PyMethodDef module_methods[] = {
     { "open", (PyCFunction)(void (*)(void))tk_direct_open, METH_FASTCALL,
-      "Open a connection in memory." },
+      "Open a connection." },
     { NULL, NULL, 0, NULL }
 };
 

@@ -1,4 +1,4 @@
-/* Opening a connection in memory: an object that owns its tk_conn. What cffi would do here takes
+/* Opening a connection: an object that owns its tk_conn. What cffi would do here takes
    longer than libssl: it converts each argument, and makes an object that calls back into it at the
    end. */
 #include "direct.h"
@@ -8,34 +8,42 @@ static tk_direct_conn *allocate(const tk_direct_names *names)
     return (tk_direct_conn *)PyType_GenericAlloc((PyTypeObject *)names->conn, 0);
 }
 
-static int is_queue(const tk_direct_names *names, PyObject *x)
+/* Of a MemoryBIO; NULL for None. 0: it is neither. */
+static int mem_of(const tk_direct_names *names, PyObject *x, tk_mem **mem)
 {
-    return PyObject_TypeCheck(x, (PyTypeObject *)names->queue);
+    if (PyObject_TypeCheck(x, (PyTypeObject *)names->queue))
+        *mem = ((tk_direct_mem *)x)->mem;
+    return *mem != NULL || x == Py_None;
 }
 
-/* open(tk_ctx, server, incoming, outgoing, handle, tk_server_name): None if it fails, and the same
-   through cffi tells why. Addresses are numbers, 0 for NULL. */
+/* open(tk_ctx, server, descriptor, incoming, outgoing, handle, tk_server_name): None if it fails,
+   and the same through cffi tells why. With MemoryBIOs the descriptor is -1, and without them they
+   are None. Addresses are numbers, 0 for NULL. */
 PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs)
 {
     const tk_direct_names *names = PyModule_GetState(module);
     tk_direct_conn *made;
+    tk_mem *incoming = NULL, *outgoing = NULL;
     void *ctx, *handle, *name;
+    int64_t fd;
     int server;
     tk_fault fault;
 
-    if (nargs != 6 || !is_queue(names, args[2]) || !is_queue(names, args[3])) {
-        PyErr_SetString(PyExc_TypeError, "open() takes six arguments, two of them MemoryBIOs");
+    if (nargs != 7 || !mem_of(names, args[3], &incoming) || !mem_of(names, args[4], &outgoing)) {
+        PyErr_SetString(PyExc_TypeError, "open() takes seven arguments, two of them MemoryBIOs");
         return NULL;
     }
     ctx = PyLong_AsVoidPtr(args[0]);
     server = PyObject_IsTrue(args[1]);
-    handle = PyLong_AsVoidPtr(args[4]);
-    name = PyLong_AsVoidPtr(args[5]);
+    fd = PyLong_AsLongLong(args[2]);
+    handle = PyLong_AsVoidPtr(args[5]);
+    name = PyLong_AsVoidPtr(args[6]);
+    if (!PyErr_Occurred() && (fd < 0) != (incoming != NULL && outgoing != NULL))
+        PyErr_SetString(PyExc_ValueError, "open() needs a descriptor or two MemoryBIOs");
     if (PyErr_Occurred() || (made = allocate(names)) == NULL)
         return NULL;
     Py_BEGIN_ALLOW_THREADS
-    made->conn = tk_conn_open(ctx, server, -1, ((tk_direct_mem *)args[2])->mem,
-                              ((tk_direct_mem *)args[3])->mem, handle, name, &fault);
+    made->conn = tk_conn_open(ctx, server, fd, incoming, outgoing, handle, name, &fault);
     Py_END_ALLOW_THREADS
     if (made->conn != NULL)
         return (PyObject *)made;

@@ -83,10 +83,12 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         place = {"family": family, "type": kind, "proto": sock.proto, "fileno": sock.fileno()}
         self = cls.__new__(cls, **place)
         socket.__init__(self, **place)
-        leftover = getattr(sock, "_leftover", b"")  # of an SSLSocket that was unwrapped
+        # of an SSLSocket that was unwrapped
+        leftover = b"" if plain else getattr(sock, "_leftover", b"")
         sock.detach()  # from here on the descriptor is ours to close
         try:
-            self._leftover = leftover
+            if leftover:
+                self._leftover = leftover
             self._context = context
             self._session = session
             self._closed = False
@@ -95,7 +97,12 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             self.server_hostname = context._encode_hostname(server_hostname)
             self.do_handshake_on_connect = do_handshake_on_connect
             self.suppress_ragged_eofs = suppress_ragged_eofs
-            self._connected = self._is_connected()
+            try:
+                self.getpeername()
+                self._connected = True
+            except OSError as error:
+                self._check_unconnected(error)
+                self._connected = False
             self.settimeout(timeout)
             if self._connected:
                 self._attach()
@@ -117,14 +124,10 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             raise
         return self
 
-    def _is_connected(self) -> bool:
-        try:
-            self.getpeername()
-        except OSError as error:
-            if error.errno != errno.ENOTCONN:
-                raise
-        else:
-            return True
+    def _check_unconnected(self, error: OSError) -> None:
+        """Raise unless the socket has no peer, which this error said."""
+        if error.errno != errno.ENOTCONN:
+            raise error
         # Bytes received before the connection was lost must not be taken for bytes received over
         # TLS.
         self.setblocking(False)
@@ -140,7 +143,6 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             )
             problem.reason, problem.library = problem.args[1], None  # type: ignore[assignment]
             raise problem
-        return False
 
     def _attach(self) -> None:
         self._sslobj = self._context._connection(

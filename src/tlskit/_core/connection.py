@@ -80,6 +80,7 @@ _DOING = {
 
 _NULL = ffi.NULL
 _TK_CONN = ffi.typeof("tk_conn *")
+_NO_BIOS = None, None
 
 assert hooks  # importing it connects C to Python; event_hooks adds more functions
 assert event_hooks
@@ -139,8 +140,10 @@ class Connection(
     ) -> None:
         called = context.hooks & _CALLING_HOOKS
         self._handle = ffi.new_handle(ref(self)) if called else _NULL
-        self._native = None if bios is None else direct.opened(
-            context.address, server, bios[0], bios[1], address_of(self._handle) if called else 0,
+        incoming, outgoing = bios or _NO_BIOS
+        self._native = direct.opened(
+            context.address, server, fd, incoming, outgoing,
+            address_of(self._handle) if called else 0,
             0 if name is None else name.addresses[checked],
         )  # fmt: skip
         if self._native is not None:

@@ -50,8 +50,8 @@ Queue: Any = None if _direct is None else _direct.Queue
 def _unopened(*_: object) -> None: ...
 
 
-#: Open a connection between two MemoryBIOs, and return an object that owns it. None if it fails, or
-#: there is no such module: the same through cffi then tells why, or does it.
+#: Open a connection over a socket or between two MemoryBIOs, and return an object that owns it.
+#: None if it fails, or there is no such module: the same through cffi then tells why, or does it.
 opened: Any = _unopened if _direct is None else _direct.open
 
 
@@ -69,14 +69,17 @@ def usual(
     """
     if _direct is None:
         return None
+    made = _direct.Direct(*_owner_of(connection), connection, *queues, *locks)
+    return made.read, made.write, made.pending, made.do_handshake
+
+
+def _owner_of(connection: Connection) -> tuple[Any, int]:
+    """Return the object that owns the tk_conn, and the address of that."""
     owner = connection._native
     if owner is None:
         owner = connection._conn
-        address = address_of(owner)
-    else:
-        address = owner.address
-    made = _direct.Direct(owner, address, connection, *queues, *locks)
-    return made.read, made.write, made.pending, made.do_handshake
+        return owner, address_of(owner)
+    return owner, owner.address
 
 
 def traffic(connection: Connection, owner: Any) -> Any:
@@ -113,5 +116,4 @@ def over_socket(connection: Connection) -> Any:
     """
     if _direct is None:
         return UNDIRECTED
-    handle = connection._conn
-    return _direct.Blocking(handle, address_of(handle))
+    return _direct.Blocking(*_owner_of(connection))

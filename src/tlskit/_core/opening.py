@@ -1,4 +1,4 @@
-"""Opening a connection through cffi: over a socket, and where direct.py cannot."""
+"""Opening a connection through cffi, where direct.py cannot."""
 
 from __future__ import annotations
 
