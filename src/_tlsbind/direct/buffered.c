@@ -23,7 +23,7 @@ static PyObject *call(const tk_traffic *t, PyObject *name, PyObject *given, PyOb
 }
 
 /* 0: this was the last for this turn. */
-static int tell(const tk_traffic *t, int64_t status, int more, PyObject **ended)
+static int tell_end(const tk_traffic *t, int64_t status, int more, PyObject **ended)
 {
     const PyObject *protocol = t->protocol;
     PyObject *number = PyLong_FromLongLong(status & UINT32_MAX), *result;
@@ -65,7 +65,7 @@ static int fill_once(const tk_traffic *t, int more, PyObject **ended)
     if (view.size == 0)
         return 0;
     if ((status & UINT32_MAX) > 0 && status > 0 && (status & ~AGAIN) <= UINT32_MAX)
-        return tell(t, status, more, ended);
+        return tell_end(t, status, more, ended);
     *ended = tk_direct_go_on(t->owner, t->names->filled, status, NULL);
     return 0;
 }
