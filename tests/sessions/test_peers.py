@@ -227,6 +227,25 @@ def test_a_service_that_was_restarted_elsewhere(kind: Kind, client: Any, pki: PK
         assert all(outcomes[1:])
 
 
+def test_a_ticket_that_was_taken_for_another_port_is_put_back(modern: Any, pki: PKI) -> None:
+    def another() -> Any:
+        context = client_for(KIND13, pki)
+        context.sessions.store = modern.sessions.store
+        return context
+
+    servers = [server_for(KIND13, pki, identity=pki.direct) for _ in range(3)]
+    with service(servers[0]) as one, service(servers[1]) as two, service(servers[2]) as three:
+        for address in (one, two) * 3:  # from here on, each of them has a place of its own
+            visit(modern, address)
+        modern.sessions.clear()
+        visit(modern, one)
+        assert not visit(another(), three)  # leaves one ticket, and one that is set aside
+        assert visit(another(), one)
+        careful = another()
+        careful.sessions.single_use = True
+        assert visit(careful, three)
+
+
 def test_early_data_goes_to_its_own_port_only(modern: Any, pki: PKI) -> None:
     server = server_for(KIND13, pki, identity=pki.direct)
     server.max_early_data = 1000
