@@ -21,10 +21,6 @@ class StdlibNames(Connection):
 
     server_side: bool
 
-    def version(self) -> str | None:
-        facts = self.facts()
-        return facts.version_name if facts.done else None
-
     def group(self) -> str | None:
         return self.facts().group
 
@@ -45,9 +41,6 @@ class StdlibNames(Connection):
     def sendfile(self, fd: int, offset: int, size: int, flags: int = 0, /) -> int:
         self.write(b"")  # raises if the connection has ended
         raise plain_error("sendfile() needs kernel TLS, which this connection does not use")
-
-    def selected_alpn_protocol(self) -> str | None:
-        return self.facts().alpn
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":

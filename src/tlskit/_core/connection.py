@@ -56,7 +56,6 @@ if TYPE_CHECKING:
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
 _read, _write, _events = lib.tk_conn_read, lib.tk_conn_write, lib.tk_conn_events
-_handshake = lib.tk_conn_handshake
 _take, _put = read_buffers.pop, read_buffers.append  # bound here once, for speed
 _INTERRUPTED, _PAUSED = lib.TK_INTERRUPTED, lib.TK_PAUSED
 _WANT_READ, _WANT_WRITE = lib.TK_WANT_READ, lib.TK_WANT_WRITE
@@ -64,8 +63,8 @@ _WAITS = (_WANT_READ, _WANT_WRITE)
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN
 _EARLY = -1  # for libssl, part of the handshake
 _OPERATIONS: dict[int, Callable[..., int]] = {
-    _EARLY: lib.tk_conn_read_early, _HANDSHAKE: _handshake, _READ: _read, _WRITE: _write,
-    _SHUTDOWN: lib.tk_conn_shutdown,
+    _EARLY: lib.tk_conn_read_early, _HANDSHAKE: lib.tk_conn_handshake, _READ: _read,
+    _WRITE: _write, _SHUTDOWN: lib.tk_conn_shutdown,
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
@@ -111,20 +110,8 @@ class Connection(
     """
 
     __slots__ = (
-        "__weakref__",
-        "_conn",
-        "_context",
-        "_fd",
-        "_handle",
-        "_native",
-        "_others",
-        "_pause_lock",
-        "always_hands_out",
-        "hook_error",
-        "hostname",
-        "late_error",
-        "on_session",
-        "psk_offered",
+        "__weakref__", "_conn", "_context", "_fd", "_handle", "_native", "_others", "_pause_lock",
+        "always_hands_out", "hook_error", "hostname", "late_error", "on_session", "psk_offered",
         "reverified_chain",
     )  # fmt: skip
 
@@ -195,18 +182,8 @@ class Connection(
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Start or continue the handshake. Corresponds to SSL_do_handshake(3)."""
-        if timeout == 0.0 and self.on_session is None and self.late_error is None:
-            n: int = _handshake(self._conn, 0)
-            if self.late_error is not None:
-                self._raise_late_error()
-            if n > 0:
-                self.handshake_complete()
-                return
-            if n == _WANT_READ:
-                raise want_read()
-            if n != _PAUSED and n != _INTERRUPTED:
-                raise self._error(n, _HANDSHAKE)
-        self._operate(_HANDSHAKE, (), timeout)
+        if timeout != 0.0 or not self._done_at_once(_HANDSHAKE):
+            self._operate(_HANDSHAKE, (), timeout)
         self.handshake_complete()
 
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
@@ -218,7 +195,8 @@ class Connection(
 
     def shutdown(self, timeout: Timeout = 0.0) -> None:
         """Send close_notify, and wait for the peer's. Corresponds to SSL_shutdown(3)."""
-        self._operate(_SHUTDOWN, (), timeout)
+        if timeout != 0.0 or not self._done_at_once(_SHUTDOWN):
+            self._operate(_SHUTDOWN, (), timeout)
 
     def close_notify(self, timeout: Timeout = 0.0) -> None:
         """Send close_notify, and do not wait. Corresponds to SSL_shutdown(3)."""
@@ -337,6 +315,19 @@ class Connection(
             lib.tk_conn_write_leave(self._conn, pointer, size, progress)
             raise
 
+    def _done_at_once(self, kind: int) -> bool:
+        """Do an operation in the usual case; return False if it has to go on in `_operate`."""
+        if self.on_session is not None or self.late_error is not None:
+            return False
+        n = _OPERATIONS[kind](self._conn, 0)
+        if self.late_error is not None:
+            self._raise_late_error()
+        if n == _WANT_READ:
+            raise want_read()
+        if n <= 0 and n != _PAUSED and n != _INTERRUPTED:
+            raise self._error(n, kind)
+        return n > 0
+
     def _operate(
         self,
         kind: int,
@@ -410,7 +401,7 @@ class Connection(
             status, fault, doing=_DOING[kind], hostname=self.expected_name, certificate=rejected
         )
         if status not in _WAITS:
-            from .diagnosis import explain
+            from .diagnosis import explain  # imported late: few connections fail
 
             explain(self, error, fault, _DOING[kind])
         if self.hook_error is not None and status == lib.TK_SSL:

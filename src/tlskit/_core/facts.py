@@ -52,21 +52,23 @@ class Facts(NamedTuple):
 
 def read_facts(f: Any) -> Facts:
     """Convert the output of tk_conn_facts_of."""
-    alpn = (
-        bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace")
-        if f.alpn_size
-        else None
-    )
     return Facts(
         _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, bool(f.done),
         bool(f.server), bool(f.reused), bool(f.reused_last), f.version,
         text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name),
         text_of(f.cipher_standard_name),
-        text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn,
+        text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn_of(f),
         text_of(f.compression), text_of(f.server_name) or None,
         f.extended_master_secret, f.verify_code, f.verify_depth, f.shutdown,
         f.bytes_read, f.bytes_written,
     )  # fmt: skip
+
+
+def alpn_of(f: Any) -> str | None:
+    """Return the application protocol in the output of tk_conn_facts_of."""
+    if not f.alpn_size:
+        return None
+    return bytes(ffi.buffer(f.alpn, f.alpn_size)).decode("ascii", "backslashreplace")
 
 
 def text_of(pointer: Any) -> str | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from .certificate import Certificate
-from .facts import Facts, read_facts, text_of
+from .facts import Facts, alpn_of, read_facts, text_of
 from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
 
 _facts_pool: list[Any] = []  # structs for facts, which cost more to create than to fill
 _ciphers: dict[int, tuple[str, str, int]] = {}  # by OpenSSL's number: a few dozen
+_versions: dict[int, str] = {}
 
 
 class Queries(Resumable):
@@ -74,6 +75,27 @@ class Queries(Resumable):
             except KeyError:
                 name, protocol = text_of(f.cipher_name) or "", text_of(f.cipher_protocol) or ""
                 found = _ciphers[number] = name, protocol, f.cipher_bits
+        _facts_pool.append(f)
+        return found
+
+    def version(self) -> str | None:
+        """Return the name of the version once the handshake is complete. Corresponds to
+        SSL_get_version(3).
+        """
+        f = self._look()
+        found = None
+        if f.done:
+            try:
+                found = _versions[f.version]
+            except KeyError:
+                found = _versions[f.version] = text_of(f.version_name) or ""
+        _facts_pool.append(f)
+        return found
+
+    def selected_alpn_protocol(self) -> str | None:
+        """Return the application protocol. Corresponds to SSL_get0_alpn_selected(3)."""
+        f = self._look()
+        found = alpn_of(f)
         _facts_pool.append(f)
         return found
 
