@@ -32,7 +32,7 @@ typedef struct {
     PyObject *read_on, *read_slowly, *write_on, *handshake_on, *send;
     /* of a transport and its protocol too */
     PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
-    PyObject *get_buffer, *buffer_updated, *any_size, *filled, *left_over, *unwanted;
+    PyObject *get_buffer, *buffer_updated, *any_size, *filled, *left_over, *readable;
     PyObject *write_slowly, *pushed;
     PyObject *select, *select_name, *native_select; /* the module, and its own function */
     PyObject *read_after, *write_after;

@@ -65,7 +65,7 @@ static int fill(tk_direct_names *n)
            intern(&n->get_buffer, "get_buffer") &&
            intern(&n->buffer_updated, "buffer_updated") &&
            intern(&n->filled, "_filled") && intern(&n->left_over, "_left_over") &&
-           intern(&n->unwanted, "_unwanted") &&
+           intern(&n->readable, "_readable") &&
            intern(&n->pulled, "_pulled") && intern(&n->pushed, "_pushed") &&
            intern(&n->write_slowly, "_write_slowly") && intern(&n->select_name, "select") &&
            intern(&n->read_after, "_read_after") && intern(&n->write_after, "_write_after");

@@ -75,7 +75,7 @@ static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
     if (t->again_due)
         return Py_NewRef(Py_None);
     if (t->paused)
-        return tk_traffic_ask(t, t->names->unwanted, NULL, NULL);
+        return tk_traffic_ask(t, t->names->readable, NULL, NULL);
     if (t->buffered)
         return tk_traffic_fill(t);
     if ((data = receive(t, &status)) == NULL)

@@ -16,17 +16,21 @@ from .connection import Connection, Timeout
 from .native import ffi, lib, owned
 
 _receive, _send = lib.tk_stream_receive, lib.tk_stream_send
-_receive_into = lib.tk_stream_receive_into
+_receive_into, _handshake = lib.tk_stream_receive_into, lib.tk_stream_handshake
 _HANDSHAKE, _READ, _WRITE, _SHUTDOWN = (
     lib.TK_HANDSHAKE, lib.TK_READ, lib.TK_WRITE, lib.TK_SHUTDOWN,
 )  # fmt: skip
-_PAUSED = lib.TK_PAUSED
+_PAUSED, _INTERRUPTED = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _COUNT, _UNSENT_SHIFT, _UNSENT = (1 << 32) - 1, lib.TK_STREAM_UNSENT_SHIFT, (1 << 24) - 1
 _EVENTS = lib.TK_STREAM_EVENTS << lib.TK_STREAM_FLAGS_SHIFT
 _AGAIN = lib.TK_STREAM_AGAIN << lib.TK_STREAM_FLAGS_SHIFT
 
 #: bytes, the most that one `receive` returns
 ROOM: int = lib.TK_STAGE_ROOM
+
+#: The return values of `advance` before the handshake is complete.
+WANT_READ: int = lib.TK_WANT_READ
+WANT_WRITE: int = lib.TK_WANT_WRITE
 
 #: The return values of `receive` and `receive_into` without bytes.
 NOTHING: int = 0
@@ -93,8 +97,26 @@ class Stream(Connection):
 
     def do_handshake(self, timeout: Timeout = 0.0) -> None:
         """Start or continue the handshake. Corresponds to SSL_do_handshake(3)."""
-        self._operate(_HANDSHAKE, (), timeout, lib.tk_stream_handshake)
+        self._operate(_HANDSHAKE, (), timeout, _handshake)
         self.handshake_complete()
+
+    def advance(self) -> int:
+        """Do as do_handshake, but return WANT_READ or WANT_WRITE where there are no sessions to
+        hand out: an exception costs more. Once the handshake is complete, the result is positive.
+        """
+        if self.on_session is None and self.late_error is None:
+            n: int = _handshake(self._conn, 0)
+            if self.late_error is not None:
+                self._raise_late_error()
+            if n in (WANT_READ, WANT_WRITE):
+                return n
+            if n > 0:
+                self.handshake_complete()
+                return n
+            if n not in (_PAUSED, _INTERRUPTED):
+                raise self._error(n, _HANDSHAKE)
+        self.do_handshake()
+        return 1
 
     def receive(self) -> Any:
         """Receive once from the socket and decrypt; return bytes, or NOTHING, CLEAN_END or

@@ -57,7 +57,7 @@ class ClosingTransport(ReadingTransport):
         if self._state is CLOSING:
             self._timer = self._loop.call_later(self._shutdown_timeout, self._shutdown_timed_out)
             if not self._ended:
-                self._start_reader(self._drain_ready)
+                self._start_reader()
                 if self._channel.holds_bytes():
                     self._read_soon()
 
@@ -82,6 +82,12 @@ class ClosingTransport(ReadingTransport):
             self._await_writable()
         elif self._ended:
             self._force_close(None)
+
+    def _readable(self) -> None:
+        if self._state is CLOSING:
+            self._drain_ready()
+        else:
+            super()._readable()
 
     def _drain_ready(self) -> None:
         """Drop what the peer sends after `close`, and watch for its end."""

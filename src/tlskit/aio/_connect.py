@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import ssl as modules_ssl
@@ -20,6 +21,7 @@ from ._log import logger
 from ._transport import SSLTransport
 
 _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
+_UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR}
 _MOVING = ("read", "write", "unwrap")
 _Info = tuple[int, int, int, str, Any]
 
@@ -287,26 +289,31 @@ async def _connect_one(
 
 async def _reach(loop: asyncio.AbstractEventLoop, sock: socket.socket, address: Any) -> None:
     """Connect a socket to an address that is already resolved: uvloop would resolve it again."""
+    try:
+        sock.connect(address)
+    except (BlockingIOError, InterruptedError):
+        number = sock.connect_ex(address)  # a peer on this machine has answered meanwhile
+    else:
+        return
+    if number in _UNDER_WAY:
+        await _writable(loop, sock.fileno())
+        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number not in (0, errno.EISCONN):
+        raise OSError(number, f"Connect call failed {address}")
+
+
+async def _writable(loop: asyncio.AbstractEventLoop, fd: int) -> None:
     done = loop.create_future()
 
     def writable() -> None:
         if not done.done():
             done.set_result(None)
 
-    try:
-        sock.connect(address)
-    except (BlockingIOError, InterruptedError):
-        fd = sock.fileno()
-        loop.add_writer(fd, writable)
-    else:
-        return
+    loop.add_writer(fd, writable)
     try:
         await done
     finally:
         loop.remove_writer(fd)
-    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if number:
-        raise OSError(number, f"Connect call failed {address}")
 
 
 def _bind(sock: socket.socket, addresses: list[Any]) -> None:

@@ -22,7 +22,11 @@ _all: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionar
 
 
 class LoopState:
-    """Measures the time of the handshakes in one turn. Only the loop's thread uses it."""
+    """Measures the time of handshakes. Only the loop's thread uses it.
+
+    The time counts from one time that it was used up to the next: what is left of it at the end of
+    a turn goes into the following one, so that a single handshake schedules nothing.
+    """
 
     __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
 
@@ -32,12 +36,14 @@ class LoopState:
         self._counting = False
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Return whether this turn has time for a step of a handshake; if so, `end` must follow."""
+        """Return whether this turn has time for a step of a handshake; if so, `end` must follow.
+        Otherwise the next turn has.
+        """
         if self._spent >= _BOUND:
+            if not self._counting:
+                self._counting = True
+                loop.call_soon(self._next)
             return False
-        if not self._counting:
-            self._counting = True
-            loop.call_soon(self._next)
         self._began = perf_counter()
         return True
 

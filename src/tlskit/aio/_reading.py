@@ -56,11 +56,8 @@ class ReadingTransport(WritingTransport):
     def resume_reading(self) -> None:
         """Resume delivery, starting with data that has already arrived."""
         if self._state is OPEN and self._paused:
-            self._paused = self._traffic.paused = False
-            if self._reader_on:
-                self._look_for_more()
-            else:
-                self._start_reading()
+            self._paused = False
+            self._start_reading()
 
     def get_read_buffer_size(self) -> int:
         """Return 0: tlskit's transports hold no data that they could deliver."""
@@ -75,24 +72,25 @@ class ReadingTransport(WritingTransport):
         if self._paused:  # in connection_made
             self._stop_reader()
             return
-        self._start_reader(self._traffic.read_ready)
-        self._look_for_more()
-
-    def _look_for_more(self) -> None:
+        self._traffic.paused = False
+        self._start_reader()
         if self._channel.holds_bytes():
             self._read_soon()
 
-    def _start_reader(self, callback: Any) -> None:
-        self._reader_on = True
-        self._loop.add_reader(self._fd, callback)
+    def _start_reader(self) -> None:
+        if not self._reader_on:
+            self._reader_on = True
+            self._loop.add_reader(self._fd, self._traffic.read_ready)
 
     def _stop_reader(self) -> None:
         if self._reader_on:
             self._reader_on = False
             self._loop.remove_reader(self._fd)
 
-    def _unwanted(self) -> None:
-        """Stop watching a socket that is readable while the protocol has paused."""
+    def _readable(self) -> None:
+        """Handle a readable socket while the protocol gets nothing: if it has paused, stop
+        watching.
+        """
         self._stop_reader()
 
     # -- delivering --------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Traffic(Protocol):
         idle: nothing is pending, so a write is sent at once.
         stalled: pending data has to wait for bytes from the peer.
         again_due: `_read_again` is scheduled, and an event need not read.
-        paused: the protocol gets nothing now, and an event is `_unwanted`.
+        paused: the protocol gets nothing now, and an event is for the owner's `_readable`.
         buffered: the protocol is a BufferedProtocol.
     """
 
@@ -71,7 +71,7 @@ class PythonTraffic:
         if self.again_due:  # once per turn, or a flood would get more turns with each event
             return
         if self.paused:
-            self.owner._unwanted()
+            self.owner._readable()
             return
         if self.buffered:
             self.owner._read_into_protocol()
@@ -126,5 +126,5 @@ class Late:
     def _read_into_protocol(self) -> None:
         """Do nothing: there is nobody to deliver to."""
 
-    def _unwanted(self) -> None:
+    def _readable(self) -> None:
         """Do nothing: the loop no longer watches the socket."""

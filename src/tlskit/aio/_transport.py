@@ -15,8 +15,9 @@ write, and `_loop_state.py` what the connections of one loop share. A connection
 while they are stuck: plaintext that has not been encrypted (`Backlog`), ciphertext that the socket
 refused, ciphertext for which a protocol has no room.
 
-**States.** HANDSHAKE, OPEN, CLOSING, LOST, only in that order. The reader's callback follows the
-state: `_shake`, `Traffic.read_ready`, `_drain_ready`.
+**States.** HANDSHAKE, OPEN, CLOSING, LOST, only in that order. The loop's callback for a readable
+socket is always `Traffic.read_ready`, which delivers to an open protocol, and otherwise leaves the
+event to `_readable`, which follows the state.
 
 **The handshake** runs in the loop's turns, bounded by `LoopState`. The protocol is not called
 before it is complete. If it fails, the alert has been sent and the socket closed before anything
@@ -50,7 +51,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .._connection.decision import PendingDecision
+from .._connection.object import SSLObject
 from .._connection.stream import StreamChannel, Wire
+from .._core.stream import WANT_READ, WANT_WRITE
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
@@ -62,6 +65,7 @@ from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 if TYPE_CHECKING:
     from .._context import SSLContext
 
+_do_handshake: Any = SSLObject.do_handshake
 _HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's defaults
 _SHUTDOWN_TIMEOUT = 30.0
 _LAZY = {
@@ -135,6 +139,7 @@ class SSLTransport(ClosingTransport):
             channel.feed(leftover)
         self._channel = channel
         self._traffic = traffic(channel, self)
+        self._traffic.paused = True  # until the handshake is complete
         object.__setattr__(self, "write", self._traffic.write)  # its declared type stays
         self._sock = sock
         self._waiter = waiter
@@ -198,9 +203,17 @@ class SSLTransport(ClosingTransport):
             logger.debug("%r starts SSL handshake", self)
         self._timer = loop.call_later(self._handshake_timeout, self._handshake_timed_out)
         if wait_for_peer:
-            self._start_reader(self._shake)
+            self._start_reader()
         else:
             loop.call_soon(self._shake)
+
+    def _readable(self) -> None:
+        if self._state is not HANDSHAKE:
+            super()._readable()
+        elif self._suspension is not None:
+            self._look_for_end()
+        else:
+            self._shake()
 
     def _shake(self) -> None:
         """Continue the handshake, if there is time in this turn of the loop."""
@@ -211,19 +224,11 @@ class SSLTransport(ClosingTransport):
                 self._loop.call_soon(self._shake)
             return
         try:
-            self._object.do_handshake()
+            n = self._advance()
         except SSLWantReadError:
-            self._stop_writer()
-            if self._channel.pending_decision is not None:
-                self._suspend(self._channel.pending_decision)
-            elif not self._reader_on:
-                self._start_reader(self._shake)
-            return
+            n = WANT_READ
         except SSLWantWriteError:
-            if not self._writer_on:
-                self._writer_on = True
-                self._loop.add_writer(self._fd, self._shake)
-            return
+            n = WANT_WRITE
         except (SystemExit, KeyboardInterrupt):
             self._handshake_failed(ConnectionAbortedError("the handshake was interrupted"))
             raise
@@ -235,14 +240,32 @@ class SSLTransport(ClosingTransport):
             return
         finally:
             self._loop_state.end()
-        self._handshake_done()
+        if n == WANT_READ:
+            self._stop_writer()
+            if self._channel.pending_decision is not None:
+                self._suspend(self._channel.pending_decision)
+            else:
+                self._start_reader()
+        elif n == WANT_WRITE:
+            if not self._writer_on:
+                self._writer_on = True
+                self._loop.add_writer(self._fd, self._shake)
+        else:
+            self._handshake_done()
+
+    def _advance(self) -> int:
+        """Call do_handshake of the SSLObject, if its class has one of its own."""
+        made: Any = self._object
+        if type(made).do_handshake is _do_handshake:
+            return self._channel.advance()
+        made.do_handshake()
+        return 1
 
     def _suspend(self, decision: PendingDecision) -> None:
         """Wait for a callback; of the peer, handle only its end."""
         limit = self._channel.callback_timeout
         self._suspension = Suspension(self._loop, decision, limit, self._resume)
-        self._stop_reader()
-        self._start_reader(self._look_for_end)
+        self._start_reader()
 
     def _look_for_end(self) -> None:
         self._stop_reader()
@@ -250,7 +273,7 @@ class SSLTransport(ClosingTransport):
         try:
             ended = not self._sock.recv(1, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
-            self._start_reader(self._look_for_end)
+            self._start_reader()
         except OSError as error:
             self._handshake_failed(error)
         else:

@@ -270,6 +270,32 @@ def test_a_pause_leaves_the_socket_to_the_loop(
     run(main())
 
 
+def test_the_loop_is_asked_once_to_watch_a_socket(
+    pki: PKI, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the handshake to the close."""
+    asked: list[int] = []
+
+    async def main() -> None:
+        kind: Any = type(asyncio.get_running_loop())
+        watch = kind._add_reader
+
+        def noted(self: Any, fd: Any, *args: Any) -> Any:
+            asked.append(fd)
+            return watch(self, fd, *args)
+
+        monkeypatch.setattr(kind, "_add_reader", noted)
+        async with Setting(pki, contexts) as s:
+            fd = s.transport.get_extra_info("socket").fileno()
+            await s.peer.write(b"data")
+            await s.protocol.take(4)
+            s.transport.close()
+            await turns()
+            assert asked.count(fd) == 1
+
+    asyncio.run(main())
+
+
 @pytest.mark.skipif(direct._direct is None, reason="there is no C for it here")
 def test_it_is_not_made_by_others() -> None:
     make: Any = direct._direct
