@@ -254,6 +254,7 @@ def test_threads_keep_the_order(ends: Any) -> None:
     assert b"".join(found) == b"".join(n.to_bytes(4, "big") * 500 for n in range(count))
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads of other tests
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_goes_on(ends: Any) -> None:
