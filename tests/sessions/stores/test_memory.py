@@ -233,6 +233,9 @@ def test_bytes_are_counted_whatever_is_done():
         else:
             store.purge()
     store.purge()  # all that lives for 1 ns has expired by then
-    assert inside.bytes_in(store) == sum(sys.getsizeof(entry.value) for entry in store.entries())
+    assert inside.bytes_in(store) == sum(
+        sys.getsizeof(entry.value, len(entry.value))
+        for entry in store.entries()  # PyPy sizes nothing
+    )
     store.clear()
     assert inside.bytes_in(store) == 0
