@@ -256,7 +256,6 @@ def test_threads_keep_the_order(ends: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads of other tests
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_goes_on(ends: Any) -> None:
     first, second, _, _ = ends
     first.write(b"before")
