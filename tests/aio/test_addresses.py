@@ -131,7 +131,8 @@ def test_what_asyncio_refuses_is_refused(run: Runner, given: SimpleNamespace, ca
         theirs = await _refusal(call, asyncio.get_running_loop(), given)
         ours = await _refusal(call, aio, given)
         assert type(ours) is type(theirs)
-        assert getattr(ours, "errno", None) == getattr(theirs, "errno", None)
+        numbers = {getattr(error, "errno", None) for error in (ours, theirs)}
+        assert len(numbers - {None}) < 2  # before 3.13, asyncio did not try all addresses
         if not isinstance(theirs, OSError):
             assert str(ours) == str(theirs)
 
