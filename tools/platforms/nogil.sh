@@ -9,5 +9,5 @@ python=$(tools/platforms/nogil-venv.sh)
 export PYTHON_GIL=0 TRUSTME_PYTHON=$host
 "$python" -m tests.support.smoke
 if [ $# = 0 ]; then set -- tests/core tests/threads; fi
-exec "$python" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout=120 \
+exec "$python" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout=400 \
     -m 'not slow and not conformance' "$@"
