@@ -143,7 +143,6 @@ struct tk_conn {
     uint8_t early_state;    /* tk_handshake.c */
     uint8_t early_withheld; /* a client: early data must not go with the session that is offered */
     uint8_t demanding, unwanted; /* tk_groups.c */
-    uint8_t holds_buffers;  /* libssl keeps its buffers from one record to the next */
     uint8_t ech;            /* a client: its ClientHello is encrypted (tk_ech.c) */
     uint8_t interrupted;    /* Python, behind a door, has raised: do not wait */
     uint8_t has_read;       /* some application data was read */

@@ -16,7 +16,6 @@
 #include "tk_lock.h"
 #include "tk_lookup.h"
 #include "tk_groups.h"
-#include "tk_transport.h"
 
 enum { RECORD_MOST = 16384 };
 
@@ -173,8 +172,6 @@ tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
 {
     int result = 1;
 
-    if (!c->done)
-        tk_transport_hold_buffers(c);
     if (c->early_state == EARLY_WAITS && !SSL_is_server(c->ssl))
         result = send_with_hello(c);
     while (result == 1 && c->early_state == EARLY_WAITS)
@@ -186,8 +183,6 @@ tk_outcome tk_handshake_step(tk_conn *c, tk_op *op)
         result = send_again(c);
     if (result == 1)
         tk_lookup_end(c);
-    if (c->holds_buffers)
-        tk_transport_free_buffers(c);
     return tk_op_flush(c, op, result == 1 ? TK_STEP_DONE : tk_op_classify(c, op, result));
 }
 

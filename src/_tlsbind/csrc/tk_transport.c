@@ -15,7 +15,6 @@
 enum { HIDES_FAILURE = OPENSSL_VERSION_NUMBER >= 0x40000000L };
 
 static BIO_METHOD *method;
-static int passes_mode_on; /* libssl, to its record layers */
 
 static int read_memory(tk_conn *c, char *into, size_t size)
 {
@@ -135,26 +134,10 @@ static int transport_write(BIO *b, const char *data, int size)
     return size;
 }
 
-/* ---- libssl's buffers ---- */
-
-/* With SSL_MODE_RELEASE_BUFFERS, libssl allocates and frees 16 KiB for each record. A handshake has
-   twenty, and each allocation of that size lets the C library tidy its heap. From 3.2 on, libssl
-   passes the mode on to its record layers, but not that it was cleared. */
-void tk_transport_hold_buffers(tk_conn *c)
-{
-    if (passes_mode_on || !(SSL_get_mode(c->ssl) & SSL_MODE_RELEASE_BUFFERS))
-        return;
-    (void)SSL_clear_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
-    c->holds_buffers = 1;
-}
-
 /* Before 3.0.14, libssl frees a buffer that holds part of a record, or a record that was not read
    to its end, and goes on to use it (CVE-2024-4741). */
 void tk_transport_free_buffers(tk_conn *c)
 {
-    if (c->holds_buffers)
-        (void)SSL_set_mode(c->ssl, SSL_MODE_RELEASE_BUFFERS);
-    c->holds_buffers = 0;
     if (c->missing == 0 && c->header_size == 0 && !c->astray && !SSL_has_pending(c->ssl))
         (void)SSL_free_buffers(c->ssl);
 }
@@ -182,7 +165,6 @@ static int transport_destroy(BIO *b)
 
 int tk_transport_init(void)
 {
-    passes_mode_on = OpenSSL_version_num() >= 0x30200000UL;
     method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "tlskit transport");
     return method != NULL
         && BIO_meth_set_read(method, transport_read)

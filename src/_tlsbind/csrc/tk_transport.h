@@ -13,9 +13,7 @@ int tk_transport_send(tk_conn *c, const void *data, size_t size);
 long tk_transport_ctrl(BIO *b, int what, long number, void *pointer);
 int tk_transport_flush(tk_conn *c);        /* 1: nothing left; 0: the socket is full; -1: failed */
 int tk_transport_holds_record(tk_conn *c); /* a whole TLS record has arrived */
-/* libssl keeps its buffers from one record to the next, until they are freed */
-void tk_transport_hold_buffers(tk_conn *c);
-void tk_transport_free_buffers(tk_conn *c); /* unless something is in them */
+void tk_transport_free_buffers(tk_conn *c); /* libssl's, unless something is in them */
 int tk_transport_init(void);
 
 #endif
