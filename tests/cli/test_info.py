@@ -83,12 +83,12 @@ def test_names_what_an_extra_lacks(monkeypatch):
     assert found.extras["memcached"] == "installed"
 
 
-def test_shows_no_secret(told):
-    secret = "5e" * 32
-    found = told(TLSKIT_SESSIONS_SECRET=secret, SSLKEYLOGFILE="/tmp/keys")
+def test_shows_no_secret(told, tmp_path):
+    secret, keys = "5e" * 32, str(tmp_path / "keys")
+    found = told(TLSKIT_SESSIONS_SECRET=secret, SSLKEYLOGFILE=keys)
     assert secret not in json.dumps(found)
     assert found["environment"]["TLSKIT_SESSIONS_SECRET"] == "(set)"
-    assert found["environment"]["SSLKEYLOGFILE"] == "/tmp/keys"
+    assert found["environment"]["SSLKEYLOGFILE"] == keys
 
 
 def test_reads_well_in_a_terminal_too(capsys):
