@@ -334,7 +334,7 @@ def test_types_are_realized_before_a_fork():
     """Else a child without the GIL may wait for cffi's lock."""
     node = next(
         node
-        for node in parsed(PACKAGE / "_core" / "native.py").body
+        for node in parsed(PACKAGE / "_core" / "realizing.py").body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_TYPES"
     )
     assert list(ast.literal_eval(node.value)) == sorted(set(types_named_to_cffi()))

@@ -52,7 +52,7 @@ FIRST = {
         "direction_locks directory encrypted_hello event_hooks exporter facts fault files "
         "hook_switches hooks keylog lifecycle memory names negotiation notes opening "
         "paths pause_lock pauses peer psk queries queued rekeying resumable session "
-        "stream tickets trust verifying wait wiping"
+        "stream tickets trust unpickled verifying wait wiping"
     ),
     "_counters": "",
     "_digest": "",

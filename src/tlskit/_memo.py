@@ -7,18 +7,13 @@ releases. A dictionary's lock is held for no call, and a lookup takes none.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from ._stdlib.module import has_gil
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def has_gil() -> bool:
-    """Return whether this Python runs one thread at a time; before 3.13 all do."""
-    enabled = getattr(sys, "_is_gil_enabled", None)
-    return enabled is None or bool(enabled())
 
 
 def remembered(most: int) -> Callable[[_Function], _Function]:

@@ -14,7 +14,7 @@ import pytest
 
 import tlskit
 from tlskit import _forks
-from tlskit._core import direct, native
+from tlskit._core import direct
 from tlskit._core.bio import PythonQueue
 
 
@@ -50,7 +50,9 @@ def without_direct(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def realize() -> None:
     """Build every function and type of cffi's, as the first fork does without the GIL."""
-    native._Realizing()._before_fork()
+    from tlskit._core.realizing import Realizing
+
+    Realizing()._before_fork()
 
 
 def settings_of(context: tlskit.SSLContext) -> Any:

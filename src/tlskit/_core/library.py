@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 
+from .._stdlib.module import has_gil
 from .native import FEATURES, ffi, lib, listed
 
 _SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
@@ -115,3 +116,7 @@ def features() -> list[tuple[str, bool, str]]:
     tlskit was compiled, and the versions that have it.
     """
     return [(name, found.there, found.since) for name, found in FEATURES.items()]
+
+
+if not has_gil():  # this module is imported with tlskit, before there can be a connection
+    importlib.import_module("tlskit._core.realizing")

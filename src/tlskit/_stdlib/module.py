@@ -7,9 +7,10 @@ because `sys.modules["ssl"]` may be tlskit by then.
 from __future__ import annotations
 
 import ssl
+import sys
 from types import ModuleType
 
-__all__ = ["found_in_ssl", "ssl"]
+__all__ = ["found_in_ssl", "has_gil", "ssl"]
 
 TYPE_CHECKING = False  # see tlskit/__init__.py
 if TYPE_CHECKING:
@@ -30,3 +31,9 @@ def found_in_ssl(name: str) -> Any:
     if value is None or (theirs and not isinstance(value, ModuleType)):
         raise AttributeError(f"module 'tlskit' has no attribute {name!r}")
     return value
+
+
+def has_gil() -> bool:
+    """Return whether this Python runs one thread at a time; before 3.13 all do."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is None or bool(enabled())
