@@ -58,6 +58,9 @@ class Zeros(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return offset
+
     def readinto(self, into: Any) -> int:
         into[:] = bytes(len(into))
         return len(into)
