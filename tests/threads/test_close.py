@@ -20,7 +20,7 @@ from ..support import raw
 from ..support.pairs import Background
 from ..support.pki import PKI
 from ..support.raw import Stage
-from ..support.system import WINDOWS, assert_descriptor_closed
+from ..support.system import WINDOWS, assert_descriptor_closed, needs_waking
 from .helpers import asking
 
 BIG = bytes(1 << 24)
@@ -153,7 +153,8 @@ def test_descriptor_can_be_used_again(stage: Stage) -> None:
             near.close()
             others = [socket.socketpair() for _ in range(4)]
             try:
-                assert fd in [end.fileno() for pair in others for end in pair]
+                if not WINDOWS:  # where the number of a handle may be free for longer
+                    assert fd in [end.fileno() for pair in others for end in pair]
                 for left, right in others:
                     left.sendall(b"mine")
                     right.sendall(b"yours")
@@ -259,6 +260,7 @@ def test_peer_sees_the_end(stage: Stage) -> None:
             assert isinstance(waiting.error, OSError)
 
 
+@needs_waking
 def test_shutdown_wakes_a_reader(stage: Stage) -> None:
     """What programs do that know the stdlib's close() not to wake: it works too."""
     with stage.pair(tlskit) as (near, far):

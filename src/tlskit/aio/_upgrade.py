@@ -9,7 +9,6 @@ in TLS, pipes, other libraries' transports) TLS goes through memory, as in async
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from contextlib import suppress
@@ -112,7 +111,7 @@ async def start_tls(
         if old.is_closing():
             raise ConnectionAbortedError("Failed to start TLS: the connection is closed")
         await _all_written(old, beneath)
-        sock = socket.socket(fileno=os.dup(descriptor))
+        sock = socket.socket(fileno=socket.dup(descriptor))
         sock.setblocking(False)
         waiter = loop.create_future()
         above = SSLTransport(
