@@ -91,6 +91,7 @@ def test_close_wakes_a_send(stage: Stage, timeout: float | None) -> None:
         near.settimeout(timeout)
         with raw.watchdog(near, far):
             waiting = raw.Blocked(lambda: near.send(BIG))
+            raw.until(lambda: raw.readable(far))
             fd = near.fileno()
             near.close()
             assert_gone(near, fd)
