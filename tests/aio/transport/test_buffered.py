@@ -14,6 +14,7 @@ import pytest
 from tlskit import aio
 
 from ...support.pki import PKI
+from ...support.system import run_selecting
 from ..conftest import Runner
 from ..helpers import Accepted, Recorder
 from .test_reading import Contexts, Setting, turns
@@ -194,7 +195,7 @@ def test_what_ends_the_program_is_not_caught(
             await s.protocol.lost
 
     with pytest.raises(kind):
-        asyncio.run(main())
+        run_selecting(main())
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from tlskit import SSLEOFError, SSLError, aio
 
 from ...support.pki import PKI
+from ...support.raw import needs_resets
 from ..conftest import Runner
 from .peer import Calls, Peer, accepting
 from .test_handshake import peers_contexts
@@ -121,6 +122,7 @@ def test_what_came_before_a_bad_record_is_delivered(
     run(main())
 
 
+@needs_resets
 def test_what_came_before_a_reset_is_delivered(run: Runner, pki: PKI, contexts: Contexts) -> None:
     async def main() -> None:
         async with Setting(pki, contexts) as s:
