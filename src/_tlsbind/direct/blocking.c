@@ -1,4 +1,4 @@
-/* The usual read and write of a connection over a socket, as methods of CPython: direct.c says why.
+/* The usual read and write of a connection over a socket, as methods of CPython (see methods.c).
 
    They wait as the connection's own methods do (_core/connection.py), and leave to those what is
    not usual: sessions to hand out, a `select` that gevent has replaced, pauses, signals and

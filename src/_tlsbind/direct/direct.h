@@ -1,4 +1,4 @@
-/* The common operations of a connection in memory, as methods of CPython: direct.c. */
+/* The common operations of a connection in memory, as methods of CPython: methods.c. */
 #ifndef TK_DIRECT_H
 #define TK_DIRECT_H
 

@@ -1,4 +1,4 @@
-/* Handshakes between tlskit's MemoryBIOs: direct.c. */
+/* Handshakes between tlskit's MemoryBIOs: methods.c. */
 #include "direct.h"
 #include "tk_handshake.h"
 

@@ -1,4 +1,4 @@
-/* Reading between the stdlib's MemoryBIOs, which asyncio and uvloop use: direct.c.
+/* Reading between the stdlib's MemoryBIOs, which asyncio and uvloop use: methods.c.
 
    A read moves the content of the program's incoming queue through libssl into one object. Between
    the two halves of a call other threads may run: the connection's locks for the two directions,

@@ -1,4 +1,4 @@
-/* Reading and writing between tlskit's MemoryBIOs: direct.c. */
+/* Reading and writing between tlskit's MemoryBIOs: methods.c. */
 #include "direct.h"
 
 static int64_t unseal(const tk_direct *d, void *into, Py_ssize_t room)
