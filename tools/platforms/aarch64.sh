@@ -72,6 +72,7 @@ printf '#!/bin/sh\nexec qemu-aarch64-static -L %s -0 "$0" %s/usr/bin/python3.11 
     >"$dir/python3"
 chmod +x "$dir/python3"
 export PYTHONPATH=$dir/site PYTHONDONTWRITEBYTECODE=1 PYTHONHOME=$root/usr
+export TLSKIT_PATIENCE=120 # a Python that a test starts takes many seconds to import anything
 "$dir/python3" -m tests.support.smoke
 exec "$dir/python3" -m pytest -q -p no:cacheprovider -p tests.support.elsewhere --timeout="${TIMEOUT:-600}" \
     -m 'not slow' "${@:-tests/core}"
