@@ -25,7 +25,7 @@ import tlskit
 from tlskit.errors import ErrorEntry
 
 from ..support import raw
-from ..support.names import alert_reason
+from ..support.names import alert_reason, spoilt_record
 from ..support.pairs import Background, only
 from ..support.pki import PKI, Identity
 from ..support.pypy import PYPY
@@ -67,8 +67,29 @@ def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
     """
     ours = scenario(tlskit)
     if sys.version_info >= since and ONE_OPENSSL:
-        assert said(ours) == said(scenario(stdlib))
+        theirs = scenario(stdlib)
+        expected = said(ours) if knows_reason(theirs) else without_reason(said(ours))
+        assert expected == said(theirs)
     return ours
+
+
+def knows_reason(error: BaseException) -> bool:
+    """Whether the stdlib's module has a name for the reason. A Python may be older than its
+    OpenSSL; one that has OpenSSL 3.0 or 3.1 knows every reason.
+    """
+    nameless = getattr(error, "library", None) and getattr(error, "reason", None) is None
+    return not nameless or PYPY or stdlib.OPENSSL_VERSION_INFO < (3, 2)
+
+
+def without_reason(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the error of a module that has no name for the reason says."""
+    label = f"[{facts['library']}: {facts['reason']}] "
+
+    def shorter(value: Any) -> Any:
+        return value.replace(label, f"[{facts['library']}] ") if isinstance(value, str) else value
+
+    args = [shorter(value) for value in facts["args"]]
+    return {**facts, "reason": None, "args": args, "str": shorter(facts["str"])}
 
 
 #: Before, the stdlib lost the errno of a reset on its way, and took it for an end without
@@ -633,7 +654,7 @@ def test_flipping_relay(stage: Stage, module: ModuleType) -> None:
     with client, server, raw.Relay(near_peer, far_peer, alter):
         accepting = Background(server.do_handshake)
         error = failure(client.do_handshake)
-        assert re.search(r"DECRYPTION_FAILED_OR_BAD_RECORD_MAC|RECORD_LAYER_FAILURE", error.reason)
+        assert re.search(spoilt_record(module), str(error))
         told = accepting.error or failure(server.recv, 1)
         assert told.reason == alert_reason("BAD_RECORD_MAC")
 

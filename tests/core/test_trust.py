@@ -693,6 +693,8 @@ def test_the_environment(monkeypatch, places, server, file, directory):
             monkeypatch.delenv(name, raising=False)
         else:
             monkeypatch.setenv(name, places[value])
+    if (file, directory) == (None, None) and knows_no_place():
+        pytest.skip("this Python's OpenSSL knows no place that exists; tlskit looks for others")
     found = {}
     for module in MODULES:
         context = make(module)
@@ -703,6 +705,13 @@ def test_the_environment(monkeypatch, places, server, file, directory):
             trusts_with(module, context, server),
         )
     assert found["tlskit"] == found["ssl"]
+
+
+def knows_no_place():
+    """Whether this Python's OpenSSL was built for files that the machine does not have."""
+    usual = stdlib.get_default_verify_paths()
+    found = os.path.isfile(usual.openssl_cafile) or os.path.isdir(usual.openssl_capath)
+    return sys.platform != "win32" and not found
 
 
 def trusts_with(module, context, server):

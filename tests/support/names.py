@@ -1,6 +1,10 @@
-"""What OpenSSL calls things, by its version."""
+"""What OpenSSL calls things, by its version, and what a Python's own `ssl` has names for."""
 
 from __future__ import annotations
+
+from types import ModuleType
+
+import tlskit
 
 
 class _Reason(str):
@@ -24,3 +28,12 @@ def alert_reason(name: str) -> str:
     otherwise.
     """
     return _Reason(f"SSLV3_ALERT_{name}")
+
+
+def spoilt_record(module: ModuleType) -> str:
+    """A pattern for what a module says of a record that was changed on its way. OpenSSL 3.2 began
+    to call it otherwise, and the stdlib's `ssl` has a name for that from Python 3.14 on; tlskit has
+    one always.
+    """
+    named = "BAD_RECORD_MAC|RECORD_LAYER_FAILURE"
+    return named if module is tlskit else rf"{named}|\[SSL\] record layer failure"
