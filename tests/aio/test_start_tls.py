@@ -92,6 +92,44 @@ def test_both_sides_go_over(run: Runner, contexts: Contexts) -> None:
     run(main())
 
 
+class Paused(Recorder):
+    """A server that reads nothing in plaintext, and begins TLS at once."""
+
+    context: Any
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        transport.pause_reading()
+        self._task = asyncio.ensure_future(self._upgrade(transport))
+
+    async def _upgrade(self, plain: Any) -> None:
+        self.transport = await aio.start_tls(plain, self, self.context, server_side=True)
+        self.transport.write(b"welcome")
+
+
+def test_a_transport_that_was_paused_from_its_beginning_takes_no_bytes_of_tls(
+    run: Runner, contexts: Contexts
+) -> None:
+    """asyncio of Python 3.10 goes on to read from it."""
+    client, server = contexts
+
+    async def main() -> None:
+        accepted = Accepted(type("Paused", (Paused,), {"context": server}))
+        async with listening(accepted, None) as address:
+            for _ in range(
+                10
+            ):  # two readers of one socket: each would get the ClientHello at times
+                _, near = await asyncio.get_running_loop().create_connection(Recorder, *address)
+                near.transport = await aio.start_tls(
+                    near.transport, near, client, server_hostname="localhost"
+                )
+                assert await near.take(7) == b"welcome"
+                near.transport.close()
+                await near.lost
+
+    run(main())
+
+
 def test_a_certificate_for_another_name_is_refused(run: Runner, contexts: Contexts) -> None:
     client, server = contexts
 

@@ -103,7 +103,7 @@ async def start_tls(
             **locals_of(**timeouts),
         )  # fmt: skip
         return made  # type: ignore[no-any-return]
-    old.pause_reading()
+    _stop_reading(old)
     beneath = _Underneath(old)
     old.set_protocol(beneath)
     sock = None
@@ -138,6 +138,17 @@ async def start_tls(
         del waiter
     _move_reader(protocol, above)
     return above
+
+
+def _stop_reading(old: Any) -> None:
+    """Pause a transport, also where it believes that it is paused.
+
+    asyncio of Python 3.10, and of the first 3.11, goes on to read from a socket that was paused in
+    `connection_made`.
+    """
+    if not old.is_closing() and not old.is_reading():
+        old.resume_reading()
+    old.pause_reading()
 
 
 def _is_uvloops(transport: Any) -> bool:
