@@ -1,4 +1,4 @@
-"""The usual read and write of a connection in memory: in C, where it is compiled in, and in Python.
+"""The usual operations of a connection in memory: in C, where it is compiled in, and in Python.
 Both do the same.
 """
 
@@ -401,16 +401,16 @@ def test_a_callback_that_reads_while_more_comes(late: Any) -> None:
 
 
 @pytest.fixture
-def fresh(pki: PKI, version: Any, way: str) -> tuple[Any, Any]:
-    """The contexts of a client and of a server."""
+def fresh(pki: PKI, version: Any, way: str, queue: Any) -> tuple[Any, Any, Any]:
+    """The contexts of a client and of a server, and the kind of MemoryBIO."""
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
-    return client, server
+    return client, server, queue
 
 
-def joined(client: Any, server: Any) -> tuple[Any, Any]:
+def joined(client: Any, server: Any, queue: Any) -> tuple[Any, Any]:
     """A client and a server before their handshake."""
-    up, down = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    up, down = queue(), queue()
     near = client.wrap_bio(down, up, server_hostname="localhost")
     return near, server.wrap_bio(up, down, server_side=True)
 
@@ -436,9 +436,9 @@ def test_a_handshake_that_waits(fresh: Any) -> None:
 
 
 def test_a_handshake_that_fails(fresh: Any, pki: PKI) -> None:
-    _, server = fresh
+    _, server, queue = fresh
     stranger = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
-    near, far = joined(stranger, server)
+    near, far = joined(stranger, server, queue)
     with pytest.raises(tlskit.SSLCertVerificationError):
         pairs.shake(near, far)
     assert stranger.handshake_failures["certificate_verify_failed"] == 1
@@ -454,10 +454,10 @@ def test_a_handshake_that_is_logged(fresh: Any, caplog: pytest.LogCaptureFixture
 
 
 def test_a_handshake_that_is_concluded(fresh: Any) -> None:
-    client, server = fresh
+    client, server, queue = fresh
     client.sessions.store = tlskit.MemoryStore()
     for reused in (False, True):
-        near, far = joined(client, server)
+        near, far = joined(client, server, queue)
         pairs.shake(near, far)
         pairs.take_tickets(near)
         assert near.session_reused is reused
@@ -466,25 +466,25 @@ def test_a_handshake_that_is_concluded(fresh: Any) -> None:
 
 @pytest.mark.parametrize("error", [KeyError("mine"), KeyboardInterrupt()])
 def test_a_handshake_whose_callback_raises(fresh: Any, error: BaseException) -> None:
-    client, server = fresh
+    client, server, queue = fresh
 
     def refuse(*_: Any) -> None:
         raise error
 
     client.verify_callback = refuse
-    near, far = joined(client, server)
+    near, far = joined(client, server, queue)
     with pytest.raises(type(error)) as caught:
         pairs.shake(near, far)
     assert caught.value is error
 
 
 def test_a_handshake_with_callbacks(fresh: Any) -> None:
-    client, server = fresh
+    client, server, queue = fresh
     names: list[Any] = []
     server.client_hello_callback = lambda end, hello: names.append(hello.server_name)
     server.sni_callback = lambda end, name, context: names.append(name)
     client.verify_callback = lambda end, chain: names.append(len(chain))
-    near, far = joined(client, server)
+    near, far = joined(client, server, queue)
     pairs.shake(near, far)
     assert names[:2] == ["localhost"] * 2
     assert len(names) == 3
@@ -495,3 +495,179 @@ def test_a_handshake_after_the_end(fresh: Any) -> None:
     near._sslobj.close()
     with pytest.raises(OSError, match=r"closed|descriptor"):
         near.do_handshake()
+
+
+def test_a_handshake_that_the_transport_ends(pki: PKI, way: str, queue: Any) -> None:
+    up, down = queue(), queue()
+    near = pairs.client_context(pki).wrap_bio(down, up, server_hostname="localhost")
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.do_handshake()
+    down.write_eof()
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLEOFError):
+            near.do_handshake()
+
+
+# -- ends ------------------------------------------------------------------------------------------
+
+
+def test_an_unwrap_has_no_frame(ends: Any, way: str) -> None:
+    kind = type(ends[0].unwrap).__name__
+    assert kind == ("builtin_function_or_method" if way == "c" else "method")
+
+
+def test_an_unwrap_of_a_subclass(pki: PKI, way: str, queue: Any) -> None:
+    class Own(tlskit.SSLObject):
+        def unwrap(self) -> None:
+            raise KeyError("own")
+
+    context = pairs.client_context(pki)
+    context.sslobject_class = Own
+    with pytest.raises(KeyError, match="own"):
+        context.wrap_bio(queue(), queue(), server_hostname="localhost").unwrap()
+
+
+def test_an_unwrap_that_waits(ends: Any) -> None:
+    first, second, up, down = ends
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLWantReadError) as caught:
+            first.unwrap()
+        assert caught.value.args == (2, "The operation did not complete (read)")
+        assert caught.value.library is None
+    with pytest.raises(TypeError):
+        first.unwrap(1, 2)
+    assert up.pending > 0
+    assert second.read(100) == b""
+    assert second.read(100) == b""
+    assert down.pending == 0
+    assert second.unwrap() is None
+    assert down.pending > 0
+    assert first.unwrap() is None
+    assert up.pending == down.pending == 0
+
+
+def test_an_unwrap_of_both_at_once(ends: Any) -> None:
+    first, second, _, _ = ends
+    for end in (first, second):
+        end.write(b"nobody's any more")
+    with pytest.raises(tlskit.SSLWantReadError):
+        first.unwrap()
+    second.unwrap()
+    first.unwrap()
+
+
+def test_an_unwrap_before_the_handshake(fresh: Any) -> None:
+    for end in joined(*fresh):
+        with pytest.raises(tlskit.SSLError):
+            end.unwrap()
+
+
+def test_an_unwrap_after_the_end(ends: Any) -> None:
+    first, second, up, _ = ends
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.unwrap()
+    first._sslobj.close()
+    up.write_eof()
+    with pytest.raises(OSError, match=r"closed|descriptor"):
+        first.unwrap()
+
+
+def test_an_unwrap_that_the_transport_ends(ends: Any) -> None:
+    first, _, _, down = ends
+    with pytest.raises(tlskit.SSLWantReadError):
+        first.unwrap()
+    down.write_eof()
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLError) as caught:
+            first.unwrap()
+        assert not isinstance(caught.value, tlskit.SSLWantReadError)
+
+
+def test_an_unwrap_of_a_forged_record(ends: Any) -> None:
+    first, second, up, down = ends
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.unwrap()
+    first.write(b"bad")
+    sealed = up.read()
+    up.write(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    down.read()
+    with pytest.raises(tlskit.SSLError) as caught:
+        second.unwrap()
+    assert caught.value.reason in (
+        "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+        "RECORD_LAYER_FAILURE",  # since OpenSSL 3.2
+    )
+
+
+def test_an_unwrap_leaves_what_follows(pki: PKI, version: Any, way: str) -> None:
+    client, server = pairs.client_context(pki), pairs.server_context(pki)
+    pairs.only(version, client, server)
+    up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    far = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(near, far)
+    pairs.take_tickets(near)
+    with pytest.raises(tlskit.SSLWantReadError):
+        near.unwrap()
+    up.write(b"in plain")
+    far.unwrap()
+    assert up.read() == b"in plain"
+    down.write(b"in plain, too")
+    near.unwrap()
+    for end in (near, far):
+        with pytest.raises(tlskit.SSLZeroReturnError):
+            end.read(100)
+    assert down.read() == b"in plain, too"
+
+
+@pytest.mark.parametrize("error", [KeyError("mine"), KeyboardInterrupt()])
+def test_an_unwrap_whose_callback_raises(fresh: Any, error: BaseException) -> None:
+    client, server, queue = fresh
+    raised: list[Any] = []
+
+    def refuse(*_: Any) -> None:
+        if not raised:
+            raised.append(error)
+            raise error
+
+    server.message_callback = lambda *_: None
+    near, far = joined(client, server, queue)
+    pairs.shake(near, far)
+    pairs.take_tickets(near)
+    server.message_callback = refuse
+    with pytest.raises(type(error)) as caught:
+        far.unwrap()
+    assert caught.value is error
+    with pytest.raises(tlskit.SSLWantReadError):
+        far.unwrap()
+    assert near.read(100) == b""
+    near.unwrap()
+    far.unwrap()
+
+
+def test_an_unwrap_while_sessions_arrive(fresh: Any) -> None:
+    client, server, queue = fresh
+    arrived: list[Any] = []
+    client.sessions.on_new = lambda connection, session: arrived.append(session)
+    near, far = joined(client, server, queue)
+    pairs.shake(near, far)
+    with pytest.raises(tlskit.SSLWantReadError):
+        far.unwrap()
+    near.unwrap()
+    far.unwrap()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads of other tests
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+def test_a_forked_child_unwraps(ends: Any) -> None:
+    first, second, _, _ = ends
+    child = os.fork()
+    if not child:
+        try:
+            first.unwrap()
+        except tlskit.SSLWantReadError:
+            second.unwrap()
+            first.unwrap()
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

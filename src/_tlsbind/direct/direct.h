@@ -28,8 +28,8 @@ typedef struct {
     /* names of attributes */
     PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
     PyObject *late_error, *concludes, *logging;
-    PyObject *read, *write, *do_handshake; /* and of methods, */
-    PyObject *read_on, *read_slowly, *write_on, *handshake_on, *send;
+    PyObject *read, *write, *do_handshake, *shutdown; /* and of methods, */
+    PyObject *read_on, *read_slowly, *write_on, *handshake_on, *shutdown_on, *return_leftover;
     /* of a transport and its protocol too */
     PyObject *data_received, *not_delivered, *after_receive, *read_into_protocol, *pulled;
     PyObject *get_buffer, *buffer_updated, *any_size, *filled, *left_over, *readable;
@@ -93,12 +93,15 @@ int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
    bytes */
 PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t size);
 PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given);
-PyObject *tk_direct_handshake_memory(const tk_direct *d);
+PyObject *tk_direct_handshake(const tk_direct *d);
+PyObject *tk_direct_shutdown(const tk_direct *d);
 PyObject *tk_direct_read_queue(tk_direct *d, PyObject *wanted, Py_ssize_t size);
 PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given);
 
-/* what libssl has made beside; 0: Python has failed */
-int tk_direct_send_the_rest(const tk_direct *d);
+/* Between the stdlib's MemoryBIOs; 0: Python has failed. */
+int tk_direct_receive(const tk_direct *d);       /* all that came goes to libssl */
+int tk_direct_send_the_rest(const tk_direct *d); /* what libssl has made beside */
+int tk_direct_end(const tk_direct *d);           /* of TLS; what came after it is the program's */
 
 int tk_direct_acquire(PyObject *lock); /* 0: a signal's handler has raised */
 int tk_direct_release(PyObject *lock); /* 0: another thread has it */

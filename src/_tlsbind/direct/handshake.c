@@ -1,6 +1,8 @@
-/* Handshakes between tlskit's MemoryBIOs: methods.c. */
+/* Handshakes and ends in memory: methods.c. */
 #include "direct.h"
 #include "tk_handshake.h"
+
+typedef int64_t (*operation)(tk_conn *c, int64_t timeout);
 
 /* Whether the end of a handshake means anything to the connection: something that has to be
    concluded, or a log that may be listening. */
@@ -15,19 +17,52 @@ static int is_awaited(const tk_direct *d)
     return !silent;
 }
 
-PyObject *tk_direct_handshake_memory(const tk_direct *d)
+/* The end of a MemoryBIO of the stdlib's has not been passed on yet. */
+static int may_come(const tk_direct *d)
 {
-    int64_t status;
-    int fine;
+    return d->take == NULL ||
+           tk_direct_attribute_is(d->incoming, d->names->eof, Py_False) == 1;
+}
 
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_handshake(d->conn, 0);
-    Py_END_ALLOW_THREADS
-    if ((fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None)) < 0)
+static int is_sent(const tk_direct *d) { return d->take == NULL || tk_direct_send_the_rest(d); }
+
+static int conclude_handshake(const tk_direct *d) { return !is_awaited(d) && is_sent(d); }
+
+static int conclude_shutdown(const tk_direct *d) { return is_sent(d) && tk_direct_end(d); }
+
+/* `name` is the connection's own method, and `go_on` the one that knows what to do about a status
+   that is not usual. */
+static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyObject *go_on,
+                     int (*conclude)(const tk_direct *))
+{
+    int fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);
+    int64_t status;
+
+    if (fine == 0)
+        return tk_direct_otherwise(d->channel, name, NULL, 0, NULL);
+    if (fine < 0 || (d->take != NULL && !tk_direct_receive(d)))
         return NULL;
-    if (fine && status == TK_WANT_READ)
+    Py_BEGIN_ALLOW_THREADS
+    status = operate(d->conn, 0);
+    Py_END_ALLOW_THREADS
+    fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);
+    if (fine == 1 && status == TK_WANT_READ && may_come(d) && is_sent(d))
         return tk_direct_nothing(d);
-    if (fine && status > 0 && !is_awaited(d))
+    if (fine == 1 && status > 0 && conclude(d))
         return Py_NewRef(Py_None);
-    return tk_direct_go_on(d->channel, d->names->handshake_on, status, NULL);
+    return PyErr_Occurred() ? NULL : tk_direct_go_on(d->channel, go_on, status, NULL);
+}
+
+PyObject *tk_direct_handshake(const tk_direct *d)
+{
+    const tk_direct_names *n = d->names;
+
+    return run(d, tk_conn_handshake, n->do_handshake, n->handshake_on, conclude_handshake);
+}
+
+PyObject *tk_direct_shutdown(const tk_direct *d)
+{
+    const tk_direct_names *n = d->names;
+
+    return run(d, tk_conn_shutdown, n->shutdown, n->shutdown_on, conclude_shutdown);
 }

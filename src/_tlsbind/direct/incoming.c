@@ -61,6 +61,52 @@ static int read_pieces(const tk_direct *d, PyObject *given, char *into, reading 
     }
 }
 
+int tk_direct_receive(const tk_direct *d)
+{
+    PyObject *given = NULL;
+    const char *data = NULL;
+    int64_t n = 0;
+    int over;
+
+    if (!tk_direct_acquire(d->receives))
+        return 0;
+    over = tk_direct_attribute_is(d->channel, d->names->over, Py_True); /* by another thread? */
+    if (over == 0 && PyObject_SetAttr(d->channel, d->names->dry, Py_False) == 0 &&
+        (given = PyObject_CallNoArgs(d->take)) != NULL)
+        data = PyBytes_AsString(given);
+    if (data != NULL && PyBytes_Size(given) > 0) {
+        size_t size = (size_t)PyBytes_Size(given);
+
+        Py_BEGIN_ALLOW_THREADS
+        n = tk_mem_write(d->conn->incoming, data, size);
+        Py_END_ALLOW_THREADS
+    }
+    Py_XDECREF(given);
+    tk_direct_release(d->receives);
+    if (n < 0)
+        PyErr_NoMemory();
+    return over == 1 || (data != NULL && n >= 0);
+}
+
+int tk_direct_end(const tk_direct *d)
+{
+    PyObject *done = NULL;
+    int fine;
+
+    if (d->take == NULL)
+        return 1;
+    if (!tk_direct_acquire(d->receives))
+        return 0;
+    if (tk_mem_holds(d->conn->incoming))
+        fine = (done = PyObject_CallMethodObjArgs(d->channel, d->names->return_leftover, NULL)) !=
+               NULL;
+    else
+        fine = PyObject_SetAttr(d->channel, d->names->over, Py_True) == 0;
+    tk_direct_release(d->receives);
+    Py_XDECREF(done);
+    return fine;
+}
+
 /* How many bytes will come out of what is there, if it begins with a record, and the records after
    the last one that can be seen are as long as that; 0: nobody knows. A guess that is right saves
    a copy. */
@@ -217,6 +263,12 @@ PyObject *tk_direct_read_queue(tk_direct *d, PyObject *wanted, Py_ssize_t size)
         return read_nothing(d, wanted, TK_WANT_READ);
     if (PyErr_Occurred() || (data = read_under_lock(d, size, &r)) == NULL)
         return NULL;
+    if (r.status == 0 && r.done == 0) {
+        if (tk_direct_send_the_rest(d) && tk_direct_end(d))
+            return data;
+        Py_DECREF(data);
+        return NULL;
+    }
     if (r.done == 0) {
         Py_DECREF(data);
         return read_nothing(d, wanted, r.status);

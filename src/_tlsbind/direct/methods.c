@@ -1,4 +1,4 @@
-/* The common handshake, read and write of a connection in memory, as methods of CPython.
+/* The common operations of a connection in memory, as methods of CPython.
 
    A call through cffi converts its arguments and its result, and needs a frame of Python around it
    that makes bytes of the data: for a message of 64 bytes that is a third of all the work. These
@@ -12,18 +12,36 @@
 #include "direct.h"
 #include "tk_fork.h"
 
-/* Nobody is to be told of what comes beside data; TLS is not over; these locks are this process's.
-   Without an answer, the connection's own method will say why. */
+/* Whether an attribute of the connection is this object; without an answer, its own method will say
+   why. */
+static int is(const tk_direct *d, PyObject *name, PyObject *wanted)
+{
+    int answer = tk_direct_attribute_is(d->channel, name, wanted);
+
+    if (answer < 0)
+        PyErr_Clear();
+    return answer == 1;
+}
+
+/* Nobody is to be told of what comes beside data; these locks are this process's. */
+static int is_silent(const tk_direct *d)
+{
+    return d->channel != NULL && d->generation == tk_atomic_load32(&tk_generation) &&
+           is(d, d->names->on_session, Py_None);
+}
+
+/* And TLS is not over. */
 static int is_plain(const tk_direct *d)
 {
-    const tk_direct_names *n = d->names;
-    int plain = d->channel != NULL && d->generation == tk_atomic_load32(&tk_generation) &&
-                tk_direct_attribute_is(d->channel, n->on_session, Py_None) == 1 &&
-                (d->take == NULL || tk_direct_attribute_is(d->channel, n->over, Py_False) == 1);
+    return is_silent(d) && (d->take == NULL || is(d, d->names->over, Py_False));
+}
 
-    if (PyErr_Occurred())
-        PyErr_Clear();
-    return plain;
+/* The program's queue is left alone, and libssl has nothing more to send: asyncio reads until it
+   gets b"" twice. */
+static int is_over(const tk_direct *d)
+{
+    return d->take != NULL && is_silent(d) && is(d, d->names->over, Py_True) &&
+           !tk_mem_holds(d->conn->outgoing);
 }
 
 /* ---- the methods ---- */
@@ -38,10 +56,12 @@ static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t n
         size = PyLong_AsSsize_t(args[0]);
         PyErr_Clear();
     }
-    if (size <= 0 || !is_plain(d))
-        return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
-    return d->take == NULL ? tk_direct_read_memory(d, args[0], size)
-                           : tk_direct_read_queue(d, args[0], size);
+    if (size > 0 && is_plain(d))
+        return d->take == NULL ? tk_direct_read_memory(d, args[0], size)
+                               : tk_direct_read_queue(d, args[0], size);
+    if (size > 0 && is_over(d))
+        return tk_direct_read_memory(d, args[0], size);
+    return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
 }
 
 static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
@@ -60,9 +80,18 @@ static PyObject *direct_do_handshake(PyObject *self, PyObject *const *args, Py_s
 {
     const tk_direct *d = (const tk_direct *)self;
 
-    if (nargs != 0 || kwnames != NULL || d->take != NULL || !is_plain(d))
+    if (nargs != 0 || kwnames != NULL || !is_plain(d))
         return tk_direct_otherwise(d->channel, d->names->do_handshake, args, nargs, kwnames);
-    return tk_direct_handshake_memory(d);
+    return tk_direct_handshake(d);
+}
+
+static PyObject *direct_unwrap(PyObject *self, PyObject *nothing)
+{
+    const tk_direct *d = (const tk_direct *)self;
+
+    (void)nothing;
+    return is_silent(d) ? tk_direct_shutdown(d)
+                        : tk_direct_otherwise(d->channel, d->names->shutdown, NULL, 0, NULL);
 }
 
 static PyObject *direct_pending(PyObject *self, PyObject *nothing)
@@ -164,6 +193,7 @@ static PyMethodDef direct_methods[] = {
       "As the connection's own." },
     { "do_handshake", (PyCFunction)(void (*)(void))direct_do_handshake,
       METH_FASTCALL | METH_KEYWORDS, "As the connection's own." },
+    { "unwrap", direct_unwrap, METH_NOARGS, "As the connection's own `shutdown`." },
     { "pending", direct_pending, METH_NOARGS, "As the connection's own." },
     { NULL, NULL, 0, NULL }
 };

@@ -55,9 +55,11 @@ static int fill(tk_direct_names *n)
            intern(&n->late_error, "late_error") && intern(&n->concludes, "concludes") &&
            intern(&n->logging, "logging") && intern(&n->do_handshake, "do_handshake") &&
            intern(&n->handshake_on, "_handshake_on") &&
+           intern(&n->shutdown, "shutdown") && intern(&n->shutdown_on, "_shutdown_on") &&
+           intern(&n->return_leftover, "_return_leftover") &&
            intern(&n->read, "read") && intern(&n->write, "write") &&
            intern(&n->read_on, "_read_on") && intern(&n->read_slowly, "_read_slowly") &&
-           intern(&n->write_on, "_write_on") && intern(&n->send, "_send") &&
+           intern(&n->write_on, "_write_on") &&
            intern(&n->data_received, "data_received") &&
            intern(&n->not_delivered, "_not_delivered") &&
            intern(&n->after_receive, "_after_receive") &&

@@ -9,17 +9,6 @@ enum {
     OVERHEAD_MOST = 2048 /* what encryption adds to a piece, and an answer that waits before it */
 };
 
-int tk_direct_send_the_rest(const tk_direct *d)
-{
-    PyObject *done;
-
-    if (!tk_mem_holds(d->conn->outgoing))
-        return 1;
-    done = PyObject_CallMethodObjArgs(d->channel, d->names->send, NULL);
-    Py_XDECREF(done);
-    return done != NULL;
-}
-
 static int put(const tk_direct *d, PyObject *made)
 {
     PyObject *done = made == NULL ? NULL : PyObject_CallFunctionObjArgs(d->put, made, NULL);
@@ -27,6 +16,32 @@ static int put(const tk_direct *d, PyObject *made)
     Py_XDECREF(done);
     Py_XDECREF(made);
     return done != NULL;
+}
+
+int tk_direct_send_the_rest(const tk_direct *d)
+{
+    tk_mem *made = d->conn->outgoing;
+    Py_ssize_t size;
+    PyObject *data;
+    int64_t n;
+    int fine;
+
+    if (!tk_mem_holds(made))
+        return 1;
+    if (!tk_direct_acquire(d->sends))
+        return 0;
+    size = (Py_ssize_t)tk_atomic_load(&made->state.pending);
+    if ((data = PyBytes_FromStringAndSize(NULL, size)) != NULL) {
+        char *into = PyBytes_AsString(data);
+
+        Py_BEGIN_ALLOW_THREADS
+        n = tk_mem_read(made, into, (size_t)size);
+        Py_END_ALLOW_THREADS
+        data = tk_direct_first(data, (Py_ssize_t)n);
+    }
+    fine = put(d, data);
+    tk_direct_release(d->sends);
+    return fine;
 }
 
 static int64_t seal(const tk_direct *d, const char *data, Py_ssize_t size, void *into, size_t room)

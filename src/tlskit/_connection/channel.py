@@ -309,10 +309,6 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
         found: bytes | None = None if owner is None else data(owner)
         return found
 
-    def usual(self) -> tuple[Any, Any, Any, Any]:
-        """Return its `read`, `write`, `pending` and `do_handshake`, to be called often."""
-        return self.read, self.write, self.pending, self.do_handshake
-
     # -- session -----------------------------------------------------------------------------------
 
     @property

@@ -51,7 +51,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):
                 server_hostname=server_hostname, session=session, context=context,
             )  # fmt: skip
         channel = self._sslobj
-        read, write, pending, do_handshake = channel.usual()
+        read, write, pending, do_handshake, shutdown = channel.usual()
         # Methods that no subclass has overridden are taken from the channel: that saves a call, and
         # a frame for an SSLWantReadError to pass.
         if cls is SSLObject or (cls.read is SSLObject.read and cls.write is SSLObject.write):
@@ -60,6 +60,8 @@ class SSLObject(EarlyData, stdlib.SSLObject):
             self.pending = pending  # type: ignore[method-assign]
         if cls is SSLObject or cls.do_handshake is SSLObject.do_handshake:
             self.do_handshake = do_handshake  # type: ignore[method-assign]
+        if cls is SSLObject or cls.unwrap is SSLObject.unwrap:
+            self.unwrap = shutdown  # type: ignore[method-assign]
         return self
 
     def __repr__(self) -> str:

@@ -434,6 +434,10 @@ class Connection(
         ):
             self.on_session(Session(session))
 
+    def usual(self) -> tuple[Any, Any, Any, Any, Any]:
+        """Return `read`, `write`, `pending`, `do_handshake` and `shutdown`, to be called often."""
+        return self.read, self.write, self.pending, self.do_handshake, self.shutdown
+
     def close(self) -> None:
         """End every operation, whatever thread is in it, with EBADF; return when all have ended."""
         lib.tk_conn_close(self._conn)

@@ -2,8 +2,8 @@
 transport, without a Python frame: _tlsbind/direct/.
 
 In memory they leave anything else to the connection's own methods: `read`, `write`, `do_handshake`,
-`_read_on`, `_write_on`, `_handshake_on`, and between the stdlib's MemoryBIOs `_read_slowly` and
-`_send`.
+`shutdown`, `_read_on`, `_write_on`, `_handshake_on`, `_shutdown_on`, and between the stdlib's
+MemoryBIOs `_read_slowly` and `_return_leftover`.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ def usual(
     connection: Connection,
     queues: tuple[Any, Any] = (None, None),
     locks: tuple[Any, Any] = (None, None),
-) -> tuple[Any, Any, Any, Any] | None:
-    """Return `read`, `write`, `pending` and `do_handshake` in C for a connection; None without that
-    C module.
+) -> tuple[Any, Any, Any, Any, Any] | None:
+    """Return `read`, `write`, `pending`, `do_handshake` and `shutdown` in C for a connection; None
+    without that C module.
 
     Args:
         queues: the incoming and the outgoing MemoryBIO, if they are the stdlib's.
@@ -70,7 +70,7 @@ def usual(
     if _direct is None:
         return None
     made = _direct.Direct(*_owner_of(connection), connection, *queues, *locks)
-    return made.read, made.write, made.pending, made.do_handshake
+    return made.read, made.write, made.pending, made.do_handshake, made.unwrap
 
 
 def _owner_of(connection: Connection) -> tuple[Any, int]:

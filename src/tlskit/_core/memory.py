@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _read, _write = lib.tk_conn_read, lib.tk_conn_write
 _WANT_READ, _READ, _WRITE = lib.TK_WANT_READ, lib.TK_READ, lib.TK_WRITE
-_HANDSHAKE = lib.TK_HANDSHAKE
+_HANDSHAKE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_SHUTDOWN
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _COPIED = 16384  # bytes: up to here, a copy costs less than cffi's view of a buffer
 
@@ -29,9 +29,9 @@ class MemoryConnection(Connection):
 
     __slots__ = ()
 
-    def usual(self) -> tuple[Any, Any, Any, Any]:
-        """Its `read`, `write`, `pending` and `do_handshake`, for callers that call them often."""
-        return usual(self) or (self.read, self.write, self.pending, self.do_handshake)
+    def usual(self) -> tuple[Any, Any, Any, Any, Any]:
+        """Its `read`, `write`, `pending`, `do_handshake` and `shutdown`, to be called often."""
+        return usual(self) or Connection.usual(self)
 
     def _handshake_on(self, status: int) -> None:
         if self.late_error is not None:
@@ -42,6 +42,14 @@ class MemoryConnection(Connection):
             raise self._error(status, _HANDSHAKE)
         else:
             self.handshake_complete()
+
+    def _shutdown_on(self, status: int) -> None:
+        if self.late_error is not None:
+            self._raise_late_error()
+        if status in _AGAIN:
+            Connection.shutdown(self)
+        elif status <= 0:
+            raise self._error(status, _SHUTDOWN)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
         if buffer is not None or len <= 0 or self.on_session is not None:

@@ -8,7 +8,7 @@ An event loop reads as long as something is pending in `incoming` or in the conn
 waits for the network. So `pending()` includes bytes that were moved and not read: decrypted bytes
 by their number, and a record that is not decrypted, or the peer's end after its data, as 1.
 
-The common read and write also exist in C (direct.py): those here are for where that C is missing,
+The common operations also exist in C (direct.py): those here are for where that C is missing,
 and for the uncommon cases.
 
 Threads: each direction has a lock, so that bytes stay in order. It is held during a call into C,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken
 _COUNT = lib.TK_DRY - 1  # the bits that hold a count
 _DRY, _READ, _WRITE, _WANT_READ = lib.TK_DRY, lib.TK_READ, lib.TK_WRITE, lib.TK_WANT_READ
+_HANDSHAKE, _SHUTDOWN = lib.TK_HANDSHAKE, lib.TK_SHUTDOWN
 _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _SHORT = 49152  # bytes: their ciphertext fits into one buffer
 _NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
@@ -61,15 +62,11 @@ class QueuedConnection(DirectionLocks, Connection):
         self._over = self._dry = False
         self._renew_locks()
 
-    def usual(self) -> tuple[Any, Any, Any, Any]:
-        """Its `read`, `write`, `pending` and `do_handshake`, for callers that call them often."""
+    def usual(self) -> tuple[Any, Any, Any, Any, Any]:
+        """Its `read`, `write`, `pending`, `do_handshake` and `shutdown`, to be called often."""
         locks = self._receiving, self._sending
-        return usual(self, (self._given_in, self._given_out), locks) or (
-            self.read,
-            self.write,
-            self.pending,
-            self.do_handshake,
-        )
+        queues = self._given_in, self._given_out
+        return usual(self, queues, locks) or Connection.usual(self)
 
     # -- reading and writing -----------------------------------------------------------------------
 
@@ -227,6 +224,20 @@ class QueuedConnection(DirectionLocks, Connection):
             finally:
                 self._send()
 
+    def _handshake_on(self, status: int) -> None:
+        """Continue or end a handshake that C has left with this status."""
+        try:
+            if self.late_error is not None:
+                self._raise_late_error()
+            if status > 0:
+                self.handshake_complete()
+            elif status in _AGAIN or status == _WANT_READ:
+                self.do_handshake()
+            else:
+                raise self._error(status, _HANDSHAKE)
+        finally:
+            self._send()
+
     def read_early_data(self, size: int, timeout: Timeout = 0.0) -> bytes:
         while True:
             self._receive()
@@ -250,6 +261,18 @@ class QueuedConnection(DirectionLocks, Connection):
             finally:
                 self._send()
         self._return_leftover()
+
+    def _shutdown_on(self, status: int) -> None:
+        """Continue or end a shutdown that C has left with this status."""
+        try:
+            if self.late_error is not None:
+                self._raise_late_error()
+            if status in _AGAIN or status == _WANT_READ:
+                self.shutdown()
+            else:
+                raise self._error(status, _SHUTDOWN)
+        finally:
+            self._send()
 
     def request_certificate(self) -> None:
         try:
