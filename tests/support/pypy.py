@@ -47,6 +47,12 @@ def collected() -> None:
         gc.collect()
 
 
+def circles_collected() -> None:
+    """Let the collector free circles, for which PyPy's has to be asked more than once."""
+    gc.collect()
+    collected()
+
+
 def freed(holding: list[Any]) -> None:
     """Drop the last references to what a list holds, and wait until it is freed."""
     holding.clear()
@@ -70,6 +76,7 @@ class Skipped(NamedTuple):
 OWN = ("-ssl-", "-ssl]", "[ssl]", "[ssl-")  # the rows of the stdlib's module
 TIMES = "PyPy's sockets wait too short, by the part of a millisecond"
 BUFFERS = "PyPy's ssl takes what is no buffer, and counts in items"
+COUNTS = "PyPy counts no references: only its collector frees what nothing holds"
 RACES = "PyPy's MemoryBIO loses bytes when one thread writes and another reads"
 
 ROWS = [
@@ -89,6 +96,8 @@ ROWS = [
     Skipped("test_fips.py::test_info_names_the_missing_provider_when_there_can_be_no_context",
         ("",),
         "PyPy does not say why it has no context"),
+    Skipped("test_handshake.py::test_a_failed_handshake_leaves_no_cycle", ("",), COUNTS),
+    Skipped("test_traffic.py::test_an_ended_connection_is_no_circle", ("",), COUNTS),
     Skipped("test_memory.py::test_size_is_a_number", ("MemoryBIO1-1.5",), "PyPy rounds it"),
     Skipped("test_memory.py::test_what_is_no_bio", OWN, "PyPy raises AttributeError"),
     Skipped("test_memory.py::test_written_in_one_thread_and_read_in_another", ("MemoryBIO1",),

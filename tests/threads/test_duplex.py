@@ -21,10 +21,14 @@ from ..support.names import alert_reason
 from ..support.pairs import Background
 from ..support.pki import PKI
 from ..support.raw import Stage, until
-from ..support.system import assert_descriptor_closed
+from ..support.system import WINDOWS, assert_descriptor_closed
 
 CONNECTIONS, MESSAGES = 8, 10_000
 BIG = os.urandom(1 << 20)
+
+#: What a call hears whose connection another thread closes. On Windows a closed socket's number is
+#: no socket's any more, which is all that the stdlib's SSLSocket says there.
+CLOSED = ("EBADF", "ENOTSOCK") if WINDOWS else ("EBADF",)
 
 
 @pytest.fixture
@@ -48,11 +52,10 @@ def messages(seed: int) -> list[bytes]:
 
 
 def name_of(error: OSError) -> str:
-    return (
-        f"{error}"
-        if isinstance(error, tlskit.SSLError)
-        else errno.errorcode.get(error.errno or 0, repr(error))
-    )
+    """An SSLError's words, or the number's name, which begins with WSA on Windows."""
+    if isinstance(error, tlskit.SSLError):
+        return f"{error}"
+    return errno.errorcode.get(error.errno or 0, repr(error)).removeprefix("WSA")
 
 
 def read_until_closed(end: Any, expected: int, arrived: threading.Event) -> tuple[bytes, str]:
@@ -111,13 +114,13 @@ def test_full_duplex_until_closed(stage: Stage) -> None:
         for i, thread in enumerate(reading):
             got, ending = thread.result()
             assert got == streams[i % 2]
-            assert ending in ("EBADF", "end")
+            assert ending in (*CLOSED, "end")
 
 
 @pytest.mark.usefixtures("hurried")
 def test_closed_in_the_middle(stage: Stage) -> None:
-    """Traffic both ways, and somebody closes one end: whoever was in it hears EBADF, nothing else,
-    and nobody hangs.
+    """Traffic both ways, and somebody closes one end: whoever was in it hears that it is closed,
+    nothing else, and nobody hangs.
 
     The peer sees a connection that ends, and nothing that is not TLS.
     """
@@ -145,8 +148,10 @@ def test_closed_in_the_middle(stage: Stage) -> None:
             near.close()
             assert near.fileno() == -1
             assert_descriptor_closed(fd)
-            assert reading[0].result() == (0, "EBADF")
-            assert writing[0].result() == "EBADF"
+            strange, ending = reading[0].result()
+            assert strange == 0
+            assert ending in CLOSED
+            assert writing[0].result() in CLOSED
             strange, ending = reading[1].result()
             assert strange == 0
             assert ending in ("end", "ECONNRESET")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import warnings
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 from tlskit import aio
 
 from ...support.pki import PKI
+from ...support.pypy import circles_collected
 from ...support.system import run_selecting
 from ..conftest import Runner
 from .peer import Calls, Peer, accepting
@@ -186,9 +186,9 @@ def test_a_loop_that_closes_over_an_open_connection(pki: PKI, contexts: Contexts
     protocol.transport = None
     del transport, protocol
     with pytest.warns(ResourceWarning, match="unclosed transport"):
-        gc.collect()  # as with asyncio's, a transport that has not ended is part of a circle
+        circles_collected()  # as with asyncio's, a transport that has not ended is part of one
     assert socket.fileno() == -1
     with warnings.catch_warnings():  # not in whichever test the collector comes to run in
         warnings.simplefilter("ignore", ResourceWarning)
         del socket
-        gc.collect()  # the server and its end
+        circles_collected()  # the server and its end
