@@ -38,6 +38,17 @@ ALLOWED = {
     "tlskit._stdlib.module",
     "warnings",
 }
+#: What a fork needs without the GIL: tlskit._core.realizing, and all that it imports.
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    ALLOWED |= {
+        "_typing",
+        "_weakrefset",
+        "threading",
+        "tlskit._core.realizing",
+        "tlskit._forks",
+        "typing",
+        "weakref",
+    }
 #: All of tlskit that a client loads for its first context and connection, by package. Each module
 #: costs a command-line tool a quarter of a millisecond: one more needs a reason.
 FIRST = {
