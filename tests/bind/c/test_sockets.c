@@ -114,6 +114,28 @@ static void begins_with_what_was_read_before(void)
     contexts_free(&c);
 }
 
+/* Who reads just what a message holds gets it from one recv, and leaves nothing behind of it. */
+static void takes_a_message_at_once(int version)
+{
+    contexts c = contexts_new(version);
+    pair p = pair_of_sockets(&c, 0);
+    uint8_t into[64], message[64] = { 7 };
+    tk_fault fault;
+    uint64_t taken;
+    int i;
+
+    pair_shake(&p);
+    for (i = 0; i < 3; i++) { /* the first read takes the tickets, too */
+        CHECK_EQUAL(do_write(p.server, message, sizeof message, 1000, &fault), sizeof message);
+        taken = p.client->taken;
+        CHECK_EQUAL(do_read(p.client, into, sizeof into, 1000, &fault), sizeof into);
+        CHECK(i == 0 || p.client->taken == taken + 1);
+        CHECK_EQUAL(memcmp(into, message, sizeof into), 0);
+    }
+    pair_free(&p);
+    contexts_free(&c);
+}
+
 /* ---- bytes through a socket that is nearly always full ---- */
 
 static void writes_into_a_small_socket(int version)
@@ -459,6 +481,8 @@ void test_sockets(void)
     shakes_hands_while_waiting(ONLY_13);
     gives_up_in_time();
     begins_with_what_was_read_before();
+    takes_a_message_at_once(ONLY_12);
+    takes_a_message_at_once(ONLY_13);
     writes_into_a_small_socket(ONLY_12);
     writes_into_a_small_socket(ONLY_13);
     owes_what_it_has_encrypted();
