@@ -69,8 +69,11 @@ class Seal(Unpicklable):
         if type(sealed) is not bytes or sealed[:1] != _VERSION:
             return None
         head = sealed[:_HEAD]
-        seal = self._keys.get(head[1:])
-        return None if seal is None else seal.open(head + key, sealed[_HEAD:])
+        try:
+            seal = self._keys[head[1:]]  # not `get`, which takes a lock without the GIL
+        except KeyError:
+            return None
+        return seal.open(head + key, sealed[_HEAD:])
 
     def _sealed(self, seal: SealKey, key: bytes, value: bytes) -> bytes:
         head = _VERSION + seal.id
