@@ -110,6 +110,7 @@ class tk_conn_facts(CData):
     bytes_read: int
     bytes_written: int
     session_time: int
+    completed: int
     version_name: CData
     cipher_name: CData
     cipher_standard_name: CData

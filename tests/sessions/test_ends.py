@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -183,6 +184,16 @@ def test_what_was_negotiated_stays_true(
             continue
         ending(first, other)
         assert facts(other) == before
+
+
+def test_the_age_of_a_session_is_the_one_at_the_handshake(contexts: tuple[Any, Any]) -> None:
+    ends = linked(*contexts, linked(*contexts)[0].session)
+    before = [end.resumption for end in ends]
+    assert all(before)
+    began = int(time.time())
+    while int(time.time()) - began < 1:
+        time.sleep(0.02)
+    assert [end.resumption for end in ends] == before
 
 
 # -- what is resumed afterwards --------------------------------------------------------------------

@@ -95,7 +95,7 @@ typedef struct {
     int32_t alert_sent, alert_received, verify_code, shutdown;
     int32_t verify_depth; /* of the certificate with that error; -1: none, or not known */
     uint64_t bytes_read, bytes_written; /* on the wire */
-    int64_t session_time;
+    int64_t session_time, completed; /* seconds since 1970: the session, the first handshake */
     /* static */
     const char *version_name, *cipher_name, *cipher_standard_name, *cipher_protocol, *group_name;
     const char *compression; /* static; NULL: none */

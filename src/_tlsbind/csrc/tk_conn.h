@@ -81,6 +81,7 @@ struct tk_conn {
 
     tk_partial *owed;       /* writes that ended early, see tk_write.c */
     int32_t owed_count;
+    int64_t completed;      /* when the first handshake was, in seconds since 1970 */
     uint64_t writes;        /* how many numbers of writes have been given out */
     tk_turn turn;           /* of the write whose bytes go out now */
     tk_condition turns;     /* it has changed */

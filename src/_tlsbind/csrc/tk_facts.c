@@ -46,6 +46,7 @@ void tk_facts_negotiated(tk_conn *c, tk_conn_facts *out)
 
     if (s != NULL)
         out->session_time = (int64_t)SSL_SESSION_get_time_ex(s);
+    out->completed = c->completed;
     out->reused_last = SSL_session_reused(c->ssl);
     out->version = SSL_version(c->ssl);
     out->version_name = SSL_get_version(c->ssl);

@@ -70,6 +70,7 @@ static void complete(tk_conn *c)
         return;
     }
     c->done = 1;
+    c->completed = (int64_t)time(NULL);
     tk_tally_count(c);
     c->reused = (uint8_t)SSL_session_reused(c->ssl);
     c->hears_cuts = (SSL_get_options(c->ssl) & SSL_OP_IGNORE_UNEXPECTED_EOF) == 0;

@@ -27,6 +27,7 @@ class Facts(NamedTuple):
     # "context"; of OpenSSL's own tickets: "expired" or "context"
     refused_ticket: str
     session_time: int  # creation time of the session in force, in seconds since 1970
+    completed: int  # when the first handshake was complete, likewise; 0: it is not
     done: bool
     server: bool
     reused: bool  # whether the first handshake resumed a session
@@ -53,8 +54,8 @@ class Facts(NamedTuple):
 def read_facts(f: Any) -> Facts:
     """Convert the output of tk_conn_facts_of."""
     return Facts(
-        _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, bool(f.done),
-        bool(f.server), bool(f.reused), bool(f.reused_last), f.version,
+        _OFFERED[f.offered], f.early, _REFUSED[f.refused_ticket], f.session_time, f.completed,
+        bool(f.done), bool(f.server), bool(f.reused), bool(f.reused_last), f.version,
         text_of(f.version_name) or "", f.cipher_id, text_of(f.cipher_name),
         text_of(f.cipher_standard_name),
         text_of(f.cipher_protocol), f.cipher_bits, text_of(f.group_name), alpn_of(f),

@@ -242,7 +242,7 @@ class ServerResumption:
             return None  # by now, the session in force is the new one
         else:
             made = facts.session_time
-        return max(0, int(now()) - made)
+        return max(0, facts.completed - made)
 
 
 def _given(session: object, otherwise: Lookup) -> Lookup:
