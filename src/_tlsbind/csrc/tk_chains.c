@@ -11,6 +11,7 @@
    verification too. A state is immutable: with other trust or other settings, its context has
    another state, which knows no chains yet. */
 #include "tk_chains.h"
+#include "tk_x509.h"
 
 typedef struct {
     STACK_OF(X509) *chain; /* NULL: free */
@@ -47,19 +48,10 @@ static unsigned long flags_of(X509_STORE_CTX *v)
 
 /* ---- dates ---- */
 
-/* Seconds since 1970; -1: not a date. */
-static int64_t seconds_of(const ASN1_TIME *date)
-{
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days, seconds, ok = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, date);
-
-    ASN1_TIME_free(epoch);
-    return ok ? (int64_t)days * 86400 + seconds : -1;
-}
-
 static void narrow(known *row, const X509 *x)
 {
-    int64_t from = seconds_of(X509_get0_notBefore(x)), until = seconds_of(X509_get0_notAfter(x));
+    int64_t from = tk_x509_seconds(X509_get0_notBefore(x));
+    int64_t until = tk_x509_seconds(X509_get0_notAfter(x));
 
     if (from > row->from)
         row->from = from;

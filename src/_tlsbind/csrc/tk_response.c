@@ -7,22 +7,13 @@
 #include <openssl/x509v3.h>
 
 #include "tk_response.h"
+#include "tk_x509.h"
 
 enum {
     SKEW = 300,             /* seconds that two clocks may differ */
     WITHOUT_END = 7 * 86400, /* seconds that a response without an end is good */
     SINGLES_MOST = 64       /* certificates in one response that are looked at */
 };
-
-static int64_t seconds_of(const ASN1_GENERALIZEDTIME *t)
-{
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days = 0, seconds = 0, ok;
-
-    ok = epoch != NULL && t != NULL && ASN1_TIME_diff(&days, &seconds, epoch, t);
-    ASN1_TIME_free(epoch);
-    return ok ? (int64_t)days * 86400 + seconds : -1;
-}
 
 /* Whether an entry is about this certificate: by its number and its issuer's name, which it holds
    itself; and by the issuer's key, where the issuer is known. */
@@ -98,7 +89,7 @@ static int judge(OCSP_BASICRESP *basic, X509 *leaf, X509 *issuer, int64_t *until
     if (issuer != NULL && !is_signed(basic, issuer))
         return TK_STAPLE_UNTRUSTED;
     status = OCSP_single_get0_status(one, NULL, NULL, &begins, &ends);
-    *until = ends != NULL ? seconds_of(ends) : seconds_of(begins) + WITHOUT_END;
+    *until = ends != NULL ? tk_x509_seconds(ends) : tk_x509_seconds(begins) + WITHOUT_END;
     if (!OCSP_check_validity(begins, ends, SKEW, ends != NULL ? -1 : WITHOUT_END))
         return TK_STAPLE_STALE;
     return status == V_OCSP_CERTSTATUS_GOOD      ? TK_STAPLE_GOOD

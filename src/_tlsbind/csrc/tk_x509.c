@@ -226,3 +226,13 @@ int tk_x509_fields(X509 *x, tk_records *out, tk_fault *fault)
     ERR_clear_error(); /* an extension that could not be read is left out */
     return out->failed ? TK_SSL : TK_DONE;
 }
+
+int64_t tk_x509_seconds(const ASN1_TIME *date)
+{
+    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+    int days = 0, seconds = 0, ok;
+
+    ok = epoch != NULL && date != NULL && ASN1_TIME_diff(&days, &seconds, epoch, date);
+    ASN1_TIME_free(epoch);
+    return ok ? (int64_t)days * 86400 + seconds : -1;
+}

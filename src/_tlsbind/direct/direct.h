@@ -86,6 +86,7 @@ PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *
                               Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
 PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given);
 PyObject *tk_direct_first(PyObject *data, Py_ssize_t size); /* of new bytes: or a copy of so many */
+PyObject *tk_direct_take(tk_mem *mem, Py_ssize_t size); /* at most so many bytes of a queue */
 PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
 

@@ -55,6 +55,20 @@ PyObject *tk_direct_first(PyObject *data, Py_ssize_t size)
     return first;
 }
 
+PyObject *tk_direct_take(tk_mem *mem, Py_ssize_t size)
+{
+    PyObject *data = PyBytes_FromStringAndSize(NULL, size);
+    char *into = data == NULL ? NULL : PyBytes_AsString(data);
+    int64_t n;
+
+    if (data == NULL)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    n = tk_mem_read(mem, into, (size_t)size);
+    Py_END_ALLOW_THREADS
+    return tk_direct_first(data, (Py_ssize_t)n); /* another thread may have read, too */
+}
+
 PyObject *tk_direct_nothing(const tk_direct *d)
 {
     const tk_direct_names *names = d->names;

@@ -21,25 +21,13 @@ static int put(const tk_direct *d, PyObject *made)
 int tk_direct_send_the_rest(const tk_direct *d)
 {
     tk_mem *made = d->conn->outgoing;
-    Py_ssize_t size;
-    PyObject *data;
-    int64_t n;
     int fine;
 
     if (!tk_mem_holds(made))
         return 1;
     if (!tk_direct_acquire(d->sends))
         return 0;
-    size = (Py_ssize_t)tk_atomic_load(&made->state.pending);
-    if ((data = PyBytes_FromStringAndSize(NULL, size)) != NULL) {
-        char *into = PyBytes_AsString(data);
-
-        Py_BEGIN_ALLOW_THREADS
-        n = tk_mem_read(made, into, (size_t)size);
-        Py_END_ALLOW_THREADS
-        data = tk_direct_first(data, (Py_ssize_t)n);
-    }
-    fine = put(d, data);
+    fine = put(d, tk_direct_take(made, (Py_ssize_t)tk_atomic_load(&made->state.pending)));
     tk_direct_release(d->sends);
     return fine;
 }

@@ -44,20 +44,6 @@ static void queue_dealloc(PyObject *self)
 
 /* ---- what a program does ---- */
 
-static PyObject *take(tk_mem *mem, Py_ssize_t size)
-{
-    PyObject *data = PyBytes_FromStringAndSize(NULL, size);
-    char *into = data == NULL ? NULL : PyBytes_AsString(data);
-    int64_t n;
-
-    if (into == NULL)
-        return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    n = tk_mem_read(mem, into, (size_t)size);
-    Py_END_ALLOW_THREADS
-    return tk_direct_first(data, (Py_ssize_t)n); /* another thread may have read, too */
-}
-
 static PyObject *queue_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
     Py_ssize_t there = (Py_ssize_t)tk_atomic_load(&mem_of(self)->state.pending), size = -1;
@@ -68,7 +54,7 @@ static PyObject *queue_read(PyObject *self, PyObject *const *args, Py_ssize_t na
     }
     if (nargs == 1 && (size = PyNumber_AsSsize_t(args[0], NULL)) == -1 && PyErr_Occurred())
         return NULL;
-    return take(mem_of(self), size < 0 || size > there ? there : size);
+    return tk_direct_take(mem_of(self), size < 0 || size > there ? there : size);
 }
 
 static PyObject *queue_write(PyObject *self, PyObject *data)
