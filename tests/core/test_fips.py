@@ -16,6 +16,7 @@ import pytest
 
 import tlskit
 
+from ..support import peers
 from ..support.pki import PKI
 
 CONFIGURATION = """\
@@ -177,20 +178,6 @@ def test_a_configuration_without_providers_is_no_fault(tmp_path, text):
 # -- with the provider -----------------------------------------------------------------------------
 
 
-def module() -> Path | None:
-    named = os.environ.get("TLSKIT_TEST_FIPS")
-    if named:
-        return Path(named)
-    command = shutil.which("openssl")
-    if command is None:
-        return None
-    said = subprocess.run(
-        [command, "version", "-m"], capture_output=True, text=True, check=False
-    ).stdout
-    found = Path(said.partition('"')[2].rpartition('"')[0]) / "fips.so"
-    return found if found.exists() else None
-
-
 def installed(file: Path) -> str:
     """Run the provider's own tests, and return the settings that they lead to."""
     command = ["openssl", "fipsinstall", "-quiet", "-module", str(file), "-out", f"{file}.cnf"]
@@ -205,7 +192,7 @@ def installed(file: Path) -> str:
 @pytest.fixture
 def copies(tmp_path: Path) -> list[Path]:
     """Two configurations, each with its own copy of the provider."""
-    provider = module()
+    provider = peers.provider("fips", "TLSKIT_TEST_FIPS")
     if provider is None:
         pytest.skip("there is no FIPS provider for OpenSSL (Debian: openssl-provider-fips)")
     found = []

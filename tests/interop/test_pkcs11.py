@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ..support.certificates import Made, authority, issue
-from ..support.peers import PATIENCE
+from ..support.peers import PATIENCE, provider
 
 TOKENS = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -55,18 +55,8 @@ def _token() -> str | None:
     return next((path for path in TOKENS if Path(path).exists()), None)
 
 
-def _provider() -> str | None:
-    named = os.environ.get("TLSKIT_TEST_PKCS11_PROVIDER")
-    if named:
-        return named
-    command = shutil.which("openssl")
-    if command is None:
-        return None
-    said = subprocess.run(
-        [command, "version", "-m"], capture_output=True, text=True, check=False
-    ).stdout
-    found = Path(said.partition('"')[2].rpartition('"')[0]) / "pkcs11.so"
-    return str(found) if found.exists() else None
+def _provider() -> Path | None:
+    return provider("pkcs11", "TLSKIT_TEST_PKCS11_PROVIDER")
 
 
 pytestmark = [

@@ -57,6 +57,20 @@ def command() -> str:
     return COMMAND
 
 
+def provider(name: str, variable: str) -> Path | None:
+    """A provider's file, such as "fips": the variable's, or the one beside OpenSSL's others."""
+    if named := os.environ.get(variable):
+        return Path(named)
+    program = shutil.which("openssl")
+    if program is None:
+        return None
+    said = subprocess.run(
+        [program, "version", "-m"], capture_output=True, text=True, check=False
+    ).stdout
+    found = Path(said.partition('"')[2].rpartition('"')[0]) / f"{name}.so"
+    return found if found.exists() else None
+
+
 def speaking(version: tlskit.TLSVersion) -> tuple[str, ...]:
     """The options that make `s_server` and `s_client` speak one protocol version only."""
     return _VERSIONS[version]
