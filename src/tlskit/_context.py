@@ -260,7 +260,9 @@ class SSLContext(  # type: ignore[misc]
             incoming,
             outgoing,
             server_side=server_side,
-            server_hostname=self._encode_hostname(server_hostname),
+            server_hostname=(
+                None if server_hostname is None else self._encode_hostname(server_hostname)
+            ),
             session=session,
             context=self,
         )

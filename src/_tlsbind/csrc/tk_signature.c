@@ -35,7 +35,7 @@ static const char *name_of(int key, int digest, const X509 *certificate)
     for (i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
         if (ROWS[i].key == key && (ROWS[i].digest == digest || ROWS[i].digest == NID_undef))
             return ROWS[i].pss_key != NULL && own != NULL &&
-                           EVP_PKEY_get_base_id(own) == NID_rsassaPss
+                           EVP_PKEY_get_id(own) == NID_rsassaPss
                        ? ROWS[i].pss_key
                        : ROWS[i].name;
     return NULL;

@@ -69,7 +69,10 @@ def usual(
     """
     if _direct is None:
         return None
-    made = _direct.Direct(*_owner_of(connection), connection, *queues, *locks)
+    owner, address = _owner_of(connection)
+    made = _direct.Direct(
+        owner, address, connection, queues[0], queues[1], locks[0], locks[1]
+    )  # fmt: skip
     return made.read, made.write, made.pending, made.do_handshake, made.unwrap
 
 
