@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 
 import pytest
 
@@ -323,19 +324,14 @@ def test_against_openssl(pki, version):
 
 
 @pytest.mark.parametrize(
-    ("shown", "old", "new"),
-    [
-        ("rsa", "rsa_pss_rsae_sha256", "rsa_pss_rsae_sha256"),
-        ("server", "ecdsa_secp256r1_sha256", "ecdsa_secp256r1_sha256"),
-    ],
+    ("shown", "expected"), [("rsa", "rsa_pss_rsae_sha256"), ("server", "ecdsa_secp256r1_sha256")]
 )
-def test_the_signature_algorithm(pki, version, shown, old, new):
+def test_the_signature_algorithm(pki, version, shown, expected):
     identity = getattr(pki, shown)
     client, server = client_context(pki), server_context(pki, identity=identity)
     only(version, client)
     client.sessions.store = MemoryStore()
     near, far = memory_pair(client, server)
-    expected = old if version == TLS12 else new
     assert near.info.peer_signature_algorithm == far.info.signature_algorithm == expected
     assert near.info.signature_algorithm is None  # a client without a certificate
     near, _ = memory_pair(client, server)
@@ -344,6 +340,26 @@ def test_the_signature_algorithm(pki, version, shown, old, new):
     again = tlskit.SSLSession.from_bytes(near.session.to_bytes())
     assert again.info.peer_signature_algorithm == expected
     assert again.info.to_dict()["peer_signature_algorithm"] == expected
+
+
+@pytest.mark.skipif(not peers.version(), reason="there is no openssl command")
+def test_the_signature_of_a_key_for_pss_alone(tmp_path, version):
+    chain, key = str(tmp_path / "chain.pem"), str(tmp_path / "key.pem")
+    subprocess.run(
+        [
+            peers.command(), "req", "-x509", "-newkey", "rsa-pss", "-nodes", "-subj", "/CN=pss",
+            "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", chain,
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    client = tlskit.create_default_context(cafile=chain)
+    server = tlskit.SSLContext(tlskit.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(chain, key)
+    only(version, client)
+    near, far = memory_pair(client, server)
+    assert near.info.peer_signature_algorithm == far.info.signature_algorithm
+    assert near.info.peer_signature_algorithm == "rsa_pss_pss_sha256"
+    assert server.negotiated().signature == {"rsa_pss_pss_sha256": 1}
 
 
 def test_the_clients_signature_algorithm(pki, version):
