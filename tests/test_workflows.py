@@ -4,6 +4,7 @@ repository or a package's program, and whatever they name exists.
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import sys
 from pathlib import Path
@@ -127,6 +128,23 @@ def test_every_python_meets_the_oldest_the_embedded_and_the_newest_openssl():
     assert embedded
     assert set(series) >= {pinned[0], pinned[-1], *embedded}
     assert "exclude:" not in cross
+
+
+def test_of_all_the_wheels_for_linux_the_one_for_every_cpython_is_tried():
+    """cibuildwheel puts those for free-threaded CPython, PyPy and musl beside it."""
+    machine = "manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+    every = f"tlskit-0.1.0-cp310-abi3-{machine}"
+    wheels = [
+        every,
+        f"tlskit-0.1.0-cp314-cp314t-{machine}",
+        f"tlskit-0.1.0-pp311-pypy311_pp73-{machine}",
+        "tlskit-0.1.0-cp310-abi3-musllinux_1_2_x86_64.whl",
+    ]
+    script = (ROOT / "tools" / "wheels" / "test.sh").read_text(encoding="utf-8")
+    listed = re.search(r"ls -t dist/(.+?) 2>", script)
+    assert listed
+    pattern = listed[1].replace('"$(uname -m)"', "x86_64")
+    assert fnmatch.filter(wheels, pattern) == [every]
 
 
 def test_what_a_change_has_to_pass_here_is_a_step_there():

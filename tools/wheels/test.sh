@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# test.sh [WHEEL]: the tests against a wheel (by default the newest in dist/ that fits this machine),
+# test.sh [WHEEL]: the tests against a wheel (by default the newest in dist/ for CPython here),
 # in a new environment for each Python of VERSIONS that is here and for the system's own python3,
 # and from a folder that has the tests, the pages and the tools, but not the sources: what is
 # imported can only be the wheel. Each Python imports tlskit first where nothing but the wheel is.
@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 versions=${VERSIONS:-3.10 3.11 3.12 3.13 3.14 3.15 system}
-wheel=${1:-$(ls -t dist/tlskit-*manylinux*_"$(uname -m)".whl 2>/dev/null | head -n 1)}
+wheel=${1:-$(ls -t dist/tlskit-*-abi3-manylinux*_"$(uname -m)".whl 2>/dev/null | head -n 1)}
 [ -n "$wheel" ] || { echo "test.sh: there is no wheel in dist/: run \`make wheel\` first" >&2; exit 1; }
 wheel=$(realpath "$wheel")
 work=$(mktemp -d)
