@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,12 +42,10 @@ ALLOWED = {
 #: What a fork needs without the GIL: tlskit._core.realizing, and all that it imports.
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
     ALLOWED |= {
-        "_typing",
         "_weakrefset",
         "threading",
         "tlskit._core.realizing",
         "tlskit._forks",
-        "typing",
         "weakref",
     }
 #: All of tlskit that a client loads for its first context and connection, by package. Each module
@@ -88,7 +87,6 @@ FIRST = {
     "enums": "",
     "errors": "",
     "sessions": "binding info parts records registry session statistics",
-    "stores": "memory store",
 }
 #: What no context and no connection needs.
 HEAVY = {
@@ -97,8 +95,7 @@ HEAVY = {
     "tlskit._core.staple",
     "tlskit._tickets",
     "tlskit.sessions.envelope",
-    "tlskit.stores.guard",
-    "tlskit.stores.helper",
+    "tlskit.stores",
     "argparse",
     "asyncio",
     "dataclasses",
@@ -115,14 +112,17 @@ HEAVY = {
     "tlskit.cli",
     "tlskit.inject",
     "tlskit.metrics",
-    "tlskit.stores.contract",
-    "tlskit.stores.memcached",
-    "tlskit.stores.redis",
-    "tlskit.stores.seal",
-    "tlskit.stores.sqlite",
     "traceback",
+    "typing",
 }
-LAZY = ["MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"]
+LAZY = [
+    "MemcachedStore",
+    "MemoryStore",
+    "RedisStore",
+    "SQLiteStore",
+    "SealedStore",
+    "SessionStore",
+]
 
 
 def run(program: str) -> str:
@@ -178,6 +178,7 @@ def test_a_first_connection_brings_no_more_than_these() -> None:
     known |= {f"tlskit.{package}.{name}" for package in FIRST for name in FIRST[package].split()}
     own = {name for name in said if name.startswith("tlskit.")}
     assert own - known - ALLOWED == set()
+    assert not HEAVY & said
     assert "tlskit._connection.socket" in own
 
 
@@ -422,6 +423,104 @@ def test_copies_and_pickles() -> None:
 def test_wrong_arguments(values: tuple[object, ...], named: dict[str, object]) -> None:
     with pytest.raises(TypeError, match="Light"):
         Light(*values, **named)  # type: ignore[arg-type]
+
+
+# -- named tuples: as `typing` makes them ----------------------------------------------------------
+
+
+class LightTuple(tlskit._frozen.NamedTuple):  # type: ignore[misc]
+    """Three fields."""
+
+    first: int
+    second: str = "two"
+    third: object = None
+
+    def both(self) -> str:
+        return f"{self.first} {self.second}"
+
+
+class RealTuple(NamedTuple):
+    """Three fields."""
+
+    first: int
+    second: str = "two"
+    third: object = None
+
+
+def two_tuples(*values: Any, **named: Any) -> tuple[Any, Any]:
+    return LightTuple(*values, **named), RealTuple(*values, **named)
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((1,), {}),
+        ((1, "2"), {}),
+        ((1, "2", 3), {}),
+        ((), {"first": 1}),
+        ((1,), {"third": 3}),
+        ((), {"third": 3, "second": "2", "first": 1}),
+    ],
+)
+def test_a_named_tuple_is_filled_as_the_real_one(values: Any, named: Any) -> None:
+    light, real = two_tuples(*values, **named)
+    assert light == real == tuple(light)
+    assert hash(light) == hash(real)
+    assert [light.first, light.second, light.third] == list(real)
+    assert light._asdict() == real._asdict()
+    assert repr(light) == repr(real).replace("Real", "Light")
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ((), {}),
+        ((1, "2", 3, 4), {}),
+        ((1,), {"first": 1}),
+        ((1,), {"fourth": 4}),
+        ((1, "2", 3), {"fourth": 4}),
+        ((), {"second": "2"}),
+    ],
+)
+def test_a_named_tuple_refuses_what_the_real_one_does(values: Any, named: Any) -> None:
+    with pytest.raises(TypeError):
+        RealTuple(*values, **named)
+    with pytest.raises(TypeError, match="LightTuple"):
+        LightTuple(*values, **named)
+
+
+def test_a_named_tuple_has_the_methods_of_the_real_one() -> None:
+    light, real = two_tuples(1, third=[3])
+    assert type(light)._fields == real._fields == type(light).__match_args__
+    assert type(light)._field_defaults == real._field_defaults
+    assert light._replace(second="other") == real._replace(second="other")
+    assert type(light._replace(second="other")) is LightTuple
+    assert LightTuple._make(real) == real
+    assert light.both() == "1 two"
+    assert type(light).__doc__ == real.__doc__
+    with pytest.raises(TypeError):
+        light._replace(fourth=4)
+    with pytest.raises(TypeError):
+        LightTuple._make((1,) * 4)
+    for change in (lambda: setattr(light, "first", 2), lambda: setattr(light, "other", 2)):
+        with pytest.raises(AttributeError):
+            change()
+    assert not hasattr(light, "__dict__")
+
+
+def test_a_named_tuple_is_copied_and_pickled() -> None:
+    light, _ = two_tuples(1, third=[3])
+    for copied in (copy.copy(light), copy.deepcopy(light), pickle.loads(pickle.dumps(light))):
+        assert copied == light
+        assert type(copied) is LightTuple
+
+
+def test_a_class_of_a_named_tuple_keeps_its_fields() -> None:
+    class Further(LightTuple):
+        extra: int = 7
+
+    assert Further._fields == LightTuple._fields
+    assert (Further(1).second, Further(1).extra) == ("two", 7)
 
 
 def test_results_are_remembered_without_the_gil_too():

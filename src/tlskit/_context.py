@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ._connection.bridge import OwnChannel, SocketChannel, transport
 from ._connection.channel import Channel
@@ -43,12 +42,16 @@ from ._stdlib import defaults, dormant
 from ._stdlib.creation import begun
 from ._stdlib.identity import combined
 from .enums import _SSLMethod
-from .sessions import SessionStore, SSLSession
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any, ClassVar, NoReturn
 
     from typing_extensions import Buffer
+
+    from .sessions.session import SSLSession
+    from .stores.store import SessionStore
 
 _CLASSES = ("sslsocket_class", "sslobject_class")
 _ROLES = {

@@ -7,7 +7,6 @@ import sys
 import warnings
 from socket import create_connection
 from ssl import DER_cert_to_PEM_cert
-from typing import TYPE_CHECKING, Any
 
 from ._context import SSLContext
 from ._core.library import signature_algorithms
@@ -17,8 +16,10 @@ from ._stdlib.defaults import flags_of_default_context
 from ._stdlib.module import ssl
 from .enums import VerifyMode, _SSLMethod
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from socket import socket
+    from typing import Any
 
     from typing_extensions import Buffer
 

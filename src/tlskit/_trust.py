@@ -13,7 +13,6 @@ import sys
 import warnings
 from collections import OrderedDict
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._core import files
 from ._core.directory import Directory
@@ -23,10 +22,16 @@ from ._digest import sha256
 from ._forks import ForkLock
 from ._stdlib.module import ssl
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol, TypeVar
+
     from typing_extensions import Buffer
 
-T = TypeVar("T")
+    T = TypeVar("T")
+else:
+    Protocol = object
+
 
 _KEPT = 8
 _WELL_KNOWN_FILES = (

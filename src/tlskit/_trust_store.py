@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from . import _trust
 from ._core import trust as core
 from ._core.files import kind_of
 from ._core.paths import named_path, without_values
 from ._stdlib.module import ssl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class _Holder:

@@ -29,7 +29,12 @@ from ssl import (
     SSLWantWriteError,
     SSLZeroReturnError,
 )
-from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from ._frozen import NamedTuple
 
 __all__ = [
     "CertificateError",

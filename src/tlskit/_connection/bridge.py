@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
 from weakref import ref
 
 from .._core.bio import MemoryBIO
@@ -37,8 +36,13 @@ from .context import ConnectionContext
 from .queues import MemoryChannel, QueueChannel
 from .stream import StreamChannel, Wire
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Protocol
+
     from typing_extensions import Buffer
+else:
+    Protocol = object
 
 
 _AS_THE_SOCKET = -1.0

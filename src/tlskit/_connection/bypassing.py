@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, overload
-
 from .._stdlib.classes import Socket as socket
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NoReturn, overload
+
     from typing_extensions import Buffer
 
     from .channel import Channel
@@ -23,10 +24,14 @@ class BypassingTLS(socket):
         def _take_leftover(self, n: int, flags: int) -> bytes: ...
         def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int: ...
 
-    @overload
-    def sendto(self, data: Buffer, flags_or_addr: Any, addr: None = None) -> int: ...
-    @overload
-    def sendto(self, data: Buffer, flags_or_addr: int, addr: Any) -> int: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def sendto(self, data: Buffer, flags_or_addr: Any, addr: None = None) -> int: ...
+
+        @overload
+        def sendto(self, data: Buffer, flags_or_addr: int, addr: Any) -> int: ...
+
     def sendto(self, data: Buffer, flags_or_addr: Any, addr: Any = None) -> int:
         if self._sslobj is not None:
             raise ValueError(f"sendto not allowed on instances of {type(self)}")

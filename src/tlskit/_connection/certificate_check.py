@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .._core.certificate import Certificate
 from .._core.fault import verify_text
 from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED, error_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass
+    from typing import Any
 
     from .._state import State
 else:

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from ssl import AlertDescription
-from typing import Any
 from weakref import ref
 
 from .._core.bio import MemoryBIO
 from .._core.connection import Connection
 from .._core.fault import plain_error, want_read
 from .._core.names import server_name
-from .._core.pauses import Steps
 from .._core.session import Session
 from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED
 from .._resumption.client import ClientResumption
@@ -29,8 +27,8 @@ from .._state import Settings, State
 from .._state.coroutines import is_coroutine_function
 from .._state.removals import tell_removed
 from ..errors import SSLError
-from ..sessions import SessionInfo, SSLSession
-from ..sessions.info import info_of
+from ..sessions.info import SessionInfo, info_of
+from ..sessions.session import SSLSession
 from . import log
 from .certificate_check import CertificateCheck, judge
 from .context import ConnectionContext
@@ -40,6 +38,12 @@ from .event_callbacks import EventCallbacks
 from .pausing import Pausing, accepts, cannot_await
 from .policy import ConnectionPolicy
 from .stdlib_names import StdlibNames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._core.pauses import Steps
 
 _STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 

@@ -12,9 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
-from typing import Any
 
-from .._core.pauses import Steps
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .._core.pauses import Steps
 
 
 class PendingDecision:

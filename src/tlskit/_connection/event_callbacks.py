@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ssl import _TLSAlertType, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
-from typing import TYPE_CHECKING, Any
 
 from .._core.fault import plain_error
 from ..enums import TLSVersion
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from enum import Enum
+    from typing import Any
 
     from .._state import State
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from .._core.certificate import Certificate
 from .channel import Channel
 
-ChannelBinding = Literal["tls-exporter", "tls-server-end-point", "tls-unique"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    ChannelBinding = Literal["tls-exporter", "tls-server-end-point", "tls-unique"]
+
 
 _LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266, 2
 _SIZE = 32

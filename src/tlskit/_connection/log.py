@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Protocol
 
 from .._core.facts import Facts
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 _PATIENCE = 0.25  # seconds that a handshake waits for a handler; after that the line is dropped
 _log: Any = None

@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, overload
 
 from .._core.certificate import Certificate
 from .._resumption.reasons import Resumption
-from ..sessions import SessionInfo, SSLSession
+from ..sessions.info import SessionInfo
+from ..sessions.session import SSLSession
 from .channel import Channel
 from .exporting import Exporting
 from .observing import Observing
 from .rekeying import Rekeying
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal, overload
+
     from .._context import SSLContext
 
 CHANNEL_BINDING_TYPES = ["tls-unique"]
@@ -46,12 +49,17 @@ class Negotiated(Exporting, Observing, Rekeying):
 
     # -- certificates ------------------------------------------------------------------------------
 
-    @overload
-    def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
-    @overload
-    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
-    @overload
-    def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def getpeercert(self, binary_form: Literal[False] = False) -> dict[str, Any] | None: ...
+
+        @overload
+        def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
+
+        @overload
+        def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None: ...
+
     def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
         """Return the peer's certificate.
 

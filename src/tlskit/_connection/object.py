@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
-
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import NoPublicConstructor, initialise
-from ..sessions import SSLSession
+from ..sessions.session import SSLSession
 from .channel import Channel
 from .early_data import EarlyData
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, overload
+
     from typing_extensions import Buffer
 
     from .._context import SSLContext
@@ -128,12 +129,17 @@ class SSLObject(EarlyData, stdlib.SSLObject):
         """
         self._sslobj.do_handshake()
 
-    @overload
-    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
-    @overload
-    def read(self, len: int, buffer: Buffer) -> int: ...
-    @overload
-    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+
+        @overload
+        def read(self, len: int, buffer: Buffer) -> int: ...
+
+        @overload
+        def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
         """Read up to `len` bytes. Returns bytes, or a count if a buffer is given; b"" or 0 at the
         end of the peer's data.

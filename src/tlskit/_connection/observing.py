@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._core.fault import alert_of, verify_text
 from .._core.verifying import error_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass
+    from typing import Any
 else:
     from .._frozen import dataclass
 if TYPE_CHECKING:

@@ -23,20 +23,21 @@ callback may be `async def`, its name in `_state/coroutines.py`.
 from __future__ import annotations
 
 from ssl import AlertDescription
-from typing import TYPE_CHECKING, Any
 
 from .._core import pauses
 from .._core.fault import plain_error, want_read
-from .._core.pauses import Steps
 from .._state.coroutines import is_coroutine_function
 from .decision import PendingDecision, not_here
 from .requests import CertificateRequest
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
 
     from .._core.credential import Credential
     from .._core.facts import Facts
+    from .._core.pauses import Steps
     from .._core.peer import Name
     from .._state import State
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._core.bio import MemoryBIO
 from .._core.memory import MemoryConnection
 from .._core.queued import SLOTS, QueuedConnection
 from .channel import Channel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class MemoryChannel(MemoryConnection, Channel):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ..enums import TLSVersion
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .channel import Channel
 

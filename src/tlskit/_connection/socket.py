@@ -11,7 +11,6 @@ import errno
 from _socket import socket as _PlainSocket
 from contextlib import suppress
 from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
-from typing import TYPE_CHECKING, Any, overload
 
 from .._core import wait
 from .._core.fault import system_text
@@ -19,13 +18,16 @@ from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
 from ..errors import SSLEOFError, SSLError
-from ..sessions import SSLSession
+from ..sessions.session import SSLSession
 from .bridge import OwnChannel
 from .bypassing import BypassingTLS
 from .channel import Channel
 from .early_data import EarlyData
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, overload
+
     from typing_extensions import Buffer
 
     from .._context import SSLContext
@@ -297,12 +299,17 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
 
     # -- reading -----------------------------------------------------------------------------------
 
-    @overload
-    def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
-    @overload
-    def read(self, len: int, buffer: Buffer) -> int: ...
-    @overload
-    def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def read(self, len: int = 1024, buffer: None = None) -> bytes: ...
+
+        @overload
+        def read(self, len: int, buffer: Buffer) -> int: ...
+
+        @overload
+        def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any: ...
+
     def read(self, len: int = 1024, buffer: Buffer | None = None) -> Any:
         """Read up to `len` bytes. Returns bytes, or a count if a buffer is given; b"" or 0 at the
         end of the peer's data.

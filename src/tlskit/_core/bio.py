@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ..errors import SSLError
 from . import direct
 from .native import ROOM, ReadBuffer, ffi, lib, owned, return_read_buffer, take_read_buffer
 from .unpickled import Unpickled
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Buffer, Self
 
 _read, _write = lib.tk_mem_read, lib.tk_mem_write

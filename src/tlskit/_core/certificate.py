@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ssl import DER_cert_to_PEM_cert
 from sys import byteorder
-from typing import Any, NamedTuple
 
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 _GENERAL_NAMES = {
     lib.TK_X509_ALT_EMAIL: "email",

@@ -21,7 +21,6 @@ import select
 from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from . import direct, event_hooks, hooks, opening, wait
@@ -50,7 +49,10 @@ from .rekeying import Rekeying
 from .session import Session
 from .verifying import ConnectionVerifying
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Buffer
 
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever

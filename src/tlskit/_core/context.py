@@ -5,7 +5,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from .cipher import CipherFacts, cipher_facts
 from .credential import Credential
@@ -19,6 +18,10 @@ from .session import Session
 from .tickets import Ring
 from .trust import NOBODY, TrustStore
 from .verifying import ContextVerifying
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 ROLES = {"any": lib.TK_ROLE_ANY, "client": lib.TK_ROLE_CLIENT, "server": lib.TK_ROLE_SERVER}
 TUNINGS = {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..errors import SSLError
 from .certificate import Certificate
 from .fault import from_queue
 from .native import ffi, lib, listed, owned
 from .wiping import wipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 
 class PasswordWanted(Exception):

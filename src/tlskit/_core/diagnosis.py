@@ -5,12 +5,16 @@ It runs when something has failed for good, never for an operation that merely h
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from ..errors import SSLCertVerificationError, SSLEOFError, SSLError, SSLZeroReturnError
 from .fault import UNWANTED, alert_of, last_entry
 from .group_mismatch import Negotiated, group_mismatch
 from .native import CONST, ffi, lib, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 _HAS_NO_ISSUER = ("UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "UNABLE_TO_VERIFY_LEAF_SIGNATURE")
 _NO_ISSUER = {getattr(CONST, f"X509_V_ERR_{name}", -1) for name in _HAS_NO_ISSUER}

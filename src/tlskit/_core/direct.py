@@ -12,11 +12,16 @@ import sys
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from threading import RLock
-from typing import Any, Protocol
 
 from _tlsbind import _native
 
 from .native import address_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 
 class Connection(Protocol):

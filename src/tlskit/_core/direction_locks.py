@@ -5,10 +5,12 @@ A forked child lacks the threads that may have held the locks in its parent, so 
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import _forks
 from .direct import Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NO_SLOTS: tuple[str, ...] = ()  # its subclasses have them
 

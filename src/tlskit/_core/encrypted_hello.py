@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .native import ffi, lib, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _NO_SLOTS: tuple[str, ...] = ()  # the Connection has them
 _STATUS = {

@@ -5,10 +5,13 @@ the events of a handshake. The operation that calls one raises its exception.
 from __future__ import annotations
 
 from ssl import _TLSAlertType  # type: ignore[attr-defined]
-from typing import Any
 
 from .fault import alert_of
 from .native import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _EVENTS = {
     lib.TK_STATE_START: "start", lib.TK_STATE_STEP: "step", lib.TK_STATE_DONE: "done",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 from .native import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 _OFFERED = {
     lib.TK_OFFERED_UNKNOWN: "unknown", lib.TK_OFFERED_NOTHING: "nothing", lib.TK_OFFERED_ID: "id",

@@ -11,7 +11,6 @@ import errno
 import os
 import sys
 from ssl import SSLErrorNumber, _TLSAlertType  # type: ignore[attr-defined]
-from typing import Any
 
 from ..errors import (
     ErrorEntry,
@@ -23,6 +22,10 @@ from ..errors import (
     SSLZeroReturnError,
 )
 from .native import CONST, ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _WANT_READ = int(SSLErrorNumber.SSL_ERROR_WANT_READ)
 UNWANTED = "GROUP_NOT_ALLOWED"

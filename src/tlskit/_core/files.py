@@ -7,10 +7,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
 
 from .native import ffi, lib, only
 from .wiping import wipe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 MOST = 1 << 30  # bytes; a limit for files that are named by mistake
 _SECOND = 10**9

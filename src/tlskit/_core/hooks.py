@@ -10,12 +10,15 @@ from __future__ import annotations
 import sys
 from ssl import AlertDescription, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from types import SimpleNamespace
-from typing import Any
 
 from .der import split
 from .native import ffi, lib
 from .psk import key_and_hash
 from .verifying import REFUSED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @ffi.def_extern(error=int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR))  # type: ignore[untyped-decorator,unused-ignore]

@@ -7,14 +7,15 @@ Connection's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .connection import Connection, Timeout
 from .direct import usual
 from .fault import want_read
 from .native import ROOM, lib, return_read_buffer, take_read_buffer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_conn_read, lib.tk_conn_write

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 from .._memo import remembered
 from .native import address_of, ffi
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class ServerName:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from struct import pack
 from sys import byteorder
-from typing import Any
 
 from .native import lib, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _KINDS = {
     lib.TK_SEEN_GROUP: "group", lib.TK_SEEN_SIGNATURE: "signature", lib.TK_SEEN_OTHER: "other",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from struct import unpack
 from sys import byteorder
-from typing import TYPE_CHECKING, Any
 
 from .native import lib
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass
+    from typing import Any
 else:
     from .._frozen import dataclass
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .fault import from_queue, plain_error
 from .native import ffi, lib, owned
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .bio import MemoryBIO
     from .context import Context
     from .names import ServerName

@@ -8,16 +8,19 @@ import errno
 import os
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
 
 from .._shown import has_der, has_pem, is_coded_key
 from .files import kind_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
+
 _LONGEST = 4096  # PATH_MAX; no system allows more
 _LONGEST_NAME = 255
 _CONTROL = bytes(range(1, 0x20)) + b"\x7f"
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def named_path(

@@ -7,9 +7,14 @@ the timeouts of their own calls, and a forked child, which lacks the answering t
 from __future__ import annotations
 
 from threading import RLock
-from typing import Protocol
 
 from .. import _forks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 _lock = _forks.ForkLock()
 

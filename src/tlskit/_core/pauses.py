@@ -8,11 +8,15 @@ return value is None to continue, or the alert to refuse with.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
 
 from .native import lib
 
-Steps = Generator[Any, Any, "int | None"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Steps = Generator[Any, Any, "int | None"]
+
 
 #: The handshake has not begun: decide what to resume.
 BEFORE: int = lib.TK_PAUSE_BEFORE

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from struct import unpack
-from typing import Any
 
 from .credential import Credential
 from .fault import from_queue
 from .native import ffi, lib, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 

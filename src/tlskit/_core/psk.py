@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .native import lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _HASHES = {"sha256": lib.TK_PSK_SHA256, "sha384": lib.TK_PSK_SHA384}
 

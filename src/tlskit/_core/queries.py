@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .certificate import Certificate
 from .facts import Facts, alpn_of, read_facts, text_of
 from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _facts_pool: list[Any] = []  # structs for facts, which cost more to create than to fill
 _ciphers: dict[int, tuple[str, str, int]] = {}  # by OpenSSL's number: a few dozen

@@ -18,7 +18,6 @@ which never waits.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from ..errors import SSLError, SSLWantReadError
 from .bio import MemoryBIO
@@ -29,7 +28,10 @@ from .fault import want_read
 from .memory import is_short
 from .native import ROOM, ffi, lib, return_read_buffer, take_read_buffer
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Buffer
 
 _read, _write = lib.tk_conn_read_given, lib.tk_conn_write_taken

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._forks import Forked, watch
 from .native import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Every type that `_core` names to cffi; tests/test_architecture.py compares.
 _TYPES = (

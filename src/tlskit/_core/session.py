@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .certificate import Certificate
 from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue
 from .native import address_of, ffi, lib, listed, owned
 from .notes import Notes, read_notes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Session:

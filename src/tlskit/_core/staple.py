@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .certificate import Certificate
 from .native import ffi, lib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 _NAMES = (
     "MISSING", "GOOD", "REVOKED", "UNKNOWN", "MALFORMED", "UNSUCCESSFUL", "UNTRUSTED", "OTHER",

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
 
 from .connection import Connection, Timeout
 from .native import ffi, lib, owned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _receive, _send = lib.tk_stream_receive, lib.tk_stream_send
 _receive_into, _handshake = lib.tk_stream_receive_into, lib.tk_stream_handshake

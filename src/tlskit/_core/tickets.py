@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from .fault import from_queue
 from .native import ffi, lib, owned
 from .wiping import wipe
 
-_T = TypeVar("_T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple, NoReturn, TypeVar
+
+    _T = TypeVar("_T")
+else:
+    from .._frozen import NamedTuple
+
 KINDS = {"given": lib.TK_RING_GIVEN, "own": lib.TK_RING_OWN, "shared": lib.TK_RING_SHARED}
 MOST_KEYS: int = lib.TK_RING_KEYS
 MOST_SECRETS: int = lib.TK_RING_SECRETS

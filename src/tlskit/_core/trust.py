@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 from weakref import ref
 
 from .._digest import sha256
@@ -12,6 +11,10 @@ from .certificate import dated
 from .directory import Bundle, Directory
 from .fault import from_queue, plain_error
 from .native import ffi, lib, listed, owned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _REMEMBERED = 64  # digests of the latest sources, to notice when one is loaded again
 _REPLACED_MOST = 16  # replaced CRLs, before a store is rebuilt without them

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from .names import in_certificates, packed_address
 from .native import CONST, lib, listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 REFUSED, AS_IT_IS, ACCEPTED = (
     lib.TK_VERIFY_REFUSED, lib.TK_VERIFY_AS_IT_IS, lib.TK_VERIFY_ACCEPTED,

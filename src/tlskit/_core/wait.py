@@ -7,11 +7,15 @@ import select
 import sys
 from socket import SO_ERROR, SOL_SOCKET, socket
 from time import monotonic
-from typing import Any, TypeVar
 
 from .native import lib
 
-_Socket = TypeVar("_Socket", bound=socket)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _Socket = TypeVar("_Socket", bound=socket)
+
 
 #: The interpreter's own, unless it had been replaced already: while it is in place, nothing is
 #: cooperative.

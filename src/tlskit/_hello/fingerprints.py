@@ -10,7 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import md5, sha256
-from typing import Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 _SERVER_NAME, _ALPN, _SIGNATURES = 0, 16, 13
 _NOTHING = "000000000000"  # used for the hash of an empty list

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from . import fingerprints
 from .reader import Reader, numbers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+
     from typing_extensions import Buffer
+else:
+    from .._frozen import NamedTuple
 
 _CLIENT_HELLO = 1  # HandshakeType
 _HANDSHAKE = 22  # ContentType

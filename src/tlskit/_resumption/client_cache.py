@@ -6,19 +6,23 @@ client.py explains when it is called, and store_keys.py the keys under which ses
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
-from ..stores.store import SessionStore
 from .objection import objection
 from .reasons import Reason, Resumption
 from .store_keys import PeerMemory, common_place, own_place, shared, single
-
-if TYPE_CHECKING:
-    from ..stores.guard import Guard
 from .strategy import Policy, Resumable
 from .tally import Tally
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple, NoReturn
+
+    from ..stores.guard import Guard
+    from ..stores.store import SessionStore
+else:
+    from .._frozen import NamedTuple
 
 TRIES = 4  # how many unusable entries a connection looks at
 MANY = 8  # tickets per peer: how many connections can be opened at once and still resume

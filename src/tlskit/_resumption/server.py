@@ -16,22 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import time as now
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._core.facts import Facts
-from .._core.pauses import Steps
 from .._core.session import Session
 from .._digest import sha256
 from ..sessions.session import SSLSession
-from ..stores.store import SessionStore
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import Policy, Resumable
 from .tally import Tally
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..stores.guard import Guard
+    from typing import Any, NamedTuple
 
-OnGet = Callable[[Any, bytes], "SSLSession | Awaitable[SSLSession | None] | None"]
+    from .._core.pauses import Steps
+    from ..stores.guard import Guard
+    from ..stores.store import SessionStore
+
+    OnGet = Callable[[Any, bytes], "SSLSession | Awaitable[SSLSession | None] | None"]
+else:
+    from .._frozen import NamedTuple
 
 
 _TICKETS = {

@@ -18,14 +18,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from threading import RLock
-from typing import TypeVar
 
 from .._digest import sha256
 from .._forks import Forked, watch
 from ..sessions.binding import Binding
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _Value = TypeVar("_Value")
+
 PEERS_REMEMBERED = 4096
-_Value = TypeVar("_Value")
 
 
 def common_place(binding: Binding) -> bytes:

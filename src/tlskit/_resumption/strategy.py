@@ -14,15 +14,21 @@ policy by which the connection verifies its peer (`Policy`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
 
 from .._core.certificate import Certificate
 from .._core.facts import Facts
-from .._core.pauses import Steps
 from .._core.session import Session
 from ..sessions.binding import Binding
 from ..sessions.session import SSLSession
 from .reasons import NotOffered, Reason, Resumption
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from .._core.pauses import Steps
+else:
+    Protocol = object
 
 
 class Policy(Protocol):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from typing import Any, TypeVar
 
 from .._core import files
 from .._core.paths import named_path
@@ -16,7 +15,11 @@ from .._shown import may_be_key, shown
 from .._state.coroutines import is_coroutine_function
 from ..enums import _SSLMethod
 
-_Callback = TypeVar("_Callback")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _Callback = TypeVar("_Callback")
 
 
 def integer(value: Any, *, bits: int = 32) -> int:

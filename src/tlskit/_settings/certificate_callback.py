@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from os import urandom
-from typing import TYPE_CHECKING, Any
 
 from .._state import Settings
 from .._state.values import CertificateChoice
 from .arguments import callback_or_none
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from .._connection.requests import CertificateRequest
     from .certified_key import CertifiedKey

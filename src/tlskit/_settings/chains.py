@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ssl import cert_time_to_seconds
 from time import time
-from typing import Any
 
 from .._core.certificate import SHORT_NAMES, Certificate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 #: The short names of RFC 4514, which OpenSSL uses for the other certificates of the message.

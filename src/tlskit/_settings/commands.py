@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from _tlsbind import CONST
 
 from .._shown import shown
 from ..enums import VerifyMode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _OPTIONS = {  # a word of the Options command: its bit, and whether the word sets the bit
     "SessionTicket": ("NO_TICKET", False),

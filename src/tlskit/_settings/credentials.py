@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import urandom as token_bytes
-from typing import Any
 
 from .._core.credential import DER, PEM, Credential, PasswordWanted, Source
 from .._core.fault import plain_error
@@ -20,6 +19,10 @@ from ..errors import SSLError
 from . import sources
 from .arguments import password_of, words
 from .chains import check
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class CredentialSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 from .._core.encrypted_hello import usable_configs
 from .._core.library import require, version_text
@@ -11,6 +10,10 @@ from .._core.names import in_certificates
 from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
 ConfigLists: TypeAlias = "bytes | Mapping[str, bytes] | Callable[[str], bytes | None]"
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from ssl import _TLSAlertType  # type: ignore[attr-defined]
-from typing import Any
 
 from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
 from .arguments import callback_or_none, check_serves
 
-AlpnCallback = Callable[[Any, "tuple[str, ...]", "str | None"], "str | bytes | int | None"]
-KeylogCallback = Callable[[Any, str], object]
-StateCallback = Callable[[Any, str, str], object]
-AlertCallback = Callable[[Any, str, Any], object]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    AlpnCallback = Callable[[Any, "tuple[str, ...]", "str | None"], "str | bytes | int | None"]
+    KeylogCallback = Callable[[Any, str], object]
+    StateCallback = Callable[[Any, str, str], object]
+    AlertCallback = Callable[[Any, str, Any], object]
+
 MessageCallback = Callable[..., object]
 
 #: What `alpn_callback` returns to refuse a client: the alert of this name (RFC 7301, 3.2).

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
 
 from .._core import files
 from .._core.keylog import KeyLog
@@ -15,13 +14,17 @@ from .._state.values import KeyLogFile
 from ..enums import _SSLMethod
 from .arguments import callback_or_none, check_serves, path_of
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
     from .._context import SSLContext
     from .._hello import ClientHello
 
-HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
+    HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
+
 
 _KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
 

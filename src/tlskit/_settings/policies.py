@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
 
 from .._core.context import Context
 from .._core.library import version_text
@@ -14,6 +13,12 @@ from .._state import Settings
 from ..enums import TLSVersion
 from ..errors import SSLError
 from ..sessions.registry import GROUPS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 
 class Policy(NamedTuple):

@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Iterable
 from operator import index
-from typing import TYPE_CHECKING, Any, NoReturn
 
 from _tlsbind import CONST
 
@@ -19,8 +18,10 @@ from ..enums import Options, TLSVersion, _SSLMethod
 from ..errors import SSLError
 from .arguments import integer, listing, unsigned
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ssl import _Cipher  # a TypedDict of typeshed's
+    from typing import Any, NoReturn
 
     from typing_extensions import Buffer
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 from ssl import cert_time_to_seconds
 from time import gmtime, strftime
 from time import time as now
-from typing import TYPE_CHECKING, Any
 
 from .._core import files
 from .._core.certificate import Certificate
@@ -17,8 +16,10 @@ from .._state import Settings
 from .arguments import path_of
 from .credentials import load
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from .watcher import Watcher
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
@@ -16,7 +15,10 @@ from .._trust_store import TrustStore
 from . import sources
 from .arguments import callback_or_none
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._state import Settings
 from .arguments import callback_or_none
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from time import time as now
-from typing import TYPE_CHECKING
 
 from .._core.context import Context
 from .._core.session import Session
 from .._counters import Counters
 from .._resumption.client_cache import ClientCache
-from .._resumption.server import OnGet
 from .._state import Settings
 from .._state.removals import tell_removed
 from .._state.sessions import SessionSettings
 from ..enums import SessionCacheMode
 from ..sessions.session import SSLSession
 from ..sessions.statistics import SessionStats
-from ..stores.memory import MemoryStore
-from ..stores.store import SessionStore, check_store
 from .arguments import callback_or_none, whole_number
 from .session_ids import SessionIds
 from .tickets import session_timeout
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
 
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
+    from .._resumption.server import OnGet
+    from ..stores.store import SessionStore
 
 OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
 OnRemove = Callable[[SSLSession], object]
@@ -136,6 +135,8 @@ class ContextSessions(SessionIds):
     @store.setter
     def store(self, store: SessionStore | None) -> None:
         if store is not None:
+            from ..stores.store import check_store
+
             check_store(store)
         self._settings.change_sessions(store=store, resume=store is not None)
 
@@ -150,6 +151,8 @@ class ContextSessions(SessionIds):
     def resume(self, on: bool) -> None:
         with self._settings.held():
             if on and self.store is None:
+                from ..stores.memory import MemoryStore
+
                 self.store = MemoryStore()
             else:
                 self._settings.change_sessions(resume=bool(on))

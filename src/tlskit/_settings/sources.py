@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from ssl import PEM_cert_to_DER_cert
-from typing import Any
 
 from .._core.credential import DER, PEM, PKCS12, URI, Source
 from .._core.wiping import encoded
 from .arguments import secret_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _BEGIN = "-----BEGIN"
 _CERTIFICATE = b"(?s)-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from time import gmtime, strftime
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
 from .._digest import sha256
 from .._state import Settings
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._core.certificate import Certificate
 
 _MOST = 65535  # bytes of a response: it must fit into a handshake message

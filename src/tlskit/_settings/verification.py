@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal, overload
 
 from _tlsbind import CONST
 
@@ -17,7 +16,10 @@ from .._stdlib.module import ssl
 from ..enums import VerifyFlags, VerifyMode, _SSLMethod
 from .arguments import integer, path_of, unsigned
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Literal, overload
+
     from _typeshed import StrOrBytesPath
     from typing_extensions import Buffer
 
@@ -183,12 +185,17 @@ class VerificationSettings:
         """Return the number of trusted certificates ("x509", "x509_ca") and CRLs ("crl")."""
         return self._settings.trust.count()
 
-    @overload
-    def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
-    @overload
-    def get_ca_certs(self, binary_form: Literal[True]) -> list[bytes]: ...
-    @overload
-    def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def get_ca_certs(self, binary_form: Literal[False] = False) -> list[dict[str, Any]]: ...
+
+        @overload
+        def get_ca_certs(self, binary_form: Literal[True]) -> list[bytes]: ...
+
+        @overload
+        def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]: ...
+
     def get_ca_certs(self, binary_form: bool = False) -> list[dict[str, Any]] | list[bytes]:
         """Return the trusted authorities, in the format of `getpeercert`. Those in a directory
         appear only once they have been used.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
 
 from .._core.verifying import ERRORS
 from .._shown import shown
@@ -11,7 +10,10 @@ from .._state import Settings
 from .arguments import callback_or_none
 from .requirements import check_verifies
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._connection.certificate_check import CertificateCheck
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket

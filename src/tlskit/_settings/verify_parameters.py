@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from math import floor
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
@@ -20,8 +19,10 @@ from .._stdlib.module import ssl
 from . import sources
 from .requirements import check_verifies
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
+    from typing import Any
 
 _PURPOSES = {ssl.Purpose.SERVER_AUTH: "sslserver", ssl.Purpose.CLIENT_AUTH: "sslclient"}
 _LATEST = 253402300799  # the last second of the year 9999, in seconds since 1970

@@ -5,7 +5,6 @@ text.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from .._shown import shown
 from .._state import Settings, show
@@ -13,7 +12,10 @@ from .._state.table import ROWS
 from .._stdlib.creation import begun
 from ..enums import _SSLMethod
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from typing_extensions import Self
 
     from .sessions import ContextSessions

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .._resumption import client, server
 from .._resumption.client import ClientCache
 from .._resumption.server import ServerCache
 from .._resumption.tally import Tally
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._core.credential import Credential
     from .sessions import SessionSettings

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from .._core.context import Context
 from .._resumption.client_cache import MANY
-from .._resumption.server import OnGet
 from ..enums import SessionCacheMode
-from ..stores.store import LOOP_PATIENCE, SessionStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, replace
+    from typing import Any
+
+    from .._resumption.server import OnGet
+    from ..stores.store import SessionStore
 else:
     from .._frozen import dataclass, replace
+
+LOOP_PATIENCE = 0.05  # seconds that an event loop waits for a store
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock, get_ident
-from typing import Any
 
 from .._core.trust import TrustStore
 from .._core.unpickled import Unpickled
@@ -27,6 +26,10 @@ from .caches import Caches
 from .failure_reasons import FAILURES
 from .state import State
 from .table import DEFAULTS, TABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Settings(Unpickled, Forked):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from .._core.verifying import error_name
 from .._digest import sha256
 from ..enums import Options, SessionCacheMode, VerifyFlags
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._core.credential import Credential
     from .._core.trust import TrustStore
     from .sessions import SessionSettings

@@ -8,7 +8,6 @@ from it what they would otherwise have to ask a context, or compute, each time.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from _tlsbind import CONST
 
@@ -20,7 +19,10 @@ from .coroutines import awaited
 from .table import MOVES, ROWS, TABLE
 from .values import HiddenNames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .caches import Caches
     from .sessions import SessionSettings
 

@@ -8,7 +8,6 @@ more row, and a property or a method for users.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from .._core.context import Context
 from .._core.trust import NOBODY
@@ -16,10 +15,16 @@ from . import show
 from .coroutines import is_coroutine_function
 from .sessions import SessionSettings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+
+    Apply = Callable[[Context, Any, bool], object]
+else:
+    from .._frozen import NamedTuple
+
 #: The record sizes that a client may request (RFC 6066, 4), in bytes; 0 for none.
 FRAGMENTS = {0: 0, 512: 1, 1024: 2, 2048: 3, 4096: 4}
-
-Apply = Callable[[Context, Any, bool], object]
 
 
 class Row(NamedTuple):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
 
 from .._core.credential import Credential
 from .._core.keylog import KeyLog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 #: Bytes of an identity that is text: OpenSSL's PSK_MAX_IDENTITY_LEN, as in the stdlib.
 LONGEST_TEXT = 256

@@ -7,13 +7,13 @@ truststore and gevent replace `ssl.SSLContext` by a subclass; gevent and eventle
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .module import ssl
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from socket import socket as Socket
     from ssl import MemoryBIO, SSLContext, SSLObject, SSLSession, SSLSocket
+    from typing import Any
 else:
 
     def _own(kind, name):

@@ -6,14 +6,17 @@ thread of its parent held.
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from .._forks import ForkLock
 from ..errors import SSLError
 from . import classes as stdlib
 from .module import ssl
 
-_Kind = TypeVar("_Kind", bound=ssl.SSLContext)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    _Kind = TypeVar("_Kind", bound=ssl.SSLContext)
+
 _lock = ForkLock()
 
 

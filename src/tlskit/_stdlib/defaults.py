@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import Any, NamedTuple
 
 from _tlsbind import CONST
 
@@ -19,6 +18,12 @@ from ..errors import SSLError
 from . import classes as stdlib
 from .creation import begun
 from .module import ssl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 _USUAL_CIPHERS = (
     "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM"

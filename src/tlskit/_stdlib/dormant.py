@@ -20,10 +20,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABCMeta
-from typing import Any, NoReturn
 
 from .._core.paths import without_values
 from . import classes as stdlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 #: The stdlib's own attributes of a context, below its class in Python.
 _BENEATH = super(stdlib.SSLContext, stdlib.SSLContext)

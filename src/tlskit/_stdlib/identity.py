@@ -13,7 +13,10 @@ connection exists and before its handshake: this can only do what the programmer
 from __future__ import annotations
 
 from types import new_class
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # on the class, so that both are freed together: a program may create one for every connection
 _CACHE = "_combined_with_tlskit"

@@ -2,17 +2,21 @@
 from here as well.
 """
 
-from typing import TYPE_CHECKING
-
 from .._lazy import names
-from ..stores.memory import MemoryStore
-from ..stores.store import SessionStore
-from .info import CipherInfo, KeyInfo, SessionInfo
-from .session import SSLSession
-from .statistics import SessionStats
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..stores import MemcachedStore, RedisStore, SealedStore, SQLiteStore
+    from ..stores import (
+        MemcachedStore,
+        MemoryStore,
+        RedisStore,
+        SealedStore,
+        SessionStore,
+        SQLiteStore,
+    )
+    from .info import CipherInfo, KeyInfo, SessionInfo
+    from .session import SSLSession
+    from .statistics import SessionStats
 
 __all__ = [
     "CipherInfo",
@@ -32,5 +36,17 @@ if not TYPE_CHECKING:
     __getattr__, __dir__ = names(
         __name__,
         __all__,
-        {"..stores": ["MemcachedStore", "RedisStore", "SQLiteStore", "SealedStore"]},
+        {
+            "..stores": [
+                "MemcachedStore",
+                "MemoryStore",
+                "RedisStore",
+                "SQLiteStore",
+                "SealedStore",
+                "SessionStore",
+            ],
+            ".info": ["CipherInfo", "KeyInfo", "SessionInfo"],
+            ".session": ["SSLSession"],
+            ".statistics": ["SessionStats"],
+        },
     )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ssl import DER_cert_to_PEM_cert
-from typing import Any, Protocol
 
 from .._core.certificate import Certificate
 from .registry import VERSIONS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 _NUMBERS = {name: number for number, name in VERSIONS.items()}
 

@@ -8,9 +8,13 @@ its certificate is verified again instead.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .._digest import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 
 class Binding(NamedTuple):

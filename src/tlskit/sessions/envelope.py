@@ -13,8 +13,6 @@ encrypt and authenticate their values.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from .._core.notes import Notes
 from .._core.session import Session
 from .._digest import sha256
@@ -22,6 +20,12 @@ from ..errors import SSLError
 from . import records
 from .binding import Binding
 from .records import OPTIONAL, Malformed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+    from .._frozen import NamedTuple
 
 _MAGIC = b"\x93tlskit\n"
 _VERSION = 1

@@ -9,7 +9,6 @@ them told is None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from .._core.certificate import Certificate
 from .._core.encrypted_hello import ech_status
@@ -30,8 +29,10 @@ from .registry import (
     name_of,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from dataclasses import dataclass, field, replace
+    from typing import Any
 else:
     from .._frozen import dataclass, field, replace
 

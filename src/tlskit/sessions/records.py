@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct, pack, unpack
-from typing import Any
 
 from .._core.notes import Notes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 OPTIONAL = 0x8000
 MOST = 1 << 20  # bytes of all records together

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from time import time as now
-from typing import TYPE_CHECKING, Any, NoReturn, final
 
 from .._core.notes import Notes
 from .._core.session import Session
@@ -13,10 +12,17 @@ from .binding import Binding
 from .info import SessionInfo, expiry, info_of, notes_of
 from .registry import VERSIONS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
+    from typing import Any, NoReturn, final
 
     from . import envelope
+else:
+
+    def final(kind):
+        return kind
+
 
 _BEGINS, _ENDS = (b"-----%s SSL SESSION PARAMETERS-----" % word for word in (b"BEGIN", b"END"))
 _LATEST = (2**64 - 1) // 10**9  # libssl counts nanoseconds in 64 bits: until the year 2554

@@ -1,16 +1,15 @@
 """Stores: where sessions are kept beyond the connection that made them."""
 
-from typing import TYPE_CHECKING
-
 from .._lazy import names
-from .memory import MemoryStore
-from .store import Entry, SessionStore
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .memcached import MemcachedStore
+    from .memory import MemoryStore
     from .redis import RedisStore
     from .seal import SealedStore
     from .sqlite import SQLiteStore
+    from .store import Entry, SessionStore
 
 __all__ = [
     "Entry",
@@ -28,8 +27,10 @@ if not TYPE_CHECKING:
         __all__,
         {
             ".memcached": ["MemcachedStore"],
+            ".memory": ["MemoryStore"],
             ".redis": ["RedisStore"],
-            ".sqlite": ["SQLiteStore"],
             ".seal": ["SealedStore"],
+            ".sqlite": ["SQLiteStore"],
+            ".store": ["Entry", "SessionStore"],
         },
     )

@@ -35,7 +35,7 @@ from .._counters import Counted
 from .._forks import Forked, watch
 from .helper import Helper, in_event_loop
 from .memory import MemoryStore
-from .store import LOOP_PATIENCE, SessionStore, UnreadableEntry, unreadable
+from .store import SessionStore, UnreadableEntry, unreadable
 
 if TYPE_CHECKING:
     from dataclasses import dataclass, replace
@@ -95,7 +95,7 @@ class Guard:
 
     Attributes:
         loop_patience: how many seconds the thread of an event loop waits for a store that may
-            block; None means without limit.
+            block; None, until a context sets it, means without limit.
     """
 
     __slots__ = ("_health", "_now", "_patience", "_seen", "loop_patience", "store")
@@ -110,7 +110,7 @@ class Guard:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store, self._patience, self._now = store, patience, clock
-        self.loop_patience: float | None = LOOP_PATIENCE
+        self.loop_patience: float | None = None
         self._health = _health_of(store, clock)
         self._seen = {"calls": 0, "failures": 0, "slow": 0, "skipped": 0, "bad_entries": 0}
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, NoReturn, Protocol, runtime_checkable
 
 __all__ = ["Entry", "SessionStore"]
 
-LOOP_PATIENCE = 0.05  # seconds that an event loop waits for a store
 _LONGEST = 10 * 366 * 24 * 3600.0
 
 
