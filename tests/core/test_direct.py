@@ -12,6 +12,7 @@ import ssl as stdlib
 import sys
 import threading
 import weakref
+from array import array
 from typing import Any
 
 import pytest
@@ -304,7 +305,6 @@ def test_it_is_not_made_by_others(given: tuple[Any, ...]) -> None:
 
 
 def test_reads_of_both_kinds_in_turns(ends: Any) -> None:
-    """Into bytes, which is done in C, and into a buffer, which is not."""
     first, second, _, _ = ends
     room = bytearray(10)
     for _ in range(3):
@@ -319,6 +319,147 @@ def test_reads_of_both_kinds_in_turns(ends: Any) -> None:
         assert second.pending() == 1
         assert second.read(1, room) == 1
         assert room[:1] == b"b"
+
+
+# -- buffers ---------------------------------------------------------------------------------------
+
+
+def all_into(end: Any, room: int, size: int) -> bytes:
+    """All that can be read, through a buffer of `room` bytes."""
+    buffer, found = bytearray(room), bytearray()
+    while True:
+        try:
+            n = end.read(size, buffer)
+        except tlskit.SSLWantReadError:
+            return bytes(found)
+        assert 0 < n <= room
+        found += buffer[:n]
+
+
+@pytest.mark.parametrize("size", [1, 64, 4096, 4097, 16384, 70000, 300001])
+@pytest.mark.parametrize("room", [5, 64, 16384, 262144])
+def test_into_buffers_of_any_size(ends: Any, size: int, room: int) -> None:
+    if size > 1000 * room:
+        size = 1000 * room
+    message = random.Random(size).randbytes(size)
+    for sender, receiver in (ends[:2], ends[1::-1]):
+        assert sender.write(memoryview(message)) == size
+        assert all_into(receiver, room, room) == message
+        assert receiver.pending() == 0
+
+
+@pytest.mark.parametrize("size", [-1, 0, 1, 7, 10, 11, 2**40, 2**80])
+def test_the_size_beside_a_buffer(ends: Any, size: int) -> None:
+    """It bounds the count if it is less than the buffer; 0 and negative ones do not."""
+    first, second, _, _ = ends
+    first.write(b"0123456789abcdef")
+    most = size if 0 < size < 10 else 10
+    room = bytearray(b"." * 10)
+    assert second.read(size, room) == most
+    assert room == b"0123456789"[:most] + b"." * (10 - most)
+    assert second.read(100) == b"0123456789abcdef"[most:]
+
+
+def test_kinds_of_buffers(ends: Any) -> None:
+    first, second, _, _ = ends
+    for buffer in (array("I", bytes(8)), memoryview(bytearray(9))[1:], bytearray(8), bytearray(8)):
+        assert first.write(array("H", b"abcdefgh")) == 8
+        assert second.read(8, buffer) == 8
+        assert bytes(buffer) == b"abcdefgh"
+    plain = bytearray(8)
+    plain.extend(b"it is not held any more")
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.read(8, plain)
+    plain.clear()
+
+
+def test_buffers_that_do_not_serve(ends: Any) -> None:
+    first, second, _, _ = ends
+    first.write(b"patient")
+    for buffer in (b"read-only", "text", memoryview(bytearray(8))[::2]):
+        with pytest.raises(TypeError):
+            second.read(8, buffer)
+    assert second.read(8, bytearray()) == 0
+    with pytest.raises((TypeError, BufferError)):
+        first.write(memoryview(b"abcdef")[::2])
+    assert first.write(memoryview(b"")) == 0
+    room = bytearray(8)
+    assert second.read(8, room) == 7
+    assert room == b"patient\0"
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.read(8, room)
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_an_empty_buffer_is_not_the_end(contexts: Any, way: str, queue: Any, listens: bool) -> None:
+    client, server = contexts
+    if listens:
+        client.sessions.on_new = lambda connection, session: None
+    up, down = queue(), queue()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(first, second)
+    second.write(b"not yet")
+    assert first.read(8, bytearray()) == first.read(0, bytearray()) == 0
+    assert first.read(8) == b"not yet"
+
+
+@pytest.mark.parametrize("size", [0, 100])
+def test_what_follows_the_end_stays_in_the_queue(contexts: Any, way: str, size: int) -> None:
+    client, server = contexts
+    client.sessions.on_new = lambda connection, session: None
+    up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
+    first = client.wrap_bio(down, up, server_hostname="localhost")
+    second = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(first, second)
+    pairs.take_tickets(first)
+    with pytest.raises(tlskit.SSLWantReadError):
+        second.unwrap()
+    down.write(b"in plain text")
+    assert first.read(size, bytearray(100)) == 0
+    assert down.read() == b"in plain text"
+
+
+def test_a_buffer_at_the_end(ends: Any) -> None:
+    first, second, _, _ = ends
+    first.write(b"last words")
+    with pytest.raises(tlskit.SSLWantReadError):
+        first.unwrap()
+    room = bytearray(100)
+    assert second.read(100, room) == 10
+    assert second.read(100, room) == 0
+    assert room[:10] == b"last words"
+    second.unwrap()
+    first.unwrap()
+
+
+def test_a_buffer_for_a_forged_record(ends: Any) -> None:
+    first, second, up, down = ends
+    first.write(memoryview(b"bad"))
+    sealed = up.read()
+    up.write(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    room = bytearray(100)
+    for _ in range(2):
+        with pytest.raises(tlskit.SSLError) as caught:
+            second.read(100, room)
+        assert caught.value.reason in (
+            "DECRYPTION_FAILED_OR_BAD_RECORD_MAC",
+            "RECORD_LAYER_FAILURE",  # since OpenSSL 3.2
+        )
+        room.append(0)  # the exception does not hold it
+    assert down.pending > 0  # the alert
+
+
+def test_a_buffer_has_no_frame(ends: Any, way: str) -> None:
+    first, second, _, _ = ends
+    room, frames = bytearray(100), []
+    sys.setprofile(lambda frame, event, argument: frames.append(event))
+    try:
+        first.write(memoryview(b"hello"))
+        second.read(0, room)
+    finally:
+        sys.setprofile(None)
+    assert ("call" in frames) == (way == "python")
 
 
 @pytest.mark.parametrize("padding", [512, 4096, 16384])

@@ -66,7 +66,7 @@ static int fill_once(const tk_traffic *t, int more, PyObject **ended)
         return 0;
     if ((status & UINT32_MAX) > 0 && status > 0 && (status & ~AGAIN) <= UINT32_MAX)
         return tell_end(t, status, more, ended);
-    *ended = tk_direct_go_on(t->owner, t->names->filled, status, NULL);
+    *ended = tk_direct_go_on(t->owner, t->names->filled, status, NULL, NULL);
     return 0;
 }
 

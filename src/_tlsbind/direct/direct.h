@@ -81,23 +81,33 @@ typedef struct {
 int tk_view_of(PyObject *object, int writable, tk_view *v);
 void tk_view_release(tk_view *v);
 
-/* fallback.c: for what is not usual, the connection's methods in Python; `given` may be NULL */
+/* What a read asks for: bytes, or a count of those that it has put into a buffer. */
+typedef struct {
+    PyObject *wanted, *buffer; /* the size as an object; Py_None: there is no buffer */
+    Py_ssize_t size;           /* at most so many */
+    char *into;                /* the buffer's bytes */
+} tk_request;
+
+/* fallback.c: for what is not usual, the connection's methods in Python; `given` and `more` may be
+   NULL */
 PyObject *tk_direct_otherwise(PyObject *owner, PyObject *name, PyObject *const *args,
                               Py_ssize_t nargs, PyObject *kwnames); /* no owner: it fails */
-PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given);
+PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given,
+                          PyObject *more);
 PyObject *tk_direct_first(PyObject *data, Py_ssize_t size); /* of new bytes: or a copy of so many */
 PyObject *tk_direct_take(tk_mem *mem, Py_ssize_t size); /* at most so many bytes of a queue */
 PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
 
-/* memory.c, handshake.c, incoming.c, outgoing.c: `wanted` is `size` as an object, `given` is
-   bytes */
-PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t size);
-PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given);
+/* memory.c, handshake.c, incoming.c, outgoing.c: `given` is the object whose bytes are written */
+PyObject *tk_direct_read_memory(const tk_direct *d, const tk_request *q);
+PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given, const char *data,
+                                 Py_ssize_t size);
 PyObject *tk_direct_handshake(const tk_direct *d);
 PyObject *tk_direct_shutdown(const tk_direct *d);
-PyObject *tk_direct_read_queue(tk_direct *d, PyObject *wanted, Py_ssize_t size);
-PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given);
+PyObject *tk_direct_read_queue(tk_direct *d, const tk_request *q);
+PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given, const char *data,
+                                Py_ssize_t size);
 
 /* Between the stdlib's MemoryBIOs; 0: Python has failed. */
 int tk_direct_receive(const tk_direct *d);       /* all that came goes to libssl */

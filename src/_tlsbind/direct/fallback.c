@@ -31,14 +31,15 @@ out:
 }
 
 /* What is to be done about a status: the connection's own method knows. */
-PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given)
+PyObject *tk_direct_go_on(PyObject *owner, PyObject *name, int64_t status, PyObject *given,
+                          PyObject *more)
 {
     PyObject *number = PyLong_FromLongLong(status), *result = NULL;
 
     owner = owner == NULL ? Py_None : owner; /* None has no such method */
     Py_INCREF(owner);                        /* it may be replaced meanwhile */
     if (number != NULL)
-        result = PyObject_CallMethodObjArgs(owner, name, number, given, NULL);
+        result = PyObject_CallMethodObjArgs(owner, name, number, given, more, NULL);
     Py_DECREF(owner);
     Py_XDECREF(number);
     return result;

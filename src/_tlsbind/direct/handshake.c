@@ -50,7 +50,7 @@ static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyOb
         return tk_direct_nothing(d);
     if (fine == 1 && status > 0 && conclude(d))
         return Py_NewRef(Py_None);
-    return PyErr_Occurred() ? NULL : tk_direct_go_on(d->channel, go_on, status, NULL);
+    return PyErr_Occurred() ? NULL : tk_direct_go_on(d->channel, go_on, status, NULL, NULL);
 }
 
 PyObject *tk_direct_handshake(const tk_direct *d)

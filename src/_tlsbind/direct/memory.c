@@ -53,29 +53,42 @@ static PyObject *read_much(const tk_direct *d, Py_ssize_t room, int64_t *status)
     return data;
 }
 
-PyObject *tk_direct_read_memory(const tk_direct *d, PyObject *wanted, Py_ssize_t size)
+static PyObject *read_bytes(const tk_direct *d, Py_ssize_t size, int64_t *status)
 {
     Py_ssize_t held = (Py_ssize_t)tk_atomic_load(&d->conn->incoming->state.pending);
     Py_ssize_t room = tk_least(tk_least(size, held + TK_RECORD_MOST), TK_DIRECT_MOST);
     int little = held <= TK_DIRECT_SMALL || size <= TK_DIRECT_SMALL;
+
+    return little ? read_little(d, size, status) : read_much(d, room, status);
+}
+
+static PyObject *read_into(const tk_direct *d, const tk_request *q, int64_t *status)
+{
+    *status = unseal(d, q->into, q->size);
+    return *status < 0 ? NULL : PyLong_FromLongLong(*status);
+}
+
+PyObject *tk_direct_read_memory(const tk_direct *d, const tk_request *q)
+{
     int64_t status;
-    PyObject *data = little ? read_little(d, size, &status) : read_much(d, room, &status);
+    PyObject *data = q->buffer == Py_None ? read_bytes(d, q->size, &status)
+                                          : read_into(d, q, &status);
 
     if (status >= 0)
         return data;
-    return status == TK_WANT_READ ? tk_direct_nothing(d)
-                                  : tk_direct_go_on(d->channel, d->names->read_on, status, wanted);
+    return status == TK_WANT_READ
+             ? tk_direct_nothing(d)
+             : tk_direct_go_on(d->channel, d->names->read_on, status, q->wanted, q->buffer);
 }
 
-PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given)
+PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given, const char *data,
+                                 Py_ssize_t size)
 {
-    const char *data = PyBytes_AsString(given);
-    size_t size = (size_t)PyBytes_Size(given);
     int64_t status;
 
     Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_write(d->conn, data, size, 0);
+    status = tk_conn_write(d->conn, data, (size_t)size, 0);
     Py_END_ALLOW_THREADS
     return status >= 0 ? PyLong_FromLongLong(status)
-                       : tk_direct_go_on(d->channel, d->names->write_on, status, given);
+                       : tk_direct_go_on(d->channel, d->names->write_on, status, given, NULL);
 }

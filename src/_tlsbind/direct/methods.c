@@ -46,33 +46,81 @@ static int is_over(const tk_direct *d)
 
 /* ---- the methods ---- */
 
+/* NULL, and nothing is raised: this is for the connection's own method. */
+static PyObject *read_bytes(tk_direct *d, const tk_request *q)
+{
+    if (q->size > 0 && is_plain(d))
+        return d->take == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
+    return q->size > 0 && is_over(d) ? tk_direct_read_memory(d, q) : NULL;
+}
+
+static PyObject *read_into(tk_direct *d, tk_request *q)
+{
+    PyObject *number = NULL;
+    tk_view view;
+
+    if (!is_plain(d) || !tk_view_of(q->buffer, 1, &view))
+        return NULL;
+    q->into = view.data;
+    q->size = q->size > 0 ? tk_least(q->size, view.size) : view.size;
+    if (q->size > 0)
+        number = d->take == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
+    tk_view_release(&view);
+    return number;
+}
+
 static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                              PyObject *kwnames)
 {
     tk_direct *d = (tk_direct *)self;
-    Py_ssize_t size = 0;
+    tk_request q = { .buffer = nargs == 2 ? args[1] : Py_None };
+    PyObject *data;
 
-    if (nargs == 1 && kwnames == NULL && PyLong_CheckExact(args[0])) {
-        size = PyLong_AsSsize_t(args[0]);
-        PyErr_Clear();
+    if (nargs >= 1 && nargs <= 2 && kwnames == NULL && PyLong_CheckExact(args[0])) {
+        q.wanted = args[0];
+        q.size = PyLong_AsSsize_t(args[0]);
+        PyErr_Clear(); /* any number will do where there is a buffer */
+        data = q.buffer == Py_None ? read_bytes(d, &q) : read_into(d, &q);
+        if (data != NULL || PyErr_Occurred())
+            return data;
     }
-    if (size > 0 && is_plain(d))
-        return d->take == NULL ? tk_direct_read_memory(d, args[0], size)
-                               : tk_direct_read_queue(d, args[0], size);
-    if (size > 0 && is_over(d))
-        return tk_direct_read_memory(d, args[0], size);
     return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
+}
+
+static PyObject *write_bytes(const tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
+{
+    return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, given, data, size);
+}
+
+/* As read_bytes. */
+static PyObject *write_view(const tk_direct *d, PyObject *given)
+{
+    PyObject *number = NULL;
+    tk_view view;
+
+    if (!tk_view_of(given, 0, &view))
+        return NULL;
+    if (view.size > 0)
+        number = write_bytes(d, given, view.data, view.size);
+    tk_view_release(&view);
+    return number;
 }
 
 static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames)
 {
     const tk_direct *d = (const tk_direct *)self;
+    PyObject *number = NULL;
 
-    if (nargs != 1 || kwnames != NULL || !PyBytes_CheckExact(args[0]) ||
-        PyBytes_Size(args[0]) == 0 || !is_plain(d))
-        return tk_direct_otherwise(d->channel, d->names->write, args, nargs, kwnames);
-    return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, args[0]);
+    if (nargs == 1 && kwnames == NULL && is_plain(d)) {
+        if (!PyBytes_CheckExact(args[0]))
+            number = write_view(d, args[0]);
+        else if (PyBytes_Size(args[0]) > 0)
+            number = write_bytes(d, args[0], PyBytes_AsString(args[0]), PyBytes_Size(args[0]));
+        if (number != NULL || PyErr_Occurred())
+            return number;
+    }
+    return tk_direct_otherwise(d->channel, d->names->write, args, nargs, kwnames);
 }
 
 static PyObject *direct_do_handshake(PyObject *self, PyObject *const *args, Py_ssize_t nargs,

@@ -67,10 +67,10 @@ static int write_much(const tk_direct *d, const char *data, Py_ssize_t size, int
     return fine;
 }
 
-PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given)
+PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given, const char *data,
+                                Py_ssize_t size)
 {
-    const char *data = PyBytes_AsString(given);
-    Py_ssize_t size = PyBytes_Size(given), at = 0;
+    Py_ssize_t at = 0;
     int64_t status = 1;
     int fine = 1;
 
@@ -90,6 +90,6 @@ PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given)
     if (!fine)
         return NULL;
     if (at == 0)
-        return tk_direct_go_on(d->channel, d->names->write_on, status, given);
+        return tk_direct_go_on(d->channel, d->names->write_on, status, given, NULL);
     return at == size || tk_direct_send_the_rest(d) ? PyLong_FromSsize_t(at) : NULL;
 }

@@ -82,7 +82,7 @@ static PyObject *traffic_read_ready(PyObject *self, PyObject *nothing)
         return NULL;
     result = status > 0 && status <= TK_STAGE_ROOM
                  ? deliver(t, data)
-                 : tk_direct_go_on(t->owner, t->names->pulled, status, data);
+                 : tk_direct_go_on(t->owner, t->names->pulled, status, data, NULL);
     Py_DECREF(data);
     return result;
 }
@@ -97,7 +97,7 @@ static PyObject *transmit(const tk_traffic *t, PyObject *given, const void *data
     status = tk_stream_send(t->conn, data, (size_t)size);
     Py_END_ALLOW_THREADS
     if (status != size)
-        return tk_direct_go_on(t->owner, t->names->pushed, status, given);
+        return tk_direct_go_on(t->owner, t->names->pushed, status, given, NULL);
     return Py_NewRef(Py_None);
 }
 

@@ -40,6 +40,7 @@ from .native import (
     lib,
     read_buffers,
     return_read_buffer,
+    room_of,
     take_read_buffer,
 )
 from .pause_lock import NOBODY, pause_lock_of
@@ -252,12 +253,7 @@ class Connection(
         return data
 
     def _read_into(self, n: int, buffer: Any, timeout: Timeout) -> int:
-        try:
-            pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
-        except BufferError as error:
-            raise TypeError(
-                f"read-write bytes-like object expected, not {type(buffer).__name__}"
-            ) from error
+        pointer = room_of(buffer)
         try:
             room = len(pointer)
             if 0 < n < room:

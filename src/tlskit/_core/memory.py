@@ -65,9 +65,9 @@ class MemoryConnection(Connection):
             raise want_read()
         return self._read_on(n, len)
 
-    def _read_on(self, status: int, len: int) -> Any:
+    def _read_on(self, status: int, len: int, buffer: Any = None) -> Any:
         if status in _AGAIN:
-            return Connection.read(self, len)
+            return Connection.read(self, len, buffer)
         raise self._error(status, _READ)
 
     def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:

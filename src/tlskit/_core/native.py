@@ -82,6 +82,21 @@ def only(fill: Callable[[Any], object]) -> bytearray:
         lib.tk_records_free(records)
 
 
+def room_of(buffer: Any) -> Any:
+    """Return the memory of a caller's buffer, to be filled. Release it soon: meanwhile the buffer
+    cannot be resized.
+
+    Raises:
+        TypeError: it has no memory that lies together and can be written to.
+    """
+    try:
+        return ffi.from_buffer("char[]", buffer, require_writable=True)
+    except BufferError as error:
+        raise TypeError(
+            f"read-write bytes-like object expected, not {type(buffer).__name__}"
+        ) from error
+
+
 class ReadBuffer:
     """A buffer for one read, which is often shorter than the buffer: the bytes are copied out of
     it.

@@ -26,7 +26,7 @@ from .direct import usual
 from .direction_locks import DirectionLocks
 from .fault import want_read
 from .memory import is_short
-from .native import ROOM, ffi, lib, return_read_buffer, take_read_buffer
+from .native import ROOM, ffi, lib, return_read_buffer, room_of, take_read_buffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class QueuedConnection(DirectionLocks, Connection):
         """Read as `read` does, straight into a buffer: aiofastnet does this, and uvloop for a
         BufferedProtocol.
         """
-        pointer: Any = ffi.from_buffer("char[]", buffer, require_writable=True)
+        pointer = room_of(buffer)
         room = pointer.__len__()
         if 0 < len < room:
             room = len
@@ -151,7 +151,7 @@ class QueuedConnection(DirectionLocks, Connection):
                     raise
             finally:
                 self._send()
-        if not got and len:
+        if not got and (len if buffer is None else memoryview(buffer).nbytes):
             self._return_leftover()
         return got
 

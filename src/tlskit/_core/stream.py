@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import MethodType
 
 from .connection import Connection, Timeout
-from .native import ffi, lib, owned
+from .native import ffi, lib, owned, room_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class Stream(Connection):
         """Receive into a writable buffer that is not empty; return the number of bytes, or what
         `receive` returns instead of bytes.
         """
-        pointer = ffi.from_buffer("char[]", buffer, require_writable=True)
+        pointer = room_of(buffer)
         room = len(pointer)
         try:
             n: int = _receive_into(self._conn, pointer, room)
