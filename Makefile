@@ -170,7 +170,7 @@ $(VENV)/.tools: pyproject.toml tools/setup-machine.sh
 $(VENV)/.interop: $(VENV)/.tools pyproject.toml
 	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh servers
 	@$(PIP) install --prefer-binary --group interop
-	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiohttp, asyncpg and uvloop are left out: no wheels"
+	@$(PIP) install --only-binary :all: --group interop-compiled || echo "tests of aiofastnet, aiohttp, asyncpg and uvloop are left out: no wheels"
 	@$(PIP) install --only-binary :all: --group interop-green || echo "tests of gevent and eventlet are left out: no wheels"
 	@touch $@
 

@@ -34,6 +34,7 @@ WAYS = {
     "tlskit@tlskit.aio/uvloop": "tlskit.aio, uvloop",
     "ssl@aiofastnet": "ssl, aiofastnet",
     "tlskit@aiofastnet": "tlskit, aiofastnet",
+    "tlskit@aiofastnet+inject": "tlskit, aiofastnet, injected",
 }
 TITLES = {
     "echo_64": "64-byte echo",

@@ -134,6 +134,16 @@ def test_what_has_not_been_read_is_pending(pair: Any) -> None:
     assert ends.near.pending() == 4
 
 
+def test_an_empty_buffer_is_not_the_end(pair: Any) -> None:
+    ends = Ends(pair).shake()
+    ends.far.write(b"not yet")
+    ends.carry()
+    assert ends.near.read(8, bytearray()) == ends.near.read(0, bytearray()) == 0
+    with pytest.raises(TypeError):
+        ends.near.read(8, b"read-only")
+    assert ends.near.read(8) == b"not yet"
+
+
 def test_the_handshake_takes_no_more_than_it_needs(pair: Any) -> None:
     """What the server sends behind its last message stays for the read."""
     ends = Ends(pair, OwnBIO(), OwnBIO())

@@ -2,7 +2,8 @@
 
 Only calls with a context of tlskit's change; all others do what they did. The replaced methods
 belong to two classes, asyncio's selector loop and uvloop's Loop. The proactor loop on Windows
-cannot watch descriptors, and stays as it is.
+cannot watch descriptors, and stays as it is. aiofastnet's functions, which do the same as these
+methods, and which `aiofastnet.patch_loop` puts over them, are replaced too.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import ssl as module_ssl
 import sys
 from asyncio import selector_events
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from .._context import SSLContext
 from .._forks import ForkLock
 from .._import_hooks import forget, when_imported
 from . import _connect, _sendfile, _server, _upgrade
+from ._aiofastnet import replace_everywhere, unsized
 from ._connect import takes
 from ._transport import SSLTransport
 
 _lock = ForkLock()
-_places: list[tuple[type, str, Any, Any]] = []  # class, method name, original method, replacement
+_undoing: list[Callable[[], object]] = []  # what restores each replaced function
+_extended: set[Any] = set()  # uvloop's class, and the module aiofastnet
 _calls = 0
 _MISSING = object()
 
@@ -37,8 +40,9 @@ _LEVELS: dict[str, Callable[..., Any]] = {
 def install() -> Installation:
     """Make event loops use tlskit's transport whenever they are given a context of tlskit's.
 
-    It applies to loops of asyncio and uvloop, including existing ones, and to connections and
-    servers made from now on. A second call is harmless. In a `with` statement, it ends with the
+    It applies to loops of asyncio and uvloop, including existing ones, to aiofastnet's functions,
+    and to loops that aiofastnet patches from now on; and to connections and servers made from now
+    on. A second call is harmless. In a `with` statement, it ends with the
     block; otherwise call `uninstall`.
 
     Returns:
@@ -52,6 +56,7 @@ def install() -> Installation:
         if _calls == 1:
             _put_in(selector_events.BaseSelectorEventLoop)
             when_imported("uvloop", put_in_uvloop)
+            when_imported("aiofastnet", put_in_aiofastnet)
         return Installation()
 
 
@@ -94,8 +99,24 @@ def put_in_uvloop() -> None:
     """Extend an existing installation to uvloop's loop when uvloop is imported."""
     with _lock:
         kind = getattr(sys.modules.get("uvloop"), "Loop", None)
-        if _calls and kind is not None and kind not in {owner for owner, *_ in _places}:
+        if _calls and kind is not None and kind not in _extended:
+            _extended.add(kind)
             _put_in(kind)
+
+
+def put_in_aiofastnet() -> None:
+    """Extend an existing installation to aiofastnet's functions when aiofastnet is imported."""
+    with _lock:
+        module = sys.modules.get("aiofastnet")
+        if not _calls or module is None or module in _extended:
+            return
+        _extended.add(module)
+        for name, ours in _LEVELS.items():
+            if theirs := vars(module).get(name):
+                now = _by_context(theirs, unsized(ours))
+                _undoing.append(replace_everywhere(name, theirs, now))
+        if theirs := vars(module).get("sendfile"):
+            _undoing.append(replace_everywhere("sendfile", theirs, _file_sending(theirs)))
 
 
 def _put_in(kind: type) -> None:
@@ -108,20 +129,26 @@ def _put_in(kind: type) -> None:
 
 def _replace(kind: type, name: str, now: Any) -> None:
     if now is not None:
-        _places.append((kind, name, vars(kind).get(name, _MISSING), now))
+        _undoing.append(partial(_restore, kind, name, vars(kind).get(name, _MISSING), now))
         setattr(kind, name, now)
+
+
+def _restore(kind: type, name: str, before: Any, now: Any) -> None:
+    if vars(kind).get(name) is not now:
+        return  # other code has replaced it since
+    if before is _MISSING:
+        delattr(kind, name)
+    else:
+        setattr(kind, name, before)
 
 
 def _take_out() -> None:
     forget("uvloop", put_in_uvloop)
-    for kind, name, before, now in reversed(_places):
-        if vars(kind).get(name) is not now:
-            continue  # other code has replaced it since
-        if before is _MISSING:
-            delattr(kind, name)
-        else:
-            setattr(kind, name, before)
-    _places.clear()
+    forget("aiofastnet", put_in_aiofastnet)
+    for restore in reversed(_undoing):
+        restore()
+    _undoing.clear()
+    _extended.clear()
 
 
 def _chosen(ssl: Any) -> Any:
