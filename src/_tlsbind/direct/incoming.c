@@ -5,49 +5,6 @@
    `receives` and `sends`, keep the bytes in order. */
 #include "incoming.h"
 
-Py_ssize_t tk_reading_waiting(const tk_direct *d)
-{
-    PyObject *number = PyObject_GetAttr(d->incoming, d->names->pending);
-    Py_ssize_t size = number == NULL ? -1 : PyLong_AsSsize_t(number);
-
-    Py_XDECREF(number);
-    return size;
-}
-
-/* One crossing; 0: Python has failed. */
-static int read_given(const tk_direct *d, PyObject *given, char *into, tk_reading *r)
-{
-    int64_t status;
-    const char *data = PyBytes_AsString(given); /* which raises when it is something else */
-
-    if (data == NULL)
-        return 0;
-    r->given = PyBytes_Size(given);
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_read_given(d->conn, data, (size_t)r->given, into + r->done,
-                                (size_t)(r->room - r->done));
-    Py_END_ALLOW_THREADS
-    r->status = status;
-    if (status > 0)
-        r->done += (Py_ssize_t)(status & (TK_DRY - 1));
-    return 1;
-}
-
-int tk_reading_pieces(const tk_direct *d, PyObject *given, char *into, tk_reading *r)
-{
-    int fine;
-
-    Py_INCREF(given);
-    for (;;) {
-        fine = read_given(d, given, into, r);
-        Py_DECREF(given);
-        if (!fine || r->status <= 0 || r->given < TK_AT_ONCE || r->done == r->room)
-            return fine;
-        if ((given = PyObject_CallFunctionObjArgs(d->take, d->names->at_once, NULL)) == NULL)
-            return 0;
-    }
-}
-
 int tk_direct_receive(const tk_direct *d)
 {
     PyObject *given = NULL;
@@ -107,7 +64,7 @@ static PyObject *read_beyond(const tk_direct *d, const char *begun, Py_ssize_t s
         return PyErr_NoMemory();
     }
     memcpy(into, begun, TK_DIRECT_SMALL);
-    if (read_given(d, nothing, into, r)) /* a failure comes again at the next read */
+    if (tk_reading_given(d, nothing, into, r)) /* a failure comes again at the next read */
         data = PyBytes_FromStringAndSize(into, r->done);
     Py_DECREF(nothing);
     tk_queue_clear(&q);
@@ -119,7 +76,7 @@ static PyObject *read_little(const tk_direct *d, PyObject *given, Py_ssize_t siz
     char small[TK_DIRECT_SMALL];
 
     r->room = tk_least(size, TK_DIRECT_SMALL);
-    if (!read_given(d, given, small, r))
+    if (!tk_reading_given(d, given, small, r))
         return NULL;
     if (r->done == TK_DIRECT_SMALL && size > TK_DIRECT_SMALL)
         return read_beyond(d, small, size, r);

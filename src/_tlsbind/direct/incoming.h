@@ -1,4 +1,4 @@
-/* Reading between the stdlib's MemoryBIOs: incoming.c, guess.c. */
+/* Reading between the stdlib's MemoryBIOs: incoming.c, guess.c, pieces.c. */
 #ifndef TK_INCOMING_H
 #define TK_INCOMING_H
 
@@ -14,7 +14,8 @@ typedef struct {
 /* How many bytes the program's queue still holds; -1: that could not be asked. */
 Py_ssize_t tk_reading_waiting(const tk_direct *d);
 
-/* All that the program's queue holds, piece by piece. 0: Python has failed. */
+/* What was taken out of the queue; all that the queue holds, too. 0: Python has failed. */
+int tk_reading_given(const tk_direct *d, PyObject *given, char *into, tk_reading *r);
 int tk_reading_pieces(const tk_direct *d, PyObject *given, char *into, tk_reading *r);
 
 /* What comes out of the queue, as bytes. */
