@@ -4,13 +4,15 @@ not.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ..support.processes import run_tool
 
-pytest.importorskip("cryptography")  # for the certificates of the program
+if "TRUSTME_PYTHON" not in os.environ:
+    pytest.importorskip("cryptography")  # for the certificates of the program
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="the resident set is read from /proc"
