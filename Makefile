@@ -75,7 +75,7 @@ bench: $(VENV)/.built $(VENV)/.bench ## the benchmarks, in half an hour: writes 
 	@$(MAKE) --no-print-directory wheel TARGETS=manylinux-$$(uname -m) || echo "the wheel is left out"
 	@test ! -e $(NOGIL)/ready || PYTHON=$(BIN)/python tools/platforms/nogil-venv.sh >/dev/null
 	@$(BIN)/python -m bench.everything $(VENV)/bench $$(PYTHON=$(BIN)/python sh tools/wheels/install.sh $(VENV)-wheel) \
-	    $$(test ! -e $(NOGIL)/venv/ready || echo --free $(NOGIL)/venv/bin/python) $(BENCH_ARGS)
+	    $$(test ! -e $(NOGIL)/wheels/ready || echo --free $(NOGIL)/venv/bin/python) $(BENCH_ARGS)
 
 bench-quick: $(VENV)/.built ## the benchmarks, in seconds
 	@$(BIN)/python -m bench --quick
@@ -118,8 +118,8 @@ fuzz: $(VENV)/.built ## what reads bytes of others, for SECONDS each (60), in C 
 stub: $(VENV)/.tools ## rewrite src/_tlsbind/_native.pyi after a change of tk_api*.h
 	@$(BIN)/python tools/stub.py
 
-wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS=manylinux-aarch64 ...)
-	@PYTHON=$(BIN)/python tools/wheels/build.sh $(TARGETS)
+wheel: $(VENV)/.wheel ## wheels for Linux in dist/, with OpenSSL inside (TARGETS=manylinux-aarch64 ..., or FREE_PYTHON=python3.14t)
+	@PYTHON=$(BIN)/python FREE_PYTHON='$(FREE_PYTHON)' tools/wheels/build.sh $(TARGETS)
 
 wheel-test: ## the tests against that wheel, on every Python of VERSIONS that is here and on the system's, in empty environments
 	@VERSIONS='$(VERSIONS)$(if $(filter file,$(origin VERSIONS)), system)' PYTEST_ARGS="$(PYTEST_ARGS)" bash tools/wheels/test.sh
@@ -136,7 +136,7 @@ compile-macos: $(VENV)/.wheel ## compile for macOS, arm64 and x86-64, by ziglang
 test-pypy: ## ... in PyPy 3.11, of Debian sid, as root
 	@PYTHONS=pypy3 tools/platforms/sid.sh $(PYTEST_ARGS)
 
-test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython; in Debian sid: 3.14, 3.15, PyPy
+test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython (WHEEL=dist/...); in Debian sid: 3.14, 3.15, PyPy
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
 
 test-valkey: $(VENV)/.built $(VENV)/.interop ## the tests of Redis's kinds, with Valkey from Debian sid as well

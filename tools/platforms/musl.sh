@@ -17,7 +17,7 @@ command -v musl-gcc >/dev/null || { apt-get -qq update && apt-get -qq install -y
     --no-install-recommends musl-tools linux-libc-dev; } >&2
 
 tools/wheels/build.sh musllinux-x86_64 # leaves OpenSSL for musl in the cache
-wheel=$(ls -t dist/tlskit-*-musllinux_*_x86_64.whl | head -n 1)
+wheel=$(ls -t dist/tlskit-*-abi3-musllinux_*_x86_64.whl | head -n 1)
 
 # The kernel's headers come after musl's own; and gcc itself would say that this is glibc's platform.
 cat >"$dir/musl-cc" <<'CC'

@@ -5,11 +5,13 @@
 # machine. Run it by `make wheel`, with PYTHON of an environment that has the dependency group
 # `wheel`.
 #
-# SERIES: OpenSSL's, 3.5 by default. TLSKIT_CACHE: where OpenSSL's builds are kept.
+# SERIES: OpenSSL's, 3.5 by default. TLSKIT_CACHE: where OpenSSL's builds are kept. FREE_PYTHON: a
+# free-threaded Python that has setuptools and cffi; the wheels are then for its version alone.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 python=${PYTHON:-python3} series=${SERIES:-3.5}
+builder=${FREE_PYTHON:-$python} # whose headers and tag the wheel has
 cache=${TLSKIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tlskit}
 bin=$(dirname "$("$python" -c 'import sys; print(sys.executable)')")
 work=$(mktemp -d)
@@ -19,11 +21,11 @@ export ZIG ZIG_TARGET PATH="$PWD/tools/wheels:$bin:$PATH"
 export ZIG_GLOBAL_CACHE_DIR=$cache/zig
 export CC=zig-cc AR=zig-ar RANLIB=zig-ranlib
 
-# Debian's pyconfig.h leads to the one of the machine that compiles. What the limited API needs of
-# it is the same for all of our targets: sizes of 64-bit Linux.
+# Debian's pyconfig.h leads to the one of the machine that compiles. What an extension needs of it is
+# the same for all of our targets: sizes of 64-bit Linux.
 python_headers() {
     mkdir -p "$work/include"
-    "$python" - "$work/include" <<'PY'
+    "$builder" - "$work/include" <<'PY'
 import pathlib, shutil, sys, sysconfig
 home = pathlib.Path(sysconfig.get_path("include"))
 shutil.copytree(home, sys.argv[1], dirs_exist_ok=True)
@@ -32,6 +34,15 @@ real = home.parent / multiarch / home.name / "pyconfig.h"
 if multiarch and real.exists():
     shutil.copy(real, pathlib.Path(sys.argv[1], "pyconfig.h"))
 PY
+}
+
+# A free-threaded Python has no limited API: the extension's name says for which Python it is.
+suffix() {
+    [ -n "${FREE_PYTHON:-}" ] || return 0
+    local libc=gnu
+    case $1 in musllinux-*) libc=musl ;; esac
+    "$builder" -c 'import sys; print(".cpython-%d%dt" % sys.version_info[:2], end="")'
+    echo "-${1#*linux-}-linux-$libc.so"
 }
 
 wheel() {
@@ -48,9 +59,10 @@ wheel() {
     printf '[build]\nbuild_base = %s/build\n[egg_info]\negg_base = %s/build\n' "$work" "$work" \
         >"$work/build.cfg"
     OPENSSL_DIR=$openssl OPENSSL_STATIC=1 DIST_EXTRA_CONFIG=$work/build.cfg \
+        SETUPTOOLS_EXT_SUFFIX=$(suffix "$target") \
         CFLAGS="-g0 -fstack-protector-strong -ffile-prefix-map=$work=. -I$work/include" \
         LDSHARED="zig-cc -shared" LDFLAGS="-Wl,-s" _PYTHON_HOST_PLATFORM=linux-$machine \
-        "$python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . \
+        "$builder" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/dist" . \
         >"$work/log" 2>&1 || { tail -n 60 "$work/log" >&2; exit 1; }
     tag "$target" "$platform"
 }
