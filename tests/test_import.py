@@ -53,7 +53,7 @@ if not getattr(sys, "_is_gil_enabled", lambda: True)():
 FIRST = {
     "_connection": (
         "bridge bypassing certificate_check channel context decision early_data "
-        "encrypted_hello event_callbacks exporting log negotiated object observing "
+        "encrypted_hello event_callbacks exporting kinds log negotiated object observing "
         "pausing policy queues rekeying requests socket stdlib_names stream"
     ),
     "_context": "",
@@ -165,6 +165,14 @@ def test_a_context_brings_nothing_heavy() -> None:
     assert not HEAVY & said
 
 
+def test_a_context_brings_no_connection() -> None:
+    said = brought("import tlskit; tlskit.create_default_context().set_alpn_protocols(['h2'])")
+    assert {"tlskit._context", "tlskit._state.state"} <= said
+    later = {"tlskit._connection", "tlskit._resumption.client", "tlskit.sessions.session"}
+    assert not later & said
+    assert len([name for name in said if name.startswith("tlskit.")]) < 100
+
+
 def test_a_first_connection_brings_no_more_than_these() -> None:
     said = brought(
         "import socket, tlskit\n"
@@ -233,6 +241,32 @@ def test_threads_that_name_them_at_once_get_the_same() -> None:
         "print(len(found), len(names) > 30, all(one == found[0] for one in found))\n"
     )
     assert said.split() == ["8", "True", "True"]
+
+
+def test_threads_that_make_the_first_connections_at_once() -> None:
+    said = run(
+        "import sys, threading, tlskit\n"
+        "sys.setswitchinterval(1e-6)\n"
+        "context = tlskit.create_default_context()\n"
+        "assert 'tlskit._connection' not in sys.modules\n"
+        "made, start = [], threading.Barrier(8)\n"
+        "def connect(k):\n"
+        "    start.wait()\n"
+        "    if k % 4 == 0:\n"
+        "        kind = tlskit.SSLContext.sslobject_class\n"
+        "    elif k % 4 == 1:\n"
+        "        kind = context.sslobject_class\n"
+        "    elif k % 4 == 2:\n"
+        "        kind = tlskit.SSLObject\n"
+        "    else:\n"
+        "        queues = tlskit.MemoryBIO(), tlskit.MemoryBIO()\n"
+        "        kind = type(context.wrap_bio(*queues, server_hostname='localhost'))\n"
+        "    made.append(kind)\n"
+        "threads = [threading.Thread(target=connect, args=(k,)) for k in range(8)]\n"
+        "[t.start() for t in threads]; [t.join() for t in threads]\n"
+        "print(len(made), *{kind.__name__ for kind in made}, len(set(made)))\n"
+    )
+    assert said.split() == ["8", "SSLObject", "1"]
 
 
 #: One thread names something whose module needs json, which another thread is importing; at its top

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import warnings
 
-from ._connection.bridge import OwnChannel, SocketChannel, transport
-from ._connection.channel import Channel
-from ._connection.object import SSLObject
-from ._connection.queues import MemoryChannel
-from ._connection.socket import SSLSocket
-from ._core.bio import MemoryBIO
-from ._core.direct import over_socket
 from ._core.paths import without_values
 from ._core.unpickled import Unpickled
 from ._counters import Counters, NegotiatedCounters
+from ._lazy import LateAttribute, LateModule
 from ._settings import (
     CertificateCallbackSettings,
     CommandSettings,
@@ -50,8 +44,16 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
+    from ._connection import kinds
+    from ._connection.bridge import OwnChannel
+    from ._connection.channel import Channel
+    from ._connection.object import SSLObject
+    from ._connection.socket import SSLSocket
     from .sessions.session import SSLSession
     from .stores.store import SessionStore
+
+else:
+    kinds = LateModule("._connection.kinds", __package__)
 
 _CLASSES = ("sslsocket_class", "sslobject_class")
 _ROLES = {
@@ -96,8 +98,12 @@ class SSLContext(  # type: ignore[misc]
             same arguments.
     """
 
-    sslsocket_class: type[stdlib.SSLSocket] = SSLSocket
-    sslobject_class: type[stdlib.SSLObject] = SSLObject
+    if TYPE_CHECKING:
+        sslsocket_class: type[stdlib.SSLSocket]
+        sslobject_class: type[stdlib.SSLObject]
+    else:
+        sslsocket_class = LateAttribute(kinds, "SSLSocket")
+        sslobject_class = LateAttribute(kinds, "SSLObject")
     _store_for_all: ClassVar[SessionStore | None] = None  # see inject_into_ssl
     _aiofastnet_force_fallback_ssl = True  # it would take the SSL_CTX out of the dormant base
 
@@ -220,8 +226,8 @@ class SSLContext(  # type: ignore[misc]
             ValueError: the arguments contradict each other or the context.
         """
         kind: Any = self.sslsocket_class
-        if kind is not SSLSocket:
-            kind = combined(kind, SSLSocket, stdlib.SSLSocket)
+        if kind is not kinds.SSLSocket:
+            kind = combined(kind, kinds.SSLSocket, stdlib.SSLSocket)
         early = None if early_data is None else _early(early_data, server_side)
         made: SSLSocket = kind._create(
             sock=sock,
@@ -256,8 +262,8 @@ class SSLContext(  # type: ignore[misc]
         if unnamed or (server_side and (server_hostname or session is not None)):
             _check_bio(self, server_side, server_hostname, session)
         kind: Any = self.sslobject_class
-        if kind is not SSLObject:
-            kind = combined(kind, SSLObject, stdlib.SSLObject)
+        if kind is not kinds.SSLObject:
+            kind = combined(kind, kinds.SSLObject, stdlib.SSLObject)
         early = None if early_data is None else _early(early_data, server_side)
         made: SSLObject = kind._create(
             incoming,
@@ -290,14 +296,15 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None = None,
     ) -> Channel:
         """Make the channel of an SSLObject, tlskit's or the stdlib's."""
-        if type(incoming) is MemoryBIO and type(outgoing) is MemoryBIO:
-            channel: Channel = MemoryChannel.__new__(MemoryChannel)
-            Channel.__init__(  # calling the class takes longer: it packs and unpacks the arguments
+        if type(incoming) is kinds.MemoryBIO and type(outgoing) is kinds.MemoryBIO:
+            channel: Channel = kinds.MemoryChannel.__new__(kinds.MemoryChannel)
+            # calling the class takes longer: it packs and unpacks the arguments
+            kinds.Channel.__init__(
                 channel, self, owner, server_side=server_side, server_hostname=server_hostname,
                 bios=(incoming, outgoing),
             )  # fmt: skip
         else:
-            kind, bios, extra = transport(incoming, outgoing)
+            kind, bios, extra = kinds.transport(incoming, outgoing)
             channel = kind(
                 self, owner, server_side=server_side, server_hostname=server_hostname, bios=bios,
                 **extra,
@@ -316,7 +323,7 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None = None,
     ) -> Channel:
         """Make the channel of another library's SSLSocket: the stdlib's, gevent's or eventlet's."""
-        channel = SocketChannel(
+        channel = kinds.SocketChannel(
             self, owner, sock, server_side=server_side, server_hostname=server_hostname
         )
         if session is not None:
@@ -333,11 +340,11 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None,
     ) -> OwnChannel:
         """Make the channel of an SSLSocket."""
-        channel = OwnChannel.__new__(OwnChannel)
-        Channel.__init__(  # as in _wrap_bio
+        channel = kinds.OwnChannel.__new__(kinds.OwnChannel)
+        kinds.Channel.__init__(  # as in _wrap_bio
             channel, self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
         )
-        channel.carrier = over_socket(channel)
+        channel.carrier = kinds.over_socket(channel)
         if session is not None:
             channel.session = session
         return channel

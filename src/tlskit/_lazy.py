@@ -47,13 +47,7 @@ def names(
             return otherwise(name)
         if place is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        lock = _shared.get("lock") or _made_lock()
-        held = lock.enter(_PATIENCE if _is_importing() else -1)
-        try:
-            module = import_module(place, package)
-        finally:
-            if held:
-                lock.__exit__()
+        module = _imported(place, package)
         found = module if place == f".{name}" else getattr(module, name)
         setattr(sys.modules[package], name, found)
         return found
@@ -62,6 +56,48 @@ def names(
         return sorted({*vars(sys.modules[package]), *public, *homes} - _OURS)
 
     return __getattr__, __dir__
+
+
+class LateModule:
+    """A module of this package that is imported when something of it is first used. As with
+    `names`, one thread imports at a time.
+    """
+
+    def __init__(self, place: str, package: str) -> None:
+        self._place, self._package = place, package
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(_imported(self._place, self._package), name)
+        setattr(self, name, found)
+        return found
+
+
+class LateAttribute:
+    """An attribute of a class, whose value a LateModule has. The value takes this object's place
+    when it is first read.
+    """
+
+    def __init__(self, module: LateModule, name: str) -> None:
+        self._module, self._name = module, name
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self._owner, self._attribute = owner, attribute
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        found = getattr(self._module, self._name)
+        if vars(self._owner).get(self._attribute) is self:
+            setattr(self._owner, self._attribute, found)
+        return found
+
+
+def _imported(place: str, package: str) -> Any:
+    lock = _shared.get("lock") or _made_lock()
+    held = lock.enter(_PATIENCE if _is_importing() else -1)
+    try:
+        return import_module(place, package)
+    finally:
+        if held:
+            lock.__exit__()
 
 
 def _made_lock() -> Any:

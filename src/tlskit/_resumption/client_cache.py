@@ -25,7 +25,6 @@ else:
     from .._frozen import NamedTuple
 
 TRIES = 4  # how many unusable entries a connection looks at
-MANY = 8  # tickets per peer: how many connections can be opened at once and still resume
 
 #: Objections that concern only one connection: the session may be good for another one.
 _OWN_OBJECTIONS = {Reason.CIPHER_NOT_OFFERED}
@@ -108,7 +107,7 @@ class ClientCache:
         self.store: Guard = guarded(store)
         self._in_process = store.in_process
         self.tally = tally
-        self.per_peer = MANY
+        self.per_peer = 8
         self.single_use = False
         self.client_certificates = False
         self._peers = PeerMemory()

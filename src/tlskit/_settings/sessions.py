@@ -8,13 +8,11 @@ from time import time as now
 from .._core.context import Context
 from .._core.session import Session
 from .._counters import Counters
-from .._resumption.client_cache import ClientCache
+from .._lazy import LateModule
 from .._state import Settings
 from .._state.removals import tell_removed
 from .._state.sessions import SessionSettings
 from ..enums import SessionCacheMode
-from ..sessions.session import SSLSession
-from ..sessions.statistics import SessionStats
 from .arguments import callback_or_none, whole_number
 from .session_ids import SessionIds
 from .tickets import session_timeout
@@ -25,11 +23,18 @@ if TYPE_CHECKING:
 
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
+    from .._resumption import client_cache as caches
     from .._resumption.server import OnGet
+    from ..sessions import session as sessions
+    from ..sessions.session import SSLSession
+    from ..sessions.statistics import SessionStats
     from ..stores.store import SessionStore
 
-OnNew = Callable[["SSLSocket | SSLObject", SSLSession], object]
-OnRemove = Callable[[SSLSession], object]
+    OnNew = Callable[[SSLSocket | SSLObject, SSLSession], object]
+    OnRemove = Callable[[SSLSession], object]
+else:
+    caches = LateModule(".._resumption.client_cache", __package__)
+    sessions = LateModule("..sessions.session", __package__)
 
 
 class ContextSessions(SessionIds):
@@ -248,6 +253,8 @@ class ContextSessions(SessionIds):
 
     def stats(self) -> SessionStats:
         """All twelve counters of OpenSSL."""
+        from ..sessions.statistics import SessionStats
+
         return SessionStats(**self._core.statistics())
 
     # -- the sessions that are kept ----------------------------------------------------------------
@@ -291,7 +298,7 @@ class ContextSessions(SessionIds):
         core, state = _session(session), self._settings.use()
         if state.server_cache.external and state.sessions.store is not None:
             return state.server_cache.keep(core)
-        if isinstance(state.client_cache, ClientCache):
+        if isinstance(state.client_cache, caches.ClientCache):
             return state.client_cache.add(session, shows_certificate=state.shows_certificate)
         added = state.core.add_session(core)
         tell_removed(self._settings)
@@ -325,7 +332,7 @@ class ContextSessions(SessionIds):
         if not isinstance(host, str):
             raise TypeError(f"host must be a str, not {type(host).__name__}")
         cache, name = self._settings.use().client_cache, host.lower()
-        if not isinstance(cache, ClientCache):
+        if not isinstance(cache, caches.ClientCache):
             return 0
         return cache.remove_where(
             lambda session: session.hostname == name and port in (None, session._port)
@@ -345,7 +352,7 @@ class ContextSessions(SessionIds):
                 "MemoryStore for one process"
             )
         found = state.server_cache.find(bytes(session_id)).session
-        return None if found is None else SSLSession._make(found)
+        return None if found is None else sessions.SSLSession._make(found)
 
     def __iter__(self) -> Iterator[SSLSession]:
         """Iterate over the readable sessions in `store`, in any order, without removing them.
@@ -360,7 +367,7 @@ class ContextSessions(SessionIds):
                 "for one process"
             )
         for one in store.entries():
-            session = SSLSession._from_value(one.value)
+            session = sessions.SSLSession._from_value(one.value)
             if session is not None:
                 yield session
 
@@ -424,6 +431,6 @@ class ContextSessions(SessionIds):
 
 
 def _session(value: SSLSession) -> Session:
-    if not isinstance(value, SSLSession):
+    if not isinstance(value, sessions.SSLSession):
         raise TypeError("Value is not a SSLSession.")
     return value._session

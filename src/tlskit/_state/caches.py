@@ -7,15 +7,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from .._resumption import client, server
-from .._resumption.client import ClientCache
-from .._resumption.server import ServerCache
+from .._lazy import LateModule
 from .._resumption.tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._core.credential import Credential
+    from .._resumption import client_cache as client
+    from .._resumption import server
     from .sessions import SessionSettings
+else:
+    client = LateModule(".._resumption.client_cache", __package__)
+    server = LateModule(".._resumption.server", __package__)
 
 _NAMELESS = bytes(32)
 
@@ -33,12 +36,12 @@ class Caches:
 
     def __init__(self, role: str, tally: Tally, settings: SessionSettings) -> None:
         self._role, self._tally = role, tally
-        self._client: ClientCache | client.NoCache = client.NO_CACHE
-        self._server: ServerCache | server.NoCache = server.NO_CACHE
+        self._client: client.ClientCache | None = None
+        self._server: server.ServerCache | None = None
         if settings.store is not None and settings.resumes_clients(role):
-            self._client = ClientCache(settings.store, tally)
+            self._client = client.ClientCache(settings.store, tally)
         if settings.serves(role):
-            self._server = ServerCache(_NAMELESS, settings.store, tally)
+            self._server = server.ServerCache(_NAMELESS, settings.store, tally)
 
     def after(self, before: SessionSettings, now: SessionSettings) -> Caches:
         """Return the caches for other settings. They are the same, with all that they have learned
@@ -50,26 +53,29 @@ class Caches:
 
     def of(
         self, settings: SessionSettings, credentials: Sequence[Credential]
-    ) -> tuple[ClientCache | client.NoCache, ServerCache | server.NoCache]:
+    ) -> tuple[client.ClientCache | client.NoCache, server.ServerCache | server.NoCache]:
         """Return the caches of a state."""
         offering, serving = self._client, self._server
-        if isinstance(offering, ClientCache):
+        if offering is not None:
             offering.per_peer = settings.per_peer
             offering.single_use = settings.single_use
             offering.store.loop_patience = settings.loop_patience
             offering.client_certificates = settings.client_certificates
-        if isinstance(serving, ServerCache):
+        if serving is not None:
             serving = serving.before(credentials[-1].names if credentials else _NAMELESS)
             serving.on_get = settings.on_get
             if serving.store is not None:
                 serving.store.loop_patience = settings.loop_patience
             serving.client_certificates = settings.client_certificates
-        return offering, serving
+        return (
+            client.NO_CACHE if offering is None else offering,
+            server.NO_CACHE if serving is None else serving,
+        )
 
     def stats(self) -> dict[str, int]:
         """Return how often the store was called, by outcome."""
         found: Counter[str] = Counter()
         for cache in (self._client, self._server):
-            if isinstance(cache, (ClientCache, ServerCache)) and cache.store is not None:
+            if cache is not None and cache.store is not None:
                 found.update(vars(cache.store.stats()))
         return dict(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..sessions.session import SSLSession
 from .settings import Settings
 
 
@@ -13,5 +12,7 @@ def tell_removed(settings: Settings) -> None:
         return
     with settings.built() as state:
         core = state.build()
+    from ..sessions.session import SSLSession  # late: few programs ask
+
     for session in core.removed():
         callback(SSLSession._make(session))

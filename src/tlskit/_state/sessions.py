@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .._core.context import Context
-from .._resumption.client_cache import MANY
 from ..enums import SessionCacheMode
 
 TYPE_CHECKING = False
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 else:
     from .._frozen import dataclass, replace
 
+MANY = 8  # tickets per peer: how many connections can be opened at once and still resume
 LOOP_PATIENCE = 0.05  # seconds that an event loop waits for a store
 
 

@@ -14,7 +14,6 @@ from _tlsbind import CONST
 from .._core.context import Context
 from .._core.trust import DISTRUSTED
 from .._digest import sha256
-from .._resumption import client, server
 from .coroutines import awaited
 from .table import MOVES, ROWS, TABLE
 from .values import HiddenNames
@@ -23,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._resumption import client, server
     from .caches import Caches
     from .sessions import SessionSettings
 
