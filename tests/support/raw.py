@@ -118,34 +118,32 @@ _WAITING_CALLS = {
 
 
 class Blocked(Background):
-    """A Background that is blocked in a system call once this has been made."""
+    """A Background that is blocked once this has been made: in a system call that waits for a
+    descriptor, or in C, where it waits for another thread to read, or to end its write.
+    """
 
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__(work)
+        self._seen = ["", "", ""]
         until(self._is_blocked)
 
     def _is_blocked(self) -> bool:
         assert self._thread.is_alive(), f"it did not block, but ended: {self._error!r}"
         try:
-            return waits_in_kernel(self._thread.native_id or 0)
+            return waits_in_kernel(self._thread.native_id or 0) or self._waits_for_a_thread()
         except OSError:
             return False
 
-
-class BlockedWriter(Blocked):
-    """A Blocked that writes, and may wait for another thread's write instead of for the socket:
-    if a reader has sent what the other one had left, nothing is left for this one to wait with.
-    """
-
-    def _is_blocked(self) -> bool:
-        return super()._is_blocked() or self._waits_for_its_turn()
-
-    def _waits_for_its_turn(self) -> bool:
+    def _waits_for_a_thread(self) -> bool:
+        """Whether it sits in the same wait for a lock as the last times: until() has let go of
+        Python's own lock between them.
+        """
         frame = sys._current_frames().get(self._thread.ident or 0)
         if frame is None or not frame.f_code.co_filename.endswith("connection.py"):
             return False
-        call = Path(f"/proc/self/task/{self._thread.native_id}/syscall").read_text().split()[0]
-        return call in _FUTEX
+        call = Path(f"/proc/self/task/{self._thread.native_id}/syscall").read_text()
+        self._seen = [*self._seen[1:], call]
+        return call.split()[0] in _FUTEX and self._seen == [call] * 3
 
 
 _FUTEX = {"202", "98"}  # ARM's

@@ -119,7 +119,7 @@ def test_close_wakes_everybody(stage: Stage) -> None:
         near.settimeout(None)
         with raw.watchdog(near, far):
             waiting = [raw.Blocked(lambda: near.recv(1)) for _ in range(3)] + [
-                raw.BlockedWriter(lambda: near.sendall(BIG)) for _ in range(2)
+                raw.Blocked(lambda: near.sendall(BIG)) for _ in range(2)
             ]
             fd = near.fileno()
             near.close()

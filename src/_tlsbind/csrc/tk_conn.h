@@ -51,6 +51,7 @@ struct tk_conn {
     int32_t closed;
     int32_t waiting;        /* how many threads are in poll ... */
     int32_t reader;         /* whether one of them waits to read, for all that would */
+    tk_condition handover;  /* that one has left: the next may wait for the socket */
     int32_t born;           /* tk_generation of the process that made it */
     int32_t generation;     /* ... of the process that these threads are of */
 

@@ -78,6 +78,7 @@ static void destroy(tk_conn *c)
     for (kind = TK_HANDSHAKE; kind <= TK_SHUTDOWN; kind++)
         free(c->fault[kind]);
     if (c->generation == tk_generation) { /* else threads of the parent may seem to use them */
+        tk_condition_destroy(&c->handover);
         tk_condition_destroy(&c->turns);
         tk_condition_destroy(&c->left);
         tk_mutex_destroy(&c->mutex);
@@ -98,6 +99,7 @@ static tk_conn *create(tk_ctx *x, int server, int64_t fd, tk_mem *incoming, tk_m
     tk_mutex_init(&c->mutex);
     tk_condition_init(&c->left);
     tk_condition_init(&c->turns);
+    tk_condition_init(&c->handover);
     c->early.in_clear = 1;
     c->fd = fd;
     c->handle = handle;
@@ -221,6 +223,7 @@ void tk_conn_close(tk_conn *c)
         c->send_failed = EBADF;
     if (c->waiting > 0) {
         tk_condition_broadcast(&c->turns);
+        tk_condition_broadcast(&c->handover);
         tk_fd_wake((tk_fd)c->fd);
     }
     while (c->waiting > 0)

@@ -25,6 +25,7 @@ static void begin_in_child(tk_conn *c)
         tk_mutex_init(&c->mutex);
         tk_condition_init(&c->left);
         tk_condition_init(&c->turns);
+        tk_condition_init(&c->handover);
         c->waiting = c->reader = c->queueing = 0;
         tk_atomic_store32(&c->generation, tk_generation);
     }

@@ -277,6 +277,8 @@ int64_t tk_op_run(tk_conn *c, tk_op *op, int64_t timeout)
     } while (!ends(c, op, outcome, deadline, &look, &status));
     if (op->kind == TK_READ)
         c->dry = op->waited && look.size < sizeof look.bytes;
+    if (op->waited)
+        tk_op_hand_over(c);
     return status;
 }
 

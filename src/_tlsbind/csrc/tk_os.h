@@ -34,6 +34,7 @@ static inline void tk_condition_wait(tk_condition *c, tk_mutex *m)
     SleepConditionVariableCS(c, m, INFINITE);
 }
 static inline void tk_condition_broadcast(tk_condition *c) { WakeAllConditionVariable(c); }
+static inline void tk_condition_signal(tk_condition *c) { WakeConditionVariable(c); }
 static inline int tk_condition_wait_ms(tk_condition *c, tk_mutex *m, int ms)
 {
     return SleepConditionVariableCS(c, m, (DWORD)ms) != 0;
@@ -150,6 +151,7 @@ static inline void tk_unlock(tk_mutex *m) { pthread_mutex_unlock(m); }
 static inline void tk_condition_destroy(tk_condition *c) { pthread_cond_destroy(c); }
 static inline void tk_condition_wait(tk_condition *c, tk_mutex *m) { pthread_cond_wait(c, m); }
 static inline void tk_condition_broadcast(tk_condition *c) { pthread_cond_broadcast(c); }
+static inline void tk_condition_signal(tk_condition *c) { pthread_cond_signal(c); }
 static inline uint64_t tk_thread(void) { return (uint64_t)(uintptr_t)pthread_self(); }
 
 /* Waits for a while by a monotonic clock: 0 when the time is over. */

@@ -1,7 +1,8 @@
 /* All waiting in the kernel. A signal is a status, not an error: Python's handlers have to run.
 
    A waiting thread does not hold the connection's lock. Several threads may wait: of the readers
-   one waits for the socket, and the others for that one; a writer waits for its turn (tk_write.c).
+   one waits for the socket, and the others for that one, which wakes the next of them when it has
+   what it came for; a writer waits for its turn (tk_write.c).
    A reader without a timeout, on a blocking socket, does not poll: it peeks at the incoming bytes
    (MSG_PEEK), as the transport would have to do next. */
 #include "tk_wait.h"
@@ -59,12 +60,12 @@ int tk_op_leaves_reading(const tk_conn *c, const tk_op *op)
            SSL_pending(c->ssl) == 0;
 }
 
+static int64_t slice(int64_t left) { return left < 0 || left > SLICE_MS ? SLICE_MS : left; }
+
 /* A handshake, a shutdown, and who leaves it to another to read, look again from time to time. */
-static int64_t slice(const tk_op *op, int reads, int64_t left)
+static int64_t longest(const tk_op *op, int reads, int64_t left)
 {
-    if (op->kind == TK_WRITE || (op->kind == TK_READ && reads))
-        return left;
-    return left < 0 || left > SLICE_MS ? SLICE_MS : left;
+    return op->kind == TK_WRITE || (op->kind == TK_READ && reads) ? left : slice(left);
 }
 
 static int wait_unlocked(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t left,
@@ -85,7 +86,7 @@ static int wait_unlocked(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t
         waited = wait_for_bytes(c, look);
     else
         waited = wait_for_socket(c, reads, writes,
-                                 slice(op, reads || wanted != TK_STEP_WANT_READ, left));
+                                 longest(op, reads || wanted != TK_STEP_WANT_READ, left));
     tk_conn_lock(c);
     c->reader &= !reader;
     count_out(c);
@@ -95,21 +96,33 @@ static int wait_unlocked(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t
 
 /* Another write, or a callback of another thread's, ends soon, or its caller has to come back. A
    condition does not hear of signals: look for them. */
-static int wait_for_thread(tk_conn *c, int64_t left)
+static int wait_for_thread(tk_conn *c, tk_condition *condition, int64_t left)
 {
     int passed;
 
     count_in(c);
-    passed = tk_conn_wait(c, &c->turns, (int)(left < 0 || left > SLICE_MS ? SLICE_MS : left));
+    passed = tk_conn_wait(c, condition, (int)slice(left));
     count_out(c);
     return passed ? TK_DONE : TK_INTERRUPTED;
 }
 
+/* One thread, and not all: it wakes the next in turn. The thread that comes back for more may be
+   faster; then the one that was woken finds a reader again. */
+void tk_op_hand_over(tk_conn *c)
+{
+    if (c->waiting > 0 && !c->reader)
+        tk_condition_signal(&c->handover);
+}
+
 int tk_op_wait(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t left, tk_look *look)
 {
-    int waited = wanted == TK_STEP_WANT_TURN || wanted == TK_STEP_WANT_DOOR
-                     ? wait_for_thread(c, left)
-                     : wait_unlocked(c, op, wanted, left, look);
+    int waited;
 
+    if (wanted == TK_STEP_WANT_TURN || wanted == TK_STEP_WANT_DOOR)
+        waited = wait_for_thread(c, &c->turns, left);
+    else if (op->kind == TK_READ && c->behind.size == 0 && tk_op_leaves_reading(c, op))
+        waited = wait_for_thread(c, &c->handover, left);
+    else
+        waited = wait_unlocked(c, op, wanted, left, look);
     return c->closed ? TK_CLOSED : waited;
 }
