@@ -49,6 +49,10 @@ def run_selecting(main: Coroutine[Any, Any, Any]) -> Any:
     try:
         return loop.run_until_complete(main)
     finally:
+        left = asyncio.all_tasks(loop)  # `main` too, if something other than its end stops the loop
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
