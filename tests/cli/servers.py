@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import socket
 import subprocess
@@ -12,7 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from tlskit.cli import main
+
+#: For tests that run the demo in a process of its own, where no plugin stands in for trustme.
+needs_demo = pytest.mark.skipif(
+    importlib.util.find_spec("cryptography") is None, reason="the demo needs trustme"
+)
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from tlskit.cli import main, output
 from tlskit.cli.demo import other_host, story
 
 from ..support.pairs import client_context, memory_pair, only, server_context
-from .servers import Answering, as_json, as_process, complaint, serving
+from .servers import Answering, as_json, as_process, complaint, needs_demo, serving
 
 COUNTERS = {
     "number", "connect", "connect_good", "connect_renegotiate", "accept", "accept_good",
@@ -30,6 +30,7 @@ COUNTERS = {
 @pytest.fixture(scope="module")
 def outcome():
     """The document of one demo, run as a user runs it."""
+    pytest.importorskip("cryptography", reason="the demo needs trustme")
     done = as_process("demo", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
@@ -165,6 +166,7 @@ def test_the_server_is_another_process(outcome):
         os.kill(outcome["server"]["pid"], 0)
 
 
+@needs_demo
 def test_without_a_terminal_it_is_plain_text():
     done = as_process("demo")
     assert (done.returncode, done.stderr) == (0, "")

@@ -13,7 +13,7 @@ import pytest
 import tlskit
 from tlskit.cli import _server, blocks, main, output, report
 
-from .servers import as_process
+from .servers import as_process, needs_demo
 
 BLOCKS = (
     blocks.Paragraph("Some words."),
@@ -106,6 +106,7 @@ def test_what_is_wrong_is_a_usage_error(arguments, capsys):
     assert "usage: tlskit" in capsys.readouterr().err
 
 
+@needs_demo
 def test_a_pipe_that_is_closed_early_makes_no_noise():
     read, write = os.pipe()
     os.close(read)
@@ -213,6 +214,7 @@ def test_every_counter_is_shown():
     assert list(report.MEANINGS) == list(tlskit.SessionStats.__dataclass_fields__)
 
 
+@needs_demo
 @pytest.mark.parametrize("columns", [80, 120])
 def test_the_demo_fits_a_real_terminal(columns):
     near, far = pytest.importorskip("pty").openpty()

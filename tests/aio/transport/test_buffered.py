@@ -50,7 +50,8 @@ class Buffered(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         assert nbytes > 0
         self.told += 1
-        self.data += memoryview(self.buffer).cast("B")[:nbytes]
+        with memoryview(self.buffer) as words, words.cast("B") as view, view[:nbytes] as part:
+            self.data += part
         self._came.set()
         self.then(self)
 
