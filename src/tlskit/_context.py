@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 else:
     kinds = LateModule("._connection.kinds", __package__)
 
-_CLASSES = ("sslsocket_class", "sslobject_class")
+_CLASSES = "sslsocket_class", "sslobject_class"
 _ROLES = {
     _SSLMethod.PROTOCOL_TLS: "any",
     _SSLMethod.PROTOCOL_TLS_CLIENT: "client",
@@ -129,10 +129,7 @@ class SSLContext(  # type: ignore[misc]
 
     def _setup(self, protocol: _SSLMethod) -> None:
         role = _ROLES.get(protocol, "any")
-        values = {
-            **self._default_protocol(protocol),
-            **self._default_verification(protocol),
-        }
+        values = {**self._default_protocol(protocol), **self._default_verification(protocol)}
         self._attach(Settings(role, values))
         if protocol in FIXED:  # OpenSSL may have been built without it
             with self._settings.built():
@@ -303,6 +300,14 @@ class SSLContext(  # type: ignore[misc]
                 channel, self, owner, server_side=server_side, server_hostname=server_hostname,
                 bios=(incoming, outgoing),
             )  # fmt: skip
+        elif type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO:
+            channel = kinds.QueueChannel.__new__(kinds.QueueChannel)
+            inner = kinds.MemoryBIO(), kinds.MemoryBIO()
+            kinds.Channel.__init__(
+                channel, self, owner, server_side=server_side, server_hostname=server_hostname,
+                bios=inner,
+            )  # fmt: skip
+            channel.connect_queues(inner, (incoming, outgoing))
         else:
             kind, bios, extra = kinds.transport(incoming, outgoing)
             channel = kind(

@@ -9,7 +9,7 @@ from .._core.direct import over_socket
 from .bridge import OwnChannel, SocketChannel, transport
 from .channel import Channel
 from .object import SSLObject
-from .queues import MemoryChannel
+from .queues import MemoryChannel, QueueChannel
 from .socket import SSLSocket
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "MemoryBIO",
     "MemoryChannel",
     "OwnChannel",
+    "QueueChannel",
     "SSLObject",
     "SSLSocket",
     "SocketChannel",

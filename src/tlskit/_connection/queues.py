@@ -27,4 +27,4 @@ class QueueChannel(QueuedConnection, Channel):
         self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any], **kwargs: Any
     ) -> None:
         super().__init__(*args, bios=bios, **kwargs)
-        self._connect_queues(bios, given)
+        self.connect_queues(bios, given)

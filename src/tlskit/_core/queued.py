@@ -58,7 +58,8 @@ class QueuedConnection(DirectionLocks, Connection):
     _out: MemoryBIO
     _over: bool  # TLS is over: no more incoming bytes belong to it
 
-    def _connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
+    def connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
+        """Connect the MemoryBIOs that it was made with to the program's; once, right after that."""
         self._in, self._out = inner
         self._given_in, self._given_out = given
         self._over = self._dry = False
@@ -66,7 +67,7 @@ class QueuedConnection(DirectionLocks, Connection):
 
     def usual(self) -> tuple[Any, Any, Any, Any, Any]:
         """Its `read`, `write`, `pending`, `do_handshake` and `shutdown`, to be called often."""
-        locks = self._receiving, self._sending
+        locks = self._receives, self._sends
         queues = self._given_in, self._given_out
         return usual(self, queues, locks) or Connection.usual(self)
 
