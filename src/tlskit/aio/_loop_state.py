@@ -3,6 +3,7 @@ that handshakes take from one turn of the loop.
 
 A handshake costs a hundred times as much as a message. When hundreds arrive at once, those that
 exceed the bound wait: their sockets stay readable, so the loop calls again in its next turn.
+uvloop does not if the socket has an error.
 """
 
 from __future__ import annotations
@@ -24,14 +25,19 @@ _all: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopState] = WeakKeyDictionar
 class LoopState:
     """Measures the time of handshakes. Only the loop's thread uses it.
 
+    Attributes:
+        stage: the buffers.
+        forgets: whether the loop stops watching a socket that has an error, after one call.
+
     The time counts from one time that it was used up to the next: what is left of it at the end of
     a turn goes into the following one, so that a single handshake schedules nothing.
     """
 
-    __slots__ = ("__weakref__", "_began", "_counting", "_spent", "stage")
+    __slots__ = ("__weakref__", "_began", "_counting", "_spent", "forgets", "stage")
 
     def __init__(self, *, forgets: bool) -> None:
         self.stage = Stage(forgets=forgets)
+        self.forgets = forgets
         self._spent = self._began = 0.0
         self._counting = False
 

@@ -220,8 +220,7 @@ class SSLTransport(ClosingTransport):
         if self._state is not HANDSHAKE:
             return
         if not self._loop_state.begin(self._loop):
-            if not self._reader_on:
-                self._loop.call_soon(self._shake)
+            self._shake_later()
             return
         try:
             n = self._advance()
@@ -252,6 +251,14 @@ class SSLTransport(ClosingTransport):
                 self._loop.add_writer(self._fd, self._shake)
         else:
             self._handshake_done()
+
+    def _shake_later(self) -> None:
+        """Continue in the next turn: if the loop does not call by itself, ask it to."""
+        if self._loop_state.forgets:
+            self._stop_reader()
+            self._stop_writer()
+        if not self._reader_on:
+            self._loop.call_soon(self._shake)
 
     def _advance(self) -> int:
         """Call do_handshake of the SSLObject, if its class has one of its own."""

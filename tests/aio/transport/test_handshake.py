@@ -51,6 +51,37 @@ def test_a_cancelled_handshake_closes_the_socket_at_once(run: Runner, contexts: 
     run(main())
 
 
+def test_clients_that_reset_while_the_loop_is_busy_with_handshakes_are_dropped(
+    run: Runner, pki: PKI, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """uvloop tells of an error once, and perhaps in a turn without time for that handshake."""
+    monkeypatch.setattr(
+        "tlskit.aio._loop_state._BOUND", 1e-9
+    )  # seconds: one handshake in each turn
+    theirs, _ = peers_contexts(pki, contexts)
+
+    async def main() -> None:
+        accepted: list[Calls] = []
+        server: Any = await aio.create_server(
+            lambda: accepted.append(Calls()) or accepted[-1],  # type: ignore[func-returns-value]
+            "127.0.0.1", 0, ssl=contexts[1],
+        )  # fmt: skip
+        address = server.sockets[0].getsockname()
+        socks = [await reach(address) for _ in range(8)]
+        while len(accepted) < len(socks):
+            await asyncio.sleep(0)
+        for sock in socks:
+            peer = Peer(sock, theirs, server_side=False)
+            with contextlib.suppress(stdlib.SSLWantReadError):
+                peer.tls.do_handshake()
+            sock.send(peer.taken())
+            peer.reset()
+        server.close()
+        await server.wait_closed()
+
+    run(main())
+
+
 def test_a_mute_server_is_given_up(run: Runner, contexts: Contexts) -> None:
     async def main() -> None:
         async with accepting() as (address, _):
