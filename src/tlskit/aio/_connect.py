@@ -161,7 +161,7 @@ async def over_socket(
     try:
         await waiter
     except BaseException:
-        transport.close()
+        transport.abort()  # a handshake that was just completed would leave an open connection
         raise
     finally:
         del waiter  # the waiter holds the exception, whose traceback holds this frame

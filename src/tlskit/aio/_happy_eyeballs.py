@@ -27,6 +27,7 @@ async def staggered(
                 return await attempt()
         return None
     running: set[asyncio.Future[_Won]] = set()
+    won: set[asyncio.Future[_Won]] = set()
     todo = list(attempts)
     try:
         while todo or running:
@@ -39,29 +40,33 @@ async def staggered(
             for one in done:
                 running.discard(one)
                 if not isinstance(one.exception(), OSError):
-                    _close(done - {one})
+                    running |= done - {one}
+                    won.add(one)
                     return one.result()
         return None
     finally:
-        for one in running:
-            one.cancel()
-        await _settled(running)
+        await _settled(running, won)
 
 
-async def _settled(running: set[asyncio.Future[_Won]]) -> None:
-    """Wait until the cancelled attempts have ended, even if this is cancelled meanwhile."""
+async def _settled(running: set[asyncio.Future[_Won]], won: set[asyncio.Future[_Won]]) -> None:
+    """Cancel the other attempts and wait until they have ended. If this is cancelled meanwhile,
+    nobody gets the winner.
+    """
+    for one in running:
+        one.cancel()
+        one.add_done_callback(_close)
     if running:
-        ended = asyncio.gather(*running, return_exceptions=True)
         try:
-            await asyncio.shield(ended)
-        finally:
-            _close({one for one in running if one.done()})
+            await asyncio.wait(running)
+        except BaseException:
+            for one in won:
+                _close(one)
+            raise
 
 
-def _close(futures: set[asyncio.Future[_Won]]) -> None:
-    """Close results that are no longer needed."""
-    for one in futures:
-        if not one.cancelled() and one.exception() is None:
-            close = getattr(one.result(), "close", None)
-            if close is not None:
-                close()
+def _close(one: asyncio.Future[_Won]) -> None:
+    """Close a result that is no longer needed."""
+    if not one.cancelled() and one.exception() is None:
+        close = getattr(one.result(), "close", None)
+        if close is not None:
+            close()

@@ -320,10 +320,14 @@ async def create_unix_server(
 async def _started(
     server: Server, sockets: list[socket.socket], start_serving: bool
 ) -> asyncio.AbstractServer:
-    for sock in sockets:
-        sock.setblocking(False)
-    if start_serving:
-        await server.start_serving()
+    try:
+        for sock in sockets:
+            sock.setblocking(False)
+        if start_serving:
+            await server.start_serving()
+    except BaseException:  # nobody else has the server
+        server.close()
+        raise
     if server.get_loop().get_debug():
         logger.info("%r is serving", server)
     return server

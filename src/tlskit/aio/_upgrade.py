@@ -132,7 +132,7 @@ async def start_tls(
     try:
         await waiter
     except BaseException:
-        above.close()
+        above.abort()
         raise
     finally:
         del waiter
