@@ -11,6 +11,7 @@ import socket
 import ssl as stdlib
 import subprocess
 import sys
+import sysconfig
 import weakref
 
 import pytest
@@ -134,6 +135,10 @@ def test_combined_once(contexts):
     assert type(three) is not type(one)
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 14) and bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+    reason="from the first thread on, free-threaded CPython 3.13 keeps every class",
+)
 def test_a_class_for_every_connection_is_not_kept(contexts):
     """There are programs that make one each time."""
     client, server = contexts
