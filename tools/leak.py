@@ -17,10 +17,8 @@ Growth in the first half is warm-up (caches, the allocator's arenas); in the sec
 grow by at most LIMIT, or the exit status is 1. `--keep` keeps every connection, to show that a leak
 would be found; with `--reload`, each state of the contexts.
 
-Threads allocate from separate arenas, which do not shrink automatically: before the resident set is
-measured, the allocator returns free memory (malloc_trim(3), where it exists). In a free-threaded
-Python, what ended threads have freed comes and goes by megabytes all the same. So with `--reload`,
-the medians of the second and of the last quarter are compared.
+In a free-threaded Python, what ended threads have freed comes and goes by megabytes. So with
+`--reload`, the medians of the second and of the last quarter are compared.
 """
 
 from __future__ import annotations
@@ -28,10 +26,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ctypes
-import gc
 import itertools
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -42,20 +37,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import tlskit
 from tests.support import pairs, pki
+from tests.support.memory import resident
 from tlskit import aio
 
 LIMIT = 1 << 20
 LINES = 20
 THREADS = 6
-
-
-def resident() -> int:
-    """Return this process's resident bytes, after all free memory has been returned."""
-    gc.collect()
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 class Rounds:
