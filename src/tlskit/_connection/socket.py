@@ -357,7 +357,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         if self._sslobj is None:
             if not self._leftover:
                 return socket.recv_into(self, buffer, nbytes, flags)
-            with memoryview(buffer).cast("B") as view:
+            with memoryview(buffer) as whole, whole.cast("B") as view:
                 data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes), flags)
                 view[: len(data)] = data
             return len(data)
@@ -418,12 +418,12 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             return socket.sendall(self, data, flags)
         if flags:
             raise self._no_flags("sendall")
-        timeout = self.gettimeout()
-        done = channel.carrier.write(channel, data, timeout)
+        done = channel.carrier.write(channel, data, self.gettimeout())
         if type(data) is not bytes or done < len(data):
-            with memoryview(data) as view:
+            with memoryview(data) as whole, whole.cast("B") as view:
                 while done < view.nbytes:
-                    done += _write(channel, view.cast("B")[done:], timeout)
+                    with view[done:] as rest:
+                        done += _write(channel, rest, self.gettimeout())
         return None
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:

@@ -46,6 +46,14 @@ SLOTS = (
 )  # fmt: skip
 
 
+def _room(size: int, buffer: Any) -> int:
+    """Return how many bytes a read may return, into a buffer or without one."""
+    if buffer is None:
+        return size
+    with memoryview(buffer) as view:
+        return view.nbytes
+
+
 class QueuedConnection(DirectionLocks, Connection):
     """A Connection between two MemoryBIOs of the stdlib's."""
 
@@ -152,7 +160,7 @@ class QueuedConnection(DirectionLocks, Connection):
                     raise
             finally:
                 self._send()
-        if not got and (len if buffer is None else memoryview(buffer).nbytes):
+        if not got and _room(len, buffer):
             self._return_leftover()
         return got
 

@@ -74,11 +74,11 @@ class WritingTransport(_Flow):
 
     def _write_slowly(self, data: Any) -> None:
         check_data(data)
-        view = memoryview(data)
-        if not self._may_write() or not view.nbytes:
-            return
-        if not view.c_contiguous:
-            data = view.tobytes()
+        with memoryview(data) as view:
+            if not self._may_write() or not view.nbytes:
+                return
+            if not view.c_contiguous:
+                data = view.tobytes()
         if self._traffic.idle:
             try:
                 if not self._channel.send(data):
@@ -143,7 +143,9 @@ class WritingTransport(_Flow):
     def _pushed(self, n: int, data: Any) -> None:
         """Handle the result of a write that did not simply send everything."""
         try:
-            if not self._channel.pushed(n, memoryview(data).nbytes):
+            with memoryview(data) as view:
+                size = view.nbytes
+            if not self._channel.pushed(n, size):
                 self._wait_with(data)
         except OSError as error:
             self._write_failed(error)
