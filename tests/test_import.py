@@ -100,6 +100,8 @@ HEAVY = {
     "asyncio",
     "dataclasses",
     "datetime",
+    "encodings.idna",
+    "importlib.util",
     "inspect",
     "json",
     "logging",
@@ -114,6 +116,7 @@ HEAVY = {
     "tlskit.metrics",
     "traceback",
     "typing",
+    "unicodedata",
 }
 LAZY = [
     "MemcachedStore",

@@ -196,3 +196,28 @@ def test_bounds_that_contradict_each_other(pki):
 
     theirs, ours = (outcome(lambda module=module: work(module)) for module in MODULES)
     assert (ours.raised, ours.value) == (theirs.raised, theirs.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localhost", "Example.ORG", "example.org.", "a" * 63, f"{'a' * 63}.{'b' * 63}", "a-b_c.d",
+        "bücher.example", "straße.de", "例え.テスト", "xn--bcher-kva.example", "*.example.org",
+    ],
+)  # fmt: skip
+def test_a_name_is_encoded_as_the_codec_does(name):
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    made = context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name)
+    assert made.server_hostname == name.encode("idna").decode("ascii")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a" * 64, f"{'a' * 64}.org", f"org.{'a' * 64}", "a..b", "example.org..", "\N{SNOWMAN}" * 64],
+)
+def test_a_name_that_the_codec_refuses_is_refused(name):
+    context = tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ValueError, match=r"."):
+        name.encode("idna")
+    with pytest.raises(ValueError, match=r"."):
+        context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), server_hostname=name)

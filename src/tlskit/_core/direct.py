@@ -9,8 +9,7 @@ MemoryBIOs `_read_slowly` and `_return_leftover`.
 from __future__ import annotations
 
 import sys
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from threading import RLock
 
 from _tlsbind import _native
@@ -34,9 +33,12 @@ class Connection(Protocol):
 def _load() -> Any:
     """Return the extension's second module; None if there is none, as on PyPy."""
     name = "_tlsbind._direct"
-    loader = ExtensionFileLoader(name, str(_native.__file__))
+    file = str(_native.__file__)
+    loader = ExtensionFileLoader(name, file)
+    spec = ModuleSpec(name, loader, origin=file)
     try:
-        module = module_from_spec(spec_from_loader(name, loader))  # type: ignore[arg-type]
+        module = loader.create_module(spec)
+        module.__spec__, module.__loader__, module.__file__ = spec, loader, file
         loader.exec_module(module)
     except ImportError:
         return None

@@ -118,11 +118,7 @@ def check_serves(protocol: _SSLMethod, name: str) -> None:
 def new_ascii_name(hostname: str | bytes) -> str:
     """Return a server's name as `wrap_socket` takes it, in ASCII (IDNA 2003)."""
     try:
-        name = (
-            hostname.encode("idna").decode("ascii")
-            if isinstance(hostname, str)
-            else hostname.decode("ascii")
-        )
+        name = _in_ascii(hostname) if isinstance(hostname, str) else hostname.decode("ascii")
     except UnicodeError:
         if not may_be_key(hostname):
             raise
@@ -134,6 +130,16 @@ def new_ascii_name(hostname: str | bytes) -> str:
     if "\0" in name:
         raise TypeError("server_hostname has a null character in it")
     return name
+
+
+def _in_ascii(name: str) -> str:
+    """Return `name` as the codec "idna" encodes it. That loads the tables of Unicode, which only
+    names with other characters need.
+    """
+    *labels, last = name.split(".")
+    if name.isascii() and all(0 < len(label) < 64 for label in labels) and len(last) < 64:
+        return name
+    return name.encode("idna").decode("ascii")
 
 
 #: The same, remembered.
