@@ -61,7 +61,11 @@ while read -r version python; do
     [ "$python" != - ] || continue
     echo "== Python $version: $python"
     tried+=("$version")
-    (set -e; try "$python") || failed+=("$version")
+    set +e # beside || or in a condition, the first failure of `try` would not end it
+    (set -e; try "$python")
+    result=$?
+    set -e
+    [ "$result" = 0 ] || failed+=("$version")
     last=$version
 done < <(pythons)
 [ "${#tried[@]}" -gt 0 ] || { echo "test.sh: none of $versions is on this machine" >&2; exit 1; }
