@@ -41,8 +41,10 @@ options+=(-fvisibility=hidden)
 sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 sha256_is() { echo "$1  -"; }
 
-stamp=$(printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}" |
-    sha256)
+stamp=$({
+    printf '%s\n' "$sum" "$target" "${CC:-}" "${CROSS_COMPILE:-}" "$prefix" "${options[@]}"
+    cat "$top/.github/bin/edit_openssl.pl"
+} | sha256)
 if [ "$(cat "$dir/.built" 2>/dev/null)" = "$stamp" ]; then
     echo "$dir has OpenSSL $version"
     exit 0
@@ -55,6 +57,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/source"
 tar -xzf "$tarball" -C "$work/source" --strip-components=1
+perl "$top/.github/bin/edit_openssl.pl" "$work/source"
 cd "$work/source"
 
 # The date and the compiler's path are part of what OpenSSL tells of itself: keep both out of it.

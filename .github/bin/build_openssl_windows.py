@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+EDIT = Path(__file__).parent / "edit_openssl.pl"
 PREFIX = r"C:\Program Files\Common Files\tlskit"  # only an administrator writes there
 TOOLS = [r"C:\Strawberry\perl\bin", r"C:\Program Files\NASM"]  # before Git's perl
 FIND = r"C:\Program Files (x86)\Microsoft Visual Studio\Installer\vswhere.exe"
@@ -61,7 +62,7 @@ def options() -> list[str]:
 def main() -> None:
     series, target = sys.argv[1], Path(sys.argv[2]).resolve()
     stamp = target / ".built"
-    wanted = " ".join([*pinned(series), *options()])
+    wanted = " ".join([*pinned(series), *options(), EDIT.read_text(encoding="utf-8")])
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     environment = {**os.environ, **msvc()}
@@ -71,6 +72,7 @@ def main() -> None:
             archive.extractall(work)
         source = next(path for path in work.iterdir() if path.is_dir())
         perl = shutil.which("perl", path=environment["PATH"]) or "perl"
+        subprocess.run([perl, str(EDIT), str(source)], check=True)
         configure = [perl, "Configure", "VC-WIN64A", *options(), "no-engine"]
         configure += [f"--prefix={PREFIX}", f"--openssldir={PREFIX}"]
         staged = work / "staged"
