@@ -99,6 +99,7 @@ def clients_share() -> bool:
 STDLIB = "stdlib"
 WAYS = ("replace", "inject")
 SILENCE = 120  # seconds of silence after which a test hangs
+START = 120  # seconds of silence while no test runs: the process starts, or goes to the next
 LIMIT = 600  # seconds for one module, one way
 MOST_RESTARTS = 20
 LONGEST_MESSAGE = 3000
@@ -294,7 +295,7 @@ def run_on(result: Result, module: str, way: str, match: str, deadline: float) -
             log.seek(0)
             said = log.read().decode("utf-8", "replace")[-LONGEST_MESSAGE:]
     why = (
-        f"silent for {SILENCE} s, or out of time"
+        f"silent for {START if current is None else SILENCE} s, or out of time"
         if silent
         else f"the process ended with {process.returncode}"
     )
@@ -316,7 +317,8 @@ def follow(
     current: str | None = None
     while True:
         try:
-            line = lines.get(timeout=max(min(SILENCE, deadline - time.monotonic()), 0.1))
+            silence = START if current is None else SILENCE
+            line = lines.get(timeout=max(min(silence, deadline - time.monotonic()), 0.1))
         except queue.Empty:
             return current, True
         if not line:

@@ -83,7 +83,7 @@ def fake(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> M
     environment = tool.environment()
     environment["PYTHONPATH"] = f"{tmp_path}:{environment['PYTHONPATH']}"
     monkeypatch.setattr(tool, "environment", lambda: environment)
-    monkeypatch.setattr(tool, "SILENCE", 20 if PYPY else 3)  # PyPy takes seconds to start
+    monkeypatch.setattr(tool, "SILENCE", 20 if PYPY else 3)
     return tool
 
 
