@@ -206,6 +206,15 @@ def test_a_workflow_of_this_repository_exists():
 
 def test_cibuildwheel_calls_what_exists():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    named = re.findall(r"\{project\}/(\S+)", project)
-    assert len(named) == 3
+    named = re.findall(r"\{project\}/([^\s\"]+)", project)
+    assert len(named) == 4
     assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_each_machine_builds_its_own_wheels_for_linux():
+    """For another machine's, there would have to be an emulator in the runner."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    linux = project.partition("[tool.cibuildwheel.linux]")[2].partition("\n[")[0]
+    assert 'archs = ["auto64"]' in linux
+    runners = values(jobs(TEXTS["wheels.yml"])["wheels"], "image")
+    assert {"ubuntu-24.04", "ubuntu-24.04-arm"} <= set(runners)
