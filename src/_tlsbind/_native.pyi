@@ -87,6 +87,7 @@ class tk_server_name(CData):
 class tk_progress(CData):
     number: int
     taken: int
+    done: int
 
 @type_check_only
 class tk_conn_facts(CData):

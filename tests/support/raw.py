@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import hmac
 import select
+import signal
 import socket
 import ssl
 import struct
@@ -125,6 +126,11 @@ class Blocked(Background):
     def __init__(self, work: Callable[[], Any]) -> None:
         super().__init__(work)
         self._seen = ["", "", ""]
+        until(self._is_blocked)
+
+    def interrupt(self, number: int) -> None:
+        """Send a signal to the thread, which blocks again if the handler does not raise."""
+        signal.pthread_kill(self._thread.ident or 0, number)
         until(self._is_blocked)
 
     def _is_blocked(self) -> bool:

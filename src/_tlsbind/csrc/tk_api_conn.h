@@ -49,7 +49,7 @@ int64_t tk_conn_write(tk_conn *c, const void *data, size_t size, int64_t timeout
 
 typedef struct {
     uint64_t number;
-    size_t taken;
+    size_t taken, done;
 } tk_progress; /* of a write that is made in several calls; begins with zeros */
 
 /* begin, or continue */

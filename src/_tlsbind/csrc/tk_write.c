@@ -237,7 +237,8 @@ int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress 
                  .kind = TK_WRITE,
                  .counts = 1,
                  .number = p->number,
-                 .taken = p->taken };
+                 .taken = p->taken,
+                 .done = p->done };
     int64_t status;
 
     tk_conn_lock(c);
@@ -246,6 +247,7 @@ int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress 
         leave(c, &op, op.taken);
     p->number = op.number;
     p->taken = failed(status) ? 0 : op.taken;
+    p->done = op.done;
     tk_conn_unlock(c);
     return status == TK_CLOSED && op.done > 0 ? (int64_t)op.done : status;
 }

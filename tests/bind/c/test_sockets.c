@@ -257,7 +257,7 @@ static void writes_in_several_calls(void)
     contexts c = contexts_new(ONLY_13);
     pair p = pair_of_sockets(&c, SMALL);
     uint8_t *data = patterned(MANY);
-    tk_progress progress = { 0, 0 };
+    tk_progress progress = { 0 };
     job reader = { .conn = p.server, .size = MANY };
     size_t taken;
     thread t;
