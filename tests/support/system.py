@@ -31,6 +31,9 @@ needs_waking = pytest.mark.skipif(
     WINE, reason="wine: shutdown() does not wake a thread that waits in recv() or send()"
 )
 
+#: On a plain socket too: WSAPoll() reports the reset, and recv() returns 0 after it.
+needs_resets = pytest.mark.skipif(WINE, reason="wine: a reset that poll has seen is an end to recv")
+
 needs_unix_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="this Python has no Unix sockets"
 )

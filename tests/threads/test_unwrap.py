@@ -14,6 +14,7 @@ import tlskit
 from ..support import raw
 from ..support.pki import PKI
 from ..support.raw import Stage, until
+from ..support.system import needs_resets
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_reader_that_leaves_hands_over(stage: Stage) -> None:
         unwrapping.result(5)
 
 
-@pytest.mark.parametrize("cut", ["end", "reset"])
+@pytest.mark.parametrize("cut", ["end", pytest.param("reset", marks=needs_resets)])
 def test_connection_breaks_instead(ends: Any, cut: str) -> None:
     end, puppet = ends
     reading = raw.Blocked(lambda: end.recv(100))

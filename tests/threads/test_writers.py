@@ -335,6 +335,11 @@ def test_close_ends_the_wait(ends: Any) -> None:
         assert thread.error.errno == errno.EBADF
 
 
+needs_timers = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="there are no timers of signals here"
+)
+
+
 @contextmanager
 def handling(handler: Callable[..., Any]) -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, handler)
@@ -345,6 +350,7 @@ def handling(handler: Callable[..., Any]) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@needs_timers
 def test_signals_are_heard_while_waiting(ends: Any) -> None:
     """Also by a thread that waits for another one's write, and it goes on."""
     near, far = ends
@@ -362,6 +368,7 @@ def test_signals_are_heard_while_waiting(ends: Any) -> None:
     assert rung[0].result() == b"A" * LONG + b"second"
 
 
+@needs_timers
 def test_handler_cannot_write_into_the_middle(ends: Any) -> None:
     """Of the write that its signal came into: it hears so, at once, and the write goes on."""
     near, far = ends
