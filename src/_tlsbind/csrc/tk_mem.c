@@ -27,6 +27,7 @@ tk_mem *tk_mem_new(void)
 
     if (m == NULL)
         return NULL;
+    tk_queue_settle_heap();
     tk_mutex_init(&m->mutex);
     m->references = 1;
     return m;
