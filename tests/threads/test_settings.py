@@ -32,7 +32,7 @@ from ..support.pki import PKI
 Contexts = tuple[Any, Any]
 Change = Callable[[Contexts, PKI, int], object]
 CONNECTIONS = 25  # of each thread that connects
-#: Bytes: the 2,000 contexts of as many reloads would be 100 MB. Without the GIL, memory that ended
+#: Bytes: 2,000 contexts that were kept would be 57 MB. Without the GIL, memory that ended
 #: threads have freed comes and goes.
 GROWTH = (32 if sysconfig.get_config_var("Py_GIL_DISABLED") else 8) << 20
 
