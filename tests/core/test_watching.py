@@ -378,7 +378,8 @@ def test_a_resumption_verifies_nothing(contexts: Contexts, version: TLSVersion) 
     assert again.session_reused
     assert again.handshake_timeline.verified is None
     for end in (again, far):
-        assert end.handshake_timeline.first_flight <= end.handshake_timeline.finished
+        line = end.handshake_timeline
+        assert line.first_flight <= line.finished
 
 
 def test_a_handshake_that_has_not_ended(contexts: Contexts) -> None:

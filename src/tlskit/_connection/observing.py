@@ -174,10 +174,14 @@ class Observing:
         """When each stage of the handshake was reached; None unless the context sets
         `record_timeline`. After a renegotiation it still describes the first handshake.
         """
-        ago = None if self._sslobj is None else self._sslobj.times()
+        for _ in range(10):  # a busy machine may stop this thread between the two clocks
+            before = monotonic()
+            ago = None if self._sslobj is None else self._sslobj.times()
+            now = monotonic()
+            if now - before < 0.001:
+                break
         if ago is None:
             return None
-        now = monotonic()
         names = ("started", "hello", "first_flight", "verified", "finished")
         times = {name: now - ago[name] if name in ago else None for name in names}
         return HandshakeTimeline(**times, round_trip=self.handshake_round_trip)
