@@ -163,6 +163,47 @@ def test_write_goes_on(stage: Stage, timeout: float | None, call: str, part: int
         assert got[0] + reading[0].result() == BIG
 
 
+def unheard() -> None:
+    """A signal that interrupts nothing, because the kernel gives it to another thread. One that
+    comes while a large write is encrypted does not either.
+    """
+    signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+
+
+@pytest.mark.parametrize("timeout", [None, 100.0], ids=["blocking", "timeout"])
+def test_a_write_hears_of_a_signal_that_came_before_its_wait(
+    stage: Stage, timeout: float | None
+) -> None:
+    with (
+        stage.pair(tlskit, small=True) as (near, far),
+        handling(signal.SIGALRM, ring),
+        raw.watchdog(near, far),
+    ):
+        near.settimeout(timeout)
+        with when_blocked(unheard), pytest.raises(Rung):
+            near.send(BIG)
+        reading = Background(lambda: collect(far, len(BIG)))
+        assert near.send(BIG) == len(BIG)  # the watchdog has not ended the wait
+        assert reading.result() == BIG
+
+
+@pytest.mark.parametrize("timeout", [None, 100.0], ids=["blocking", "timeout"])
+def test_a_handshake_hears_of_a_signal_that_came_before_its_wait(
+    stage: Stage, timeout: float | None
+) -> None:
+    with (
+        stage.meeting(stage.client(tlskit), stage.server()) as (end, puppet),
+        handling(signal.SIGALRM, ring),
+        raw.watchdog(end),
+    ):
+        end.settimeout(timeout)
+        with when_blocked(unheard), pytest.raises(Rung):
+            end.do_handshake()
+        shaking = Background(puppet.shake)
+        end.do_handshake()
+        shaking.result()
+
+
 def test_write_goes_on_with_many_signals(stage: Stage) -> None:
     """One every millisecond, while the peer reads: not a byte is lost or doubled."""
     handler, rung = counted()

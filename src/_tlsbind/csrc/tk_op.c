@@ -248,6 +248,8 @@ static int ends(tk_conn *c, tk_op *op, tk_outcome outcome, int64_t deadline, tk_
     op->waited = 1;
     if (met == TK_SYSCALL)
         take_fault(c, op, tk_fd_errno());
+    if (met == TK_TIMED_OUT && op->kind != TK_READ && !(op->limited && deadline <= tk_clock_ms()))
+        met = TK_INTERRUPTED; /* only a part of the time: the caller looks for signals */
     *status = met;
     return met != TK_DONE && met != TK_TIMED_OUT; /* whether the time is over, the clock says */
 }

@@ -8,7 +8,7 @@
 #include "tk_wait.h"
 #include "tk_lock.h"
 
-enum { SLICE_MS = 50 };
+enum { SLICE_MS = 50, WRITE_SLICE_MS = 250 };
 
 static int wait_for_socket(const tk_conn *c, int reading, int writing, int64_t ms)
 {
@@ -60,12 +60,17 @@ int tk_op_leaves_reading(const tk_conn *c, const tk_op *op)
            SSL_pending(c->ssl) == 0;
 }
 
-static int64_t slice(int64_t left) { return left < 0 || left > SLICE_MS ? SLICE_MS : left; }
+static int64_t at_most(int64_t most, int64_t left) { return left < 0 || left > most ? most : left; }
+static int64_t slice(int64_t left) { return at_most(SLICE_MS, left); }
 
-/* A handshake, a shutdown, and who leaves it to another to read, look again from time to time. */
+/* All but a reader look again from time to time. A signal that comes while a large write is
+   encrypted ends no poll that begins after it: without this, Ctrl-C would not stop a program whose
+   peer has stopped reading. */
 static int64_t longest(const tk_op *op, int reads, int64_t left)
 {
-    return op->kind == TK_WRITE || (op->kind == TK_READ && reads) ? left : slice(left);
+    if (op->kind == TK_READ && reads)
+        return left;
+    return at_most(op->kind == TK_WRITE ? WRITE_SLICE_MS : SLICE_MS, left);
 }
 
 static int wait_unlocked(tk_conn *c, const tk_op *op, tk_outcome wanted, int64_t left,
