@@ -35,6 +35,8 @@ def opened(kind, tmp_path, request):
             stack.callback(client.close)
             store = MemcachedStore(client, secret=SECRET)
         else:
+            if kind == "sqlite":
+                pytest.importorskip("sqlite3")
             running = None
             made = {
                 "memory": MemoryStore,
@@ -95,6 +97,7 @@ def test_the_servers_of_clients_and_of_servers_die(kind, contexts, tmp_path, req
 
 def test_a_store_that_is_broken_in_the_middle(contexts, tmp_path):
     client, server = contexts
+    pytest.importorskip("sqlite3")
     store = SQLiteStore(tmp_path / "s.db")
     client.sessions.store = store
     assert [connect(client, server) for _ in range(3)] == [False, True, True]
@@ -181,6 +184,7 @@ def test_an_entry_of_another_host_is_no_session(contexts):
 
 
 def test_a_second_process_resumes_what_the_first_has_left(pki, version, tmp_path):
+    pytest.importorskip("sqlite3")
     server = server_context(pki)
     only(version, server)
     script = """
