@@ -23,6 +23,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("sdist")
     unwanted = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so")
     shutil.copytree(ROOT, folder / "tree", ignore=unwanted)
+    shutil.copytree(ROOT / ".github", folder / "tree" / ".github")
     script = "import sys; from setuptools.build_meta import build_sdist; build_sdist(sys.argv[1])"
     done = subprocess.run(
         [sys.executable, "-c", script, str(folder)],
@@ -42,17 +43,18 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         "LICENSE", "README.md", "pyproject.toml", "setup.py", "build_ffi.py", "Makefile",
         "src/_tlsbind/_native.pyi", "src/_tlsbind/decl/constants.py", "src/tlskit/py.typed",
         "src/tlskit/_core/native.py", "tests/conftest.py", "tests/support/pki.py",
-        "tests/bind/c/tk_test.c", "tools/stub.py",
+        "tests/bind/c/tk_test.c", "tools/stub.py", ".github/workflows/ci.yml",
+        ".github/bin/build_openssl.sh",
     ],
 )  # fmt: skip
 def test_sdist_has(sdist, name):
     assert name in sdist
 
 
-def test_sdist_has_all_of_the_c(sdist):
-    assert {
-        f"src/_tlsbind/csrc/{path.name}" for path in (ROOT / "src" / "_tlsbind" / "csrc").iterdir()
-    } <= set(sdist)
+@pytest.mark.parametrize("room", ["csrc", "direct"])
+def test_sdist_has_all_of_the_c(sdist, room):
+    folder = ROOT / "src" / "_tlsbind" / room
+    assert {f"src/_tlsbind/{room}/{path.name}" for path in folder.iterdir()} <= set(sdist)
 
 
 def test_sdist_has_nothing_compiled(sdist):

@@ -421,6 +421,8 @@ def test_session(pki: PKI) -> None:
 
 @pytest.mark.parametrize("kind", ["memory", "sqlite", "sealed"])
 def test_store(pki: PKI, tmp_path: Path, kind: str) -> None:
+    if kind == "sqlite":
+        pytest.importorskip("sqlite3")
     face, store = {
         "memory": lambda: (MEMORY_STORE, tlskit.MemoryStore()),
         "sqlite": lambda: (SQLITE_STORE, tlskit.SQLiteStore(tmp_path / "store", timeout=20)),
