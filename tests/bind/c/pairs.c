@@ -104,49 +104,62 @@ pair pair_of_sockets(contexts *c, int buffer)
 
 /* ---- operations ---- */
 
+/* What is left of the time, and at least a little: it is for the operation to say that it is over. */
+static int64_t left_of(int64_t timeout, int64_t began)
+{
+    int64_t left = began + timeout - tk_clock_ms();
+
+    return timeout <= 0 ? timeout : left > 0 ? left : 1;
+}
+
 /* Whether the operation is to be made again: whoever is asked what may be resumed has no objection
-   here. */
+   here, and whoever comes back to look for signals finds none. */
 static int goes_on(tk_conn *c, int operation, int64_t status, tk_fault *fault)
 {
     if (status == TK_SSL || status == TK_SYSCALL)
         tk_conn_fault(c, operation, fault);
     if (status == TK_PAUSED)
         tk_conn_go_on(c);
-    return status == TK_PAUSED;
+    return status == TK_PAUSED || status == TK_INTERRUPTED;
 }
 
 int64_t do_handshake(tk_conn *c, int64_t timeout, tk_fault *fault)
 {
-    int64_t status;
+    int64_t began = tk_clock_ms(), status;
 
-    while (goes_on(c, TK_HANDSHAKE, status = tk_conn_handshake(c, timeout), fault))
-        ;
+    do
+        status = tk_conn_handshake(c, left_of(timeout, began));
+    while (goes_on(c, TK_HANDSHAKE, status, fault));
     return status;
 }
 
 int64_t do_read(tk_conn *c, void *into, size_t room, int64_t timeout, tk_fault *fault)
 {
-    int64_t status;
+    int64_t began = tk_clock_ms(), status;
 
-    while (goes_on(c, TK_READ, status = tk_conn_read(c, into, room, timeout), fault))
-        ;
+    do
+        status = tk_conn_read(c, into, room, left_of(timeout, began));
+    while (goes_on(c, TK_READ, status, fault));
     return status;
 }
 
 int64_t do_write(tk_conn *c, const void *data, size_t size, int64_t timeout, tk_fault *fault)
 {
-    int64_t status;
+    int64_t began = tk_clock_ms(), status;
 
-    while (goes_on(c, TK_WRITE, status = tk_conn_write(c, data, size, timeout), fault))
-        ;
+    do
+        status = tk_conn_write(c, data, size, left_of(timeout, began));
+    while (goes_on(c, TK_WRITE, status, fault));
     return status;
 }
 
 int64_t do_shutdown(tk_conn *c, int64_t timeout, tk_fault *fault)
 {
-    int64_t status = tk_conn_shutdown(c, timeout);
+    int64_t began = tk_clock_ms(), status;
 
-    goes_on(c, TK_SHUTDOWN, status, fault);
+    do
+        status = tk_conn_shutdown(c, left_of(timeout, began));
+    while (goes_on(c, TK_SHUTDOWN, status, fault));
     return status;
 }
 
