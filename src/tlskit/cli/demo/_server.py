@@ -12,6 +12,7 @@ import json
 import select
 import socket
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -34,16 +35,28 @@ def main() -> None:
             raise
         print(json.dumps({"port": None}))
         return
-    with listener:
+    with listener, _end_of_input() as end:
         print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
         while True:
-            ready, _, _ = select.select([listener, sys.stdin], [], [])
+            ready, _, _ = select.select([listener, end], [], [])
             if listener not in ready:
                 break  # there is no further client, and the input has ended
             plain, _ = listener.accept()
             with suppress(OSError):  # a client that fails reports the error itself
                 _answer(context, plain)
     print(json.dumps(asdict(context.sessions.stats())))
+
+
+def _end_of_input() -> socket.socket:
+    """Return a socket that is readable once the input has ended. Windows waits for sockets only."""
+    near, far = socket.socketpair()
+
+    def wait() -> None:
+        with far:
+            sys.stdin.read()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return near
 
 
 def _answer(context: SSLContext, plain: socket.socket) -> None:
