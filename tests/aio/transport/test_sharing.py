@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 import socket
 import sys
@@ -75,14 +76,20 @@ MALLINFO2 = (  # glibc's struct
 )  # fmt: skip
 
 
-def in_use() -> int:
-    """Bytes that the process has from malloc."""
+@functools.cache
+def mallinfo2() -> Any:
+    """The function of glibc's. It is made once: a class of ctypes' needs memory, too."""
     import ctypes
 
     fields = [(name, ctypes.c_size_t) for name in MALLINFO2]
     asked = ctypes.CDLL(None).mallinfo2
     asked.restype = type("Allocated", (ctypes.Structure,), {"_fields_": fields})
-    found = asked()
+    return asked
+
+
+def in_use() -> int:
+    """Bytes that the process has from malloc."""
+    found = mallinfo2()()
     return int(found.uordblks + found.hblkhd)
 
 
