@@ -43,6 +43,11 @@ def prefix(
     return folder
 
 
+links_as_unix_does = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows links in another way"
+)
+
+
 @pytest.fixture
 def build(monkeypatch):
     """The build script, with nothing in the environment that leads it anywhere."""
@@ -64,6 +69,7 @@ def refusal(build, monkeypatch, folder: Path) -> str:
 # -- OPENSSL_DIR -----------------------------------------------------------------------------------
 
 
+@links_as_unix_does
 def test_takes_the_archives_of_a_prefix_that_has_no_more(build, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENSSL_DIR", str(prefix(tmp_path)))
     found = build.find_openssl()
@@ -75,6 +81,7 @@ def test_takes_the_archives_of_a_prefix_that_has_no_more(build, monkeypatch, tmp
     ]
 
 
+@links_as_unix_does
 def test_links_an_archive_with_what_it_needs(build, monkeypatch, tmp_path):
     prefix(tmp_path, files=("lib64/libssl.a", "lib64/libcrypto.a", "lib64/pkgconfig/libcrypto.pc"))
     (tmp_path / "lib64" / "pkgconfig" / "libcrypto.pc").write_text(
@@ -109,6 +116,7 @@ def test_refuses_a_prefix_without_libraries(build, monkeypatch, tmp_path):
     )
 
 
+@links_as_unix_does
 def test_refuses_a_static_build_without_archives(build, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENSSL_STATIC", "1")
     assert "there is no libssl.a in" in refusal(
@@ -217,6 +225,7 @@ def test_says_what_to_install(build, monkeypatch, tmp_path):
     assert "apt install libssl-dev;" in sentence
 
 
+@links_as_unix_does
 def test_knows_the_directories_of_the_compiler(build, monkeypatch):
     assert any(path.is_dir() for path in build.default_includes())
     monkeypatch.setenv("CC", "no-such-compiler")

@@ -11,7 +11,10 @@ import tlskit
 from _tlsbind import FEATURES
 from tlskit.cli import info, main
 
+from ..support.system import WINDOWS, WINE
 from .servers import as_json
+
+no_other_store = pytest.mark.skipif(WINDOWS, reason="Windows has a store of its own beside these")
 
 
 @pytest.fixture
@@ -44,6 +47,7 @@ def test_names_each_feature_and_who_has_it():
     assert [f.there for f in features] == [FEATURES[f.name].there for f in features]
 
 
+@no_other_store
 def test_counts_what_is_trusted(told, pki):
     found = told(SSL_CERT_FILE=str(pki.root), SSL_CERT_DIR="")
     first = found["trust"][0]
@@ -53,6 +57,7 @@ def test_counts_what_is_trusted(told, pki):
     assert [place for place in found["trust"][1:] if place["used"]] == []
 
 
+@no_other_store
 def test_says_that_nothing_is_trusted(told, tmp_path):
     nowhere = str(tmp_path / "nowhere")
     found = told(SSL_CERT_FILE=nowhere, SSL_CERT_DIR=nowhere)
@@ -61,6 +66,7 @@ def test_says_that_nothing_is_trusted(told, tmp_path):
     assert not any(place["used"] for place in found["trust"])
 
 
+@pytest.mark.skipif(WINE, reason="mingw's C library keeps an environment of its own")
 def test_reads_the_configuration_that_is_named(told, tmp_path):
     named = tmp_path / "openssl.cnf"
     named.write_text("# empty\n")

@@ -198,7 +198,7 @@ def test_a_terminal_without_rich_gets_plain_text(terminal, monkeypatch):
 
 def test_letters_that_the_output_has_not():
     raw = io.BytesIO()
-    out = io.TextIOWrapper(raw, encoding="ascii")
+    out = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
     output.write([blocks.Paragraph("caf\u00e9")], out)
     out.flush()
     assert raw.getvalue() == b"caf\\xe9\n"

@@ -21,6 +21,7 @@ from tlskit.cli import main, output, report, sessions
 
 from ..support import servers
 from ..support.pairs import client_context, memory_pair, only, server_context
+from ..support.system import needs_modes, needs_unix_sockets
 from .servers import as_json, as_process, complaint
 
 SECRET = bytes(range(32))
@@ -139,7 +140,7 @@ def test_an_empty_store(capsys, tmp_path):
     tlskit.SQLiteStore(tmp_path / "sessions.db").close()
     assert listed(capsys, str(tmp_path / "sessions.db")) == []
     assert main(["sessions", "list", str(tmp_path / "sessions.db")]) == 0
-    assert capsys.readouterr().out == f"There is nothing in {tmp_path}/sessions.db.\n"
+    assert capsys.readouterr().out == f"There is nothing in {tmp_path / 'sessions.db'}.\n"
 
 
 def test_what_others_have_put_there(path, version, capsys):
@@ -243,6 +244,7 @@ def test_a_secret_file_that_is_not_there_is_not_made(elsewhere, capsys, tmp_path
     assert not (tmp_path / "none").exists()
 
 
+@needs_modes
 def test_a_secret_file_for_everybody(elsewhere, capsys, tmp_path):
     said = complaint(
         capsys,
@@ -416,6 +418,7 @@ class TestNoStore:
         assert "is not an SQLite database" in self.run(capsys, action, str(file))
         assert file.read_bytes().startswith(b"something else")
 
+    @needs_modes
     def test_for_everybody(self, action, capsys, tmp_path, monkeypatch):
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())
         tlskit.SQLiteStore(tmp_path / "x.db", secret=SECRET).close()
@@ -448,6 +451,7 @@ class TestNoStore:
         assert said.startswith(f"Cannot use {bad[: bad.index('://')]}://")
         assert "hidden" not in said
 
+    @needs_unix_sockets
     def test_a_server_that_is_down(self, action, capsys, monkeypatch, tmp_path):
         pytest.importorskip("redis")
         monkeypatch.setenv(ENVIRONMENT, SECRET.hex())

@@ -34,6 +34,7 @@ needs_waking = pytest.mark.skipif(
 #: On a plain socket too: WSAPoll() reports the reset, and recv() returns 0 after it.
 needs_resets = pytest.mark.skipif(WINE, reason="wine: a reset that poll has seen is an end to recv")
 
+needs_modes = pytest.mark.skipif(WINDOWS, reason="Windows's files have no modes for others")
 needs_unix_sockets = pytest.mark.skipif(
     not hasattr(socket, "AF_UNIX"), reason="this Python has no Unix sockets"
 )
