@@ -9,6 +9,7 @@ as success.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import string
 import sys
@@ -68,11 +69,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except KeyboardInterrupt:
         return 130  # what a shell reports for a process that SIGINT ended
-    except BrokenPipeError:
+    except OSError as error:
+        if not _is_broken_pipe(error):
+            raise
         os.dup2(
             os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
         )  # so that the interpreter does not complain at its end
         return FAILED
+
+
+def _is_broken_pipe(error: OSError) -> bool:
+    """Return whether nobody reads the output any more. Windows calls that an invalid argument."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
 
 
 def _demo(asked: argparse.Namespace) -> int:
