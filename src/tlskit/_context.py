@@ -293,21 +293,18 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None = None,
     ) -> Channel:
         """Make the channel of an SSLObject, tlskit's or the stdlib's."""
-        if type(incoming) is kinds.MemoryBIO and type(outgoing) is kinds.MemoryBIO:
-            channel: Channel = kinds.MemoryChannel.__new__(kinds.MemoryChannel)
+        own = type(incoming) is kinds.MemoryBIO and type(outgoing) is kinds.MemoryBIO
+        if own or (type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO):
+            kind: Any = kinds.MemoryChannel if own else kinds.QueueChannel
+            bios: Any = (incoming, outgoing) if own else (kinds.MemoryBIO(), kinds.MemoryBIO())
+            channel: Channel = kind.__new__(kind)
             # calling the class takes longer: it packs and unpacks the arguments
             kinds.Channel.__init__(
                 channel, self, owner, server_side=server_side, server_hostname=server_hostname,
-                bios=(incoming, outgoing),
+                bios=bios,
             )  # fmt: skip
-        elif type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO:
-            channel = kinds.QueueChannel.__new__(kinds.QueueChannel)
-            inner = kinds.MemoryBIO(), kinds.MemoryBIO()
-            kinds.Channel.__init__(
-                channel, self, owner, server_side=server_side, server_hostname=server_hostname,
-                bios=inner,
-            )  # fmt: skip
-            channel.connect_queues(inner, (incoming, outgoing))
+            if not own:
+                kind.connect_queues(channel, bios, (incoming, outgoing))
         else:
             kind, bios, extra = kinds.transport(incoming, outgoing)
             channel = kind(

@@ -32,15 +32,21 @@ def queue(request: pytest.FixtureRequest) -> Any:
     return request.param.MemoryBIO
 
 
+def shaken(client: Any, server: Any, up: Any, down: Any) -> tuple[Any, Any]:
+    """A client and a server after their handshake; the client has not read its tickets."""
+    near = client.wrap_bio(down, up, server_hostname="localhost")
+    far = server.wrap_bio(up, down, server_side=True)
+    pairs.shake(near, far)
+    return near, far
+
+
 @pytest.fixture
 def ends(pki: PKI, version: Any, way: str, queue: Any) -> tuple[Any, Any, Any, Any]:
     """A client and a server, and the queues of what they have sent."""
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
     up, down = queue(), queue()
-    first = client.wrap_bio(down, up, server_hostname="localhost")
-    second = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(first, second)
+    first, second = shaken(client, server, up, down)
     pairs.take_tickets(first)
     return first, second, up, down
 
@@ -61,9 +67,7 @@ def test_into_a_buffer_while_sessions_arrive(pki: PKI, version: Any, way: str, q
     arrived: list[Any] = []
     client.sessions.on_new = lambda connection, session: arrived.append(session)
     up, down = queue(), queue()
-    first = client.wrap_bio(down, up, server_hostname="localhost")
-    second = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(first, second)
+    first, second = shaken(client, server, up, down)
     second.write(b"hello")
     room = bytearray(10)
     assert first.read(10, room) == 5
@@ -214,9 +218,7 @@ def test_what_follows_tls_stays_in_the_queue(pki: PKI, version: Any, way: str) -
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
     up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
-    first = client.wrap_bio(down, up, server_hostname="localhost")
-    second = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(first, second)
+    first, second = shaken(client, server, up, down)
     with pytest.raises(tlskit.SSLWantReadError):
         first.unwrap()
     up.write(b"in plain")
@@ -396,9 +398,7 @@ def test_an_empty_buffer_is_not_the_end(contexts: Any, way: str, queue: Any, lis
     if listens:
         client.sessions.on_new = lambda connection, session: None
     up, down = queue(), queue()
-    first = client.wrap_bio(down, up, server_hostname="localhost")
-    second = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(first, second)
+    first, second = shaken(client, server, up, down)
     second.write(b"not yet")
     assert first.read(8, bytearray()) == first.read(0, bytearray()) == 0
     assert first.read(8) == b"not yet"
@@ -409,9 +409,7 @@ def test_what_follows_the_end_stays_in_the_queue(contexts: Any, way: str, size: 
     client, server = contexts
     client.sessions.on_new = lambda connection, session: None
     up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
-    first = client.wrap_bio(down, up, server_hostname="localhost")
-    second = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(first, second)
+    first, second = shaken(client, server, up, down)
     pairs.take_tickets(first)
     with pytest.raises(tlskit.SSLWantReadError):
         second.unwrap()
@@ -469,9 +467,7 @@ def test_padded_records(pki: PKI, way: str, queue: Any, padding: int, size: int)
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     server.block_padding = padding
     up, down = queue(), queue()
-    near = client.wrap_bio(down, up, server_hostname="localhost")
-    far = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(near, far)
+    near, far = shaken(client, server, up, down)
     pairs.take_tickets(near)
     for _ in range(2):
         assert far.write(bytes(size)) == size
@@ -500,9 +496,7 @@ def late(pki: PKI, way: str, queue: Any) -> tuple[Any, Any, list[Any]]:
 
     server.verify_callback = verify
     up, down = queue(), queue()
-    near = client.wrap_bio(down, up, server_hostname="localhost")
-    far = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(near, far)
+    near, far = shaken(client, server, up, down)
     pairs.take_tickets(near)
     far._sslobj.verify_client_post_handshake()
     far.write(b"who are you?")
@@ -744,9 +738,7 @@ def test_an_unwrap_leaves_what_follows(pki: PKI, version: Any, way: str) -> None
     client, server = pairs.client_context(pki), pairs.server_context(pki)
     pairs.only(version, client, server)
     up, down = stdlib.MemoryBIO(), stdlib.MemoryBIO()
-    near = client.wrap_bio(down, up, server_hostname="localhost")
-    far = server.wrap_bio(up, down, server_side=True)
-    pairs.shake(near, far)
+    near, far = shaken(client, server, up, down)
     pairs.take_tickets(near)
     with pytest.raises(tlskit.SSLWantReadError):
         near.unwrap()

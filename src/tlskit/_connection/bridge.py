@@ -33,7 +33,7 @@ from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
 from .context import ConnectionContext
-from .queues import MemoryChannel, QueueChannel
+from .queues import MemoryChannel
 from .stream import StreamChannel, Wire
 
 TYPE_CHECKING = False
@@ -348,17 +348,14 @@ class OwnChannel(Channel):
 def transport(
     incoming: Any, outgoing: Any
 ) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO] | None, dict[str, Any]]:
-    """Return the class of channel for this pair of BIOs, the MemoryBIOs that it works on, and
-    further arguments for its constructor.
+    """Return the class of channel for a pair of BIOs that are not both the stdlib's, the MemoryBIOs
+    that it works on, and further arguments for its constructor.
     """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
         return MemoryChannel, (incoming, outgoing), {}
     if isinstance(incoming, Wire):
         unused = (MemoryBIO(), MemoryBIO()) if incoming.fd < 0 else None
         return StreamChannel, unused, {"wire": incoming}
-    if type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO:
-        bios = MemoryBIO(), MemoryBIO()
-        return QueueChannel, bios, {"given": (incoming, outgoing)}
     if not callable(getattr(incoming, "read", None)) or callable(getattr(incoming, "eof", print)):
         raise TypeError(
             f"incoming must be a MemoryBIO, or an object with read() and the attribute eof, got "

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from .._core.bio import MemoryBIO
 from .._core.memory import MemoryConnection
 from .._core.queued import SLOTS, QueuedConnection
 from .channel import Channel
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class MemoryChannel(MemoryConnection, Channel):
@@ -19,12 +14,6 @@ class MemoryChannel(MemoryConnection, Channel):
 
 
 class QueueChannel(QueuedConnection, Channel):
-    """A Channel between two of the stdlib's MemoryBIOs."""
+    """A Channel between two of the stdlib's MemoryBIOs. Its maker calls `connect_queues`."""
 
     __slots__ = SLOTS
-
-    def __init__(
-        self, *args: Any, bios: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any], **kwargs: Any
-    ) -> None:
-        super().__init__(*args, bios=bios, **kwargs)
-        self.connect_queues(bios, given)

@@ -1,9 +1,9 @@
 """aiofastnet's functions, and the places that hold them.
 
 aiofastnet is a faster asyncio transport: a set of functions such as
-`aiofastnet.create_connection(loop, ...)`, which `aiofastnet.patch_loop(loop)` puts over
-the loop's methods. With a context of the stdlib's it uses the SSL_CTX in it, and calls libssl. With
-tlskit's it cannot, and goes through `SSLObject` and two MemoryBIOs.
+`aiofastnet.create_connection(loop, ...)`, which `aiofastnet.patch_loop(loop)` puts over the loop's
+methods. With a context of the stdlib's it uses the SSL_CTX in it, and calls libssl. With tlskit's
+it cannot, and goes through `SSLObject` and two MemoryBIOs.
 """
 
 from __future__ import annotations

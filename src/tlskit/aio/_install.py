@@ -42,8 +42,8 @@ def install() -> Installation:
 
     It applies to loops of asyncio and uvloop, including existing ones, to aiofastnet's functions,
     and to loops that aiofastnet patches from now on; and to connections and servers made from now
-    on. A second call is harmless. In a `with` statement, it ends with the
-    block; otherwise call `uninstall`.
+    on. A second call is harmless. In a `with` statement, it ends with the block; otherwise call
+    `uninstall`.
 
     Returns:
         A context manager. There is no need to keep it.
