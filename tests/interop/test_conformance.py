@@ -33,6 +33,7 @@ pytestmark = [
 TLSv1_2, TLSv1_3 = tlskit.TLSVersion.TLSv1_2, tlskit.TLSVersion.TLSv1_3
 NUMBER = {TLSv1_2: (3, 3), TLSv1_3: (3, 4)}
 PATIENCE = 20.0
+ATTEMPTS = 16  # of sslyze's to resume, each by id and by ticket
 
 
 @pytest.fixture(params=[TLSv1_2, TLSv1_3], ids=lambda version: version.name)
@@ -111,7 +112,12 @@ def scanned(pki: PKI, tmp_path_factory: pytest.TempPathFactory) -> Any:
             *(f"--{scan}" for scan in (*scans, *more)),
         ]
         done = subprocess.run(
-            [*command, "--mozilla_config=disable", f"localhost:{port}"],
+            [
+                *command,
+                f"--resum_attempts={ATTEMPTS}",
+                "--mozilla_config=disable",
+                f"localhost:{port}",
+            ],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -165,8 +171,11 @@ def test_scan_renegotiation_and_extended_master_secret(scanned: Any) -> None:
 
 def test_scan_resumption(scanned: Any) -> None:
     found = scanned["session_resumption"]["result"]
-    assert found["session_id_resumption_result"] == "FULLY_SUPPORTED"
     assert found["tls_ticket_resumption_result"] == "FULLY_SUPPORTED"
+    # libssl sends its Finished before it puts the session into the cache. sslyze closes on that
+    # Finished and comes back at once, so on a busy machine it can be too early, also with ssl.
+    assert found["session_id_attempted_resumptions_count"] == ATTEMPTS
+    assert found["session_id_successful_resumptions_count"] >= ATTEMPTS // 2
 
 
 def test_scan_curves(scanned: Any) -> None:
