@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,23 +52,38 @@ def connect(path: str, timeout: float) -> sqlite3.Connection:
         path, timeout=timeout, isolation_level=None, check_same_thread=False
     )
     try:
-        if _version(connection, path) != _VERSION:
-            with transaction(connection, "IMMEDIATE"):
-                for statement in _STEPS.get(_version(connection, path), ()):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
+        # Windows does not remove a journal that another connection has open. SQLite would, after
+        # rolling back what a process left that died, and after each transaction.
+        left = _has_content(path + "-journal")
+        if left:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        version = _version(connection, path)
         for setting in (
             "journal_mode = TRUNCATE",
             "synchronous = OFF",
             "secure_delete = FAST",
             "cache_size = -512",
+            "locking_mode = NORMAL",
         ):
             connection.execute(f"PRAGMA {setting}").fetchall()
+        if left:
+            version = _version(connection, path)  # the end of a transaction gives up the lock
+        if version != _VERSION:
+            with transaction(connection, "IMMEDIATE"):
+                for statement in _STEPS.get(_version(connection, path), ()):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {_VERSION}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _has_content(path: str) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.getsize(path) > 0
+    return False
 
 
 def _version(connection: sqlite3.Connection, path: str) -> int:
@@ -164,4 +180,11 @@ def damaged(error: Exception) -> bool:
         type(error).__module__ == "sqlite3"
         and type(error).__name__ == "DatabaseError"
         and any(words in str(error) for words in ("malformed", "not a database"))
+    )
+
+
+def without_tables(error: Exception) -> bool:
+    """Whether this error means that a table is missing: somebody has emptied the file."""
+    return type(error).__module__ == "sqlite3" and str(error).startswith(
+        ("no such table", "no such trigger")
     )

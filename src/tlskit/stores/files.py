@@ -88,10 +88,10 @@ def secret_file(path: str | os.PathLike[str]) -> list[bytes]:
     return found
 
 
-def _create(path: str, content: bytes) -> None:
-    temporary = f"{path}.{secrets.token_hex(8)}"
+def private_descriptor(path: str) -> int:
+    """Create a file with mode 0600, whatever the umask, and return its descriptor, for writing."""
     descriptor = os.open(
-        temporary,
+        path,
         os.O_WRONLY
         | os.O_CREAT
         | os.O_EXCL
@@ -100,12 +100,19 @@ def _create(path: str, content: bytes) -> None:
         0o600,
     )
     try:
-        try:
-            if hasattr(os, "fchmod"):
-                os.fchmod(descriptor, 0o600)  # a umask may have taken away even the owner's rights
-            os.write(descriptor, content)
-        finally:
-            os.close(descriptor)
+        if hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # a umask may have taken away even the owner's rights
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _create(path: str, content: bytes) -> None:
+    temporary = f"{path}.{secrets.token_hex(8)}"
+    try:
+        with open(private_descriptor(temporary), "wb") as file:
+            file.write(content)
         try:
             os.link(temporary, path)
         except FileExistsError:

@@ -11,6 +11,8 @@ Design decisions:
   could delete a row that it has not seen.
 - Each process has one connection, and its threads take turns. A fork waits until the parent's
   connection is idle; the child leaves its copy alone and opens its own.
+- The connection is opened again when the path has another file, or the same file has shrunk: a
+  store's file never does, unless it is emptied, or a transaction that had written is rolled back.
 - No put, take or lookup takes noticeably longer in a large store. The number of entries is kept in
   a row of its own, by triggers, and each put evicts a few rows by an index. `entries` reads and
   `purge` deletes in batches, between which others get their turn.
@@ -20,7 +22,6 @@ Design decisions:
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import time
@@ -31,7 +32,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.paths import named_path, without_values
 from .._forks import Forked, watch
-from .database import busy, clear, connect, damaged, transaction, usage
+from .damage import Trace, emptied, last_set_aside, renamed
+from .database import busy, clear, connect, damaged, transaction, usage, without_tables
 from .files import private_file, secret_file
 from .seal import Seal, Secrets
 from .store import Entry, Unpicklable, check_key, check_value, closed, leave_out, lifetime
@@ -75,7 +77,8 @@ class SQLiteStore(Unpicklable, Forked):
     Any thread may use the store. A call takes a few tenths of a millisecond. It waits at most
     `timeout` seconds for other threads, and again for other processes, and then raises TimeoutError
     or sqlite3.OperationalError. A damaged file is renamed to `PATH.damaged`, and a new one is
-    begun. The file belongs on a local disk.
+    begun. Windows does not rename a file that another process has open: there the damaged file is
+    copied to `PATH.damaged`, and emptied. The file belongs on a local disk.
 
     Args:
         path: path of the file, which is created if it does not exist; its folder must exist.
@@ -99,8 +102,8 @@ class SQLiteStore(Unpicklable, Forked):
     unreadable: int
 
     __slots__ = (
-        "__weakref__", "_closed", "_connection", "_disk", "_file", "_lock", "_locked_for_fork",
-        "_now", "_seal", "_size", "_timeout",
+        "__weakref__", "_bytes", "_closed", "_connection", "_damage", "_disk", "_file",
+        "_last_set_aside", "_lock", "_locked_for_fork", "_now", "_seal", "_size", "_timeout",
         "path", "unreadable",
     )  # fmt: skip
 
@@ -132,6 +135,9 @@ class SQLiteStore(Unpicklable, Forked):
         self._lock = Lock()
         self._locked_for_fork = False
         self._file: tuple[int, int] | None = None
+        self._bytes = 0  # of the file, when it was last looked at
+        self._last_set_aside: Trace | None = None
+        self._damage: Exception | None = None  # of a file that could not be set aside yet
         private_file(self.path)
         self._seal = Seal(secret_file(self.path + ".key") if secret is None else secret)
         watch(self)
@@ -324,31 +330,45 @@ class SQLiteStore(Unpicklable, Forked):
             deadline, whole = time.monotonic() + self._timeout, True
             while True:
                 try:
+                    if self._damage is not None:
+                        self._set_aside(deadline)
                     return work(self._current())
                 except Exception as error:
                     if busy(error) and time.monotonic() < deadline:
                         continue  # SQLite has waited too, but only briefly
-                    if not damaged(error) or not whole:
+                    if not whole:
                         raise
                     whole = False
-                    self._set_aside(error)
+                    if damaged(error):
+                        self._damage = error.with_traceback(None)
+                    elif without_tables(error):  # it was emptied after `_current` looked at it
+                        self._disconnect()
+                    else:
+                        raise
         finally:
             self._lock.release()
 
     def _current(self) -> sqlite3.Connection:
-        """Return the connection; open a new one if the file was removed or replaced, which SQLite
-        would not notice.
+        """Return the connection; open a new one if the file was removed, replaced or emptied, which
+        SQLite would not notice, or not in time.
         """
         if self._connection is not None:
             try:
                 found = os.stat(self.path)
             except FileNotFoundError:
                 found = None
-            if found is None or (found.st_dev, found.st_ino) != self._file:
+            if (
+                found is None
+                or (found.st_dev, found.st_ino) != self._file
+                or found.st_size < self._bytes
+            ):
                 self._disconnect()
+            else:
+                self._bytes = found.st_size
         if self._connection is None:
             found = private_file(self.path)
-            self._file = found.st_dev, found.st_ino
+            self._file, self._bytes = (found.st_dev, found.st_ino), found.st_size
+            self._last_set_aside = last_set_aside(self.path)
             self._connection = connect(self.path, min(self._timeout, _PAUSE))
         return self._connection
 
@@ -357,24 +377,24 @@ class SQLiteStore(Unpicklable, Forked):
         if connection is not None:
             connection.close()
 
-    def _set_aside(self, error: Exception) -> None:
-        """Rename a damaged file, its journal first: a new file must not find the old one's
-        journal.
-        """
+    def _set_aside(self, deadline: float) -> None:
+        """Set a damaged file aside, unless another process has just done so."""
         self._disconnect()
-        with contextlib.suppress(FileNotFoundError):
-            found = os.stat(self.path)
-            if (found.st_dev, found.st_ino) == self._file:  # or another process has renamed it
-                for ending in ("-journal", "-wal", "-shm", ""):
-                    with contextlib.suppress(FileNotFoundError):
-                        os.replace(self.path + ending, f"{self.path}.damaged{ending}")
-                _log.warning(
-                    "The session store %s is damaged (%s): it was renamed to %s.damaged, and a "
-                    "new one was created.",
-                    self.path,
-                    error,
-                    self.path,
-                )
+        try:
+            found: os.stat_result | None = os.stat(self.path)
+        except FileNotFoundError:
+            found = None
+        what = ""
+        if found is not None and (found.st_dev, found.st_ino) == self._file:
+            if renamed(self.path):
+                what = "it was renamed to %s.damaged, and a new one was created"
+            elif emptied(self.path, self._last_set_aside, deadline):
+                what = "it was copied to %s.damaged, and emptied"
+        damage, self._damage = self._damage, None
+        if what:
+            _log.warning(
+                "The session store %s is damaged (%s): " + what, self.path, damage, self.path
+            )
 
     def _before_fork(self) -> None:
         self._locked_for_fork = self._lock.acquire(timeout=max(1.0, self._timeout))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import pickle
 import signal
@@ -53,21 +55,28 @@ def test_the_contract_holds_on_one_file_with_the_real_clock(path):
 
 
 def rows(path):
-    with sqlite3.connect(path) as connection:
-        found = connection.execute("SELECT key, value FROM entry ORDER BY id").fetchall()
-    connection.close()
-    return found
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute("SELECT key, value FROM entry ORDER BY id").fetchall()
 
 
 def change(path, statement, *arguments):
-    with sqlite3.connect(path) as connection:
+    """As another program would. It leaves the journal where it is, which the store may have open:
+    Windows does not remove an open file.
+    """
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA journal_mode = PERSIST").fetchall()
         connection.execute(statement, arguments)
-    connection.close()
+
+
+_removes_open_files = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows does not remove or replace a file that SQLite has open"
+)
 
 
 # -- the file --------------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system's modes say nothing of others")
 @pytest.mark.parametrize("umask", [0o000, 0o777], ids=oct)
 def test_all_files_are_private(path, umask):
     before = os.umask(umask)
@@ -85,6 +94,7 @@ def test_all_files_are_private(path, umask):
         os.umask(before)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system's modes say nothing of others")
 @pytest.mark.parametrize("ending", ["", ".key"])
 def test_files_that_others_may_use_are_refused(path, ending):
     SQLiteStore(path).close()
@@ -219,8 +229,34 @@ def damage(path, at, content=b"\xff" * 3000):
         file.write(content)
 
 
+def not_renamed(monkeypatch):
+    """Refuse to rename a database, or its journal, as Windows does while another store or process
+    has it open.
+    """
+    if sys.platform == "win32":
+        return
+    rename = os.replace
+
+    def refusing(source, target):
+        if os.fspath(source).endswith(("sessions.db", "sessions.db-journal")):
+            raise PermissionError(errno.EACCES, "Sharing violation", source, None, target)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", refusing)
+
+
+@pytest.fixture(params=["renamed", "emptied"])
+def way(request, monkeypatch):
+    """How a damaged file is set aside. On Windows, where it is open."""
+    if request.param == "emptied":
+        not_renamed(monkeypatch)
+    elif sys.platform == "win32":
+        pytest.skip("Windows does not rename a file that is open")
+    return request.param
+
+
 @pytest.mark.parametrize("at", [0, 4096, 8192, 20000])
-def test_a_file_that_is_damaged_while_it_is_open_is_set_aside(path, at, caplog):
+def test_a_file_that_is_damaged_while_it_is_open_is_set_aside(path, at, caplog, way):
     store = filled(path)
     other = SQLiteStore(path)
     damage(path, at, b"\xff" * 60000)
@@ -229,8 +265,181 @@ def test_a_file_that_is_damaged_while_it_is_open_is_set_aside(path, at, caplog):
     assert store.take(b"205") == b"new"
     other.put(b"other", b"other", 60)
     assert store.take(b"other") == b"other"
-    assert os.path.exists(path + ".damaged")
+    with open(path + ".damaged", "rb") as file:
+        assert b"\xff" * 20000 in file.read()
     assert caplog.text.count("is damaged") == 1
+    assert f"was {'renamed' if way == 'renamed' else 'copied'} to" in caplog.text
+    names = {"sessions.db", "sessions.db-journal", "sessions.db.key", "sessions.db.damaged"}
+    assert set(os.listdir(os.path.dirname(path))) - names <= {"sessions.db.damaged-journal"}
+    store.close()
+    other.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system's modes say nothing of others")
+def test_the_copy_of_a_damaged_file_is_private(path, monkeypatch):
+    store = filled(path)
+    damage(path, 0)
+    not_renamed(monkeypatch)
+    before = os.umask(0)
+    try:
+        store.put(KEY, b"v", 60)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(path + ".damaged").st_mode) == 0o600
+    store.close()
+
+
+def test_a_file_that_others_keep_using_is_not_emptied(path, monkeypatch):
+    """It stays as it is for the time-out. Later it is set aside, and the store works again."""
+    store = SQLiteStore(path, timeout=0.05)
+    store.put(KEY, b"v", 60)
+    size = os.path.getsize(path)
+    not_renamed(monkeypatch)
+    reader = child(
+        """
+        import sqlite3
+        connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM entry").fetchall()
+        print("reading", flush=True)
+        sys.stdin.read(1)
+        """,
+        path,
+    )
+    assert reader.stdout.readline().strip() == b"reading"
+    damage(path, 0, b"\xff" * 100)
+    with pytest.raises(TimeoutError, match="damaged, and other processes are using it"):
+        store.put(KEY, b"w", 60)
+    assert os.path.getsize(path) == size
+    assert not os.path.exists(path + ".damaged")
+    reader.stdin.write(b"x")
+    outputs([reader])
+    store.put(KEY, b"w", 60)
+    assert store.take(KEY) == b"w"
+    store.close()
+
+
+def test_a_file_that_another_process_has_just_emptied_is_left_to_it(path, monkeypatch):
+    """Two find the damage at once: the second one does not empty the file again, nor replace what
+    the first one has kept.
+    """
+    store, other = filled(path), SQLiteStore(path)
+    assert other.get(b"7") is not None
+    damage(path, 0, b"\xff" * 60000)
+    not_renamed(monkeypatch)
+    refused = os.replace
+
+    def overtaken(source, target):
+        monkeypatch.setattr(os, "replace", refused)
+        store.put(KEY, b"v", 60)
+        refused(source, target)
+
+    monkeypatch.setattr(os, "replace", overtaken)
+    other.put(TWO, b"w", 60)
+    assert store.take(KEY) == b"v"
+    assert store.take(TWO) == b"w"
+    assert os.path.getsize(path + ".damaged") > 60000
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_a_file_that_was_emptied_while_it_is_open_is_a_new_one(path, size):
+    store, other = SQLiteStore(path), SQLiteStore(path)
+    store.put(KEY, b"v", 60)
+    assert other.get(KEY) == b"v"
+    os.truncate(path, size)
+    assert store.take(KEY) is None
+    for number in range(20):
+        store.put(b"%d" % number, b"w", 60)
+    assert other.take(b"7") == b"w"
+    other.put(KEY, b"x", 60)
+    assert store.take(KEY) == b"x"
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("call", ["put", "take", "get", "remove", "purge", "entries", "clear"])
+def test_a_file_that_is_emptied_during_a_call_is_a_new_one(path, call, monkeypatch):
+    """After the look at the file, and before SQLite's."""
+    store = SQLiteStore(path, secret=ONE)
+    store.put(KEY, b"v", 60)
+    look = SQLiteStore._current
+
+    def emptied_after(self):
+        found = look(self)
+        monkeypatch.setattr(SQLiteStore, "_current", look)
+        os.truncate(path, 0)
+        return found
+
+    monkeypatch.setattr(SQLiteStore, "_current", emptied_after)
+    arguments = {"put": (KEY, b"w", 60), "take": (KEY,), "get": (KEY,), "remove": (KEY,)}
+    found = getattr(store, call)(*arguments.get(call, ()))
+    assert not (list(found) if call == "entries" else found)
+    assert store.take(KEY) == (b"w" if call == "put" else None)
+    store.close()
+
+
+def test_a_database_that_lost_its_tables_is_an_error(path):
+    store = SQLiteStore(path)
+    change(path, "DROP TABLE entry")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        store.take(KEY)
+    assert not os.path.exists(path + ".damaged")
+    store.close()
+
+
+def test_no_journal_is_removed(path):
+    """On Windows a journal stays open between transactions, and an open file cannot be removed:
+    SQLite would fail with "disk I/O error".
+    """
+    store = SQLiteStore(path, secret=ONE)
+    journal = os.stat(path + "-journal").st_ino
+    store.put(KEY, b"v", 60)
+    for statement in (
+        "DROP TRIGGER entry_added", "DROP TRIGGER entry_removed", "DROP TABLE tally",
+        "DROP INDEX entry_deadline", "CREATE INDEX entry_deadline ON entry (deadline)",
+        "PRAGMA user_version = 1",
+    ):  # fmt: skip
+        change(path, statement)
+    other = SQLiteStore(path, secret=ONE)  # of a later version: it writes when it opens the file
+    assert other.take(KEY) == b"v"
+    assert os.stat(path + "-journal").st_ino == journal
+    store.close()
+    other.close()
+
+
+def test_a_journal_that_a_process_left_is_rolled_back_and_stays(path):
+    """As after a process died in the middle of a transaction: the next one opens the file, also on
+    Windows, where another one may have the journal open.
+    """
+    store = SQLiteStore(path, secret=ONE)
+    store.put(KEY, b"v", 60)
+    with open(path, "rb") as file:
+        whole = file.read()
+    with inside.lock_of(store):
+        connection = store._current()
+        connection.execute("PRAGMA cache_size = 2")  # so that it writes before the end
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM entry")
+        for number in range(50):
+            connection.execute(
+                "INSERT INTO entry (key, value, put, deadline) VALUES (?, zeroblob(3000), 0, 1e12)",
+                (b"%d" % number,),
+            )
+        with open(path, "rb") as file, open(path + "-journal", "rb") as journal:
+            halfway, left = file.read(), journal.read()
+        connection.execute("ROLLBACK")
+    assert halfway != whole
+    damage(path, 0, halfway)
+    damage(path + "-journal", 0, left)
+    number = os.stat(path + "-journal").st_ino
+    other = SQLiteStore(path, secret=ONE)
+    assert other.get(KEY) == b"v"
+    assert [entry.key for entry in other.entries()] == [KEY]
+    assert os.stat(path + "-journal").st_ino == number
+    store.put(TWO, b"w", 60)  # nobody holds a lock
+    assert other.take(TWO) == b"w"
     store.close()
     other.close()
 
@@ -341,6 +550,7 @@ def test_a_secret_that_is_gone_is_no_error(path):
 # -- what may happen to it -------------------------------------------------------------------------
 
 
+@_removes_open_files
 def test_a_file_that_was_removed_is_made_again(path):
     store = SQLiteStore(path)
     store.put(KEY, b"v", 60)
@@ -353,6 +563,7 @@ def test_a_file_that_was_removed_is_made_again(path):
     other.close()
 
 
+@_removes_open_files
 def test_a_file_that_was_replaced_is_noticed(path, tmp_path):
     store = SQLiteStore(path, secret=ONE)
     store.put(KEY, b"old", 60)
@@ -364,6 +575,7 @@ def test_a_file_that_was_replaced_is_noticed(path, tmp_path):
     store.close()
 
 
+@_removes_open_files
 def test_a_file_that_others_may_use_from_now_on_is_not_opened_again(path):
     store = SQLiteStore(path)
     os.remove(path)
@@ -790,8 +1002,9 @@ def test_a_process_that_dies_in_the_middle_damages_nothing(path):
             path,
         )
         with victim:
-            assert victim.stdout.readline() == b"ready\n"
-            victim.kill()
+            said = victim.stdout.readline()
+            victim.kill()  # before anything fails: `with` waits for its end
+        assert said.strip() == b"ready"
     store = SQLiteStore(path, timeout=60)
     store.put(KEY, b"v", 60)
     assert store.take(KEY) == b"v"
