@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 
@@ -15,7 +14,9 @@ def resident() -> int:
     to return free memory (malloc_trim(3), where it exists).
     """
     gc.collect()
-    with contextlib.suppress(AttributeError):
+    with contextlib.suppress(AttributeError, ImportError):
+        import ctypes  # not at the top: some Pythons are built without it
+
         ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
