@@ -8,6 +8,8 @@ import hashlib
 import logging
 import re
 import socket
+import sys
+import types
 
 import pytest
 from cryptography.hazmat.primitives import serialization as ser
@@ -75,6 +77,21 @@ def test_a_context_takes_another_store(root, server, tmp_path):
 
 def test_the_machines_own():
     assert tlskit.TrustStore.system() == tlskit.create_default_context().trust_store
+
+
+def test_mozillas(root, middle, tmp_path, monkeypatch):
+    """As the package certifi has them, of which one function is used."""
+    path = tmp_path / "roots.pem"
+    path.write_bytes(root.pem + middle.pem)
+    certifi = types.SimpleNamespace(where=lambda: str(path))
+    monkeypatch.setitem(sys.modules, "certifi", certifi)
+    assert tlskit.TrustStore.certifi() == tlskit.TrustStore(root.pem, middle.pem)
+
+
+def test_mozillas_are_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "certifi", None)
+    with pytest.raises(ImportError, match="certifi"):
+        tlskit.TrustStore.certifi()
 
 
 def test_nobody(root):

@@ -117,16 +117,6 @@ class CredentialSettings:
             others = (c for c in self._settings["credentials"] if c.kind != credential.kind)
             self._settings.change(credentials=(*others, credential))
 
-    @property
-    def _psk_client_callback(self) -> Callable[[str | None], object] | None:
-        keys = self._settings["psk_client"]
-        return None if keys is None else keys.callback
-
-    @property
-    def _psk_server_callback(self) -> Callable[[str | None], object] | None:
-        keys = self._settings["psk_server"]
-        return None if keys is None else keys.callback
-
     def set_psk_client_callback(
         self,
         callback: Callable[[str | None], tuple[str | bytes | None, bytes | PreSharedKey] | None]

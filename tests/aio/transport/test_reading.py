@@ -147,6 +147,7 @@ def test_an_end_waits_while_reading_is_paused(run: Runner, pki: PKI, contexts: C
             s.peer.hang_up()
             await turns()
             assert s.protocol.log == ["made"]
+            assert s.transport.get_read_buffer_size() == 0  # the kernel has it all
             s.transport.resume_reading()
             assert s.transport.is_reading()
             await s.protocol.lost.wait()
