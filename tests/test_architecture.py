@@ -21,7 +21,7 @@ ROOMS = {
     "_connection": "connections", "_state": "states", "_resumption": "resumption",
     "_core": "owners",
     "sessions": "nouns", "stores": "nouns", "_tickets": "nouns", "_trust": "nouns",
-    "_stdlib": "nouns", "_hello": "nouns", "_lazy": "nouns",
+    "_stdlib": "nouns", "_hello": "nouns",
 }  # fmt: skip
 LEAVES = {
     "_counters",
@@ -30,6 +30,7 @@ LEAVES = {
     "_digest",
     "_forks",
     "_frozen",
+    "_lazy",
     "_memo",
     "_shown",
     "_stdlib.classes",

@@ -18,6 +18,8 @@ import tlskit
 import tlskit._frozen
 from tlskit import sessions, stores
 
+from .support.pki import PKI
+
 #: All that `import tlskit` may add to `import ssl`: a few milliseconds. What is not here loads when
 #: it is first named.
 ALLOWED = {
@@ -48,21 +50,14 @@ if not getattr(sys, "_is_gil_enabled", lambda: True)():
         "tlskit._forks",
         "weakref",
     }
-#: All of tlskit that a client loads for its first context and connection, by package. Each module
-#: costs a command-line tool a quarter of a millisecond: one more needs a reason.
-FIRST = {
-    "_connection": (
-        "bridge bypassing certificate_check channel context decision early_data "
-        "encrypted_hello event_callbacks exporting kinds log negotiated object observing "
-        "pausing policy queues rekeying requests socket stdlib_names stream"
-    ),
+#: All of tlskit that a context and its first connection load, by package. Each module costs a
+#: command-line tool a quarter of a millisecond: one more needs a reason.
+CONTEXT = {
     "_context": "",
     "_core": (
-        "bio callbacks certificate cipher connection context credential der direct "
-        "direction_locks directory encrypted_hello event_hooks exporter facts fault files "
-        "hook_switches hooks keylog lifecycle memory names negotiation notes opening "
-        "paths pause_lock pauses peer psk queries queued rekeying resumable session "
-        "stream tickets trust unpickled verifying wait wiping"
+        "certificate cipher context credential der directory encrypted_hello fault files "
+        "hook_switches keylog names negotiation notes paths psk session tickets trust unpickled "
+        "verifying wiping"
     ),
     "_counters": "",
     "_digest": "",
@@ -70,7 +65,7 @@ FIRST = {
     "_frozen": "",
     "_functions": "",
     "_memo": "",
-    "_resumption": "client client_cache objection reasons server store_keys strategy tally",
+    "_resumption": "reasons strategy tally",
     "_settings": (
         "arguments certificate_callback chains commands credentials encrypted_hello "
         "event_callbacks handshake_callbacks policies protocol renewal requirements "
@@ -86,7 +81,23 @@ FIRST = {
     "_trust_store": "",
     "enums": "",
     "errors": "",
-    "sessions": "binding info parts records registry session statistics",
+    "sessions": "registry",
+}
+CONNECTION = {
+    "_connection": "channel early_data exporting negotiated observing rekeying stdlib_names",
+    "_core": (
+        "connection direct exporter facts lifecycle pauses peer queries rekeying resumable wait"
+    ),
+}
+SOCKET = {"_connection": "bypassing socket sockets"}
+MEMORY = {"_connection": "object queues", "_core": "bio direction_locks memory queued"}
+AIO = {
+    "_connection": "bridge log object stream",  # asyncio has loaded logging
+    "_core": "bio direction_locks stream",
+    "aio": (
+        "_backlog _closing _connect _happy_eyeballs _log _loop_state _reading _streams _traffic "
+        "_transport _writing"
+    ),
 }
 #: What no context and no connection needs.
 HEAVY = {
@@ -176,21 +187,134 @@ def test_a_context_brings_no_connection() -> None:
     assert len([name for name in said if name.startswith("tlskit.")]) < 100
 
 
-def test_a_first_connection_brings_no_more_than_these() -> None:
-    said = brought(
-        "import socket, tlskit\n"
-        "context = tlskit.create_default_context()\n"
-        "one, other = socket.socketpair()\n"
-        "options = {'server_hostname': 'localhost'}\n"
-        "context.wrap_socket(one, do_handshake_on_connect=False, **options)\n"
-        "context.wrap_bio(tlskit.MemoryBIO(), tlskit.MemoryBIO(), **options)\n"
+def modules(*listed: dict[str, str]) -> set[str]:
+    """The names in such lists, with those of their packages."""
+    found = {f"tlskit.{package}" for one in listed for package in one}
+    return found | {
+        f"tlskit.{package}.{name}"
+        for one in listed
+        for package, names in one.items()
+        for name in names.split()
+    }
+
+
+#: A whole connection of one role, to the stdlib at its other end.
+CONNECTING = """
+import socket, threading, sys
+stdlib = ssl
+import tlskit
+
+purpose = {{"client": tlskit.Purpose.SERVER_AUTH, "server": tlskit.Purpose.CLIENT_AUTH}}[{role!r}]
+context = tlskit.create_default_context(purpose, cafile={root!r})
+other = stdlib.SSLContext({other})
+other.load_verify_locations({root!r})
+for one in (context, other):
+    if one is (context if {role!r} == "server" else other):
+        one.load_cert_chain({both!r})
+near, far = socket.socketpair()
+
+
+def options(role):
+    return {{"server_side": True}} if role == "server" else {{"server_hostname": "localhost"}}
+
+
+def peer():
+    with other.wrap_socket(far, **options({peer!r})) as end:
+        end.sendall(end.recv(5))
+        end.recv(1)
+
+
+before |= {{name for name in sys.modules if not name.startswith("tlskit")}}
+thread = threading.Thread(target=peer)
+thread.start()
+{connect}
+thread.join()
+before |= {{"encodings.idna", "stringprep", "unicodedata"}}  # the peer's
+"""
+OVER_A_SOCKET = """
+with context.wrap_socket(near, **options({role!r})) as end:
+    end.sendall(b"hello")
+    assert end.recv(5) == b"hello"
+    end.cipher(), end.version(), end.getpeercert()
+"""
+IN_MEMORY = """
+incoming, outgoing = {bio}(), {bio}()
+end = context.wrap_bio(incoming, outgoing, **options({role!r}))
+
+
+def done(what, *arguments):
+    while True:
+        try:
+            return what(*arguments)
+        except tlskit.SSLWantReadError:
+            near.sendall(outgoing.read())
+            incoming.write(near.recv(65536))
+        finally:
+            if outgoing.pending:
+                near.sendall(outgoing.read())
+
+
+done(end.do_handshake)
+done(end.write, b"hello")
+assert done(end.read, 5) == b"hello"
+near.close()
+"""
+OVER_ASYNCIO = """
+async def main():
+    before.update(name for name in sys.modules if not name.startswith("tlskit"))
+    reader, writer = await tlskit.aio.open_connection(
+        sock=near, ssl=context, server_hostname="localhost"
     )
-    known = {f"tlskit.{package}" for package in FIRST}
-    known |= {f"tlskit.{package}.{name}" for package in FIRST for name in FIRST[package].split()}
-    own = {name for name in said if name.startswith("tlskit.")}
-    assert own - known - ALLOWED == set()
-    assert not HEAVY & said
-    assert "tlskit._connection.socket" in own
+    writer.write(b"hello")
+    assert await reader.readexactly(5) == b"hello"
+    writer.close()
+    await writer.wait_closed()
+
+
+import asyncio
+
+asyncio.run(main())
+"""
+WAYS = [
+    (OVER_A_SOCKET, SOCKET),
+    (IN_MEMORY.replace("{bio}", "tlskit.MemoryBIO"), MEMORY),
+    (IN_MEMORY.replace("{bio}", "stdlib.MemoryBIO"), MEMORY),
+]
+
+
+@pytest.mark.parametrize(("connect", "more"), WAYS, ids=["socket", "memory", "stdlib's memory"])
+@pytest.mark.parametrize("role", ["client", "server"])
+def test_a_first_connection_brings_no_more_than_these(
+    pki: PKI, role: str, connect: str, more: dict[str, str]
+) -> None:
+    own = first_connection(pki, role, connect)
+    assert own - modules(CONTEXT, CONNECTION, more) - ALLOWED == set()
+    first = own - modules(CONTEXT)
+    assert {"tlskit._connection.channel", "tlskit._core.connection"} <= first
+    assert len(first - ALLOWED) <= 26  # without the bound, the lists above would only grow
+
+
+def test_a_first_connection_of_asyncio_brings_no_more_than_these(pki: PKI) -> None:
+    own = first_connection(pki, "client", OVER_ASYNCIO)
+    assert own - modules(CONTEXT, CONNECTION, AIO) - ALLOWED == set()
+    assert "tlskit.aio._transport" in own
+
+
+def first_connection(pki: PKI, role: str, connect: str) -> set[str]:
+    """The modules of tlskit that a first context and connection of this role have loaded."""
+    peer = {"client": "server", "server": "client"}[role]
+    said = brought(
+        CONNECTING.format(
+            role=role,
+            peer=peer,
+            other=f"stdlib.PROTOCOL_TLS_{peer.upper()}",
+            root=str(pki.root),
+            both=str(pki.server.both),
+            connect=connect.format(role=role),
+        )
+    )
+    assert not (HEAVY - {"asyncio", "tlskit.aio"} if connect is OVER_ASYNCIO else HEAVY) & said
+    return {name for name in said if name.startswith("tlskit.")}
 
 
 def laid_out() -> tuple[dict[str, set[str]], dict[str, set[str]]]:

@@ -44,16 +44,19 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from ._connection import kinds
-    from ._connection.bridge import OwnChannel
+    from . import _connection as kinds
     from ._connection.channel import Channel
     from ._connection.object import SSLObject
     from ._connection.socket import SSLSocket
+    from ._connection.sockets import OwnChannel
+    from ._core import bio, direct
     from .sessions.session import SSLSession
     from .stores.store import SessionStore
 
 else:
-    kinds = LateModule("._connection.kinds", __package__)
+    bio = LateModule("._core.bio", __package__)
+    direct = LateModule("._core.direct", __package__)
+    kinds = LateModule("._connection", __package__)
 
 _CLASSES = "sslsocket_class", "sslobject_class"
 _ROLES = {
@@ -293,10 +296,10 @@ class SSLContext(  # type: ignore[misc]
         session: SSLSession | None = None,
     ) -> Channel:
         """Make the channel of an SSLObject, tlskit's or the stdlib's."""
-        own = type(incoming) is kinds.MemoryBIO and type(outgoing) is kinds.MemoryBIO
+        own = type(incoming) is bio.MemoryBIO and type(outgoing) is bio.MemoryBIO
         if own or (type(incoming) is stdlib.MemoryBIO and type(outgoing) is stdlib.MemoryBIO):
             kind: Any = kinds.MemoryChannel if own else kinds.QueueChannel
-            bios: Any = (incoming, outgoing) if own else (kinds.MemoryBIO(), kinds.MemoryBIO())
+            bios: Any = (incoming, outgoing) if own else (bio.MemoryBIO(), bio.MemoryBIO())
             channel: Channel = kind.__new__(kind)
             # calling the class takes longer: it packs and unpacks the arguments
             kinds.Channel.__init__(
@@ -346,7 +349,7 @@ class SSLContext(  # type: ignore[misc]
         kinds.Channel.__init__(  # as in _wrap_bio
             channel, self, owner, server_side=server_side, server_hostname=server_hostname, fd=fd
         )
-        channel.carrier = kinds.over_socket(channel)
+        channel.carrier = direct.over_socket(channel)
         if session is not None:
             channel.session = session
         return channel

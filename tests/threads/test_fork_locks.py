@@ -155,7 +155,7 @@ MODULES: dict[str, Callable[[], object]] = {
     "_import_hooks": injecting,
     "aio._install": installing,
     "aio._loop_state": in_a_loop,
-    "_core.pause_lock": pausing,
+    "_core.pauses": pausing,
     "_trust": tlskit.create_default_context,
     "_stdlib.creation": lambda: tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT),
 }

@@ -23,17 +23,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from weakref import ref
 
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
-from .._core.direct import Undirected
 from .._core.direction_locks import DirectionLocks
+from .._lazy import LateModule
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
-from .context import ConnectionContext
-from .queues import MemoryChannel
 from .stream import StreamChannel, Wire
 
 TYPE_CHECKING = False
@@ -41,11 +38,13 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from typing_extensions import Buffer
+
+    from . import queues
 else:
+    queues = LateModule(".queues", __package__)
     Protocol = object
 
 
-_AS_THE_SOCKET = -1.0
 _HEADER = 5  # bytes of a record header: type, version, and a length in two bytes (RFC 8446, 5.1)
 _LARGEST = (
     _HEADER + (1 << 14) + 2048
@@ -273,78 +272,6 @@ class PumpedChannel(Channel):
         self._pump.run(super().request_certificate)
 
 
-class SocketChannel(Channel):
-    """A Channel under an SSLSocket that is not tlskit's; it asks its socket for the timeout at
-    every operation.
-
-    The stdlib's SSLSocket calls it this way, and so do those of gevent and eventlet.
-    """
-
-    __slots__ = ("_socket",)
-
-    def __init__(self, context: ConnectionContext, owner: Any, sock: Any, **kwargs: Any) -> None:
-        super().__init__(context, sock if owner is None else owner, fd=sock.fileno(), **kwargs)
-        self._socket = ref(sock)
-
-    def _timeout(self) -> Timeout:
-        sock = self._socket()
-        if sock is None or sock.fileno() < 0:
-            raise SSLError("Underlying socket connection gone")
-        timeout: Timeout = sock.gettimeout()
-        return timeout
-
-    def do_handshake(self, timeout: Timeout = 0.0) -> None:
-        super().do_handshake(self._timeout())
-
-    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        return super().read(len, buffer, self._timeout())
-
-    def write(self, data: Buffer, timeout: Timeout = 0.0) -> int:
-        return super().write(data, self._timeout())
-
-    def shutdown(self, timeout: Timeout = 0.0) -> Any:
-        """End TLS, and return the socket, which continues in plaintext."""
-        sock = self._socket()
-        super().shutdown(self._timeout())
-        if self.leftover():
-            raise SSLError(
-                "the peer sent unencrypted data right after its close_notify: it has been read "
-                "already, and cannot be put back"
-            )
-        return sock
-
-
-class OwnChannel(Channel):
-    """A Channel under tlskit's SSLSocket, which passes the timeout. Called by any other code, it
-    asks the socket.
-
-    Attributes:
-        carrier: its read and write for the socket, which knows the timeout: in C if possible.
-    """
-
-    __slots__ = ("carrier",)
-
-    carrier: Undirected
-
-    def _timeout(self, given: Timeout) -> Timeout:
-        timeout: Timeout = self.owner.gettimeout() if given == _AS_THE_SOCKET else given
-        return timeout
-
-    def do_handshake(self, timeout: Timeout = _AS_THE_SOCKET) -> None:
-        super().do_handshake(self._timeout(timeout))
-
-    def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = _AS_THE_SOCKET) -> Any:
-        return super().read(len, buffer, self._timeout(timeout))
-
-    def write(self, data: Buffer, timeout: Timeout = _AS_THE_SOCKET) -> int:
-        return super().write(data, self._timeout(timeout))
-
-    def shutdown(self, timeout: Timeout = _AS_THE_SOCKET) -> Any:
-        """End TLS, and return the socket, as the stdlib's inner object does."""
-        super().shutdown(self._timeout(timeout))
-        return self.owner
-
-
 def transport(
     incoming: Any, outgoing: Any
 ) -> tuple[Callable[..., Channel], tuple[MemoryBIO, MemoryBIO] | None, dict[str, Any]]:
@@ -352,7 +279,7 @@ def transport(
     that it works on, and further arguments for its constructor.
     """
     if isinstance(incoming, MemoryBIO) and isinstance(outgoing, MemoryBIO):
-        return MemoryChannel, (incoming, outgoing), {}
+        return queues.MemoryChannel, (incoming, outgoing), {}
     if isinstance(incoming, Wire):
         unused = (MemoryBIO(), MemoryBIO()) if incoming.fd < 0 else None
         return StreamChannel, unused, {"wire": incoming}

@@ -8,51 +8,65 @@ Everything about resumption is up to the connection's strategy (_resumption/stra
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from ssl import AlertDescription
 from weakref import ref
 
-from .._core.bio import MemoryBIO
 from .._core.connection import Connection
-from .._core.fault import plain_error, want_read
+from .._core.fault import plain_error
 from .._core.names import server_name
 from .._core.session import Session
-from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED
-from .._resumption.client import ClientResumption
+from .._lazy import LateModule
 from .._resumption.reasons import Reason, Resumption
-from .._resumption.server import ServerResumption
 from .._resumption.strategy import UNDECIDED, NoResumption, Strategy
 from .._state import Settings, State
-from .._state.coroutines import is_coroutine_function
 from .._state.removals import tell_removed
 from ..errors import SSLError
-from ..sessions.info import SessionInfo, info_of
-from ..sessions.session import SSLSession
-from . import log
-from .certificate_check import CertificateCheck, judge
-from .context import ConnectionContext
-from .decision import PendingDecision, given, is_future, wait_here
-from .encrypted_hello import HelloEncryption
-from .event_callbacks import EventCallbacks
-from .pausing import Pausing, accepts, cannot_await
-from .policy import ConnectionPolicy
 from .stdlib_names import StdlibNames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .._core.bio import MemoryBIO
+    from .._core.callbacks import Callbacks
     from .._core.pauses import Steps
+    from .._resumption import client, server
+    from ..sessions import info as infos
+    from ..sessions import session as sessions
+    from ..sessions.info import SessionInfo
+    from ..sessions.session import SSLSession
+    from . import callbacks, encrypted_hello, log, pausing, policy
+    from .context import ConnectionContext
+    from .decision import PendingDecision
+    from .requests import CertificateRequest
+else:  # a plain connection needs none of these
+    callbacks = LateModule(".callbacks", __package__)
+    client = LateModule(".._resumption.client", __package__)
+    encrypted_hello = LateModule(".encrypted_hello", __package__)
+    infos = LateModule("..sessions.info", __package__)
+    log = LateModule(".log", __package__)
+    pausing = LateModule(".pausing", __package__)
+    policy = LateModule(".policy", __package__)
+    server = LateModule(".._resumption.server", __package__)
+    sessions = LateModule("..sessions.session", __package__)
 
-_STRICTEST = (REFUSED, AS_IT_IS, ACCEPTED)
 
-
-class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection):
+class Channel(StdlibNames, Connection):
     """A Connection that knows its SSLContext, its owner and its session. Unless it `concludes`, the
     end of its handshake is only logged.
+
+    Attributes:
+        may_await: whether an event loop drives the connection.
+        pending_decision: the decision of a callback that the handshake waits for, or None.
+        pending_verdict: the future that a client's verify_callback has returned, or None.
+        chains_to_judge: what a server's verify_callback has to decide on after the handshake.
+        asked_name: the server name in a ClientHello for which the handshake has paused.
     """
 
+    may_await = False
+    asked_name: str | None
     __slots__ = (
         "_callback_refused",
         "_chosen_policy",
@@ -86,9 +100,9 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
         if state.role != "any" and (state.role == "server") is not server_side:
             raise _wrong_role(server_side)
         if fd >= 0 and state.awaited[server_side] and not self.may_await:
-            raise cannot_await(state.awaited[server_side])
+            raise pausing.cannot_await(state.awaited[server_side])
         self._state = self._first_state = state
-        self.pending_decision = None
+        self.pending_decision: PendingDecision | None = None
         self._sni_answered = self._callback_refused = self.concludes = False
         self._context_now = context
         self.server_side = server_side
@@ -104,13 +118,13 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
                 checked=state.compares_name,
             )  # fmt: skip
             if state.hidden_names is not None:
-                self.hide_name(state.hidden_names, server_hostname)
+                encrypted_hello.hide_name(self, state.hidden_names, server_hostname)
         self._owner: ref[Any] = ref(self if owner is None else owner)
         self._port = -1  # until it is needed
         self.chains_to_judge: Sequence[tuple[Any, tuple[bytes, ...]]] = ()
-        self.pending_verdict = None
+        self.pending_verdict: Any = None
         self.hostname = server_hostname
-        self._chosen_policy: ConnectionPolicy | None = None  # until it is needed
+        self._chosen_policy: policy.ConnectionPolicy | None = None  # until it is needed
         self._resumption: Strategy = UNDECIDED
         if state.keeps_sessions:
             self._strategy().prepare(self)
@@ -128,27 +142,27 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
 
     def _choose_strategy(self, state: State) -> Strategy:
         if self.server_side:
-            return ServerResumption(state.server_cache, self._policy)
+            return server.ServerResumption(state.server_cache, self._policy)
         if state.uses_psk:
             return NoResumption(Reason.PRE_SHARED_KEY)
         if state.certificate_choice is not None:
             return NoResumption(Reason.CERTIFICATE_CALLBACK)
         if state.verify_callback is not None or state.verify_each is not None:
             return NoResumption(Reason.VERIFY_CALLBACK)
-        return ClientResumption(state.client_cache, self._policy)
+        return client.ClientResumption(state.client_cache, self._policy)
 
     @property
-    def _policy(self) -> ConnectionPolicy:
+    def _policy(self) -> policy.ConnectionPolicy:
         """Return the rules by which it verifies its peer."""
-        policy = self._chosen_policy
-        if policy is None:
+        chosen = self._chosen_policy
+        if chosen is None:
             name = self.server_hostname
-            policy = ConnectionPolicy(
+            chosen = policy.ConnectionPolicy(
                 self._first_state, server_name(name).lower if name else None,
                 encrypts_hello=self._first_state.hidden_names is not None and self.encrypts_hello,
             )  # fmt: skip
-            self._chosen_policy = policy
-        return policy
+            self._chosen_policy = chosen
+        return chosen
 
     # -- context -----------------------------------------------------------------------------------
 
@@ -194,48 +208,9 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
             self._policy.switch()
         self._context_now, self._state = value, state
 
-    def on_servername(self, name: str | None) -> object:
-        callback, owner = self._state.sni_callback, self._owner()
-        if callback is None or self._sni_answered:
-            return None
-        if owner is None:  # the answer may depend on the connection
-            return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
-        return callback(owner, name, self._context_now)
-
-    def on_verify(self, chain: tuple[bytes, ...]) -> bool:
-        first, now = self._first_state.verify_callback, self._state.verify_callback
-        owner = self._owner()
-        if owner is None:  # the answer may depend on the connection
-            raise plain_error("the connection was closed while its peer was being verified")
-        for callback in (first,) if first is now else (first, now):
-            if is_coroutine_function(callback):  # after the handshake: OpenSSL does not wait here
-                if not self.may_await or self.handshake_done:
-                    raise cannot_await(("verify_callback",))
-                self.chains_to_judge = [*self.chains_to_judge, (callback, chain)]
-                self.concludes = True
-            elif callback is not None:
-                answer = callback(owner, chain)
-                if not is_future(answer):
-                    accepts("verify_callback", answer)
-                elif self.handshake_done or (self.server_side and not self.may_await):
-                    limit, patience = self._state.callback_timeout, self.patience()
-                    accepts("verify_callback", wait_here(answer, limit, patience))
-                elif self.server_side:
-                    self.chains_to_judge = [*self.chains_to_judge, (given(answer), chain)]
-                else:
-                    self.pending_verdict = answer
-        return self.pending_verdict is not None
-
-    def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
-        owner = self._owner()
-        if owner is None:
-            raise plain_error("the connection was closed while its peer was being verified")
-        check = CertificateCheck(certificate, depth, code)
-        states = dict.fromkeys((self._first_state, self._state))
-        answers = [judge(state, owner, check) for state in states]
-        answer = min(answers, key=_STRICTEST.index)
-        self._callback_refused = answer == REFUSED and not code
-        return answer
+    @property
+    def callbacks(self) -> Callbacks:
+        return callbacks.ChannelCallbacks(self)
 
     @property
     def callback_refused(self) -> bool:
@@ -280,38 +255,9 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
     def info(self) -> SessionInfo | None:
         """Everything that was negotiated; None before the handshake is complete."""
         session = self.current_session() if self.handshake_done else None
-        return None if session is None else info_of(session, self.notes(), self.reverified_chain)
-
-    def _asks(self, callback: str) -> bool:
-        """Return whether the context still has this callback: one that has been removed is no
-        longer called, as in the stdlib.
-        """
-        return self._context_now._settings[callback] is not None
-
-    def on_psk_client(self, hint: str | None) -> object:
-        keys = self._state.psk_client if self._asks("psk_client") else None
-        return (None, b"") if keys is None else keys.callback(hint)
-
-    def on_psk_server(self, identity: bytes) -> object:
-        keys = self._state.psk_server if self._asks("psk_server") else None
-        key: object = b"" if keys is None else keys.ask(identity)
-        if key:
-            self._strategy().key_given()
-        return key
-
-    def on_session_id(self) -> object:
-        generate, owner = self._state.sessions.generate_id, self._owner()
-        if generate is None or owner is None:
-            raise plain_error("the connection was closed before its session had an id")
-        return generate(owner)
-
-    def on_ticket(self) -> bytes | None:
-        """Return the application's own data for a ticket; called on a server for each one."""
-        data, owner = self._state.app_data, self._owner()
-        if not callable(data):
-            return data  # type: ignore[no-any-return]
-        found: bytes | None = None if owner is None else data(owner)
-        return found
+        return (
+            None if session is None else infos.info_of(session, self.notes(), self.reverified_chain)
+        )
 
     # -- session -----------------------------------------------------------------------------------
 
@@ -323,7 +269,7 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
 
     @session.setter
     def session(self, value: SSLSession) -> None:
-        if not isinstance(value, SSLSession):
+        if not isinstance(value, sessions.SSLSession):
             raise TypeError("Value is not a SSLSession.")
         if value._scope is not None and value._scope is not self._context_now._scope:
             raise ValueError("Session refers to a different SSLContext.")
@@ -339,6 +285,15 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
         """Whether the handshake resumed a session, or why not; None until it is complete."""
         return self._strategy().outcome(self) if self.handshake_done else None
 
+    def answer(self, reason: int) -> int | None:
+        return pausing.answer(self, reason)
+
+    def certificate_request(self) -> CertificateRequest | None:
+        """Return what the peer accepts as this side's certificate; None if it has not requested
+        one.
+        """
+        return pausing.certificate_request(self)
+
     def before_handshake(self) -> Steps | None:
         """Decide what to resume now: since the session was set or the connection was made, time has
         passed and the context may have changed.
@@ -347,28 +302,11 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
 
     def handshake_complete(self) -> None:
         if self.chains_to_judge:
-            self._judge_client()
+            pausing.judge_client(self)
         if self._resumption is not UNDECIDED:
             self._conclude()
-        log.complete(self)
-
-    def _judge_client(self) -> None:
-        """Ask a server's verify_callback that is a coroutine function: until it answers, nothing is
-        read from the client, and its connection is not handed out.
-        """
-        decision = self.pending_decision or PendingDecision(self.judge(self.chains_to_judge))
-        self.pending_decision = None
-        try:
-            decision.run(may_await=self.may_await)
-        except BaseException as error:
-            if isinstance(error, Exception):
-                self.log_failure(error)
-            self.close()
-            raise
-        if decision.awaited is not None:
-            self.pending_decision = decision
-            raise want_read()
-        self.chains_to_judge = ()
+        if "logging" in sys.modules:
+            log.complete(self)
 
     def _conclude(self) -> None:
         self._resumption.conclude(self)
@@ -377,17 +315,18 @@ class Channel(Pausing, EventCallbacks, HelloEncryption, StdlibNames, Connection)
     def log_failure(self, error: Exception) -> None:
         reason = getattr(error, "reason", None) or type(error).__name__
         self._context_now._settings.failures.count(str(reason).lower())
-        log.failure(self, error)
+        if "logging" in sys.modules:
+            log.failure(self, error)
 
     def handshake_failed(self) -> None:
         self._resumption.handshake_failed(self)
 
     def _made(self, session: Session) -> SSLSession:
         if self.server_side:
-            return SSLSession._make(session, None, self._context_now._scope)
+            return sessions.SSLSession._make(session, None, self._context_now._scope)
         sound = self.handshake_done and not self._policy.has_changed() and not self.unverified
         scope, binding = self._context_now._scope, self._policy.binding
-        return SSLSession._make(session, binding, scope, sound=sound, port=self.port)
+        return sessions.SSLSession._make(session, binding, scope, sound=sound, port=self.port)
 
     def hand_out(self) -> None:
         super().hand_out()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .._core.certificate import Certificate
-from .channel import Channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
+
+    from .channel import Channel
 
     ChannelBinding = Literal["tls-exporter", "tls-server-end-point", "tls-unique"]
 

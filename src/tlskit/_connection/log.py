@@ -5,6 +5,9 @@ A server's operator has no other trace of a refused client: asyncio drops such c
 A handler may itself send its records over TLS. Its own handshakes are not logged; otherwise each
 would create one more record for it to send. And a handshake never waits long for a busy handler,
 which may be busy with a request that this very handshake must serve.
+
+It loads with the first connection of a program that has loaded `logging`. Any other program has no
+handlers, and loading `logging` for it would cost more than all of tlskit.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ class Logged(Protocol):
 
 def complete(channel: Logged) -> None:
     """Log the result of a handshake."""
-    if "logging" not in sys.modules or not _wanted("DEBUG"):
+    if not _wanted("DEBUG"):
         return
     facts = channel.facts()
     reason = getattr(channel.resumption, "reason", None)
@@ -63,13 +66,9 @@ def failure(channel: Logged, error: Exception) -> None:
 
 
 def _wanted(level: str) -> bool:
-    """Return whether any handler is listening. A program that has never loaded `logging` has none,
-    and loading it here would cost more than all of tlskit.
-    """
+    """Return whether any handler is listening."""
     global _log
-    logging = sys.modules.get("logging")
-    if logging is None:
-        return False
+    logging = sys.modules["logging"]
     if _log is None:
         _log = logging.getLogger("tlskit")
     return _log.isEnabledFor(getattr(logging, level)) and not _inside(logging.Handler.handle)

@@ -8,10 +8,6 @@ import sys
 import warnings
 
 from .._core.certificate import Certificate
-from .._resumption.reasons import Resumption
-from ..sessions.info import SessionInfo
-from ..sessions.session import SSLSession
-from .channel import Channel
 from .exporting import Exporting
 from .observing import Observing
 from .rekeying import Rekeying
@@ -21,6 +17,10 @@ if TYPE_CHECKING:
     from typing import Any, Literal, overload
 
     from .._context import SSLContext
+    from .._resumption.reasons import Resumption
+    from ..sessions.info import SessionInfo
+    from ..sessions.session import SSLSession
+    from .channel import Channel
 
 CHANNEL_BINDING_TYPES = ["tls-unique"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import NoPublicConstructor, initialise
-from ..sessions.session import SSLSession
-from .channel import Channel
 from .early_data import EarlyData
 
 TYPE_CHECKING = False
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._context import SSLContext
+    from ..sessions.session import SSLSession
+    from .channel import Channel
 
 
 class SSLObject(EarlyData, stdlib.SSLObject):

@@ -32,154 +32,192 @@ from .requests import CertificateRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Protocol
+    from weakref import ref
 
     from .._core.credential import Credential
     from .._core.facts import Facts
     from .._core.pauses import Steps
     from .._core.peer import Name
     from .._state import State
+else:
+    Protocol = object
 
 _INTERNAL_ERROR = int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)
 _DECODE_ERROR = int(AlertDescription.ALERT_DESCRIPTION_DECODE_ERROR)
 _ABOUT_RESUMPTION = (pauses.BEFORE, pauses.LOOKUP)
-_NO_SLOTS: tuple[str, ...] = ()  # allows combining it with another base that has slots
 
 
-class Pausing:
-    """The decisions of a Channel.
+class Pausing(Protocol):
+    """A Channel, as its decisions see it.
 
     Attributes:
         may_await: whether an event loop drives the connection.
         pending_verdict: the future that a client's verify_callback has returned, or None.
         pending_decision: the decision that the handshake waits for, or None.
+        chains_to_judge: what a server's verify_callback has to decide on after the handshake.
     """
 
-    __slots__ = _NO_SLOTS
-
-    may_await = False
-    pending_decision: PendingDecision | None
-    before_handshake: Callable[[], Steps | None]
-    chain_to_judge: Callable[[], tuple[bytes, ...]]
-    facts: Callable[[], Facts]
-    requested: Callable[[], tuple[list[Name], tuple[int, ...], tuple[int, ...]] | None]
-    show: Callable[[Sequence[Credential]], None]
-    client_hello: Callable[[], bytes]
-    handshake_done: bool
-    late_error: BaseException | None
-    patience: Callable[[], float | None]
-    pending_verdict: Any
-    _context_now: Any
-    _sni_answered: bool
     asked_name: str | None
-    _owner: Any
-    _state: State
+    chains_to_judge: Sequence[tuple[Any, tuple[bytes, ...]]]
+    late_error: BaseException | None
+    may_await: bool
+    pending_decision: PendingDecision | None
+    pending_verdict: Any
     server_side: bool
+    _context_now: Any
+    _owner: ref[Any]
+    _sni_answered: bool
+    _state: State
 
-    def answer(self, reason: int) -> int | None:
-        decision = self.pending_decision
-        self.pending_decision = None
-        try:
-            if decision is None:
-                self._refuse_to_wait()
-                steps = self._decision(reason)
-                if steps is None:
-                    return None
-                decision = PendingDecision(steps, self._state.callback_timeout)
-            patience = 0.0 if self.may_await else self.patience()
-            alert = decision.run(
-                may_await=self.may_await and not self.handshake_done, patience=patience
-            )
-        except BaseException as error:
-            if reason in _ABOUT_RESUMPTION:
-                raise
-            if self.late_error is None:
-                self.late_error = error
-            return _INTERNAL_ERROR
-        if decision.awaited is not None:
-            self.pending_decision = decision
-            if patience != 0.0:
-                raise TimeoutError("the operation timed out while it waited for a callback")
-            raise want_read()
-        return alert
+    @property
+    def handshake_done(self) -> bool: ...
+    def before_handshake(self) -> Steps | None: ...
+    def chain_to_judge(self) -> tuple[bytes, ...]: ...
+    def client_hello(self) -> bytes: ...
+    def close(self) -> None: ...
+    def facts(self) -> Facts: ...
+    def log_failure(self, error: Exception) -> None: ...
+    def patience(self) -> float | None: ...
+    def requested(self) -> tuple[list[Name], tuple[int, ...], tuple[int, ...]] | None: ...
+    def show(self, credentials: Sequence[Credential]) -> None: ...
 
-    def _refuse_to_wait(self) -> None:
-        if not self.may_await and (names := self._state.awaited[self.server_side]):
-            raise cannot_await(names)
 
-    def _decision(self, reason: int) -> Steps | None:
-        if reason == pauses.HELLO:
-            return self._greet()
-        if reason == pauses.CERTIFICATE:
-            return self._choose()
-        if reason == pauses.VERIFY:
-            if self.pending_verdict is not None:
-                return self._wait_for_verdict()
-            return self.judge([(self._state.verify_callback, self.chain_to_judge())])
-        return self.before_handshake()
+def answer(channel: Pausing, reason: int) -> int | None:
+    """Decide what the handshake of a channel has paused for: return None to continue, or the alert
+    to refuse with.
+    """
+    decision = channel.pending_decision
+    channel.pending_decision = None
+    try:
+        if decision is None:
+            _refuse_to_wait(channel)
+            steps = _decision(channel, reason)
+            if steps is None:
+                return None
+            decision = PendingDecision(steps, channel._state.callback_timeout)
+        patience = 0.0 if channel.may_await else channel.patience()
+        alert = decision.run(
+            may_await=channel.may_await and not channel.handshake_done, patience=patience
+        )
+    except BaseException as error:
+        if reason in _ABOUT_RESUMPTION:
+            raise
+        if channel.late_error is None:
+            channel.late_error = error
+        return _INTERNAL_ERROR
+    if decision.awaited is not None:
+        channel.pending_decision = decision
+        if patience != 0.0:
+            raise TimeoutError("the operation timed out while it waited for a callback")
+        raise want_read()
+    return alert
 
-    # -- certificates ------------------------------------------------------------------------------
 
-    def _choose(self) -> Steps:
-        """Decide which certificate to send."""
-        owner, choice = self._owner(), self._state.certificate_choice
-        if owner is None or choice is None:  # the answer may depend on the connection
-            return _INTERNAL_ERROR
-        credentials = choice.read((yield choice.callback(owner, self.certificate_request())))
-        if credentials is not None:
-            self.show(credentials)
+def _refuse_to_wait(channel: Pausing) -> None:
+    if not channel.may_await and (names := channel._state.awaited[channel.server_side]):
+        raise cannot_await(names)
+
+
+def _decision(channel: Pausing, reason: int) -> Steps | None:
+    if reason == pauses.HELLO:
+        return _greet(channel)
+    if reason == pauses.CERTIFICATE:
+        return _choose(channel)
+    if reason == pauses.VERIFY:
+        if channel.pending_verdict is not None:
+            return _wait_for_verdict(channel)
+        return _judge(channel, [(channel._state.verify_callback, channel.chain_to_judge())])
+    return channel.before_handshake()
+
+
+# -- certificates ----------------------------------------------------------------------------------
+
+
+def _choose(channel: Pausing) -> Steps:
+    """Decide which certificate to send."""
+    owner, choice = channel._owner(), channel._state.certificate_choice
+    if owner is None or choice is None:  # the answer may depend on the connection
+        return _INTERNAL_ERROR
+    credentials = choice.read((yield choice.callback(owner, certificate_request(channel))))
+    if credentials is not None:
+        channel.show(credentials)
+    return None
+
+
+def certificate_request(channel: Pausing) -> CertificateRequest | None:
+    """Return what the peer accepts as this side's certificate; None if it has not requested one."""
+    requested = channel.requested()
+    if requested is None and not channel.server_side:
         return None
+    names, algorithms, types = requested or ([], (), ())
+    name = channel.facts().server_name
+    return CertificateRequest(channel.server_side, name, tuple(names), algorithms, types)
 
-    def certificate_request(self) -> CertificateRequest | None:
-        """What the peer accepts as this side's certificate; None if it has not requested one."""
-        requested = self.requested()
-        if requested is None and not self.server_side:
-            return None
-        names, algorithms, types = requested or ([], (), ())
-        name = self.facts().server_name
-        return CertificateRequest(self.server_side, name, tuple(names), algorithms, types)
 
-    def _wait_for_verdict(self) -> Steps:
-        """Wait for the future that a client's plain verify_callback has returned."""
-        future, self.pending_verdict = self.pending_verdict, None
-        accepts("verify_callback", (yield future))
-        return None
+def _wait_for_verdict(channel: Pausing) -> Steps:
+    """Wait for the future that a client's plain verify_callback has returned."""
+    future, channel.pending_verdict = channel.pending_verdict, None
+    accepts("verify_callback", (yield future))
+    return None
 
-    def judge(self, chains: Iterable[tuple[Any, tuple[bytes, ...]]]) -> Steps:
-        """Pass chains that were verified to callbacks, which raise to refuse them."""
-        owner = self._owner()
-        if owner is None:
-            raise plain_error("the connection was closed while its peer was being verified")
-        for callback, chain in chains:
-            accepts("verify_callback", (yield callback(owner, chain)))
-        return None
 
-    # -- the ClientHello, and the server name in it ------------------------------------------------
+def judge_client(channel: Pausing) -> None:
+    """Ask a server's verify_callback that is a coroutine function: until it answers, nothing is
+    read from the client, and its connection is not handed out.
+    """
+    decision = channel.pending_decision or PendingDecision(_judge(channel, channel.chains_to_judge))
+    channel.pending_decision = None
+    try:
+        decision.run(may_await=channel.may_await)
+    except BaseException as error:
+        if isinstance(error, Exception):
+            channel.log_failure(error)
+        channel.close()
+        raise
+    if decision.awaited is not None:
+        channel.pending_decision = decision
+        raise want_read()
+    channel.chains_to_judge = ()
 
-    def _greet(self) -> Steps:
-        owner = self._owner()
-        if owner is None:  # the answer may depend on the connection
-            return _INTERNAL_ERROR
-        from .._hello import ClientHello
 
-        try:
-            hello = ClientHello.parse(self.client_hello())
-        except ValueError as error:
-            self.late_error = plain_error(f"the client sent a malformed ClientHello: {error}")
-            return _DECODE_ERROR
-        self.asked_name = hello.server_name
-        callback = self._state.client_hello_callback
-        if callback is not None:
-            refusal = alert_or_none("client_hello_callback", (yield callback(owner, hello)))
-            if refusal is not None:
-                return refusal
-        callback = self._state.sni_callback  # of the context that is now in force
-        if callback is not None and is_coroutine_function(callback):
-            self._sni_answered = True
-            answer = yield callback(owner, hello.server_name, self._context_now)
-            return alert_or_none("sni_callback", answer)
-        return None
+def _judge(channel: Pausing, chains: Iterable[tuple[Any, tuple[bytes, ...]]]) -> Steps:
+    """Pass chains that were verified to callbacks, which raise to refuse them."""
+    owner = channel._owner()
+    if owner is None:
+        raise plain_error("the connection was closed while its peer was being verified")
+    for callback, chain in chains:
+        accepts("verify_callback", (yield callback(owner, chain)))
+    return None
+
+
+# -- the ClientHello, and the server name in it ----------------------------------------------------
+
+
+def _greet(channel: Pausing) -> Steps:
+    owner = channel._owner()
+    if owner is None:  # the answer may depend on the connection
+        return _INTERNAL_ERROR
+    from .._hello import ClientHello
+
+    try:
+        hello = ClientHello.parse(channel.client_hello())
+    except ValueError as error:
+        channel.late_error = plain_error(f"the client sent a malformed ClientHello: {error}")
+        return _DECODE_ERROR
+    channel.asked_name = hello.server_name
+    callback = channel._state.client_hello_callback
+    if callback is not None:
+        refusal = alert_or_none("client_hello_callback", (yield callback(owner, hello)))
+        if refusal is not None:
+            return refusal
+    callback = channel._state.sni_callback  # of the context that is now in force
+    if callback is not None and is_coroutine_function(callback):
+        channel._sni_answered = True
+        answer = yield callback(owner, hello.server_name, channel._context_now)
+        return alert_or_none("sni_callback", answer)
+    return None
 
 
 def accepts(callback: str, answer: Any) -> None:

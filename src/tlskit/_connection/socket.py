@@ -18,8 +18,6 @@ from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
 from ..errors import SSLEOFError, SSLError
-from ..sessions.session import SSLSession
-from .bridge import OwnChannel
 from .bypassing import BypassingTLS
 from .channel import Channel
 from .early_data import EarlyData
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .._context import SSLContext
+    from ..sessions.session import SSLSession
+    from .sockets import OwnChannel
 
 # As numbers: their enums, which a socket's own attributes make of them, take longer than a socket.
 _family, _type = _PlainSocket.family.__get__, _PlainSocket.type.__get__

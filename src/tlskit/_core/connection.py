@@ -21,11 +21,9 @@ import select
 from collections.abc import Callable, Sequence
 from math import ceil
 from time import monotonic
-from weakref import ref
 
-from . import direct, event_hooks, hooks, opening, wait
-from .bio import MemoryBIO
-from .callbacks import CallbackDefaults
+from .._lazy import LateModule
+from . import direct, wait
 from .context import Context
 from .encrypted_hello import EncryptedHello
 from .exporter import Exporter
@@ -43,7 +41,7 @@ from .native import (
     room_of,
     take_read_buffer,
 )
-from .pause_lock import NOBODY, pause_lock_of
+from .pauses import NOBODY, pause_lock_of
 from .peer import Peer
 from .queries import Queries
 from .rekeying import Rekeying
@@ -55,6 +53,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from typing_extensions import Buffer
+
+    from . import hooks, opening
+    from .bio import MemoryBIO
+else:
+    hooks = LateModule(".hooks", __package__)  # what connects C to Python
+    opening = LateModule(".opening", __package__)
 
 Timeout = float | None  # seconds; 0.0: never wait; None: for ever
 
@@ -84,12 +88,8 @@ _NULL = ffi.NULL
 _TK_CONN = ffi.typeof("tk_conn *")
 _NO_BIOS = None, None
 
-assert hooks  # importing it connects C to Python; event_hooks adds more functions
-assert event_hooks
-
 
 class Connection(
-    CallbackDefaults,
     Queries,
     Exporter,
     Peer,
@@ -129,7 +129,7 @@ class Connection(
         checked: bool = False,
     ) -> None:
         called = context.hooks & _CALLING_HOOKS
-        self._handle = ffi.new_handle(ref(self)) if called else _NULL
+        self._handle = hooks.handle_of(self) if called else _NULL
         incoming, outgoing = bios or _NO_BIOS
         self._native = direct.opened(
             context.address, server, fd, incoming, outgoing,
@@ -159,7 +159,7 @@ class Connection(
         SSL_set_SSL_CTX(3).
         """
         if not self._handle:
-            self._handle = ffi.new_handle(ref(self))
+            self._handle = hooks.handle_of(self)
         status = lib.tk_conn_set_context(self._conn, context._ctx, self._handle)
         if status == lib.TK_REENTERED:
             raise RuntimeError(

@@ -33,7 +33,7 @@ def tk_py_alpn(handle: Any, offered: Any, size: int, name: Any) -> int:
             places.setdefault(raw[at + 1 : at + 1 + raw[at]], at + 1)
             at += 1 + raw[at]
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
-        return _chosen(connection.on_alpn(tuple(places), wanted), places)
+        return _chosen(connection.callbacks.on_alpn(tuple(places), wanted), places)
     except BaseException as error:
         _refused(connection, error)
         return -1
@@ -69,7 +69,7 @@ def tk_py_keylog(handle: Any, line: Any) -> int:
     if connection is None or connection.late_error is not None:
         return 0
     try:
-        connection.on_keylog(ffi.string(line).decode("ascii", "replace"))
+        connection.callbacks.on_keylog(ffi.string(line).decode("ascii", "replace"))
         return 0
     except BaseException as error:
         return _refused(connection, error)
@@ -83,9 +83,9 @@ def tk_py_state(handle: Any, event: int, value: int, words: Any) -> int:
     try:
         what = _EVENTS[event]
         if what in _ALERTS:
-            connection.on_alert(what, alert_of(value))
+            connection.callbacks.on_alert(what, alert_of(value))
         else:
-            connection.on_state(what, ffi.string(words).decode("ascii", "replace"))
+            connection.callbacks.on_state(what, ffi.string(words).decode("ascii", "replace"))
         return 0
     except BaseException as error:
         return _refused(connection, error)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import sys
 from ssl import AlertDescription, _TLSContentType, _TLSMessageType  # type: ignore[attr-defined]
 from types import SimpleNamespace
+from weakref import ref
 
+from . import event_hooks
 from .der import split
 from .native import ffi, lib
 from .psk import key_and_hash
@@ -20,6 +22,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+assert event_hooks  # importing it connects more functions
+
+
+def handle_of(connection: Any) -> Any:
+    """Return the handle by which C passes a connection to these functions."""
+    return ffi.new_handle(ref(connection))
+
 
 @ffi.def_extern(error=int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR))  # type: ignore[untyped-decorator,unused-ignore]
 def tk_py_servername(handle: Any, name: Any) -> int:
@@ -28,7 +37,7 @@ def tk_py_servername(handle: Any, name: Any) -> int:
         return int(AlertDescription.ALERT_DESCRIPTION_INTERNAL_ERROR)  # the connection is gone
     try:
         wanted = ffi.string(name).decode("ascii", "surrogateescape") if name else None
-        answer = connection.on_servername(wanted)
+        answer = connection.callbacks.on_servername(wanted)
         if answer is None:
             return lib.TK_ACKNOWLEDGED
         if isinstance(answer, int):
@@ -51,7 +60,7 @@ def tk_py_psk_client(handle: Any, hint: Any, identity: Any, room: Any, key: Any)
         return 0
     connection.psk_offered = None
     try:
-        answer = connection.on_psk_client(_words(hint))
+        answer = connection.callbacks.on_psk_client(_words(hint))
         if answer is None:
             return 0
         if not isinstance(answer, tuple) or len(answer) != 2:
@@ -84,7 +93,7 @@ def tk_py_psk_server(handle: Any, identity: Any, room: Any, key: Any) -> int:
     connection.psk_offered = None
     raw = bytes(ffi.buffer(identity, room.identity)) if identity else b""
     try:
-        secret, kind = key_and_hash(connection.on_psk_server(raw))
+        secret, kind = key_and_hash(connection.callbacks.on_psk_server(raw))
         if secret is None:
             return 0
         if not isinstance(secret, bytes):
@@ -111,7 +120,7 @@ def tk_py_ticket(handle: Any, into: Any, room: int) -> int:
     if connection is None:
         return 0
     try:
-        data = connection.on_ticket()
+        data = connection.callbacks.on_ticket()
         raw = b"" if data is None else bytes(memoryview(data))
         if len(raw) > room:
             raise ValueError(f"app_data must have at most {room} bytes, got {len(raw)}")
@@ -127,7 +136,7 @@ def tk_py_session_id(handle: Any, into: Any, room: int) -> int:
     if connection is None:
         return 0
     try:
-        answer = connection.on_session_id()
+        answer = connection.callbacks.on_session_id()
         if not isinstance(answer, bytes):
             raise TypeError(f"sessions.generate_id must return bytes, got {type(answer).__name__}")
         if not 1 <= len(answer) <= room:
@@ -146,7 +155,7 @@ def tk_py_verify(handle: Any, chain: Any, size: int) -> int:
     if connection is None:
         return 0
     try:
-        later = connection.on_verify(tuple(split(bytes(ffi.buffer(chain, size)))))
+        later = connection.callbacks.on_verify(tuple(split(bytes(ffi.buffer(chain, size)))))
         return lib.TK_VERIFY_LATER if later else 1
     except BaseException as error:
         _refused(connection, error)
@@ -160,7 +169,7 @@ def tk_py_verify_each(handle: Any, der: Any, size: int, depth: int, code: int) -
         return REFUSED
     try:
         certificate = bytes(ffi.buffer(der, size)) if size else b""
-        answer: int = connection.on_verify_each(certificate, depth, code)
+        answer: int = connection.callbacks.on_verify_each(certificate, depth, code)
         return answer
     except BaseException as error:
         _refused(connection, error)
@@ -178,7 +187,7 @@ def tk_py_message(
         body = bytes(ffi.buffer(data, size)) if size else b""
         if content_type == _TLSContentType.HEADER and len(body) >= 3:
             version = body[1] << 8 | body[2]
-        connection.on_message(
+        connection.callbacks.on_message(
             "write" if sent else "read",
             version,
             content_type,

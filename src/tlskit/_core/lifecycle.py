@@ -1,12 +1,21 @@
-"""Methods that a Connection calls during its handshake and at its end, for subclasses."""
+"""What a Connection asks of its subclasses during its handshake and at its end."""
 
 from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .callbacks import Callbacks
 
 
 class LifecycleHooks:
     """The methods that a subclass overrides. Here, none does anything."""
 
     __slots__ = ()
+
+    @property
+    def callbacks(self) -> Callbacks:
+        """Return what C calls in the middle of an operation, if the context has any callbacks."""
+        raise NotImplementedError("this connection has no callbacks")
 
     def answer(self, reason: int) -> int | None:
         """Handle a paused operation (pauses.py): return None to continue, or an alert to refuse."""

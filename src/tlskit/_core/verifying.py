@@ -117,18 +117,6 @@ class ConnectionVerifying:
         """Return whether a callback refused a certificate without raising."""
         return False
 
-    def on_verify(self, chain: tuple[bytes, ...]) -> bool:
-        """Called with a chain that has passed verification; raises to refuse it. Returns True if
-        the answer follows later, in the pause VERIFY.
-        """
-        return False
-
-    def on_verify_each(self, certificate: bytes, depth: int, code: int) -> int:
-        """Called with each certificate of a chain, and each error (otherwise 0); returns REFUSED,
-        AS_IT_IS or ACCEPTED.
-        """
-        return AS_IT_IS
-
 
 def _wanted(name: str) -> bytes:
     packed = packed_address(name)

@@ -32,14 +32,14 @@ from __future__ import annotations
 from time import monotonic
 from time import time as now
 
-from ..sessions.session import SSLSession
-from .client_cache import NO_CACHE as NO_CACHE
-from .client_cache import ClientCache as ClientCache
-from .client_cache import NoCache as NoCache
-from .client_cache import Offer
 from .objection import objection
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
-from .strategy import Policy, Resumable
+from .strategy import NoClientCache, Offer, Policy, Resumable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..sessions.session import SSLSession
+    from .client_cache import ClientCache
 
 _ONE_MORE = 60.0  # seconds after which a connection may keep one ticket beyond `per_peer`
 
@@ -57,7 +57,7 @@ class ClientResumption:
         "_arrived", "_automatic", "_cache", "_first", "_kept", "_offer", "_outcome", "_policy",
     )  # fmt: skip
 
-    def __init__(self, cache: ClientCache | NoCache, policy: Policy) -> None:
+    def __init__(self, cache: ClientCache | NoClientCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
         self._automatic = cache.automatic  # until a session is set explicitly
         self._offer = Offer(None, Reason.NOT_ENABLED)

@@ -12,76 +12,20 @@ from ..sessions.session import SSLSession
 from .objection import objection
 from .reasons import Reason, Resumption
 from .store_keys import PeerMemory, common_place, own_place, shared, single
-from .strategy import Policy, Resumable
+from .strategy import Offer, Policy, Resumable
 from .tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NamedTuple, NoReturn
+    from typing import Any
 
     from ..stores.guard import Guard
     from ..stores.store import SessionStore
-else:
-    from .._frozen import NamedTuple
 
 TRIES = 4  # how many unusable entries a connection looks at
 
 #: Objections that concern only one connection: the session may be good for another one.
 _OWN_OBJECTIONS = {Reason.CIPHER_NOT_OFFERED}
-
-
-class Offer(NamedTuple):
-    """The session to offer to a server, or the reason for offering none.
-
-    Attributes:
-        session: the one to offer, or None.
-        reason: why there is none, or None if there is one.
-        place: where the cache found it; b"" if it was set explicitly.
-        shared: other connections may offer it too.
-        apart: the session in the common place is not for this connection.
-    """
-
-    session: SSLSession | None
-    reason: Reason | None = None
-    place: bytes = b""
-    shared: bool = False
-    apart: bool = False
-
-    def __repr__(self) -> str:
-        return f"<Offer: {self.session or self.reason}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("an Offer cannot be pickled: it may hold a session with its secret")
-
-    def without(self, reason: Reason | None = None) -> Offer:
-        """Return a copy without a session, if it turns out that none can be offered."""
-        return self._replace(session=None, reason=reason or self.reason)
-
-
-class NoCache:
-    """Replaces the cache of a context that does not resume automatically."""
-
-    automatic = False
-    per_peer = 0
-
-    def offer(self, connection: Resumable, policy: Policy) -> Offer:
-        return Offer(None, Reason.NOT_ENABLED)
-
-    def keep(
-        self, connection: Resumable, session: SSLSession, policy: Policy, offer: Offer
-    ) -> None: ...
-
-    def refused(self, connection: Resumable, policy: Policy, offer: Offer) -> None: ...
-
-    def drop(self, connection: Resumable, policy: Policy, offer: Offer) -> None: ...
-
-    def count(self, outcome: Resumption) -> None: ...
-
-    def remove(self, session: SSLSession) -> bool:
-        return False
-
-
-NO_CACHE = NoCache()
 
 
 class ClientCache:

@@ -14,7 +14,6 @@ date. So must the client's certificate. An entry that cannot be parsed counts as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from time import time as now
 
 from .._core.facts import Facts
@@ -22,20 +21,15 @@ from .._core.session import Session
 from .._digest import sha256
 from ..sessions.session import SSLSession
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
-from .strategy import Policy, Resumable
+from .strategy import Lookup, NoServerCache, Policy, Resumable
 from .tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NamedTuple
-
     from .._core.pauses import Steps
     from ..stores.guard import Guard
     from ..stores.store import SessionStore
-
-    OnGet = Callable[[Any, bytes], "SSLSession | Awaitable[SSLSession | None] | None"]
-else:
-    from .._frozen import NamedTuple
+    from .strategy import OnGet
 
 
 _TICKETS = {
@@ -43,41 +37,6 @@ _TICKETS = {
     "tampered": Reason.TICKET_DAMAGED, "expired": Reason.EXPIRED,
     "elsewhere": Reason.TICKET_ELSEWHERE, "context": Reason.OTHER_ID_CONTEXT,
 }  # fmt: skip
-
-
-class Lookup(NamedTuple):
-    """The result of a lookup.
-
-    Attributes:
-        session: the session, or None.
-        reason: why there is none.
-        once: the session was taken, and nobody else will find it.
-    """
-
-    session: Session | None
-    reason: Reason | None = None
-    once: bool = False
-
-
-class NoCache:
-    """Replaces the cache of a context that keeps its sessions nowhere else."""
-
-    external = False
-    on_get: OnGet | None = None
-
-    def find(self, session_id: bytes, *, once: bool = False) -> Lookup:
-        return Lookup(None, Reason.UNKNOWN_SESSION)
-
-    def keep(self, session: Session) -> bool:
-        return False
-
-    def forget(self, session_id: bytes) -> bool:
-        return False
-
-    def count(self, outcome: Resumption) -> None: ...
-
-
-NO_CACHE = NoCache()
 
 
 class ServerCache:
@@ -176,7 +135,7 @@ class ServerResumption:
 
     __slots__ = ("_cache", "_found", "_outcome", "_policy")
 
-    def __init__(self, cache: ServerCache | NoCache, policy: Policy) -> None:
+    def __init__(self, cache: ServerCache | NoServerCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
         self._found = Lookup(None)
         self._outcome: Resumption | None = None  # set when it is concluded

@@ -15,19 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._core.certificate import Certificate
-from .._core.facts import Facts
-from .._core.session import Session
-from ..sessions.binding import Binding
-from ..sessions.session import SSLSession
 from .reasons import NotOffered, Reason, Resumption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from collections.abc import Awaitable, Callable
+    from typing import Any, NamedTuple, NoReturn, Protocol
 
+    from .._core.certificate import Certificate
+    from .._core.facts import Facts
     from .._core.pauses import Steps
+    from .._core.session import Session
+    from ..sessions.binding import Binding
+    from ..sessions.session import SSLSession
+
+    OnGet = Callable[[Any, bytes], SSLSession | Awaitable[SSLSession | None] | None]
 else:
+    from .._frozen import NamedTuple
+
     Protocol = object
 
 
@@ -157,3 +162,95 @@ class NoResumption:
 
 #: For connections that have not chosen a strategy yet. There is nothing to do until they do.
 UNDECIDED = NoResumption(Reason.NOT_ENABLED)
+
+
+# -- what a search finds, and the caches that keep nothing -----------------------------------------
+
+
+class Offer(NamedTuple):
+    """The session to offer to a server, or the reason for offering none.
+
+    Attributes:
+        session: the one to offer, or None.
+        reason: why there is none, or None if there is one.
+        place: where the cache found it; b"" if it was set explicitly.
+        shared: other connections may offer it too.
+        apart: the session in the common place is not for this connection.
+    """
+
+    session: SSLSession | None
+    reason: Reason | None = None
+    place: bytes = b""
+    shared: bool = False
+    apart: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Offer: {self.session or self.reason}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Offer cannot be pickled: it may hold a session with its secret")
+
+    def without(self, reason: Reason | None = None) -> Offer:
+        """Return a copy without a session, if it turns out that none can be offered."""
+        return self._replace(session=None, reason=reason or self.reason)
+
+
+class NoClientCache:
+    """Replaces the cache of a context that does not resume automatically."""
+
+    automatic = False
+    per_peer = 0
+
+    def offer(self, connection: Resumable, policy: Policy) -> Offer:
+        return Offer(None, Reason.NOT_ENABLED)
+
+    def keep(
+        self, connection: Resumable, session: SSLSession, policy: Policy, offer: Offer
+    ) -> None: ...
+
+    def refused(self, connection: Resumable, policy: Policy, offer: Offer) -> None: ...
+
+    def drop(self, connection: Resumable, policy: Policy, offer: Offer) -> None: ...
+
+    def count(self, outcome: Resumption) -> None: ...
+
+    def remove(self, session: SSLSession) -> bool:
+        return False
+
+
+NO_CLIENT_CACHE = NoClientCache()
+
+
+class Lookup(NamedTuple):
+    """The result of a lookup.
+
+    Attributes:
+        session: the session, or None.
+        reason: why there is none.
+        once: the session was taken, and nobody else will find it.
+    """
+
+    session: Session | None
+    reason: Reason | None = None
+    once: bool = False
+
+
+class NoServerCache:
+    """Replaces the cache of a context that keeps its sessions nowhere else."""
+
+    external = False
+    on_get: OnGet | None = None
+
+    def find(self, session_id: bytes, *, once: bool = False) -> Lookup:
+        return Lookup(None, Reason.UNKNOWN_SESSION)
+
+    def keep(self, session: Session) -> bool:
+        return False
+
+    def forget(self, session_id: bytes) -> bool:
+        return False
+
+    def count(self, outcome: Resumption) -> None: ...
+
+
+NO_SERVER_CACHE = NoServerCache()

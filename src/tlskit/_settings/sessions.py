@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
     from .._resumption import client_cache as caches
-    from .._resumption.server import OnGet
+    from .._resumption.strategy import OnGet
     from ..sessions import session as sessions
     from ..sessions.session import SSLSession
     from ..sessions.statistics import SessionStats

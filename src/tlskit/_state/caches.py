@@ -14,11 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .._core.credential import Credential
     from .._resumption import client_cache as client
-    from .._resumption import server
+    from .._resumption import server, strategy
     from .sessions import SessionSettings
 else:
     client = LateModule(".._resumption.client_cache", __package__)
     server = LateModule(".._resumption.server", __package__)
+    strategy = LateModule(".._resumption.strategy", __package__)
 
 _NAMELESS = bytes(32)
 
@@ -53,7 +54,9 @@ class Caches:
 
     def of(
         self, settings: SessionSettings, credentials: Sequence[Credential]
-    ) -> tuple[client.ClientCache | client.NoCache, server.ServerCache | server.NoCache]:
+    ) -> tuple[
+        client.ClientCache | strategy.NoClientCache, server.ServerCache | strategy.NoServerCache
+    ]:
         """Return the caches of a state."""
         offering, serving = self._client, self._server
         if offering is not None:
@@ -68,8 +71,8 @@ class Caches:
                 serving.store.loop_patience = settings.loop_patience
             serving.client_certificates = settings.client_certificates
         return (
-            client.NO_CACHE if offering is None else offering,
-            server.NO_CACHE if serving is None else serving,
+            strategy.NO_CLIENT_CACHE if offering is None else offering,
+            strategy.NO_SERVER_CACHE if serving is None else serving,
         )
 
     def stats(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass, replace
     from typing import Any
 
-    from .._resumption.server import OnGet
+    from .._resumption.strategy import OnGet
     from ..stores.store import SessionStore
 else:
     from .._frozen import dataclass, replace

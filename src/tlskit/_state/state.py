@@ -22,7 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .._resumption import client, server
+    from .._resumption import client_cache as client
+    from .._resumption import server, strategy
     from .caches import Caches
     from .sessions import SessionSettings
 
@@ -110,8 +111,8 @@ class State:
     )  # fmt: skip
 
     sessions: SessionSettings
-    client_cache: client.ClientCache | client.NoCache
-    server_cache: server.ServerCache | server.NoCache
+    client_cache: client.ClientCache | strategy.NoClientCache
+    server_cache: server.ServerCache | strategy.NoServerCache
     changing: bool
     caches: Caches
     id_context: bytes

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._connect import create_connection
-from ._server import create_server
+from .._lazy import LateModule
+
+if TYPE_CHECKING:
+    from . import _connect as connecting
+    from . import _server as serving
+else:
+    connecting = LateModule("._connect", __package__)
+    serving = LateModule("._server", __package__)
 
 _LIMIT = 2**16  # bytes, asyncio's default
 _Callback = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]
@@ -22,7 +28,7 @@ async def open_connection(
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=limit, loop=loop)
     protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await create_connection(lambda: protocol, host, port, **kwds)
+    transport, _ = await connecting.create_connection(lambda: protocol, host, port, **kwds)
     return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
@@ -43,4 +49,4 @@ async def start_server(
         reader = asyncio.StreamReader(limit=limit, loop=loop)
         return asyncio.StreamReaderProtocol(reader, client_connected_cb, loop=loop)
 
-    return await create_server(factory, host, port, **kwds)
+    return await serving.create_server(factory, host, port, **kwds)

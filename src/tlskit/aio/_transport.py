@@ -50,20 +50,23 @@ from asyncio import constants, trsock
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from .._connection.decision import PendingDecision
 from .._connection.object import SSLObject
 from .._connection.stream import StreamChannel, Wire
 from .._core.stream import WANT_READ, WANT_WRITE
+from .._lazy import LateModule
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
 from ._loop_state import loop_state_of
-from ._suspension import Suspension
 from ._traffic import traffic
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
 if TYPE_CHECKING:
+    from .._connection.decision import PendingDecision
     from .._context import SSLContext
+    from . import _suspension as suspension
+else:
+    suspension = LateModule("._suspension", __package__)
 
 _do_handshake: Any = SSLObject.do_handshake
 _HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's defaults
@@ -126,7 +129,7 @@ class SSLTransport(ClosingTransport):
         self._protocol = None
         super().__init__(loop, dict(extra) if extra else {})
         self._loop_state = loop_state_of(loop)
-        self._suspension: Suspension | None = None
+        self._suspension: suspension.Suspension | None = None
         self._fd = sock.fileno()
         self._sslcontext = context  # its name in uvloop, which programs use
         name = server_hostname if server_hostname and not server_side else None
@@ -271,7 +274,7 @@ class SSLTransport(ClosingTransport):
     def _suspend(self, decision: PendingDecision) -> None:
         """Wait for a callback; of the peer, handle only its end."""
         limit = self._channel.callback_timeout
-        self._suspension = Suspension(self._loop, decision, limit, self._resume)
+        self._suspension = suspension.Suspension(self._loop, decision, limit, self._resume)
         self._start_reader()
 
     def _look_for_end(self) -> None:
