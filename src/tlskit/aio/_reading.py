@@ -8,8 +8,9 @@ from typing import Any
 
 from .._core.stream import NOTHING
 from ._log import logger
-from ._writing import LOST, OPEN, WritingTransport
+from ._writing import LOST, OPEN, WritingTransport, limits
 
+_HIGH_WATER = 256 * 1024  # bytes, asyncio's own limit for TLS
 _CHUNKS = 64  # how often one turn of the loop calls a protocol with a small buffer
 
 
@@ -24,7 +25,7 @@ class ReadingTransport(WritingTransport):
     loop, and only an event during the pause removes it: usually there is none.
     """
 
-    __slots__ = ("_ended", "_paused", "_reader_on")
+    __slots__ = ("_ended", "_paused", "_read_limits", "_reader_on")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, extra: dict[str, Any]) -> None:
         super().__init__(loop, extra)
@@ -62,6 +63,19 @@ class ReadingTransport(WritingTransport):
     def get_read_buffer_size(self) -> int:
         """Return 0: tlskit's transports hold no data that they could deliver."""
         return 0
+
+    def set_read_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Check and keep the limits, which have no effect: there is no read buffer.
+
+        Raises:
+            ValueError: `low` is negative, or above `high`.
+        """
+        self._read_limits = limits(high, low, _HIGH_WATER)
+
+    def get_read_buffer_limits(self) -> tuple[int, int]:
+        """Return the low and the high limit."""
+        high, low = getattr(self, "_read_limits", None) or limits(None, None, _HIGH_WATER)
+        return low, high
 
     # -- registering -------------------------------------------------------------------------------
 

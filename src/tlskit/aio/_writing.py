@@ -36,6 +36,21 @@ else:
     _Flow = transports._FlowControlMixin  # the class that loop.sendfile checks for
 
 
+def limits(high: int | None, low: int | None, most: int) -> tuple[int, int]:
+    """Return both limits of a buffer as asyncio completes them; `most` is the usual high one.
+
+    Raises:
+        ValueError: `low` is negative, or above `high`.
+    """
+    if high is None:
+        high = most if low is None else 4 * low
+    if low is None:
+        low = high // 4
+    if not high >= low >= 0:
+        raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
+    return high, low
+
+
 class WritingTransport(_Flow):
     """Everything between `write` and the socket.
 
@@ -110,13 +125,7 @@ class WritingTransport(_Flow):
         return self._channel.unsent + (backlog.size if backlog is not None else 0)
 
     def _set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        if high is None:
-            high = _HIGH_WATER * 1024 if low is None else 4 * low
-        if low is None:
-            low = high // 4
-        if not high >= low >= 0:
-            raise ValueError(f"high ({high!r}) must be >= low ({low!r}) must be >= 0")
-        self._high_water, self._low_water = high, low
+        self._high_water, self._low_water = limits(high, low, _HIGH_WATER * 1024)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         """Set when the protocol's `pause_writing` and `resume_writing` are called: above `high`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import asyncio.sslproto
 from typing import Any
 
 import pytest
@@ -152,6 +153,31 @@ def test_an_end_waits_while_reading_is_paused(run: Runner, pki: PKI, contexts: C
             assert s.transport.is_reading()
             await s.protocol.lost.wait()
             assert s.protocol.log == ["made", "data", "eof", "lost"]
+
+    run(main())
+
+
+def test_it_has_all_methods_of_asyncios_own(run: Runner, pki: PKI, contexts: Contexts) -> None:
+    async def main() -> None:
+        async with Setting(pki, contexts) as s:
+            theirs = vars(asyncio.sslproto._SSLProtocolTransport)
+            assert {name for name in theirs if name[0] != "_"} <= set(dir(s.transport))
+
+    run(main())
+
+
+def test_limits_of_a_read_buffer(run: Runner, pki: PKI, contexts: Contexts) -> None:
+    async def main() -> None:
+        async with Setting(pki, contexts) as s:
+            assert s.transport.get_read_buffer_limits() == (65536, 262144)
+            s.transport.set_read_buffer_limits(high=100_000, low=5_000)
+            assert s.transport.get_read_buffer_limits() == (5_000, 100_000)
+            s.transport.set_read_buffer_limits(low=5_000)
+            assert s.transport.get_read_buffer_limits() == (5_000, 20_000)
+            for bad in ({"high": 1, "low": 2}, {"low": -1}, {"high": -1}):
+                with pytest.raises(ValueError, match="must be >="):
+                    s.transport.set_read_buffer_limits(**bad)
+            assert s.transport.get_read_buffer_limits() == (5_000, 20_000)
 
     run(main())
 
