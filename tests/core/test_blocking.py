@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from array import array
 from typing import Any
 
 import pytest
@@ -37,10 +38,28 @@ def ends(pki: PKI, version: Any, way: str) -> Any:
         yield first, second
 
 
-def exactly(end: Any, size: int, most: int) -> bytes:
+def as_bytes(end: Any, size: int) -> bytes:
+    found: bytes = end.recv(size)
+    return found
+
+
+def into(end: Any, size: int) -> bytes:
+    """What `recv_into` puts into a buffer, the rest of which it leaves alone."""
+    buffer = bytearray(b"." * size)
+    n = end.recv_into(buffer)
+    assert buffer[n:] == b"." * (size - n)
+    return bytes(buffer[:n])
+
+
+@pytest.fixture(params=[as_bytes, into])
+def receive(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def exactly(end: Any, size: int, most: int, receive: Any = as_bytes) -> bytes:
     found = b""
     while len(found) < size:
-        part = end.recv(min(most, size - len(found)))
+        part = receive(end, min(most, size - len(found)))
         assert 0 < len(part) <= most
         found += part
     return found
@@ -48,7 +67,7 @@ def exactly(end: Any, size: int, most: int) -> bytes:
 
 @pytest.mark.parametrize("timeout", [20, None])
 @pytest.mark.parametrize("most", [1000, 4096, 4097, 65536, 1 << 20])
-def test_all_sizes(ends: Any, timeout: float | None, most: int) -> None:
+def test_all_sizes(ends: Any, timeout: float | None, most: int, receive: Any) -> None:
     first, second = ends
     first.settimeout(timeout)
     second.settimeout(timeout)
@@ -61,7 +80,7 @@ def test_all_sizes(ends: Any, timeout: float | None, most: int) -> None:
 
     thread = threading.Thread(target=send)
     thread.start()
-    got = [exactly(second, len(message), most) for message in messages]
+    got = [exactly(second, len(message), most, receive) for message in messages]
     thread.join()
     assert got == messages
 
@@ -85,35 +104,55 @@ def test_arguments(ends: Any) -> None:
     assert second.recv(True) == b"x"
 
 
-def test_nothing_has_come(ends: Any) -> None:
+def test_buffers(ends: Any) -> None:
+    first, second = ends
+    first.sendall(b"0123456789")
+    room = bytearray(b"." * 10)
+    assert second.recv_into(room, 2) == 2
+    assert second.recv_into(memoryview(room)[4:7]) == 3
+    assert second.read(2, array("B", b"..")) == 2
+    assert room == b"01..234..."
+    for wrong in (b"read-only", "text", memoryview(bytearray(8))[::2]):
+        with pytest.raises((TypeError, BufferError)):
+            second.recv_into(wrong)
+    for wrong in (1.5, "text"):
+        with pytest.raises(TypeError):
+            second.recv_into(room, wrong)
+    assert second.recv_into(bytearray()) == 0
+    assert second.recv_into(room) == 3
+    assert room == b"789.234..."
+    room.clear()  # nothing holds it any more
+
+
+def test_nothing_has_come(ends: Any, receive: Any) -> None:
     first, second = ends
     for end in (first, second):
         end.setblocking(False)
         with pytest.raises(tlskit.SSLWantReadError):
-            end.recv(100)
+            receive(end, 100)
         end.settimeout(0.01)
         with pytest.raises(TimeoutError):
-            end.recv(100)
+            receive(end, 100)
     first.sendall(b"but now")
     second.settimeout(20)
-    assert second.recv(100) == b"but now"
+    assert receive(second, 100) == b"but now"
 
 
-def test_the_end(ends: Any) -> None:
+def test_the_end(ends: Any, receive: Any) -> None:
     first, second = ends
     first.sendall(b"last")
     first._sslobj.close_notify()
     assert exactly(second, 4, 100) == b"last"
-    assert second.recv(100) == b""
-    assert second.recv(100) == b""
+    assert receive(second, 100) == b""
+    assert receive(second, 100) == b""
     second.close()
     with pytest.raises(OSError, match=r"[Bb]ad file descriptor|not a socket|10038"):
-        second.recv(1)
+        receive(second, 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
 @pytest.mark.parametrize("timeout", [20, None])
-def test_a_signal_in_a_read(ends: Any, timeout: float | None) -> None:
+def test_a_signal_in_a_read(ends: Any, timeout: float | None, receive: Any) -> None:
     """Its handler runs while the read waits; if it raises, so does the read."""
     first, second = ends
     second.settimeout(timeout)
@@ -128,19 +167,19 @@ def test_a_signal_in_a_read(ends: Any, timeout: float | None) -> None:
     old = signal.signal(signal.SIGALRM, handler)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.02)
-        assert second.recv(100) == b"from the handler"
+        assert receive(second, 100) == b"from the handler"
         signal.setitimer(signal.ITIMER_REAL, 0.02)
         with pytest.raises(InterruptedError, match="enough"):
-            second.recv(100)
+            receive(second, 100)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
     first.sendall(b"still there")
-    assert second.recv(100) == b"still there"
+    assert receive(second, 100) == b"still there"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signal")
-def test_signals_do_not_prolong_a_timeout(ends: Any) -> None:
+def test_signals_do_not_prolong_a_timeout(ends: Any, receive: Any) -> None:
     _, second = ends
     second.settimeout(0.001)
     with pytest.raises(TimeoutError):  # whatever came with the handshake is done with
@@ -151,14 +190,14 @@ def test_signals_do_not_prolong_a_timeout(ends: Any) -> None:
         began = time.monotonic()
         second.settimeout(0.2)
         with pytest.raises(TimeoutError):
-            second.recv(1)
+            receive(second, 1)
         assert time.monotonic() - began >= 0.19
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, old)
 
 
-def test_a_replaced_select_waits(ends: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replaced_select_waits(ends: Any, receive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """gevent's must run the other greenlets meanwhile."""
     first, second = ends
     real, calls = select.select, []
@@ -170,12 +209,12 @@ def test_a_replaced_select_waits(ends: Any, monkeypatch: pytest.MonkeyPatch) -> 
         return real(*args)
 
     monkeypatch.setattr(select, "select", replaced)
-    assert second.recv(100) == b"now"
+    assert receive(second, 100) == b"now"
     assert calls
     monkeypatch.undo()
     first.sendall(b"as before")
     count = len(calls)
-    assert second.recv(100) == b"as before"
+    assert receive(second, 100) == b"as before"
     assert len(calls) == count
 
 

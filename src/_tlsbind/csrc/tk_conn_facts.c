@@ -1,6 +1,7 @@
 /* A connection's settings and what was negotiated, in one call from Python for each query. */
 #include <openssl/x509v3.h>
 
+#include "tk_answers.h"
 #include "tk_cipher.h"
 #include "tk_require.h"
 #include "tk_distrust.h"
@@ -166,29 +167,16 @@ X509 *tk_conn_rejected(tk_conn *c)
     return x;
 }
 
-/* While a renegotiation is under way, out of the notes of the handshake before it. */
-static STACK_OF(X509) *noted_chain(const tk_earlier *e, int verified)
-{
-    const tk_info *f = tk_info_of(e->session);
-
-    return f == NULL ? NULL : verified ? f->verified : f->peers;
-}
-
 void tk_conn_chain(tk_conn *c, int verified, tk_records *out)
 {
-    const tk_earlier *e;
     STACK_OF(X509) *chain;
     X509 *leaf;
     int i;
 
     tk_conn_lock(c);
-    if ((e = tk_result_earlier(c)) != NULL)
-        chain = noted_chain(e, verified);
-    else
-        chain = verified ? SSL_get0_verified_chain(c->ssl) : SSL_get_peer_cert_chain(c->ssl);
-    if (e == NULL && !verified && SSL_is_server(c->ssl) &&
-        (leaf = SSL_get0_peer_certificate(c->ssl)) != NULL)
-        tk_x509_der(leaf, out); /* on a server, libssl keeps it apart */
+    chain = tk_answer_chain(c, verified, &leaf);
+    if (leaf != NULL)
+        tk_x509_der(leaf, out);
     for (i = 0; i < sk_X509_num(chain); i++)
         tk_x509_der(sk_X509_value(chain, i), out);
     tk_conn_unlock(c);

@@ -46,16 +46,18 @@ static int is_plain(const blocking *b, PyObject *channel, int64_t ms)
     return plain;
 }
 
-/* The clock has cut off part of a millisecond: rather too little time than too much. */
+/* The clock has cut off part of a millisecond: rather too little time than too much. `more` may be
+   NULL. */
 static PyObject *go_on(PyObject *channel, PyObject *name, int64_t status, PyObject *given,
-                       PyObject *timeout, int64_t began)
+                       PyObject *timeout, int64_t began, PyObject *more)
 {
     int64_t passed = began == 0 ? 0 : tk_clock_ms() - began - 1;
     PyObject *seconds = PyFloat_FromDouble(passed > 0 ? (double)passed / 1000 : 0);
     PyObject *number = PyLong_FromLongLong(status), *result = NULL;
 
     if (number != NULL && seconds != NULL)
-        result = PyObject_CallMethodObjArgs(channel, name, number, given, timeout, seconds, NULL);
+        result = PyObject_CallMethodObjArgs(channel, name, number, given, timeout, seconds, more,
+                                            NULL);
     Py_XDECREF(number);
     Py_XDECREF(seconds);
     return result;
@@ -135,7 +137,34 @@ static PyObject *blocking_read(PyObject *self, PyObject *const *args, Py_ssize_t
     if (data == NULL || status >= 0)
         return data;
     Py_DECREF(data);
-    return go_on(args[0], b->names->read_after, status, args[1], args[2], began);
+    return go_on(args[0], b->names->read_after, status, args[1], args[2], began, NULL);
+}
+
+static PyObject *blocking_read_into(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
+{
+    const blocking *b = (const blocking *)self;
+    int64_t ms, began, status;
+    Py_ssize_t size;
+    tk_view view;
+
+    if (nargs != 4) {
+        PyErr_SetString(PyExc_TypeError,
+                        "read_into() takes a connection, a size, a buffer and a timeout");
+        return NULL;
+    }
+    size = PyLong_CheckExact(args[1]) ? PyLong_AsSsize_t(args[1]) : -1;
+    PyErr_Clear();
+    if (size < 0 || !timeout_of(args[3], &ms) || !is_plain(b, args[0], ms) ||
+        !tk_view_of(args[2], 1, &view))
+        return PyObject_CallMethodObjArgs(args[0], b->names->read, args[1], args[2], args[3],
+                                          NULL);
+    size = size > 0 ? tk_least(size, view.size) : view.size;
+    began = ms > 0 ? tk_clock_ms() : 0;
+    status = size > 0 ? read_into(b, view.data, size, ms) : 0;
+    tk_view_release(&view);
+    return status >= 0 ? PyLong_FromLongLong(status)
+                       : go_on(args[0], b->names->read_after, status, args[1], args[3], began,
+                               args[2]);
 }
 
 /* ---- writing ---- */
@@ -161,7 +190,8 @@ static PyObject *blocking_write(PyObject *self, PyObject *const *args, Py_ssize_
     status = tk_conn_write(b->conn, data, (size_t)size, ms);
     Py_END_ALLOW_THREADS
     return status >= 0 ? PyLong_FromLongLong(status)
-                       : go_on(args[0], b->names->write_after, status, args[1], args[2], began);
+                       : go_on(args[0], b->names->write_after, status, args[1], args[2], began,
+                               NULL);
 }
 
 /* ---- the type ---- */
@@ -200,6 +230,8 @@ static void blocking_dealloc(PyObject *self)
 static PyMethodDef blocking_methods[] = {
     { "read", (PyCFunction)(void (*)(void))blocking_read, METH_FASTCALL,
       "read($self, connection, len, timeout, /)\n--\n\nAs the connection's own." },
+    { "read_into", (PyCFunction)(void (*)(void))blocking_read_into, METH_FASTCALL,
+      "read_into($self, connection, len, buffer, timeout, /)\n--\n\nAs the connection's own." },
     { "write", (PyCFunction)(void (*)(void))blocking_write, METH_FASTCALL,
       "write($self, connection, data, timeout, /)\n--\n\nAs the connection's own." },
     { NULL, NULL, 0, NULL }

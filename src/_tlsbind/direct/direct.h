@@ -119,6 +119,9 @@ int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 
 PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
 
+/* answers.c: what Conn answers about its connection */
+extern PyMethodDef tk_direct_answers[];
+
 extern PyType_Spec tk_direct_spec, tk_direct_lock_spec, tk_direct_traffic_spec;
 extern PyType_Spec tk_direct_queue_spec, tk_direct_conn_spec, tk_direct_blocking_spec;
 

@@ -87,6 +87,7 @@ static PyType_Slot conn_slots[] = {
     { Py_tp_new, conn_new },
     { Py_tp_dealloc, conn_dealloc },
     { Py_tp_getset, conn_attributes },
+    { Py_tp_methods, tk_direct_answers },
     { 0, NULL }
 };
 

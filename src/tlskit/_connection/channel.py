@@ -242,14 +242,18 @@ class Channel(StdlibNames, Connection):
         return list(noted) if len(noted) > len(found) else found
 
     def getpeercert(self, binary_form: bool = False) -> dict[str, Any] | bytes | None:
-        if not self.handshake_done:
-            raise ValueError("handshake not done yet")
-        peer = self.peer()
-        if peer is None:
-            return None
         if binary_form:
-            return peer.der
-        return peer.fields() if self._first_state.verifies and not self.unverified else {}
+            return self.answers.certificate()
+        return self.peer_fields() if self.answers.has_certificate() else None
+
+    def peer_fields(self) -> dict[str, Any] | None:
+        """Return the fields of the peer's certificate; an empty dictionary if it was not
+        verified.
+        """
+        if not self._first_state.verifies or self.unverified:
+            return {}
+        peer = self.peer()
+        return None if peer is None else peer.fields()
 
     @property
     def info(self) -> SessionInfo | None:

@@ -36,8 +36,7 @@ class _CertificateBytes(bytes):
         return Certificate.from_der(self).public_bytes(encoding)
 
 
-def _chain(ders: list[bytes]) -> list[bytes]:
-    return ders if sys.version_info >= (3, 13) else [_CertificateBytes(der) for der in ders]
+_BYTES = sys.version_info >= (3, 13)  # a chain is of plain bytes
 
 
 class Negotiated(Exporting, Observing, Rekeying):
@@ -72,7 +71,10 @@ class Negotiated(Exporting, Observing, Rekeying):
         Raises:
             ValueError: the handshake has not been completed yet.
         """
-        return self._channel().getpeercert(binary_form)
+        channel = self._sslobj or self._channel()
+        if binary_form:
+            return channel.answers.certificate()
+        return channel.peer_fields() if channel.answers.has_certificate() else None
 
     def get_verified_chain(self) -> list[bytes]:
         """Return the chain that was verified, in DER, from the peer's certificate to the trust
@@ -83,7 +85,11 @@ class Negotiated(Exporting, Observing, Rekeying):
         chain that was too long for a server's ticket). Without verification, it is the chain as it
         was sent. Corresponds to SSL_get0_verified_chain(3).
         """
-        return _chain(self._channel().chain(verified=True))
+        channel = self._sslobj or self._channel()
+        found = channel.answers.chain(True)
+        if found is None:
+            found = channel.chain(verified=True)
+        return found if _BYTES else [_CertificateBytes(der) for der in found]
 
     def get_unverified_chain(self) -> list[bytes]:
         """Return the chain as the peer sent it, in DER, its own certificate first; also after a
@@ -91,7 +97,11 @@ class Negotiated(Exporting, Observing, Rekeying):
 
         Corresponds to SSL_get_peer_cert_chain(3).
         """
-        return _chain(self._channel().chain(verified=False))
+        channel = self._sslobj or self._channel()
+        found = channel.answers.chain(False)
+        if found is None:
+            found = channel.chain(verified=False)
+        return found if _BYTES else [_CertificateBytes(der) for der in found]
 
     # -- what was agreed on ------------------------------------------------------------------------
 
@@ -99,19 +109,24 @@ class Negotiated(Exporting, Observing, Rekeying):
         """Return the protocol version, such as "TLSv1.3", or None before the handshake. Corresponds
         to SSL_get_version(3).
         """
-        return self._sslobj.version() if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.version()
 
     def cipher(self) -> tuple[str, str, int] | None:
         """Return the cipher suite as (name, protocol, bits of secret), or None. Corresponds to
         SSL_get_current_cipher(3).
         """
-        return self._sslobj.cipher() if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.cipher()
 
     def shared_ciphers(self) -> list[tuple[str, str, int]] | None:
         """Return, on a server, the suites that both sides have, as `cipher()` names them.
         Corresponds to SSL_get_client_ciphers(3).
         """
-        return self._sslobj.shared_ciphers() if self._sslobj is not None else None
+        channel = self._sslobj
+        if channel is None or not channel.server_side:
+            return None
+        return channel.answers.shared_ciphers() or channel.shared_ciphers()
 
     def group(self) -> str | None:
         """Return the name of the key exchange group, such as "x25519", or None. Corresponds to
@@ -151,13 +166,15 @@ class Negotiated(Exporting, Observing, Rekeying):
         """Return the name of the compression method, or None. Corresponds to
         SSL_get_current_compression(3).
         """
-        return self._sslobj.compression() if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.compression()
 
     def selected_alpn_protocol(self) -> str | None:
         """Return the negotiated application protocol (ALPN), or None. Corresponds to
         SSL_get0_alpn_selected(3).
         """
-        return self._sslobj.selected_alpn_protocol() if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.selected_alpn_protocol()
 
     def selected_npn_protocol(self) -> None:
         """Return None: OpenSSL no longer has NPN, the predecessor of ALPN."""
@@ -177,7 +194,8 @@ class Negotiated(Exporting, Observing, Rekeying):
         """
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        return self._sslobj.get_channel_binding(cb_type) if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.unique()
 
     @property
     def info(self) -> SessionInfo | None:
@@ -224,7 +242,8 @@ class Negotiated(Exporting, Observing, Rekeying):
 
         Corresponds to SSL_session_reused(3), which refers to the last one.
         """
-        return self._sslobj.session_reused if self._sslobj is not None else None
+        channel = self._sslobj
+        return None if channel is None else channel.answers.session_reused()
 
     @property
     def resumption(self) -> Resumption | None:

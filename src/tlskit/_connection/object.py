@@ -118,7 +118,7 @@ class SSLObject(EarlyData, stdlib.SSLObject):
 
         Corresponds to SSL_session_reused(3), which refers to the last one.
         """
-        return self._sslobj.session_reused
+        return self._sslobj.answers.session_reused()
 
     def do_handshake(self) -> None:
         """Make the handshake, or continue it. Corresponds to SSL_do_handshake(3).

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _family, _type = _PlainSocket.family.__get__, _PlainSocket.type.__get__
 
 #: Past what OwnChannel does for others: the timeout is known here.
-_read, _write = Channel.read, Channel.write
+_write = Channel.write
 
 
 class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
@@ -329,7 +329,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         try:
             if buffer is None:
                 return channel.carrier.read(channel, len, self.gettimeout())
-            return _read(channel, len, buffer, self.gettimeout())
+            return channel.carrier.read_into(channel, len, buffer, self.gettimeout())
         except SSLEOFError:
             if not self.suppress_ragged_eofs:
                 raise

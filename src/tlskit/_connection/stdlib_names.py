@@ -21,6 +21,18 @@ class StdlibNames(Connection):
 
     server_side: bool
 
+    def cipher(self) -> tuple[str, str, int] | None:
+        return self.answers.cipher()
+
+    def compression(self) -> str | None:
+        return self.answers.compression()
+
+    def version(self) -> str | None:
+        return self.answers.version()
+
+    def selected_alpn_protocol(self) -> str | None:
+        return self.answers.selected_alpn_protocol()
+
     def group(self) -> str | None:
         return self.facts().group
 
@@ -45,8 +57,7 @@ class StdlibNames(Connection):
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
         if cb_type != "tls-unique":
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        facts = self.facts()
-        return self.finished(peer=facts.reused_last == (not facts.server)) or None
+        return self.answers.unique()
 
     def verify_client_post_handshake(self) -> None:
         self.request_certificate()

@@ -28,6 +28,7 @@ from .context import Context
 from .encrypted_hello import EncryptedHello
 from .exporter import Exporter
 from .fault import from_queue, translate, want_read
+from .hook_switches import CALLING
 from .lifecycle import LifecycleHooks
 from .names import ServerName
 from .native import (
@@ -54,9 +55,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-    from . import hooks, opening
+    from . import answers, hooks, opening
+    from .answers import Answers
     from .bio import MemoryBIO
 else:
+    answers = LateModule(".answers", __package__)  # where C has none
     hooks = LateModule(".hooks", __package__)  # what connects C to Python
     opening = LateModule(".opening", __package__)
 
@@ -75,11 +78,6 @@ _OPERATIONS: dict[int, Callable[..., int]] = {
 }  # fmt: skip
 _native_select = wait.native_select
 _RECORD = 16384  # bytes, the most that a record holds
-_CALLING_HOOKS = (
-    lib.TK_HOOK_SERVERNAME | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER | lib.TK_HOOK_VERIFY
-    | lib.TK_HOOK_MESSAGE | lib.TK_HOOK_ALPN | lib.TK_HOOK_VERIFY_EACH | lib.TK_HOOK_KEYLOG
-    | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT | lib.TK_HOOK_TICKET | lib.TK_HOOK_SESSION_ID
-)  # fmt: skip
 _DOING = {
     _EARLY: "handshake", _HANDSHAKE: "handshake", _READ: "read", _WRITE: "write", _SHUTDOWN: "read",
 }  # fmt: skip
@@ -102,6 +100,7 @@ class Connection(
     tk_op.c.
 
     Attributes:
+        answers: the answers to common questions about it.
         reverified_chain: the chain that `reverify` has found; empty if none.
         on_session: called with each new Session after the operation in which it arrived. If None,
             sessions are not queued, and an operation skips `late_error`.
@@ -114,8 +113,8 @@ class Connection(
 
     __slots__ = (
         "__weakref__", "_conn", "_context", "_fd", "_handle", "_native", "_others", "_pause_lock",
-        "always_hands_out", "hook_error", "hostname", "late_error", "on_session", "psk_offered",
-        "reverified_chain",
+        "always_hands_out", "answers", "hook_error", "hostname", "late_error", "on_session",
+        "psk_offered", "reverified_chain",
     )  # fmt: skip
 
     def __init__(
@@ -128,7 +127,7 @@ class Connection(
         name: ServerName | None = None,
         checked: bool = False,
     ) -> None:
-        called = context.hooks & _CALLING_HOOKS
+        called = context.hooks & CALLING
         self._handle = hooks.handle_of(self) if called else _NULL
         incoming, outgoing = bios or _NO_BIOS
         self._native = direct.opened(
@@ -138,8 +137,10 @@ class Connection(
         )  # fmt: skip
         if self._native is not None:
             self._conn = ffi.cast(_TK_CONN, self._native.address)
+            self.answers: Answers = self._native
         else:
             self._conn = opening.opened(context, server, fd, bios, self._handle, name, checked)
+            self.answers = answers.Answers(self._conn)
         self._pause_lock = NOBODY
         self._context = context  # its hooks must outlive the SSL
         self._others: tuple[Context, ...] = ()
@@ -239,11 +240,16 @@ class Connection(
             raise ValueError("size should not be negative")
         return self._read_bytes(len, timeout) if len else b""
 
-    def _read_after(self, n: int, size: int, timeout: Timeout, passed: float) -> bytes:
+    def _read_after(
+        self, n: int, size: int, timeout: Timeout, passed: float, buffer: Any = None
+    ) -> Any:
         """Continue or end a read that C has left with this status after so many seconds."""
         if n != _PAUSED and n != _INTERRUPTED:
             raise want_read() if n == _WANT_READ else self._error(n, _READ)
-        return self._read_bytes(size, max(timeout - passed, 1e-3) if timeout else timeout)
+        left = max(timeout - passed, 1e-3) if timeout else timeout
+        return (
+            self._read_bytes(size, left) if buffer is None else self._read_into(size, buffer, left)
+        )
 
     def _read_bytes(self, n: int, timeout: Timeout) -> bytes:
         one = take_read_buffer()

@@ -111,6 +111,13 @@ class Undirected:
         data: bytes = connection.read(size, None, timeout)
         return data
 
+    def read_into(self, connection: Any, size: int, buffer: Any, timeout: float | None, /) -> int:
+        """Read up to `size` bytes into a buffer, or as many as it has room for if that is 0, and
+        return how many.
+        """
+        n: int = connection.read(size, buffer, timeout)
+        return n
+
     def write(self, connection: Any, data: Any, timeout: float | None, /) -> int:
         """Write `data`, and return how many bytes were written."""
         n: int = connection.write(data, timeout)

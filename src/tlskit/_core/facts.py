@@ -19,6 +19,7 @@ _REFUSED = {
     lib.TK_TICKET_TAMPERED: "tampered", lib.TK_TICKET_EXPIRED: "expired",
     lib.TK_TICKET_ELSEWHERE: "elsewhere", lib.TK_TICKET_CONTEXT: "context",
 }  # fmt: skip
+_pool: list[Any] = []  # structs, which cost more to create than to fill
 
 
 class Facts(NamedTuple):
@@ -53,6 +54,21 @@ class Facts(NamedTuple):
     shutdown: int
     bytes_read: int
     bytes_written: int
+
+
+def look(conn: Any) -> Any:
+    """Return a struct with what was negotiated, to be passed to `put_back`."""
+    try:
+        f = _pool.pop()
+    except IndexError:
+        f = ffi.new("tk_conn_facts *")
+    lib.tk_conn_facts_of(conn, f)
+    return f
+
+
+def put_back(f: Any) -> None:
+    """Keep such a struct for the next look."""
+    _pool.append(f)
 
 
 def read_facts(f: Any) -> Facts:

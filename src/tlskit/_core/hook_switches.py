@@ -10,6 +10,13 @@ if TYPE_CHECKING:
 
 _NO_SLOTS: tuple[str, ...] = ()  # the Context has them
 
+#: The hooks that call Python (hooks.py).
+CALLING = (
+    lib.TK_HOOK_SERVERNAME | lib.TK_HOOK_PSK_CLIENT | lib.TK_HOOK_PSK_SERVER | lib.TK_HOOK_VERIFY
+    | lib.TK_HOOK_MESSAGE | lib.TK_HOOK_ALPN | lib.TK_HOOK_VERIFY_EACH | lib.TK_HOOK_KEYLOG
+    | lib.TK_HOOK_STATE | lib.TK_HOOK_ALERT | lib.TK_HOOK_TICKET | lib.TK_HOOK_SESSION_ID
+)  # fmt: skip
+
 
 class HookSwitches:
     """The part of a Context that turns on pauses and the calls of hooks.py and event_hooks.py.

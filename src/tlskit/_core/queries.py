@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from .certificate import Certificate
-from .facts import Facts, alpn_of, read_facts, text_of
+from .facts import Facts, look, put_back, read_facts, text_of
 from .native import CONST, ffi, lib, listed
 from .notes import Notes, read_notes
 from .resumable import Resumable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-_facts_pool: list[Any] = []  # structs for facts, which cost more to create than to fill
-_ciphers: dict[int, tuple[str, str, int]] = {}  # by OpenSSL's number: a few dozen
-_versions: dict[int, str] = {}
+    pass
 
 
 class Queries(Resumable):
@@ -59,62 +55,10 @@ class Queries(Resumable):
 
     def facts(self) -> Facts:
         """Return what was negotiated, in one call into C."""
-        f = self._look()
+        f = look(self._conn)
         facts = read_facts(f)
-        _facts_pool.append(f)
+        put_back(f)
         return facts
-
-    def cipher(self) -> tuple[str, str, int] | None:
-        """Return the suite in use: its name, its protocol, and its bits. Corresponds to
-        SSL_get_current_cipher(3).
-        """
-        f = self._look()
-        number = f.cipher_id if f.cipher_name else 0
-        found = None
-        if number:
-            try:
-                found = _ciphers[number]  # not `get`, which takes a lock without the GIL
-            except KeyError:
-                name, protocol = text_of(f.cipher_name) or "", text_of(f.cipher_protocol) or ""
-                found = _ciphers[number] = name, protocol, f.cipher_bits
-        _facts_pool.append(f)
-        return found
-
-    def version(self) -> str | None:
-        """Return the name of the version once the handshake is complete. Corresponds to
-        SSL_get_version(3).
-        """
-        f = self._look()
-        found = None
-        if f.done:
-            try:
-                found = _versions[f.version]
-            except KeyError:
-                found = _versions[f.version] = text_of(f.version_name) or ""
-        _facts_pool.append(f)
-        return found
-
-    def selected_alpn_protocol(self) -> str | None:
-        """Return the application protocol. Corresponds to SSL_get0_alpn_selected(3)."""
-        f = self._look()
-        found = alpn_of(f)
-        _facts_pool.append(f)
-        return found
-
-    def compression(self) -> str | None:
-        """Return the compression in use. Corresponds to SSL_get_current_compression(3)."""
-        f = self._look()
-        found = text_of(f.compression)
-        _facts_pool.append(f)
-        return found
-
-    def _look(self) -> Any:
-        try:
-            f = _facts_pool.pop()
-        except IndexError:
-            f = ffi.new("tk_conn_facts *")
-        lib.tk_conn_facts_of(self._conn, f)
-        return f
 
     def peer(self) -> Certificate | None:
         """Return the peer's own certificate. Corresponds to SSL_get1_peer_certificate(3)."""

@@ -13,12 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .answers import Answers
+
 
 class Resumable:
     """Settings before the handshake, and queries after it. None of them waits."""
 
     __slots__ = ("reverified_chain",)
 
+    answers: Answers
     _conn: Any
     reverified_chain: Sequence[bytes]
 
@@ -94,7 +97,7 @@ class Resumable:
     @property
     def session_reused(self) -> bool:
         """Return whether the handshake resumed a session. Corresponds to SSL_session_reused(3)."""
-        return bool(lib.tk_conn_reused(self._conn))
+        return self.answers.session_reused()
 
     def current_session(self) -> Session | None:
         """Return the session in force, new or resumed; None before there is one. Corresponds to
