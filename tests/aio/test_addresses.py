@@ -139,17 +139,24 @@ def test_what_asyncio_refuses_is_refused(run: Runner, given: SimpleNamespace, ca
     run(main())
 
 
+class _Named(Echo):
+    """An echo that knows its peer: asyncio's own transport forgets it with the connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        self.peer = transport.get_extra_info("peername")
+        super().connection_made(transport)
+
+
 def test_a_local_address(run: Runner, given: SimpleNamespace, version: tlskit.TLSVersion) -> None:
     only(version, given.client, given.server)
     local = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 
     async def main() -> None:
-        accepted = Accepted(Echo)
+        accepted = Accepted(_Named)
         server = await aio.create_server(accepted, "127.0.0.1", 0, ssl=given.server)
         port = server.sockets[0].getsockname()[1]
         await _echoed(given.client, "127.0.0.1", port, local_addr=(local, 0))
-        peer = (await accepted.first()).transport.get_extra_info("peername")
-        assert peer[0] == local
+        assert (await accepted.first()).peer[0] == local
         with pytest.raises(OSError, match=r"192\.0\.2\.1"):
             await _echoed(given.client, "127.0.0.1", port, local_addr=("192.0.2.1", 0))
         with pytest.raises(OSError, match="no matching local address"):

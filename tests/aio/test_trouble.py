@@ -18,6 +18,7 @@ from ..support import peers
 from ..support.pairs import Background, server_context
 from ..support.pki import PKI
 from ..support.raw import reset
+from ..support.system import needs_resets
 from .conftest import Runner
 from .helpers import Accepted, Echo, Recorder, assert_ours, connect, listening
 
@@ -206,6 +207,7 @@ def test_a_peer_that_vanishes(run: Runner, contexts: Contexts, how: str, when: s
     run(main())
 
 
+@needs_resets
 def test_last_words_and_a_reset_at_once(run: Runner, contexts: Contexts) -> None:
     """What the loop says once, of both together, has to be enough."""
     client, server = contexts

@@ -56,7 +56,8 @@ def run_selecting(main: Coroutine[Any, Any, Any]) -> Any:
         left = asyncio.all_tasks(loop)  # `main` too, if something other than its end stops the loop
         for task in left:
             task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
         loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 

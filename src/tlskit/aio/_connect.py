@@ -22,6 +22,7 @@ from ._transport import SSLTransport
 
 _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
 _UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR}
+_ONCE = errno.EWOULDBLOCK if sys.platform == "win32" else 0  # where connect() is called only once
 _MOVING = ("read", "write", "unwrap")
 _Info = tuple[int, int, int, str, Any]
 
@@ -292,7 +293,8 @@ async def _reach(loop: asyncio.AbstractEventLoop, sock: socket.socket, address: 
     try:
         sock.connect(address)
     except (BlockingIOError, InterruptedError):
-        number = sock.connect_ex(address)  # a peer on this machine has answered meanwhile
+        # A peer on this machine has answered meanwhile. Windows would try a refused one once more.
+        number = _ONCE or sock.connect_ex(address)
     else:
         return
     if number in _UNDER_WAY:

@@ -293,7 +293,7 @@ def test_the_loop_is_asked_once_to_watch_a_socket(
             await turns()
             assert asked.count(fd) == 1
 
-    asyncio.run(main())
+    run_selecting(main())
 
 
 @pytest.mark.skipif(direct._direct is None, reason="there is no C for it here")
