@@ -51,7 +51,12 @@ def given(pki: PKI, tmp_path: Path) -> Iterator[SimpleNamespace]:
             datagram=open_.enter_context(socket.socket(type=socket.SOCK_DGRAM)),
             path=str(tmp_path / "socket"),
             file=str(_file(tmp_path / "file")),
+            secure=open_.enter_context(_secure(pki)),
         )
+
+
+def _secure(pki: PKI) -> Any:
+    return client_context(pki).wrap_socket(socket.socket(), server_hostname="localhost")
 
 
 def _file(path: Path) -> Path:
@@ -98,6 +103,8 @@ REFUSED = {
     ),
     "a client over datagrams": _client(sock="datagram", server_hostname="localhost"),
     "a client over a socket without a name": _client(sock="stream"),
+    "a client over a socket with TLS": _client(sock="secure", server_hostname="localhost"),
+    "a server over a socket with TLS": _server(sock="secure"),
     "a server without an address": _server(),
     "a server with two addresses": _server(host="127.0.0.1", port=0, sock="stream"),
     "a server over datagrams": _server(sock="datagram"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl as stdlib
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import tlskit
 from tlskit import SSLError, aio
 
+from ...support.pairs import client_context
 from ...support.pki import PKI
 from ...support.system import needs_unix_sockets
 from ..conftest import Runner
@@ -55,6 +57,63 @@ def test_a_server_counts_from_accept_on(
         mute.close()
 
     run(main())
+
+
+def test_a_factory_that_raises_costs_one_connection(run: Runner, contexts: Contexts) -> None:
+    """The loop hears of it, the client is not left waiting, and the next one is served."""
+    made: list[Calls] = []
+
+    def factory() -> Calls:
+        made.append(Calls())
+        if len(made) == 1:
+            raise LookupError("no protocol")
+        return made[-1]
+
+    async def main() -> None:
+        server: Any = await aio.create_server(factory, "127.0.0.1", 0, ssl=contexts[1])
+        address = server.sockets[0].getsockname()
+        with pytest.raises(ConnectionError):
+            await aio.create_connection(
+                Calls, *address, ssl=contexts[0], server_hostname="localhost"
+            )
+        transport, _ = await aio.create_connection(
+            Calls, *address, ssl=contexts[0], server_hostname="localhost"
+        )
+        transport.close()
+        server.close()
+        await server.wait_closed()
+
+    run(main())
+    [complaint] = run.complaints
+    assert str(complaint["exception"]) == "no protocol"
+    run.complaints.clear()
+
+
+def test_a_loop_in_debug_mode_logs_each_step(
+    run: Runner, pki: PKI, contexts: Contexts, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "asyncio")
+    stranger = client_context(pki)
+    stranger.trust_store = tlskit.TrustStore()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_debug(True)
+        server: Any = await aio.create_server(Calls, "127.0.0.1", 0, ssl=contexts[1])
+        address = server.sockets[0].getsockname()
+        transport, protocol = await aio.create_connection(
+            Calls, *address, ssl=contexts[0], server_hostname="localhost"
+        )
+        transport.close()
+        await protocol.lost.wait()
+        with pytest.raises(tlskit.SSLCertVerificationError):
+            await aio.create_connection(Calls, *address, ssl=stranger, server_hostname="localhost")
+        server.close()
+        await server.wait_closed()
+
+    run(main())
+    said = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
+    for words in ("is serving", "got a new connection", "is connected", "handshake failed"):
+        assert any(words in message for message in said), (words, said)
 
 
 def test_serve_forever(run: Runner, contexts: Contexts) -> None:

@@ -137,6 +137,24 @@ def test_what_ends_the_program_is_not_caught(
         run_selecting(main())
 
 
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_program_at_the_peers_end_is_not_caught(
+    pki: PKI, contexts: Contexts, kind: type[BaseException]
+) -> None:
+    class Raises(Recorder):
+        def eof_received(self) -> None:
+            raise kind
+
+    async def main() -> None:
+        async with Setting(pki, contexts, factory=Raises) as s:
+            s.peer.end()
+            await s.peer.flush()
+            await s.protocol.lost
+
+    with pytest.raises(kind):
+        run_selecting(main())
+
+
 def test_another_protocol_gets_what_comes_next(run: Runner, pki: PKI, contexts: Contexts) -> None:
     """Both kinds of protocol, from within the callback."""
 

@@ -169,12 +169,43 @@ def test_a_file(run: Runner, pki: PKI, contexts: Contexts, tmp_path: Any) -> Non
                 for wrong in ((-1, None), (0, 0)):
                     with pytest.raises(ValueError, match="offset"):
                         await aio.sendfile(s.transport, file, *wrong)
+                for other in (("1", None), (0, 2.5)):
+                    with pytest.raises(TypeError, match="integers"):
+                        await aio.sendfile(s.transport, file, *other)
+            with path.open() as text, pytest.raises(ValueError, match="binary"):
+                await aio.sendfile(s.transport, text)
             assert s.transport.get_protocol() is s.protocol
             s.transport.write(b"tail")
             s.transport.close()
             assert await reading == b"head" + body + body[10:30] + b"tail"
             with path.open("rb") as file, pytest.raises(RuntimeError, match="closing"):
                 await aio.sendfile(s.transport, file)
+
+    run(main())
+
+
+@pytest.mark.parametrize("paused", [False, True], ids=["", "paused before"])
+def test_a_file_for_a_peer_that_takes_its_time(
+    run: Runner, pki: PKI, contexts: Contexts, tmp_path: Any, paused: bool
+) -> None:
+    """Meanwhile the protocol is told nothing; afterwards it knows whether it may write."""
+    (path := tmp_path / "body").write_bytes(bytes(LARGE))
+
+    async def main() -> None:
+        async with Setting(pki, contexts) as s:
+            before = b"y" * LARGE if paused else b""
+            s.transport.write(before)
+            logged = ["made", "pause"] if paused else ["made"]
+            assert s.protocol.log == logged
+            with path.open("rb") as file:
+                sending = asyncio.ensure_future(aio.sendfile(s.transport, file))
+                got = 0
+                while got < len(before) + LARGE:
+                    assert sending.done() or s.protocol.log == logged
+                    got += len(await s.peer.read())
+                assert await sending == LARGE
+            assert s.protocol.log == (["made", "pause", "resume"] if paused else ["made"])
+            assert s.transport.is_reading()
 
     run(main())
 
