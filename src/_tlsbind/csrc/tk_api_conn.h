@@ -68,12 +68,18 @@ int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, voi
    TK_INTERRUPTED: a callback is running, and nothing has happened. */
 int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *into, size_t room);
 
+/* For the shortcuts in _tlsbind/direct/, which these two keep from Python's business: new sessions
+   are handed out; TLS between a program's queues is over. */
+void tk_conn_report_sessions(tk_conn *c);
+void tk_conn_set_over(tk_conn *c);
+int tk_conn_is_over(tk_conn *c);
+
 void tk_conn_fault(tk_conn *c, int operation, tk_fault *out);
 
 int64_t tk_conn_pending(tk_conn *c);
-/* bytes that were read from the socket before; 0: no memory */
 /* Whether a read would find data, the peer's end or a failure at once. */
 int tk_conn_holds_more(tk_conn *c);
+/* bytes that were read from the socket before; 0: no memory */
 int tk_conn_feed(tk_conn *c, const void *data, size_t size);
 /* bytes read ahead that are not TLS: after a shutdown */
 int64_t tk_conn_leftover(tk_conn *c, void *into, size_t room);

@@ -169,6 +169,12 @@ int tk_conn_is_dry(tk_conn *c)
     return dry;
 }
 
+void tk_conn_report_sessions(tk_conn *c) { tk_atomic_store32(&c->reports_sessions, 1); }
+
+void tk_conn_set_over(tk_conn *c) { tk_atomic_store32(&c->over, 1); }
+
+int tk_conn_is_over(tk_conn *c) { return tk_atomic_load32(&c->over); }
+
 int64_t tk_conn_shutdown(tk_conn *c, int64_t timeout)
 {
     tk_op op = { .step = step_shutdown, .kind = TK_SHUTDOWN };

@@ -35,7 +35,7 @@ typedef struct {
 /* tk_conn.door */
 enum { TK_DOOR_NONE, TK_DOOR_SERVERNAME, TK_DOOR_PSK, TK_DOOR_MESSAGE, TK_DOOR_VERIFY,
        TK_DOOR_ALPN, TK_DOOR_KEYLOG, TK_DOOR_STATE, TK_DOOR_TICKET,
-       TK_DOOR_SESSION_ID };
+       TK_DOOR_SESSION_ID, TK_DOOR_PASS };
 
 struct tk_conn {
     SSL *ssl;
@@ -90,6 +90,8 @@ struct tk_conn {
     uint8_t failed;         /* 1 + the kind of operation in which the first handshake failed */
     int32_t parked;         /* the outcome of a read that failed for good, for later reads */
     uint8_t told;           /* a reader was given that, or the peer's end */
+    int32_t reports_sessions; /* new ones are handed out to Python */
+    int32_t over;           /* between a program's queues: no more incoming bytes belong to TLS */
     tk_mem_source *source;  /* what a read takes, once `incoming` is empty; NULL: nothing */
     tk_mem_sink *sink;      /* where a write puts what fits, before `outgoing`; NULL: nowhere */
 
@@ -173,5 +175,10 @@ void tk_conn_seek_chain(tk_conn *c, const tk_ctx *x);
 
 /* In memory: a read would find nothing, and nothing is to be sent. */
 int tk_conn_is_dry(tk_conn *c);
+
+/* In memory: write all of it, and pass on what libssl makes of it, and of anything else meanwhile,
+   unless something waits in `outgoing`. As behind every door, other threads may come in then. */
+int64_t tk_conn_write_passing(tk_conn *c, const void *data, size_t size,
+                              int (*pass)(void *to, const void *data, size_t size), void *to);
 
 #endif

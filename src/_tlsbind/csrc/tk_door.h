@@ -8,26 +8,36 @@
 #include "tk_lock.h"
 #include "tk_doors.h"
 
-static inline int tk_door_open(tk_conn *c, int door)
+static inline void tk_door_leave(tk_conn *c, int door)
 {
-    int error = errno;
-
     c->inside = 1;
     c->inside_thread = tk_thread();
     c->door = (uint8_t)door;
-    ERR_set_mark();
     if (c->source != NULL)
         tk_mem_keep(c->incoming, c->source);
     tk_conn_unlock(c);
-    return error;
 }
 
-static inline void tk_door_close(tk_conn *c, int error)
+static inline void tk_door_return(tk_conn *c)
 {
     tk_conn_lock(c);
     c->inside = 0;
     c->door = TK_DOOR_NONE;
     tk_condition_broadcast(&c->turns);
+}
+
+static inline int tk_door_open(tk_conn *c, int door)
+{
+    int error = errno;
+
+    ERR_set_mark();
+    tk_door_leave(c, door);
+    return error;
+}
+
+static inline void tk_door_close(tk_conn *c, int error)
+{
+    tk_door_return(c);
     ERR_pop_to_mark();
     errno = error;
 }

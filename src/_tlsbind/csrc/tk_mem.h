@@ -4,10 +4,13 @@
 
 #include "tk_queue.h"
 
-/* Room of a caller's, for bytes that need not go through a queue then. */
+/* Where a caller wants bytes that need not go through a queue then: in its room, or, with `pass`,
+   handed over at once where libssl has made them. 0: it does not take them. */
 typedef struct {
     uint8_t *into;
     size_t room, size;
+    int (*pass)(void *to, const void *data, size_t size);
+    void *to;
 } tk_mem_sink;
 
 /* Bytes of a caller's, that need not go through a queue either: what is left of them. */

@@ -110,6 +110,10 @@ static inline void tk_atomic_store32(int32_t *n, int32_t value)
 {
     InterlockedExchange((volatile LONG *)n, value);
 }
+static inline int32_t tk_atomic_swap32(int32_t *n, int32_t value) /* what it was */
+{
+    return (int32_t)InterlockedExchange((volatile LONG *)n, value);
+}
 static inline void tk_pause(void) { Sleep(1); }
 static inline void *tk_atomic_pointer(void **p)
 {
@@ -239,11 +243,15 @@ static inline void tk_atomic_add64(int64_t *to, int64_t n)
     __atomic_fetch_add(to, n, __ATOMIC_RELAXED);
 }
 static inline int64_t tk_atomic_load(int64_t *n) { return __atomic_load_n(n, __ATOMIC_RELAXED); }
-/* These two, and tk_atomic_add, are in one order that all threads see. */
+/* These three, and tk_atomic_add, are in one order that all threads see. */
 static inline int32_t tk_atomic_load32(int32_t *n) { return __atomic_load_n(n, __ATOMIC_SEQ_CST); }
 static inline void tk_atomic_store32(int32_t *n, int32_t value)
 {
     __atomic_store_n(n, value, __ATOMIC_SEQ_CST);
+}
+static inline int32_t tk_atomic_swap32(int32_t *n, int32_t value) /* what it was */
+{
+    return __atomic_exchange_n(n, value, __ATOMIC_SEQ_CST);
 }
 static inline void tk_pause(void) /* a moment: another thread has something short to end */
 {

@@ -6,6 +6,7 @@
    in any order. (With its own BIO, libssl answers a KeyUpdate or an alert in the middle of another
    thread's unfinished SSL_write with "bad write retry".) */
 #include "tk_transport.h"
+#include "tk_door.h"
 #include "tk_read_ahead.h"
 
 /* libssl 4.0 reads nothing more once its transport has failed, although what the peer sent before
@@ -97,10 +98,24 @@ int tk_transport_send(tk_conn *c, const void *from, size_t size)
     return (int)size;
 }
 
+/* The bytes are libssl's until it goes on: nobody may use the connection before they are passed. */
+static int pass(tk_conn *c, tk_mem_sink *sink, const char *data, size_t size)
+{
+    int taken;
+
+    tk_door_leave(c, TK_DOOR_PASS);
+    taken = sink->pass(sink->to, data, size);
+    tk_door_return(c);
+    return taken;
+}
+
 static int write_memory(tk_conn *c, const char *data, size_t size)
 {
     tk_mem_sink *sink = c->sink;
 
+    if (sink != NULL && sink->pass != NULL && !tk_mem_holds(c->outgoing) &&
+        pass(c, sink, data, size))
+        return 1;
     if (sink == NULL || sink->room - sink->size < size || tk_mem_holds(c->outgoing))
         return tk_mem_give(c->outgoing, data, size);
     memcpy(sink->into + sink->size, data, size);

@@ -229,6 +229,22 @@ int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *int
     return status;
 }
 
+int64_t tk_conn_write_passing(tk_conn *c, const void *data, size_t size,
+                              int (*pass)(void *to, const void *data, size_t size), void *to)
+{
+    tk_mem_sink sink = { .pass = pass, .to = to };
+    int64_t status = TK_INTERRUPTED; /* a callback is running: as in tk_conn_write_taken */
+
+    tk_conn_lock(c);
+    if (!c->inside) {
+        c->sink = &sink;
+        status = write_once(c, data, size, 0);
+        c->sink = NULL;
+    }
+    tk_conn_unlock(c);
+    return status;
+}
+
 int64_t tk_conn_write_on(tk_conn *c, const void *data, size_t size, tk_progress *p, int64_t timeout)
 {
     tk_op op = { .step = step_write,

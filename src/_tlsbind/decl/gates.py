@@ -13,9 +13,12 @@ import re
 
 #: Prefixes of functions that count themselves: they take the lock of a connection or a queue.
 THEMSELVES = ("tk_conn_", "tk_stream_", "tk_mem_")
-#: These may wait for a file system or a reader of a pipe, and hold no lock meanwhile; or they end
-#: before a fork is possible.
-NEVER = ("tk_file_", "tk_keylog_new", "tk_init", "tk_wipe")
+#: These may wait for a file system or a reader of a pipe, and hold no lock meanwhile; they end
+#: before a fork is possible; or they read or set a flag.
+NEVER = (
+    "tk_file_", "tk_keylog_new", "tk_init", "tk_wipe",
+    "tk_conn_report_sessions", "tk_conn_set_over", "tk_conn_is_over",
+)  # fmt: skip
 
 _DECLARATION = re.compile(r"(?P<type>[\w ]+?[ *]+)(?P<name>tk_\w+)\((?P<given>[^()]*)\)\Z")
 _PARAMETER = re.compile(r"(?P<type>.+[ *])(?P<name>\w+)\Z")

@@ -37,7 +37,7 @@ static int timeout_of(PyObject *timeout, int64_t *ms)
 static int is_plain(const blocking *b, PyObject *channel, int64_t ms)
 {
     const tk_direct_names *n = b->names;
-    int plain = tk_direct_attribute_is(channel, n->on_session, Py_None) == 1 &&
+    int plain = !tk_atomic_load32(&b->conn->reports_sessions) &&
                 (ms == 0 || tk_direct_attribute_is(n->select, n->select_name,
                                                    n->native_select) == 1);
 

@@ -26,7 +26,7 @@ typedef struct {
     PyObject *at_once;                      /* how much a read takes from the program's queue */
     PyObject *lock, *queue, *conn;          /* the types of lock.c, queue.c and opening.c */
     /* names of attributes */
-    PyObject *on_session, *over, *dry, *pending, *eof, *library, *reason;
+    PyObject *dry, *pending, *eof, *library, *reason;
     PyObject *late_error, *concludes, *logging;
     PyObject *read, *write, *do_handshake, *shutdown; /* and of methods, */
     PyObject *read_on, *read_slowly, *write_on, *handshake_on, *shutdown_on, *return_leftover;
@@ -38,6 +38,17 @@ typedef struct {
     PyObject *read_after, *write_after;
 } tk_direct_names;
 
+/* method.c */
+typedef struct {
+    PyObject *bound;
+    PyObject *self; /* its own */
+    PyCFunction function;
+    int flags;
+} tk_method;
+
+int tk_method_find(PyObject *owner, const char *name, tk_method *m); /* 0: it raises */
+PyObject *tk_method_call(const tk_method *m, PyObject *given);
+
 typedef struct {
     PyObject_HEAD
     const tk_direct_names *names;
@@ -45,8 +56,11 @@ typedef struct {
     int32_t generation;
     PyObject *handle;                /* the owner of `conn` */
     PyObject *channel;               /* the Connection, in Python; NULL: collected as garbage */
-    PyObject *incoming, *take, *put; /* of the stdlib's MemoryBIOs; NULL: they are tlskit's */
+    PyObject *incoming;              /* the stdlib's MemoryBIO; NULL: they are tlskit's */
+    tk_method take, put;             /* the incoming one's `read`, the outgoing one's `write` */
     PyObject *receives, *sends;      /* their locks: lock.c */
+    const void *passed;              /* what goes into the program's queue now; NULL: nothing */
+    Py_ssize_t passed_size;
     int32_t overhead;                /* bytes that the last record was longer than what was in it */
 } tk_direct;
 
@@ -80,6 +94,11 @@ typedef struct {
 /* 0: it has no bytes that lie together, or none to write to; nothing is raised */
 int tk_view_of(PyObject *object, int writable, tk_view *v);
 void tk_view_release(tk_view *v);
+/* The reverse: a view of some bytes that an object has; as a type's slot returns. NULL: it has none
+   to show now. */
+int tk_view_show(PyObject *object, const void *data, Py_ssize_t size, struct tk_buffer *into,
+                 int flags);
+enum { TK_SLOT_GET = 1, TK_SLOT_RELEASE = 2 }; /* Py_bf_getbuffer, Py_bf_releasebuffer */
 
 /* What a read asks for: bytes, or a count of those that it has put into a buffer. */
 typedef struct {
@@ -106,7 +125,7 @@ PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given, const char
 PyObject *tk_direct_handshake(const tk_direct *d);
 PyObject *tk_direct_shutdown(const tk_direct *d);
 PyObject *tk_direct_read_queue(tk_direct *d, const tk_request *q);
-PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given, const char *data,
+PyObject *tk_direct_write_queue(tk_direct *d, PyObject *given, const char *data,
                                 Py_ssize_t size);
 
 /* Between the stdlib's MemoryBIOs; 0: Python has failed. */

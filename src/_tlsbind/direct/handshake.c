@@ -20,11 +20,11 @@ static int is_awaited(const tk_direct *d)
 /* The end of a MemoryBIO of the stdlib's has not been passed on yet. */
 static int may_come(const tk_direct *d)
 {
-    return d->take == NULL ||
+    return d->incoming == NULL ||
            tk_direct_attribute_is(d->incoming, d->names->eof, Py_False) == 1;
 }
 
-static int is_sent(const tk_direct *d) { return d->take == NULL || tk_direct_send_the_rest(d); }
+static int is_sent(const tk_direct *d) { return d->incoming == NULL || tk_direct_send_the_rest(d); }
 
 static int conclude_handshake(const tk_direct *d) { return !is_awaited(d) && is_sent(d); }
 
@@ -40,7 +40,7 @@ static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyOb
 
     if (fine == 0)
         return tk_direct_otherwise(d->channel, name, NULL, 0, NULL);
-    if (fine < 0 || (d->take != NULL && !tk_direct_receive(d)))
+    if (fine < 0 || (d->incoming != NULL && !tk_direct_receive(d)))
         return NULL;
     Py_BEGIN_ALLOW_THREADS
     status = operate(d->conn, 0);

@@ -14,9 +14,9 @@ int tk_direct_receive(const tk_direct *d)
 
     if (!tk_direct_acquire(d->receives))
         return 0;
-    over = tk_direct_attribute_is(d->channel, d->names->over, Py_True); /* by another thread? */
-    if (over == 0 && PyObject_SetAttr(d->channel, d->names->dry, Py_False) == 0 &&
-        (given = PyObject_CallNoArgs(d->take)) != NULL)
+    over = tk_atomic_load32(&d->conn->over); /* by another thread? */
+    if (!over && PyObject_SetAttr(d->channel, d->names->dry, Py_False) == 0 &&
+        (given = PyObject_CallNoArgs(d->take.bound)) != NULL)
         data = PyBytes_AsString(given);
     if (data != NULL && PyBytes_Size(given) > 0) {
         size_t size = (size_t)PyBytes_Size(given);
@@ -29,15 +29,15 @@ int tk_direct_receive(const tk_direct *d)
     tk_direct_release(d->receives);
     if (n < 0)
         PyErr_NoMemory();
-    return over == 1 || (data != NULL && n >= 0);
+    return over || (data != NULL && n >= 0);
 }
 
 int tk_direct_end(const tk_direct *d)
 {
     PyObject *done = NULL;
-    int fine;
+    int fine = 1;
 
-    if (d->take == NULL)
+    if (d->incoming == NULL)
         return 1;
     if (!tk_direct_acquire(d->receives))
         return 0;
@@ -45,7 +45,7 @@ int tk_direct_end(const tk_direct *d)
         fine = (done = PyObject_CallMethodObjArgs(d->channel, d->names->return_leftover, NULL)) !=
                NULL;
     else
-        fine = PyObject_SetAttr(d->channel, d->names->over, Py_True) == 0;
+        tk_conn_set_over(d->conn);
     tk_direct_release(d->receives);
     Py_XDECREF(done);
     return fine;
@@ -84,11 +84,9 @@ static PyObject *read_little(const tk_direct *d, PyObject *given, Py_ssize_t siz
 }
 
 /* Nothing came: is there more to do than to say so? */
-static PyObject *read_nothing(const tk_direct *d, const tk_request *q, int64_t status)
+static PyObject *read_nothing(const tk_direct *d, const tk_request *q, Py_ssize_t waiting)
 {
-    if (status != TK_WANT_READ)
-        return tk_direct_go_on(d->channel, d->names->read_on, status, q->wanted, q->buffer);
-    if (tk_reading_waiting(d) == 0 && !tk_mem_holds(d->conn->outgoing) &&
+    if (waiting == 0 && !tk_mem_holds(d->conn->outgoing) &&
         tk_direct_attribute_is(d->incoming, d->names->eof, Py_False) == 1)
         return tk_direct_nothing(d);
     if (PyErr_Occurred())
@@ -110,46 +108,55 @@ static PyObject *read_into(const tk_direct *d, PyObject *given, const tk_request
     return tk_reading_pieces(d, given, q->into, r) ? PyLong_FromSsize_t(r->done) : NULL;
 }
 
+/* Py_None: nothing was there, or had come. */
+static PyObject *read_taken(tk_direct *d, PyObject *given, const tk_request *q, tk_reading *r)
+{
+    if (r->dry && PyBytes_Size(given) == 0)
+        return Py_NewRef(Py_None);
+    return q->buffer == Py_None ? read_bytes(d, given, q->size, r) : read_into(d, given, q, r);
+}
+
 static PyObject *read_under_lock(tk_direct *d, const tk_request *q, tk_reading *r)
 {
     PyObject *given, *data = NULL;
 
     if (!tk_direct_acquire(d->receives))
         return NULL;
-    given = PyObject_CallFunctionObjArgs(d->take, d->names->at_once, NULL);
+    given = tk_method_call(&d->take, d->names->at_once);
     if (given != NULL) {
-        data = q->buffer == Py_None ? read_bytes(d, given, q->size, r) : read_into(d, given, q, r);
+        data = read_taken(d, given, q, r);
         Py_DECREF(given);
     }
     tk_direct_release(d->receives);
     return data;
 }
 
+/* What comes after the bytes, or instead of them. 0: Python has failed. */
+static int conclude(const tk_direct *d, const tk_reading *r)
+{
+    if (r->status > TK_DRY)
+        return 1;
+    /* the connection's own methods must not think that nothing is left */
+    if (r->done > 0 && PyObject_SetAttr(d->channel, d->names->dry, Py_False) < 0)
+        return 0;
+    return tk_direct_send_the_rest(d) && (r->done > 0 || tk_direct_end(d));
+}
+
 PyObject *tk_direct_read_queue(tk_direct *d, const tk_request *q)
 {
-    tk_reading r = { .done = 0 };
-    PyObject *data;
+    tk_reading r = { .dry = tk_conn_is_dry(d->conn) };
+    PyObject *data = read_under_lock(d, q, &r);
 
-    /* asyncio reads until there is nothing more to read, and asks for it with an exception */
-    if (tk_conn_is_dry(d->conn) && tk_reading_waiting(d) == 0)
-        return read_nothing(d, q, TK_WANT_READ);
-    if (PyErr_Occurred() || (data = read_under_lock(d, q, &r)) == NULL)
-        return NULL;
-    if (r.status == 0 && r.done == 0) {
-        if (tk_direct_send_the_rest(d) && tk_direct_end(d))
-            return data;
+    if (data == Py_None) {
         Py_DECREF(data);
-        return NULL;
+        return read_nothing(d, q, 0);
     }
-    if (r.done == 0) {
-        Py_DECREF(data);
-        return read_nothing(d, q, r.status);
-    }
-    if (r.status > TK_DRY)
-        return data;
-    /* the connection's own methods must not think that nothing is left */
-    if (PyObject_SetAttr(d->channel, d->names->dry, Py_False) == 0 && tk_direct_send_the_rest(d))
+    if (data == NULL || ((r.done > 0 || r.status == 0) && conclude(d, &r)))
         return data;
     Py_DECREF(data);
-    return NULL;
+    if (r.done > 0 || r.status == 0)
+        return NULL;
+    if (r.status == TK_WANT_READ)
+        return read_nothing(d, q, tk_reading_waiting(d));
+    return tk_direct_go_on(d->channel, d->names->read_on, r.status, q->wanted, q->buffer);
 }

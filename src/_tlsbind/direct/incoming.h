@@ -9,6 +9,7 @@ enum { TK_AT_ONCE = 65536 }; /* as names->at_once */
 typedef struct {
     Py_ssize_t room, done, given; /* given: the last time */
     int64_t status;
+    int dry; /* nothing was left of what came before, and no handshake is under way */
 } tk_reading;
 
 /* How many bytes the program's queue still holds; -1: that could not be asked. */

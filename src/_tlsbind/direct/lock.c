@@ -1,24 +1,39 @@
 /* A lock like threading.RLock that C can use without calling Python: one read of an event loop
-   takes it three times. A signal's handler that raises ends the wait for it. */
+   takes it three times. Where nobody has it, that is an atomic operation each way. A signal's
+   handler that raises ends the wait for it. */
 #include "direct.h"
 
 typedef struct {
     PyObject_HEAD
-    PyThread_type_lock lock;
-    int64_t owner; /* a thread's; 0: nobody has it */
-    int32_t depth; /* its owner's alone */
+    PyThread_type_lock bell; /* of those who wait: locked, until it rings */
+    int64_t owner;           /* a thread's identity */
+    int32_t held;            /* 1: somebody has it */
+    int32_t waiting;         /* how many threads wait */
+    int32_t rung;            /* the bell, and nobody has heard it yet */
+    int32_t depth;           /* its owner's alone */
 } tk_direct_lock;
 
-static int wait_for(PyThread_type_lock lock)
-{
-    PyLockStatus status;
+static int take(tk_direct_lock *l) { return tk_atomic_swap32(&l->held, 1) == 0; }
 
-    do {
+/* Another thread may be faster than the one that was woken. */
+static int wait_for(tk_direct_lock *l)
+{
+    int fine = 1;
+
+    tk_atomic_add(&l->waiting, 1);
+    while (fine && !take(l)) {
+        PyLockStatus status;
+
         Py_BEGIN_ALLOW_THREADS
-        status = PyThread_acquire_lock_timed(lock, -1, 1);
+        status = PyThread_acquire_lock_timed(l->bell, -1, 1);
         Py_END_ALLOW_THREADS
-    } while (status != PY_LOCK_ACQUIRED && PyErr_CheckSignals() == 0);
-    return status == PY_LOCK_ACQUIRED;
+        if (status == PY_LOCK_ACQUIRED)
+            tk_atomic_store32(&l->rung, 0);
+        else
+            fine = PyErr_CheckSignals() == 0;
+    }
+    tk_atomic_add(&l->waiting, -1);
+    return fine;
 }
 
 int tk_direct_acquire(PyObject *self)
@@ -27,7 +42,7 @@ int tk_direct_acquire(PyObject *self)
     int64_t me = (int64_t)PyThread_get_thread_ident();
 
     if (tk_atomic_load(&l->owner) != me) {
-        if (!PyThread_acquire_lock(l->lock, NOWAIT_LOCK) && !wait_for(l->lock))
+        if (!take(l) && !wait_for(l))
             return 0;
         tk_atomic_store(&l->owner, me);
     }
@@ -43,7 +58,9 @@ int tk_direct_release(PyObject *self)
         return 0;
     if (--l->depth == 0) {
         tk_atomic_store(&l->owner, 0);
-        PyThread_release_lock(l->lock);
+        tk_atomic_store32(&l->held, 0);
+        if (tk_atomic_load32(&l->waiting) != 0 && tk_atomic_swap32(&l->rung, 1) == 0)
+            PyThread_release_lock(l->bell);
     }
     return 1;
 }
@@ -76,8 +93,10 @@ static PyObject *lock_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     }
     if ((l = (tk_direct_lock *)PyType_GenericAlloc(type, 0)) == NULL)
         return NULL;
-    if ((l->lock = PyThread_allocate_lock()) != NULL)
+    if ((l->bell = PyThread_allocate_lock()) != NULL) {
+        (void)PyThread_acquire_lock(l->bell, NOWAIT_LOCK);
         return (PyObject *)l;
+    }
     Py_DECREF(l);
     return PyErr_NoMemory();
 }
@@ -87,10 +106,10 @@ static void lock_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     tk_direct_lock *l = (tk_direct_lock *)self;
 
-    if (l->lock != NULL) {
-        if (l->depth > 0)
-            PyThread_release_lock(l->lock);
-        PyThread_free_lock(l->lock);
+    if (l->bell != NULL) {
+        if (!l->rung)
+            PyThread_release_lock(l->bell);
+        PyThread_free_lock(l->bell);
     }
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);

@@ -12,36 +12,24 @@
 #include "direct.h"
 #include "tk_fork.h"
 
-/* Whether an attribute of the connection is this object; without an answer, its own method will say
-   why. */
-static int is(const tk_direct *d, PyObject *name, PyObject *wanted)
-{
-    int answer = tk_direct_attribute_is(d->channel, name, wanted);
-
-    if (answer < 0)
-        PyErr_Clear();
-    return answer == 1;
-}
-
 /* Nobody is to be told of what comes beside data; these locks are this process's. */
 static int is_silent(const tk_direct *d)
 {
     return d->channel != NULL && d->generation == tk_atomic_load32(&tk_generation) &&
-           is(d, d->names->on_session, Py_None);
+           !tk_atomic_load32(&d->conn->reports_sessions);
 }
 
 /* And TLS is not over. */
 static int is_plain(const tk_direct *d)
 {
-    return is_silent(d) && (d->take == NULL || is(d, d->names->over, Py_False));
+    return is_silent(d) && !tk_atomic_load32(&d->conn->over);
 }
 
 /* The program's queue is left alone, and libssl has nothing more to send: asyncio reads until it
    gets b"" twice. */
 static int is_over(const tk_direct *d)
 {
-    return d->take != NULL && is_silent(d) && is(d, d->names->over, Py_True) &&
-           !tk_mem_holds(d->conn->outgoing);
+    return is_silent(d) && tk_atomic_load32(&d->conn->over) && !tk_mem_holds(d->conn->outgoing);
 }
 
 /* ---- the methods ---- */
@@ -50,7 +38,7 @@ static int is_over(const tk_direct *d)
 static PyObject *read_bytes(tk_direct *d, const tk_request *q)
 {
     if (q->size > 0 && is_plain(d))
-        return d->take == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
+        return d->incoming == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
     return q->size > 0 && is_over(d) ? tk_direct_read_memory(d, q) : NULL;
 }
 
@@ -64,7 +52,7 @@ static PyObject *read_into(tk_direct *d, tk_request *q)
     q->into = view.data;
     q->size = q->size > 0 ? tk_least(q->size, view.size) : view.size;
     if (q->size > 0)
-        number = d->take == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
+        number = d->incoming == NULL ? tk_direct_read_memory(d, q) : tk_direct_read_queue(d, q);
     tk_view_release(&view);
     return number;
 }
@@ -87,13 +75,14 @@ static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t n
     return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
 }
 
-static PyObject *write_bytes(const tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
+static PyObject *write_bytes(tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
 {
-    return (d->take == NULL ? tk_direct_write_memory : tk_direct_write_queue)(d, given, data, size);
+    return d->incoming == NULL ? tk_direct_write_memory(d, given, data, size)
+                           : tk_direct_write_queue(d, given, data, size);
 }
 
 /* As read_bytes. */
-static PyObject *write_view(const tk_direct *d, PyObject *given)
+static PyObject *write_view(tk_direct *d, PyObject *given)
 {
     PyObject *number = NULL;
     tk_view view;
@@ -109,7 +98,7 @@ static PyObject *write_view(const tk_direct *d, PyObject *given)
 static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                               PyObject *kwnames)
 {
-    const tk_direct *d = (const tk_direct *)self;
+    tk_direct *d = (tk_direct *)self;
     PyObject *number = NULL;
 
     if (nargs == 1 && kwnames == NULL && is_plain(d)) {
@@ -148,16 +137,19 @@ static PyObject *direct_pending(PyObject *self, PyObject *nothing)
     int64_t size = tk_conn_pending(d->conn);
 
     (void)nothing;
-    if (size == 0 && d->take != NULL)
+    if (size == 0 && d->incoming != NULL)
         size = tk_conn_holds_more(d->conn);
     return PyLong_FromLongLong(size);
 }
 
 /* ---- the type ---- */
 
-static PyObject *method_of(PyObject *owner, const char *name)
+/* The stdlib's MemoryBIO copies what libssl has just made: outgoing.c. */
+static int direct_show(PyObject *self, struct tk_buffer *into, int flags)
 {
-    return owner == Py_None ? NULL : PyObject_GetAttrString(owner, name);
+    const tk_direct *d = (const tk_direct *)self;
+
+    return tk_view_show(self, d->passed, d->passed_size, into, flags);
 }
 
 static int is_lock(const tk_direct *d, PyObject *lock)
@@ -183,14 +175,13 @@ static PyObject *direct_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     d->generation = tk_atomic_load32(&tk_generation);
     Py_INCREF(d->handle = handle);
     Py_INCREF(d->channel = channel);
-    if (incoming != Py_None)
-        Py_INCREF(d->incoming = incoming);
-    d->take = method_of(incoming, "read");
-    d->put = method_of(outgoing, "write");
     Py_INCREF(d->receives = receives);
     Py_INCREF(d->sends = sends);
     d->overhead = TK_DIRECT_OVERHEAD;
-    if (d->take != NULL && !(is_lock(d, receives) && is_lock(d, sends)))
+    if (incoming != Py_None && tk_method_find(incoming, "read", &d->take) &&
+        tk_method_find(outgoing, "write", &d->put))
+        Py_INCREF(d->incoming = incoming);
+    if (d->incoming != NULL && !(is_lock(d, receives) && is_lock(d, sends)))
         PyErr_SetString(PyExc_TypeError, "Direct() needs two locks of this module");
     if (PyErr_Occurred())
         Py_CLEAR(d);
@@ -204,8 +195,8 @@ static int direct_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(d->channel);
     Py_VISIT(d->incoming);
-    Py_VISIT(d->take);
-    Py_VISIT(d->put);
+    Py_VISIT(d->take.bound);
+    Py_VISIT(d->put.bound);
     return 0;
 }
 
@@ -225,8 +216,8 @@ static void direct_dealloc(PyObject *self)
     PyObject_GC_UnTrack(self);
     Py_CLEAR(d->channel);
     Py_CLEAR(d->incoming);
-    Py_CLEAR(d->take);
-    Py_CLEAR(d->put);
+    Py_CLEAR(d->take.bound);
+    Py_CLEAR(d->put.bound);
     Py_CLEAR(d->receives);
     Py_CLEAR(d->sends);
     Py_CLEAR(d->handle);
@@ -249,7 +240,8 @@ static PyMethodDef direct_methods[] = {
 static PyType_Slot direct_slots[] = {
     { Py_tp_new, direct_new },           { Py_tp_dealloc, direct_dealloc },
     { Py_tp_traverse, direct_traverse }, { Py_tp_clear, direct_clear },
-    { Py_tp_methods, direct_methods },   { 0, NULL }
+    { Py_tp_methods, direct_methods },   { TK_SLOT_GET, direct_show },
+    { 0, NULL }
 };
 
 PyType_Spec tk_direct_spec = { "_tlsbind._direct.Direct", sizeof(tk_direct), 0,

@@ -48,9 +48,7 @@ static int fill(tk_direct_names *n)
     return find_select(n) && n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
            n->any_size != NULL &&
            intern(&n->text, "The operation did not complete (read)") &&
-           intern(&n->on_session, "on_session") && intern(&n->over, "_over") &&
-           intern(&n->dry, "_dry") &&
-           intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
+           intern(&n->dry, "_dry") && intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
            intern(&n->library, "library") && intern(&n->reason, "reason") &&
            intern(&n->late_error, "late_error") && intern(&n->concludes, "concludes") &&
            intern(&n->logging, "logging") && intern(&n->do_handshake, "do_handshake") &&

@@ -1,74 +1,84 @@
-/* Writing between the stdlib's MemoryBIOs: incoming.c.
+/* Writing between the stdlib's MemoryBIOs: methods.c.
 
-   libssl's output for a piece goes into the program's outgoing queue at once, so that no copy
-   leaves the processor's cache. */
+   What libssl makes of a piece goes into the program's outgoing queue from where libssl has made
+   it, so the queue's own copy is the only one. The interpreter is kept meanwhile: with AES in
+   hardware, a record takes less time than another thread needs to begin. */
 #include "direct.h"
 
-enum {
-    PIECE_MOST = 49152,  /* what the processor has at hand, encrypted too */
-    OVERHEAD_MOST = 2048 /* what encryption adds to a piece, and an answer that waits before it */
-};
+#include <string.h>
+
+enum { PIECE_MOST = 65536 }; /* bytes until other threads of the interpreter may have their turn */
+
+/* A piece that is under way. */
+typedef struct {
+    tk_direct *d;
+    PyObject *type, *error, *traceback; /* what the queue has raised; NULL: nothing */
+} piece;
 
 static int put(const tk_direct *d, PyObject *made)
 {
-    PyObject *done = made == NULL ? NULL : PyObject_CallFunctionObjArgs(d->put, made, NULL);
+    PyObject *done = made == NULL ? NULL : tk_method_call(&d->put, made);
 
     Py_XDECREF(done);
-    Py_XDECREF(made);
     return done != NULL;
 }
 
 int tk_direct_send_the_rest(const tk_direct *d)
 {
     tk_mem *made = d->conn->outgoing;
+    PyObject *data;
     int fine;
 
     if (!tk_mem_holds(made))
         return 1;
     if (!tk_direct_acquire(d->sends))
         return 0;
-    fine = put(d, tk_direct_take(made, (Py_ssize_t)tk_atomic_load(&made->state.pending)));
+    data = tk_direct_take(made, (Py_ssize_t)tk_atomic_load(&made->state.pending));
+    fine = put(d, data);
+    Py_XDECREF(data);
     tk_direct_release(d->sends);
     return fine;
 }
 
-static int64_t seal(const tk_direct *d, const char *data, Py_ssize_t size, void *into, size_t room)
+/* What it does not take waits for the next write, and so does all that comes behind it. */
+static int pass(void *to, const void *data, size_t size)
 {
-    int64_t status;
-
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_write_taken(d->conn, data, (size_t)size, into, room);
-    Py_END_ALLOW_THREADS
-    return status;
-}
-
-/* What is made of a piece goes into the program's queue. 0: Python has failed. */
-static int write_little(const tk_direct *d, const char *data, Py_ssize_t size, int64_t *status)
-{
-    char small[TK_DIRECT_SMALL];
-
-    *status = seal(d, data, size, small, sizeof small);
-    return *status <= 0 || put(d, PyBytes_FromStringAndSize(small, (Py_ssize_t)*status));
-}
-
-static int write_much(const tk_direct *d, const char *data, Py_ssize_t size, int64_t *status)
-{
-    tk_queue q = { .data = NULL };
-    char *into = (char *)tk_queue_reserve(&q, PIECE_MOST + OVERHEAD_MOST); /* a block: tk_queue.c */
+    piece *p = to;
     int fine;
 
-    if (into == NULL) {
-        PyErr_NoMemory();
+    if (p->type != NULL)
         return 0;
-    }
-    *status = seal(d, data, size, into, (size_t)(size + OVERHEAD_MOST));
-    fine = *status <= 0 || put(d, PyMemoryView_FromMemory(into, (Py_ssize_t)*status, PyBUF_READ));
-    tk_queue_clear(&q);
+    p->d->passed = data;
+    p->d->passed_size = (Py_ssize_t)size;
+    fine = put(p->d, (PyObject *)p->d);
+    p->d->passed = NULL;
+    if (!fine)
+        PyErr_Fetch(&p->type, &p->error, &p->traceback);
     return fine;
 }
 
-PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given, const char *data,
-                                Py_ssize_t size)
+/* 0: Python has failed. */
+static int write_piece(tk_direct *d, const char *data, Py_ssize_t size, int64_t *status)
+{
+    piece p = { .d = d };
+
+    if (!tk_direct_send_the_rest(d)) /* in its order */
+        return 0;
+    *status = tk_conn_write_passing(d->conn, data, (size_t)size, pass, &p);
+    if (p.type != NULL) {
+        PyErr_Restore(p.type, p.error, p.traceback);
+        return 0;
+    }
+    return *status < 0 || tk_direct_send_the_rest(d);
+}
+
+static void give_others_a_turn(void)
+{
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
+}
+
+PyObject *tk_direct_write_queue(tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
 {
     Py_ssize_t at = 0;
     int64_t status = 1;
@@ -77,14 +87,12 @@ PyObject *tk_direct_write_queue(const tk_direct *d, PyObject *given, const char 
     if (!tk_direct_acquire(d->sends))
         return NULL;
     while (at < size && fine && status > 0) {
-        Py_ssize_t piece = tk_least(size - at, PIECE_MOST);
-        int little = piece <= TK_DIRECT_SMALL - OVERHEAD_MOST;
+        Py_ssize_t some = tk_least(size - at, PIECE_MOST);
 
-        fine = (little ? write_little : write_much)(d, data + at, piece, &status);
-        if (fine && status > 0) {
-            at += piece;
-            fine = tk_direct_send_the_rest(d); /* in its order */
-        }
+        if (at > 0)
+            give_others_a_turn();
+        fine = write_piece(d, data + at, some, &status);
+        at += fine && status > 0 ? some : 0;
     }
     tk_direct_release(d->sends);
     if (!fine)

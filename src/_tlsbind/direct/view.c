@@ -4,8 +4,7 @@
    been so since 3.3, and the numbers of a type's slots never change. */
 #include "direct.h"
 
-enum { SLOT_GET = 1, SLOT_RELEASE = 2, /* Py_bf_getbuffer, Py_bf_releasebuffer */
-       FLAG_WRITABLE = 1 };            /* PyBUF_WRITABLE */
+enum { FLAG_WRITABLE = 1, FLAG_FORMAT = 4, FLAG_SHAPE = 8, FLAG_STRIDES = 16 }; /* PyBUF_... */
 
 typedef int (*get_function)(PyObject *, struct tk_buffer *, int);
 typedef void (*release_function)(PyObject *, struct tk_buffer *);
@@ -15,7 +14,7 @@ static get_function getter_of(PyObject *object)
 {
     union { void *slot; get_function function; } u;
 
-    u.slot = PyType_GetSlot(Py_TYPE(object), SLOT_GET);
+    u.slot = PyType_GetSlot(Py_TYPE(object), TK_SLOT_GET);
     return u.function;
 }
 
@@ -23,7 +22,7 @@ static release_function releaser_of(PyObject *object)
 {
     union { void *slot; release_function function; } u;
 
-    u.slot = PyType_GetSlot(Py_TYPE(object), SLOT_RELEASE);
+    u.slot = PyType_GetSlot(Py_TYPE(object), TK_SLOT_RELEASE);
     return u.function;
 }
 
@@ -49,4 +48,27 @@ void tk_view_release(tk_view *v)
     if (release != NULL)
         release(object, &v->buffer);
     Py_CLEAR(v->buffer.obj);
+}
+
+int tk_view_show(PyObject *object, const void *data, Py_ssize_t size, struct tk_buffer *into,
+                 int flags)
+{
+    static char bytes[] = "B";
+
+    if (data == NULL || flags & FLAG_WRITABLE) {
+        into->obj = NULL;
+        PyErr_SetString(PyExc_BufferError, data == NULL ? "no bytes are being passed on"
+                                                        : "these bytes are read-only");
+        return -1;
+    }
+    *into = (struct tk_buffer){ .buf = (void *)data,
+                                .obj = Py_NewRef(object),
+                                .len = size,
+                                .itemsize = 1,
+                                .readonly = 1,
+                                .ndim = 1,
+                                .format = flags & FLAG_FORMAT ? bytes : NULL };
+    into->shape = flags & FLAG_SHAPE ? &into->len : NULL;
+    into->strides = flags & FLAG_STRIDES ? &into->itemsize : NULL;
+    return 0;
 }

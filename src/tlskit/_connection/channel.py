@@ -129,7 +129,7 @@ class Channel(StdlibNames, Connection):
         if state.keeps_sessions:
             self._strategy().prepare(self)
             if state.reports_sessions:
-                self.on_session = self._session_arrived
+                self.report_sessions(self._session_arrived)
                 # until the handshake is complete, in any operation
                 self.always_hands_out = True
 

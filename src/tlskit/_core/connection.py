@@ -153,6 +153,11 @@ class Connection(
         self.hostname: str | None = None
         self.reverified_chain: Sequence[bytes] = ()
 
+    def report_sessions(self, callback: Callable[[Session], None]) -> None:
+        """Call `callback` with each new session, as `on_session`; once, before the handshake."""
+        self.on_session = callback
+        lib.tk_conn_report_sessions(self._conn)
+
     # -- before the handshake ----------------------------------------------------------------------
 
     def set_context(self, context: Context) -> None:

@@ -42,7 +42,7 @@ _AGAIN = lib.TK_PAUSED, lib.TK_INTERRUPTED
 _SHORT = 49152  # bytes: their ciphertext fits into one buffer
 _NO_SLOTS: tuple[str, ...] = ()  # two bases of a class cannot both have some: it has these
 SLOTS = (
-    "_dry", "_given_in", "_given_out", "_in", "_out", "_over", "_process", "_receives", "_sends",
+    "_dry", "_given_in", "_given_out", "_in", "_out", "_process", "_receives", "_sends",
 )  # fmt: skip
 
 
@@ -64,13 +64,12 @@ class QueuedConnection(DirectionLocks, Connection):
     _given_out: Any
     _in: MemoryBIO
     _out: MemoryBIO
-    _over: bool  # TLS is over: no more incoming bytes belong to it
 
     def connect_queues(self, inner: tuple[MemoryBIO, MemoryBIO], given: tuple[Any, Any]) -> None:
         """Connect the MemoryBIOs that it was made with to the program's; once, right after that."""
         self._in, self._out = inner
         self._given_in, self._given_out = given
-        self._over = self._dry = False
+        self._dry = False
         self._renew_locks()
 
     def usual(self) -> tuple[Any, Any, Any, Any, Any]:
@@ -300,6 +299,11 @@ class QueuedConnection(DirectionLocks, Connection):
             return 0
         return super().pending() or bool(lib.tk_conn_holds_more(self._conn))
 
+    @property
+    def _over(self) -> bool:
+        """Return whether TLS is over: no more incoming bytes belong to it."""
+        return bool(lib.tk_conn_is_over(self._conn))
+
     # -- moving ------------------------------------------------------------------------------------
 
     def _receive(self) -> None:
@@ -326,7 +330,7 @@ class QueuedConnection(DirectionLocks, Connection):
     def _return_leftover(self) -> None:
         """End TLS, and put the bytes that do not belong to it back where they came from."""
         with self._receiving:
-            self._over = True
+            lib.tk_conn_set_over(self._conn)
             if rest := self._in.read():
                 with suppress(SSLError):  # nothing can be added after EOF
                     self._given_in.write(rest + self._given_in.read())
