@@ -494,6 +494,7 @@ PRIVATE_MODULES: dict[str, set[str]] = {
     "core/test_credentials.py": {"_core.credential"},
     "core/test_blocking.py": {"_core.direct"},
     "core/test_direct.py": {"_core.direct"},
+    "core/test_direct_passing.py": {"_core.direct"},
     "core/test_hints.py": {"_core.diagnosis"},
     "core/test_trust.py": {"_core.files", "_trust"},
     "fuzz/parsers.py": {"_core.certificate"},
