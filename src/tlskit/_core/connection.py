@@ -113,7 +113,7 @@ class Connection(
 
     __slots__ = (
         "__weakref__", "_conn", "_context", "_fd", "_handle", "_native", "_others", "_pause_lock",
-        "always_hands_out", "answers", "hook_error", "hostname", "late_error", "on_session",
+        "always_hands_out", "answers", "hook_error", "hostname", "late_error",
         "psk_offered", "reverified_chain",
     )  # fmt: skip
 
@@ -152,11 +152,6 @@ class Connection(
         self.psk_offered: bytes | None = None
         self.hostname: str | None = None
         self.reverified_chain: Sequence[bytes] = ()
-
-    def report_sessions(self, callback: Callable[[Session], None]) -> None:
-        """Call `callback` with each new session, as `on_session`; once, before the handshake."""
-        self.on_session = callback
-        lib.tk_conn_report_sessions(self._conn)
 
     # -- before the handshake ----------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .certificate import Certificate
 from .fault import from_queue
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 class Resumable:
     """Settings before the handshake, and queries after it. None of them waits."""
 
-    __slots__ = ("reverified_chain",)
+    __slots__ = ("on_session", "reverified_chain")
 
     answers: Answers
     _conn: Any
+    on_session: Callable[[Session], None] | None
     reverified_chain: Sequence[bytes]
 
     def set_session(self, session: Session | None, *, early: bool) -> None:
@@ -33,6 +34,11 @@ class Resumable:
         pointer = ffi.NULL if session is None else session._session
         if lib.tk_conn_set_session(self._conn, pointer, early, fault) < 0:
             raise from_queue(fault)
+
+    def report_sessions(self, callback: Callable[[Session], None]) -> None:
+        """Call `callback` with each new session, as `on_session`; once, before the handshake."""
+        self.on_session = callback
+        lib.tk_conn_report_sessions(self._conn)
 
     def pause(self) -> None:
         """Call `before_handshake` even if no session is set."""
