@@ -24,6 +24,7 @@ ROOMS = {
     "_stdlib": "nouns", "_hello": "nouns",
 }  # fmt: skip
 LEAVES = {
+    "_annotations",
     "_counters",
     "errors",
     "enums",

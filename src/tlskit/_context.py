@@ -7,7 +7,7 @@ import warnings
 from ._core.paths import without_values
 from ._core.unpickled import Unpickled
 from ._counters import Counters, NegotiatedCounters
-from ._lazy import LateAttribute, LateModule
+from ._lazy import LateAttribute, LateModule, late_names
 from ._settings import (
     CertificateCallbackSettings,
     CommandSettings,
@@ -26,7 +26,7 @@ from ._settings import (
     VerifyParameterSettings,
     WholeSettings,
 )
-from ._settings.arguments import ascii_name, integer, new_ascii_name
+from ._settings.arguments import ascii_name, integer, is_read_only, new_ascii_name
 from ._settings.protocol import FIXED
 from ._settings.sessions import ContextSessions
 from ._settings.tickets import ContextTickets, num_tickets
@@ -54,9 +54,15 @@ if TYPE_CHECKING:
     from .stores.store import SessionStore
 
 else:
+    SSLObject, SSLSession, SSLSocket, SessionStore = late_names(
+        "tlskit", "SSLObject SSLSession SSLSocket SessionStore"
+    )
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
+    ClassVar, NoReturn = late_names("typing", "ClassVar NoReturn")
     bio = LateModule("._core.bio", __package__)
     direct = LateModule("._core.direct", __package__)
     kinds = LateModule("._connection", __package__)
+    socket = LateModule("socket")
 
 _CLASSES = "sslsocket_class", "sslobject_class"
 _ROLES = {
@@ -155,7 +161,7 @@ class SSLContext(  # type: ignore[misc]
 
     @sessions.setter
     def sessions(self, value: object) -> NoReturn:
-        raise _is_read_only(
+        raise is_read_only(
             "sessions", value, hint="to keep sessions in a store, set ctx.sessions.store"
         )
 
@@ -168,7 +174,7 @@ class SSLContext(  # type: ignore[misc]
 
     @tickets.setter
     def tickets(self, value: object) -> NoReturn:
-        raise _is_read_only("tickets", value, hint="to use a keyring, set ctx.tickets.keyring")
+        raise is_read_only("tickets", value, hint="to use a keyring, set ctx.tickets.keyring")
 
     @without_values
     def __setattr__(self, name: str, value: object) -> None:
@@ -440,9 +446,3 @@ def _early(data: Buffer, server_side: bool) -> bytes:
     if server_side:
         raise ValueError("early_data can only be specified in client mode")
     return bytes(memoryview(data))
-
-
-def _is_read_only(name: str, value: object, *, hint: str) -> AttributeError:
-    return AttributeError(
-        f"`{name}` of an SSLContext cannot be set to a {type(value).__name__}: {hint}"
-    )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ._lazy import LateName
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 
 class Counted(Mapping[str, int]):

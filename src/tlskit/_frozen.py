@@ -11,9 +11,13 @@ from __future__ import annotations
 
 from operator import itemgetter
 
+from ._lazy import LateName
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 try:
     from _collections import _tuplegetter as _item  # type: ignore[import-not-found]

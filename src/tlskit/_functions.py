@@ -11,6 +11,7 @@ from ssl import DER_cert_to_PEM_cert
 from ._context import SSLContext
 from ._core.library import signature_algorithms
 from ._core.paths import without_values
+from ._lazy import LateName, late_names
 from ._shown import shown
 from ._stdlib.defaults import flags_of_default_context
 from ._stdlib.module import ssl
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from ._connection.socket import SSLSocket
+else:
+    socket = LateName("socket", "socket")
+    SSLSocket = LateName("tlskit", "SSLSocket")
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
 
 Purpose = ssl.Purpose
 

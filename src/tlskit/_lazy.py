@@ -59,11 +59,14 @@ def names(
 
 
 class LateModule:
-    """A module of this package that is imported when something of it is first used. As with
-    `names`, one thread imports at a time.
+    """A module that is imported when something of it is first used. As with `names`, one thread
+    imports at a time.
+
+    Args:
+        place: its name, relative to the package, if there is one.
     """
 
-    def __init__(self, place: str, package: str) -> None:
+    def __init__(self, place: str, package: str | None = None) -> None:
         self._place, self._package = place, package
 
     def __getattr__(self, name: str) -> Any:
@@ -90,7 +93,29 @@ class LateAttribute:
         return found
 
 
-def _imported(place: str, package: str) -> Any:
+class LateName(str):
+    """A name for annotations, which only `typing.get_type_hints` imports: to `typing`, a string is
+    a forward reference. Type checkers see the real name.
+    """
+
+    def __new__(cls, module: str, name: str) -> LateName:
+        return super().__new__(cls, f"__import__('importlib').import_module({module!r}).{name}")
+
+    def __or__(self, other: Any) -> Any:
+        return eval(self) | other
+
+    __ror__ = __or__  # the order of a union means nothing
+
+    def __getitem__(self, arguments: Any) -> Any:
+        return eval(self)[arguments]
+
+
+def late_names(module: str, names: str) -> list[LateName]:
+    """Return several LateNames of one module; `names` has spaces in between."""
+    return [LateName(module, name) for name in names.split()]
+
+
+def _imported(place: str, package: str | None) -> Any:
     lock = _shared.get("lock") or _made_lock()
     held = lock.enter(_PATIENCE if _is_importing() else -1)
     try:

@@ -8,11 +8,14 @@ from . import _trust
 from ._core import trust as core
 from ._core.files import kind_of
 from ._core.paths import named_path, without_values
+from ._lazy import LateName
 from ._stdlib.module import ssl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 
 class _Holder:

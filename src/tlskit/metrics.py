@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from ._core.paths import named_path
+from ._lazy import LateName
 
 if TYPE_CHECKING:
     from ._context import SSLContext
+else:
+    SSLContext = LateName("tlskit", "SSLContext")
 
 __all__ = ["Collector", "WorkersCollector", "gather", "publish", "snapshot"]
 

@@ -27,7 +27,7 @@ from functools import partial
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
 from .._core.direction_locks import DirectionLocks
-from .._lazy import LateModule
+from .._lazy import LateModule, LateName
 from .._stdlib import classes as stdlib
 from ..errors import SSLError, SSLWantReadError, SSLWantWriteError
 from .channel import Channel
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 else:
     queues = LateModule(".queues", __package__)
     Protocol = object
+    Any = LateName("typing", "Any")
 
 
 _HEADER = 5  # bytes of a record header: type, version, and a length in two bytes (RFC 8446, 5.1)

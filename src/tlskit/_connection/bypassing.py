@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from socket import MSG_PEEK
+
+from .._lazy import LateName, late_names
 from .._stdlib.classes import Socket as socket
 
 TYPE_CHECKING = False
@@ -11,6 +14,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from .channel import Channel
+else:
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
+    Channel = LateName("tlskit._connection.channel", "Channel")
+    NoReturn = LateName("typing", "NoReturn")
 
 
 class BypassingTLS(socket):
@@ -21,7 +28,6 @@ class BypassingTLS(socket):
 
     if TYPE_CHECKING:
 
-        def _take_leftover(self, n: int, flags: int) -> bytes: ...
         def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int: ...
 
     if TYPE_CHECKING:
@@ -68,3 +74,12 @@ class BypassingTLS(socket):
 
     def dup(self) -> NoReturn:
         raise NotImplementedError(f"Can't dup() {type(self).__name__} instances")
+
+    def _take_leftover(self, n: int, flags: int) -> bytes:
+        data = self._leftover[:n]
+        if not flags & MSG_PEEK:
+            self._leftover = self._leftover[n:]
+        return data
+
+    def _no_flags(self, call: str) -> ValueError:
+        return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

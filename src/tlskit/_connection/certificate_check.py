@@ -5,6 +5,7 @@ from __future__ import annotations
 from .._core.certificate import Certificate
 from .._core.fault import verify_text
 from .._core.verifying import ACCEPTED, AS_IT_IS, REFUSED, error_name
+from .._lazy import LateName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .._state import State
 else:
     from .._frozen import dataclass
+
+    Any = LateName("typing", "Any")
 
 
 @dataclass(frozen=True)

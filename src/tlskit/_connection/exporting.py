@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from .._core.certificate import Certificate
+from .._lazy import LateName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
+    from .._annotations import ChannelBinding
     from .channel import Channel
-
-    ChannelBinding = Literal["tls-exporter", "tls-server-end-point", "tls-unique"]
+else:
+    ChannelBinding = LateName("tlskit._annotations", "ChannelBinding")
+    Channel = LateName("tlskit._connection.channel", "Channel")
 
 
 _LABEL = b"EXPORTER-Channel-Binding"  # RFC 9266, 2

@@ -8,6 +8,7 @@ import sys
 import warnings
 
 from .._core.certificate import Certificate
+from .._lazy import LateName, late_names
 from .exporting import Exporting
 from .observing import Observing
 from .rekeying import Rekeying
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from ..sessions.info import SessionInfo
     from ..sessions.session import SSLSession
     from .channel import Channel
+else:
+    SSLContext, SSLSession, SessionInfo = late_names("tlskit", "SSLContext SSLSession SessionInfo")
+    Channel = LateName("tlskit._connection.channel", "Channel")
+    Resumption = LateName("tlskit._resumption.reasons", "Resumption")
+    Any = LateName("typing", "Any")
 
 CHANNEL_BINDING_TYPES = ["tls-unique"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._lazy import LateName, late_names
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import NoPublicConstructor, initialise
 from .early_data import EarlyData
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from .._context import SSLContext
     from ..sessions.session import SSLSession
     from .channel import Channel
+else:
+    SSLContext, SSLSession = late_names("tlskit", "SSLContext SSLSession")
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
+    Channel = LateName("tlskit._connection.channel", "Channel")
 
 
 class SSLObject(EarlyData, stdlib.SSLObject):

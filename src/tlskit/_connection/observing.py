@@ -11,6 +11,7 @@ from _tlsbind import CONST
 
 from .._core.fault import alert_of, verify_text
 from .._core.verifying import error_name
+from .._lazy import LateName
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ else:
 if TYPE_CHECKING:
     from .channel import Channel
     from .requests import CertificateRequest
+else:
+    CertificateRequest = LateName("tlskit", "CertificateRequest")
+    Channel = LateName("tlskit._connection.channel", "Channel")
+    Any = LateName("typing", "Any")
 
 Name = tuple[tuple[tuple[str, str], ...], ...]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .._lazy import LateName
 from ..enums import TLSVersion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .channel import Channel
+else:
+    Channel = LateName("tlskit._connection.channel", "Channel")
 
 
 class Rekeying:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 from _socket import socket as _PlainSocket
 from contextlib import suppress
-from socket import MSG_PEEK, SO_TYPE, SOCK_STREAM, SOL_SOCKET
+from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
 from .._core import wait
 from .._core.fault import system_text
+from .._lazy import LateName, late_names
 from .._stdlib import classes as stdlib
 from .._stdlib.classes import Socket as socket
 from .._stdlib.identity import NoPublicConstructor, initialise
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from .._context import SSLContext
     from ..sessions.session import SSLSession
     from .sockets import OwnChannel
+else:
+    SSLContext, SSLSession = late_names("tlskit", "SSLContext SSLSession")
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
+    OwnChannel = LateName("tlskit._connection.sockets", "OwnChannel")
 
 # As numbers: their enums, which a socket's own attributes make of them, take longer than a socket.
 _family, _type = _PlainSocket.family.__get__, _PlainSocket.type.__get__
@@ -373,12 +378,6 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         return channel.pending() if channel is not None else len(self._leftover)
 
-    def _take_leftover(self, n: int, flags: int) -> bytes:
-        data = self._leftover[:n]
-        if not flags & MSG_PEEK:
-            self._leftover = self._leftover[n:]
-        return data
-
     # -- writing -----------------------------------------------------------------------------------
 
     def write(self, data: Buffer) -> int:
@@ -477,6 +476,3 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
             # Only now: another thread must not send through a plain socket meanwhile.
             socket._real_close(self)  # type: ignore[attr-defined]
             self._sslobj = None
-
-    def _no_flags(self, call: str) -> ValueError:
-        return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .._lazy import late_names
 from . import fingerprints
 from .reader import Reader, numbers
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 else:
     from .._frozen import NamedTuple
+
+    Any, Buffer = late_names("tlskit._annotations", "Any Buffer")
 
 _CLIENT_HELLO = 1  # HandshakeType
 _HANDSHAKE = 22  # ContentType

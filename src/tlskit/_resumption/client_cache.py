@@ -36,6 +36,7 @@ class ClientCache:
     Args:
         store: where the sessions are kept.
         tally: counts the outcomes.
+        per_peer: the attribute.
 
     Attributes:
         per_peer: how many TLS 1.3 tickets of one peer are kept.
@@ -45,13 +46,13 @@ class ClientCache:
 
     automatic = True
 
-    def __init__(self, store: SessionStore, tally: Tally) -> None:
+    def __init__(self, store: SessionStore, tally: Tally, per_peer: int) -> None:
         from ..stores.guard import guarded
 
         self.store: Guard = guarded(store)
         self._in_process = store.in_process
         self.tally = tally
-        self.per_peer = 8
+        self.per_peer = per_peer
         self.single_use = False
         self.client_certificates = False
         self._peers = PeerMemory()

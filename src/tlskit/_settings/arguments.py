@@ -144,3 +144,10 @@ def _in_ascii(name: str) -> str:
 
 #: The same, remembered.
 ascii_name = remembered(256)(new_ascii_name)  # programs talk to few servers, and often
+
+
+def is_read_only(name: str, value: object, *, hint: str) -> AttributeError:
+    """Return the error for an attribute of an SSLContext that cannot be set."""
+    return AttributeError(
+        f"`{name}` of an SSLContext cannot be set to a {type(value).__name__}: {hint}"
+    )

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from os import urandom
 
+from .._lazy import LateName, late_names
 from .._state import Settings
 from .._state.values import CertificateChoice
 from .arguments import callback_or_none
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from .._connection.requests import CertificateRequest
     from .certified_key import CertifiedKey
+else:
+    CertificateRequest, CertifiedKey = late_names("tlskit", "CertificateRequest CertifiedKey")
+    Any = LateName("typing", "Any")
 
-    Shown: TypeAlias = "CertifiedKey | tuple[Any, ...] | list[Any] | None"
-    CertificateCallback: TypeAlias = "Callable[[Any, CertificateRequest], Shown | Awaitable[Shown]]"
+CertificateCallback = Callable[
+    [Any, "CertificateRequest"],
+    "CertifiedKey | tuple[Any, ...] | list[Any]"
+    " | Awaitable[CertifiedKey | tuple[Any, ...] | list[Any] | None] | None",
+]
 
 
 class CertificateCallbackSettings:

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 
 from _tlsbind import CONST
 
+from .._lazy import LateName
 from .._shown import shown
 from ..enums import VerifyMode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _OPTIONS = {  # a word of the Options command: its bit, and whether the word sets the bit
     "SessionTicket": ("NO_TICKET", False),

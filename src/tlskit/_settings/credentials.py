@@ -11,6 +11,7 @@ from .._core.library import require
 from .._core.paths import without_values
 from .._core.psk import PreSharedKey
 from .._core.wiping import wipe
+from .._lazy import LateName
 from .._state import Settings
 from .._state.coroutines import is_coroutine_function
 from .._state.values import PreSharedKeys
@@ -23,6 +24,8 @@ from .chains import check
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 
 class CredentialSettings:

@@ -11,11 +11,7 @@ from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-ConfigLists: TypeAlias = "bytes | Mapping[str, bytes] | Callable[[str], bytes | None]"
+ConfigLists = bytes | Mapping[str, bytes] | Callable[[str], "bytes | None"]
 
 
 class EncryptedHelloSettings:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ssl import _TLSAlertType  # type: ignore[attr-defined]
 
+from .._lazy import LateName
 from .._shown import shown
 from .._state import Settings
 from ..enums import _SSLMethod
@@ -13,12 +14,13 @@ from .arguments import callback_or_none, check_serves
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
-    AlpnCallback = Callable[[Any, "tuple[str, ...]", "str | None"], "str | bytes | int | None"]
-    KeylogCallback = Callable[[Any, str], object]
-    StateCallback = Callable[[Any, str, str], object]
-    AlertCallback = Callable[[Any, str, Any], object]
-
+AlpnCallback = Callable[[Any, "tuple[str, ...]", "str | None"], "str | bytes | int | None"]
+KeylogCallback = Callable[[Any, str], object]
+StateCallback = Callable[[Any, str, str], object]
+AlertCallback = Callable[[Any, str, Any], object]
 MessageCallback = Callable[..., object]
 
 #: What `alpn_callback` returns to refuse a client: the alert of this name (RFC 7301, 3.2).

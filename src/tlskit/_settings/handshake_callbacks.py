@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from .._core import files
 from .._core.keylog import KeyLog
 from .._core.paths import without_values
+from .._lazy import LateName, late_names
 from .._shown import shown
 from .._state import Settings
 from .._state.values import KeyLogFile
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
     from .._connection.socket import SSLSocket
     from .._context import SSLContext
     from .._hello import ClientHello
+else:
+    ClientHello, SSLContext, SSLObject, SSLSocket = late_names(
+        "tlskit", "ClientHello SSLContext SSLObject SSLSocket"
+    )
+    Any = LateName("typing", "Any")
 
-    HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
-
+HelloCallback = Callable[[Any, "ClientHello"], "int | Awaitable[int | None] | None"]
 
 _KEYLOG_BEGINS = b"# TLS secrets log file, written by tlskit\n"
 

@@ -11,6 +11,7 @@ from _tlsbind import CONST
 
 from .._core import files
 from .._core.paths import named_path, without_values
+from .._lazy import LateName, late_names
 from .._shown import shown
 from .._state import Settings
 from .._stdlib.defaults import defaults, negative_options_raise
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from typing_extensions import Buffer
+else:
+    Any, _Cipher = late_names("tlskit._annotations", "Any CipherDescription")
+    NoReturn = LateName("typing", "NoReturn")
 
 FIXED = {  # protocols that are one version, deprecated as they are
     _SSLMethod.PROTOCOL_TLSv1: CONST.TLS1_VERSION,

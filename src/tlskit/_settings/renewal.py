@@ -12,6 +12,7 @@ from .._core import files
 from .._core.certificate import Certificate
 from .._core.credential import Credential
 from .._core.trust import TrustStore
+from .._lazy import LateName
 from .._state import Settings
 from .arguments import path_of
 from .credentials import load
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .watcher import Watcher
+else:
+    Callable = LateName("collections.abc", "Callable")
+    Watcher = LateName("tlskit._settings.watcher", "Watcher")
+    Any = LateName("typing", "Any")
 
 
 class RenewalSettings:

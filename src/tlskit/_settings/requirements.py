@@ -10,6 +10,7 @@ from _tlsbind import CONST
 
 from .._core.certificate import Certificate
 from .._core.der import split
+from .._lazy import LateName, late_names
 from .._state import Settings
 from .._trust_store import TrustStore
 from . import sources
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
+else:
+    SSLObject, SSLSocket = late_names("tlskit", "SSLObject SSLSocket")
+    Any = LateName("typing", "Any")
 
 _DIGEST = 32  # bytes of SHA-256
 _BASE64 = 44  # characters of that in base64

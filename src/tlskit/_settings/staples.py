@@ -7,6 +7,7 @@ from time import gmtime, strftime
 from _tlsbind import CONST
 
 from .._digest import sha256
+from .._lazy import LateName
 from .._state import Settings
 
 TYPE_CHECKING = False
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .._core.certificate import Certificate
+else:
+    Any = LateName("typing", "Any")
 
 _MOST = 65535  # bytes of a response: it must fit into a handshake message
 

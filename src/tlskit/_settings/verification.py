@@ -9,6 +9,7 @@ from _tlsbind import CONST
 from .. import _trust
 from .._core.certificate import Certificate
 from .._core.paths import without_values
+from .._lazy import LateName, late_names
 from .._shown import shown
 from .._state import Settings
 from .._stdlib.defaults import defaults
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from _typeshed import StrOrBytesPath
     from typing_extensions import Buffer
+else:
+    Buffer, StrOrBytesPath = late_names("tlskit._annotations", "Buffer StrOrBytesPath")
+    Any = LateName("typing", "Any")
 
 _MODES = {
     VerifyMode.CERT_NONE: CONST.SSL_VERIFY_NONE,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .._core.verifying import ERRORS
+from .._lazy import LateName, late_names
 from .._shown import shown
 from .._state import Settings
 from .arguments import callback_or_none
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from .._connection.certificate_check import CertificateCheck
     from .._connection.object import SSLObject
     from .._connection.socket import SSLSocket
+else:
+    CertificateCheck, SSLObject, SSLSocket = late_names(
+        "tlskit", "CertificateCheck SSLObject SSLSocket"
+    )
+    Any = LateName("typing", "Any")
 
 _PREFIX = "X509_V_ERR_"
 _CODES = {name: code for code, name in ERRORS.items()}

@@ -13,6 +13,7 @@ from .._core.names import in_certificates, packed_address
 from .._core.paths import without_values
 from .._core.trust import TrustStore
 from .._core.verifying import purpose_number
+from .._lazy import LateName
 from .._shown import shown
 from .._state import Settings
 from .._stdlib.module import ssl
@@ -23,6 +24,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
+else:
+    datetime = LateName("datetime", "datetime")
+    Any = LateName("typing", "Any")
 
 _PURPOSES = {ssl.Purpose.SERVER_AUTH: "sslserver", ssl.Purpose.CLIENT_AUTH: "sslclient"}
 _LATEST = 253402300799  # the last second of the year 9999, in seconds since 1970

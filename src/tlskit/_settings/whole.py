@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .._lazy import LateName, late_names
 from .._shown import shown
 from .._state import Settings, show
 from .._state.table import ROWS
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from .sessions import ContextSessions
     from .tickets import ContextTickets
+else:
+    Any, Self = late_names("tlskit._annotations", "Any Self")
+    ContextSessions = LateName("tlskit._settings.sessions", "ContextSessions")
+    ContextTickets = LateName("tlskit._settings.tickets", "ContextTickets")
 
 #: The method that `configure` calls for each argument, and whether it takes several arguments.
 _METHODS = {

@@ -40,7 +40,7 @@ class Caches:
         self._client: client.ClientCache | None = None
         self._server: server.ServerCache | None = None
         if settings.store is not None and settings.resumes_clients(role):
-            self._client = client.ClientCache(settings.store, tally)
+            self._client = client.ClientCache(settings.store, tally, settings.per_peer)
         if settings.serves(role):
             self._server = server.ServerCache(_NAMELESS, settings.store, tally)
 

@@ -19,6 +19,7 @@ from .._core.paths import without_values
 from .._core.tickets import Ring
 from .._counters import Counted
 from .._forks import Forked, watch
+from .._lazy import LateName
 from .arguments import MOST_PERIODS, digest_of, keys_of, secrets_of
 from .sources import CallbackSource, FileSource, Source, whole
 from .wiping import wiper
@@ -29,6 +30,8 @@ else:
     from .._frozen import dataclass
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+else:
+    Buffer = LateName("tlskit._annotations", "Buffer")
 
 PERIOD = 3600
 LIFETIME = 7200

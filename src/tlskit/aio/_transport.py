@@ -53,7 +53,7 @@ from typing import TYPE_CHECKING, Any
 from .._connection.object import SSLObject
 from .._connection.stream import StreamChannel, Wire
 from .._core.stream import WANT_READ, WANT_WRITE
-from .._lazy import LateModule
+from .._lazy import LateModule, LateName
 from ..errors import SSLEOFError, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 from ._closing import ClosingTransport
 from ._log import logger
@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from . import _suspension as suspension
 else:
     suspension = LateModule("._suspension", __package__)
+    SSLContext = LateName("tlskit", "SSLContext")
 
 _do_handshake: Any = SSLObject.do_handshake
 _HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's defaults

@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from .._lazy import LateName
 from .._shown import shown
 from .._stdlib import classes as stdlib
 from ._connect import locals_of
@@ -21,6 +22,8 @@ from ._transport import SSLTransport
 
 if TYPE_CHECKING:
     from .._context import SSLContext
+else:
+    SSLContext = LateName("tlskit", "SSLContext")
 
 _through_memory = asyncio.BaseEventLoop.start_tls  # before `install` can have replaced it
 _LOOK_AGAIN = 0.005  # seconds, for transports that do not report when everything is written

@@ -15,6 +15,7 @@ from .._core.encrypted_hello import ech_status
 from .._core.fault import verify_text
 from .._core.notes import Notes
 from .._core.session import Session
+from .._lazy import LateName
 from .parts import CipherInfo as CipherInfo
 from .parts import KeyInfo as KeyInfo
 from .records import Malformed, read, read_notes
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from typing import Any
 else:
     from .._frozen import dataclass, field, replace
+
+    Any = LateName("typing", "Any")
 
 
 LONGEST = 7 * 24 * 3600  # RFC 8446, 4.6.1

@@ -7,6 +7,7 @@ from time import time as now
 
 from .._core.notes import Notes
 from .._core.session import Session
+from .._lazy import late_names
 from ..errors import SSLError
 from .binding import Binding
 from .info import SessionInfo, expiry, info_of, notes_of
@@ -22,6 +23,8 @@ else:
 
     def final(kind):
         return kind
+
+    datetime, timedelta = late_names("datetime", "datetime timedelta")
 
 
 _BEGINS, _ENDS = (b"-----%s SSL SESSION PARAMETERS-----" % word for word in (b"BEGIN", b"END"))
