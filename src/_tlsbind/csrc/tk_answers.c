@@ -62,8 +62,6 @@ const char *tk_conn_compression(tk_conn *c)
     const char *name = NULL;
     const tk_earlier *e;
 
-    if (tk_atomic_load32(&c->uncompressed)) /* as nearly always: the lock takes longer than that */
-        return NULL;
     tk_conn_lock(c);
     if ((e = tk_result_earlier(c)) != NULL)
         name = e->facts.compression;

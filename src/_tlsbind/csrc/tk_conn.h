@@ -108,7 +108,6 @@ struct tk_conn {
     uint8_t reported;       /* and one has been */
     uint8_t done;           /* a handshake was complete, whatever has come since: tk_result.c */
     uint8_t reused;         /* ... and it resumed a session */
-    int32_t uncompressed;   /* as long as no renegotiation begins */
     uint32_t renegotiations; /* handshakes that were complete after it, */
     uint8_t finished;       /* and whether the peer's Finished of the next has come */
     uint8_t hears_cuts;     /* an end without close_notify is an error to this connection's user */

@@ -25,7 +25,6 @@ static void begin_again(tk_conn *c)
     tk_conn_facts facts;
     int64_t ems;
 
-    tk_atomic_store32(&c->uncompressed, 0);
     if (e == NULL && (e = c->earlier = calloc(1, sizeof *e)) == NULL)
         return; /* no memory: the questions get what libssl says */
     if (e->counts)
@@ -62,7 +61,6 @@ static void forget(tk_conn *c)
 static void complete(tk_conn *c)
 {
     forget(c);
-    tk_atomic_store32(&c->uncompressed, SSL_get_current_compression(c->ssl) == NULL);
     tk_groups_judge(c); /* it looks at the shares */
     if (c->finished || !c->done)
         tk_key_shares_drop(c);
