@@ -107,6 +107,8 @@ class LateName(str):
     __ror__ = __or__  # the order of a union means nothing
 
     def __getitem__(self, arguments: Any) -> Any:
+        if type(arguments) is int:  # `typing` of Python 3.11 looks at the first character
+            return super().__getitem__(arguments)
         return eval(self)[arguments]
 
 
