@@ -61,6 +61,7 @@ def memory_store(_: PKI, __: Path) -> tuple[Any, Callable[[], object]]:
 
 
 def sqlite_store(_: PKI, folder: Path) -> tuple[Any, Callable[[], object]]:
+    pytest.importorskip("sqlite3")  # some Pythons are built without it
     made = tlskit.SQLiteStore(folder / "store", timeout=0.01)
     return made, lambda: made.put(b"key", b"value", 60)
 
