@@ -113,8 +113,7 @@ class Connection(
 
     __slots__ = (
         "__weakref__", "_conn", "_context", "_fd", "_handle", "_native", "_others", "_pause_lock",
-        "always_hands_out", "answers", "hook_error", "hostname", "late_error",
-        "psk_offered", "reverified_chain",
+        "always_hands_out", "answers", "hook_error", "hostname", "late_error", "psk_offered",
     )  # fmt: skip
 
     def __init__(
