@@ -18,7 +18,8 @@
 enum { TK_DIRECT_SMALL = 4096, /* bytes: what is no more than that goes through the stack */
        TK_DIRECT_MOST = 262144, /* of one read: what asyncio asks for */
        TK_DIRECT_OVERHEAD = 17, /* of a TLS 1.3 record without padding (RFC 8446, 5.2) */
-       TK_RECORD_MOST = 16384 };
+       TK_RECORD_MOST = 16384,
+       TK_DIRECT_QUICK = TK_RECORD_MOST + 512 }; /* a record, whatever its cipher adds */
 
 /* What the module knows. */
 typedef struct {
@@ -61,6 +62,7 @@ typedef struct {
     PyObject *receives, *sends;      /* their locks: lock.c */
     const void *passed;              /* what goes into the program's queue now; NULL: nothing */
     Py_ssize_t passed_size;
+    int32_t settled;                 /* a handshake was complete: libssl takes little time now */
     int32_t overhead;                /* bytes that the last record was longer than what was in it */
 } tk_direct;
 
@@ -119,11 +121,11 @@ PyObject *tk_direct_nothing(const tk_direct *d); /* raises SSLWantReadError */
 int tk_direct_attribute_is(PyObject *owner, PyObject *name, PyObject *wanted);
 
 /* memory.c, handshake.c, incoming.c, outgoing.c: `given` is the object whose bytes are written */
-PyObject *tk_direct_read_memory(const tk_direct *d, const tk_request *q);
+PyObject *tk_direct_read_memory(tk_direct *d, const tk_request *q);
 PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given, const char *data,
                                  Py_ssize_t size);
-PyObject *tk_direct_handshake(const tk_direct *d);
-PyObject *tk_direct_shutdown(const tk_direct *d);
+PyObject *tk_direct_handshake(tk_direct *d);
+PyObject *tk_direct_shutdown(tk_direct *d);
 PyObject *tk_direct_read_queue(tk_direct *d, const tk_request *q);
 PyObject *tk_direct_write_queue(tk_direct *d, PyObject *given, const char *data,
                                 Py_ssize_t size);
@@ -143,6 +145,13 @@ extern PyMethodDef tk_direct_answers[];
 
 extern PyType_Spec tk_direct_spec, tk_direct_lock_spec, tk_direct_traffic_spec;
 extern PyType_Spec tk_direct_queue_spec, tk_direct_conn_spec, tk_direct_blocking_spec;
+
+/* Whether other threads of the interpreter would need longer to begin than this takes: a record's
+   data, and with AES in hardware some 4 microseconds. */
+static inline int tk_direct_is_quick(const tk_direct *d, Py_ssize_t size)
+{
+    return size <= TK_DIRECT_QUICK && tk_atomic_load32((int32_t *)&d->settled);
+}
 
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 

@@ -64,9 +64,13 @@ PyObject *tk_direct_take(tk_mem *mem, Py_ssize_t size)
 
     if (data == NULL)
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    n = tk_mem_read(mem, into, (size_t)size);
-    Py_END_ALLOW_THREADS
+    if (size <= TK_DIRECT_QUICK)
+        n = tk_mem_read(mem, into, (size_t)size);
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        n = tk_mem_read(mem, into, (size_t)size);
+        Py_END_ALLOW_THREADS
+    }
     return tk_direct_first(data, (Py_ssize_t)n); /* another thread may have read, too */
 }
 

@@ -32,7 +32,7 @@ static int conclude_shutdown(const tk_direct *d) { return is_sent(d) && tk_direc
 
 /* `name` is the connection's own method, and `go_on` the one that knows what to do about a status
    that is not usual. */
-static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyObject *go_on,
+static PyObject *run(tk_direct *d, operation operate, PyObject *name, PyObject *go_on,
                      int (*conclude)(const tk_direct *))
 {
     int fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);
@@ -45,6 +45,8 @@ static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyOb
     Py_BEGIN_ALLOW_THREADS
     status = operate(d->conn, 0);
     Py_END_ALLOW_THREADS
+    if (status > 0)
+        tk_atomic_store32(&d->settled, 1);
     fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);
     if (fine == 1 && status == TK_WANT_READ && may_come(d) && is_sent(d))
         return tk_direct_nothing(d);
@@ -53,14 +55,14 @@ static PyObject *run(const tk_direct *d, operation operate, PyObject *name, PyOb
     return PyErr_Occurred() ? NULL : tk_direct_go_on(d->channel, go_on, status, NULL, NULL);
 }
 
-PyObject *tk_direct_handshake(const tk_direct *d)
+PyObject *tk_direct_handshake(tk_direct *d)
 {
     const tk_direct_names *n = d->names;
 
     return run(d, tk_conn_handshake, n->do_handshake, n->handshake_on, conclude_handshake);
 }
 
-PyObject *tk_direct_shutdown(const tk_direct *d)
+PyObject *tk_direct_shutdown(tk_direct *d)
 {
     const tk_direct_names *n = d->names;
 

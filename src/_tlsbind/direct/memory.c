@@ -5,8 +5,22 @@ static int64_t unseal(const tk_direct *d, void *into, Py_ssize_t room)
 {
     int64_t status;
 
+    if (tk_direct_is_quick(d, (Py_ssize_t)tk_atomic_load(&d->conn->incoming->state.pending)))
+        return tk_conn_read(d->conn, into, (size_t)room, 0);
     Py_BEGIN_ALLOW_THREADS
     status = tk_conn_read(d->conn, into, (size_t)room, 0);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+static int64_t seal(const tk_direct *d, const char *data, Py_ssize_t size)
+{
+    int64_t status;
+
+    if (tk_direct_is_quick(d, size))
+        return tk_conn_write(d->conn, data, (size_t)size, 0);
+    Py_BEGIN_ALLOW_THREADS
+    status = tk_conn_write(d->conn, data, (size_t)size, 0);
     Py_END_ALLOW_THREADS
     return status;
 }
@@ -68,12 +82,14 @@ static PyObject *read_into(const tk_direct *d, const tk_request *q, int64_t *sta
     return *status < 0 ? NULL : PyLong_FromLongLong(*status);
 }
 
-PyObject *tk_direct_read_memory(const tk_direct *d, const tk_request *q)
+PyObject *tk_direct_read_memory(tk_direct *d, const tk_request *q)
 {
     int64_t status;
     PyObject *data = q->buffer == Py_None ? read_bytes(d, q->size, &status)
                                           : read_into(d, q, &status);
 
+    if (status > 0)
+        tk_atomic_store32(&d->settled, 1);
     if (status >= 0)
         return data;
     return status == TK_WANT_READ
@@ -84,11 +100,8 @@ PyObject *tk_direct_read_memory(const tk_direct *d, const tk_request *q)
 PyObject *tk_direct_write_memory(const tk_direct *d, PyObject *given, const char *data,
                                  Py_ssize_t size)
 {
-    int64_t status;
+    int64_t status = seal(d, data, size);
 
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_write(d->conn, data, (size_t)size, 0);
-    Py_END_ALLOW_THREADS
     return status >= 0 ? PyLong_FromLongLong(status)
                        : tk_direct_go_on(d->channel, d->names->write_on, status, given, NULL);
 }

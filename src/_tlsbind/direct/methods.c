@@ -34,6 +34,14 @@ static int is_over(const tk_direct *d)
 
 /* ---- the methods ---- */
 
+/* What has been read or written has come after a handshake. */
+static PyObject *settled(tk_direct *d, PyObject *result)
+{
+    if (result != NULL)
+        tk_atomic_store32(&d->settled, 1);
+    return result;
+}
+
 /* NULL, and nothing is raised: this is for the connection's own method. */
 static PyObject *read_bytes(tk_direct *d, const tk_request *q)
 {
@@ -72,7 +80,13 @@ static PyObject *direct_read(PyObject *self, PyObject *const *args, Py_ssize_t n
         if (data != NULL || PyErr_Occurred())
             return data;
     }
-    return tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames);
+    return settled(d, tk_direct_otherwise(d->channel, d->names->read, args, nargs, kwnames));
+}
+
+/* A write between the stdlib's MemoryBIOs keeps the interpreter. */
+static int may_write(tk_direct *d)
+{
+    return d->incoming == NULL || tk_atomic_load32(&d->settled);
 }
 
 static PyObject *write_bytes(tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
@@ -101,7 +115,7 @@ static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t 
     tk_direct *d = (tk_direct *)self;
     PyObject *number = NULL;
 
-    if (nargs == 1 && kwnames == NULL && is_plain(d)) {
+    if (nargs == 1 && kwnames == NULL && is_plain(d) && may_write(d)) {
         if (!PyBytes_CheckExact(args[0]))
             number = write_view(d, args[0]);
         else if (PyBytes_Size(args[0]) > 0)
@@ -109,13 +123,13 @@ static PyObject *direct_write(PyObject *self, PyObject *const *args, Py_ssize_t 
         if (number != NULL || PyErr_Occurred())
             return number;
     }
-    return tk_direct_otherwise(d->channel, d->names->write, args, nargs, kwnames);
+    return settled(d, tk_direct_otherwise(d->channel, d->names->write, args, nargs, kwnames));
 }
 
 static PyObject *direct_do_handshake(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                                      PyObject *kwnames)
 {
-    const tk_direct *d = (const tk_direct *)self;
+    tk_direct *d = (tk_direct *)self;
 
     if (nargs != 0 || kwnames != NULL || !is_plain(d))
         return tk_direct_otherwise(d->channel, d->names->do_handshake, args, nargs, kwnames);
@@ -124,7 +138,7 @@ static PyObject *direct_do_handshake(PyObject *self, PyObject *const *args, Py_s
 
 static PyObject *direct_unwrap(PyObject *self, PyObject *nothing)
 {
-    const tk_direct *d = (const tk_direct *)self;
+    tk_direct *d = (tk_direct *)self;
 
     (void)nothing;
     return is_silent(d) ? tk_direct_shutdown(d)

@@ -1,9 +1,6 @@
 /* From the program's queue through libssl, piece by piece: incoming.c. */
 #include "incoming.h"
 
-/* A record that comes alone: another thread of the interpreter would need longer to begin. */
-enum { QUICK = TK_RECORD_MOST + 512 };
-
 Py_ssize_t tk_reading_waiting(const tk_direct *d)
 {
     PyObject *number = PyObject_GetAttr(d->incoming, d->names->pending);
@@ -37,7 +34,8 @@ int tk_reading_given(const tk_direct *d, PyObject *given, char *into, tk_reading
     if (data == NULL)
         return 0;
     r->given = PyBytes_Size(given);
-    r->status = status = (r->dry && r->given <= QUICK ? decrypt : decrypt_aside)(d, data, into, r);
+    status = (tk_direct_is_quick(d, r->given) ? decrypt : decrypt_aside)(d, data, into, r);
+    r->status = status;
     if (status > 0)
         r->done += (Py_ssize_t)(status & (TK_DRY - 1));
     return 1;

@@ -68,9 +68,13 @@ static PyObject *queue_write(PyObject *self, PyObject *data)
         return PyObject_CallMethod(self, "_write_slowly", "(O)", data);
     from = PyBytes_AsString(data);
     size = PyBytes_Size(data);
-    Py_BEGIN_ALLOW_THREADS
-    n = tk_mem_write(mem, from, (size_t)size);
-    Py_END_ALLOW_THREADS
+    if (size <= TK_DIRECT_QUICK)
+        n = tk_mem_write(mem, from, (size_t)size);
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        n = tk_mem_write(mem, from, (size_t)size);
+        Py_END_ALLOW_THREADS
+    }
     return n < 0 ? PyErr_NoMemory() : PyLong_FromSsize_t(size);
 }
 
