@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import tlskit
+from tlskit import aio
 
 
 class Recorder(asyncio.Protocol):
@@ -107,6 +108,20 @@ async def connect(
         protocol, *address, ssl=context, server_hostname=hostname
     )
     return made
+
+
+async def served(
+    accepted: Accepted, contexts: tuple[Any, Any], protocol: Callable[[], Any] = Recorder
+) -> tuple[asyncio.AbstractServer, Any, Any]:
+    """A server of tlskit.aio, and the transport and the protocol of a client that has connected."""
+    server = await aio.create_server(accepted, "127.0.0.1", 0, ssl=contexts[1])
+    transport, made = await aio.create_connection(
+        protocol,
+        *server.sockets[0].getsockname(),
+        ssl=contexts[0],
+        server_hostname="localhost",
+    )
+    return server, transport, made
 
 
 def noting(faults: list[BaseException]) -> type[tlskit.SSLObject]:

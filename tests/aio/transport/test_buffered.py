@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from tlskit import aio
-
 from ...support.pki import PKI
 from ...support.system import run_selecting
 from ..conftest import Runner
-from ..helpers import Accepted, Recorder
+from ..helpers import Accepted, Recorder, served
 from .test_reading import Contexts, Setting, turns
 from .test_traffic import SIZES
 
@@ -89,12 +87,8 @@ ROOMS: dict[str, Callable[[], Any]] = {
 def test_messages_of_all_sizes(run: Runner, contexts: Contexts, room: str) -> None:
     async def main() -> None:
         accepted = Accepted(lambda: EchoBack(ROOMS[room]))
-        server = await aio.create_server(accepted, "127.0.0.1", 0, ssl=contexts[1])
-        transport, protocol = await aio.create_connection(
-            lambda: Buffered(ROOMS[room]),
-            *server.sockets[0].getsockname(),
-            ssl=contexts[0],
-            server_hostname="localhost",
+        server, transport, protocol = await served(
+            accepted, contexts, lambda: Buffered(ROOMS[room])
         )
         for number, size in enumerate(SIZES[:25]):
             message = bytes([number]) * size
@@ -289,13 +283,7 @@ def test_large_views_wait_as_copies(run: Runner, contexts: Contexts) -> None:
 
     async def main() -> None:
         accepted = Accepted(Recorder)
-        server = await aio.create_server(accepted, "127.0.0.1", 0, ssl=contexts[1])
-        transport, protocol = await aio.create_connection(
-            Recorder,
-            *server.sockets[0].getsockname(),
-            ssl=contexts[0],
-            server_hostname="localhost",
-        )
+        server, transport, protocol = await served(accepted, contexts)
         far = await accepted.first()
         far.transport.pause_reading()
         message = bytes(range(256)) * 16384

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 
-from tlskit import aio
 from tlskit._core import direct
 
 from ...support.pki import PKI
 from ...support.system import run_selecting
 from ..conftest import Runner
-from ..helpers import Accepted, Echo, Recorder
+from ..helpers import Accepted, Echo, Recorder, served
 from .test_reading import Contexts, Setting, turns
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -33,14 +32,7 @@ def test_messages_of_all_sizes(run: Runner, contexts: Contexts) -> None:
     """Sizes that stay the same, that grow, and that shrink."""
 
     async def main() -> None:
-        accepted = Accepted(Echo)
-        server = await aio.create_server(accepted, "127.0.0.1", 0, ssl=contexts[1])
-        transport, protocol = await aio.create_connection(
-            Recorder,
-            *server.sockets[0].getsockname(),
-            ssl=contexts[0],
-            server_hostname="localhost",
-        )
+        server, transport, protocol = await served(Accepted(Echo), contexts)
         for number, size in enumerate(SIZES):
             message = bytes([number]) * size
             transport.write(message)
