@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from weakref import ref
 
+from .._core.certificate import fields_of
 from .._core.connection import Connection
 from .._core.fault import plain_error
 from .._core.names import server_name
@@ -252,8 +253,8 @@ class Channel(StdlibNames, Connection):
         """
         if not self._first_state.verifies or self.unverified:
             return {}
-        peer = self.peer()
-        return None if peer is None else peer.fields()
+        der = self.answers.certificate()
+        return None if der is None else fields_of(der)
 
     @property
     def info(self) -> SessionInfo | None:

@@ -155,15 +155,26 @@ class Certificate:
 
     def fields(self) -> dict[str, Any]:
         """Return the fields in the format of `ssl.SSLSocket.getpeercert`."""
-        try:
-            known = _known_fields[self.der]  # not `get`, which takes a lock without the GIL
-        except KeyError:
-            fault = ffi.new("tk_fault *")
-            known = _fields(list(listed(lambda out: lib.tk_x509_fields(self._x509, out, fault))))
-            while len(_known_fields) >= _KNOWN_MOST:
-                _known_fields.pop(next(iter(_known_fields)), None)
-            _known_fields[self.der] = known
-        return known.copy()
+        return _known(self.der, self._x509)
+
+
+def fields_of(der: bytes) -> dict[str, Any]:
+    """Return the fields of a certificate in DER; raise SSLError if it is not one."""
+    return _known(der, None)
+
+
+def _known(der: bytes, x509: Any) -> dict[str, Any]:
+    try:
+        known = _known_fields[der]  # not `get`, which takes a lock without the GIL
+    except KeyError:
+        if x509 is None:
+            return Certificate.from_der(der).fields()
+        fault = ffi.new("tk_fault *")
+        known = _fields(list(listed(lambda out: lib.tk_x509_fields(x509, out, fault))))
+        while len(_known_fields) >= _KNOWN_MOST:
+            _known_fields.pop(next(iter(_known_fields)), None)
+        _known_fields[der] = known
+    return known.copy()
 
 
 def dated(entries: list[tuple[int, bytes]]) -> dict[str, Any] | None:
