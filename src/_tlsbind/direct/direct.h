@@ -28,7 +28,8 @@ typedef struct {
     PyObject *lock, *queue, *conn;          /* the types of lock.c, queue.c and opening.c */
     /* names of attributes */
     PyObject *dry, *pending, *eof, *library, *reason;
-    PyObject *late_error, *concludes, *logging;
+    PyObject *late_error, *concludes, *logging, *is_enabled_for, *debug;
+    PyObject *logger; /* once somebody may listen: handshake.c */
     PyObject *read, *write, *do_handshake, *shutdown; /* and of methods, */
     PyObject *read_on, *read_slowly, *write_on, *handshake_on, *shutdown_on, *return_leftover;
     /* of a transport and its protocol too */
@@ -52,7 +53,7 @@ PyObject *tk_method_call(const tk_method *m, PyObject *given);
 
 typedef struct {
     PyObject_HEAD
-    const tk_direct_names *names;
+    tk_direct_names *names;
     tk_conn *conn;
     int32_t generation;
     PyObject *handle;                /* the owner of `conn` */

@@ -4,13 +4,38 @@
 
 typedef int64_t (*operation)(tk_conn *c, int64_t timeout);
 
-/* Whether the end of a handshake means anything to the connection: something that has to be
-   concluded, or a log that may be listening. */
+/* The logger of _connection/log.py, from `logging`; NULL: there is none, or Python has failed. */
+static PyObject *logger_of(tk_direct_names *n, PyObject *logging)
+{
+    PyObject *found = tk_atomic_pointer((void **)&n->logger), *earlier;
+
+    if (found != NULL || (found = PyObject_CallMethod(logging, "getLogger", "s", "tlskit")) == NULL)
+        return found;
+    if ((earlier = tk_atomic_once((void **)&n->logger, found)) == NULL)
+        return found;
+    Py_DECREF(found); /* another thread was faster */
+    return earlier;
+}
+
+/* Whether the log wants the end of a handshake. */
+static int is_logged(tk_direct_names *n)
+{
+    PyObject *logging = PyDict_GetItemWithError(PyImport_GetModuleDict(), n->logging);
+    PyObject *logger = logging == NULL ? NULL : logger_of(n, logging), *enabled = NULL;
+    int wanted;
+
+    if (logger != NULL)
+        enabled = PyObject_CallMethodObjArgs(logger, n->is_enabled_for, n->debug, NULL);
+    wanted = logging != NULL && (enabled == NULL || PyObject_IsTrue(enabled) != 0);
+    Py_XDECREF(enabled);
+    return wanted;
+}
+
+/* Whether it means anything to the connection: it has to be concluded, or a log is listening. */
 static int is_awaited(const tk_direct *d)
 {
-    const tk_direct_names *n = d->names;
-    int silent = PyDict_GetItemWithError(PyImport_GetModuleDict(), n->logging) == NULL &&
-                 tk_direct_attribute_is(d->channel, n->concludes, Py_False) == 1;
+    int silent = tk_direct_attribute_is(d->channel, d->names->concludes, Py_False) == 1 &&
+                 !is_logged(d->names);
 
     if (PyErr_Occurred())
         PyErr_Clear();

@@ -45,13 +45,15 @@ static int fill(tk_direct_names *n)
     Py_XDECREF(number);
     n->at_once = PyLong_FromLong(65536);
     n->any_size = PyLong_FromLong(-1);
+    n->debug = PyLong_FromLong(10); /* logging.DEBUG */
     return find_select(n) && n->want_read != NULL && n->number != NULL && n->at_once != NULL &&
-           n->any_size != NULL &&
+           n->any_size != NULL && n->debug != NULL &&
            intern(&n->text, "The operation did not complete (read)") &&
            intern(&n->dry, "_dry") && intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
            intern(&n->library, "library") && intern(&n->reason, "reason") &&
            intern(&n->late_error, "late_error") && intern(&n->concludes, "concludes") &&
-           intern(&n->logging, "logging") && intern(&n->do_handshake, "do_handshake") &&
+           intern(&n->logging, "logging") &&
+           intern(&n->is_enabled_for, "isEnabledFor") && intern(&n->do_handshake, "do_handshake") &&
            intern(&n->handshake_on, "_handshake_on") &&
            intern(&n->shutdown, "shutdown") && intern(&n->shutdown_on, "_shutdown_on") &&
            intern(&n->return_leftover, "_return_leftover") &&
