@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import os
 import socket
 import sys
@@ -183,6 +184,72 @@ async def _echoed(context: Any, host: str, port: int, **options: Any) -> None:
     assert await protocol.take(5) == b"hello"
     transport.close()
     await protocol.lost
+
+
+# -- what only a particular system or resolver answers ---------------------------------------------
+
+
+@pytest.mark.parametrize("functions", [asyncio, aio], ids=["asyncio", "tlskit"])
+def test_a_name_without_addresses(
+    run: Runner, given: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, functions: Any
+) -> None:
+    async def nothing(*_: Any, **__: Any) -> list[Any]:
+        return []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(loop, "getaddrinfo", nothing)
+        where = loop if functions is asyncio else aio
+        with pytest.raises(OSError, match="empty list"):
+            await where.create_connection(Recorder, "a.example", 443, ssl=given.client)
+
+    run(main())
+
+
+@pytest.mark.parametrize("functions", [asyncio, aio], ids=["asyncio", "tlskit"])
+def test_addresses_that_fail_for_different_reasons(
+    run: Runner, given: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, functions: Any
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as one, socket.socket() as two:  # bound, and nobody listens
+            one.bind(("127.0.0.1", 0))
+            two.bind(("127.0.0.1", 0))
+            kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+
+            async def both(*_: Any, **__: Any) -> list[Any]:
+                return [(*kind, one.getsockname()), (*kind, two.getsockname())]
+
+            monkeypatch.setattr(loop, "getaddrinfo", both)
+            where = loop if functions is asyncio else aio
+            with pytest.raises(OSError, match=r"(?s)Multiple exceptions: .*Err.*, .*Err"):
+                await where.create_connection(Recorder, "a.example", 443, ssl=given.client)
+
+    run(main())
+
+
+def test_an_option_that_this_system_does_not_have(
+    run: Runner, given: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match=r"SO_REUSEPORT|reuse_port"):
+            await aio.create_server(Recorder, "127.0.0.1", 0, ssl=given.server, reuse_port=True)
+
+    run(main())
+
+
+@unix
+def test_a_path_that_no_system_has(run: Runner, given: SimpleNamespace) -> None:
+    """No socket is left open, of which Python would warn."""
+
+    async def main() -> None:
+        with pytest.raises(ValueError, match="null"):
+            await aio.create_unix_server(Recorder, given.path + "\0", ssl=given.server)
+
+    run(main())
+    gc.collect()
 
 
 @unix
