@@ -34,7 +34,7 @@ static int timeout_of(PyObject *timeout, int64_t *ms)
     return 1;
 }
 
-static int is_plain(const blocking *b, PyObject *channel, int64_t ms)
+static int is_plain(const blocking *b, int64_t ms)
 {
     const tk_direct_names *n = b->names;
     int plain = !tk_atomic_load32(&b->conn->reports_sessions) &&
@@ -126,7 +126,7 @@ static PyObject *blocking_read(PyObject *self, PyObject *const *args, Py_ssize_t
     }
     size = PyLong_CheckExact(args[1]) ? PyLong_AsSsize_t(args[1]) : 0;
     PyErr_Clear();
-    if (size <= 0 || !timeout_of(args[2], &ms) || !is_plain(b, args[0], ms))
+    if (size <= 0 || !timeout_of(args[2], &ms) || !is_plain(b, ms))
         return PyObject_CallMethodObjArgs(args[0], b->names->read, args[1], Py_None, args[2], NULL);
     began = ms > 0 ? tk_clock_ms() : 0;
     room = tk_least(size, TK_DIRECT_MOST);
@@ -154,7 +154,7 @@ static PyObject *blocking_read_into(PyObject *self, PyObject *const *args, Py_ss
     }
     size = PyLong_CheckExact(args[1]) ? PyLong_AsSsize_t(args[1]) : -1;
     PyErr_Clear();
-    if (size < 0 || !timeout_of(args[3], &ms) || !is_plain(b, args[0], ms) ||
+    if (size < 0 || !timeout_of(args[3], &ms) || !is_plain(b, ms) ||
         !tk_view_of(args[2], 1, &view))
         return PyObject_CallMethodObjArgs(args[0], b->names->read, args[1], args[2], args[3],
                                           NULL);
@@ -181,7 +181,7 @@ static PyObject *blocking_write(PyObject *self, PyObject *const *args, Py_ssize_
         return NULL;
     }
     if (!PyBytes_CheckExact(args[1]) || !timeout_of(args[2], &ms) ||
-        (ms != 0 && PyBytes_Size(args[1]) > TK_RECORD_MOST) || !is_plain(b, args[0], ms))
+        (ms != 0 && PyBytes_Size(args[1]) > TK_RECORD_MOST) || !is_plain(b, ms))
         return PyObject_CallMethodObjArgs(args[0], b->names->write, args[1], args[2], NULL);
     data = PyBytes_AsString(args[1]);
     size = PyBytes_Size(args[1]);
