@@ -5,6 +5,8 @@ comes about.
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 
 import pytest
 
@@ -81,6 +83,11 @@ def test_servers_that_share_a_store_resume_each_others_sessions(
         ]
 
 
+def probes_since(began: float) -> int:
+    """How often a store that is skipped may have been tried: after 1 second, 2 more, 4 more."""
+    return int(math.log2(time.monotonic() - began + 1))
+
+
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
 def test_the_servers_of_clients_and_of_servers_die(kind, contexts, tmp_path, request):
     """In the middle: every connection succeeds, and after a few nobody asks any more."""
@@ -89,9 +96,10 @@ def test_the_servers_of_clients_and_of_servers_die(kind, contexts, tmp_path, req
         client.sessions.store = server.sessions.store = store
         assert [connect(client, server) for _ in range(3)] == [False, True, True]
         running.process.kill()
+        began = time.monotonic()
         assert [connect(client, server) for _ in range(20)] == [False] * 20
         stats = client.sessions.store_stats()
-        assert 1 <= stats["failures"] <= 3
+        assert 1 <= stats["failures"] <= 3 + probes_since(began)
         assert stats["skipped"] > 10
 
 
@@ -112,12 +120,13 @@ def test_a_server_that_hangs_costs_its_timeout_and_nothing_more(contexts):
     redis = pytest.importorskip("redis")
     client, server = contexts
     with servers.redis_server() as running, proxy(running.host, running.port) as between:
-        store = RedisStore(redis.Redis("127.0.0.1", between.port), secret=SECRET, timeout=0.05)
+        store = RedisStore(redis.Redis("127.0.0.1", between.port), secret=SECRET, timeout=0.25)
         client.sessions.store = store
         assert [connect(client, server) for _ in range(3)] == [False, True, True]
         between.flowing.clear()
+        began = time.monotonic()
         assert [connect(client, server) for _ in range(20)] == [False] * 20
-        assert client.sessions.store_stats()["failures"] <= 3
+        assert client.sessions.store_stats()["failures"] <= 3 + probes_since(began)
         store.close()
 
 
