@@ -413,3 +413,30 @@ def test_threads_keep_their_timeouts_while_a_store_is_asked(stage: Stage) -> Non
         with pytest.raises(tlskit.SSLWantReadError):
             end.do_handshake()
         end.settimeout(20)
+
+
+@pytest.mark.parametrize("call", [BLOCKING["recv"], BLOCKING["recv_into"]], ids=["recv", "into"])
+def test_closed_before_the_read_begins(stage: Stage, call: Callable[[Any], Any]) -> None:
+    """Between the look at whether there is TLS and the read, as it happens without the GIL."""
+    with stage.pair(tlskit) as (near, _):
+
+        def read(*args: Any) -> Any:
+            near.close()
+            return tlskit.SSLSocket.read(near, *args)
+
+        near.read = read
+        with pytest.raises(OSError, match=r"closed|descriptor|socket") as caught:
+            call(near)
+        assert not isinstance(caught.value, tlskit.SSLError)
+
+
+def test_a_bad_buffer_is_no_close(stage: Stage) -> None:
+    with stage.pair(tlskit) as (near, _):
+
+        def read(*args: Any) -> Any:
+            raise ValueError("not about a close")
+
+        near.read = read
+        for call in (BLOCKING["recv"], BLOCKING["recv_into"]):
+            with pytest.raises(ValueError, match="not about"):
+                call(near)

@@ -342,33 +342,37 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Receive up to `buflen` bytes; b"" at the end. See `read`."""
-        if self._sslobj is None:
-            return (
-                self._take_leftover(buflen, flags)
-                if self._leftover
-                else socket.recv(self, buflen, flags)
-            )
-        if flags:
-            raise self._no_flags("recv")
-        return self.read(buflen)
+        if self._sslobj is not None:
+            if flags:
+                raise self._no_flags("recv")
+            try:
+                return self.read(buflen)
+            except ValueError:
+                if self._sslobj is not None:
+                    raise  # otherwise another thread has closed it, or ended TLS, just before
+        if self._leftover:
+            return self._take_leftover(buflen, flags)
+        return socket.recv(self, buflen, flags)
 
     def recv_into(self, buffer: Buffer, nbytes: int | None = None, flags: int = 0) -> int:
-        """Receive into a buffer, at most `nbytes` if that is not 0. Returns the byte count. See
-        `read`.
-        """
+        """Receive into a buffer, at most `nbytes` if that is not 0; return how many. See `read`."""
         if nbytes is None:
             with memoryview(buffer) as view:
                 nbytes = view.nbytes or 1024
-        if self._sslobj is None:
-            if not self._leftover:
-                return socket.recv_into(self, buffer, nbytes, flags)
-            with memoryview(buffer) as whole, whole.cast("B") as view:
-                data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes), flags)
-                view[: len(data)] = data
-            return len(data)
-        if flags:
-            raise self._no_flags("recv_into")
-        return self.read(nbytes, buffer)
+        if self._sslobj is not None:
+            if flags:
+                raise self._no_flags("recv_into")
+            try:
+                return self.read(nbytes, buffer)
+            except ValueError:
+                if self._sslobj is not None:
+                    raise  # as in `recv`
+        if not self._leftover:
+            return socket.recv_into(self, buffer, nbytes, flags)
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            data = self._take_leftover(min(nbytes or view.nbytes, view.nbytes), flags)
+            view[: len(data)] = data
+        return len(data)
 
     def pending(self) -> int:
         """Return how many decrypted bytes are ready to be read. Corresponds to SSL_pending(3).
