@@ -40,7 +40,7 @@ typedef struct {
     PyObject *read_after, *write_after;
 } tk_direct_names;
 
-/* method.c */
+/* bound.c */
 typedef struct {
     PyObject *bound;
     PyObject *self; /* its own */
