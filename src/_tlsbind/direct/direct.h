@@ -97,8 +97,8 @@ typedef struct {
 /* 0: it has no bytes that lie together, or none to write to; nothing is raised */
 int tk_view_of(PyObject *object, int writable, tk_view *v);
 void tk_view_release(tk_view *v);
-/* The reverse, as a type's slot for it returns: show bytes that `object` has now. NULL: it has none,
-   which raises BufferError. */
+/* The reverse, as a type's slot for it returns: show bytes that `object` has now. NULL: it has
+   none, which raises BufferError. */
 int tk_view_show(PyObject *object, const void *data, Py_ssize_t size, struct tk_buffer *into,
                  int flags);
 enum { TK_SLOT_GET = 1, TK_SLOT_RELEASE = 2 }; /* Py_bf_getbuffer, Py_bf_releasebuffer */

@@ -133,7 +133,7 @@ def test_the_server_is_told_when_to_drop_an_item():
 def test_nothing_that_is_secret_is_in_the_server(client, store):
     store.put(KEY, b"the session itself", 60)
     assert b"the session" not in item(client)
-    assert "111" not in repr(store)
+    assert "1" * 16 not in repr(store)
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(store)
 

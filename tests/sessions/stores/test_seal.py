@@ -159,8 +159,8 @@ def test_a_secret_may_be_any_buffer():
 
 def test_no_secret_shows():
     for thing in (Seal([ONE, TWO]), SealedStore(Wrapped(), [ONE, TWO])):
-        assert "111" not in repr(thing)
-        assert "222" not in repr(thing)
+        assert "1" * 16 not in repr(thing)
+        assert "2" * 16 not in repr(thing)
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(thing)
     with pytest.raises(ValueError, match="16 random bytes") as caught:
