@@ -144,8 +144,8 @@ test-valkey: $(VENV)/.built $(VENV)/.interop ## the tests of Redis's kinds, with
 
 coverage: $(VENV)/.tools ## which lines of tlskit the tests run: a table, and pages in build/coverage (PYTEST_ARGS=...)
 	@$(PIP) install --group coverage && $(MAKE) --no-print-directory setup && mkdir -p build
-	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -m 'not slow and not conformance' $(or $(PYTEST_ARGS),tests)
-	@$(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && $(BIN)/coverage report
+	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -m 'not slow and not conformance' $(or $(PYTEST_ARGS),tests); status=$$?; \
+	    $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && $(BIN)/coverage report && exit $$status
 
 downstream: $(VENV)/.built ## another project's tests with tlskit in place of ssl (PROJECT=urllib3)
 	@$(BIN)/python tools/downstream.py $(PROJECT)

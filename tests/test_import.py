@@ -7,7 +7,6 @@ import copy
 import dataclasses
 import os
 import pickle
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ import tlskit._frozen
 from tlskit import sessions, stores
 
 from .support.pki import PKI
+from .support.processes import bare
 
 #: All that `import tlskit` may add to `import ssl`: a few milliseconds. What is not here loads when
 #: it is first named.
@@ -139,15 +139,10 @@ LAZY = [
 ]
 
 
-def run(program: str) -> str:
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-
-
 def brought(program: str) -> set[str]:
     """The modules that a program loads beyond those of `import ssl`."""
     return set(
-        run(
+        bare(
             "import ssl, sys\n"
             "before = set(sys.modules)\n"
             f"{program}\n"
@@ -345,7 +340,7 @@ def test_names_load_from_where_type_checkers_see_them() -> None:
 
 
 def test_every_name_is_there_in_a_fresh_process() -> None:
-    said = run(
+    said = bare(
         "import tlskit\n"
         "assert set(tlskit.__all__) <= set(dir(tlskit))\n"
         "print(*(name for name in tlskit.__all__ if not hasattr(tlskit, name)))\n"
@@ -354,7 +349,7 @@ def test_every_name_is_there_in_a_fresh_process() -> None:
 
 
 def test_threads_that_name_them_at_once_get_the_same() -> None:
-    said = run(
+    said = bare(
         "import sys, threading, tlskit\n"
         "sys.setswitchinterval(1e-6)\n"
         "names = [n for n in dir(tlskit) if n not in vars(tlskit)]\n"
@@ -371,7 +366,7 @@ def test_threads_that_name_them_at_once_get_the_same() -> None:
 
 
 def test_threads_that_make_the_first_connections_at_once() -> None:
-    said = run(
+    said = bare(
         "import sys, threading, tlskit\n"
         "sys.setswitchinterval(1e-6)\n"
         "context = tlskit.create_default_context()\n"
@@ -450,7 +445,7 @@ print(tlskit.TicketKeyring.__name__, tlskit.metrics.__name__)
 
 def test_threads_that_import_in_opposite_orders_end() -> None:
     program = OPPOSITE_ORDERS.replace("{wait}", "").replace("{meanwhile}", "")
-    assert run(program).split() == ["TicketKeyring", "tlskit.metrics"]
+    assert bare(program).split() == ["TicketKeyring", "tlskit.metrics"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -464,7 +459,7 @@ def test_a_fork_between_them_ends() -> None:
         "print(os.waitpid(child, 0)[1])"
     )
     program = OPPOSITE_ORDERS.replace("{wait}", "forking.wait()").replace("{meanwhile}", meanwhile)
-    assert run(program).split() == ["0", "TicketKeyring", "tlskit.metrics"]
+    assert bare(program).split() == ["0", "TicketKeyring", "tlskit.metrics"]
 
 
 def test_what_a_package_has_for_its_own_use_is_not_listed() -> None:
@@ -479,7 +474,7 @@ def test_classes_are_pickled_by_name(name: str) -> None:
 
 
 def test_a_store_brings_its_own_module_only() -> None:
-    said = run("import sys, tlskit; tlskit.SealedStore; print(*sys.modules)").split()
+    said = bare("import sys, tlskit; tlskit.SealedStore; print(*sys.modules)").split()
     assert "tlskit.stores.seal" in said
     assert not {"tlskit.stores.redis", "tlskit.stores.sqlite", "tlskit.aio"} & set(said)
 
@@ -494,14 +489,14 @@ def test_lazy_names_are_like_others(module: object, name: str) -> None:
 
 
 def test_a_star_brings_them() -> None:
-    assert run("from tlskit import *; print(SQLiteStore.__name__)").strip() == "SQLiteStore"
+    assert bare("from tlskit import *; print(SQLiteStore.__name__)").strip() == "SQLiteStore"
 
 
 @pytest.mark.parametrize(
     "name", ["aio", "enums", "errors", "inject", "metrics", "sessions", "stores"]
 )
 def test_submodules_are_there_without_an_import(name: str) -> None:
-    assert run(f"import tlskit; print(tlskit.{name}.__name__)").strip() == f"tlskit.{name}"
+    assert bare(f"import tlskit; print(tlskit.{name}.__name__)").strip() == f"tlskit.{name}"
 
 
 @pytest.mark.parametrize("module", [tlskit, sessions, stores], ids=lambda m: m.__name__)

@@ -22,6 +22,21 @@ from time import monotonic
 PATIENCE = float(os.environ.get("TLSKIT_PATIENCE", "20"))
 
 
+def bare(program: str) -> str:
+    """Run a program in a Python that has imported nothing else, not even what measures coverage;
+    return what it prints.
+    """
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=environment,
+        check=True,
+    ).stdout
+
+
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
 

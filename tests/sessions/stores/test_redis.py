@@ -19,6 +19,7 @@ from tlskit.stores.guard import Guard
 
 from ...support import servers
 from ...support.pairs import Background
+from ...support.processes import bare
 from .proxy import proxy
 
 redis = pytest.importorskip("redis")
@@ -366,12 +367,7 @@ def test_it_is_imported_without_the_client_library():
         "import sys, tlskit; tlskit.RedisStore; print(sorted({'redis', 'pymemcache', "
         "'sqlite3'} & set(sys.modules)))"
     )
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, check=True, text=True
-        ).stdout.strip()
-        == "[]"
-    )
+    assert bare(program).strip() == "[]"
 
 
 def test_the_library_is_named_when_it_is_not_there(monkeypatch):
