@@ -68,7 +68,7 @@ int64_t tk_conn_read_given(tk_conn *c, const void *given, size_t given_size, voi
    TK_INTERRUPTED: a callback is running, and nothing has happened. */
 int64_t tk_conn_write_taken(tk_conn *c, const void *data, size_t size, void *into, size_t room);
 
-/* For the shortcuts in _tlsbind/direct/, which these two keep from Python's business: new sessions
+/* Flags for the shortcuts in _tlsbind/direct/, which leave such connections to Python: new sessions
    are handed out; TLS between a program's queues is over. */
 void tk_conn_report_sessions(tk_conn *c);
 void tk_conn_set_over(tk_conn *c);

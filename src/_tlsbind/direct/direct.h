@@ -154,6 +154,25 @@ static inline int tk_direct_is_quick(const tk_direct *d, Py_ssize_t size)
     return size <= TK_DIRECT_QUICK && tk_atomic_load32((int32_t *)&d->settled);
 }
 
+/* What has been read or written has come after a handshake. */
+static inline void tk_direct_settle(tk_direct *d)
+{
+    if (!tk_atomic_load32(&d->settled))
+        tk_atomic_store32(&d->settled, 1);
+}
+
+/* Around work without Python: give the interpreter away, unless the work is quick. */
+static inline PyThreadState *tk_python_leave(int quick)
+{
+    return quick ? NULL : PyEval_SaveThread();
+}
+
+static inline void tk_python_return(PyThreadState *left)
+{
+    if (left != NULL)
+        PyEval_RestoreThread(left);
+}
+
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 
 #endif

@@ -60,17 +60,14 @@ PyObject *tk_direct_take(tk_mem *mem, Py_ssize_t size)
 {
     PyObject *data = PyBytes_FromStringAndSize(NULL, size);
     char *into = data == NULL ? NULL : PyBytes_AsString(data);
+    PyThreadState *left;
     int64_t n;
 
     if (data == NULL)
         return NULL;
-    if (size <= TK_DIRECT_QUICK)
-        n = tk_mem_read(mem, into, (size_t)size);
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        n = tk_mem_read(mem, into, (size_t)size);
-        Py_END_ALLOW_THREADS
-    }
+    left = tk_python_leave(size <= TK_DIRECT_QUICK);
+    n = tk_mem_read(mem, into, (size_t)size);
+    tk_python_return(left);
     return tk_direct_first(data, (Py_ssize_t)n); /* another thread may have read, too */
 }
 

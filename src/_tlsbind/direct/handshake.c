@@ -71,7 +71,7 @@ static PyObject *run(tk_direct *d, operation operate, PyObject *name, PyObject *
     status = operate(d->conn, 0);
     Py_END_ALLOW_THREADS
     if (status > 0)
-        tk_atomic_store32(&d->settled, 1);
+        tk_direct_settle(d);
     fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);
     if (fine == 1 && status == TK_WANT_READ && may_come(d) && is_sent(d))
         return tk_direct_nothing(d);

@@ -134,7 +134,7 @@ static PyObject *read_under_lock(tk_direct *d, const tk_request *q, tk_reading *
 /* What comes after the bytes, or instead of them. 0: Python has failed. */
 static int conclude(tk_direct *d, const tk_reading *r)
 {
-    tk_atomic_store32(&d->settled, 1);
+    tk_direct_settle(d);
     if (r->status > TK_DRY)
         return 1;
     /* the connection's own methods must not think that nothing is left */

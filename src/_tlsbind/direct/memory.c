@@ -3,25 +3,20 @@
 
 static int64_t unseal(const tk_direct *d, void *into, Py_ssize_t room)
 {
-    int64_t status;
+    Py_ssize_t held = (Py_ssize_t)tk_atomic_load(&d->conn->incoming->state.pending);
+    PyThreadState *left = tk_python_leave(tk_direct_is_quick(d, held));
+    int64_t status = tk_conn_read(d->conn, into, (size_t)room, 0);
 
-    if (tk_direct_is_quick(d, (Py_ssize_t)tk_atomic_load(&d->conn->incoming->state.pending)))
-        return tk_conn_read(d->conn, into, (size_t)room, 0);
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_read(d->conn, into, (size_t)room, 0);
-    Py_END_ALLOW_THREADS
+    tk_python_return(left);
     return status;
 }
 
 static int64_t seal(const tk_direct *d, const char *data, Py_ssize_t size)
 {
-    int64_t status;
+    PyThreadState *left = tk_python_leave(tk_direct_is_quick(d, size));
+    int64_t status = tk_conn_write(d->conn, data, (size_t)size, 0);
 
-    if (tk_direct_is_quick(d, size))
-        return tk_conn_write(d->conn, data, (size_t)size, 0);
-    Py_BEGIN_ALLOW_THREADS
-    status = tk_conn_write(d->conn, data, (size_t)size, 0);
-    Py_END_ALLOW_THREADS
+    tk_python_return(left);
     return status;
 }
 
@@ -89,7 +84,7 @@ PyObject *tk_direct_read_memory(tk_direct *d, const tk_request *q)
                                           : read_into(d, q, &status);
 
     if (status > 0)
-        tk_atomic_store32(&d->settled, 1);
+        tk_direct_settle(d);
     if (status >= 0)
         return data;
     return status == TK_WANT_READ

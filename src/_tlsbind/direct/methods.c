@@ -8,7 +8,8 @@
    _core/queued.py for the stdlib's. Where this is not compiled in, as on PyPy, they do everything.
 
    This is a second module in the extension (PEP 489, "Multiple modules in one library"), within the
-   limited API like the first. A Direct does not change after it was made, but for a guess. */
+   limited API like the first. A Direct changes after it was made only in
+   a guess, in whether a handshake was complete, and in what it passes on under a lock. */
 #include "direct.h"
 #include "tk_fork.h"
 
@@ -34,11 +35,10 @@ static int is_over(const tk_direct *d)
 
 /* ---- the methods ---- */
 
-/* What has been read or written has come after a handshake. */
 static PyObject *settled(tk_direct *d, PyObject *result)
 {
     if (result != NULL)
-        tk_atomic_store32(&d->settled, 1);
+        tk_direct_settle(d);
     return result;
 }
 
@@ -92,7 +92,7 @@ static int may_write(tk_direct *d)
 static PyObject *write_bytes(tk_direct *d, PyObject *given, const char *data, Py_ssize_t size)
 {
     return d->incoming == NULL ? tk_direct_write_memory(d, given, data, size)
-                           : tk_direct_write_queue(d, given, data, size);
+                               : tk_direct_write_queue(d, given, data, size);
 }
 
 /* As read_bytes. */

@@ -10,31 +10,19 @@ Py_ssize_t tk_reading_waiting(const tk_direct *d)
     return size;
 }
 
-static int64_t decrypt(const tk_direct *d, const char *data, char *into, const tk_reading *r)
-{
-    return tk_conn_read_given(d->conn, data, (size_t)r->given, into + r->done,
-                              (size_t)(r->room - r->done));
-}
-
-static int64_t decrypt_aside(const tk_direct *d, const char *data, char *into, const tk_reading *r)
-{
-    int64_t status;
-
-    Py_BEGIN_ALLOW_THREADS
-    status = decrypt(d, data, into, r);
-    Py_END_ALLOW_THREADS
-    return status;
-}
-
 int tk_reading_given(const tk_direct *d, PyObject *given, char *into, tk_reading *r)
 {
+    PyThreadState *left;
     int64_t status;
     const char *data = PyBytes_AsString(given); /* which raises when it is something else */
 
     if (data == NULL)
         return 0;
     r->given = PyBytes_Size(given);
-    status = (tk_direct_is_quick(d, r->given) ? decrypt : decrypt_aside)(d, data, into, r);
+    left = tk_python_leave(tk_direct_is_quick(d, r->given));
+    status = tk_conn_read_given(d->conn, data, (size_t)r->given, into + r->done,
+                                (size_t)(r->room - r->done));
+    tk_python_return(left);
     r->status = status;
     if (status > 0)
         r->done += (Py_ssize_t)(status & (TK_DRY - 1));

@@ -60,6 +60,7 @@ static PyObject *queue_read(PyObject *self, PyObject *const *args, Py_ssize_t na
 static PyObject *queue_write(PyObject *self, PyObject *data)
 {
     tk_mem *mem = mem_of(self);
+    PyThreadState *left;
     const char *from;
     Py_ssize_t size;
     int64_t n;
@@ -68,13 +69,9 @@ static PyObject *queue_write(PyObject *self, PyObject *data)
         return PyObject_CallMethod(self, "_write_slowly", "(O)", data);
     from = PyBytes_AsString(data);
     size = PyBytes_Size(data);
-    if (size <= TK_DIRECT_QUICK)
-        n = tk_mem_write(mem, from, (size_t)size);
-    else {
-        Py_BEGIN_ALLOW_THREADS
-        n = tk_mem_write(mem, from, (size_t)size);
-        Py_END_ALLOW_THREADS
-    }
+    left = tk_python_leave(size <= TK_DIRECT_QUICK);
+    n = tk_mem_write(mem, from, (size_t)size);
+    tk_python_return(left);
     return n < 0 ? PyErr_NoMemory() : PyLong_FromSsize_t(size);
 }
 
