@@ -21,6 +21,7 @@ import tlskit
 from tlskit._core import direct
 
 from ..support import pairs
+from ..support.pairs import drained
 from ..support.pki import PKI
 
 SIZES = [1, 64, 2047, 2048, 2049, 4074, 4096, 4097, 16384, 16385, 49152, 65536, 262144, 300001]
@@ -49,16 +50,6 @@ def ends(pki: PKI, version: Any, way: str, queue: Any) -> tuple[Any, Any, Any, A
     first, second = shaken(client, server, up, down)
     pairs.take_tickets(first)
     return first, second, up, down
-
-
-def drained(end: Any, size: int = 262144) -> bytes:
-    """All that can be read."""
-    found = []
-    while True:
-        try:
-            found.append(end.read(size))
-        except tlskit.SSLWantReadError:
-            return b"".join(found)
 
 
 def test_into_a_buffer_while_sessions_arrive(pki: PKI, version: Any, way: str, queue: Any) -> None:

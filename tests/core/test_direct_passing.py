@@ -16,6 +16,7 @@ import tlskit
 from tlskit._core import direct
 
 from ..support import pairs
+from ..support.pairs import drained
 from ..support.pki import PKI
 from ..support.processes import PATIENCE
 
@@ -35,16 +36,6 @@ def ends(request: pytest.FixtureRequest, pki: PKI, version: Any, way: str) -> An
     pairs.shake(near, far)
     pairs.take_tickets(near)
     return near, far, up
-
-
-def drained(end: Any) -> bytes:
-    """All that can be read."""
-    found = []
-    while True:
-        try:
-            found.append(end.read(65536))
-        except tlskit.SSLWantReadError:
-            return b"".join(found)
 
 
 @pytest.mark.parametrize("size", [1, 4000, 16384, 100000])

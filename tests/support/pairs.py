@@ -212,3 +212,13 @@ def echo_server(context: Any, *, unwrap: bool = True) -> Iterator[tuple[str, int
         accepting.join(10)
         for thread in threads:
             thread.join(10)
+
+
+def drained(end: Any, size: int = 262144) -> bytes:
+    """All that can be read of an end in memory."""
+    found = []
+    while True:
+        try:
+            found.append(end.read(size))
+        except tlskit.SSLWantReadError:
+            return b"".join(found)

@@ -8,8 +8,8 @@
    _core/queued.py for the stdlib's. Where this is not compiled in, as on PyPy, they do everything.
 
    This is a second module in the extension (PEP 489, "Multiple modules in one library"), within the
-   limited API like the first. A Direct changes after it was made only in
-   a guess, in whether a handshake was complete, and in what it passes on under a lock. */
+   limited API like the first. A Direct changes after it was made only in a guess, in
+   whether a handshake was complete, and in what it passes on under a lock. */
 #include "direct.h"
 #include "tk_fork.h"
 

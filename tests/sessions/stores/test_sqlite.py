@@ -68,6 +68,15 @@ def change(path, statement, *arguments):
         connection.execute(statement, arguments)
 
 
+def make_it_of_the_first_version(path):
+    for statement in (
+        "DROP TRIGGER entry_added", "DROP TRIGGER entry_removed", "DROP TABLE tally",
+        "DROP INDEX entry_deadline", "CREATE INDEX entry_deadline ON entry (deadline)",
+        "PRAGMA user_version = 1",
+    ):  # fmt: skip
+        change(path, statement)
+
+
 _removes_open_files = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows does not remove or replace a file that SQLite has open"
 )
@@ -193,12 +202,7 @@ def test_a_file_of_the_first_version_is_kept(path):
     store = SQLiteStore(path, secret=ONE)
     store.put(KEY, b"v", 60)
     store.close()
-    for statement in (
-        "DROP TRIGGER entry_added", "DROP TRIGGER entry_removed", "DROP TABLE tally",
-        "DROP INDEX entry_deadline", "CREATE INDEX entry_deadline ON entry (deadline)",
-        "PRAGMA user_version = 1",
-    ):  # fmt: skip
-        change(path, statement)
+    make_it_of_the_first_version(path)
     store = SQLiteStore(path, secret=ONE, size=1)
     assert store.get(KEY) == b"v"
     store.put(TWO, b"w", 60)
@@ -396,12 +400,7 @@ def test_no_journal_is_removed(path):
     store = SQLiteStore(path, secret=ONE)
     journal = os.stat(path + "-journal").st_ino
     store.put(KEY, b"v", 60)
-    for statement in (
-        "DROP TRIGGER entry_added", "DROP TRIGGER entry_removed", "DROP TABLE tally",
-        "DROP INDEX entry_deadline", "CREATE INDEX entry_deadline ON entry (deadline)",
-        "PRAGMA user_version = 1",
-    ):  # fmt: skip
-        change(path, statement)
+    make_it_of_the_first_version(path)
     other = SQLiteStore(path, secret=ONE)  # of a later version: it writes when it opens the file
     assert other.take(KEY) == b"v"
     assert os.stat(path + "-journal").st_ino == journal
