@@ -9,7 +9,7 @@ import pytest
 
 import tlskit
 
-from ..support import pairs
+from ..support import inside, pairs
 from ..support.pki import PKI
 
 pytestmark = pytest.mark.usefixtures("way")
@@ -129,3 +129,24 @@ def test_shared_suites_are_a_server_s(pki: PKI, version: Any) -> None:
     both = [{suite["name"] for suite in context.get_ciphers()} for context in contexts]
     assert {suite[0] for suite in shared} <= both[0] & both[1]
     assert all(len(suite) == 3 and type(suite[2]) is int for suite in shared)
+
+
+def test_the_facts_of_a_session(pki: PKI, version: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched by C, and through cffi: the same."""
+    near, far = pairs.memory_pair(*made(pki, version, mutual=True))
+    shown = {
+        "id", "time", "timeout", "ticket_lifetime_hint", "has_ticket", "ticket", "protocol",
+        "cipher", "alpn", "hostname", "max_early_data", "expires_at",
+    }  # fmt: skip
+
+    def facts() -> list[dict[str, Any]]:
+        sessions = near.session, far.session
+        return [{name: getattr(session, name) for name in shown} for session in sessions]
+
+    found = facts()
+    inside.without_direct(monkeypatch)
+    assert facts() == found
+    assert found[0]["id"]
+    assert found[0]["cipher"] == near.cipher()[0]
+    assert found[0]["alpn"] == near.selected_alpn_protocol()
+    assert found[0]["protocol"] == near.version()

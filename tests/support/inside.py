@@ -46,6 +46,7 @@ def without_direct(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do them in Python from here on, as on PyPy."""
     monkeypatch.setattr(direct, "_direct", None)
     monkeypatch.setattr(direct, "opened", lambda *arguments: None)
+    monkeypatch.setattr(direct, "session_facts", None)
 
 
 def realize() -> None:

@@ -28,7 +28,7 @@ typedef struct {
     PyObject *lock, *queue, *conn;          /* the types of lock.c, queue.c and opening.c */
     /* names of attributes */
     PyObject *dry, *pending, *eof, *library, *reason;
-    PyObject *late_error, *concludes, *logging, *is_enabled_for, *debug;
+    PyObject *late_error, *concludes, *decide, *logging, *is_enabled_for, *debug;
     PyObject *logger; /* once somebody may listen: handshake.c */
     PyObject *read, *write, *do_handshake, *shutdown; /* and of methods, */
     PyObject *read_on, *read_slowly, *write_on, *handshake_on, *shutdown_on, *return_leftover;
@@ -140,6 +140,8 @@ int tk_direct_acquire(PyObject *lock); /* 0: a signal's handler has raised */
 int tk_direct_release(PyObject *lock); /* 0: another thread has it */
 
 PyObject *tk_direct_open(PyObject *module, PyObject *const *args, Py_ssize_t nargs);
+
+PyObject *tk_direct_session_facts(PyObject *module, PyObject *address); /* session.c */
 
 /* answers.c: what Conn answers about its connection */
 extern PyMethodDef tk_direct_answers[];

@@ -55,6 +55,26 @@ static int conclude_handshake(const tk_direct *d) { return !is_awaited(d) && is_
 
 static int conclude_shutdown(const tk_direct *d) { return is_sent(d) && tk_direct_end(d); }
 
+static int64_t step(const tk_direct *d, operation operate)
+{
+    int64_t status;
+
+    Py_BEGIN_ALLOW_THREADS
+    status = operate(d->conn, 0);
+    Py_END_ALLOW_THREADS
+    return status;
+}
+
+/* Let Python decide what the operation has paused for. 0: it has raised. The stdlib's MemoryBIOs
+   are not for this: what libssl has made would have to be sent even then. */
+static int decide(const tk_direct *d)
+{
+    PyObject *done = tk_direct_go_on(d->channel, d->names->decide, TK_PAUSED, NULL, NULL);
+
+    Py_XDECREF(done);
+    return done != NULL;
+}
+
 /* `name` is the connection's own method, and `go_on` the one that knows what to do about a status
    that is not usual. */
 static PyObject *run(tk_direct *d, operation operate, PyObject *name, PyObject *go_on,
@@ -67,9 +87,9 @@ static PyObject *run(tk_direct *d, operation operate, PyObject *name, PyObject *
         return tk_direct_otherwise(d->channel, name, NULL, 0, NULL);
     if (fine < 0 || (d->incoming != NULL && !tk_direct_receive(d)))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    status = operate(d->conn, 0);
-    Py_END_ALLOW_THREADS
+    while ((status = step(d, operate)) == TK_PAUSED && d->incoming == NULL)
+        if (!decide(d))
+            return NULL;
     if (status > 0)
         tk_direct_settle(d);
     fine = tk_direct_attribute_is(d->channel, d->names->late_error, Py_None);

@@ -52,6 +52,7 @@ static int fill(tk_direct_names *n)
            intern(&n->dry, "_dry") && intern(&n->pending, "pending") && intern(&n->eof, "eof") &&
            intern(&n->library, "library") && intern(&n->reason, "reason") &&
            intern(&n->late_error, "late_error") && intern(&n->concludes, "concludes") &&
+           intern(&n->decide, "_decide") &&
            intern(&n->logging, "logging") &&
            intern(&n->is_enabled_for, "isEnabledFor") && intern(&n->do_handshake, "do_handshake") &&
            intern(&n->handshake_on, "_handshake_on") &&
@@ -135,6 +136,7 @@ static PyModuleDef_Slot module_slots[] = {
 static PyMethodDef module_methods[] = {
     { "open", (PyCFunction)(void (*)(void))tk_direct_open, METH_FASTCALL,
       "Open a connection." },
+    { "session_facts", tk_direct_session_facts, METH_O, "Return the facts of a session." },
     { NULL, NULL, 0, NULL }
 };
 

@@ -181,8 +181,10 @@ class Channel(StdlibNames, Connection):
     @property
     def peer_address(self) -> Any:
         """The peer's address; None if unknown, as over byte queues."""
-        with suppress(OSError, AttributeError):  # not connected, or no address
-            return self._owner().getpeername()  # type: ignore[union-attr]
+        getpeername = getattr(self._owner(), "getpeername", None)
+        if getpeername is not None:  # over byte queues there is none
+            with suppress(OSError, AttributeError):  # not connected, or no address
+                return getpeername()
         return None
 
     @property

@@ -2,8 +2,8 @@
 transport, without a Python frame: _tlsbind/direct/.
 
 In memory they leave anything else to the connection's own methods: `read`, `write`, `do_handshake`,
-`shutdown`, `_read_on`, `_write_on`, `_handshake_on`, `_shutdown_on`, and between the stdlib's
-MemoryBIOs `_read_slowly` and `_return_leftover`.
+`shutdown`, `_read_on`, `_write_on`, `_handshake_on`, `_shutdown_on` and `_decide`, and between the
+stdlib's MemoryBIOs `_read_slowly` and `_return_leftover`.
 """
 
 from __future__ import annotations
@@ -60,6 +60,9 @@ def _unopened(*_: object) -> None: ...
 #: Open a connection over a socket or between two MemoryBIOs, and return an object that owns it.
 #: None if it fails, or there is no such module: the same through cffi then tells why, or does it.
 opened: Any = _unopened if _direct is None else _direct.open
+
+#: Read the facts of a Session (session.py) from its address; None if there is no such module.
+session_facts: Any = None if _direct is None else _direct.session_facts
 
 
 def usual(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import direct
 from .certificate import Certificate
 from .cipher import CipherFacts, cipher_facts
 from .fault import from_queue
@@ -35,28 +36,27 @@ class Session:
         "lifetime_hint", "max_early_data", "peer_not_after", "ticket", "time", "timeout", "version",
     )  # fmt: skip
 
+    id: bytes
+    id_context: bytes
+    time: int
+    timeout: int
+    lifetime_hint: int
+    has_ticket: bool
+    ticket: bytes
+    version: int
+    peer_not_after: int
+    cipher: str | None
+    alpn: str | None
+    hostname: str | None
+    max_early_data: int
+
     def __init__(self, session: Any) -> None:
         self._session = owned(session, lib.tk_session_free)
-        facts = ffi.new("tk_session_facts *")
-        lib.tk_session_facts_of(self._session, facts)
-        self.id: bytes = bytes(ffi.buffer(facts.id, facts.id_size))
-        self.id_context: bytes = bytes(ffi.buffer(facts.id_context, facts.id_context_size))
-        self.time: int = facts.time
-        self.timeout: int = facts.timeout
-        self.lifetime_hint: int = facts.lifetime_hint
-        self.has_ticket: bool = bool(facts.has_ticket)
-        self.ticket: bytes = (
-            bytes(ffi.buffer(facts.ticket, facts.ticket_size)) if facts.ticket_size else b""
-        )
-        self.version: int = facts.version
-        self.peer_not_after: int = facts.peer_not_after
-        self.cipher: str | None = ffi.string(facts.cipher).decode() if facts.cipher else None
-        alpn = bytes(ffi.buffer(facts.alpn, facts.alpn_size)) if facts.alpn_size else None
-        self.alpn: str | None = None if alpn is None else alpn.decode("ascii", "backslashreplace")
-        self.hostname: str | None = (
-            ffi.string(facts.hostname).decode("latin-1") if facts.hostname else None
-        )
-        self.max_early_data: int = facts.max_early_data
+        (
+            self.id, self.id_context, self.time, self.timeout, self.lifetime_hint, self.has_ticket,
+            self.ticket, self.version, self.peer_not_after, self.cipher, self.alpn, self.hostname,
+            self.max_early_data,
+        ) = _facts_of(self._session)  # fmt: skip
 
     @property
     def is_resumable(self) -> bool:
@@ -142,3 +142,28 @@ class Session:
         """
         x509 = lib.tk_session_peer(self._session)
         return None if x509 == ffi.NULL else Certificate(x509)
+
+
+def _facts_of(session: Any) -> tuple[Any, ...]:
+    """Return what _tlsbind/direct/session.c returns, in its order."""
+    if direct.session_facts is not None:
+        facts: tuple[Any, ...] = direct.session_facts(address_of(session))
+        return facts
+    f = ffi.new("tk_session_facts *")
+    lib.tk_session_facts_of(session, f)
+    alpn = bytes(ffi.buffer(f.alpn, f.alpn_size)) if f.alpn_size else None
+    return (
+        bytes(ffi.buffer(f.id, f.id_size)),
+        bytes(ffi.buffer(f.id_context, f.id_context_size)),
+        f.time,
+        f.timeout,
+        f.lifetime_hint,
+        bool(f.has_ticket),
+        bytes(ffi.buffer(f.ticket, f.ticket_size)) if f.ticket_size else b"",
+        f.version,
+        f.peer_not_after,
+        ffi.string(f.cipher).decode() if f.cipher else None,
+        None if alpn is None else alpn.decode("ascii", "backslashreplace"),
+        ffi.string(f.hostname).decode("latin-1") if f.hostname else None,
+        f.max_early_data,
+    )
