@@ -108,6 +108,15 @@ class Link:
         self._open.close()
 
 
+def ends(client: Any, server: Any, **options: Any) -> tuple[Any, Any]:
+    """In-memory ends before their handshake."""
+    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
+    near = client.wrap_bio(
+        to_client, to_server, server_hostname=options.pop("hostname", "localhost"), **options
+    )
+    return near, server.wrap_bio(to_server, to_client, server_side=True)
+
+
 def greet(near: Any, far: Any) -> None:
     """Show that bytes go both ways."""
     far.write(b"hello")

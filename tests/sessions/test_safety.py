@@ -19,7 +19,7 @@ from tlskit._resumption import objection as resumption_module
 
 from ..support import inside
 from ..support.pairs import memory_pair, shake
-from .helpers import KINDS, Kind, aged, client_for, greet, hello, server_for
+from .helpers import KINDS, Kind, aged, client_for, ends, greet, hello, server_for
 
 FOREVER = 100 * 365 * 86400
 
@@ -557,15 +557,6 @@ def test_bytes_of_a_version_that_is_not_spoken(pki, link):
 # -- getting around it -----------------------------------------------------------------------------
 
 
-def ends(client: Any, server: Any, **options: Any) -> tuple[Any, Any]:
-    """In-memory ends before their handshake."""
-    to_client, to_server = tlskit.MemoryBIO(), tlskit.MemoryBIO()
-    near = client.wrap_bio(
-        to_client, to_server, server_hostname=options.pop("hostname", "localhost"), **options
-    )
-    return near, server.wrap_bio(to_server, to_client, server_side=True)
-
-
 def test_a_bad_one_after_a_good_one(kind, client, server, memory):
     """The second replaces the first, and is not offered: so is nothing."""
     good, bad = memory.earn(client, server), memory.earn(client, server, hostname="other.example")
@@ -729,6 +720,15 @@ def test_time_passes_between_setting_and_shaking(kind, client, ending, memory, m
     monkeypatch.setattr(resumption_module, "now", lambda: end - 10)
     near, far = ends(client, server, session=session)
     monkeypatch.setattr(resumption_module, "now", lambda: end + 10)
+    shake(near, far)
+    assert refused(near)
+
+
+def test_withdrawn_between_setting_and_shaking(kind, client, server, memory):
+    """Also at once: the check before the handshake is not left out because of the one before it."""
+    session = memory.earn(client, server)
+    near, far = ends(client, server, session=session)
+    client.sessions.remove(session)
     shake(near, far)
     assert refused(near)
 

@@ -32,7 +32,7 @@ from __future__ import annotations
 from time import monotonic
 from time import time as now
 
-from .objection import objection
+from .objection import objection, second
 from .reasons import NotOffered, Reason, Refused, Resumed, Resumption
 from .strategy import NoClientCache, Offer, Policy, Resumable
 
@@ -54,13 +54,15 @@ class ClientResumption:
     """
 
     __slots__ = (
-        "_arrived", "_automatic", "_cache", "_first", "_kept", "_offer", "_outcome", "_policy",
+        "_arrived", "_automatic", "_cache", "_checked_at", "_first", "_kept", "_offer", "_outcome",
+        "_policy",
     )  # fmt: skip
 
     def __init__(self, cache: ClientCache | NoClientCache, policy: Policy) -> None:
         self._cache, self._policy = cache, policy
         self._automatic = cache.automatic  # until a session is set explicitly
         self._offer = Offer(None, Reason.NOT_ENABLED)
+        self._checked_at = -1  # the second in which the session was found to be good
         self._outcome: Resumption | None = None  # set when it is concluded
         self._arrived = self._kept = 0  # counts of sessions
         self._first = 0.0  # when the first one arrived
@@ -75,7 +77,7 @@ class ClientResumption:
             connection.pause()
 
     def offer(self, connection: Resumable, session: SSLSession | None, reason: Reason) -> None:
-        self._automatic = False
+        self._automatic, self._checked_at = False, -1
         self._offer = Offer(session, reason if session is None else None)
         if session is not None:
             self.before_handshake(connection)
@@ -84,6 +86,8 @@ class ClientResumption:
         if self._automatic:
             self._offer = self._search(connection)
         elif self._offer.session is not None:
+            if self._is_still_good(self._offer.session):
+                return
             self._offer = self._checked(self._offer.session, connection)
         session = self._offer.session
         if session is None:
@@ -110,7 +114,20 @@ class ClientResumption:
         if self._policy.has_changed():
             return Offer(None, Reason.CONTEXT_CHANGED)
         reason = objection(session, connection, self._policy)
-        return Offer(session) if reason is None else Offer(None, reason)
+        if reason is not None:
+            return Offer(None, reason)
+        self._checked_at = second()
+        return Offer(session)
+
+    def _is_still_good(self, session: SSLSession) -> bool:
+        """Return whether another check would find the same: it compares times in seconds, and the
+        connection's rules and trust do not change, except for another context.
+        """
+        return (
+            second() == self._checked_at
+            and not self._policy.has_changed()
+            and session._session.is_resumable
+        )
 
     def handshake_failed(self, connection: Resumable) -> None:
         if self._offer.session is not None and self._automatic:
