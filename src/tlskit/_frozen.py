@@ -98,6 +98,9 @@ def replace(one: Any, /, **changes: Any) -> Any:
 
 def __init__(self: Any, *values: Any, **named: Any) -> None:
     fields = self.__tlskit_fields__
+    if len(values) == len(fields) and not named and not self.__tlskit_kw_only__:
+        self.__dict__.update(zip(fields, values, strict=True))
+        return
     if values:
         if self.__tlskit_kw_only__ or len(values) > len(fields):
             raise TypeError(f"{type(self).__name__}() takes fewer positional arguments")
