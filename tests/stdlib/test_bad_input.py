@@ -609,3 +609,18 @@ def test_no_descriptor_is_lost(pki):
         near.close()
     after = len(os.listdir("/proc/self/fd")) if before else 0
     assert before == after
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["set_ciphers", "set_ciphersuites", "set_groups", "set_client_sigalgs", "set_server_sigalgs"],
+)
+@pytest.mark.parametrize(
+    "value",
+    [memoryview(b""), memoryview(b"abcd"), memoryview(b"abcd").cast("B", (2, 2))],
+    ids=["empty", "flat", "two dimensions"],
+)
+def test_a_memoryview_is_not_a_list_of_names(name, value):
+    # Iterating over a view of two dimensions raises NotImplementedError, as a missing feature does.
+    with pytest.raises(TypeError, match="not memoryview"):
+        getattr(tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), name)(value)

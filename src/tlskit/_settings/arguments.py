@@ -60,7 +60,7 @@ def listing(value: Any) -> bytes:
     """
     if isinstance(value, str):
         return words(value)
-    if isinstance(value, (bytes, bytearray)) or not isinstance(value, Iterable):
+    if isinstance(value, (bytes, bytearray, memoryview)) or not isinstance(value, Iterable):
         raise TypeError(f"argument must be str, or an iterable of them, not {type(value).__name__}")
     return b":".join(map(words, value))
 
