@@ -97,6 +97,7 @@ class Channel(StdlibNames, Connection):
         fd: int = -1,
         bios: tuple[MemoryBIO, MemoryBIO] | None = None,
     ) -> None:
+        server_side = bool(server_side)  # programs give numbers and None, too
         state = context._settings.use()
         if state.role != "any" and (state.role == "server") is not server_side:
             raise _wrong_role(server_side)
