@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket as sockets
 import sys
 import warnings
-from socket import create_connection
 from ssl import DER_cert_to_PEM_cert
 
 from ._context import SSLContext
@@ -97,7 +97,7 @@ def get_server_certificate(
     context = _create_stdlib_context(ssl_version, cert_reqs=mode, cafile=ca_certs)
     how_long = {} if timeout is ... else {"timeout": timeout}
     with (
-        create_connection(addr, **how_long) as plain,
+        sockets.create_connection(addr, **how_long) as plain,
         context.wrap_socket(plain, server_hostname=addr[0]) as wrapped,
     ):
         der = wrapped.getpeercert(True)
