@@ -17,6 +17,7 @@ import json
 import os
 import re
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def read(url: str) -> bytes:
         with urllib.request.urlopen(request, timeout=120) as answer:
             content: bytes = answer.read()
     except OSError as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, too
         raise Unknown(f"{url} cannot be read: {error}") from error
     return content
 
