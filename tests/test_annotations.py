@@ -34,7 +34,9 @@ def functions_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
             if isinstance(value, (staticmethod, classmethod)):
                 value = value.__func__
             parts = (value.fget, value.fset) if isinstance(value, property) else (value,)
-            yield from ((name, part) for part in parts if inspect.isfunction(part))
+            # what Python itself has written, as for a NamedTuple, has names of its own
+            own = (part for part in parts if inspect.isfunction(part))
+            yield from ((name, part) for part in own if part.__module__.startswith("tlskit"))
 
 
 def annotated(module: ModuleType) -> Iterator[tuple[str, Any]]:

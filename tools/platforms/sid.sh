@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 root=$(tools/platforms/debian-root.sh)
 tree=$(mktemp -d "$root/src.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
-cp -R .github Makefile *.md *.py pyproject.toml MANIFEST.in LICENSE src tests tools docs bench \
+cp -R .ci .github Makefile *.md *.py pyproject.toml MANIFEST.in LICENSE src tests tools docs bench \
     "$tree/"
 find "$tree" -name __pycache__ -type d -prune -exec rm -rf {} +
 failed=()
