@@ -36,7 +36,7 @@ def functions_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
             parts = (value.fget, value.fset) if isinstance(value, property) else (value,)
             # what Python itself has written, as for a NamedTuple, has names of its own
             own = (part for part in parts if inspect.isfunction(part))
-            yield from ((name, part) for part in own if part.__module__.startswith("tlskit"))
+            yield from ((name, part) for part in own if str(part.__module__).startswith("tlskit"))
 
 
 def annotated(module: ModuleType) -> Iterator[tuple[str, Any]]:
