@@ -11,13 +11,6 @@ enum { SUITES_MOST = 256 };
 
 static tk_conn *conn_of(PyObject *self) { return ((tk_direct_conn *)self)->conn; }
 
-static PyObject *none(void) { return Py_NewRef(Py_None); }
-
-static PyObject *text(const char *found)
-{
-    return found == NULL ? none() : PyUnicode_FromString(found);
-}
-
 /* It takes the references; NULL: one of them is. */
 static PyObject *triple(PyObject *a, PyObject *b, PyObject *c)
 {
@@ -48,7 +41,7 @@ static PyObject *answer_cipher(PyObject *self, PyObject *nothing)
     tk_suite suite;
 
     (void)nothing;
-    return tk_conn_suite(conn_of(self), &suite) ? described(&suite) : none();
+    return tk_conn_suite(conn_of(self), &suite) ? described(&suite) : tk_none();
 }
 
 static PyObject *answer_shared_ciphers(PyObject *self, PyObject *nothing)
@@ -59,7 +52,7 @@ static PyObject *answer_shared_ciphers(PyObject *self, PyObject *nothing)
 
     (void)nothing;
     if (n <= 0)
-        return none();
+        return tk_none();
     listed = PyList_New(n);
     for (i = 0; listed != NULL && i < n; i++) {
         if ((one = described(&suites[i])) == NULL)
@@ -73,13 +66,13 @@ static PyObject *answer_shared_ciphers(PyObject *self, PyObject *nothing)
 static PyObject *answer_version(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
-    return text(tk_conn_version(conn_of(self)));
+    return tk_text(tk_conn_version(conn_of(self)));
 }
 
 static PyObject *answer_compression(PyObject *self, PyObject *nothing)
 {
     (void)nothing;
-    return text(tk_conn_compression(conn_of(self)));
+    return tk_text(tk_conn_compression(conn_of(self)));
 }
 
 static PyObject *answer_protocol(PyObject *self, PyObject *nothing)
@@ -88,7 +81,7 @@ static PyObject *answer_protocol(PyObject *self, PyObject *nothing)
     int size = tk_conn_protocol(conn_of(self), protocol);
 
     (void)nothing;
-    return size == 0 ? none() : PyUnicode_DecodeASCII((char *)protocol, size, "backslashreplace");
+    return tk_text_of_protocol(protocol, (size_t)size);
 }
 
 static PyObject *answer_unique(PyObject *self, PyObject *nothing)
@@ -97,7 +90,7 @@ static PyObject *answer_unique(PyObject *self, PyObject *nothing)
     int size = tk_conn_unique(conn_of(self), message);
 
     (void)nothing;
-    return size == 0 ? none() : PyBytes_FromStringAndSize((char *)message, size);
+    return size == 0 ? tk_none() : PyBytes_FromStringAndSize((char *)message, size);
 }
 
 static PyObject *answer_reused(PyObject *self, PyObject *nothing)
@@ -146,7 +139,7 @@ static PyObject *answer_certificate(PyObject *self, PyObject *nothing)
 
     (void)nothing;
     if (found <= 0)
-        return found == 0 ? none() : NULL;
+        return found == 0 ? tk_none() : NULL;
     tk_fork_enter(self);
     der = der_of(x);
     X509_free(x);
@@ -161,7 +154,7 @@ static PyObject *answer_chain(PyObject *self, PyObject *verified)
         tk_conn_shown_chain(conn_of(self), PyObject_IsTrue(verified) == 1, &reused);
     int n = chain == NULL ? 0 : sk_X509_num(chain);
     /* what was noted in a full handshake may say more */
-    PyObject *listed = reused ? none() : PyList_New(n), *der;
+    PyObject *listed = reused ? tk_none() : PyList_New(n), *der;
 
     if (chain == NULL)
         return listed;

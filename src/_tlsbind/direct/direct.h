@@ -175,6 +175,22 @@ static inline void tk_python_return(PyThreadState *left)
         PyEval_RestoreThread(left);
 }
 
+/* New references; None where there is nothing. */
+static inline PyObject *tk_none(void) { return Py_NewRef(Py_None); }
+
+static inline PyObject *tk_text(const char *found)
+{
+    return found == NULL ? tk_none() : PyUnicode_FromString(found);
+}
+
+/* Of an application protocol; none if it is empty. */
+static inline PyObject *tk_text_of_protocol(const uint8_t *name, size_t size)
+{
+    return size == 0 ? tk_none()
+                     : PyUnicode_DecodeASCII((const char *)name, (Py_ssize_t)size,
+                                             "backslashreplace");
+}
+
 static inline Py_ssize_t tk_least(Py_ssize_t a, Py_ssize_t b) { return a < b ? a : b; }
 
 #endif

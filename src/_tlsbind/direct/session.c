@@ -8,14 +8,12 @@ static PyObject *bytes_of(const uint8_t *data, uint32_t size)
     return PyBytes_FromStringAndSize((const char *)data, size);
 }
 
-static PyObject *none(void) { return Py_NewRef(Py_None); }
-
 /* session_facts(SSL_SESSION): its address as a number; somebody owns it meanwhile. */
 PyObject *tk_direct_session_facts(PyObject *module, PyObject *address)
 {
     SSL_SESSION *s = PyLong_AsVoidPtr(address);
     tk_session_facts f;
-    PyObject *cipher, *alpn, *hostname;
+    PyObject *hostname;
 
     (void)module;
     if (s == NULL) {
@@ -24,17 +22,14 @@ PyObject *tk_direct_session_facts(PyObject *module, PyObject *address)
         return NULL;
     }
     tk_session_facts_of(s, &f);
-    cipher = f.cipher == NULL ? none() : PyUnicode_FromString(f.cipher);
-    alpn = f.alpn_size == 0 ? none()
-                            : PyUnicode_DecodeASCII((const char *)f.alpn, f.alpn_size,
-                                                    "backslashreplace");
-    hostname = f.hostname == NULL ? none()
+    hostname = f.hostname == NULL ? tk_none()
                                   : PyUnicode_DecodeLatin1(f.hostname,
                                                            (Py_ssize_t)strlen(f.hostname), NULL);
     return Py_BuildValue("(NNLLLONiLNNNI)", bytes_of(f.id, f.id_size),
                          bytes_of(f.id_context, f.id_context_size), (long long)f.time,
                          (long long)f.timeout, (long long)f.lifetime_hint,
                          f.has_ticket ? Py_True : Py_False, bytes_of(f.ticket, f.ticket_size),
-                         (int)f.version, (long long)f.peer_not_after, cipher, alpn, hostname,
+                         (int)f.version, (long long)f.peer_not_after, tk_text(f.cipher),
+                         tk_text_of_protocol(f.alpn, f.alpn_size), hostname,
                          (unsigned int)f.max_early_data);
 }
