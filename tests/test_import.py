@@ -313,6 +313,7 @@ def first_connection(pki: PKI, role: str, connect: str) -> set[str]:
             connect=connect.format(role=role),
         )
     )
+    # up to Python 3.13 asyncio brings typing, which tlskit.aio uses
     heavy = HEAVY - {"asyncio", "tlskit.aio", "typing"} if connect is OVER_ASYNCIO else HEAVY
     assert not heavy & said
     return {name for name in said if name.startswith("tlskit.")}

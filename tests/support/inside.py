@@ -49,6 +49,12 @@ def without_direct(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(direct, "session_facts", None)
 
 
+def facts_of(session: tlskit.SSLSession) -> dict[str, Any]:
+    """All that was read of its SSL_SESSION when it was made."""
+    core = session._session
+    return {name: getattr(core, name) for name in type(core).__slots__ if name != "_session"}
+
+
 def realize() -> None:
     """Build every function and type of cffi's, as the first fork does without the GIL."""
     from tlskit._core.realizing import Realizing
