@@ -111,7 +111,7 @@ sanitize-threads: ## the tests of threads, over an extension with gcc's ThreadSa
 	@sh tools/tsan.sh $(VENV)-threads/bin/python $(or $(PYTEST_ARGS),tests/threads tests/tickets/test_threads.py)
 
 fuzz: $(VENV)/.built ## what reads bytes of others, for SECONDS each (60), in C and in Python
-	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh clang
+	@PYTHON='$(PYTHON)' sh tools/setup-machine.sh fuzzer
 	@$(PIP) install --only-binary :all: --group fuzz || echo "the targets in Python are left out: there is no wheel of atheris"
 	@$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Install what building and testing need of the system:
-# `tools/setup-machine.sh [valgrind] [testsuite] [servers]`, with PYTHON as in the Makefile;
-# `testsuite` is that Python's package `test`, and `servers` are those that the tests talk to
-# (redis, memcached, nginx, PostgreSQL, GnuTLS, Node, Java, ProFTPD). They are not started.
+# `tools/setup-machine.sh [valgrind] [testsuite] [fuzzer] [servers]`, with PYTHON as in the Makefile;
+# `testsuite` is that Python's package `test`, `fuzzer` is clang with libFuzzer, and `servers` are
+# those that the tests talk to (redis, memcached, nginx, PostgreSQL, GnuTLS, Node, Java, ProFTPD).
+# They are not started.
 # On Debian and Ubuntu, as root; for others it says what is missing. Says nothing when nothing is.
 set -eu
 
@@ -10,6 +11,17 @@ python=${PYTHON:-python3}
 
 headers() { echo '#include <openssl/ssl.h>' | cc -E - >/dev/null 2>&1; }
 python_headers() { "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")))'; }
+
+# Debian's python3 has test.support, and none of the tests, without its test suite.
+test_suite() { "$python" -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("test.test_ssl"))' 2>/dev/null; }
+# clang comes with libFuzzer and the sanitizers in a package of their own, or without them.
+fuzzer() {
+    program=$(mktemp)
+    echo 'int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return data && size > 9; }' |
+        clang -fsanitize=fuzzer,address,undefined -x c -o "$program" - 2>/dev/null && linked=yes || linked=
+    rm -f "$program"
+    [ -n "$linked" ]
+}
 
 # Packages that are missing; those without which nothing can be built come with a `!` before them.
 missing() {
@@ -36,7 +48,14 @@ missing() {
                 command -v javac >/dev/null || echo default-jdk-headless
                 [ -e /usr/lib/proftpd/mod_tls.so ] || echo 'proftpd-core proftpd-mod-crypto'
                 ;;
-            testsuite) "$python" -c 'import test.support' 2>/dev/null || "$python" -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])' ;;
+            testsuite) test_suite || "$python" -c 'import sys; print("libpython%d.%d-testsuite" % sys.version_info[:2])' ;;
+            fuzzer)
+                if ! command -v clang >/dev/null; then
+                    echo clang
+                elif ! fuzzer; then
+                    echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev"
+                fi
+                ;;
             *) command -v "$extra" >/dev/null || echo "$extra" ;;
         esac
     done
@@ -55,18 +74,24 @@ install() {
     apt-get -qq install -y --no-install-recommends "$@" >"$log" 2>&1 </dev/null
 }
 
-wanted=$(missing "$@" | tr ' ' '\n' | tr -d '!' | tr '\n' ' ')
+names() { missing "$@" | tr ' ' '\n' | tr -d '!' | tr '\n' ' '; }
+
+wanted=$(names "$@")
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    echo "installing $wanted"
     log=$(mktemp)
     quietly
     export DEBIAN_FRONTEND=noninteractive
-    # shellcheck disable=SC2086  # a list of words
-    install $wanted || { apt-get -qq update >/dev/null 2>&1 </dev/null && install $wanted; } || cat "$log" >&2
+    tried=
+    while [ -n "$wanted" ] && [ "$wanted" != "$tried" ]; do # one package may tell which the next is
+        echo "installing $wanted"
+        # shellcheck disable=SC2086  # a list of words
+        install $wanted || { apt-get -qq update >/dev/null 2>&1 </dev/null && install $wanted; } || cat "$log" >&2
+        tried=$wanted
+        wanted=$(names "$@")
+    done
     rm -f "$log"
-    wanted=$(missing "$@" | tr '\n' ' ')
     [ -n "$wanted" ] || exit 0
 fi
-echo "tools/setup-machine.sh: not on this machine: $(missing "$@" | tr '\n' ' ' | tr -d '!')(Debian's names; as root, this installs them)" >&2
+echo "tools/setup-machine.sh: not on this machine: $wanted(Debian's names; as root, this installs them)" >&2
 case $(missing "$@") in *!*) exit 1 ;; esac
