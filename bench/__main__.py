@@ -1,14 +1,15 @@
 """Measure tlskit, the stdlib's ssl, pyOpenSSL and a C program at the same work, in turns.
 
-    python -m bench                      everything, in about ten minutes
+    python -m bench                      everything, in about five minutes
     python -m bench --quick              in half a minute, to see that it works
     python -m bench receive send         some of it (--list shows the names)
     python -m bench --wheel PYTHON       also tlskit as it is installed in that Python
     python -m bench --json results.json --chart chart.svg
 
-Every measurement runs in a separate process. A round goes once through all the work, and through
-the columns for each piece, so that anything that slows the machine down for a while slows every
-column down. Values are the medians of the rounds.
+For each piece of work, the columns are processes that measure in turns of a few hundredths of a
+second. A round gives each of them one turn, so that anything that slows the machine down for a
+while slows every column down. Costs are the medians of the rounds, and ratios those of the rounds'
+own ratios.
 
 The other end of a socket is always the same process, whatever is measured: the C program, or the
 stdlib if there is no compiler. The two ends have a core each when they work at the same time
@@ -38,6 +39,7 @@ from typing import NamedTuple
 from .catalog import CATALOG, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL, Work
 from .chart import draw
 from .report import Outcome, Report
+from .turns import TurnError, Worker, rotated
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = (  # of authorities, for machines whose OpenSSL has no default file
@@ -49,6 +51,7 @@ BUNDLES = (  # of authorities, for machines whose OpenSSL has no default file
 HAS_PYOPENSSL = importlib.util.find_spec("OpenSSL") is not None
 IMPORT = """
 import json, sys, time
+sys.stdin.readline()
 start, used = time.perf_counter(), time.process_time()
 module = __import__(sys.argv[1])
 took, used = time.perf_counter() - start, time.process_time() - used
@@ -57,14 +60,15 @@ print(json.dumps({"value": took * 1e3, "busy": used / took, "openssl": module.OP
 
 
 class Plan(NamedTuple):
-    """How long to measure: rounds, seconds of a measurement, idle connections of one."""
+    """How long to measure: rounds, seconds of a turn, idle connections of one."""
 
     rounds: int
     seconds: float
     pairs: int
 
 
-FULL, QUICK = Plan(5, 0.3, 2000), Plan(3, 0.04, 200)
+FULL, QUICK = Plan(31, 0.06, 2000), Plan(3, 0.03, 200)
+ONCE = 9  # rounds of what each process can do only once
 STEADY = 2  # rounds of measurements that hardly vary
 
 
@@ -104,39 +108,48 @@ class Bench:
             return [python, "-m", "bench.work", module, work.function, *rest]
         return [str(self.limit), work.function if column == LIMIT else column, *rest]
 
-    def measure(self, outcome: Outcome, column: str) -> None:
-        """Measure once, and record the result."""
+    def worker(self, work: Work, column: str) -> Worker:
+        """Start the process of a column."""
+        with pinned(self.cores[0] if work.peer and self.cores else None):
+            return Worker(
+                self.command(work, column),
+                {**self.environment, "TLSKIT_BENCH_VERSION": work.version or ""},
+                str(ROOT),
+            )
+
+    def measure(self, outcome: Outcome, column: str, worker: Worker) -> None:
+        """Give a process its turn, and record the result."""
         work = outcome.work
-        core = self.cores[0] if work.peer and self.cores else None
         try:
-            with pinned(core):
-                process = subprocess.Popen(
-                    self.command(work, column),
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    cwd=ROOT,
-                    env={**self.environment, "TLSKIT_BENCH_VERSION": work.version or ""},
-                )
-            try:
-                out, complaint = process.communicate(timeout=60 + 20 * self.plan.seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-                raise
-            got = json.loads(out)
-            outcome.add(column, got["value"], got["busy"])
-            self.report.openssl.setdefault(
-                LIMIT if column in work.variants else column, got["openssl"]
-            )
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            got = worker.measure(60 + 20 * self.plan.seconds)
+        except TurnError as error:
             outcome.add(column, None)
-            said = (
-                complaint.strip().splitlines()[-1:]
-                if isinstance(error, ValueError)
-                else [str(error)]
-            )
-            self.report.failures.append(f"{work.name}, {column}: {' '.join(said) or 'no answer'}")
+            self.report.failures.append(f"{work.name}, {column}: {error}")
+            return
+        outcome.add(column, got["value"], got["busy"])
+        self.report.openssl.setdefault(LIMIT if column in work.variants else column, got["openssl"])
+
+    def measure_once(self, outcome: Outcome) -> None:
+        """Run all rounds of work that a process can do only once."""
+        rounds = STEADY if outcome.work.times == "steady" else ONCE
+        for order in rotated(self.columns(outcome.work), min(rounds, self.plan.rounds)):
+            for column in order:
+                with self.worker(outcome.work, column) as worker:
+                    self.measure(outcome, column, worker)
+
+    def measure_in_turns(self, outcome: Outcome) -> None:
+        """Run all rounds of work that the processes do in turns."""
+        with contextlib.ExitStack() as started:
+            workers = {
+                column: started.enter_context(self.worker(outcome.work, column))
+                for column in self.columns(outcome.work)
+            }
+            for worker in workers.values():  # the first turns prepare, and fill the caches
+                with contextlib.suppress(TurnError):  # the next one says so again
+                    worker.measure(60 + 20 * self.plan.seconds)
+            for order in rotated(list(workers), self.plan.rounds):
+                for column in order:
+                    self.measure(outcome, column, workers[column])
 
     @contextlib.contextmanager
     def peer(self, kind: str, cores: str | None) -> Iterator[None]:
@@ -174,19 +187,18 @@ class Bench:
             process.stdout.close()
 
     def run(self) -> None:
-        """Run all rounds."""
+        """Do all the work."""
         outcomes = self.report.outcomes
         with contextlib.ExitStack() as peers:
             for kind, cores in {o.work.peer: o.work.cores for o in outcomes}.items():
                 if kind is not None:
                     peers.enter_context(self.peer(kind, cores))
-            for number in range(self.plan.rounds):
-                for outcome in outcomes:
-                    if outcome.work.steady and number >= STEADY:
-                        continue
-                    progress(f"round {number + 1} of {self.plan.rounds}: {outcome.work.title}")
-                    for column in self.columns(outcome.work):
-                        self.measure(outcome, column)
+            for outcome in outcomes:
+                progress(outcome.work.title)
+                if outcome.work.times == "many":
+                    self.measure_in_turns(outcome)
+                else:
+                    self.measure_once(outcome)
         progress("")
 
 
@@ -346,7 +358,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--seconds",
         type=float,
         metavar="S",
-        help=f"how long to measure once (default {FULL.seconds})",
+        help=f"how long a turn is (default {FULL.seconds})",
     )
     parser.add_argument(
         "--wheel",

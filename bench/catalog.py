@@ -21,7 +21,8 @@ class Work:
         aim: the target ratio to the stdlib, at least or at most; None for information only.
         peer: the kind of peer that it needs, if any.
         cores: "two" if the two ends have a core each; "one" if they take turns, and share one.
-        steady: (nearly) the same in every run: two rounds are enough.
+        times: how often a process can do it: "many" times, or only "once"; "steady" is only once,
+            and nearly the same each time.
         in_c: whether limit.c does it.
         in_pyopenssl: whether pyopenssl.py does it.
         key: the server's key, "ecdsa" (P-256) or "rsa" (2048 bits).
@@ -37,7 +38,7 @@ class Work:
     aim: float | None = None
     peer: str | None = None
     cores: Literal["one", "two"] | None = None
-    steady: bool = False
+    times: Literal["many", "once", "steady"] = "many"
     in_c: bool = True
     in_pyopenssl: bool = False
     key: Literal["ecdsa", "rsa"] = "ecdsa"
@@ -87,16 +88,17 @@ CATALOG = (
          cores="one", in_pyopenssl=True),
     Work("write_read", "64-byte write and read, in memory", "/s", aim=0.9, in_pyopenssl=True),
     Work("context", "SSLContext()", "/s"),
-    Work("default_context_first", "create_default_context(), first call", "ms", better="less"),
+    Work("default_context_first", "create_default_context(), first call", "ms", better="less",
+         times="once"),
     Work(
         "default_context", "create_default_context(), later calls", "/s", aim=20,
         variants={"default_context_parsing": "C that parses the authorities each time"},
     ),
     Work("idle_memory", "idle connection in memory, after a byte", "KiB", better="less", aim=0.7,
-         steady=True),
+         times="steady"),
     Work("idle_traffic", "idle connection in memory, after 16 KiB", "KiB", better="less",
-         steady=True),
+         times="steady"),
     Work("idle_sockets", "idle connection over sockets, after 16 KiB", "KiB", better="less",
-         steady=True),
-    Work("import_time", "import", "ms", better="less", in_c=False),
+         times="steady"),
+    Work("import_time", "import", "ms", better="less", in_c=False, times="once"),
 )  # fmt: skip

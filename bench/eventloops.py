@@ -2,17 +2,17 @@
 
     python -m bench.eventloops [--quick] [--json FILE] [WORK ...]
 
-A round goes once through all the work, and through the ways at each piece. Values are the medians
-of the rounds; the spread is half the distance between the smallest and the largest ratio of a
-round.
+For each piece of work, the ways are processes that measure in turns of a few hundredths of a
+second, and a round gives each of them one turn. A ratio is the median of the rounds' own ratios;
+its spread is half the distance between the quartiles of those.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any
 from .__main__ import ROOT, environment_of_children, make_certificates
 from .loops import WORKS
 from .report import number
+from .turns import TurnError, Worker, middle, rotated
 
 BASE = "ssl@asyncio"
 WAYS = {
@@ -43,7 +44,7 @@ TITLES = {
     "connect_echo_close": "connect, echo, close",
 }
 VERSIONS = {"TLSv1_3": "TLS 1.3", "TLSv1_2": "TLS 1.2"}
-FULL, QUICK = (5, 0.2), (3, 0.05)  # rounds, and seconds of a measurement
+FULL, QUICK = (41, 0.05), (3, 0.03)  # rounds, and seconds of a turn
 
 
 def possible() -> list[str]:
@@ -52,24 +53,46 @@ def possible() -> list[str]:
     return [way for way in WAYS if not any(name in way for name in missing)]
 
 
-def measure(way: str, work: str, version: str, seconds: float, folder: Path) -> dict[str, Any]:
-    """Measure in one process; if it fails, return its output under "failed"."""
-    command = [sys.executable, "-m", "bench.loops", way, work, str(seconds), str(folder), version]
+def measure(worker: Worker, seconds: float) -> dict[str, Any]:
+    """Give a process its turn; if it fails, return the reason under "failed"."""
     try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=environment_of_children(),
-            timeout=60 + 20 * seconds,
-            check=False,
-        )
-        found: dict[str, Any] = json.loads(done.stdout)
-    except (ValueError, subprocess.TimeoutExpired) as error:
-        said = done.stderr.strip().splitlines() if isinstance(error, ValueError) else []
-        return {"failed": said[-1] if said else type(error).__name__}
-    return found
+        return worker.measure(60 + 20 * seconds)
+    except TurnError as error:
+        return {"failed": str(error)}
+
+
+def run_one(
+    work: str, version: str, rounds: int, seconds: float, folder: str
+) -> tuple[dict[str, Any], list[str], str]:
+    """Run all rounds of one piece of work; return its row, what failed, and OpenSSL's version."""
+    row: dict[str, Any] = {}
+    failed, openssl = [], ""
+    with contextlib.ExitStack() as started:
+        workers = {}
+        for way in possible():
+            rest = [way, work, str(seconds), folder, version]
+            workers[way] = started.enter_context(
+                Worker(
+                    [sys.executable, "-m", "bench.loops", *rest],
+                    environment_of_children(),
+                    str(ROOT),
+                )
+            )
+        for way, worker in list(workers.items()):  # the first turns prepare, and fill the caches
+            if "failed" in (got := measure(worker, seconds)):
+                failed.append(f"{work}, {way}: {got['failed']}")
+                del workers[way]
+        for order in rotated(list(workers), rounds):
+            found = {way: measure(workers[way], seconds) for way in order}
+            for way, got in found.items():
+                if "failed" in got:
+                    failed.append(f"{work}, {way}: {got['failed']}")
+                    continue
+                openssl = got["openssl"]
+                one = row.setdefault(way, {"cpu": [], "wall": []})
+                one["cpu"].append(got["cpu"])
+                one["wall"].append(got["wall"])
+    return row, failed, openssl
 
 
 def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
@@ -77,19 +100,12 @@ def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
     results: dict[str, Any] = {"rows": {}, "failures": [], "python": sys.version.split()[0]}
     with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
         make_certificates(Path(name))
-        for _ in range(rounds):
-            for version in VERSIONS:
-                for work in works:
-                    for way in possible():
-                        got = measure(way, work, version, seconds, Path(name))
-                        if "failed" in got:
-                            results["failures"].append(f"{work}, {way}: {got['failed']}")
-                            continue
-                        results["openssl"] = got["openssl"]
-                        row = results["rows"].setdefault(version, {}).setdefault(work, {})
-                        one = row.setdefault(way, {"cpu": [], "wall": []})
-                        one["cpu"].append(got["cpu"])
-                        one["wall"].append(got["wall"])
+        for version in VERSIONS:
+            for work in works:
+                row, failed, openssl = run_one(work, version, rounds, seconds, name)
+                results["rows"].setdefault(version, {})[work] = row
+                results["failures"] += failed
+                results["openssl"] = openssl or results.get("openssl", "?")
     return results
 
 
@@ -97,10 +113,7 @@ def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | Non
     """Return how many times as fast as the base it is, and the spread of that."""
     if way not in row or BASE not in row:
         return None
-    mine, base = row[way][kind], row[BASE][kind]
-    ratios = [b / m for m, b in zip(mine, base, strict=False)]
-    middle = median(base) / median(mine)
-    return middle, (max(ratios) - min(ratios)) / 2
+    return middle([b / m for m, b in zip(row[way][kind], row[BASE][kind], strict=False)])
 
 
 def table(results: dict[str, Any], version: str) -> list[str]:
@@ -130,7 +143,8 @@ def caption(results: dict[str, Any]) -> str:
     return (
         f"Both ends in one process, Python {results['python']}, {results.get('openssl', '?')}. How "
         "many times as fast as the stdlib's ssl on asyncio, whose CPU time for an operation is in "
-        "the heading: by CPU time, with its spread, and by wall time in brackets."
+        "the heading: by CPU time, with half the distance between the quartiles of the rounds, and "
+        "by wall time in brackets."
     )
 
 

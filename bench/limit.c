@@ -1,7 +1,7 @@
 /* The limit of this machine: the work of bench/work.py in plain C, without an interpreter, to see what libssl leaves.
 
    build: cc -O2 limit.c -o limit -lssl -lcrypto
-   run:   limit WORK SECONDS PAIRS FOLDER PORT     does one piece of work and prints {"value", "busy", "openssl"}
+   run:   limit WORK SECONDS PAIRS FOLDER PORT     does one piece of work for each line on stdin, and prints {"value", "busy", "openssl"}
           limit peer KIND FOLDER                   is the other end of it: prints its port, and serves until stdin ends
 
    FOLDER holds ca.pem, and server.pem (a certificate with its key); PORT is the peer's, on 127.0.0.1. The contexts have the settings of Python's, and
@@ -37,7 +37,7 @@ enum {
     AHEAD = 1 << 17,
     RECORD = 16384,
     BATCH = 16 * RECORD,  /* encrypted before one send */
-    WARM_UP = 16 << 20,   /* bytes that fill the buffers before the clock starts */
+    WARM_UP = 8 << 20,    /* bytes that fill the buffers before the clock starts */
     FIRST_PAIRS = 20      /* that settle the allocator before memory is measured */
 };
 
@@ -72,20 +72,25 @@ static double seconds_of(clockid_t clock)
 static double now(void) { return seconds_of(CLOCK_MONOTONIC); }
 static double on_processor(void) { return seconds_of(CLOCK_PROCESS_CPUTIME_ID); }
 
-/* How often a second a step can be made: batches, so that the clock costs nothing; sized by a warm-up. */
+/* How often a second a step can be made: in batches, so that the clock costs nothing. The first is not counted, since the caches are
+   others' until then. */
 static double rate(void (*step)(void *), void *state)
 {
-    long batch = 1, done = 0;
-    double start, took, used;
+    static long batch;
+    long done = 0;
+    double start, took = 0, used;
 
-    for (;;) {
-        start = now();
-        for (long i = 0; i < batch; i++)
-            step(state);
-        if (now() - start > wanted.seconds / 20)
-            break;
-        batch *= 2;
+    if (batch == 0) {
+        for (batch = 1; took < wanted.seconds / 10; batch *= 2) {
+            start = now();
+            for (long i = 0; i < batch; i++)
+                step(state);
+            took = now() - start;
+        }
+        batch /= 2;
     }
+    for (long i = 0; i < batch; i++)
+        step(state);
     used = on_processor();
     start = now();
     do {
@@ -253,19 +258,22 @@ static void step_resumed(void *state)
     pair_free(&p);
 }
 
-static double handshake(void)
+/* How often a second a step can be made with contexts of this turn, after one that is not counted. */
+static double rate_between(void (*step)(void *), SSL_CTX *client, SSL_CTX *server)
 {
-    endpoints e = { context_client(), context_server(), NULL };
+    endpoints e = { client, server, NULL };
+    double found;
 
-    return rate(step_handshake, &e);
+    step(&e);
+    found = rate(step, &e);
+    SSL_SESSION_free(e.session);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    return found;
 }
 
-static double resumed(void)
-{
-    endpoints e = { context_client(), context_server(), NULL };
-
-    return rate(step_resumed, &e);
-}
+static double handshake(void) { return rate_between(step_handshake, context_client(), context_server()); }
+static double resumed(void) { return rate_between(step_resumed, context_client(), context_server()); }
 
 static void step_write_read(void *state)
 {
@@ -278,10 +286,16 @@ static void step_write_read(void *state)
 
 static double write_read(void)
 {
-    pair p = pair_in_memory(context_client(), context_server(), NULL);
+    SSL_CTX *client = context_client(), *server = context_server();
+    pair p = pair_in_memory(client, server, NULL);
+    double found;
 
     take_tickets(p.client);
-    return rate(step_write_read, &p);
+    found = rate(step_write_read, &p);
+    pair_free(&p);
+    SSL_CTX_free(client);
+    SSL_CTX_free(server);
+    return found;
 }
 
 /* ---- over sockets, against a peer ---- */
@@ -377,21 +391,20 @@ static void step_socket_resumed(void *state)
     disconnect(s);
 }
 
-static double socket_handshake(void)
-{
-    endpoints e = { context_client(), NULL, NULL };
+static double socket_handshake(void) { return rate_between(step_socket_handshake, context_client(), NULL); }
+static double socket_resumed(void) { return rate_between(step_socket_resumed, context_client(), NULL); }
 
-    return rate(step_socket_handshake, &e);
+/* A connection to the peer, for one turn: the peer serves one after the other. */
+static SSL *connection_of_turn(int ahead)
+{
+    SSL_CTX *x = context_client();
+    SSL *s = connect_to_peer(x, NULL, ahead);
+
+    SSL_CTX_free(x);
+    return s;
 }
 
-static double socket_resumed(void)
-{
-    endpoints e = { context_client(), NULL, NULL };
-
-    return rate(step_socket_resumed, &e);
-}
-
-/* Megabytes a second of an operation that says how many bytes it has moved. */
+/* Megabytes a second of an operation that says how many bytes it has moved; it ends the connection. */
 static double megabytes(long (*move)(SSL *), SSL *s)
 {
     long warm = 0;
@@ -407,6 +420,7 @@ static double megabytes(long (*move)(SSL *), SSL *s)
         took = now() - start;
     } while (took < wanted.seconds);
     busy = (on_processor() - used) / took;
+    disconnect(s);
     return total / took / 1e6;
 }
 
@@ -471,13 +485,13 @@ static long move_out_batched(SSL *s)
     return BATCH;
 }
 
-static double receive(void) { return megabytes(move_in, connect_to_peer(context_client(), NULL, 1)); }
-static double receive_by_record(void) { return megabytes(move_in, connect_to_peer(context_client(), NULL, 0)); }
-static double send_by_record(void) { return megabytes(move_out, connect_to_peer(context_client(), NULL, 0)); }
+static double receive(void) { return megabytes(move_in, connection_of_turn(1)); }
+static double receive_by_record(void) { return megabytes(move_in, connection_of_turn(0)); }
+static double send_by_record(void) { return megabytes(move_out, connection_of_turn(0)); }
 
 static double send_batched(void)
 {
-    SSL *s = connect_to_peer(context_client(), NULL, 0);
+    SSL *s = connection_of_turn(0);
 
     batch_writes(s);
     return megabytes(move_out_batched, s);
@@ -491,7 +505,14 @@ static void step_round_trip(void *state)
         fail("round trip");
 }
 
-static double round_trips(void) { return rate(step_round_trip, connect_to_peer(context_client(), NULL, 0)); }
+static double round_trips(void)
+{
+    SSL *s = connection_of_turn(0);
+    double found = rate(step_round_trip, s);
+
+    disconnect(s);
+    return found;
+}
 
 /* ---- contexts ---- */
 
@@ -538,7 +559,15 @@ static void step_shared_store(void *state)
 }
 
 /* The authorities are parsed once, and every later context refers to them. */
-static double default_context(void) { return rate(step_shared_store, SSL_CTX_get_cert_store(context_default())); }
+static double default_context(void)
+{
+    SSL_CTX *x = context_default();
+    double found = rate(step_shared_store, SSL_CTX_get_cert_store(x));
+
+    SSL_CTX_free(x);
+    return found;
+}
+
 static double default_context_parsing(void) { return rate(step_default_context, NULL); }
 
 /* ---- memory ---- */
@@ -804,11 +833,15 @@ int main(int argc, char **argv)
     wanted.folder = argv[4];
     wanted.port = atoi(argv[5]);
     for (size_t i = 0; i < sizeof works / sizeof *works; i++) {
-        if (strcmp(works[i].name, argv[1]) == 0) {
+        char line[16];
+        if (strcmp(works[i].name, argv[1]) != 0)
+            continue;
+        while (fgets(line, sizeof line, stdin) != NULL) {
             double value = works[i].measure();
             printf("{\"value\": %.6g, \"busy\": %.4g, \"openssl\": \"%s\"}\n", value, busy, OpenSSL_version(OPENSSL_VERSION));
-            return 0;
+            fflush(stdout);
         }
+        return 0;
     }
     fprintf(stderr, "limit: no work is called %s\n", argv[1]);
     return 2;

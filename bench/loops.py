@@ -1,25 +1,29 @@
 """TLS under event loops: a client and a server in one process, for each way of putting TLS under
 asyncio.
 
-    python -m bench.loops WAY WORK SECONDS FOLDER VERSION   prints {"wall", "cpu", "openssl"}
+    python -m bench.loops WAY WORK SECONDS FOLDER VERSION
+        does it once for each line on stdin, and prints {"wall", "cpu", "openssl"}
 
 A WAY is MODULE@LOOP[+inject]: whose contexts (`ssl`, `tlskit`), which loop or transport (`asyncio`,
 `uvloop`, `aiofastnet`, `aiofastnet/uvloop`, `tlskit.aio`), and whether tlskit is injected into ssl.
-Both ends are protocols, so that what is measured is the transport.
+Both ends are protocols, so that what is measured is the transport. Nothing happens between turns,
+so the event loop stands still while it waits for a line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
-import json
 import os
 import ssl
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
+
+from .turns import answer
 
 LOOPBACK = "127.0.0.1"
 
@@ -127,8 +131,12 @@ def net(way: Way) -> Net:
     return Net(loop.create_connection, loop.create_server)
 
 
-async def echo(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
-    """Return the wall and CPU seconds of a round trip of `size` bytes."""
+Run = Callable[[int], Awaitable[None]]  # does the work as many times
+
+
+@contextlib.asynccontextmanager
+async def echo(way: Way, both: Contexts, size: int) -> AsyncIterator[Run]:
+    """Yield what makes round trips of `size` bytes."""
     make = net(way)
     server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
     port = server.sockets[0].getsockname()[1]
@@ -136,16 +144,15 @@ async def echo(way: Way, both: Contexts, seconds: float, size: int) -> tuple[flo
         lambda: EchoClient(size), LOOPBACK, port, ssl=both.client, server_hostname="localhost"
     )
     try:
-        return await measured(client.run, seconds)
+        yield client.run
     finally:
         transport.close()
         server.close()
 
 
-async def connect(way: Way, both: Contexts, seconds: float, size: int) -> tuple[float, float]:
-    """Return the wall and CPU seconds of connecting with a full handshake, a round trip, and
-    closing.
-    """
+@contextlib.asynccontextmanager
+async def connect(way: Way, both: Contexts, size: int) -> AsyncIterator[Run]:
+    """Yield what connects with a full handshake, makes a round trip, and closes."""
     make = net(way)
     server = await make.create_server(EchoServer, LOOPBACK, 0, ssl=both.server)
     port = server.sockets[0].getsockname()[1]
@@ -163,20 +170,27 @@ async def connect(way: Way, both: Contexts, seconds: float, size: int) -> tuple[
             transport.close()
 
     try:
-        return await measured(run, seconds)
+        yield run
     finally:
         server.close()
 
 
-async def measured(run: Callable[[int], Awaitable[None]], seconds: float) -> tuple[float, float]:
-    """Return the wall and CPU seconds of one of many operations; `run(count)` does them."""
-    count = 8
+async def sized(run: Run, seconds: float) -> int:
+    """Return how many operations take at least so many seconds."""
+    count = 1
     while True:
         start = perf_counter()
         await run(count)
-        if perf_counter() - start > seconds / 10:
-            break
+        if perf_counter() - start > seconds:
+            return count
         count *= 2
+
+
+async def measured(run: Run, count: int, seconds: float) -> tuple[float, float]:
+    """Return the wall and CPU seconds of one of many operations. The first `count` are not
+    counted, since the caches are others' until then.
+    """
+    await run(count)
     done, took, used, start = 0, 0.0, process_time(), perf_counter()
     while took < seconds:
         await run(count)
@@ -185,7 +199,7 @@ async def measured(run: Callable[[int], Awaitable[None]], seconds: float) -> tup
     return took / done, (process_time() - used) / done
 
 
-WORKS: dict[str, tuple[Callable[..., Awaitable[tuple[float, float]]], int]] = {
+WORKS: dict[str, tuple[Callable[..., contextlib.AbstractAsyncContextManager[Run]], int]] = {
     "echo_64": (echo, 64),
     "echo_16k": (echo, 16384),
     "echo_256k": (echo, 262144),
@@ -203,21 +217,33 @@ def loop_factory(way: Way) -> Any:
 
 
 def main(arguments: list[str]) -> int:
-    """Do one piece of work."""
+    """Do one piece of work in turns."""
     if len(arguments) != 5 or arguments[1] not in WORKS:
         print("python -m bench.loops WAY WORK SECONDS FOLDER VERSION", file=sys.stderr)
         return 2
-    text, name, seconds, folder, version = arguments
-    way = parse_way(text)
+    text, name, length, folder, version = arguments
+    way, seconds = parse_way(text), float(length)
     tls: Any = importlib.import_module(way.module)
     if way.inject:
         tls.inject_into_ssl()
         tls = ssl
     work, size = WORKS[name]
-    both = contexts(tls, folder, version)
-    with asyncio.Runner(loop_factory=loop_factory(way)) as runner:
-        wall, cpu = runner.run(work(way, both, float(seconds), size))  # type: ignore[arg-type]
-    print(json.dumps({"wall": wall, "cpu": cpu, "openssl": tls.OPENSSL_VERSION}))
+    with (
+        asyncio.Runner(loop_factory=loop_factory(way)) as runner,
+        contextlib.ExitStack() as last,
+    ):
+        open_work = work(way, contexts(tls, folder, version), size)
+        run = runner.run(open_work.__aenter__())
+        last.callback(lambda: runner.run(open_work.__aexit__(None, None, None)))
+        count = 0
+
+        def measure() -> dict[str, Any]:
+            nonlocal count
+            count = count or runner.run(sized(run, seconds / 10))
+            wall, cpu = runner.run(measured(run, count, seconds))
+            return {"wall": wall, "cpu": cpu, "openssl": tls.OPENSSL_VERSION}
+
+        answer(measure)
     return 0
 
 

@@ -19,6 +19,7 @@ from .__main__ import ROOT
 from .catalog import CATALOG, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL
 from .chart import Bar, draw
 from .report import cost_unit, number, short_version, times
+from .turns import gain
 from .work import MEASURES
 
 PAGES = tuple(ROOT / name for name in ("README.md", "docs/asyncio.md", "docs/performance.md"))
@@ -52,9 +53,10 @@ def work(folder: Path) -> str:
         *lines, "",
         "The first two columns are CPU time for an operation (of both ends, where both are in one "
         "process), MB for a second of CPU time, or what the unit says. The others are how many "
-        "times as good as the stdlib's `ssl`: more is better everywhere. ± is half the distance "
-        "between the largest and the smallest ratio of a round. Plain C and tlskit run on the "
-        "stdlib's OpenSSL; pyOpenSSL and the wheel of tlskit as they are installed, with theirs. "
+        "times as good as the stdlib's `ssl`: more is better everywhere. A ratio is the median of "
+        "the rounds' ratios, and ± half the distance between their quartiles. Plain C and tlskit "
+        "run on the stdlib's OpenSSL; pyOpenSSL and the wheel of tlskit as they are installed, "
+        "with theirs. "
         f"{said}. Python {results['python'].split()[0]}, {results['processors']} processors.",
     ])  # fmt: skip
 
@@ -106,10 +108,10 @@ def resumption(folder: Path) -> str:
             continue
         client = name.removeprefix("by itself, ").replace("over sockets", "plain sockets")
         mine, base = (median(results["cpu"][one]) for one in (name, against))
-        wall = median(results["wall"][name]) / median(results["wall"][against])
+        cpu, wall = (gain(results[kind][name], results[kind][against]) for kind in ("cpu", "wall"))
         lines.append(
             f"| {client} | {number(1e6 / base)} us | {number(1e6 / mine)} us "
-            f"| {times(mine / base)} | {times(wall)} |"
+            f"| {times(cpu)} | {times(wall)} |"
         )
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """The work of work.py that pyOpenSSL can do, with its own interface.
 
-    python -m bench.pyopenssl WORK SECONDS PAIRS FOLDER PORT   prints {"value", "busy", "openssl"}
+    python -m bench.pyopenssl WORK SECONDS PAIRS FOLDER PORT
+        does it once for each line on stdin, and prints {"value", "busy", "openssl"}
 
 It has the OpenSSL that its wheel of `cryptography` brings. It verifies the chain, but not the name:
 it has no setting for that.
@@ -8,15 +9,26 @@ it has no setting for that.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from OpenSSL import SSL
 
-from .work import BLOCK, CHUNK, LOOPBACK, MESSAGE, Measured, Task, ended, stream_socket
+from .turns import answer
+from .work import (
+    BLOCK,
+    CHUNK,
+    LOOPBACK,
+    MESSAGE,
+    Measure,
+    Measured,
+    Task,
+    ended,
+    stream_socket,
+)
 
 VERSIONS = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION, "": None}
 
@@ -92,12 +104,12 @@ def advance(end: SSL.Connection) -> bool:
     return True
 
 
-def handshake(task: Task) -> Measured:
+def handshake(task: Task) -> Measure:
     client, server = client_context(task), server_context(task)
-    return task.rate(lambda: memory_pair(client, server))
+    return lambda: task.rate(lambda: memory_pair(client, server))
 
 
-def resumed(task: Task) -> Measured:
+def resumed(task: Task) -> Measure:
     client_side, server_side = client_context(task), server_context(task)
     session: Any = None
 
@@ -108,15 +120,19 @@ def resumed(task: Task) -> Measured:
         # An SSL that is freed without a shutdown marks its session not resumable.
         client.set_shutdown(SSL.SENT_SHUTDOWN | SSL.RECEIVED_SHUTDOWN)
 
+    def measure() -> Measured:
+        measured = task.rate(step)
+        # pyOpenSSL does not say whether a session was resumed: if so, the server sent no
+        # certificate
+        if flight(client_side, server_side, session) + 300 > flight(client_side, server_side):
+            raise RuntimeError("the session was not resumed")
+        return measured
+
     step()
-    measured = task.rate(step)
-    # pyOpenSSL does not say whether a session was resumed: if so, the server sent no certificate
-    if answer(client_side, server_side, session) + 300 > answer(client_side, server_side):
-        raise RuntimeError("the session was not resumed")
-    return measured
+    return measure
 
 
-def answer(client_side: SSL.Context, server_side: SSL.Context, session: Any = None) -> int:
+def flight(client_side: SSL.Context, server_side: SSL.Context, session: Any = None) -> int:
     """Return the number of bytes with which the server answers a ClientHello."""
     client, server = client_of(client_side, None, session), SSL.Connection(server_side, None)
     server.set_accept_state()
@@ -126,7 +142,7 @@ def answer(client_side: SSL.Context, server_side: SSL.Context, session: Any = No
     return len(server.bio_read(CHUNK))
 
 
-def write_read(task: Task) -> Measured:
+def write_read(task: Task) -> Measure:
     client, server = memory_pair(client_context(task), server_context(task))
     message = bytes(MESSAGE)
 
@@ -135,55 +151,80 @@ def write_read(task: Task) -> Measured:
         server.bio_write(client.bio_read(CHUNK))
         server.recv(MESSAGE)
 
-    return task.rate(step)
+    return lambda: task.rate(step)
 
 
-def connected(task: Task) -> SSL.Connection:
-    plain = stream_socket()
-    plain.connect((LOOPBACK, task.port))
-    connection = client_of(client_context(task), plain)
-    connection.do_handshake()
-    return connection
+@contextlib.contextmanager
+def connected(task: Task, context: SSL.Context) -> Iterator[SSL.Connection]:
+    """A connection to the peer, for one turn."""
+    with stream_socket() as plain:
+        plain.connect((LOOPBACK, task.port))
+        connection = client_of(context, plain)
+        connection.do_handshake()
+        yield connection
 
 
-def receive(task: Task) -> Measured:
-    recv = connected(task).recv
-    return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+def receive(task: Task) -> Measure:
+    context = client_context(task)
+
+    def measure() -> Measured:
+        with connected(task, context) as connection:
+            recv = connection.recv
+            return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+
+    return measure
 
 
-def receive_into(task: Task) -> Measured:
-    recv_into, into = connected(task).recv_into, bytearray(CHUNK)
-    return task.megabytes(lambda: recv_into(into) or ended())
+def receive_into(task: Task) -> Measure:
+    context, into = client_context(task), bytearray(CHUNK)
+
+    def measure() -> Measured:
+        with connected(task, context) as connection:
+            recv_into = connection.recv_into
+            return task.megabytes(lambda: recv_into(into) or ended())
+
+    return measure
 
 
-def send(task: Task) -> Measured:
-    sendall, block = connected(task).sendall, bytes(BLOCK)
-    return task.megabytes(lambda: sendall(block) and BLOCK)
+def send(task: Task) -> Measure:
+    context, block = client_context(task), bytes(BLOCK)
+
+    def measure() -> Measured:
+        with connected(task, context) as connection:
+            sendall = connection.sendall
+            return task.megabytes(lambda: sendall(block) and BLOCK)
+
+    return measure
 
 
-def round_trips(task: Task) -> Measured:
-    connection, message = connected(task), bytes(MESSAGE)
-    sendall, recv = connection.sendall, connection.recv
+def round_trips(task: Task) -> Measure:
+    context, message = client_context(task), bytes(MESSAGE)
 
-    def step() -> None:
-        sendall(message)
-        recv(MESSAGE)
+    def measure() -> Measured:
+        with connected(task, context) as connection:
+            sendall, recv = connection.sendall, connection.recv
 
-    return task.rate(step)
+            def step() -> None:
+                sendall(message)
+                recv(MESSAGE)
+
+            return task.rate(step)
+
+    return measure
 
 
-MEASURES: dict[str, Callable[[Task], Measured]] = {
-    measure.__name__: measure
-    for measure in (handshake, resumed, write_read, receive, receive_into, send, round_trips)
+MEASURES: dict[str, Callable[[Task], Measure]] = {
+    work.__name__: work
+    for work in (handshake, resumed, write_read, receive, receive_into, send, round_trips)
 }
 
 
 def main(arguments: list[str]) -> int:
-    """Do one piece of work."""
+    """Do one piece of work in turns."""
     name, seconds, pairs, folder, port = arguments
-    measured = MEASURES[name](Task(None, float(seconds), int(pairs), folder, int(port)))
+    measure = MEASURES[name](Task(None, float(seconds), int(pairs), folder, int(port)))
     version = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
-    print(json.dumps({"value": measured.value, "busy": measured.busy, "openssl": version}))
+    answer(lambda: {**measure()._asdict(), "openssl": version})
     return 0
 
 

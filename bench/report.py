@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from .catalog import COLUMNS, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL, Work
+from .turns import middle
 
 HEADINGS = {
     STDLIB: "ssl", OURS: "tlskit", LIMIT: "C limit", PYOPENSSL: "pyOpenSSL", WHEEL: "wheel",
@@ -67,13 +68,14 @@ class Outcome:
             for value in self.values.get(column, [])
         ]  # fmt: skip
 
+    def _ratios_of_rounds(self, column: str, *, cpu: bool) -> list[float]:
+        pairs = zip(self.by_round(column, cpu=cpu), self.by_round(STDLIB, cpu=cpu), strict=False)
+        return [ours / base for ours, base in pairs if ours is not None and base]
+
     def ratio(self, column: str, *, cpu: bool = False) -> float | None:
-        """Return the ratio of the column's median to the stdlib's."""
-        mine, base = (
-            [value for value in self.by_round(one, cpu=cpu) if value is not None]
-            for one in (column, STDLIB)
-        )
-        return median(mine) / median(base) if mine and base and median(base) else None
+        """Return the median of the rounds' ratios to the stdlib's."""
+        ratios = self._ratios_of_rounds(column, cpu=cpu)
+        return median(ratios) if ratios else None
 
     def gain(self, column: str, *, cpu: bool = False) -> float | None:
         """Return how many times as good as the stdlib: the ratio, inverted where less is better."""
@@ -81,12 +83,14 @@ class Outcome:
         return 1 / ratio if ratio and self.work.better == "less" else ratio
 
     def spread(self, column: str = OURS, *, cpu: bool = False) -> float | None:
-        """Return half the distance between the largest and the smallest ratio of a round, relative
-        to the median: the accuracy of a ratio.
+        """Return half the distance between the quartiles of the rounds' ratios, relative to their
+        median.
         """
-        pairs = zip(self.by_round(column, cpu=cpu), self.by_round(STDLIB, cpu=cpu), strict=False)
-        ratios = [ours / base for ours, base in pairs if ours is not None and base]
-        return (max(ratios) - min(ratios)) / 2 / median(ratios) if ratios else None
+        ratios = self._ratios_of_rounds(column, cpu=cpu)
+        if not ratios:
+            return None
+        center, spread = middle(ratios)
+        return spread / center
 
     def meets_aim(self) -> bool | None:
         ratio, aim = self.ratio(OURS), self.work.aim

@@ -1,9 +1,9 @@
 """The work that is measured, written once for any module with the interface of `ssl`.
 
-Each measurement runs in a separate process:
+Each piece of work runs in a separate process:
 
     python -m bench.work MODULE WORK SECONDS PAIRS FOLDER PORT
-        does one piece of work, and prints {"value", "busy", "openssl"}
+        does it once for each line on stdin, and prints {"value", "busy", "openssl"}
     python -m bench.work peer KIND FOLDER
         is its other end, with the stdlib's ssl
 
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import gc
 import importlib
-import json
 import os
 import select
 import socket
@@ -26,13 +25,15 @@ from dataclasses import dataclass
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
+from .turns import answer
+
 LOOPBACK = "127.0.0.1"
 MESSAGE = 64  # bytes of a round trip
 RECORD = 16384  # bytes, the most that a record holds
 CHUNK = 1 << 16  # of a receiver
 BLOCK = 1 << 20  # of a sender
 BUFFER = 1 << 20  # of a socket, each way
-WARM_UP = 16 << 20  # bytes that fill the buffers before the clock starts
+WARM_UP = 8 << 20  # bytes that fill the buffers before the clock starts
 FIRST_PAIRS = 20  # that settle the allocator before memory is measured
 
 
@@ -43,7 +44,10 @@ class Measured(NamedTuple):
     busy: float = 1.0
 
 
-@dataclass(frozen=True)
+Measure = Callable[[], Measured]  # what a piece of work does in its turns, when it is prepared
+
+
+@dataclass
 class Task:
     """The parameters of a piece of work.
 
@@ -53,6 +57,7 @@ class Task:
         pairs: how many idle connections to make.
         folder: the certificates' folder.
         port: the peer's.
+        batch: how many operations go between two looks at the clock; 0 until that is known.
     """
 
     tls: Any
@@ -60,6 +65,7 @@ class Task:
     pairs: int
     folder: str
     port: int
+    batch: int = 0
 
     def client_context(self) -> Any:
         context = self.tls.SSLContext(self.tls.PROTOCOL_TLS_CLIENT)
@@ -87,16 +93,21 @@ class Task:
 
     def rate(self, step: Callable[[], object]) -> Measured:
         """Return how often per second a step can be done: in batches, so that the clock costs
-        nothing, sized by a warm-up.
+        nothing. The first is not counted, since the caches are others' until then.
         """
-        batch, done, clock = 1, 0, perf_counter
-        while True:
-            start = clock()
-            for _ in range(batch):
-                step()
-            if clock() - start > self.seconds / 20:
-                break
-            batch *= 2
+        clock = perf_counter
+        if not self.batch:
+            self.batch, took = 1, 0.0
+            while took < self.seconds / 10:
+                self.batch *= 2
+                start = clock()
+                for _ in range(self.batch // 2):
+                    step()
+                took = clock() - start
+            self.batch = max(1, self.batch // 2)
+        batch, done = self.batch, 0
+        for _ in range(batch):
+            step()
         took, used, start = 0.0, process_time(), clock()
         while took < self.seconds:
             for _ in range(batch):
@@ -123,7 +134,7 @@ class Task:
 # -- the pieces of work ----------------------------------------------------------------------------
 
 
-def handshake(task: Task) -> Measured:
+def handshake(task: Task) -> Measure:
     """Do a full handshake of two ends in memory, and read the tickets."""
     client_context, server_context = task.client_context(), task.server_context()
 
@@ -131,10 +142,10 @@ def handshake(task: Task) -> Measured:
         client, _ = memory_pair(task.tls, client_context, server_context)
         take_tickets(task.tls, client)
 
-    return task.rate(step)
+    return lambda: task.rate(step)
 
 
-def resumed(task: Task) -> Measured:
+def resumed(task: Task) -> Measure:
     """Do a handshake that resumes the previous session, and read its ticket."""
     client_context, server_context = task.client_context(), task.server_context()
     session: Any = None
@@ -146,13 +157,16 @@ def resumed(task: Task) -> Measured:
         take_tickets(task.tls, client)
         session = client.session
 
+    def measure() -> Measured:
+        measured = task.rate(step)
+        must_be_reused(client)
+        return measured
+
     step()
-    measured = task.rate(step)
-    must_be_reused(client)
-    return measured
+    return measure
 
 
-def write_read(task: Task) -> Measured:
+def write_read(task: Task) -> Measure:
     """Write 64 bytes at one end and read them at the other, in memory."""
     client, server = memory_pair(task.tls, task.client_context(), task.server_context())
     take_tickets(task.tls, client)
@@ -162,10 +176,10 @@ def write_read(task: Task) -> Measured:
         write(message)
         read(MESSAGE)
 
-    return task.rate(step)
+    return lambda: task.rate(step)
 
 
-def socket_handshake(task: Task) -> Measured:
+def socket_handshake(task: Task) -> Measure:
     """Connect to the peer with a full handshake, and read its greeting of one byte (and therefore
     the tickets).
     """
@@ -176,10 +190,10 @@ def socket_handshake(task: Task) -> Measured:
         connection.recv(1)
         connection.close()
 
-    return task.rate(step)
+    return lambda: task.rate(step)
 
 
-def socket_resumed(task: Task) -> Measured:
+def socket_resumed(task: Task) -> Measure:
     """Connect to the peer, resume the previous connection's session, and read the greeting of one
     byte.
     """
@@ -195,73 +209,106 @@ def socket_resumed(task: Task) -> Measured:
         session = connection.session
         connection.close()
 
+    def measure() -> Measured:
+        measured = task.rate(step)
+        step(check=True)
+        return measured
+
     step()
-    measured = task.rate(step)
-    step(check=True)
-    return measured
+    return measure
 
 
-def receive(task: Task) -> Measured:
+# The peer serves one connection after the other: a turn connects, and disconnects.
+
+
+def receive(task: Task) -> Measure:
     """Receive endless data from the peer with recv(65536)."""
-    recv = task.connect(task.client_context()).recv
-    return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+    context = task.client_context()
+
+    def measure() -> Measured:
+        with task.connect(context) as connection:
+            recv = connection.recv
+            return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+
+    return measure
 
 
-def receive_into(task: Task) -> Measured:
+def receive_into(task: Task) -> Measure:
     """Receive endless data from the peer with recv_into and a buffer of 65536 bytes."""
-    recv_into, into = task.connect(task.client_context()).recv_into, bytearray(CHUNK)
-    return task.megabytes(lambda: recv_into(into) or ended())
+    context, into = task.client_context(), bytearray(CHUNK)
+
+    def measure() -> Measured:
+        with task.connect(context) as connection:
+            recv_into = connection.recv_into
+            return task.megabytes(lambda: recv_into(into) or ended())
+
+    return measure
 
 
-def send(task: Task) -> Measured:
+def send(task: Task) -> Measure:
     """Send blocks of 1 MiB to a peer that reads everything."""
-    sendall, block = task.connect(task.client_context()).sendall, bytes(BLOCK)
-    return task.megabytes(lambda: sendall(block) or BLOCK)
+    context, block = task.client_context(), bytes(BLOCK)
+
+    def measure() -> Measured:
+        with task.connect(context) as connection:
+            sendall = connection.sendall
+            return task.megabytes(lambda: sendall(block) or BLOCK)
+
+    return measure
 
 
-def round_trips(task: Task) -> Measured:
+def round_trips(task: Task) -> Measure:
     """Send 64 bytes to the peer and back."""
-    connection, message = task.connect(task.client_context()), bytes(MESSAGE)
-    sendall, recv = connection.sendall, connection.recv
+    context, message = task.client_context(), bytes(MESSAGE)
 
-    def step() -> None:
-        sendall(message)
-        recv(MESSAGE)
+    def measure() -> Measured:
+        with task.connect(context) as connection:
+            sendall, recv = connection.sendall, connection.recv
 
-    return task.rate(step)
+            def step() -> None:
+                sendall(message)
+                recv(MESSAGE)
+
+            return task.rate(step)
+
+    return measure
 
 
-def context(task: Task) -> Measured:
+def context(task: Task) -> Measure:
     """Create SSLContext(PROTOCOL_TLS_CLIENT)."""
     make, protocol = task.tls.SSLContext, task.tls.PROTOCOL_TLS_CLIENT
-    return task.rate(lambda: make(protocol))
+    return lambda: task.rate(lambda: make(protocol))
 
 
-def default_context_first(task: Task) -> Measured:
+def default_context_first(task: Task) -> Measure:
     """Measure the milliseconds of the process's first create_default_context()."""
-    start, used = perf_counter(), process_time()
-    task.tls.create_default_context()
-    took, used = perf_counter() - start, process_time() - used
-    return Measured(took * 1e3, used / took)
+
+    def measure() -> Measured:
+        start, used = perf_counter(), process_time()
+        task.tls.create_default_context()
+        took, used = perf_counter() - start, process_time() - used
+        return Measured(took * 1e3, used / took)
+
+    return measure
 
 
-def default_context(task: Task) -> Measured:
+def default_context(task: Task) -> Measure:
     """Measure later calls of create_default_context()."""
     task.tls.create_default_context()
-    return task.rate(task.tls.create_default_context)
+    return lambda: task.rate(task.tls.create_default_context)
 
 
-def idle_memory(task: Task) -> Measured:
+def idle_memory(task: Task) -> Measure:
     """Measure the KiB of an idle connection in memory, both ends, after a byte each way."""
-    return idle(task, idle_in_memory(task, 1))
+    return lambda: idle(task, idle_in_memory(task, 1))
 
 
-def idle_traffic(task: Task) -> Measured:
+def idle_traffic(task: Task) -> Measure:
     """Measure the KiB of an idle connection in memory, both ends, after a whole record each way."""
-    return idle(task, idle_in_memory(task, RECORD))
+    return lambda: idle(task, idle_in_memory(task, RECORD))
 
 
-def idle_sockets(task: Task) -> Measured:
+def idle_sockets(task: Task) -> Measure:
     """Measure the KiB of an idle connection over a socket pair, both ends, after a whole record
     each way, without the kernel's memory.
     """
@@ -284,12 +331,12 @@ def idle_sockets(task: Task) -> Measured:
         return client, server
 
     allow_files(2 * (task.pairs + FIRST_PAIRS) + 64)
-    return idle(task, make)
+    return lambda: idle(task, make)
 
 
-MEASURES: dict[str, Callable[[Task], Measured]] = {
-    measure.__name__: measure
-    for measure in (
+MEASURES: dict[str, Callable[[Task], Measure]] = {
+    work.__name__: work
+    for work in (
         handshake, resumed, write_read, socket_handshake, socket_resumed, receive, receive_into,
         send, round_trips,
         context, default_context_first, default_context, idle_memory, idle_traffic, idle_sockets,
@@ -482,7 +529,7 @@ def peer(kind: str, folder: str) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Do one piece of work, or be the peer of one."""
+    """Do one piece of work in turns, or be the peer of one."""
     if arguments[:1] == ["peer"] and len(arguments) == 3:
         peer(*arguments[1:])
         return 0
@@ -494,10 +541,8 @@ def main(arguments: list[str]) -> int:
         return 2
     module, name, seconds, pairs, folder, port = arguments
     tls = importlib.import_module(module)
-    measured = MEASURES[name](Task(tls, float(seconds), int(pairs), folder, int(port)))
-    print(
-        json.dumps({"value": measured.value, "busy": measured.busy, "openssl": tls.OPENSSL_VERSION})
-    )
+    measure = MEASURES[name](Task(tls, float(seconds), int(pairs), folder, int(port)))
+    answer(lambda: {**measure()._asdict(), "openssl": tls.OPENSSL_VERSION})
     return 0
 
 

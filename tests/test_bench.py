@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from bench import chart, eventloops, pages
 from bench.catalog import CATALOG, COLUMNS, LIMIT, OURS, STDLIB, WHEEL
 from bench.report import Outcome, Report
+from bench.turns import TurnError, Worker, gain, middle, rotated
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -91,3 +94,58 @@ def test_a_column_that_was_not_measured_is_left_out(folder: Path) -> None:
     del results["openssl"][WHEEL]
     (folder / "work.json").write_text(json.dumps(results))
     assert "the wheel |" not in pages.work(folder)
+
+
+# -- turns -----------------------------------------------------------------------------------------
+
+
+def worker(program: str) -> Worker:
+    return Worker([sys.executable, "-c", program], dict(os.environ), str(ROOT))
+
+
+def test_a_worker_measures_once_for_each_turn() -> None:
+    program = "from bench.turns import answer; found = iter(range(9))\n"
+    program += "answer(lambda: {'value': next(found)})"
+    with worker(program) as one, worker(program) as other:
+        assert [end.measure(60)["value"] for end in (one, other, one, one)] == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("raise ValueError('cannot')", "ValueError: cannot"),
+        ("input(); raise SystemExit('no libraries')", "no libraries"),
+        ("input(); print('nonsense'); input()", "printed 'nonsense"),
+        ("import time; time.sleep(600)", "no result after 1 seconds"),
+    ],
+)
+def test_a_worker_that_fails_says_why(program: str, said: str) -> None:
+    with worker(program) as failing, pytest.raises(TurnError, match=said):
+        failing.measure(1 if "sleep" in program else 60)
+
+
+def test_each_way_comes_first_in_turn() -> None:
+    assert list(rotated(["a", "b", "c"], 4)) == [
+        ["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"],
+    ]  # fmt: skip
+
+
+def test_a_machine_that_slows_down_does_not_change_the_ratios() -> None:
+    slow = [1.0, 1.4, 0.7, 2.0]
+    outcome = Outcome(CATALOG[0])
+    for factor in slow:
+        outcome.add(STDLIB, 100 / factor)
+        outcome.add(OURS, 150 / factor)
+    assert outcome.ratio(OURS) == pytest.approx(1.5)
+    assert outcome.spread(OURS) == pytest.approx(0)
+    ways = {
+        way: {"cpu": [cost * factor for factor in slow]}
+        for way, cost in ((eventloops.BASE, 3.0), ("tlskit@tlskit.aio", 2.0))
+    }
+    assert eventloops.ratio(ways, "tlskit@tlskit.aio", "cpu") == pytest.approx((1.5, 0))
+    assert gain([150 / one for one in slow], [100 / one for one in slow]) == pytest.approx(1.5)
+
+
+def test_the_spread_is_half_the_distance_between_the_quartiles() -> None:
+    assert middle([1.0, 2.0, 3.0, 4.0, 100.0]) == (3.0, 1.0)
+    assert middle([2.0]) == (2.0, 0.0)
