@@ -34,9 +34,9 @@ def border() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in headers)
 
 
-def functions() -> Iterator[tuple[str, str, str]]:
+def functions(folder: str = "csrc") -> Iterator[tuple[str, str, str]]:
     """The file, the name and the body of each function in C."""
-    for path in sorted((BINDING / "csrc").glob("tk_*.[ch]")):
+    for path in sorted((BINDING / folder).glob("*.[ch]")):
         for name, short, long in _FUNCTION.findall(without_comments(path)):
             yield path.name, name, short or long
 
@@ -110,3 +110,15 @@ def test_what_counts_itself_calls_libssl_while_it_is_counted() -> None:
             calls = re.findall(r"\b(?:SSL|X509|EVP|BIO|CRYPTO|sk|i2d|d2i)_\w+\(", apart)
             outside += [(file, name, call) for call in calls if not _HARMLESS.fullmatch(call)]
     assert not outside
+
+
+def test_what_is_called_without_cffi_is_counted_there() -> None:
+    """Nothing stands between the methods of direct/ and the functions that cffi has gates for."""
+    gated = {name for _, name, _ in DECLARED if gates.is_gated(name)} - {"tk_stage_plain"}
+    called = [
+        (file, name, "tk_fork_enter" in body and "tk_fork_leave" in body)
+        for file, name, body in functions("direct")
+        if gated.intersection(re.findall(r"\btk_\w+(?=\()", body))
+    ]
+    assert called
+    assert all(counted for _, _, counted in called), called

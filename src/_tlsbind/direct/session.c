@@ -1,6 +1,7 @@
 /* The facts of a session as one tuple, in the order of Session's attributes (_core/session.py). To
    fetch them through cffi takes as long as libssl takes to copy a session. */
 #include "direct.h"
+#include "tk_fork.h"
 #include "tk_session.h"
 
 static PyObject *bytes_of(const uint8_t *data, uint32_t size)
@@ -21,7 +22,9 @@ PyObject *tk_direct_session_facts(PyObject *module, PyObject *address)
             PyErr_SetString(PyExc_ValueError, "session_facts() needs a session");
         return NULL;
     }
+    tk_fork_enter(s);
     tk_session_facts_of(s, &f);
+    tk_fork_leave(s);
     hostname = f.hostname == NULL ? tk_none()
                                   : PyUnicode_DecodeLatin1(f.hostname,
                                                            (Py_ssize_t)strlen(f.hostname), NULL);
