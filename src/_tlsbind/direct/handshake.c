@@ -17,29 +17,32 @@ static PyObject *logger_of(tk_direct_names *n, PyObject *logging)
     return earlier;
 }
 
-/* Whether the log wants the end of a handshake. */
+/* Whether the log wants the end of a handshake; -1: Python has failed, or a signal's handler has
+   raised in it. */
 static int is_logged(tk_direct_names *n)
 {
     PyObject *logging = PyDict_GetItemWithError(PyImport_GetModuleDict(), n->logging);
-    PyObject *logger = logging == NULL ? NULL : logger_of(n, logging), *enabled = NULL;
+    PyObject *logger, *enabled;
     int wanted;
 
-    if (logger != NULL)
-        enabled = PyObject_CallMethodObjArgs(logger, n->is_enabled_for, n->debug, NULL);
-    wanted = logging != NULL && (enabled == NULL || PyObject_IsTrue(enabled) != 0);
+    if (logging == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    if ((logger = logger_of(n, logging)) == NULL)
+        return -1;
+    enabled = PyObject_CallMethodObjArgs(logger, n->is_enabled_for, n->debug, NULL);
+    wanted = enabled == NULL ? -1 : PyObject_IsTrue(enabled);
     Py_XDECREF(enabled);
     return wanted;
 }
 
-/* Whether it means anything to the connection: it has to be concluded, or a log is listening. */
-static int is_awaited(const tk_direct *d)
+/* Whether its end means nothing to anybody: it need not be concluded, and no log is listening; -1
+   as there. */
+static int ends_quietly(const tk_direct *d)
 {
-    int silent = tk_direct_attribute_is(d->channel, d->names->concludes, Py_False) == 1 &&
-                 !is_logged(d->names);
+    int nothing = tk_direct_attribute_is(d->channel, d->names->concludes, Py_False);
+    int logged = nothing == 1 ? is_logged(d->names) : 0;
 
-    if (PyErr_Occurred())
-        PyErr_Clear();
-    return !silent;
+    return nothing != 1 ? nothing : logged < 0 ? -1 : !logged;
 }
 
 /* The end of a MemoryBIO of the stdlib's has not been passed on yet. */
@@ -51,7 +54,7 @@ static int may_come(const tk_direct *d)
 
 static int is_sent(const tk_direct *d) { return d->incoming == NULL || tk_direct_send_the_rest(d); }
 
-static int conclude_handshake(const tk_direct *d) { return !is_awaited(d) && is_sent(d); }
+static int conclude_handshake(const tk_direct *d) { return ends_quietly(d) == 1 && is_sent(d); }
 
 static int conclude_shutdown(const tk_direct *d) { return is_sent(d) && tk_direct_end(d); }
 
