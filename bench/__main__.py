@@ -34,12 +34,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .catalog import CATALOG, LIMIT, OURS, PYOPENSSL, STDLIB, WHEEL, Work
 from .chart import draw
 from .report import Outcome, Report
-from .turns import TurnError, Worker, rotated
+from .turns import TurnError, Turns, Worker, rotated
 
 ROOT = Path(__file__).resolve().parent.parent
 BUNDLES = (  # of authorities, for machines whose OpenSSL has no default file
@@ -60,16 +60,19 @@ print(json.dumps({"value": took * 1e3, "busy": used / took, "openssl": module.OP
 
 
 class Plan(NamedTuple):
-    """How long to measure: rounds, seconds of a turn, idle connections of one."""
+    """How long to measure: processes of a column, rounds of each, seconds of a turn, idle
+    connections of one.
+    """
 
+    processes: int
     rounds: int
     seconds: float
     pairs: int
 
 
-FULL, QUICK = Plan(31, 0.06, 2000), Plan(3, 0.03, 200)
-ONCE = 9  # rounds of what each process can do only once
-STEADY = 2  # rounds of measurements that hardly vary
+FULL, QUICK = Plan(5, 6, 0.06, 2000), Plan(1, 3, 0.03, 200)
+ONCE = 9  # processes of what each can do only once
+STEADY = 2  # processes of measurements that hardly vary
 
 
 @dataclass
@@ -117,39 +120,42 @@ class Bench:
                 str(ROOT),
             )
 
-    def measure(self, outcome: Outcome, column: str, worker: Worker) -> None:
-        """Give a process its turn, and record the result."""
+    def record(self, outcome: Outcome, column: str, got: dict[str, Any] | TurnError) -> None:
+        """Record the result of a turn."""
         work = outcome.work
-        try:
-            got = worker.measure(60 + 20 * self.plan.seconds)
-        except TurnError as error:
+        if isinstance(got, TurnError):
             outcome.add(column, None)
-            self.report.failures.append(f"{work.name}, {column}: {error}")
+            self.report.failures.append(f"{work.name}, {column}: {got}")
             return
         outcome.add(column, got["value"], got["busy"])
         self.report.openssl.setdefault(LIMIT if column in work.variants else column, got["openssl"])
 
-    def measure_once(self, outcome: Outcome) -> None:
-        """Run all rounds of work that a process can do only once."""
-        rounds = STEADY if outcome.work.times == "steady" else ONCE
-        for order in rotated(self.columns(outcome.work), min(rounds, self.plan.rounds)):
-            for column in order:
-                with self.worker(outcome.work, column) as worker:
-                    self.measure(outcome, column, worker)
+    def measure(self, outcome: Outcome) -> None:
+        """Do one piece of work in all its columns."""
+        columns, timeout = self.columns(outcome.work), 60 + 20 * self.plan.seconds
+        if outcome.work.times == "many":
+            turns = Turns(self.plan.processes, self.plan.rounds, timeout)
+            rounds = turns.results(columns, lambda column: self.worker(outcome.work, column))
+        else:
+            most = STEADY if outcome.work.times == "steady" else ONCE
+            rounds = self.once(outcome.work, columns, min(most, self.plan.rounds * 2), timeout)
+        for found in rounds:
+            for column, got in found.items():
+                self.record(outcome, column, got)
 
-    def measure_in_turns(self, outcome: Outcome) -> None:
-        """Run all rounds of work that the processes do in turns."""
-        with contextlib.ExitStack() as started:
-            workers = {
-                column: started.enter_context(self.worker(outcome.work, column))
-                for column in self.columns(outcome.work)
-            }
-            for worker in workers.values():  # the first turns prepare, and fill the caches
-                with contextlib.suppress(TurnError):  # the next one says so again
-                    worker.measure(60 + 20 * self.plan.seconds)
-            for order in rotated(list(workers), self.plan.rounds):
-                for column in order:
-                    self.measure(outcome, column, workers[column])
+    def once(
+        self, work: Work, columns: list[str], count: int, timeout: float
+    ) -> Iterator[dict[str, dict[str, Any] | TurnError]]:
+        """Yield the results of rounds whose processes can do this work only once."""
+        for order in rotated(columns, count):
+            found: dict[str, dict[str, Any] | TurnError] = {}
+            for column in order:
+                with self.worker(work, column) as worker:
+                    try:
+                        found[column] = worker.measure(timeout)
+                    except TurnError as error:
+                        found[column] = error
+            yield found
 
     @contextlib.contextmanager
     def peer(self, kind: str, cores: str | None) -> Iterator[None]:
@@ -195,10 +201,7 @@ class Bench:
                     peers.enter_context(self.peer(kind, cores))
             for outcome in outcomes:
                 progress(outcome.work.title)
-                if outcome.work.times == "many":
-                    self.measure_in_turns(outcome)
-                else:
-                    self.measure_once(outcome)
+                self.measure(outcome)
         progress("")
 
 
@@ -352,7 +355,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="in half a minute, to see that it works; no figures to quote",
     )
     parser.add_argument(
-        "--rounds", type=int, metavar="N", help=f"how often to measure each (default {FULL.rounds})"
+        "--rounds", type=int, metavar="N", help=f"turns of each process (default {FULL.rounds})"
     )
     parser.add_argument(
         "--seconds",

@@ -3,14 +3,14 @@
     python -m bench.eventloops [--quick] [--json FILE] [WORK ...]
 
 For each piece of work, the ways are processes that measure in turns of a few hundredths of a
-second, and a round gives each of them one turn. A ratio is the median of the rounds' own ratios;
-its spread is half the distance between the quartiles of those.
+second, and a round gives each of them one turn. After some rounds, new processes take over. A ratio
+is the median of the rounds' own ratios; its spread is half the distance between the quartiles of
+those.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import sys
@@ -22,7 +22,7 @@ from typing import Any
 from .__main__ import ROOT, environment_of_children, make_certificates
 from .loops import WORKS
 from .report import number
-from .turns import TurnError, Worker, middle, rotated
+from .turns import TurnError, Turns, Worker, middle
 
 BASE = "ssl@asyncio"
 WAYS = {
@@ -44,7 +44,7 @@ TITLES = {
     "connect_echo_close": "connect, echo, close",
 }
 VERSIONS = {"TLSv1_3": "TLS 1.3", "TLSv1_2": "TLS 1.2"}
-FULL, QUICK = (41, 0.05), (3, 0.03)  # rounds, and seconds of a turn
+FULL, QUICK = (6, 7, 0.05), (1, 3, 0.03)  # processes, rounds of each, and seconds of a turn
 
 
 def possible() -> list[str]:
@@ -53,56 +53,41 @@ def possible() -> list[str]:
     return [way for way in WAYS if not any(name in way for name in missing)]
 
 
-def measure(worker: Worker, seconds: float) -> dict[str, Any]:
-    """Give a process its turn; if it fails, return the reason under "failed"."""
-    try:
-        return worker.measure(60 + 20 * seconds)
-    except TurnError as error:
-        return {"failed": str(error)}
-
-
 def run_one(
-    work: str, version: str, rounds: int, seconds: float, folder: str
+    work: str, version: str, plan: tuple[int, int, float], folder: str
 ) -> tuple[dict[str, Any], list[str], str]:
-    """Run all rounds of one piece of work; return its row, what failed, and OpenSSL's version."""
-    row: dict[str, Any] = {}
-    failed, openssl = [], ""
-    with contextlib.ExitStack() as started:
-        workers = {}
-        for way in possible():
-            rest = [way, work, str(seconds), folder, version]
-            workers[way] = started.enter_context(
-                Worker(
-                    [sys.executable, "-m", "bench.loops", *rest],
-                    environment_of_children(),
-                    str(ROOT),
-                )
-            )
-        for way, worker in list(workers.items()):  # the first turns prepare, and fill the caches
-            if "failed" in (got := measure(worker, seconds)):
-                failed.append(f"{work}, {way}: {got['failed']}")
-                del workers[way]
-        for order in rotated(list(workers), rounds):
-            found = {way: measure(workers[way], seconds) for way in order}
-            for way, got in found.items():
-                if "failed" in got:
-                    failed.append(f"{work}, {way}: {got['failed']}")
-                    continue
+    """Run all rounds of one piece of work; return its row, what failed, and OpenSSL's version. A
+    way that has failed has no place in the row.
+    """
+    processes, rounds, seconds = plan
+    row: dict[str, Any] = {way: {"cpu": [], "wall": []} for way in possible()}
+    failed: dict[str, str] = {}
+    openssl = ""
+
+    def start(way: str) -> Worker:
+        rest = [way, work, str(seconds), folder, version]
+        command = [sys.executable, "-m", "bench.loops", *rest]
+        return Worker(command, environment_of_children(), str(ROOT))
+
+    for found in Turns(processes, rounds, 60 + 20 * seconds).results(list(row), start):
+        for way, got in found.items():
+            if isinstance(got, TurnError):
+                failed[way] = f"{work}, {way}: {got}"
+            else:
                 openssl = got["openssl"]
-                one = row.setdefault(way, {"cpu": [], "wall": []})
-                one["cpu"].append(got["cpu"])
-                one["wall"].append(got["wall"])
-    return row, failed, openssl
+                row[way]["cpu"].append(got["cpu"])
+                row[way]["wall"].append(got["wall"])
+    return {way: row[way] for way in row if way not in failed}, list(failed.values()), openssl
 
 
-def run(works: list[str], rounds: int, seconds: float) -> dict[str, Any]:
+def run(works: list[str], plan: tuple[int, int, float]) -> dict[str, Any]:
     """Run all rounds; return the seconds of an operation for each version, work and way."""
     results: dict[str, Any] = {"rows": {}, "failures": [], "python": sys.version.split()[0]}
     with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
         make_certificates(Path(name))
         for version in VERSIONS:
             for work in works:
-                row, failed, openssl = run_one(work, version, rounds, seconds, name)
+                row, failed, openssl = run_one(work, version, plan, name)
                 results["rows"].setdefault(version, {})[work] = row
                 results["failures"] += failed
                 results["openssl"] = openssl or results.get("openssl", "?")
@@ -113,7 +98,7 @@ def ratio(row: dict[str, Any], way: str, kind: str) -> tuple[float, float] | Non
     """Return how many times as fast as the base it is, and the spread of that."""
     if way not in row or BASE not in row:
         return None
-    return middle([b / m for m, b in zip(row[way][kind], row[BASE][kind], strict=False)])
+    return middle([b / m for m, b in zip(row[way][kind], row[BASE][kind], strict=True)])
 
 
 def table(results: dict[str, Any], version: str) -> list[str]:
@@ -167,10 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, metavar="S")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured")
     options = parser.parse_args(arguments)
-    rounds, seconds = QUICK if options.quick else FULL
-    results = run(
-        options.works or list(WORKS), options.rounds or rounds, options.seconds or seconds
-    )
+    processes, rounds, seconds = QUICK if options.quick else FULL
+    plan = (processes, options.rounds or rounds, options.seconds or seconds)
+    results = run(options.works or list(WORKS), plan)
     print(markdown(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

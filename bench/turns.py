@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class TurnError(Exception):
@@ -84,6 +84,41 @@ def answer(measure: Callable[[], dict[str, Any]]) -> None:
     """Be one of the processes: measure once for each line on stdin, until it ends."""
     while sys.stdin.readline():
         print(json.dumps(measure()), flush=True)
+
+
+class Turns(NamedTuple):
+    """How often to measure: a process has its own luck with the addresses of its memory, so there
+    are several of each, one after the other.
+    """
+
+    processes: int
+    rounds: int  # of each process
+    timeout: float  # seconds of a turn, at most
+
+    def results(
+        self, ways: list[str], start: Callable[[str], Worker]
+    ) -> Iterator[dict[str, dict[str, Any] | TurnError]]:
+        """Yield the results of each round, or the reason why there is none; `start` returns the
+        process of a way.
+        """
+        for _ in range(self.processes):
+            with contextlib.ExitStack() as started:
+                workers = {way: started.enter_context(start(way)) for way in ways}
+                failed: dict[str, TurnError] = {}
+                for way, worker in workers.items():  # the first turn prepares, and does not count
+                    got = self._turn(worker)
+                    if isinstance(got, TurnError):
+                        failed[way] = got
+                for order in rotated(ways, self.rounds):
+                    found = {way: failed.get(way) or self._turn(workers[way]) for way in order}
+                    failed |= {way: got for way, got in found.items() if isinstance(got, TurnError)}
+                    yield found
+
+    def _turn(self, worker: Worker) -> dict[str, Any] | TurnError:
+        try:
+            return worker.measure(self.timeout)
+        except TurnError as error:
+            return error
 
 
 def rotated(ways: list[str], rounds: int) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ import pytest
 from bench import chart, eventloops, pages
 from bench.catalog import CATALOG, COLUMNS, LIMIT, OURS, STDLIB, WHEEL
 from bench.report import Outcome, Report
-from bench.turns import TurnError, Worker, gain, middle, rotated
+from bench.turns import TurnError, Turns, Worker, gain, middle, rotated
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -122,6 +122,24 @@ def test_a_worker_measures_once_for_each_turn() -> None:
 def test_a_worker_that_fails_says_why(program: str, said: str) -> None:
     with worker(program) as failing, pytest.raises(TurnError, match=said):
         failing.measure(1 if "sleep" in program else 60)
+
+
+def test_rounds_have_all_ways_and_new_processes_take_over() -> None:
+    programs = {
+        "one": "import itertools as i; found = i.count(); value = lambda: next(found)",
+        "late": "found = iter((1, 2)); value = lambda: next(found)",
+        "never": "raise SystemExit('is missing')",
+    }
+
+    def start(way: str) -> Worker:
+        rest = "\nfrom bench.turns import answer; answer(lambda: {'value': value()})"
+        return worker(programs[way] + rest)
+
+    rounds = list(Turns(2, 3, 60).results(list(programs), start))
+    assert [found["one"]["value"] for found in rounds] == [1, 2, 3] * 2  # type: ignore[index]
+    assert [str(found["never"]) for found in rounds] == ["is missing"] * 6
+    late = ["{'value': 2}", "StopIteration", "StopIteration"]
+    assert [str(found["late"]) for found in rounds] == late * 2
 
 
 def test_each_way_comes_first_in_turn() -> None:
