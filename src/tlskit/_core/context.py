@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from .cipher import CipherFacts, cipher_facts
 from .credential import Credential
-from .fault import from_queue, plain_error
+from .fault import from_queue, plain_error, unnumbered_error
 from .hook_switches import HookSwitches
 from .keylog import KeyLog
 from .library import require
@@ -241,7 +241,7 @@ class Context(HookSwitches, Negotiation, ContextVerifying):
         """
         fault = ffi.new("tk_fault *")
         if lib.tk_ctx_set_ciphers(self._ctx, words, fault) < 0:
-            raise plain_error("No cipher can be selected.") from from_queue(fault)
+            raise unnumbered_error("No cipher can be selected.") from from_queue(fault)
 
     def set_ciphersuites(self, words: bytes) -> None:
         """Set the suites of TLS 1.3. Corresponds to SSL_CTX_set_ciphersuites(3)."""

@@ -83,7 +83,9 @@ def translate(
         if number := fault.sys_errno or (fault.error[0].reason if fault.count else 0):
             return OSError(number, system_text(number))
         return _with_fault(_plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, _EOF_TEXT), fault)
-    return from_queue(fault, hostname=hostname, certificate=certificate)
+    return from_queue(
+        fault, hostname=hostname, certificate=certificate, number=SSLErrorNumber.SSL_ERROR_SSL
+    )
 
 
 if sys.platform == "win32":
@@ -106,17 +108,29 @@ def want_read() -> SSLWantReadError:
 
 
 def from_queue(
-    fault: Any, *, hostname: str | None = None, certificate: bytes | None = None
+    fault: Any,
+    *,
+    hostname: str | None = None,
+    certificate: bytes | None = None,
+    number: int | None = None,
 ) -> SSLError:
-    """Return the SSLError for a fault with an error queue."""
+    """Return the SSLError for a fault with an error queue.
+
+    Args:
+        fault: the tk_fault of the call.
+        hostname: the expected name, for the message of a mismatch.
+        certificate: the certificate at which verification failed, in DER, if it did.
+        number: the error's errno: SSL_ERROR_SSL where a connection reads, writes or makes its
+            handshake. By default it is OpenSSL's reason, as in the stdlib.
+    """
     last = last_entry(fault)
     if last is None:
         return _with_fault(
-            _plain(SSLError, SSLErrorNumber.SSL_ERROR_SSL, "A failure in the SSL library occurred"),
-            fault,
+            _plain(SSLError, number or 0, "A failure in the SSL library occurred"), fault
         )
     kind: type[SSLError] = SSLError
-    number, text, verify = SSLErrorNumber.SSL_ERROR_SSL, _said(last), None
+    text, verify = _said(last), None
+    number = last.reason if number is None else number
     if last.library == CONST.ERR_LIB_SSL and last.reason == CONST.SSL_R_CERTIFICATE_VERIFY_FAILED:
         kind, verify = SSLCertVerificationError, _verify_message(fault.verify_code, hostname)
         text = f"{text}: {verify}"
@@ -165,6 +179,16 @@ def unwanted() -> SSLError:
     error = plain_error(f"[SSL: {UNWANTED}] ")
     error.library, error.reason = "SSL", UNWANTED
     error.errors, error.alert_sent, error.alert_received = (), None, None  # type: ignore[attr-defined]
+    return error
+
+
+def unnumbered_error(message: str) -> SSLError:
+    """Return an SSLError without any number, as the stdlib's `set_ciphers` raises. Its text is the
+    message: the stdlib's shows a tuple.
+    """
+    error = SSLError(message)
+    error.strerror = message
+    error.library = error.reason = None  # type: ignore[assignment]
     return error
 
 
