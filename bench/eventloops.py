@@ -19,12 +19,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .__main__ import ROOT, environment_of_children, make_certificates
+from .__main__ import ROOT, compile_limit, environment_of_children, make_certificates
 from .loops import WORKS
 from .report import number
 from .turns import TurnError, Turns, Worker, middle
 
-BASE = "ssl@asyncio"
+BASE, IN_C = "ssl@asyncio", "C@epoll"
 WAYS = {
     BASE: "ssl",
     "tlskit@asyncio": "tlskit",
@@ -36,6 +36,7 @@ WAYS = {
     "ssl@aiofastnet": "ssl, aiofastnet",
     "tlskit@aiofastnet": "tlskit, aiofastnet",
     "tlskit@aiofastnet+inject": "tlskit, aiofastnet, injected",
+    IN_C: "plain C, epoll",
 }
 TITLES = {
     "echo_64": "64-byte echo",
@@ -47,47 +48,70 @@ VERSIONS = {"TLSv1_3": "TLS 1.3", "TLSv1_2": "TLS 1.2"}
 FULL, QUICK = (6, 7, 0.05), (1, 3, 0.03)  # processes, rounds of each, and seconds of a turn
 
 
-def possible() -> list[str]:
-    """Return the ways whose libraries are installed."""
+def possible(limit: Path | None) -> list[str]:
+    """Return the ways whose libraries are installed; `limit` is the C program, if there is one."""
     missing = {name for name in ("uvloop", "aiofastnet") if importlib.util.find_spec(name) is None}
+    if limit is None or sys.platform != "linux":
+        missing.add(IN_C)
     return [way for way in WAYS if not any(name in way for name in missing)]
 
 
+def start(
+    way: str, work: str, version: str, seconds: float, folder: str, limit: Path | None
+) -> Worker:
+    """Start the process of a way."""
+    environment = environment_of_children()
+    if way == IN_C:
+        environment["TLSKIT_BENCH_VERSION"] = version.removeprefix("TLSv").replace("_", ".")
+        return Worker([str(limit), work, str(seconds), "0", folder, "0"], environment, str(ROOT))
+    rest = [way, work, str(seconds), folder, version]
+    return Worker([sys.executable, "-m", "bench.loops", *rest], environment, str(ROOT))
+
+
+def times(got: dict[str, Any]) -> dict[str, Any]:
+    """Return a result of the C program, which says how often a second, like one of bench.loops."""
+    if "value" not in got:
+        return got
+    wall = 1 / got["value"]
+    return {"wall": wall, "cpu": wall * got["busy"], "openssl": got["openssl"]}
+
+
 def run_one(
-    work: str, version: str, plan: tuple[int, int, float], folder: str
+    work: str, version: str, plan: tuple[int, int, float], folder: str, limit: Path | None
 ) -> tuple[dict[str, Any], list[str], str]:
     """Run all rounds of one piece of work; return its row, what failed, and OpenSSL's version. A
     way that has failed has no place in the row.
     """
     processes, rounds, seconds = plan
-    row: dict[str, Any] = {way: {"cpu": [], "wall": []} for way in possible()}
+    row: dict[str, Any] = {way: {"cpu": [], "wall": []} for way in possible(limit)}
     failed: dict[str, str] = {}
     openssl = ""
 
-    def start(way: str) -> Worker:
-        rest = [way, work, str(seconds), folder, version]
-        command = [sys.executable, "-m", "bench.loops", *rest]
-        return Worker(command, environment_of_children(), str(ROOT))
-
-    for found in Turns(processes, rounds, 60 + 20 * seconds).results(list(row), start):
+    turns = Turns(processes, rounds, 60 + 20 * seconds)
+    for found in turns.results(
+        list(row), lambda way: start(way, work, version, seconds, folder, limit)
+    ):
         for way, got in found.items():
             if isinstance(got, TurnError):
                 failed[way] = f"{work}, {way}: {got}"
             else:
-                openssl = got["openssl"]
-                row[way]["cpu"].append(got["cpu"])
-                row[way]["wall"].append(got["wall"])
+                one = times(got)
+                openssl = one["openssl"]
+                row[way]["cpu"].append(one["cpu"])
+                row[way]["wall"].append(one["wall"])
     return {way: row[way] for way in row if way not in failed}, list(failed.values()), openssl
 
 
 def run(works: list[str], plan: tuple[int, int, float]) -> dict[str, Any]:
     """Run all rounds; return the seconds of an operation for each version, work and way."""
-    results: dict[str, Any] = {"rows": {}, "failures": [], "python": sys.version.split()[0]}
+    python = sys.version.split()[0]
+    results: dict[str, Any] = {"rows": {}, "failures": [], "notes": [], "python": python}
     with tempfile.TemporaryDirectory(prefix="tlskit-bench-") as name:
         make_certificates(Path(name))
+        limit = compile_limit(Path(name), results["notes"])
         for version in VERSIONS:
             for work in works:
-                row, failed, openssl = run_one(work, version, plan, name)
+                row, failed, openssl = run_one(work, version, plan, name, limit)
                 results["rows"].setdefault(version, {})[work] = row
                 results["failures"] += failed
                 results["openssl"] = openssl or results.get("openssl", "?")
@@ -140,7 +164,7 @@ def markdown(results: dict[str, Any]) -> str:
         if results["rows"].get(version):
             parts += [*table(results, version), ""]
     failures = (f"FAILED: {failure}" for failure in dict.fromkeys(results["failures"]))
-    return "\n".join([*parts, caption(results), *failures])
+    return "\n".join([*parts, caption(results), *results.get("notes", ()), *failures])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,6 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#ifdef __linux__
+#include <sys/epoll.h>
+#endif
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -514,6 +517,189 @@ static double round_trips(void)
     return found;
 }
 
+/* ---- an event loop with both ends, as bench/loops.py has them ---- */
+
+#ifdef __linux__
+typedef struct end {
+    SSL *ssl;       /* its write BIO is memory: what the socket does not take yet waits there */
+    size_t sent;    /* of what waits */
+    long missing;   /* bytes of the echo; -1 at a server */
+    int greets;     /* a client that sends its message when it is connected */
+    int open;
+} end;
+
+typedef struct loop {
+    SSL_CTX *client_context, *server_context;
+    end client, server;
+    int events, listener;
+    struct sockaddr_in at;
+    int size, connects;
+} loop;
+
+static void listen_to(loop *l, end *e, int how, uint32_t events)
+{
+    struct epoll_event event = { .events = events, .data.ptr = e };
+
+    if (epoll_ctl(l->events, how, e != NULL ? SSL_get_rfd(e->ssl) : l->listener, &event) != 0)
+        fail("epoll_ctl");
+}
+
+static void send_waiting(loop *l, end *e)
+{
+    char *data;
+    size_t size = (size_t)BIO_get_mem_data(SSL_get_wbio(e->ssl), &data);
+    int waited = e->sent != 0;
+
+    while (e->sent < size) {
+        ssize_t n = send(SSL_get_rfd(e->ssl), data + e->sent, size - e->sent, 0);
+        if (n < 0 && errno != EAGAIN)
+            fail("send");
+        if (n < 0) {
+            listen_to(l, e, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+            return;
+        }
+        e->sent += (size_t)n;
+    }
+    if (size > 0)
+        (void)BIO_reset(SSL_get_wbio(e->ssl));
+    e->sent = 0;
+    if (waited)
+        listen_to(l, e, EPOLL_CTL_MOD, EPOLLIN);
+}
+
+static void write_to(loop *l, end *e, int size)
+{
+    if (size > 0 && SSL_write(e->ssl, block, size) != size)
+        fail("write");
+    send_waiting(l, e);
+}
+
+static void start(loop *l, end *e, SSL *s, int fd)
+{
+    int on = 1;
+
+    never_block(fd);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    *e = (end){ .ssl = s, .missing = -1, .open = 1 };
+    SSL_set_fd(s, fd);
+    batch_writes(s);
+    read_ahead(s);
+    listen_to(l, e, EPOLL_CTL_ADD, EPOLLIN);
+}
+
+static void stop(loop *l, end *e)
+{
+    int fd = SSL_get_rfd(e->ssl);
+
+    SSL_shutdown(e->ssl);
+    send_waiting(l, e);
+    e->open = 0;
+    SSL_free(e->ssl);
+    close(fd);
+}
+
+static void on_event(loop *l, end *e)
+{
+    int n = 1, total = 0;
+
+    if (!SSL_is_init_finished(e->ssl)) {
+        n = SSL_do_handshake(e->ssl);
+        send_waiting(l, e);
+        if (n != 1)
+            return;
+        if (e->greets)
+            write_to(l, e, l->size);
+    }
+    while (total < BLOCK && (n = SSL_read(e->ssl, block + total, BLOCK - total)) > 0)
+        total += n;
+    if (n <= 0 && SSL_get_error(e->ssl, n) == SSL_ERROR_ZERO_RETURN)
+        stop(l, e);
+    else if (e->missing < 0)
+        write_to(l, e, total);
+    else
+        e->missing -= total;
+}
+
+/* Run the loop until the client has its echo and, if it makes a new connection each time, both ends are closed. */
+static void run(loop *l)
+{
+    struct epoll_event events[4];
+
+    while (l->client.missing > 0 || (l->connects && l->server.open)) {
+        int count = epoll_wait(l->events, events, 4, -1);
+        for (int i = 0; i < count; i++) {
+            end *e = events[i].data.ptr;
+            if (e == NULL)
+                start(l, &l->server, server_new(l->server_context), accept(l->listener, NULL, NULL));
+            else if (e->open && (events[i].events & EPOLLOUT) != 0)
+                send_waiting(l, e);
+            if (e != NULL && e->open && (events[i].events & ~(uint32_t)EPOLLOUT) != 0)
+                on_event(l, e);
+            if (l->connects && l->client.open && l->client.missing == 0)
+                stop(l, &l->client);
+        }
+    }
+}
+
+static void connect_client(loop *l)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    if (fd < 0 || connect(fd, (struct sockaddr *)&l->at, sizeof l->at) != 0)
+        fail("connect");
+    start(l, &l->client, client_new(l->client_context, NULL), fd);
+    l->client.greets = 1;
+    l->client.missing = l->size;
+    (void)SSL_do_handshake(l->client.ssl);
+    send_waiting(l, &l->client);
+    run(l);
+}
+
+static void step_echo(void *state)
+{
+    loop *l = state;
+
+    if (l->connects) {
+        connect_client(l);
+        return;
+    }
+    l->client.missing = l->size;
+    write_to(l, &l->client, l->size);
+    run(l);
+}
+
+static double in_loop(int size, int connects)
+{
+    socklen_t length = sizeof(struct sockaddr_in);
+    loop l = { context_client(), context_server(), .at = address(0), .size = size, .connects = connects };
+    double found;
+
+    l.events = epoll_create1(0);
+    l.listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (l.events < 0 || l.listener < 0 || bind(l.listener, (struct sockaddr *)&l.at, length) != 0 ||
+        listen(l.listener, 16) != 0 || getsockname(l.listener, (struct sockaddr *)&l.at, &length) != 0)
+        fail("listen");
+    listen_to(&l, NULL, EPOLL_CTL_ADD, EPOLLIN);
+    if (!connects)
+        connect_client(&l);
+    found = rate(step_echo, &l);
+    if (!connects) {
+        stop(&l, &l.client);
+        stop(&l, &l.server);
+    }
+    close(l.listener);
+    close(l.events);
+    SSL_CTX_free(l.client_context);
+    SSL_CTX_free(l.server_context);
+    return found;
+}
+
+static double echo_64(void) { return in_loop(64, 0); }
+static double echo_16k(void) { return in_loop(16384, 0); }
+static double echo_256k(void) { return in_loop(262144, 0); }
+static double connect_echo_close(void) { return in_loop(64, 1); }
+#endif
+
 /* ---- contexts ---- */
 
 static void step_context(void *state)
@@ -815,6 +1001,12 @@ static const struct {
     { "idle_memory", idle_memory },
     { "idle_traffic", idle_traffic },
     { "idle_sockets", idle_sockets },
+#ifdef __linux__
+    { "echo_64", echo_64 },
+    { "echo_16k", echo_16k },
+    { "echo_256k", echo_256k },
+    { "connect_echo_close", connect_echo_close },
+#endif
 };
 
 int main(int argc, char **argv)
