@@ -19,14 +19,16 @@ from OpenSSL import SSL
 
 from .turns import answer
 from .work import (
-    BLOCK,
     CHUNK,
     LOOPBACK,
     MESSAGE,
     Measure,
     Measured,
     Task,
-    ended,
+    receive,
+    receive_into,
+    round_trips,
+    send,
     stream_socket,
 )
 
@@ -42,19 +44,29 @@ def limited(context: SSL.Context) -> SSL.Context:
     return context
 
 
-def client_context(task: Task) -> SSL.Context:
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.load_verify_locations(os.path.join(task.folder, "ca.pem"))
-    context.set_verify(SSL.VERIFY_PEER)
-    return limited(context)
+class PyOpenSSLTask(Task):
+    """The same parameters, and pyOpenSSL's contexts and connections to the peer."""
 
+    def client_context(self) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.load_verify_locations(os.path.join(self.folder, "ca.pem"))
+        context.set_verify(SSL.VERIFY_PEER)
+        return limited(context)
 
-def server_context(task: Task) -> SSL.Context:
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.use_certificate_chain_file(os.path.join(task.folder, "server.pem"))
-    context.use_privatekey_file(os.path.join(task.folder, "server.pem"))
-    context.set_session_id(b"bench")
-    return limited(context)
+    def server_context(self) -> SSL.Context:
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.use_certificate_chain_file(os.path.join(self.folder, "server.pem"))
+        context.use_privatekey_file(os.path.join(self.folder, "server.pem"))
+        context.set_session_id(b"bench")
+        return limited(context)
+
+    @contextlib.contextmanager
+    def connect(self, context: SSL.Context, session: Any = None) -> Iterator[SSL.Connection]:
+        with stream_socket() as plain:
+            plain.connect((LOOPBACK, self.port))
+            connection = client_of(context, plain, session)
+            connection.do_handshake()
+            yield connection
 
 
 def client_of(context: SSL.Context, sock: Any = None, session: Any = None) -> SSL.Connection:
@@ -105,12 +117,12 @@ def advance(end: SSL.Connection) -> bool:
 
 
 def handshake(task: Task) -> Measure:
-    client, server = client_context(task), server_context(task)
+    client, server = task.client_context(), task.server_context()
     return lambda: task.rate(lambda: memory_pair(client, server))
 
 
 def resumed(task: Task) -> Measure:
-    client_side, server_side = client_context(task), server_context(task)
+    client_side, server_side = task.client_context(), task.server_context()
     session: Any = None
 
     def step() -> None:
@@ -143,7 +155,7 @@ def flight(client_side: SSL.Context, server_side: SSL.Context, session: Any = No
 
 
 def write_read(task: Task) -> Measure:
-    client, server = memory_pair(client_context(task), server_context(task))
+    client, server = memory_pair(task.client_context(), task.server_context())
     message = bytes(MESSAGE)
 
     def step() -> None:
@@ -152,65 +164,6 @@ def write_read(task: Task) -> Measure:
         server.recv(MESSAGE)
 
     return lambda: task.rate(step)
-
-
-@contextlib.contextmanager
-def connected(task: Task, context: SSL.Context) -> Iterator[SSL.Connection]:
-    """A connection to the peer, for one turn."""
-    with stream_socket() as plain:
-        plain.connect((LOOPBACK, task.port))
-        connection = client_of(context, plain)
-        connection.do_handshake()
-        yield connection
-
-
-def receive(task: Task) -> Measure:
-    context = client_context(task)
-
-    def measure() -> Measured:
-        with connected(task, context) as connection:
-            recv = connection.recv
-            return task.megabytes(lambda: len(recv(CHUNK)) or ended())
-
-    return measure
-
-
-def receive_into(task: Task) -> Measure:
-    context, into = client_context(task), bytearray(CHUNK)
-
-    def measure() -> Measured:
-        with connected(task, context) as connection:
-            recv_into = connection.recv_into
-            return task.megabytes(lambda: recv_into(into) or ended())
-
-    return measure
-
-
-def send(task: Task) -> Measure:
-    context, block = client_context(task), bytes(BLOCK)
-
-    def measure() -> Measured:
-        with connected(task, context) as connection:
-            sendall = connection.sendall
-            return task.megabytes(lambda: sendall(block) and BLOCK)
-
-    return measure
-
-
-def round_trips(task: Task) -> Measure:
-    context, message = client_context(task), bytes(MESSAGE)
-
-    def measure() -> Measured:
-        with connected(task, context) as connection:
-            sendall, recv = connection.sendall, connection.recv
-
-            def step() -> None:
-                sendall(message)
-                recv(MESSAGE)
-
-            return task.rate(step)
-
-    return measure
 
 
 MEASURES: dict[str, Callable[[Task], Measure]] = {
@@ -222,7 +175,7 @@ MEASURES: dict[str, Callable[[Task], Measure]] = {
 def main(arguments: list[str]) -> int:
     """Do one piece of work in turns."""
     name, seconds, pairs, folder, port = arguments
-    measure = MEASURES[name](Task(None, float(seconds), int(pairs), folder, int(port)))
+    measure = MEASURES[name](PyOpenSSLTask(None, float(seconds), int(pairs), folder, int(port)))
     version = SSL.OpenSSL_version(SSL.OPENSSL_VERSION).decode()
     answer(lambda: {**measure()._asdict(), "openssl": version})
     return 0
