@@ -10,6 +10,7 @@ from __future__ import annotations
 import array
 import contextlib
 import os
+import pathlib
 import socket
 import ssl as stdlib
 import subprocess
@@ -463,8 +464,23 @@ def object_of(pki, module, state, data=b""):
     return near
 
 
+class Number:
+    """What is no int, and has a number."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __index__(self):
+        return self.number
+
+    def __repr__(self):
+        return f"Number({self.number})"
+
+
 @pytest.mark.parametrize("state", ["fresh", "made"])
-@pytest.mark.parametrize("size", [0, 1, 5, -1, 2**31, None, "x", True], ids=shown)
+@pytest.mark.parametrize(
+    "size", [0, 1, 5, -1, 2**31, None, "x", 1.0, True, Number(3), Number(-1)], ids=shown
+)
 @pytest.mark.parametrize("kind", buffers())
 def test_reads(pki, state, size, kind):
     def work(module):
@@ -473,6 +489,22 @@ def test_reads(pki, state, size, kind):
         return got, bytes(buffer) if isinstance(buffer, bytearray) else None
 
     compared(work)
+
+
+@pytest.mark.parametrize("size", [sys.maxsize, 2**70, Number(2**40), Number(2**70)], ids=shown)
+@pytest.mark.parametrize("buffer", [None, "bytearray"])
+def test_reads_of_whatever_there_is(pki, size, buffer):
+    """The stdlib makes room for all that is asked for, and fails. Here, a size is the most that is
+    wanted.
+    """
+    end = object_of(pki, tlskit, "made", b"hello")
+    if buffer is None:
+        assert end.read(size) == b"hello"
+    else:
+        assert end.read(size, bytearray(8)) == 5
+    queue = tlskit.MemoryBIO()
+    queue.write(b"hello")
+    assert queue.read(size) == b"hello"
 
 
 @pytest.mark.parametrize("state", ["fresh", "made"])
@@ -523,6 +555,65 @@ def test_questions(pki, state, name):
     )
 
 
+@pytest.mark.parametrize(
+    "kind", [None, 5, b"tls-unique", ["tls-unique"], "x", "tls-unique"], ids=shown
+)
+@pytest.mark.parametrize("inner", [False, True])
+@pytest.mark.parametrize("state", ["fresh", "made"])
+def test_channel_bindings(pki, state, inner, kind):
+    def work(module):
+        end = object_of(pki, module, state, b"x")
+        found = (end._sslobj if inner else end).get_channel_binding(kind)
+        return found and len(found)
+
+    compared(work)
+
+
+@pytest.mark.parametrize("data", [b"", b"x"])
+@pytest.mark.parametrize("side", ["near", "far", "both"])
+def test_a_write_after_close_notify(pki, side, data):
+    """Also one of nothing: what has ended says so."""
+
+    def work(module):
+        near, far = memory_pair(
+            client_context(pki, module=module), server_context(pki, module=module), module=module
+        )
+        for end in {"near": [near], "far": [far], "both": [near, far]}[side]:
+            with contextlib.suppress(stdlib.SSLWantReadError):
+                end.unwrap()
+        return near.write(data)
+
+    compared(work)
+
+
+@pytest.mark.parametrize("data", [b"", bytearray(), memoryview(b""), array.array("I")], ids=repr)
+def test_sending_nothing_needs_no_handshake(pki, data):
+    def work(module):
+        near, far = socket.socketpair()
+        client = client_context(pki, module=module)
+        near.setblocking(False)
+        with (
+            far,
+            client.wrap_socket(
+                near, server_hostname="localhost", do_handshake_on_connect=False
+            ) as end,
+        ):
+            return end.sendall(data)
+
+    compared(work)
+
+
+CURVES = [
+    pathlib.PurePath("prime256v1"), b"prime256v1", "prime256v1", bytearray(b"prime256v1"),
+    pathlib.PurePath("x"), pathlib.PurePath("a\0b"), 5, None,
+]  # fmt: skip
+
+
+@named(CURVES)
+def test_curves(value):
+    compared(lambda module: context(module).set_ecdh_curve(value))
+
+
 @pytest.mark.parametrize("kind", buffers())
 def test_memory(kind):
     def work(module):
@@ -532,7 +623,7 @@ def test_memory(kind):
     compared(work)
 
 
-@named([None, 0, -1, 5, "x", 1.5])
+@named([None, 0, -1, 5, "x", 1.5, 2**31 - 1, -(2**31), True, Number(3), Number(-1)])
 def test_reading_memory(value):
     def work(module):
         queue = module.MemoryBIO()
@@ -617,12 +708,18 @@ def test_no_descriptor_is_lost(pki):
 )
 @pytest.mark.parametrize(
     "value",
-    [memoryview(b""), memoryview(b"abcd"), memoryview(b"abcd").cast("B", (2, 2))],
-    ids=["empty", "flat", "two dimensions"],
+    [
+        memoryview(b""),
+        memoryview(b"abcd"),
+        memoryview(b"abcd").cast("B", (2, 2)),
+        array.array("B"),
+        array.array("i", [1]),
+    ],
+    ids=["empty", "flat", "two dimensions", "empty array", "array"],
 )
-def test_a_memoryview_is_not_a_list_of_names(name, value):
+def test_an_array_is_not_a_list_of_names(name, value):
     # Iterating over a view of two dimensions raises NotImplementedError, as a missing feature does.
-    with pytest.raises(TypeError, match="not memoryview"):
+    with pytest.raises(TypeError, match=f"not {type(value).__name__}"):
         getattr(tlskit.SSLContext(tlskit.PROTOCOL_TLS_CLIENT), name)(value)
 
 

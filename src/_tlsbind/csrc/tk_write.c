@@ -153,6 +153,8 @@ static tk_outcome step_write(tk_conn *c, tk_op *op)
             return TK_STEP_DONE;
         if (op->may_wait && !gathering && op->done - begun >= STEP_MOST)
             return TK_STEP_MORE; /* its peer reads everything */
+        if (op->size == 0 && (SSL_get_shutdown(c->ssl) & SSL_SENT_SHUTDOWN))
+            return refuse(op, SSL_R_PROTOCOL_IS_SHUTDOWN); /* as libssl, for which nothing counts */
         if (op->size == 0) /* nothing to send, but a handshake may be pending */
             return (result = SSL_do_handshake(c->ssl)) == 1 ? TK_STEP_DONE
                                                             : tk_op_classify(c, op, result);

@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from operator import index
 
 from .._core.bio import MemoryBIO
 from .._core.connection import Timeout
@@ -252,7 +253,7 @@ class PumpedChannel(Channel):
         self._pump.return_leftover()
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
-        room = len
+        room = len = index(len)
         if buffer is not None:
             with memoryview(buffer) as view:
                 room = min(len, view.nbytes) if len > 0 else view.nbytes

@@ -197,10 +197,13 @@ class Negotiated(Exporting, Observing, Rekeying):
 
         Raises:
             ValueError: any other type.
+            TypeError: `cb_type` is not a string.
         """
+        channel = self._sslobj
+        if channel is not None and not isinstance(cb_type, str):
+            raise TypeError(f"cb_type must be str, got {type(cb_type).__name__}")
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        channel = self._sslobj
         return None if channel is None else channel.answers.unique()
 
     @property

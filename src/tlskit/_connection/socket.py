@@ -12,7 +12,7 @@ from _socket import socket as _PlainSocket
 from contextlib import suppress
 from socket import SO_TYPE, SOCK_STREAM, SOL_SOCKET
 
-from .._core import wait
+from .._core import native, wait
 from .._core.fault import system_text
 from .._lazy import LateName, late_names
 from .._stdlib import classes as stdlib
@@ -413,14 +413,14 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         return channel.carrier.write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Send all of `data`. See `write`. After an error on a non-blocking socket, it is not known
-        how many bytes were sent.
-        """
+        """Send all of `data`. See `write`. A non-blocking socket's error hides how much is sent."""
         channel = self._sslobj
         if channel is None:
             return socket.sendall(self, data, flags)
         if flags:
             raise self._no_flags("sendall")
+        if native.is_empty(data):
+            return None  # without even a handshake, as the stdlib's
         done = channel.carrier.write(channel, data, self.gettimeout())
         if type(data) is not bytes or done < len(data):
             with memoryview(data) as whole, whole.cast("B") as view:

@@ -55,6 +55,8 @@ class StdlibNames(Connection):
         raise plain_error("sendfile() needs kernel TLS, which this connection does not use")
 
     def get_channel_binding(self, cb_type: str = "tls-unique") -> bytes | None:
+        if not isinstance(cb_type, str):
+            raise TypeError(f"cb_type must be str, got {type(cb_type).__name__}")
         if cb_type != "tls-unique":
             raise ValueError(f"{cb_type} channel binding type not implemented")
         return self.answers.unique()

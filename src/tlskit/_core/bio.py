@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from ..errors import SSLError
 from . import direct
 from .native import ROOM, ReadBuffer, ffi, lib, owned, return_read_buffer, take_read_buffer
@@ -56,11 +58,7 @@ class PythonQueue(Unpickled):
         none.
         """
         pending: int = self._state.pending
-        if size == -1:
-            size = pending
-        elif not hasattr(size, "__index__"):
-            raise TypeError(f"'{type(size).__name__}' object cannot be interpreted as an integer")
-        elif size < 0 or size > pending:
+        if size == -1 or (size := index(size)) < 0 or size > pending:
             size = pending
         if size == 0:
             return b""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import select
 from collections.abc import Callable, Sequence
 from math import ceil
+from operator import index
 from time import monotonic
 
 from .._lazy import LateModule
@@ -211,6 +212,7 @@ class Connection(
 
         The end of the peer's data is b"" (or 0). Corresponds to SSL_read_ex(3).
         """
+        len = len if type(len) is int else index(len)
         if (
             buffer is None
             and len > 0

@@ -7,6 +7,8 @@ Connection's.
 
 from __future__ import annotations
 
+from operator import index
+
 from .connection import Connection, Timeout
 from .direct import usual
 from .fault import want_read
@@ -57,6 +59,7 @@ class MemoryConnection(Connection):
             raise self._error(status, _SHUTDOWN)
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        len = len if type(len) is int else index(len)
         if buffer is not None or len <= 0 or self.on_session is not None:
             return Connection.read(self, len, buffer)
         one = take_read_buffer()

@@ -82,6 +82,14 @@ def only(fill: Callable[[Any], object]) -> bytearray:
         lib.tk_records_free(records)
 
 
+def is_empty(data: Any) -> bool:
+    """Return whether there is nothing in a buffer."""
+    if type(data) is bytes:
+        return not data
+    with memoryview(data) as view:
+        return not view.nbytes
+
+
 def room_of(buffer: Any) -> Any:
     """Return the memory of a caller's buffer, to be filled. Release it soon: meanwhile the buffer
     cannot be resized.

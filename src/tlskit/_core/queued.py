@@ -18,6 +18,7 @@ which never waits.
 from __future__ import annotations
 
 from contextlib import suppress
+from operator import index
 
 from ..errors import SSLError, SSLWantReadError
 from .bio import MemoryBIO
@@ -81,6 +82,7 @@ class QueuedConnection(DirectionLocks, Connection):
     # -- reading and writing -----------------------------------------------------------------------
 
     def read(self, len: int = 1024, buffer: Any = None, timeout: Timeout = 0.0) -> Any:
+        len = len if type(len) is int else index(len)
         incoming = self._given_in
         if self._dry and len > 0 and not incoming.pending and not incoming.eof:
             raise want_read()

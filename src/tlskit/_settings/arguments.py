@@ -60,9 +60,18 @@ def listing(value: Any) -> bytes:
     """
     if isinstance(value, str):
         return words(value)
-    if isinstance(value, (bytes, bytearray, memoryview)) or not isinstance(value, Iterable):
+    if _is_buffer(value) or not isinstance(value, Iterable):
         raise TypeError(f"argument must be str, or an iterable of them, not {type(value).__name__}")
     return b":".join(map(words, value))
+
+
+def _is_buffer(value: Any) -> bool:
+    """Whether it is bytes, or an array of numbers or characters: none of them holds words."""
+    try:
+        memoryview(value).release()
+    except TypeError:
+        return False
+    return True
 
 
 def path_of(

@@ -256,10 +256,17 @@ class ProtocolSettings:
         self._settings.change(server_sigalgs=listing(sigalgslist))
 
     def set_ecdh_curve(self, name: str | bytes, /) -> None:
-        """Allow only one key exchange group. Corresponds to SSL_CTX_set1_groups_list(3)."""
-        if not isinstance(name, (str, bytes)):
-            raise TypeError(f"a curve's name must be str or bytes, got {type(name).__name__}")
-        raw = os.fsencode(name)
+        """Allow only one key exchange group. Corresponds to SSL_CTX_set1_groups_list(3).
+
+        Raises:
+            ValueError: OpenSSL does not know the name.
+            TypeError: it is not a string. A path is one, as for the stdlib.
+        """
+        try:
+            raw = os.fsencode(name)
+        except TypeError:
+            kind = type(name).__name__
+            raise TypeError(f"a curve's name must be str or bytes, got {kind}") from None
         if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():  # a list is not one curve
             raise ValueError(f"unknown elliptic curve name {shown(name)}")
         try:
