@@ -52,6 +52,20 @@ async def streams(
         await listener.wait_closed()
 
 
+def test_a_server_is_one_of_asyncios(run: Runner, contexts: Contexts) -> None:
+    """Programs name its class, and type checkers know what it has."""
+
+    async def check() -> None:
+        async with await asyncio.start_server(
+            lambda *_: None, "127.0.0.1", 0, ssl=contexts[1]
+        ) as server:
+            assert isinstance(server, asyncio.Server)
+            assert server.sockets[0].getsockname()[1]
+        assert server.sockets == ()
+
+    run(check())
+
+
 def test_lines(run: Runner, contexts: Contexts) -> None:
     client, server = contexts
 

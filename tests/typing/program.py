@@ -4,11 +4,12 @@ a user. It is never run.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import Any
 
 import tlskit as ssl
-from tlskit import inject, metrics
+from tlskit import aio, inject, metrics
 from tlskit.stores.store import Entry
 
 
@@ -111,6 +112,17 @@ def verification(connection: ssl.SSLSocket, context: ssl.SSLContext) -> None:
     request: ssl.CertificateRequest | None = connection.certificate_request
     data: dict[str, Any] | None = connection.peer_certificate_data
     print(result, request, data)
+
+
+async def listening(context: ssl.SSLContext) -> int:
+    """What listens is asyncio's."""
+
+    def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server: asyncio.Server = await aio.start_server(echo, "127.0.0.1", 0, ssl=context)
+    port: int = server.sockets[0].getsockname()[1]
+    return port
 
 
 def one_of_a_queue(entry: ssl.ErrorEntry) -> str:

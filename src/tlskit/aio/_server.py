@@ -25,7 +25,7 @@ _RETRY_DELAY = 1.0  # seconds, if the system has run out of descriptors
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
-class Server(asyncio.AbstractServer):
+class Server(asyncio.Server):
     """Returned by `create_server`: asyncio's Server, for TLS.
 
     A connection counts from `accept` on, even during its handshake: `wait_closed` waits for it,
@@ -228,7 +228,7 @@ async def create_server(
     ssl_shutdown_timeout: float | None = None,
     suppress_ragged_eofs: bool = True,
     start_serving: bool = True,
-) -> asyncio.AbstractServer:
+) -> asyncio.Server:
     """Listen for TLS connections. The arguments are those of `loop.create_server`.
 
     If `ssl` is not a context of tlskit's, or the loop cannot watch descriptors, that method is
@@ -242,7 +242,7 @@ async def create_server(
             ssl_shutdown_timeout=ssl_shutdown_timeout,
         )  # fmt: skip
         theirs: Any = loop.create_server
-        made: asyncio.AbstractServer = await theirs(
+        made: asyncio.Server = await theirs(
             protocol_factory, host, port, family=family, flags=flags, backlog=backlog,
             start_serving=start_serving, **given,
         )  # fmt: skip
@@ -286,7 +286,7 @@ async def create_unix_server(
     suppress_ragged_eofs: bool = True,
     start_serving: bool = True,
     cleanup_socket: bool = True,
-) -> asyncio.AbstractServer:
+) -> asyncio.Server:
     """Listen on a Unix socket, which is removed at the end; otherwise like `create_server`."""
     loop = asyncio.get_running_loop()
     if not takes(loop, ssl):
@@ -319,7 +319,7 @@ async def create_unix_server(
 
 async def _started(
     server: Server, sockets: list[socket.socket], start_serving: bool
-) -> asyncio.AbstractServer:
+) -> asyncio.Server:
     try:
         for sock in sockets:
             sock.setblocking(False)

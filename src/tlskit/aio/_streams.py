@@ -39,7 +39,7 @@ async def start_server(
     *,
     limit: int = _LIMIT,
     **kwds: Any,
-) -> asyncio.AbstractServer:
+) -> asyncio.Server:
     """Listen, and call `client_connected_cb(reader, writer)` for each connection after its
     handshake. The arguments are those of `asyncio.start_server`; see `create_server`.
     """
