@@ -5,7 +5,7 @@ from __future__ import annotations
 from weakref import ref
 
 from .._core.connection import Timeout
-from ..errors import SSLError
+from .._core.fault import unnumbered_error
 from .channel import Channel
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ class SocketChannel(Channel):
     def _timeout(self) -> Timeout:
         sock = self._socket()
         if sock is None or sock.fileno() < 0:
-            raise SSLError("Underlying socket connection gone")
+            raise unnumbered_error("Underlying socket connection gone")
         timeout: Timeout = sock.gettimeout()
         return timeout
 
@@ -54,7 +54,7 @@ class SocketChannel(Channel):
         sock = self._socket()
         super().shutdown(self._timeout())
         if self.leftover():
-            raise SSLError(
+            raise unnumbered_error(
                 "the peer sent unencrypted data right after its close_notify: it has been read "
                 "already, and cannot be put back"
             )

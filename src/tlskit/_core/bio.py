@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from operator import index
 
-from ..errors import SSLError
 from . import direct
+from .fault import unnumbered_error
 from .native import ROOM, ReadBuffer, ffi, lib, owned, return_read_buffer, take_read_buffer
 from .unpickled import Unpickled
 
@@ -88,7 +88,7 @@ class PythonQueue(Unpickled):
             SSLError: after write_eof().
         """
         if self._state.ended:
-            raise SSLError("cannot write() after write_eof()")
+            raise unnumbered_error("cannot write() after write_eof()")
         if type(data) is bytes:
             n: int = _write(self._mem, data, len(data))
             if n < 0:
@@ -133,7 +133,7 @@ class MemoryBIO(Queue):
     def _write_slowly(self, data: Buffer) -> int:
         """Write what is not bytes, for the queue in C."""
         if self.ended:
-            raise SSLError("cannot write() after write_eof()")
+            raise unnumbered_error("cannot write() after write_eof()")
         if type(data) is memoryview and data.nbytes <= _COPIED and data.c_contiguous:
             return self.write(bytes(data))
         return _write_from(self._at(), data)

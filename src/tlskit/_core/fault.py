@@ -169,7 +169,7 @@ def unexpected_eof() -> SSLEOFError:
     text = f"[SSL: UNEXPECTED_EOF_WHILE_READING] {_EOF_TEXT}"
     error = _plain(SSLEOFError, SSLErrorNumber.SSL_ERROR_EOF, text)
     error.library, error.reason = "SSL", "UNEXPECTED_EOF_WHILE_READING"
-    return error  # type: ignore[return-value]
+    return _without_fault(error)  # type: ignore[return-value]
 
 
 def unwanted() -> SSLError:
@@ -178,7 +178,6 @@ def unwanted() -> SSLError:
     """
     error = plain_error(f"[SSL: {UNWANTED}] ")
     error.library, error.reason = "SSL", UNWANTED
-    error.errors, error.alert_sent, error.alert_received = (), None, None  # type: ignore[attr-defined]
     return error
 
 
@@ -189,17 +188,24 @@ def unnumbered_error(message: str) -> SSLError:
     error = SSLError(message)
     error.strerror = message
     error.library = error.reason = None  # type: ignore[assignment]
-    return error
+    return _without_fault(error)
 
 
 def plain_error(message: str) -> SSLError:
     """Return an SSLError of tlskit's own, shaped like the stdlib's, without an OpenSSL number."""
-    return _plain(SSLError, 0, message)
+    return _without_fault(_plain(SSLError, 0, message))
 
 
 def _plain(kind: type[SSLError], number: int, message: str) -> SSLError:
     error = kind(int(number), message)
     error.library = error.reason = None  # type: ignore[assignment]
+    return error
+
+
+def _without_fault(error: SSLError) -> SSLError:
+    """Let an error of tlskit's own have the attributes that one of OpenSSL's has."""
+    error.hint, error.errors = "", ()  # type: ignore[attr-defined]
+    error.alert_sent = error.alert_received = None  # type: ignore[attr-defined]
     return error
 
 

@@ -10,6 +10,7 @@ from operator import index
 from _tlsbind import CONST
 
 from .._core import files
+from .._core.fault import unnumbered_error
 from .._core.paths import named_path, without_values
 from .._lazy import LateName, late_names
 from .._shown import shown
@@ -294,7 +295,7 @@ class ProtocolSettings:
         for protocol in alpn_protocols:
             raw = bytes(protocol, "ascii")
             if not 0 < len(raw) < 256:
-                raise SSLError("ALPN protocols must be 1 to 255 in length")
+                raise unnumbered_error("ALPN protocols must be 1 to 255 in length")
             wire.append(len(raw))
             wire += raw
         self._set_alpn_protocols(wire)
