@@ -130,6 +130,8 @@ sdist-test: $(VENV)/.tools ## an sdist in dist/, built and installed in an empty
 test-windows test-musl test-aarch64: $(VENV)/.tools ## core tests for Windows under wine; for musl; for aarch64 under qemu (PYTEST_ARGS=...)
 	@PYTHON=$(BIN)/python tools/platforms/$(@:test-%=%).sh $(PYTEST_ARGS)
 
+test-musl: $(VENV)/.wheel # its wheel is made first
+
 compile-macos: $(VENV)/.wheel ## compile for macOS, arm64 and x86-64, by ziglang: nothing is linked or run
 	@PYTHON=$(BIN)/python tools/platforms/macos.sh
 
