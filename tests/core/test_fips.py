@@ -102,7 +102,7 @@ def told(configuration: Path) -> dict[str, object]:
 
 @pytest.fixture
 def nowhere(tmp_path: Path) -> str:
-    return str(tmp_path / "modules" / "fips.so")
+    return (tmp_path / "modules" / "fips.so").as_posix()  # a backslash is an escape there
 
 
 @pytest.mark.parametrize("call", ["tlskit.create_default_context()", "tlskit.SSLContext(16)"])
@@ -146,8 +146,9 @@ def test_info_names_the_missing_provider_beside_one_that_is_there(tmp_path, nowh
 
 
 def test_info_says_when_the_file_is_there_and_does_not_load(tmp_path):
-    module = tmp_path / "fips.so"
-    module.write_bytes(b"not a library")
+    file = tmp_path / "fips.so"
+    file.write_bytes(b"not a library")
+    module = file.as_posix()
     found = told(written(tmp_path, others="default = usual", settings=f"module = {module}"))
     ((name, why),) = [row.values() for row in found["missing_providers"]]  # type: ignore[attr-defined]
     assert name == "fips"
@@ -186,7 +187,7 @@ def installed(file: Path) -> str:
     assert done.returncode == 0, done.stderr
     lines = Path(f"{file}.cnf").read_text().splitlines()
     kept = [line for line in lines if "=" in line and not line.startswith("activate")]
-    return "\n".join([*kept, f"module = {file}"])
+    return "\n".join([*kept, f"module = {file.as_posix()}"])
 
 
 @pytest.fixture
