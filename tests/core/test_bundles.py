@@ -48,8 +48,8 @@ def path(tmp_path):
     return tmp_path / "bundle.pem"
 
 
-def saved(path: Path, *parts: str, between: str = "") -> Path:
-    path.write_text(between.join(parts), encoding="utf-8")
+def saved(path: Path, *parts: str, between: str = "", end: str = "\n") -> Path:
+    path.write_text(between.join(parts), encoding="utf-8", newline=end)
     return path
 
 
@@ -264,11 +264,12 @@ def test_other_things_in_the_file(pems, leaves, authorities, path, tmp_path):
     assert accepts(context, leaves[-1])
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("text", ["{}\n", " {}", "{} \n", "{}\n\n"])
-def test_lines_of_another_kind(pems, path, text):
+def test_lines_of_another_kind(pems, path, text, end):
     """Whatever libcrypto's reader takes or rejects."""
     odd = re.sub("(?m)^(M.*)$\n", lambda line: text.format(line[1]), pems[0], count=1)
-    saved(path, odd, *pems[1:])
+    saved(path, odd, *pems[1:], end=end)
     ours = outcome(lambda: seen(trusting(cafile=path)))
     theirs = outcome(lambda: seen(trusting(stdlib, cafile=path)))
     assert (ours.raised is None) == (theirs.raised is None)

@@ -84,7 +84,8 @@ static int look_into(const tk_content *der, uint32_t *hash)
 
 /* ---- PEM ---- */
 
-/* Whether libcrypto reads the same from it: no headers, and no white space within a line. */
+/* Whether libcrypto reads the same from it: no headers, no empty lines, and no white space within a
+   line. */
 static int is_plain(const tk_pem_block *b)
 {
     static const char label[] = "CERTIFICATE";
@@ -94,7 +95,8 @@ static int is_plain(const tk_pem_block *b)
         return 0;
     for (p = b->body; p < b->body_end; p++) {
         if (*p == '\n') {
-            if (p == line || p - line > LINE_MOST)
+            int empty = p == line || (*line == '\r' && p == line + 1);
+            if (empty || p - line > LINE_MOST)
                 return 0;
             line = p + 1;
         } else if ((unsigned char)*p <= ' ' && (*p != '\r' || p[1] != '\n')) {
