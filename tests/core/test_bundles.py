@@ -276,6 +276,12 @@ def test_lines_of_another_kind(pems, path, text, end):
     assert ours.value == theirs.value
 
 
+def test_bytes_after_a_first_line(pems, path):
+    """libcrypto cuts off bytes above 127 where `char` has a sign."""
+    saved(path, pems[0].replace("-----\n", "-----\u00e9\n", 1), *pems[1:])
+    assert seen(trusting(cafile=path)) == seen(trusting(stdlib, cafile=path))
+
+
 def test_threads_that_search_and_ask_at_once(pems, leaves, path):
     context, start, found = trusting(cafile=saved(path, *pems)), threading.Barrier(6), []
 

@@ -7,7 +7,8 @@
 
 typedef tk_pem_block block;
 
-/* Step over a line, and give it without the white space at its end. */
+/* Step over a line, and give it without what libcrypto cuts off at its end: white space, and bytes
+   that are negative where `char` has a sign. */
 static size_t next_line(const char **at, const char *end, const char **line)
 {
     const char *stop = memchr(*at, '\n', (size_t)(end - *at));
@@ -16,7 +17,7 @@ static size_t next_line(const char **at, const char *end, const char **line)
     *line = *at;
     *at = stop != NULL ? stop + 1 : end;
     size = (size_t)(*at - *line);
-    while (size > 0 && (unsigned char)(*line)[size - 1] <= ' ')
+    while (size > 0 && (*line)[size - 1] <= ' ')
         size--;
     return size;
 }
