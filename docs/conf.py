@@ -96,7 +96,19 @@ def no_type(
         lines.insert(0, "")
 
 
+def no_result(_app: Sphinx, _domain: str, kind: str, content: nodes.Element) -> None:
+    """Drop the return type of a class, which autodoc takes from its `__new__`: it is the class."""
+    if kind in ("class", "exception"):
+        for fields in (node for node in content.children if isinstance(node, nodes.field_list)):
+            for field in list(fields.children):
+                if field[0].astext() == "rtype":  # type: ignore[index]
+                    fields.remove(field)
+            if not fields.children:
+                content.remove(fields)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.set_translator("html", Translator)
     app.connect("autodoc-process-docstring", no_type, priority=400)  # before napoleon
+    app.connect("object-description-transform", no_result, priority=900)  # after autodoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}
