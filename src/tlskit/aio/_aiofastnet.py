@@ -11,7 +11,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _PACKAGE, _OF_LOOPS = "aiofastnet", "_PATCHABLE_METHODS"
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _SMALL = 16384  # bytes, the size of a record: smaller parts are joined
 _JOINED = 65536  # bytes, roughly the most that are joined

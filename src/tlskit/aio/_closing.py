@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Any
 
 from .._core.fault import unexpected_eof
 from .._core.stream import CLEAN_END, NOTHING
+from .._lazy import LateName
 from ..errors import SSLError
 from ._log import logger
 from ._reading import ReadingTransport
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _LINGER = 1.0  # seconds for a peer that keeps sending after our close_notify
 

@@ -10,17 +10,25 @@ import ssl as modules_ssl
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain, zip_longest
-from typing import Any, TypeVar
 
 from .._connection.object import SSLObject
 from .._context import SSLContext
+from .._lazy import LateName
 from .._stdlib import classes as stdlib
 from .._stdlib.identity import combined
 from ._happy_eyeballs import staggered
 from ._log import logger
 from ._transport import SSLTransport
 
-_Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    _Protocol = TypeVar("_Protocol", bound=asyncio.BaseProtocol)
+else:
+    Any = LateName("typing", "Any")
+    _Protocol = LateName("asyncio", "BaseProtocol")
+
 _UNDER_WAY = {errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK, errno.EAGAIN, errno.EINTR}
 _ONCE = errno.EWOULDBLOCK if sys.platform == "win32" else 0  # where connect() is called only once
 _MOVING = ("read", "write", "unwrap")

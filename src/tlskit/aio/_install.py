@@ -13,15 +13,21 @@ import sys
 from asyncio import selector_events
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any
 
 from .._context import SSLContext
 from .._forks import ForkLock
 from .._import_hooks import forget, when_imported
+from .._lazy import LateName
 from . import _connect, _sendfile, _server, _upgrade
 from ._aiofastnet import replace_everywhere, unsized
 from ._connect import takes
 from ._transport import SSLTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _lock = ForkLock()
 _undoing: list[Callable[[], object]] = []  # what restores each replaced function

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import protocols
-from typing import Any
 
 from .._core.stream import NOTHING
+from .._lazy import LateName
 from ._log import logger
 from ._writing import LOST, OPEN, WritingTransport, limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _HIGH_WATER = 256 * 1024  # bytes, asyncio's own limit for TLS
 _CHUNKS = 64  # how often one turn of the loop calls a protocol with a small buffer

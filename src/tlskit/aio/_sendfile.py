@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
+from .._lazy import LateName
 from ._transport import SSLTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _PIECE = 262144  # bytes
 

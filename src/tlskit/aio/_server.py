@@ -12,13 +12,19 @@ from asyncio import trsock
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
-from typing import Any
 from weakref import WeakSet
 
 from .._context import SSLContext
+from .._lazy import LateName
 from ._connect import check_plain, locals_of, resolve, takes
 from ._log import logger
 from ._transport import SSLTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+else:
+    Any = LateName("typing", "Any")
 
 _ACCEPTS = 50  # connections accepted in one turn of the loop
 _RETRY_DELAY = 1.0  # seconds, if the system has run out of descriptors

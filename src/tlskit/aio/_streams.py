@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
 
-from .._lazy import LateModule
+from .._lazy import LateModule, LateName
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from . import _connect as connecting
     from . import _server as serving
 else:
     connecting = LateModule("._connect", __package__)
     serving = LateModule("._server", __package__)
+    Any = LateName("typing", "Any")
 
 _LIMIT = 2**16  # bytes, asyncio's default
 _Callback = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None] | None]

@@ -7,13 +7,17 @@ not compiled in. Both do what is usual, and leave the rest to their owner, the t
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from .._connection.stream import StreamChannel
 from .._core import direct
 from .._core.stream import ROOM
 from ._backlog import check_data
 from ._log import logger
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+else:
+    Protocol = object
 
 _LATE_WRITES = 5  # how many writes after the end are ignored, as in asyncio
 

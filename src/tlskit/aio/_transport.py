@@ -48,7 +48,6 @@ import socket
 import warnings
 from asyncio import constants, trsock
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from .._connection.object import SSLObject
 from .._connection.stream import StreamChannel, Wire
@@ -61,13 +60,17 @@ from ._loop_state import loop_state_of
 from ._traffic import traffic
 from ._writing import CLOSING, HANDSHAKE, LOST, OPEN
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._connection.decision import PendingDecision
     from .._context import SSLContext
     from . import _suspension as suspension
 else:
     suspension = LateModule("._suspension", __package__)
     SSLContext = LateName("tlskit", "SSLContext")
+    Any = LateName("typing", "Any")
 
 _do_handshake: Any = SSLObject.do_handshake
 _HANDSHAKE_TIMEOUT = 60.0  # seconds; both are asyncio's defaults

@@ -12,7 +12,6 @@ import asyncio
 import socket
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from .._lazy import LateName
 from .._shown import shown
@@ -20,10 +19,14 @@ from .._stdlib import classes as stdlib
 from ._connect import locals_of
 from ._transport import SSLTransport
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from .._context import SSLContext
 else:
     SSLContext = LateName("tlskit", "SSLContext")
+    Any = LateName("typing", "Any")
 
 _through_memory = asyncio.BaseEventLoop.start_tls  # before `install` can have replaced it
 _LOOK_AGAIN = 0.005  # seconds, for transports that do not report when everything is written

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 from asyncio import transports
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
 
 from .._connection.stream import StreamChannel
+from .._lazy import LateName
 from ._backlog import Backlog, check_data, frozen, joined
 from ._traffic import Late, Traffic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+else:
+    Any = LateName("typing", "Any")
 
 HANDSHAKE: Final = 0
 OPEN: Final = 1
