@@ -439,6 +439,7 @@ WAYS: dict[str, Callable[[ModuleType, Any], Any]] = {
        for name in ("empty", "garbage", "damaged", "half", "hollow", "missing", "")},
     **{f"key {name}": _loading(keyfile=name)
        for name in ("empty", "garbage", "damaged", "half", "missing", "")},
+    "key none": lambda ssl, at: server_context(at.pki, module=ssl).load_cert_chain(at.pki.root),
     "wrong password": _loading(keyfile="encrypted", password="wrong"),
     "empty password": _loading(keyfile="encrypted", password=""),
     "another key": _key_of("client"), "a key of another type": _key_of("rsa"),
@@ -568,3 +569,30 @@ def test_the_text_of_an_error_without_a_number(way: str, text: str, pki: PKI, fi
     assert str(error) == text
     assert isinstance(error, tlskit.SSLError)
     assert error.errno is None
+
+
+DAMAGED = "A PEM block is damaged, or ends too early."
+
+
+@pytest.mark.parametrize(
+    ("way", "hint"),
+    [
+        ("cafile empty", "There is no PEM block of a certificate or a revocation list"),
+        ("cafile garbage", "There is no PEM block of a certificate or a revocation list"),
+        ("cafile damaged", DAMAGED),
+        ("cafile half", DAMAGED),
+        ("cadata damaged", DAMAGED),
+        ("certificate damaged", DAMAGED),
+        ("certificate half", DAMAGED),
+        ("wrong password", "The password is wrong."),
+        *((f"key {name}", "No private key was found there") for name in (
+            "empty", "garbage", "damaged", "half", "none",
+        )),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_something_else_is_explained(
+    way: str, hint: str, pki: PKI, files: Any
+) -> None:
+    error = _raised(WAYS[way], tlskit, SimpleNamespace(pki=pki, files=files, version=None))
+    assert getattr(error, "hint", "").startswith(hint)
+    assert hint in str(error)

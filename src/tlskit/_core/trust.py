@@ -152,7 +152,7 @@ class TrustStore:
             fault = ffi.new("tk_fault *")
             self._parse_all()
             if lib.tk_trust_add_pem(self._base, ffi.from_buffer(pem), len(pem), fault) <= 0:
-                raise from_queue(fault)
+                raise _explained(fault)
         self._add(source("pem", pem))
 
     def add_data(self, data: bytes, *, pem: bool) -> None:
@@ -163,7 +163,7 @@ class TrustStore:
         self._parse_all()
         load = lib.tk_trust_add_pem if pem else lib.tk_trust_add_der
         count = load(self._base, data, len(data), fault)
-        nothing = from_queue(fault) if count <= 0 else None
+        nothing = _explained(fault) if count <= 0 else None
         if count == 0:
             words = "no start line" if pem else "not enough data"
             raise plain_error(f"{words}: cadata does not contain a certificate") from nothing
@@ -209,6 +209,12 @@ class TrustStore:
         """Return the CA certificates in DER."""
         store = self._complete(self._store)
         return [der for _, der in listed(lambda out: lib.tk_trust_authorities(store, out))]
+
+
+def _explained(fault: Any) -> SSLError:
+    from .diagnosis import explain_loading
+
+    return explain_loading(from_queue(fault), fault)
 
 
 def source(kind: str, content: bytes | bytearray) -> bytes:

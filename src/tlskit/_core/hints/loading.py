@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ..native import CONST
 
+_DAMAGED = "A PEM block is damaged, or ends too early."
 _WRONG = "The password is wrong."
 _WRONG_OR_CHANGED = "The password is wrong, or the file was changed."
 _LEGACY = (
@@ -26,6 +27,12 @@ _NAMES = {
         "There is no PEM block of the kind that is needed: a certificate begins with -----BEGIN "
         "CERTIFICATE-----, a key with -----BEGIN PRIVATE KEY----- or the like."
     ),
+    ("X509", "NO_CERTIFICATE_OR_CRL_FOUND"): (
+        "There is no PEM block of a certificate or a revocation list: they begin with -----BEGIN "
+        "CERTIFICATE----- and -----BEGIN X509 CRL-----."
+    ),
+    ("PEM", "BAD_BASE64_DECODE"): _DAMAGED,
+    ("PEM", "BAD_END_LINE"): _DAMAGED,
     ("PEM", "BAD_DECRYPT"): _WRONG,
     ("PROV", "BAD_DECRYPT"): _WRONG,
     ("PKCS12", "MAC_VERIFY_FAILURE"): _WRONG_OR_CHANGED,
@@ -61,6 +68,12 @@ _HINTS = {
     (CONST.ERR_LIB_OSSL_STORE, reason): _NO_LOADER
     for reason in (CONST.ERR_R_UNSUPPORTED, CONST.OSSL_STORE_R_UNREGISTERED_SCHEME)
 }
+_PLAIN = {
+    (CONST.ERR_LIB_OSSL_DECODER, CONST.ERR_R_UNSUPPORTED): (
+        "No private key was found there that this OpenSSL can read. If it is in another file, pass "
+        "that file too."
+    ),
+}
 _ENCRYPTED = {
     (CONST.ERR_LIB_EVP, CONST.ERR_R_UNSUPPORTED): _LEGACY,
     (CONST.ERR_LIB_EVP, CONST.EVP_R_UNKNOWN_CIPHER): _LEGACY,
@@ -74,6 +87,6 @@ def hint(entries: Iterable[tuple[int, int]], *, encrypted: bool) -> str:
         entries: OpenSSL's numbers of the library and the reason, the telling ones first.
         encrypted: whether a key that a password was given for could not be read.
     """
-    known = _HINTS | _ENCRYPTED if encrypted else _HINTS
+    known = _HINTS | (_ENCRYPTED if encrypted else _PLAIN)
     found = (known.get(entry, "") for entry in entries)
     return next(filter(None, found), _WRONG if encrypted else "")
