@@ -20,8 +20,8 @@ from ..support.raw import Stage
 
 
 def in_child(work: Callable[[], Any]) -> int:
-    """Do it in a child of this process, that is ended after ten seconds; its exit status: 0 when
-    nothing was raised.
+    """Do it in a child of this process, that is ended after ten seconds, or twenty if it does not
+    come to the work; its exit status: 0 when nothing was raised.
     """
     with warnings.catch_warnings():
         warnings.simplefilter(
@@ -39,7 +39,12 @@ def in_child(work: Callable[[], Any]) -> int:
             print(repr(error), file=sys.stderr)
         finally:
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    end = threading.Timer(20, os.kill, (pid, signal.SIGKILL))
+    end.start()
+    try:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    finally:
+        end.cancel()
 
 
 class Slow(tlskit.MemoryStore):
