@@ -93,6 +93,26 @@ def test_a_derived_class_is_used(contexts, base):
     assert {"Derived", "read"} <= set(calls)
 
 
+@pytest.mark.parametrize("kind", [stdlib.SSLSocket, tlskit.SSLSocket])
+def test_sendall_sends_by_the_send_of_a_derived_class(contexts, kind):
+    """One that counts or throttles, say."""
+    client, server = contexts
+    sent = []
+
+    class Counting(kind):
+        def send(self, data, flags=0):
+            sent.append(super().send(data[:2], flags))
+            return sent[-1]
+
+    use(client, Counting)
+    with socket_pair(client, server) as (near, far):
+        near.sendall(b"hello")
+        near.sendall(memoryview(b""))
+        assert sent == [2, 2, 1]
+        with far.makefile("rb") as received:
+            assert received.read(5) == b"hello"
+
+
 def test_servers_too(contexts, base):
     class Derived(base):
         pass

@@ -1,4 +1,6 @@
-"""Socket operations that would bypass TLS: an SSLSocket refuses them while it is connected."""
+"""Socket operations that would bypass TLS: an SSLSocket refuses them while it is connected. And
+what its own operations need of a socket's.
+"""
 
 from __future__ import annotations
 
@@ -80,6 +82,17 @@ class BypassingTLS(socket):
         if not flags & MSG_PEEK:
             self._leftover = self._leftover[n:]
         return data
+
+    def _send_by_pieces(self, data: Buffer, flags: int) -> None:
+        """Do as the stdlib's `sendall`: all bytes go through `send`, which a derived class may
+        have replaced. Where there are none, it does not even make a handshake.
+        """
+        if flags:
+            raise self._no_flags("sendall")
+        with memoryview(data) as whole, whole.cast("B") as view:
+            done = 0
+            while done < view.nbytes:
+                done += self.send(view[done:])
 
     def _no_flags(self, call: str) -> ValueError:
         return ValueError(f"non-zero flags not allowed in calls to {call}() on {type(self)}")

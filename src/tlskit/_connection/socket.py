@@ -417,10 +417,9 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         channel = self._sslobj
         if channel is None:
             return socket.sendall(self, data, flags)
-        if flags:
-            raise self._no_flags("sendall")
-        if native.is_empty(data):
-            return None  # without even a handshake, as the stdlib's
+        empty = not data if type(data) is bytes else native.is_empty(data)
+        if empty or flags or type(self).send is not SSLSocket.send:
+            return self._send_by_pieces(data, flags)
         done = channel.carrier.write(channel, data, self.gettimeout())
         if type(data) is not bytes or done < len(data):
             with memoryview(data) as whole, whole.cast("B") as view:
