@@ -29,6 +29,7 @@ from ..support.pairs import (
     socket_pair,
 )
 from ..support.pypy import PYPY
+from .compare import compared
 
 KINDS = [(stdlib, "SSLObject"), (stdlib, "SSLSocket"), (tlskit, "SSLObject"), (tlskit, "SSLSocket")]
 
@@ -216,6 +217,33 @@ def test_a_class_of_another_kind(contexts):
     client, _ = contexts
     client.sslobject_class = Own
     assert client.wrap_bio(1, 2, server_hostname="localhost") == (1, 2, "localhost")
+
+
+@pytest.mark.parametrize("kind", [None, 5, "x", int, socket.socket, len])
+@pytest.mark.parametrize("name", ["sslsocket_class", "sslobject_class"])
+def test_what_makes_no_connections(pki, name, kind):
+    """It is asked for one, and refuses."""
+
+    def work(module):
+        client = client_context(pki, module=module)
+        setattr(client, name, kind)
+        with socket.socket() as plain:
+            if name == "sslsocket_class":
+                client.wrap_socket(plain, server_hostname="localhost")
+            else:
+                client.wrap_bio(module.MemoryBIO(), module.MemoryBIO(), server_hostname="localhost")
+
+    assert compared(work).raised is AttributeError
+
+
+def test_a_factory_in_place_of_a_class(contexts):
+    class Factory:
+        def _create(self, incoming, outgoing, **kwargs):
+            return incoming, outgoing
+
+    client, _ = contexts
+    client.sslobject_class = Factory()
+    assert client.wrap_bio(1, 2, server_hostname="localhost") == (1, 2)
 
 
 # -- two ways of taking part -----------------------------------------------------------------------

@@ -34,12 +34,14 @@ def combined(kind: type, ours: type, base: type) -> type:
     """Return the class to create a connection of.
 
     Args:
-        kind: the class that the context names.
+        kind: the class that the context names, or any object with a `_create`.
         ours: tlskit's class.
         base: the stdlib's.
     """
-    if kind is ours or issubclass(kind, ours) or not issubclass(kind, base):
-        return kind  # the latter has its own idea of a connection, and its own _create
+    if kind is ours or not isinstance(kind, type) or issubclass(kind, ours):
+        return kind
+    if not issubclass(kind, base):  # it has its own idea of a connection, and its own _create
+        return kind
     if kind is base:
         return ours
     found: type | None = vars(kind).get(_CACHE)
