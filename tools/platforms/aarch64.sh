@@ -56,7 +56,7 @@ if [ ! -e "$dir/ready" ]; then
     "$python" -m pip install -q --target "$dir/site" --only-binary=:all: --python-version 3.11 \
         --platform manylinux_2_28_aarch64 --platform manylinux_2_17_aarch64 \
         --platform manylinux2014_aarch64 cffi trustme pytest pytest-timeout prometheus-client \
-        'redis>=5.2' pymemcache rich
+        'redis>=5.2' async-timeout pymemcache rich # redis needs it before 3.11.3
     touch "$dir/ready"
 fi
 
