@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -23,6 +22,8 @@ from ..support import servers
 from ..support.pairs import client_context, memory_pair, only, server_context
 from ..support.system import needs_modes, needs_unix_sockets
 from .servers import as_json, as_process, complaint
+
+sqlite3 = pytest.importorskip("sqlite3")  # some Pythons are built without it
 
 SECRET = bytes(range(32))
 ENVIRONMENT = "TLSKIT_SESSIONS_SECRET"
