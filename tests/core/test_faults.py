@@ -25,7 +25,7 @@ import tlskit
 from tlskit.errors import ErrorEntry
 
 from ..support import raw
-from ..support.names import alert_reason, spoilt_record
+from ..support.names import alert_reason, knows_reason, spoilt_record
 from ..support.pairs import Background, only
 from ..support.pki import PKI, Identity
 from ..support.pypy import PYPY
@@ -71,14 +71,6 @@ def both(scenario: Scenario, *, since: tuple[int, int] = (3, 10)) -> Any:
         expected = said(ours) if knows_reason(theirs) else without_reason(said(ours))
         assert expected == said(theirs)
     return ours
-
-
-def knows_reason(error: BaseException) -> bool:
-    """Whether the stdlib's module has a name for the reason. A Python may be older than its
-    OpenSSL; one that has OpenSSL 3.0 or 3.1 knows every reason.
-    """
-    nameless = getattr(error, "library", None) and getattr(error, "reason", None) is None
-    return not nameless or PYPY or stdlib.OPENSSL_VERSION_INFO < (3, 2)
 
 
 def without_reason(facts: dict[str, Any]) -> dict[str, Any]:

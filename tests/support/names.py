@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ssl as stdlib
 from types import ModuleType
 
 import tlskit
+
+from .pypy import PYPY
 
 
 class _Reason(str):
@@ -37,3 +40,11 @@ def spoilt_record(module: ModuleType) -> str:
     """
     named = "BAD_RECORD_MAC|RECORD_LAYER_FAILURE"
     return named if module is tlskit else rf"{named}|\[SSL\] record layer failure"
+
+
+def knows_reason(error: BaseException) -> bool:
+    """Whether the stdlib's module has a name for the reason. A Python may be older than its
+    OpenSSL; one that has OpenSSL 3.0 or 3.1 knows every reason.
+    """
+    nameless = getattr(error, "library", None) and getattr(error, "reason", None) is None
+    return not nameless or PYPY or stdlib.OPENSSL_VERSION_INFO < (3, 2)
