@@ -144,10 +144,11 @@ test-nogil test-sid: $(VENV)/.built ## ... in a free-threaded CPython (WHEEL=dis
 test-valkey: $(VENV)/.built $(VENV)/.interop ## the tests of Redis's kinds, with Valkey from Debian sid as well
 	@PATH="$$(tools/platforms/valkey.sh):$$PATH" $(BIN)/python -m pytest -q -p no:cacheprovider $(or $(PYTEST_ARGS),tests/interop/test_redis_kinds.py)
 
-coverage: $(VENV)/.tools ## which lines of tlskit the tests run: a table, and pages in build/coverage (PYTEST_ARGS=...)
+coverage: $(VENV)/.tools ## which lines of tlskit the tests run: a table, and pages in build/coverage (PYTEST_ARGS=..., SUMMARY=FILE)
 	@$(PIP) install --group coverage && $(MAKE) --no-print-directory setup && mkdir -p build
 	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -m 'not slow and not conformance' $(or $(PYTEST_ARGS),tests); status=$$?; \
-	    $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && $(BIN)/coverage report && exit $$status
+	    $(BIN)/coverage combine --quiet && $(BIN)/coverage html --quiet && $(BIN)/coverage report && \
+	    $(if $(SUMMARY),$(BIN)/coverage report --format=markdown >>'$(SUMMARY)' &&) exit $$status
 
 downstream: $(VENV)/.built ## another project's tests with tlskit in place of ssl (PROJECT=urllib3)
 	@$(BIN)/python tools/downstream.py $(PROJECT)

@@ -84,6 +84,17 @@ def test_a_step_calls_what_exists(step):
     assert wanting(step.command) == []
 
 
+def test_what_a_step_gives_make_is_read_there():
+    given = {
+        name
+        for step in STEPS
+        if "make" in step.command.split()
+        for name in re.findall(r" ([A-Z_]+)=", step.command)
+    }
+    assert given >= {"FAST", "SUMMARY", "OPENSSL_DIR"}
+    assert [name for name in given if f"$({name})" not in MAKEFILE] == []
+
+
 @pytest.mark.parametrize(
     "command",
     ["make no-such-target", "tools/no-such-script.sh", "python tools/gone.py", "curl example.org"],
