@@ -87,6 +87,8 @@ def place(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Where a store is, and how to take it away."""
+    if request.param != "redis":  # a Python without SQLite, or without zlib
+        pytest.importorskip({"sqlite": "sqlite3", "memcached": "pymemcache"}[request.param])
     if request.param == "sqlite":
 
         def spoil() -> None:
@@ -231,6 +233,7 @@ def test_servers_resume_each_others_sessions(
     place: tuple[str, Any], pki: PKI, tmp_path: Path, version: Any
 ) -> None:
     """Three worker processes and one store for the sessions of all."""
+    pytest.importorskip("sqlite3")
     with fleet(pki, 3, place[0]) as address:
         store = tmp_path / "client.db"
         letters = Visitor(f"sqlite:{store}", pki, address, 30).result()
