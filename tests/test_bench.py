@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -94,6 +95,23 @@ def test_a_column_that_was_not_measured_is_left_out(folder: Path) -> None:
     del results["openssl"][WHEEL]
     (folder / "work.json").write_text(json.dumps(results))
     assert "the wheel |" not in pages.work(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is neither /proc nor getrusage")
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="its collector gives memory back when it likes"
+)
+def test_the_wheel_s_memory_is_measured_as_in_the_benchmark() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/wheels/memory.py"], cwd=ROOT, capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    assert [line[6:].split(":")[0] for line in lines] == [
+        "over sockets, after a record",
+        "in memory, after a byte",
+        "in memory, after a record",
+    ], done.stderr
+    assert done.returncode == (0 if all(line.startswith("  ok ") for line in lines) else 1)
 
 
 # -- turns -----------------------------------------------------------------------------------------

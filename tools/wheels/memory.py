@@ -29,7 +29,9 @@ WORK = {
 def measured(module: str, work: str, folder: str) -> tuple[float, str]:
     """Return the KiB of an idle connection, and which OpenSSL it was made with."""
     command = [sys.executable, "-m", "bench.work", module, work, "0", str(PAIRS), folder, "0"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=ROOT, input="\n", stdout=subprocess.PIPE, text=True, check=True
+    )
     result = json.loads(done.stdout)
     return float(result["value"]), str(result["openssl"])
 
