@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import tlskit
+from tlskit import aio
 
 from .conftest import Runner
 from .helpers import Accepted, Recorder, assert_ours, connect, listening
@@ -56,7 +57,7 @@ def test_a_server_is_one_of_asyncios(run: Runner, contexts: Contexts) -> None:
     """Programs name its class, and type checkers know what it has."""
 
     async def check() -> None:
-        async with await asyncio.start_server(
+        async with await aio.start_server(
             lambda *_: None, "127.0.0.1", 0, ssl=contexts[1]
         ) as server:
             assert isinstance(server, asyncio.Server)
