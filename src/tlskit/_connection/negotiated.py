@@ -200,11 +200,11 @@ class Negotiated(Exporting, Observing, Rekeying):
             TypeError: `cb_type` is not a string.
         """
         channel = self._sslobj
-        if channel is not None and not isinstance(cb_type, str):
-            raise TypeError(f"cb_type must be str, got {type(cb_type).__name__}")
+        if channel is not None:
+            return channel.get_channel_binding(cb_type)
         if cb_type not in CHANNEL_BINDING_TYPES:
             raise ValueError(f"{cb_type} channel binding type not implemented")
-        return None if channel is None else channel.answers.unique()
+        return None
 
     @property
     def info(self) -> SessionInfo | None:

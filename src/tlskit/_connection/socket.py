@@ -413,7 +413,7 @@ class SSLSocket(EarlyData, BypassingTLS, stdlib.SSLSocket):
         return channel.carrier.write(channel, data, self.gettimeout())
 
     def sendall(self, data: Buffer, flags: int = 0) -> None:
-        """Send all of `data`. See `write`. A non-blocking socket's error hides how much is sent."""
+        """Send all of `data`. See `write`. After an error, a part of it may have been sent."""
         channel = self._sslobj
         if channel is None:
             return socket.sendall(self, data, flags)

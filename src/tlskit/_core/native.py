@@ -84,8 +84,6 @@ def only(fill: Callable[[Any], object]) -> bytearray:
 
 def is_empty(data: Any) -> bool:
     """Return whether there is nothing in a buffer."""
-    if type(data) is bytes:
-        return not data
     with memoryview(data) as view:
         return not view.nbytes
 
