@@ -151,10 +151,7 @@ class Bench:
             found: dict[str, dict[str, Any] | TurnError] = {}
             for column in order:
                 with self.worker(work, column) as worker:
-                    try:
-                        found[column] = worker.measure(timeout)
-                    except TurnError as error:
-                        found[column] = error
+                    found[column] = worker.turn(timeout)
             yield found
 
     @contextlib.contextmanager

@@ -255,12 +255,11 @@ def main() -> int:
             ]
             seen: dict[str, list[float]] = {row.name: [] for row in rows}
             by_cpu: dict[str, list[float]] = {row.name: [] for row in rows}
-            by_name = {row.name: row for row in rows}
-            for order in rotated(list(by_name), rounds):
-                for one in order:
-                    wall, cpu = rate(by_name[one], seconds)
-                    seen[one].append(wall)
-                    by_cpu[one].append(cpu)
+            for order in rotated(rows, rounds):
+                for row in order:
+                    wall, cpu = rate(row, seconds)
+                    seen[row.name].append(wall)
+                    by_cpu[row.name].append(cpu)
     if options.json:
         against = {row.name: row.against for row in rows}
         options.json.write_text(

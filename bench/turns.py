@@ -16,7 +16,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from statistics import median, quantiles
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+Item = TypeVar("Item")
 
 
 class TurnError(Exception):
@@ -79,6 +81,13 @@ class Worker:
             late.cancel()
         raise TurnError(said[-1] if said else f"no result after {timeout:.0f} seconds")
 
+    def turn(self, timeout: float) -> dict[str, Any] | TurnError:
+        """Give it a turn; return its result, or the reason why there is none."""
+        try:
+            return self.measure(timeout)
+        except TurnError as error:
+            return error
+
 
 def answer(measure: Callable[[], dict[str, Any]]) -> None:
     """Be one of the processes: measure once for each line on stdin, until it ends."""
@@ -106,22 +115,18 @@ class Turns(NamedTuple):
                 workers = {way: started.enter_context(start(way)) for way in ways}
                 failed: dict[str, TurnError] = {}
                 for way, worker in workers.items():  # the first turn prepares, and does not count
-                    got = self._turn(worker)
+                    got = worker.turn(self.timeout)
                     if isinstance(got, TurnError):
                         failed[way] = got
                 for order in rotated(ways, self.rounds):
-                    found = {way: failed.get(way) or self._turn(workers[way]) for way in order}
+                    found = {
+                        way: failed.get(way) or workers[way].turn(self.timeout) for way in order
+                    }
                     failed |= {way: got for way, got in found.items() if isinstance(got, TurnError)}
                     yield found
 
-    def _turn(self, worker: Worker) -> dict[str, Any] | TurnError:
-        try:
-            return worker.measure(self.timeout)
-        except TurnError as error:
-            return error
 
-
-def rotated(ways: list[str], rounds: int) -> Iterator[list[str]]:
+def rotated(ways: list[Item], rounds: int) -> Iterator[list[Item]]:
     """Yield the order of each round, so that no way always follows the same one."""
     for number in range(rounds):
         start = number % len(ways)

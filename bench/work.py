@@ -218,60 +218,63 @@ def socket_resumed(task: Task) -> Measure:
     return measure
 
 
-# The peer serves one connection after the other: a turn connects, and disconnects.
-
-
-def receive(task: Task) -> Measure:
-    """Receive endless data from the peer with recv(65536)."""
+def with_peer(task: Task, use: Callable[[Any], Measured]) -> Measure:
+    """Return what uses a new connection in each turn: the peer serves one after the other."""
     context = task.client_context()
 
     def measure() -> Measured:
         with task.connect(context) as connection:
-            recv = connection.recv
-            return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+            return use(connection)
 
     return measure
+
+
+def receive(task: Task) -> Measure:
+    """Receive endless data from the peer with recv(65536)."""
+
+    def use(connection: Any) -> Measured:
+        recv = connection.recv
+        return task.megabytes(lambda: len(recv(CHUNK)) or ended())
+
+    return with_peer(task, use)
 
 
 def receive_into(task: Task) -> Measure:
     """Receive endless data from the peer with recv_into and a buffer of 65536 bytes."""
-    context, into = task.client_context(), bytearray(CHUNK)
+    into = bytearray(CHUNK)
 
-    def measure() -> Measured:
-        with task.connect(context) as connection:
-            recv_into = connection.recv_into
-            return task.megabytes(lambda: recv_into(into) or ended())
+    def use(connection: Any) -> Measured:
+        recv_into = connection.recv_into
+        return task.megabytes(lambda: recv_into(into) or ended())
 
-    return measure
+    return with_peer(task, use)
 
 
 def send(task: Task) -> Measure:
     """Send blocks of 1 MiB to a peer that reads everything."""
-    context, block = task.client_context(), bytes(BLOCK)
+    block = bytes(BLOCK)
 
-    def measure() -> Measured:
-        with task.connect(context) as connection:
-            sendall = connection.sendall
-            return task.megabytes(lambda: sendall(block) or BLOCK)
+    def use(connection: Any) -> Measured:
+        sendall = connection.sendall
+        return task.megabytes(lambda: sendall(block) or BLOCK)
 
-    return measure
+    return with_peer(task, use)
 
 
 def round_trips(task: Task) -> Measure:
     """Send 64 bytes to the peer and back."""
-    context, message = task.client_context(), bytes(MESSAGE)
+    message = bytes(MESSAGE)
 
-    def measure() -> Measured:
-        with task.connect(context) as connection:
-            sendall, recv = connection.sendall, connection.recv
+    def use(connection: Any) -> Measured:
+        sendall, recv = connection.sendall, connection.recv
 
-            def step() -> None:
-                sendall(message)
-                recv(MESSAGE)
+        def step() -> None:
+            sendall(message)
+            recv(MESSAGE)
 
-            return task.rate(step)
+        return task.rate(step)
 
-    return measure
+    return with_peer(task, use)
 
 
 def context(task: Task) -> Measure:
