@@ -72,7 +72,7 @@ def main() -> int:
     failed = []
     with tempfile.TemporaryDirectory() as folder:
         if in_c and not native.available():
-            print("the targets in C need clang, which is not on this machine: left out")
+            print("the targets in C are left out: clang with libFuzzer is not on this machine")
         elif in_c:
             failed += fuzz_native(Path(folder), in_c, chosen.seconds, found)
         if in_python and importlib.util.find_spec("atheris") is None:

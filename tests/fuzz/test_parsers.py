@@ -5,7 +5,6 @@ a fuzzer. `make fuzz` goes on from there.
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
 
 import pytest
@@ -41,8 +40,9 @@ def test_parser_raises_only_what_it_documents(target: str, seeds: dict[str, list
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("clang") is None, reason="needs clang")
 def test_harness_in_c_builds_and_takes_its_seeds(tmp_path: Path) -> None:
+    if not native.available():
+        pytest.skip("needs clang with libFuzzer")
     harness = native.make(tmp_path)
     native.seed(harness, tmp_path / "corpus")
     for target in native.TARGETS:
